@@ -1,0 +1,184 @@
+// Package ledger holds the shapes of what is on the ledger: records, transaction names, events and error codes. It is
+// shared by the chaincode, which writes them, and by the programs that read them, so it links no Fabric library.
+//
+// Records are stored as JSON with the members below and no others. Times are milliseconds since 1970 UTC, hashes are
+// lower-case hex.
+package ledger
+
+import "encoding/json"
+
+// Channel and Chaincode are the names that every stack uses unless configured otherwise.
+const (
+	Channel   = "trackseal"
+	Chaincode = "trackseal"
+)
+
+// Tracker is a device registered by its owner organisation (MSP id).
+type Tracker struct {
+	ID    string `json:"id"`
+	Owner string `json:"owner"`
+	// Alg is the COSE algorithm of the current key (-19 Ed25519, -9 ESP256), 0 for a tracker that cannot sign.
+	Alg int `json:"alg"`
+	// Keys holds every key that the tracker ever had, oldest first; the last one is in force unless revoked.
+	Keys []TrackerKey `json:"keys"`
+	// SecretHash is the SHA-256 (hex) of the MQTT secret of a tracker that cannot sign, else "".
+	SecretHash  string       `json:"secret_hash"`
+	Model       string       `json:"model"`
+	EnrolledMS  int64        `json:"enrolled_ms"`
+	EnrolTx     string       `json:"enrol_tx"`
+	RevokedMS   int64        `json:"revoked_ms"` // 0 = in force
+	RevokeCause string       `json:"revoke_cause"`
+	Calibration *Calibration `json:"calibration"`
+	// Assigned is the shipment of the open assignment, "" when there is none.
+	Assigned string `json:"assigned"`
+}
+
+// TrackerKey is one key of a tracker and the transaction times between which it was in force.
+type TrackerKey struct {
+	KID    string `json:"kid"`    // hex, RFC 9679 thumbprint
+	Alg    int    `json:"alg"`    // COSE algorithm
+	Public string `json:"public"` // hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes
+	FromMS int64  `json:"from_ms"`
+	ToMS   int64  `json:"to_ms"` // 0 = open
+	Tx     string `json:"tx"`
+}
+
+// Calibration refers to a certificate kept elsewhere.
+type Calibration struct {
+	Ref         string `json:"ref"`  // where it is: URI or certificate number
+	Hash        string `json:"hash"` // SHA-256 of the certificate, hex
+	ValidFromMS int64  `json:"valid_from_ms"`
+	ValidToMS   int64  `json:"valid_to_ms"`
+	RecordedMS  int64  `json:"recorded_ms"`
+	Tx          string `json:"tx"`
+}
+
+// Shipment states, in the order in which a shipment passes through them.
+const (
+	Created   = "created"    // registered, nothing moves yet
+	InTransit = "in_transit" // has an assignment or a custody handover
+	Delivered = "delivered"  // the consignee has it
+	Closed    = "closed"     // logs sealed; nothing can be added
+)
+
+// Shipment is the consignment.
+type Shipment struct {
+	ID    string `json:"id"`
+	State string `json:"state"`
+	// Parties maps a role (carrier, shipper, consignee, auditor) to an MSP id. Only parties may see or act.
+	Parties     map[string]string `json:"parties"`
+	Creator     string            `json:"creator"`   // MSP id
+	Custodian   string            `json:"custodian"` // MSP id that holds the goods
+	RuleSet     string            `json:"rule_set"`  // id@version
+	RuleSetHash string            `json:"rule_set_hash"`
+	Description string            `json:"description"`
+	Origin      string            `json:"origin"`
+	Destination string            `json:"destination"`
+	CreatedMS   int64             `json:"created_ms"`
+	CreateTx    string            `json:"create_tx"`
+	DeliveredMS int64             `json:"delivered_ms"`
+	ClosedMS    int64             `json:"closed_ms"`
+	// Assignments in the order in which they were made.
+	Assignments []Assignment `json:"assignments"`
+	// Pending is the open custody proposal, if any.
+	Pending *Handover `json:"pending"`
+	// Handovers counts the answered proposals; each is a record of its own.
+	Handovers int `json:"handovers"`
+}
+
+// Assignment is a tracker bound to a shipment for a time window [FromMS, ToMS).
+type Assignment struct {
+	Tracker    string `json:"tracker"`
+	FromMS     int64  `json:"from_ms"`
+	ToMS       int64  `json:"to_ms"` // 0 = open
+	AssignTx   string `json:"assign_tx"`
+	UnassignTx string `json:"unassign_tx"`
+	By         string `json:"by"` // MSP id
+}
+
+// LogHead names the state of one shipment log.
+type LogHead struct {
+	Log  string `json:"log"`  // log id, hex
+	Size uint64 `json:"size"` // leaves
+	Root string `json:"root"` // hex
+}
+
+// Handover is one custody proposal and its answer.
+type Handover struct {
+	N         int       `json:"n"` // 0, 1, …
+	From      string    `json:"from"`
+	To        string    `json:"to"`
+	State     string    `json:"state"` // proposed | accepted | rejected
+	Heads     []LogHead `json:"heads"`
+	Note      string    `json:"note"`
+	Reason    string    `json:"reason"` // of a rejection
+	ProposeMS int64     `json:"propose_ms"`
+	ProposeTx string    `json:"propose_tx"`
+	AnswerMS  int64     `json:"answer_ms"`
+	AnswerTx  string    `json:"answer_tx"`
+}
+
+// Close is the create-only record that ends a shipment.
+type Close struct {
+	Shipment string    `json:"shipment"`
+	Heads    []LogHead `json:"heads"` // every log of the shipment, final
+	By       string    `json:"by"`
+	TimeMS   int64     `json:"time_ms"`
+	Tx       string    `json:"tx"`
+}
+
+// Head is a heads log as the ledger last accepted it, and one accepted anchor.
+type Head struct {
+	Heads    string `json:"heads"` // heads-log id, hex
+	Ingest   string `json:"ingest"`
+	Owner    string `json:"owner"` // MSP id of the only organisation that may extend it
+	Size     uint64 `json:"size"`
+	Root     string `json:"root"`
+	PrevSize uint64 `json:"prev_size"`
+	PrevRoot string `json:"prev_root"`
+	TimeMS   int64  `json:"time_ms"` // as given by ingest, within 120 s of the transaction's own time
+	TxMS     int64  `json:"tx_ms"`
+	Tx       string `json:"tx"`
+	N        uint64 `json:"n"` // 0 for the first anchor
+}
+
+// Excursion is one time that a rule was broken, opened and then closed.
+type Excursion struct {
+	ID       string  `json:"id"` // unique in the shipment; chosen by the recorder
+	Shipment string  `json:"shipment"`
+	Rule     string  `json:"rule"`
+	Metric   string  `json:"metric"`
+	StartMS  int64   `json:"start_ms"` // event time
+	EndMS    int64   `json:"end_ms"`   // 0 = still open
+	Peak     string  `json:"peak"`     // decimal
+	Limit    string  `json:"limit"`    // decimal
+	Log      LogHead `json:"log"`      // of which state of the log the recorder judged
+	RuleHash string  `json:"rule_hash"`
+	By       string  `json:"by"`
+	OpenMS   int64   `json:"open_ms"`
+	OpenTx   string  `json:"open_tx"`
+	CloseMS  int64   `json:"close_ms"`
+	CloseTx  string  `json:"close_tx"`
+}
+
+// Verdict is one revision of what the rules say of a shipment; a later one supersedes, never edits.
+type Verdict struct {
+	Shipment   string          `json:"shipment"`
+	Revision   int             `json:"revision"` // 1, 2, …
+	Result     string          `json:"result"`   // compliant | non_compliant | inconclusive
+	Reasons    []string        `json:"reasons"`
+	ToMS       int64           `json:"to_ms"` // judged up to this event time
+	Log        LogHead         `json:"log"`
+	RuleHash   string          `json:"rule_hash"`
+	Supersedes int             `json:"supersedes"`
+	Detail     json.RawMessage `json:"detail,omitempty"`
+	By         string          `json:"by"`
+	TimeMS     int64           `json:"time_ms"`
+	Tx         string          `json:"tx"`
+}
+
+// Page is one page of a listing; Bookmark is "" on the last.
+type Page[T any] struct {
+	Items    []T    `json:"items"`
+	Bookmark string `json:"bookmark"`
+}

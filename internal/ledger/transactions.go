@@ -1,0 +1,166 @@
+package ledger
+
+// Names of the transactions, "contract:Function". Each takes exactly one argument, a JSON object of the type named
+// beside it, and answers JSON.
+const (
+	TrackerEnrol     = "tracker:Enrol"     // EnrolArgs -> Tracker
+	TrackerRotate    = "tracker:Rotate"    // RotateArgs -> Tracker
+	TrackerRevoke    = "tracker:Revoke"    // RevokeArgs -> Tracker
+	TrackerCalibrate = "tracker:Calibrate" // CalibrateArgs -> Tracker
+	TrackerGet       = "tracker:Get"       // IDArgs -> Tracker (evaluate)
+	TrackerList      = "tracker:List"      // ListArgs -> Page[Tracker] (evaluate)
+
+	ShipmentCreate   = "shipment:Create"    // CreateArgs -> Shipment
+	ShipmentAssign   = "shipment:Assign"    // AssignArgs -> Shipment
+	ShipmentUnassign = "shipment:Unassign"  // UnassignArgs -> Shipment
+	ShipmentPropose  = "shipment:Propose"   // ProposeArgs -> Shipment
+	ShipmentAccept   = "shipment:Accept"    // IDArgs -> Shipment
+	ShipmentReject   = "shipment:Reject"    // RejectArgs -> Shipment
+	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment (by the consignee, or custodian if it is the same)
+	ShipmentClose    = "shipment:Close"     // CloseArgs -> Close
+	ShipmentGet      = "shipment:Get"       // IDArgs -> Shipment (evaluate)
+	ShipmentList     = "shipment:List"      // ListArgs -> Page[Shipment] (evaluate): only where the caller's MSP is a party
+	ShipmentHandover = "shipment:Handovers" // ListArgs with id -> Page[Handover] (evaluate)
+	ShipmentGetClose = "shipment:GetClose"  // IDArgs -> Close (evaluate)
+
+	AnchorExtend = "anchor:Extend" // ExtendArgs -> Head
+	AnchorHead   = "anchor:Head"   // IDArgs (heads-log id) -> Head (evaluate)
+	AnchorList   = "anchor:List"   // ListArgs with id -> Page[Head], newest first (evaluate)
+	AnchorHeads  = "anchor:Heads"  // ListArgs -> Page[Head]: the newest of every heads log (evaluate)
+
+	ComplianceOpen     = "compliance:Open"     // Excursion (By, times and Tx ignored) -> Excursion
+	ComplianceClose    = "compliance:Close"    // Excursion (id, shipment, end, peak, log) -> Excursion
+	ComplianceRevise   = "compliance:Revise"   // Verdict -> Verdict
+	ComplianceVerdict  = "compliance:Verdict"  // IDArgs -> Verdict, the newest (evaluate)
+	ComplianceVerdicts = "compliance:Verdicts" // ListArgs with id -> Page[Verdict] (evaluate)
+	ComplianceList     = "compliance:List"     // ListArgs with id -> Page[Excursion] (evaluate)
+)
+
+// EnrolArgs registers a tracker. Either a key with its possession proof, or a secret hash.
+type EnrolArgs struct {
+	ID     string `json:"id"`
+	Alg    int    `json:"alg"`
+	Public string `json:"public"` // hex
+	// Proof is the signature (hex) of the key over PossessionBytes.
+	Proof      string `json:"proof"`
+	SecretHash string `json:"secret_hash"`
+	Model      string `json:"model"`
+}
+
+// RotateArgs replaces a key; Proof is the new key's, Old the old key's signature over the same PossessionBytes.
+// The owner may rotate without Old (the old key is lost) by setting Lost.
+type RotateArgs struct {
+	ID     string `json:"id"`
+	Alg    int    `json:"alg"`
+	Public string `json:"public"`
+	Proof  string `json:"proof"`
+	Old    string `json:"old"`
+	Lost   bool   `json:"lost"`
+}
+
+type RevokeArgs struct {
+	ID    string `json:"id"`
+	Cause string `json:"cause"`
+}
+
+type CalibrateArgs struct {
+	ID          string `json:"id"`
+	Ref         string `json:"ref"`
+	Hash        string `json:"hash"`
+	ValidFromMS int64  `json:"valid_from_ms"`
+	ValidToMS   int64  `json:"valid_to_ms"`
+}
+
+type IDArgs struct {
+	ID string `json:"id"`
+}
+
+// ListArgs pages through a listing; Limit is 1..200, 0 means 50.
+type ListArgs struct {
+	ID       string `json:"id,omitempty"`
+	Limit    int    `json:"limit,omitempty"`
+	Bookmark string `json:"bookmark,omitempty"`
+}
+
+// CreateArgs opens a shipment. The caller must be one of the parties, and becomes custodian unless Custodian names
+// another party.
+type CreateArgs struct {
+	ID          string            `json:"id"`
+	Parties     map[string]string `json:"parties"`
+	Custodian   string            `json:"custodian"`
+	RuleSet     string            `json:"rule_set"`
+	RuleSetHash string            `json:"rule_set_hash"`
+	Description string            `json:"description"`
+	Origin      string            `json:"origin"`
+	Destination string            `json:"destination"`
+}
+
+// AssignArgs binds a tracker. FromMS 0 means the transaction's time; it may lie in the past (a recorded trip) but not
+// before the end of the tracker's previous assignment.
+type AssignArgs struct {
+	Shipment string `json:"shipment"`
+	Tracker  string `json:"tracker"`
+	FromMS   int64  `json:"from_ms"`
+}
+
+// UnassignArgs ends the open assignment; ToMS 0 means the transaction's time.
+type UnassignArgs struct {
+	Shipment string `json:"shipment"`
+	Tracker  string `json:"tracker"`
+	ToMS     int64  `json:"to_ms"`
+}
+
+type ProposeArgs struct {
+	ID    string    `json:"id"`
+	To    string    `json:"to"` // MSP id of a party
+	Heads []LogHead `json:"heads"`
+	Note  string    `json:"note"`
+}
+
+type RejectArgs struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+type CloseArgs struct {
+	ID    string    `json:"id"`
+	Heads []LogHead `json:"heads"`
+}
+
+// ExtendArgs moves a heads log forward. Proof is the RFC 9162 consistency proof from OldSize to NewSize (hex hashes),
+// empty when OldSize is 0. The same (NewSize, NewRoot) as already accepted answers the stored head and writes nothing.
+type ExtendArgs struct {
+	Heads   string   `json:"heads"`
+	Ingest  string   `json:"ingest"`
+	OldSize uint64   `json:"old_size"`
+	NewSize uint64   `json:"new_size"`
+	NewRoot string   `json:"new_root"`
+	Proof   []string `json:"proof"`
+	TimeMS  int64    `json:"time_ms"`
+}
+
+// Chaincode events: one per transaction that changed something; the payload is the JSON record named.
+const (
+	EventTracker   = "tracker"   // Tracker
+	EventShipment  = "shipment"  // Shipment
+	EventClosed    = "closed"    // Close
+	EventAnchor    = "anchor"    // Head
+	EventExcursion = "excursion" // Excursion
+	EventVerdict   = "verdict"   // Verdict
+)
+
+// PossessionBytes is what a key signs to prove that its holder enrols it: deployment-independent, bound to the tracker,
+// the owner and the key.
+func PossessionBytes(trackerID, ownerMSP string, alg int, publicHex string) []byte {
+	return []byte("trackseal/possession/1\n" + trackerID + "\n" + ownerMSP + "\n" + algName(alg) + "\n" + publicHex)
+}
+
+func algName(alg int) string {
+	switch alg {
+	case -19:
+		return "Ed25519"
+	case -9:
+		return "ESP256"
+	}
+	return "unknown"
+}

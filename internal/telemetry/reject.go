@@ -1,0 +1,39 @@
+package telemetry
+
+// Reason is a code of docs/formats.md, "Reason codes".
+type Reason string
+
+const (
+	Malformed      Reason = "malformed"
+	NotCanonical   Reason = "not_canonical"
+	Oversized      Reason = "oversized"
+	TopicMismatch  Reason = "topic_mismatch"
+	UnknownTracker Reason = "unknown_tracker"
+	Revoked        Reason = "revoked"
+	BadSignature   Reason = "bad_signature"
+	WrongKey       Reason = "wrong_key"
+	WrongAlg       Reason = "wrong_alg"
+	PackMismatch   Reason = "pack_mismatch"
+	OutOfRange     Reason = "out_of_range"
+
+	Duplicate Reason = "duplicate"
+
+	SeqGap      Reason = "seq_gap"
+	Reordered   Reason = "reordered"
+	Late        Reason = "late"
+	Fork        Reason = "fork"
+	BootRegress Reason = "boot_regress"
+	ChainBreak  Reason = "chain_break"
+	ClockAhead  Reason = "clock_ahead"
+	ClockBehind Reason = "clock_behind"
+	AfterClose  Reason = "after_close"
+	Unassigned  Reason = "unassigned"
+)
+
+// Reject says why a message is refused.
+type Reject struct {
+	Reason Reason
+	Detail string
+}
+
+func (r *Reject) Error() string { return string(r.Reason) + ": " + r.Detail }
