@@ -15,8 +15,41 @@ type Leaf struct {
 	Ingest     string
 }
 
+type leafEntry struct {
+	_          struct{} `cbor:",toarray"`
+	Version    uint64
+	Kind       uint8
+	Hash       []byte
+	ReceivedMS int64
+	Ingest     string
+}
+
 // Encode returns the deterministic CBOR entry.
-func (l Leaf) Encode() []byte { panic("todo") }
+func (l Leaf) Encode() []byte {
+	b, err := canonical.Marshal(leafEntry{Version: 1, Kind: l.Kind, Hash: l.Hash[:], ReceivedMS: l.ReceivedMS, Ingest: l.Ingest})
+	if err != nil { // only integers, bytes and text: cannot fail
+		panic(err)
+	}
+	return b
+}
 
 // DecodeLeaf is strict: only bytes that Encode makes are accepted.
-func DecodeLeaf(entry []byte) (Leaf, error) { panic("todo") }
+func DecodeLeaf(entry []byte) (Leaf, error) {
+	var e leafEntry
+	if err := decodeCanonical(entry, &e, "leaf entry"); err != nil {
+		return Leaf{}, err
+	}
+	switch {
+	case e.Version != 1:
+		return Leaf{}, reject(Malformed, "leaf version %d", e.Version)
+	case e.Kind != LeafSigned && e.Kind != LeafNote && e.Kind != LeafUnsigned:
+		return Leaf{}, reject(Malformed, "leaf kind %d", e.Kind)
+	case len(e.Hash) != 32:
+		return Leaf{}, reject(Malformed, "leaf hash of %d bytes", len(e.Hash))
+	case e.ReceivedMS < 0:
+		return Leaf{}, reject(Malformed, "received_ms %d", e.ReceivedMS)
+	case !ValidID(e.Ingest):
+		return Leaf{}, reject(Malformed, "ingest id %q", e.Ingest)
+	}
+	return Leaf{Kind: e.Kind, Hash: Hash(e.Hash), ReceivedMS: e.ReceivedMS, Ingest: e.Ingest}, nil
+}

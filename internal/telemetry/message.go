@@ -3,8 +3,13 @@
 package telemetry
 
 import (
+	"bytes"
 	"crypto"
-	"time"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // Hash is a SHA-256 digest.
@@ -13,6 +18,7 @@ type Hash = [32]byte
 // Kind says why a signed message was sent.
 type Kind uint8
 
+// The kinds of docs/formats.md.
 const (
 	Data Kind = iota
 	Boot
@@ -21,14 +27,6 @@ const (
 	Rotate
 	Clock
 	End
-)
-
-// Alg is a COSE algorithm (RFC 9864 numbers).
-type Alg int
-
-const (
-	Ed25519 Alg = -19
-	ESP256  Alg = -9
 )
 
 // MaxMessage is the largest signed or plain message, in bytes.
@@ -57,67 +55,219 @@ type Claims struct {
 	Clock  *ClockDetail
 }
 
+// GapDetail declares messages that the tracker lost before they were acknowledged.
 type GapDetail struct{ Boot, FromSeq, ToSeq uint64 }
+
+// SleepDetail declares silence.
 type SleepDetail struct{ UntilMS int64 }
+
+// ClockDetail declares a step of the tracker's clock.
 type ClockDetail struct{ OldMS, NewMS int64 }
+
+// RotateDetail announces the next key; Possession is that key's signature over ledger.PossessionBytes.
 type RotateDetail struct {
 	Alg        Alg
 	Public     []byte
 	Possession []byte
 }
 
-// Reading is all that was measured at one time.
-type Reading struct {
-	TimeMS int64
-	Values map[string]float64 // by quantity name, see Quantities
-}
-
 // Message is a decoded signed message. Decoding does not check the signature: Verify does.
 type Message struct {
 	Claims
-	Alg      Alg
-	KID      [32]byte
-	Readings []Reading // ascending time; values of one time joined
-	PackHash Hash      // the signed payload; Decode refuses a pack with another hash
-	COSE     []byte    // exact bytes of cose_sign1
-	Pack     []byte    // exact bytes of the pack
-	COSEHash Hash      // what the next message's Prev and the leaf carry
+	Alg       Alg
+	KID       [32]byte
+	Readings  []Reading // ascending time; values of one time joined
+	PackHash  Hash      // the signed payload; Decode refuses a pack with another hash
+	COSE      []byte    // exact bytes of cose_sign1
+	Pack      []byte    // exact bytes of the pack
+	COSEHash  Hash      // what the next message's Prev and the leaf carry
+	protected []byte
+	signature []byte
 }
 
-// PublicKey is a tracker's key as enrolled.
-type PublicKey struct {
-	Alg Alg
-	Raw []byte // Ed25519: 32 bytes; P-256: uncompressed point, 65 bytes
+// sign1 is COSE_Sign1 without its tag; the unprotected header must stay an empty map.
+type sign1 struct {
+	_           struct{} `cbor:",toarray"`
+	Protected   []byte
+	Unprotected map[int]cbor.RawMessage
+	Payload     []byte
+	Signature   []byte
+}
+
+type envelope struct {
+	_    struct{} `cbor:",toarray"`
+	COSE []byte
+	Pack []byte
 }
 
 // Encode builds and signs a message. signer is an ed25519.PrivateKey or a P-256 *ecdsa.PrivateKey.
-func Encode(signer crypto.Signer, c Claims, readings []Reading) ([]byte, error) { panic("todo") }
-
-// Decode reads a signed message strictly. Every error is a *Reject with a Reason.
-func Decode(raw []byte) (*Message, error) { panic("todo") }
-
-// Verify checks alg, kid and signature against the enrolled key (wrong_alg, wrong_key, bad_signature).
-func (m *Message) Verify(k PublicKey) error { panic("todo") }
-
-// Public returns the public half of a signer's key in enrolled form.
-func Public(signer crypto.Signer) (PublicKey, error) { panic("todo") }
-
-// KID is the RFC 9679 thumbprint.
-func (k PublicKey) KID() [32]byte { panic("todo") }
-
-// Validate refuses keys that no honest tracker has: wrong length, non-canonical, small-order or torsioned Ed25519, points
-// off the curve.
-func (k PublicKey) Validate() error { panic("todo") }
-
-// Sign signs bytes as Encode does (raw r‖s low-S for P-256); VerifyBytes is its counterpart. For possession proofs.
-func Sign(signer crypto.Signer, msg []byte) ([]byte, error) { panic("todo") }
-func (k PublicKey) VerifyBytes(msg, sig []byte) error       { panic("todo") }
-
-// Plain is a decoded plain JSON message.
-type Plain struct {
-	Readings []Reading
-	Seq      *uint64 // highest seq given, if any
+func Encode(signer crypto.Signer, c Claims, readings []Reading) ([]byte, error) {
+	key, err := Public(signer)
+	if err != nil {
+		return nil, err
+	}
+	pack, err := encodePack(c.Tracker, readings)
+	if err != nil {
+		return nil, err
+	}
+	if c.Kind == Data && len(readings) == 0 {
+		return nil, errors.New("a data message needs a reading")
+	}
+	protected, err := encodeProtected(key, c)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(pack)
+	sig, err := Sign(signer, toBeSigned(protected, hash[:]))
+	if err != nil {
+		return nil, err
+	}
+	cose, err := canonical.Marshal(sign1{Protected: protected, Unprotected: map[int]cbor.RawMessage{}, Payload: hash[:], Signature: sig})
+	if err != nil {
+		return nil, err
+	}
+	raw, err := canonical.Marshal(envelope{COSE: cose, Pack: pack})
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > MaxMessage {
+		return nil, fmt.Errorf("message of %d bytes exceeds %d", len(raw), MaxMessage)
+	}
+	return raw, nil
 }
 
-// DecodePlain reads a plain JSON message; a reading without time gets received. Errors are *Reject.
-func DecodePlain(raw []byte, received time.Time) (*Plain, error) { panic("todo") }
+// Decode reads a signed message strictly. Every error is a *Reject with a Reason.
+func Decode(raw []byte) (*Message, error) {
+	if len(raw) > MaxMessage {
+		return nil, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
+	}
+	var env envelope
+	if err := decodeCanonical(raw, &env, "message"); err != nil {
+		return nil, err
+	}
+	m, err := DecodeCOSE(env.COSE)
+	if err != nil {
+		return nil, err
+	}
+	if sha256.Sum256(env.Pack) != m.PackHash {
+		return nil, reject(PackMismatch, "the pack is not the one that was signed")
+	}
+	if m.Readings, err = decodePack(env.Pack, m.Tracker); err != nil {
+		return nil, err
+	}
+	if m.Kind == Data && len(m.Readings) == 0 {
+		return nil, reject(Malformed, "a data message without a reading")
+	}
+	m.Pack = env.Pack
+	return m, nil
+}
+
+// DecodeCOSE reads the signed part alone, for a message whose readings are withheld.
+func DecodeCOSE(cose []byte) (*Message, error) {
+	var s sign1
+	if err := decodeCanonical(cose, &s, "cose_sign1"); err != nil {
+		return nil, err
+	}
+	if s.Unprotected == nil || len(s.Unprotected) != 0 {
+		return nil, reject(Malformed, "the unprotected header must be an empty map")
+	}
+	if len(s.Payload) != 32 {
+		return nil, reject(Malformed, "the payload must be a SHA-256 hash, got %d bytes", len(s.Payload))
+	}
+	if len(s.Signature) != 64 {
+		return nil, reject(Malformed, "the signature must have 64 bytes, got %d", len(s.Signature))
+	}
+	m := &Message{COSE: cose, COSEHash: sha256.Sum256(cose), protected: s.Protected, signature: s.Signature}
+	copy(m.PackHash[:], s.Payload)
+	if err := m.decodeProtected(s.Protected); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// Verify checks alg, kid and signature against the enrolled key (wrong_alg, wrong_key, bad_signature).
+func (m *Message) Verify(k PublicKey) error {
+	if m.Alg != k.Alg {
+		return reject(WrongAlg, "signed with %s, enrolled with %s", m.Alg, k.Alg)
+	}
+	if m.KID != k.KID() {
+		return reject(WrongKey, "kid %x is not the enrolled key", m.KID[:8])
+	}
+	if err := k.VerifyBytes(toBeSigned(m.protected, m.PackHash[:]), m.signature); err != nil {
+		return reject(BadSignature, "%v", err)
+	}
+	return nil
+}
+
+// Position orders a tracker's messages.
+func (m *Message) Position() Position { return Position{m.Boot, m.Seq} }
+
+// Position of a message in its tracker's chain.
+type Position struct{ Boot, Seq uint64 }
+
+// Less reports whether p comes before q.
+func (p Position) Less(q Position) bool {
+	return p.Boot < q.Boot || p.Boot == q.Boot && p.Seq < q.Seq
+}
+
+// toBeSigned is the Sig_structure of RFC 9052 section 4.4, with empty external data.
+func toBeSigned(protected, payload []byte) []byte {
+	b := make([]byte, 0, 20+len(protected)+len(payload))
+	b = append(b, 0x84, 0x6a)
+	b = append(b, "Signature1"...)
+	b = appendBytes(b, protected)
+	b = append(b, 0x40)
+	return appendBytes(b, payload)
+}
+
+// appendBytes appends a CBOR byte string in shortest form.
+func appendBytes(b, s []byte) []byte {
+	switch n := len(s); {
+	case n < 24:
+		b = append(b, 0x40|byte(n))
+	case n < 1<<8:
+		b = append(b, 0x58, byte(n))
+	default: // messages are at most 16 KiB
+		b = append(b, 0x59, byte(n>>8), byte(n))
+	}
+	return append(b, s...)
+}
+
+var canonical, strict = modes()
+
+func modes() (cbor.EncMode, cbor.DecMode) {
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		panic(err)
+	}
+	dec, err := cbor.DecOptions{
+		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
+		IndefLength:       cbor.IndefLengthForbidden,
+		TagsMd:            cbor.TagsForbidden,
+		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		MaxNestedLevels:   8,
+		MaxArrayElements:  2048,
+		MaxMapPairs:       64,
+		UTF8:              cbor.UTF8RejectInvalid,
+	}.DecMode()
+	if err != nil {
+		panic(err)
+	}
+	return enc, dec
+}
+
+// decodeCanonical accepts only the bytes that the same value encodes to: fxamacker/cbor has no mode that refuses
+// non-canonical input, so the value is encoded again and compared.
+func decodeCanonical(raw []byte, v any, what string) error {
+	if err := strict.Unmarshal(raw, v); err != nil {
+		return reject(Malformed, "%s: %v", what, err)
+	}
+	again, err := canonical.Marshal(v)
+	if err != nil {
+		return reject(Malformed, "%s: %v", what, err)
+	}
+	if !bytes.Equal(again, raw) {
+		return reject(NotCanonical, "%s is not in deterministic CBOR", what)
+	}
+	return nil
+}

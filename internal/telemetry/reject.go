@@ -1,8 +1,11 @@
 package telemetry
 
+import "fmt"
+
 // Reason is a code of docs/formats.md, "Reason codes".
 type Reason string
 
+// The codes; the first group is refused, duplicate is dropped, the last group is accepted and flagged.
 const (
 	Malformed      Reason = "malformed"
 	NotCanonical   Reason = "not_canonical"
@@ -37,3 +40,7 @@ type Reject struct {
 }
 
 func (r *Reject) Error() string { return string(r.Reason) + ": " + r.Detail }
+
+func reject(r Reason, format string, args ...any) *Reject {
+	return &Reject{Reason: r, Detail: fmt.Sprintf(format, args...)}
+}
