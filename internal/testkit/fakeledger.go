@@ -1,0 +1,223 @@
+// Package testkit holds the fakes and the contract suites that the tests of several programs share.
+package testkit
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Ledger is an in-memory ledger with the method set of fabric.Client: it runs the transactions of package ledger as one
+// organisation, makes one block of each, and fails on demand. Several organisations share one ledger through As.
+// Safe for concurrent use.
+type Ledger struct {
+	// Faults is shared by all organisations of a ledger.
+	*Faults
+	chain *chain
+	msp   string
+	once  *sync.Once
+	done  chan struct{} // closed by Close
+}
+
+// NewLedger is an empty ledger seen by the organisation msp ("CarrierMSP"). now is the clock of its transactions; nil
+// means time.Now.
+func NewLedger(msp string, now func() time.Time) *Ledger {
+	if now == nil {
+		now = time.Now
+	}
+	return &Ledger{Faults: newFaults(), chain: newChain(now), msp: msp, once: new(sync.Once), done: make(chan struct{})}
+}
+
+// As is the same ledger seen by another organisation.
+func (l *Ledger) As(msp string) *Ledger {
+	return &Ledger{Faults: l.Faults, chain: l.chain, msp: msp, once: new(sync.Once), done: make(chan struct{})}
+}
+
+// Close ends this organisation's streams; the ledger lives on.
+func (l *Ledger) Close() {
+	l.once.Do(func() { close(l.done) })
+}
+
+// MSP is the caller's MSP id.
+func (l *Ledger) MSP() string { return l.msp }
+
+// Submit runs a transaction. See fabric.Client.Submit for its errors; Faults makes them happen.
+func (l *Ledger) Submit(ctx context.Context, fn string, arg any) (ledger.Result, error) {
+	if err := l.gate(ctx, l.msp, fn); err != nil {
+		return ledger.Result{}, err
+	}
+	if l.isDown() {
+		return ledger.Result{}, &ledger.StageError{Stage: ledger.StageEndorse, Err: ledger.ErrUnavailable}
+	}
+	body, err := json.Marshal(arg)
+	if err != nil {
+		return ledger.Result{}, fmt.Errorf("%s: %w", fn, err)
+	}
+	fault := l.next(fn)
+	if fault != nil && !fault.applied {
+		tx := ""
+		if fault.stage == ledger.StageCommit {
+			tx = l.chain.newTxID()
+			if errors.Is(fault.err, ledger.ErrInvalid) {
+				l.chain.invalid(tx, fault.code)
+			}
+		}
+		return ledger.Result{}, fault.error(tx)
+	}
+	result, err := l.chain.submit(l.msp, fn, body)
+	if err != nil {
+		return ledger.Result{}, err
+	}
+	if fault != nil {
+		return ledger.Result{}, fault.error(result.TxID)
+	}
+	return result, nil
+}
+
+// Evaluate runs a transaction and writes nothing.
+func (l *Ledger) Evaluate(ctx context.Context, fn string, arg any) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if l.isDown() {
+		return nil, &ledger.StageError{Stage: ledger.StageEndorse, Err: ledger.ErrUnavailable}
+	}
+	body, err := json.Marshal(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", fn, err)
+	}
+	return l.chain.evaluate(l.msp, fn, body)
+}
+
+// EvaluateAt is Evaluate: every organisation holds the same.
+func (l *Ledger) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
+	if _, ok := mspOf[org]; !ok {
+		return nil, fmt.Errorf("organisation %q has no peer", org)
+	}
+	return l.Evaluate(ctx, fn, arg)
+}
+
+// Events delivers events from block from on until ctx ends, Close is called or handle fails. After Faults.BreakEvents the
+// newest block is delivered again, as a reconnecting client may.
+func (l *Ledger) Events(ctx context.Context, from uint64, handle func(ledger.Event) error, atHead func(height uint64)) error {
+	broken := l.breaks.Load()
+	told := false
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.done:
+			return errors.New("client is closed")
+		default:
+		}
+		if n := l.breaks.Load(); n != broken {
+			broken, told = n, false
+			if from > 0 {
+				from--
+			}
+		}
+		if up := l.downUntil(); up != nil {
+			select {
+			case <-ctx.Done():
+			case <-l.done:
+			case <-up:
+			}
+			continue
+		}
+		blocks, height, changed := l.chain.since(from)
+		for _, b := range blocks {
+			for _, e := range b.events() {
+				if err := handle(e); err != nil {
+					return err
+				}
+			}
+			from, told = b.number+1, false
+		}
+		if len(blocks) == 0 {
+			if !told && atHead != nil {
+				atHead(height)
+			}
+			told = true
+			select {
+			case <-ctx.Done():
+			case <-l.done:
+			case <-changed:
+			}
+		}
+	}
+}
+
+// TxStatus looks a transaction up.
+func (l *Ledger) TxStatus(ctx context.Context, txID string) (found bool, code int32, block uint64, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, 0, 0, err
+	}
+	if l.isDown() {
+		return false, 0, 0, ledger.ErrUnavailable
+	}
+	b := l.chain.byTx(txID)
+	if b == nil {
+		return false, 0, 0, nil
+	}
+	return true, b.code, b.number, nil
+}
+
+// BlockByTx returns bytes that name the block; they are not a common.Block.
+func (l *Ledger) BlockByTx(ctx context.Context, txID string) ([]byte, error) {
+	found, _, block, err := l.TxStatus(ctx, txID)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, &ledger.Error{Code: ledger.NotFound, Message: "transaction " + txID + " is not on the ledger"}
+	}
+	return fmt.Appendf(nil, "fake block %d holds %s", block, txID), nil
+}
+
+// Network answers one peer and one orderer per organisation.
+func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	up, height := !l.isDown(), l.Height()
+	var nodes []ledger.Node
+	for _, org := range orgs {
+		peer := ledger.Node{Org: org, Role: "peer", Address: "peer." + org + ".test:7051", Up: up}
+		if up {
+			peer.Height = height
+		} else {
+			peer.Error = ledger.ErrUnavailable.Error()
+		}
+		nodes = append(nodes, peer, ledger.Node{Org: org, Role: "orderer", Address: "orderer." + org + ".test:7050", Up: up})
+	}
+	return nodes, nil
+}
+
+// Height is the number of blocks.
+func (l *Ledger) Height() uint64 { return l.chain.height() }
+
+// Count is how many valid transactions of fn are on the ledger; "" counts all.
+func (l *Ledger) Count(fn string) int { return l.chain.count(fn) }
+
+var (
+	orgs  = []string{"carrier", "shipper", "consignee", "auditor"}
+	mspOf = map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"}
+)
+
+func decodeHex(what, s string, size int) ([]byte, error) {
+	b, err := hex.DecodeString(s)
+	if err != nil || len(b) != size || hex.EncodeToString(b) != s {
+		return nil, refuse(ledger.Invalid, "%s must be %d bytes of lower-case hex", what, size)
+	}
+	return b, nil
+}
+
+func refuse(code ledger.Code, format string, args ...any) error {
+	return &ledger.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}

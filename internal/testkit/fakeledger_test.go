@@ -1,0 +1,93 @@
+package testkit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
+	t.Helper()
+	r, err := l.Submit(t.Context(), ledger.ShipmentCreate, ledger.CreateArgs{
+		ID: id, Parties: map[string]string{"carrier": "CarrierMSP", "consignee": "ConsigneeMSP"},
+		RuleSet: "general-2-8@1", RuleSetHash: strings.Repeat("ab", 32),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestFaults(t *testing.T) {
+	args := ledger.CreateArgs{ID: "s1", Parties: map[string]string{"carrier": "CarrierMSP"}, RuleSet: "r@1", RuleSetHash: strings.Repeat("ab", 32)}
+	for _, tc := range []struct {
+		name    string
+		arm     func(*Ledger)
+		want    error
+		applied bool
+	}{
+		{"before", func(l *Ledger) { l.FailBefore("", 1) }, ledger.ErrUnavailable, false},
+		{"after", func(l *Ledger) { l.FailAfter(ledger.ShipmentCreate, 1) }, ledger.ErrCommitUnknown, true},
+		{"unknown", func(l *Ledger) { l.CommitUnknown("", 1) }, ledger.ErrCommitUnknown, false},
+		{"invalid", func(l *Ledger) { l.Invalidate("", 1) }, ledger.ErrInvalid, false},
+		{"away", func(l *Ledger) { l.SetUnavailable(true) }, ledger.ErrUnavailable, false},
+		{"other function", func(l *Ledger) { l.FailBefore(ledger.AnchorExtend, 1) }, nil, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := NewLedger("CarrierMSP", nil)
+			tc.arm(l)
+			_, err := l.Submit(t.Context(), ledger.ShipmentCreate, args)
+			if !errors.Is(err, tc.want) {
+				t.Fatalf("got %v, want %v", err, tc.want)
+			}
+			l.SetUnavailable(false)
+			if got := l.Count(ledger.ShipmentCreate) == 1; got != tc.applied {
+				t.Fatalf("applied = %v, want %v", got, tc.applied)
+			}
+			var stage *ledger.StageError
+			if errors.As(err, &stage) && stage.Stage == ledger.StageCommit {
+				found, code, _, err := l.TxStatus(t.Context(), stage.TxID)
+				if err != nil || found != (tc.applied || tc.want == ledger.ErrInvalid) || code != stage.Code {
+					t.Fatalf("status of %s: %v %d %v", stage.TxID, found, code, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
+	l := NewLedger("CarrierMSP", time.Now)
+	mustCreate(t, l, "s1")
+	l.Invalidate("", 1)
+	_, _ = l.Submit(t.Context(), ledger.ShipmentCreate, ledger.CreateArgs{})
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var got []string
+	atHead := 0
+	err := l.Events(ctx, 0, func(e ledger.Event) error {
+		var s ledger.Shipment
+		if err := json.Unmarshal(e.Payload, &s); err != nil {
+			return err
+		}
+		got = append(got, s.ID)
+		return nil
+	}, func(uint64) {
+		switch atHead++; atHead {
+		case 1:
+			mustCreate(t, l.As("ConsigneeMSP"), "s2")
+		case 2:
+			l.BreakEvents()
+		case 3:
+			l.Close()
+		}
+	})
+	if err == nil || strings.Join(got, " ") != "s1 s2 s2" {
+		t.Fatalf("events %v, end %v", got, err)
+	}
+}
