@@ -31,6 +31,8 @@ type Tracker struct {
 	Calibration *Calibration `json:"calibration"`
 	// Assigned is the shipment of the open assignment, "" when there is none.
 	Assigned string `json:"assigned"`
+	// FreeFromMS is when its last assignment ended: the next one may not start before, so that windows never overlap.
+	FreeFromMS int64 `json:"free_from_ms"`
 }
 
 // TrackerKey is one key of a tracker and the transaction times between which it was in force.

@@ -36,6 +36,15 @@ const (
 	ComplianceList     = "compliance:List"     // ListArgs with id -> Page[Excursion] (evaluate)
 )
 
+// Transactions that the chaincode has; it refuses every other spelling.
+var Transactions = []string{
+	TrackerEnrol, TrackerRotate, TrackerRevoke, TrackerCalibrate, TrackerGet, TrackerList,
+	ShipmentCreate, ShipmentAssign, ShipmentUnassign, ShipmentPropose, ShipmentAccept, ShipmentReject, ShipmentDeliver,
+	ShipmentClose, ShipmentGet, ShipmentList, ShipmentHandover, ShipmentGetClose,
+	AnchorExtend, AnchorHead, AnchorList, AnchorHeads,
+	ComplianceOpen, ComplianceClose, ComplianceRevise, ComplianceVerdict, ComplianceVerdicts, ComplianceList,
+}
+
 // EnrolArgs registers a tracker. Either a key with its possession proof, or a secret hash.
 type EnrolArgs struct {
 	ID     string `json:"id"`

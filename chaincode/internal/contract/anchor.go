@@ -1,0 +1,125 @@
+package contract
+
+import (
+	"encoding/hex"
+
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+)
+
+// Anchor is the contract "anchor". Each heads log has its own state key, so ingest instances never conflict; the only
+// writer of a heads log is the organisation that extended it first.
+type Anchor struct{ contractapi.Contract }
+
+func (*Anchor) Extend(ctx *Context, arg string) (string, error) {
+	return change(ctx, ingest, ledger.EventAnchor, arg, ledger.ExtendArgs.Validate, extend)
+}
+
+func (*Anchor) Head(ctx *Context, arg string) (string, error) {
+	return read(ctx, arg, headsID, func(t *transaction, a ledger.IDArgs) (*ledger.Head, error) {
+		h, err := get[ledger.Head](t, ledger.HeadKey(a.ID))
+		if err == nil && h == nil {
+			return nil, ledger.Refuse(ledger.NotFound, "heads log %s has no anchor", a.ID)
+		}
+		return h, err
+	})
+}
+
+// List gives the anchors of one heads log, newest first.
+func (*Anchor) List(ctx *Context, arg string) (string, error) {
+	validate := func(a ledger.ListArgs) error {
+		if err := headsID(ledger.IDArgs{ID: a.ID}); err != nil {
+			return err
+		}
+		return a.Validate()
+	}
+	return read(ctx, arg, validate, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
+		return page(t, a, stored[ledger.Head], ledger.ObjAnchor, a.ID)
+	})
+}
+
+func (*Anchor) Heads(ctx *Context, arg string) (string, error) {
+	return read(ctx, arg, noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
+		return page(t, a, stored[ledger.Head], ledger.ObjHead)
+	})
+}
+
+// GetEvaluateTransactions marks what only reads, for the contract's metadata.
+func (*Anchor) GetEvaluateTransactions() []string { return []string{"Head", "List", "Heads"} }
+
+func headsID(a ledger.IDArgs) error {
+	if !ledger.IsHash(a.ID) {
+		return ledger.Refuse(ledger.Invalid, "id must be a heads-log id: 64 lower-case hex digits")
+	}
+	return nil
+}
+
+// extend moves a heads log forward. Every endorsing peer checks the consistency proof itself, so no history that was
+// accepted once can be rewritten, whoever runs the ingest.
+func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
+	want := anchor.HeadsID(t.stub.GetChannelID(), a.Ingest)
+	if a.Heads != hex.EncodeToString(want[:]) {
+		return nil, ledger.Refuse(ledger.Invalid, "heads is not the id of %s's heads log on this channel", a.Ingest)
+	}
+	head, err := get[ledger.Head](t, ledger.HeadKey(a.Heads))
+	if err != nil {
+		return nil, err
+	}
+	next := &ledger.Head{
+		Heads: a.Heads, Ingest: a.Ingest, Owner: t.caller, Size: a.NewSize, Root: a.NewRoot,
+		TimeMS: a.TimeMS, TxMS: t.nowMS, Tx: t.id,
+	}
+	if head != nil {
+		switch {
+		case head.Owner != t.caller:
+			return nil, ledger.Refuse(ledger.Conflict, "this heads log belongs to %s", head.Owner)
+		case head.Size == a.NewSize && head.Root == a.NewRoot:
+			// Sent again because its sender did not hear the outcome. Nothing is written and no event emitted.
+			return head, nil
+		case head.Size != a.OldSize:
+			return nil, ledger.Refuse(ledger.Conflict, "the head has size %d, not %d", head.Size, a.OldSize)
+		}
+		next.PrevSize, next.PrevRoot, next.N = head.Size, head.Root, head.N+1
+	} else if a.OldSize != 0 {
+		return nil, ledger.Refuse(ledger.Conflict, "this heads log has no anchor yet, so old_size must be 0, not %d", a.OldSize)
+	}
+	if a.NewSize <= a.OldSize {
+		return nil, ledger.Refuse(ledger.Conflict, "new_size %d must be larger than the head's, %d", a.NewSize, a.OldSize)
+	}
+	if d := a.TimeMS - t.nowMS; d > skewMS || d < -skewMS {
+		return nil, ledger.Refuse(ledger.Invalid, "time_ms is %d ms off the transaction's time, more than %d", d, skewMS)
+	}
+	if head != nil && a.TimeMS < head.TimeMS {
+		return nil, ledger.Refuse(ledger.BadState, "time_ms lies before the head's, %d", head.TimeMS)
+	}
+	if err := consistent(a, next.PrevRoot); err != nil {
+		return nil, ledger.Refuse(ledger.BadProof, "new_root does not extend the head: %v", err)
+	}
+	if err := t.put(ledger.HeadKey(a.Heads), next); err != nil {
+		return nil, err
+	}
+	return next, t.put(ledger.AnchorKey(a.Heads, next.N), next)
+}
+
+func consistent(a ledger.ExtendArgs, oldRoot string) error {
+	var old merkle.Hash
+	if a.OldSize == 0 {
+		old = new(merkle.Log).Root()
+	} else {
+		old = hash(oldRoot)
+	}
+	proof := make([]merkle.Hash, len(a.Proof))
+	for i, p := range a.Proof {
+		proof[i] = hash(p)
+	}
+	return merkle.VerifyConsistency(a.OldSize, a.NewSize, proof, old, hash(a.NewRoot))
+}
+
+// hash reads hex whose shape was checked.
+func hash(s string) (h merkle.Hash) {
+	hex.Decode(h[:], []byte(s))
+	return h
+}

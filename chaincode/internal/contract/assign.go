@@ -1,0 +1,98 @@
+package contract
+
+import "github.com/trackseal/trackseal/internal/ledger"
+
+// skewMS is how far a time given by a client may run ahead of the transaction's.
+const skewMS = 120_000
+
+// assign binds a tracker to a shipment from a time on.
+//
+// Who may: the tracker's owner, while it is the shipment's carrier or holds the goods. Owner, because an assignment decides
+// where a device's readings count, now or in the past: were others allowed, they could draw a rival's tracker into a
+// shipment of theirs and block it. Carrier or custodian, because only they can fix a tracker to the goods: another party
+// could bind a device that lies elsewhere and so make up a history.
+func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
+	s, err := shipment(t, a.Shipment)
+	if err != nil {
+		return nil, err
+	}
+	if t.caller != s.Parties[ledger.Carrier] && t.caller != s.Custodian {
+		return nil, ledger.Refuse(ledger.Forbidden, "only the carrier or the custodian of shipment %s assigns trackers", s.ID)
+	}
+	if s.State != ledger.Created && s.State != ledger.InTransit {
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s", s.ID, s.State)
+	}
+	tr, err := ownTracker(t, a.Tracker)
+	if err != nil {
+		return nil, err
+	}
+	from := a.FromMS
+	if from == 0 {
+		from = max(t.nowMS, tr.FreeFromMS)
+	}
+	switch {
+	case tr.Assigned != "":
+		return nil, ledger.Refuse(ledger.Conflict, "tracker %s is assigned to shipment %s", tr.ID, tr.Assigned)
+	case from > t.nowMS+skewMS:
+		return nil, ledger.Refuse(ledger.Invalid, "from_ms lies in the future")
+	case from < tr.FreeFromMS:
+		return nil, ledger.Refuse(ledger.Conflict, "tracker %s was assigned until %d", tr.ID, tr.FreeFromMS)
+	case len(s.Assignments) >= ledger.MaxAssignments:
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s has had %d assignments, which is the most", s.ID, ledger.MaxAssignments)
+	}
+	s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: from, AssignTx: t.id, By: t.caller})
+	s.State = ledger.InTransit
+	// The tracker's record carries the one open assignment, so that two shipments which take it at once write the same
+	// key and Fabric lets only one through.
+	tr.Assigned = s.ID
+	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
+		return nil, err
+	}
+	return s, t.put(ledger.TrackerKeyOf(tr.ID), tr)
+}
+
+// unassign ends the open assignment. The tracker's owner may, so that its device is never held; so may the carrier and the
+// custodian, who take it off the goods. A revoked tracker can be unassigned.
+func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
+	s, err := shipment(t, a.Shipment)
+	if err != nil {
+		return nil, err
+	}
+	if s.State == ledger.Closed {
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is closed", s.ID)
+	}
+	i := s.OpenAssignment(a.Tracker)
+	if i < 0 {
+		return nil, ledger.Refuse(ledger.BadState, "tracker %s is not assigned to shipment %s", a.Tracker, s.ID)
+	}
+	tr, err := tracker(t, a.Tracker)
+	if err != nil {
+		return nil, err
+	}
+	if t.caller != tr.Owner && t.caller != s.Parties[ledger.Carrier] && t.caller != s.Custodian {
+		return nil, ledger.Refuse(ledger.Forbidden, "only the tracker's owner, the carrier or the custodian ends an assignment")
+	}
+	to := a.ToMS
+	if to == 0 {
+		to = max(t.nowMS, s.Assignments[i].FromMS)
+	}
+	switch {
+	case to < s.Assignments[i].FromMS:
+		return nil, ledger.Refuse(ledger.Invalid, "to_ms lies before the assignment's start, %d", s.Assignments[i].FromMS)
+	case to > t.nowMS+skewMS && to > s.Assignments[i].FromMS:
+		return nil, ledger.Refuse(ledger.Invalid, "to_ms lies in the future")
+	}
+	release(t, s, i, tr, to)
+	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
+		return nil, err
+	}
+	return s, t.put(ledger.TrackerKeyOf(tr.ID), tr)
+}
+
+// release ends assignment i in both records, which the caller writes.
+func release(t *transaction, s *ledger.Shipment, i int, tr *ledger.Tracker, toMS int64) {
+	s.Assignments[i].ToMS = toMS
+	s.Assignments[i].UnassignTx = t.id
+	tr.Assigned = ""
+	tr.FreeFromMS = max(tr.FreeFromMS, toMS)
+}

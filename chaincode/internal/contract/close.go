@@ -1,0 +1,42 @@
+package contract
+
+import "github.com/trackseal/trackseal/internal/ledger"
+
+// closeShipment writes the create-only record of the final heads and ends every open assignment. The record has its own
+// key, so that its transaction proves by itself that nobody closed the shipment otherwise before.
+func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
+	s, err := shipment(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if t.caller != s.Parties[ledger.Carrier] && t.caller != s.Custodian {
+		return nil, ledger.Refuse(ledger.Forbidden, "only the carrier or the custodian closes shipment %s", s.ID)
+	}
+	// Before the state: a repeated close learns that it succeeded before.
+	if err := t.free(ledger.CloseKey(s.ID), ledger.Refuse(ledger.Exists, "shipment %s is closed already", s.ID)); err != nil {
+		return nil, err
+	}
+	if s.State != ledger.Delivered {
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not delivered", s.ID, s.State)
+	}
+	for i := range s.Assignments {
+		if s.Assignments[i].ToMS != 0 {
+			continue
+		}
+		tr, err := tracker(t, s.Assignments[i].Tracker)
+		if err != nil {
+			return nil, err
+		}
+		release(t, s, i, tr, max(t.nowMS, s.Assignments[i].FromMS))
+		if err := t.put(ledger.TrackerKeyOf(tr.ID), tr); err != nil {
+			return nil, err
+		}
+	}
+	s.State = ledger.Closed
+	s.ClosedMS = t.nowMS
+	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
+		return nil, err
+	}
+	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.caller, TimeMS: t.nowMS, Tx: t.id}
+	return c, t.put(ledger.CloseKey(s.ID), c)
+}

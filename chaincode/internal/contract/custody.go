@@ -1,0 +1,100 @@
+package contract
+
+import "github.com/trackseal/trackseal/internal/ledger"
+
+const (
+	proposed = "proposed"
+	accepted = "accepted"
+	rejected = "rejected"
+)
+
+// propose offers custody to another party. The heads fix what the logs held when the goods changed hands, so that neither
+// side can later move an excursion to the other's time.
+func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
+	s, err := shipment(t, a.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.caller != s.Custodian:
+		return nil, ledger.Refuse(ledger.Forbidden, "only the custodian, %s, proposes a handover", s.Custodian)
+	case s.State != ledger.Created && s.State != ledger.InTransit:
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s", s.ID, s.State)
+	case s.Pending != nil:
+		return nil, ledger.Refuse(ledger.BadState, "a handover to %s waits for its answer", s.Pending.To)
+	case a.To == t.caller:
+		return nil, ledger.Refuse(ledger.Invalid, "to: %s has custody already", a.To)
+	case !s.IsParty(a.To):
+		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
+	}
+	s.Pending = &ledger.Handover{
+		N: s.Handovers, From: t.caller, To: a.To, State: proposed, Heads: listOf(a.Heads), Note: a.Note,
+		ProposeMS: t.nowMS, ProposeTx: t.id,
+	}
+	return s, t.put(ledger.ShipmentKey(s.ID), s)
+}
+
+func accept(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
+	return answer(t, a.ID, func(s *ledger.Shipment, h *ledger.Handover) {
+		h.State = accepted
+		s.Custodian = h.To
+		s.State = ledger.InTransit
+	})
+}
+
+func reject(t *transaction, a ledger.RejectArgs) (*ledger.Shipment, error) {
+	return answer(t, a.ID, func(_ *ledger.Shipment, h *ledger.Handover) {
+		h.State = rejected
+		h.Reason = a.Reason
+	})
+}
+
+// answer ends the pending proposal, by the party that it names only, and keeps it as a record of its own.
+func answer(t *transaction, id string, decide func(*ledger.Shipment, *ledger.Handover)) (*ledger.Shipment, error) {
+	s, err := shipment(t, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Pending == nil:
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s has no handover to answer", s.ID)
+	case t.caller != s.Pending.To:
+		return nil, ledger.Refuse(ledger.Forbidden, "only %s answers this handover", s.Pending.To)
+	}
+	h := s.Pending
+	decide(s, h)
+	h.AnswerMS, h.AnswerTx = t.nowMS, t.id
+	s.Pending = nil
+	s.Handovers++
+	taken := ledger.Refuse(ledger.Conflict, "handover %d of shipment %s is answered already", h.N, s.ID)
+	if err := t.create(ledger.HandoverKey(s.ID, h.N), h, taken); err != nil {
+		return nil, err
+	}
+	return s, t.put(ledger.ShipmentKey(s.ID), s)
+}
+
+// deliver is the consignee saying that it has the goods. That takes custody, which needs nobody else's word: it burdens
+// only the consignee itself. A pending handover is answered first, since it carries the log heads of that moment.
+func deliver(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
+	s, err := shipment(t, a.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case t.caller != s.Parties[ledger.Consignee]:
+		return nil, ledger.Refuse(ledger.Forbidden, "only the consignee, %s, takes delivery", s.Parties[ledger.Consignee])
+	case s.State != ledger.InTransit:
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not in_transit", s.ID, s.State)
+	case s.Pending != nil:
+		return nil, ledger.Refuse(ledger.BadState, "a handover to %s waits for its answer", s.Pending.To)
+	}
+	s.Custodian = t.caller
+	s.State = ledger.Delivered
+	s.DeliveredMS = t.nowMS
+	return s, t.put(ledger.ShipmentKey(s.ID), s)
+}
+
+// listOf makes an absent list an empty one, which is how records hold it.
+func listOf[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}

@@ -1,0 +1,164 @@
+package contract
+
+import (
+	"encoding/hex"
+
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Tracker is the contract "tracker". Only the organisation that enrolled a tracker may change it.
+type Tracker struct{ contractapi.Contract }
+
+func (*Tracker) Enrol(ctx *Context, arg string) (string, error) {
+	return change(ctx, operator, ledger.EventTracker, arg, ledger.EnrolArgs.Validate, enrol)
+}
+
+func (*Tracker) Rotate(ctx *Context, arg string) (string, error) {
+	return change(ctx, operator, ledger.EventTracker, arg, ledger.RotateArgs.Validate, rotate)
+}
+
+func (*Tracker) Revoke(ctx *Context, arg string) (string, error) {
+	return change(ctx, operator, ledger.EventTracker, arg, ledger.RevokeArgs.Validate, revoke)
+}
+
+func (*Tracker) Calibrate(ctx *Context, arg string) (string, error) {
+	return change(ctx, operator, ledger.EventTracker, arg, ledger.CalibrateArgs.Validate, calibrate)
+}
+
+func (*Tracker) Get(ctx *Context, arg string) (string, error) {
+	return read(ctx, arg, ledger.IDArgs.Validate, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
+		return tracker(t, a.ID)
+	})
+}
+
+func (*Tracker) List(ctx *Context, arg string) (string, error) {
+	return read(ctx, arg, noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
+		return page(t, a, stored[ledger.Tracker], ledger.ObjTracker)
+	})
+}
+
+// GetEvaluateTransactions marks what only reads, for the contract's metadata.
+func (*Tracker) GetEvaluateTransactions() []string { return []string{"Get", "List"} }
+
+func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
+	tr := &ledger.Tracker{
+		ID: a.ID, Owner: t.caller, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash,
+		Model: a.Model, EnrolledMS: t.nowMS, EnrolTx: t.id,
+	}
+	if err := t.free(ledger.TrackerKeyOf(a.ID), ledger.Refuse(ledger.Exists, "tracker %s is enrolled already", a.ID)); err != nil {
+		return nil, err
+	}
+	if a.SecretHash == "" {
+		k, err := possess(t, tr, a.Alg, a.Public, a.Proof)
+		if err != nil {
+			return nil, err
+		}
+		tr.Keys = append(tr.Keys, k)
+	}
+	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
+	tr, err := ownTracker(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(tr.Keys) == 0:
+		return nil, ledger.Refuse(ledger.BadState, "tracker %s cannot sign and has no key; enrol the signing device under its own id", a.ID)
+	case len(tr.Keys) >= ledger.MaxKeys:
+		return nil, ledger.Refuse(ledger.BadState, "tracker %s has had %d keys, which is the most", a.ID, ledger.MaxKeys)
+	}
+	old := &tr.Keys[len(tr.Keys)-1]
+	if t.nowMS < old.FromMS {
+		return nil, ledger.Refuse(ledger.BadState, "the transaction's time lies before the current key's")
+	}
+	k, err := possess(t, tr, a.Alg, a.Public, a.Proof)
+	if err != nil {
+		return nil, err
+	}
+	if !a.Lost {
+		// The old key's signature shows that the device itself, not only its owner, went along.
+		if err := verify(old.Alg, old.Public, possession(tr, a.Alg, a.Public), a.Old); err != nil {
+			return nil, ledger.Refuse(ledger.BadProof, "old: the key in force did not sign this rotation: %v", err)
+		}
+	}
+	old.ToMS = t.nowMS
+	tr.Keys = append(tr.Keys, k)
+	tr.Alg = a.Alg
+	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+func revoke(t *transaction, a ledger.RevokeArgs) (*ledger.Tracker, error) {
+	tr, err := ownTracker(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	tr.RevokedMS, tr.RevokeCause = t.nowMS, a.Cause
+	if n := len(tr.Keys); n > 0 {
+		tr.Keys[n-1].ToMS = max(t.nowMS, tr.Keys[n-1].FromMS)
+	}
+	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+func calibrate(t *transaction, a ledger.CalibrateArgs) (*ledger.Tracker, error) {
+	tr, err := ownTracker(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	tr.Calibration = &ledger.Calibration{
+		Ref: a.Ref, Hash: a.Hash, ValidFromMS: a.ValidFromMS, ValidToMS: a.ValidToMS, RecordedMS: t.nowMS, Tx: t.id,
+	}
+	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+func tracker(t *transaction, id string) (*ledger.Tracker, error) {
+	tr, err := get[ledger.Tracker](t, ledger.TrackerKeyOf(id))
+	if err == nil && tr == nil {
+		return nil, ledger.Refuse(ledger.NotFound, "there is no tracker %s", id)
+	}
+	return tr, err
+}
+
+// ownTracker is a tracker in force that the caller's organisation owns.
+func ownTracker(t *transaction, id string) (*ledger.Tracker, error) {
+	tr, err := tracker(t, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case tr.Owner != t.caller:
+		return nil, ledger.Refuse(ledger.Forbidden, "tracker %s belongs to %s", id, tr.Owner)
+	case tr.RevokedMS != 0:
+		return nil, ledger.Refuse(ledger.BadState, "tracker %s is revoked", id)
+	}
+	return tr, nil
+}
+
+func possession(tr *ledger.Tracker, alg int, public string) []byte {
+	return ledger.PossessionBytes(tr.ID, tr.Owner, alg, public)
+}
+
+// possess checks a new key with its possession proof and claims it for the tracker. A key serves one tracker and only once:
+// a revoked or replaced key never comes back, under this id or another.
+func possess(t *transaction, tr *ledger.Tracker, alg int, public, proof string) (ledger.TrackerKey, error) {
+	raw, _ := hex.DecodeString(public) // shape was checked
+	key := telemetry.PublicKey{Alg: telemetry.Alg(alg), Raw: raw}
+	if err := key.Validate(); err != nil {
+		return ledger.TrackerKey{}, ledger.Refuse(ledger.Invalid, "public: %v", err)
+	}
+	if err := verify(alg, public, possession(tr, alg, public), proof); err != nil {
+		return ledger.TrackerKey{}, ledger.Refuse(ledger.BadProof, "proof: the key did not sign the enrolment of %s by %s: %v", tr.ID, tr.Owner, err)
+	}
+	kid := key.KID()
+	k := ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: alg, Public: public, FromMS: t.nowMS, Tx: t.id}
+	return k, t.create(ledger.KIDKey(k.KID), tr.ID, ledger.Refuse(ledger.Conflict, "public: this key is or was another enrolment's"))
+}
+
+func verify(alg int, public string, msg []byte, signature string) error {
+	raw, _ := hex.DecodeString(public)
+	sig, _ := hex.DecodeString(signature)
+	return telemetry.PublicKey{Alg: telemetry.Alg(alg), Raw: raw}.VerifyBytes(msg, sig)
+}

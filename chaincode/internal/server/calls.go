@@ -1,0 +1,91 @@
+package server
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+)
+
+// calls stands before the chaincode: a panic fails one call and not the process, and a stop waits for what is under way.
+type calls struct {
+	cc  shim.Chaincode
+	log *slog.Logger
+
+	mu      sync.Mutex // guards the rest
+	running int
+	closed  bool
+	idle    chan struct{} // closed when closed and running is 0
+}
+
+func newCalls(cc shim.Chaincode, log *slog.Logger) *calls {
+	return &calls{cc: cc, log: log, idle: make(chan struct{})}
+}
+
+func (c *calls) Init(stub shim.ChaincodeStubInterface) *peer.Response {
+	return c.call(stub, c.cc.Init)
+}
+
+func (c *calls) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
+	return c.call(stub, c.cc.Invoke)
+}
+
+func (c *calls) call(stub shim.ChaincodeStubInterface, f func(shim.ChaincodeStubInterface) *peer.Response) (r *peer.Response) {
+	if !c.enter() {
+		return shim.Error("the chaincode is stopping; try again")
+	}
+	defer c.leave()
+	start := time.Now() // for the log only: no result depends on it
+	fn, _ := stub.GetFunctionAndParameters()
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("transaction panicked", slog.String("fn", fn), slog.String("tx", stub.GetTxID()),
+				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			r = shim.Error(fmt.Sprintf("internal error in %s", fn))
+			return
+		}
+		c.log.Debug("transaction", slog.String("fn", fn), slog.String("tx", stub.GetTxID()),
+			slog.Int("status", int(r.GetStatus())), slog.String("message", r.GetMessage()), slog.Duration("took", time.Since(start)))
+	}()
+	return f(stub)
+}
+
+func (c *calls) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.running++
+	return true
+}
+
+func (c *calls) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.running--
+	if c.closed && c.running == 0 {
+		close(c.idle)
+	}
+}
+
+// drain refuses further calls and waits for those under way; it reports whether they ended in time.
+func (c *calls) drain(limit time.Duration) bool {
+	c.mu.Lock()
+	c.closed = true
+	if c.running == 0 {
+		c.mu.Unlock()
+		return true
+	}
+	c.mu.Unlock()
+	select {
+	case <-c.idle:
+		return true
+	case <-time.After(limit):
+		return false
+	}
+}

@@ -1,0 +1,79 @@
+// Package server runs chaincode as a service: peers connect to it over mutual TLS.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
+	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+)
+
+// Config says where to listen and as what. All members are required.
+type Config struct {
+	Listen   string // host:port; port 0 takes a free one
+	ID       string // package id of the installed chaincode, label:hash
+	TLSCert  string // PEM files: the server's certificate and key,
+	TLSKey   string
+	ClientCA string // and the roots of the peers that may connect
+}
+
+// drain is how long calls under way may still take after the stop.
+const drain = 5 * time.Second
+
+// maxMessage is what Fabric's peers accept as well.
+const maxMessage = 100 << 20
+
+// Run serves until ctx ends, then lets the calls under way finish. ready, if not nil, hears the address that it listens on.
+func Run(ctx context.Context, cfg Config, cc shim.Chaincode, log *slog.Logger, ready func(net.Addr)) error {
+	tlsConfig, err := cfg.tls()
+	if err != nil {
+		return err
+	}
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return err
+	}
+	s := grpc.NewServer(
+		grpc.Creds(credentials.NewTLS(tlsConfig)),
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxSendMsgSize(maxMessage),
+		grpc.ConnectionTimeout(5*time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Minute, PermitWithoutStream: true}),
+	)
+	calls := newCalls(cc, log)
+	// The shim's server type is used for its stream handler only; listening and stopping are ours.
+	peer.RegisterChaincodeServer(s, &shim.ChaincodeServer{CCID: cfg.ID, CC: calls})
+	log.InfoContext(ctx, "listening", slog.String("address", l.Addr().String()), slog.String("id", cfg.ID))
+	if ready != nil {
+		ready(l.Addr())
+	}
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := s.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		// A peer's stream never ends by itself, so GracefulStop would wait for ever: wait for the calls instead.
+		if !calls.drain(drain) {
+			log.Warn("stopping with calls under way", slog.Duration("waited", drain))
+		}
+		s.Stop()
+		return nil
+	})
+	return g.Wait()
+}

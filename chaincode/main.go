@@ -1,0 +1,62 @@
+// Command chaincode serves Trackseal's contracts to an organisation's peers (chaincode as a service, mutual TLS).
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/trackseal/trackseal/chaincode/internal/contract"
+	"github.com/trackseal/trackseal/chaincode/internal/server"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Getenv, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "chaincode:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, getenv func(string) string, stderr io.Writer) error {
+	var cfg server.Config
+	var level slog.Level
+	flags := flag.NewFlagSet("chaincode", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // a wrong flag is one line, not the whole usage
+	flags.StringVar(&cfg.Listen, "listen", getenv("CHAINCODE_SERVER_ADDRESS"), "`host:port` to listen on (CHAINCODE_SERVER_ADDRESS)")
+	flags.StringVar(&cfg.ID, "id", getenv("CORE_CHAINCODE_ID_NAME"), "package `id` of the installed chaincode (CORE_CHAINCODE_ID_NAME)")
+	flags.StringVar(&cfg.TLSCert, "tls-cert", getenv("CHAINCODE_TLS_CERT"), "PEM `file` with the server certificate (CHAINCODE_TLS_CERT)")
+	flags.StringVar(&cfg.TLSKey, "tls-key", getenv("CHAINCODE_TLS_KEY"), "PEM `file` with its private key (CHAINCODE_TLS_KEY)")
+	flags.StringVar(&cfg.ClientCA, "client-ca", getenv("CHAINCODE_CLIENT_CA"), "PEM `file` with the roots of the peers that may connect (CHAINCODE_CLIENT_CA)")
+	flags.TextVar(&level, "log-level", slog.LevelInfo, "`level`: debug, info, warn or error")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			flags.SetOutput(stderr)
+			flags.Usage()
+		}
+		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("%w; see --help", err)
+	}
+	cc, err := contract.New()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	return server.Run(ctx, cfg, cc, log, nil)
+}

@@ -1,0 +1,58 @@
+package ledger
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Object types: the first part of a composite state key. A verifier finds a record in a transaction's write set by the
+// key that the functions below build.
+const (
+	ObjTracker   = "tracker"   // id -> Tracker
+	ObjKey       = "kid"       // key thumbprint -> tracker id; a key serves one tracker, once
+	ObjShipment  = "shipment"  // id -> Shipment
+	ObjParty     = "party"     // MSP id, shipment id -> "1"; index for listings
+	ObjHandover  = "handover"  // shipment id, n -> Handover
+	ObjClose     = "close"     // shipment id -> Close
+	ObjHead      = "head"      // heads-log id -> Head, the newest
+	ObjAnchor    = "anchor"    // heads-log id, inverted n -> Head
+	ObjExcursion = "excursion" // shipment id, excursion id -> Excursion
+	ObjVerdict   = "verdict"   // shipment id, revision -> Verdict
+	ObjRevision  = "revision"  // shipment id -> number of the newest revision
+)
+
+// Key builds a composite state key exactly as Fabric's shim does: NUL, then each part followed by NUL.
+func Key(object string, attributes ...string) string {
+	var b strings.Builder
+	b.WriteByte(0)
+	b.WriteString(object)
+	b.WriteByte(0)
+	for _, a := range attributes {
+		b.WriteString(a)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }
+func KIDKey(kid string) string                { return Key(ObjKey, kid) }
+func ShipmentKey(id string) string            { return Key(ObjShipment, id) }
+func PartyKey(msp, shipment string) string    { return Key(ObjParty, msp, shipment) }
+func CloseKey(shipment string) string         { return Key(ObjClose, shipment) }
+func HeadKey(heads string) string             { return Key(ObjHead, heads) }
+func ExcursionKey(shipment, id string) string { return Key(ObjExcursion, shipment, id) }
+func RevisionKey(shipment string) string      { return Key(ObjRevision, shipment) }
+
+// HandoverKey and VerdictKey pad the number, so that a scan comes in the order of the numbers.
+func HandoverKey(shipment string, n int) string {
+	return Key(ObjHandover, shipment, fmt.Sprintf("%010d", n))
+}
+func VerdictKey(shipment string, revision int) string {
+	return Key(ObjVerdict, shipment, fmt.Sprintf("%010d", revision))
+}
+
+// AnchorKey inverts n, so that a forward scan (the only kind that Fabric has) gives the newest first.
+func AnchorKey(heads string, n uint64) string {
+	return Key(ObjAnchor, heads, fmt.Sprintf("%020d", math.MaxUint64-n))
+}

@@ -1,0 +1,144 @@
+package ledger
+
+import (
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Bounds of what one record may hold. A record is read and written whole, so it must stay small.
+const (
+	MaxKeys        = 64      // of one tracker, ever
+	MaxAssignments = 512     // of one shipment, ever
+	MaxHeads       = 512     // in one handover or close
+	MaxReasons     = 64      // in one verdict
+	MaxDetail      = 8 << 10 // bytes of a verdict's detail
+	MaxLimit       = 200     // items of a page
+	DefaultLimit   = 50      // items of a page when none is asked for
+	MaxProof       = 128     // hashes of a consistency proof between trees of at most 2^64 leaves
+)
+
+const (
+	maxTimeMS = 253402300799999 // end of the year 9999
+	maxNumber = 1 << 53         // exact in every JSON reader
+)
+
+// Refuse makes an *Error. Its text never spans lines, which is what ParseError relies on.
+func Refuse(code Code, format string, args ...any) *Error {
+	text := fmt.Sprintf(format, args...)
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	return &Error{Code: code, Message: text}
+}
+
+func invalid(format string, args ...any) error { return Refuse(Invalid, format, args...) }
+
+// first returns the first problem. Each check is a value, so all of them are evaluated: they are cheap.
+func first(problems ...error) error {
+	for _, p := range problems {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func checkID(member, s string) error {
+	if !telemetry.ValidID(s) {
+		return invalid("%s must be 1 to 64 of A-Z a-z 0-9 . _ - and start with a letter or digit, not %.80q", member, s)
+	}
+	return nil
+}
+
+// IsHash reports whether s is a SHA-256 digest in lower-case hex.
+func IsHash(s string) bool { return len(s) == 64 && isHex(s) }
+
+func isHex(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil && s == strings.ToLower(s)
+}
+
+func checkHash(member, s string) error {
+	if !IsHash(s) {
+		return invalid("%s must be 64 lower-case hex digits, not %.80q", member, s)
+	}
+	return nil
+}
+
+func checkHex(member, s string, min, max int) error {
+	if !isHex(s) || len(s) < 2*min || len(s) > 2*max {
+		return invalid("%s must be %d to %d bytes in lower-case hex", member, min, max)
+	}
+	return nil
+}
+
+func checkText(member, s string, min, max int) error {
+	if !utf8.ValidString(s) || len(s) < min || len(s) > max || strings.ContainsFunc(s, unicode.IsControl) {
+		return invalid("%s must be %d to %d bytes of text without control characters", member, min, max)
+	}
+	return nil
+}
+
+func checkTime(member string, ms int64, zeroOK bool) error {
+	if ms < 0 || ms > maxTimeMS || ms == 0 && !zeroOK {
+		return invalid("%s must be milliseconds since 1970, not %d", member, ms)
+	}
+	return nil
+}
+
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?$`)
+
+func checkDecimal(member, s string) error {
+	if !decimal.MatchString(s) {
+		return invalid("%s must be a decimal such as -12.5, not %.60q", member, s)
+	}
+	return nil
+}
+
+func checkMSP(member, msp string) error {
+	if OrgOf(msp) == "" {
+		return invalid("%s: %.80q is not an MSP of this channel", member, msp)
+	}
+	return nil
+}
+
+func checkAlg(alg int) error {
+	if algName(alg) == "unknown" {
+		return invalid("alg must be -19 (Ed25519) or -9 (ESP256), not %d", alg)
+	}
+	return nil
+}
+
+// Validate checks the shape of a log head.
+func (h LogHead) Validate() error {
+	if h.Size > maxNumber {
+		return invalid("size of log %s is out of range", h.Log)
+	}
+	return first(checkHash("log", h.Log), checkHash("root", h.Root))
+}
+
+func checkHeads(heads []LogHead) error {
+	if len(heads) > MaxHeads {
+		return invalid("heads: %d given, at most %d are accepted", len(heads), MaxHeads)
+	}
+	seen := make(map[string]bool, len(heads))
+	for _, h := range heads {
+		if err := h.Validate(); err != nil {
+			return err
+		}
+		if seen[h.Log] {
+			return invalid("heads: log %s is named twice", h.Log)
+		}
+		seen[h.Log] = true
+	}
+	return nil
+}

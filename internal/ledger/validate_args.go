@@ -1,0 +1,189 @@
+package ledger
+
+import "regexp"
+
+// Each Validate checks the shape of an argument, without state: what it accepts may still be refused by the contract. The
+// error is an *Error with code Invalid, so a client may call it before it submits.
+
+var excursionID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,199}$`)
+var ruleSetRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[1-9][0-9]{0,8}$`)
+
+func (a EnrolArgs) Validate() error {
+	if err := first(checkID("id", a.ID), checkText("model", a.Model, 0, 128)); err != nil {
+		return err
+	}
+	if a.SecretHash != "" {
+		if a.Alg != 0 || a.Public != "" || a.Proof != "" {
+			return invalid("give either secret_hash or a key (alg, public, proof), not both")
+		}
+		return checkHash("secret_hash", a.SecretHash)
+	}
+	return first(checkAlg(a.Alg), checkHex("public", a.Public, 32, 65), checkHex("proof", a.Proof, 64, 64))
+}
+
+func (a RotateArgs) Validate() error {
+	err := first(checkID("id", a.ID), checkAlg(a.Alg), checkHex("public", a.Public, 32, 65), checkHex("proof", a.Proof, 64, 64))
+	switch {
+	case err != nil:
+		return err
+	case a.Lost && a.Old != "":
+		return invalid("give either old or lost, not both")
+	case a.Lost:
+		return nil
+	}
+	return checkHex("old", a.Old, 64, 64)
+}
+
+func (a RevokeArgs) Validate() error {
+	return first(checkID("id", a.ID), checkText("cause", a.Cause, 1, 256))
+}
+
+func (a CalibrateArgs) Validate() error {
+	err := first(checkID("id", a.ID), checkText("ref", a.Ref, 1, 512), checkHash("hash", a.Hash),
+		checkTime("valid_from_ms", a.ValidFromMS, false), checkTime("valid_to_ms", a.ValidToMS, false))
+	if err == nil && a.ValidToMS <= a.ValidFromMS {
+		return invalid("valid_to_ms must be after valid_from_ms")
+	}
+	return err
+}
+
+func (a IDArgs) Validate() error { return checkID("id", a.ID) }
+
+// Validate checks limit only; ID means something else in each listing.
+func (a ListArgs) Validate() error {
+	if a.Limit < 0 || a.Limit > MaxLimit {
+		return invalid("limit must be 1 to %d, not %d", MaxLimit, a.Limit)
+	}
+	return nil
+}
+
+func (a CreateArgs) Validate() error {
+	err := first(checkID("id", a.ID), checkHash("rule_set_hash", a.RuleSetHash), checkText("description", a.Description, 0, 512),
+		checkText("origin", a.Origin, 0, 256), checkText("destination", a.Destination, 0, 256))
+	if err != nil {
+		return err
+	}
+	if !ruleSetRef.MatchString(a.RuleSet) {
+		return invalid("rule_set must be name@version, not %.80q", a.RuleSet)
+	}
+	known := 0
+	for _, role := range Roles {
+		msp, ok := a.Parties[role]
+		if !ok {
+			continue
+		}
+		known++
+		if err := checkMSP("parties."+role, msp); err != nil {
+			return err
+		}
+	}
+	switch {
+	case known != len(a.Parties):
+		return invalid("parties: the roles are carrier, shipper, consignee, auditor")
+	case a.Parties[Carrier] == "" || a.Parties[Consignee] == "":
+		// Without them nobody could assign trackers or take delivery.
+		return invalid("parties must name a carrier and a consignee")
+	}
+	if a.Custodian == "" {
+		return nil
+	}
+	s := Shipment{Parties: a.Parties}
+	if !s.IsParty(a.Custodian) {
+		return invalid("custodian %.80q is not one of the parties", a.Custodian)
+	}
+	return nil
+}
+
+func (a AssignArgs) Validate() error {
+	return first(checkID("shipment", a.Shipment), checkID("tracker", a.Tracker), checkTime("from_ms", a.FromMS, true))
+}
+
+func (a UnassignArgs) Validate() error {
+	return first(checkID("shipment", a.Shipment), checkID("tracker", a.Tracker), checkTime("to_ms", a.ToMS, true))
+}
+
+func (a ProposeArgs) Validate() error {
+	return first(checkID("id", a.ID), checkMSP("to", a.To), checkHeads(a.Heads), checkText("note", a.Note, 0, 1024))
+}
+
+func (a RejectArgs) Validate() error {
+	return first(checkID("id", a.ID), checkText("reason", a.Reason, 1, 1024))
+}
+
+func (a CloseArgs) Validate() error { return first(checkID("id", a.ID), checkHeads(a.Heads)) }
+
+func (a ExtendArgs) Validate() error {
+	err := first(checkHash("heads", a.Heads), checkID("ingest", a.Ingest), checkHash("new_root", a.NewRoot),
+		checkTime("time_ms", a.TimeMS, false))
+	switch {
+	case err != nil:
+		return err
+	case a.NewSize == 0 || a.NewSize > maxNumber:
+		return invalid("new_size is out of range")
+	case a.OldSize > maxNumber:
+		return invalid("old_size is out of range")
+	case len(a.Proof) > MaxProof:
+		return invalid("proof: %d hashes given, at most %d are accepted", len(a.Proof), MaxProof)
+	}
+	for _, h := range a.Proof {
+		if err := checkHash("proof", h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ValidateOpen checks what opening an excursion needs; end and close members are ignored.
+func (e Excursion) ValidateOpen() error {
+	return first(e.validateID(), checkText("rule", e.Rule, 1, 64), checkText("metric", e.Metric, 1, 64),
+		checkTime("start_ms", e.StartMS, false), checkDecimal("peak", e.Peak), checkDecimal("limit", e.Limit),
+		checkHash("rule_hash", e.RuleHash), e.Log.Validate())
+}
+
+// ValidateClose checks what closing an excursion needs; the other members are ignored.
+func (e Excursion) ValidateClose() error {
+	return first(e.validateID(), checkTime("end_ms", e.EndMS, false), checkDecimal("peak", e.Peak), e.Log.Validate())
+}
+
+func (e Excursion) validateID() error {
+	if !excursionID.MatchString(e.ID) {
+		return invalid("id of the excursion must be 1 to 200 of A-Z a-z 0-9 . _ : @ + / - and start with a letter or digit")
+	}
+	return checkID("shipment", e.Shipment)
+}
+
+// Results of a verdict.
+const (
+	Compliant    = "compliant"
+	NonCompliant = "non_compliant"
+	Inconclusive = "inconclusive"
+)
+
+func (v Verdict) Validate() error {
+	err := first(checkID("shipment", v.Shipment), checkTime("to_ms", v.ToMS, true), checkHash("rule_hash", v.RuleHash))
+	if err == nil && (v.Log != LogHead{} || v.Result != Inconclusive) {
+		err = v.Log.Validate() // only "no data yet" is judged without a log
+	}
+	switch {
+	case err != nil:
+		return err
+	case v.Revision < 1 || v.Revision > maxRevision:
+		return invalid("revision must be 1 or more")
+	case v.Supersedes != v.Revision-1:
+		return invalid("supersedes must be revision - 1")
+	case v.Result != Compliant && v.Result != NonCompliant && v.Result != Inconclusive:
+		return invalid("result must be compliant, non_compliant or inconclusive, not %.40q", v.Result)
+	case len(v.Reasons) > MaxReasons:
+		return invalid("reasons: %d given, at most %d are accepted", len(v.Reasons), MaxReasons)
+	case len(v.Detail) > MaxDetail:
+		return invalid("detail is larger than %d bytes", MaxDetail)
+	}
+	for _, r := range v.Reasons {
+		if err := checkText("reasons", r, 1, 256); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const maxRevision = 1_000_000_000
