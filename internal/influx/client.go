@@ -5,7 +5,15 @@ package influx
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
 	"time"
+
+	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
+	"github.com/influxdata/influxdb-client-go/v2/api"
 )
 
 // Config of the connection.
@@ -17,115 +25,67 @@ type Config struct {
 }
 
 // Client is safe for concurrent use.
-type Client struct{}
-
-func Open(cfg Config) (*Client, error)           { panic("todo") }
-func (c *Client) Close()                         { panic("todo") }
-func (c *Client) Ping(ctx context.Context) error { panic("todo") }
-
-// ErrUnavailable: try the same batch again later.
-var ErrUnavailable = errors.New("influxdb unavailable")
-
-// Point is one point to write. Field values are int64, float64, string or bool.
-type Point struct {
-	Measurement string
-	Tags        map[string]string
-	Fields      map[string]any
-	Time        time.Time
+type Client struct {
+	cfg       Config
+	db        influxdb2.Client
+	transport *http.Transport
+	write     api.WriteAPIBlocking
+	queryURL  string
 }
 
-// RejectedError: InfluxDB refused the batch for what is in it; writing it again cannot help. Split and quarantine.
-type RejectedError struct{ Detail string }
+const (
+	writeTimeout  = 30 * time.Second // one batch
+	answerTimeout = 60 * time.Second // until a query's first byte; the body may stream for as long as the caller reads
+	pingTimeout   = 5 * time.Second
+)
 
-func (e *RejectedError) Error() string { return "influxdb rejected the batch: " + e.Detail }
-
-// Write stores all points or says why not: ErrUnavailable or *RejectedError. Writing the same points twice changes nothing.
-func (c *Client) Write(ctx context.Context, points []Point) error { panic("todo") }
-
-// Message is a `message` point read back.
-type Message struct {
-	Log        string
-	Leaf       uint64
-	Entry, Raw []byte
-	Tracker    string
-	Shipment   string
-	Trust      string
-	Boot, Seq  uint64
-	Kind       int
-	TimeMS     int64
-	ReceivedMS int64
-	Flags      []string
-	Readings   int
+// Open reads the token and prepares the client; it does not dial.
+func Open(cfg Config) (*Client, error) {
+	u, err := url.Parse(cfg.URL)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("influxdb url %q: want http://host:port", cfg.URL)
+	}
+	if cfg.Bucket == "" {
+		return nil, errors.New("influxdb bucket is empty: want db/retention-policy for 1.8, a bucket name for 2.x")
+	}
+	token, err := os.ReadFile(cfg.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("influxdb token_file: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = answerTimeout
+	transport.MaxIdleConnsPerHost = 16
+	opts := influxdb2.DefaultOptions().
+		SetPrecision(time.Nanosecond).
+		SetLogLevel(0).
+		// No overall timeout: it would cut the body of a long export. Writes have their own.
+		SetHTTPClient(&http.Client{Transport: transport})
+	db := influxdb2.NewClientWithOptions(cfg.URL, strings.TrimSpace(string(token)), opts)
+	return &Client{
+		cfg:       cfg,
+		db:        db,
+		transport: transport,
+		write:     db.WriteAPIBlocking(cfg.Org, cfg.Bucket),
+		queryURL:  db.HTTPService().ServerAPIURL() + "query?org=" + url.QueryEscape(cfg.Org),
+	}, nil
 }
 
-// Messages calls fn for the leaves [from, to) of a log in leaf order; to 0 means all. fn's error stops it.
-func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(Message) error) error {
-	panic("todo")
+// Close frees the idle connections.
+func (c *Client) Close() {
+	c.db.Close()
+	c.transport.CloseIdleConnections()
 }
 
-// Reading is a `reading` point read back.
-type Reading struct {
-	Log, Tracker string
-	Leaf         uint64
-	TimeMS       int64
-	Values       map[string]float64
-}
-
-// ReadingsQuery selects readings of one or more logs in a time range [FromMS, ToMS), ToMS 0 = no end.
-type ReadingsQuery struct {
-	Logs         []string
-	FromMS, ToMS int64
-	Fields       []string  // quantity names; nil = all
-	Limit        int       // 0 = no limit
-	AfterTime    time.Time // exclusive cursor: (AfterTime, AfterTracker)
-	AfterTracker string
-}
-
-// Readings calls fn in (time, tracker) order.
-func (c *Client) Readings(ctx context.Context, q ReadingsQuery, fn func(Reading, time.Time) error) error {
-	panic("todo")
-}
-
-// Bucketed is one downsampled window: minimum, maximum, mean and count by quantity.
-type Bucketed struct {
-	Tracker        string
-	FromMS, ToMS   int64
-	Min, Max, Mean map[string]float64
-	Count          map[string]int64
-}
-
-// Downsample answers windows of every in (time, tracker) order.
-func (c *Client) Downsample(ctx context.Context, q ReadingsQuery, every time.Duration, fn func(Bucketed) error) error {
-	panic("todo")
-}
-
-// Head is a `head` point read back.
-type Head struct {
-	Heads, Log  string
-	Index, Size uint64
-	Root        string
-	Prev        int64
-	Closed      bool
-	Entry       []byte
-	HeadsSize   uint64
-	HeadsRoot   string
-	Tx          string
-	Block       uint64
-	Proof       [][32]byte
-	TimeMS      int64
-}
-
-// Heads returns the heads of a log, oldest first.
-func (c *Client) Heads(ctx context.Context, log string) ([]Head, error) { panic("todo") }
-
-// Rejected is a quarantined message.
-type Rejected struct {
-	Reason, Topic, Detail string
-	Raw                   []byte
-	ReceivedMS            int64
-}
-
-// RejectedSince returns at most limit, newest first.
-func (c *Client) RejectedSince(ctx context.Context, fromMS int64, limit int) ([]Rejected, error) {
-	panic("todo")
+// Ping asks whether the server is there. It does not check the token.
+func (c *Client) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	ok, err := c.db.Ping(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %s", ErrUnavailable, err.Error())
+	}
+	if !ok {
+		return fmt.Errorf("%w: ping refused", ErrUnavailable)
+	}
+	return nil
 }

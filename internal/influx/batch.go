@@ -1,0 +1,304 @@
+package influx
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Point is one point to write. Field values are int64, float64, string or bool.
+type Point struct {
+	Measurement string
+	Tags        map[string]string
+	Fields      map[string]any
+	Time        time.Time
+}
+
+// Batch collects points as line protocol, without a map or an object per point. The zero Batch is empty; Reset keeps its
+// memory. Not safe for concurrent use.
+type Batch struct {
+	buf    []byte
+	points int
+}
+
+func (b *Batch) Reset()      { b.buf, b.points = b.buf[:0], 0 }
+func (b *Batch) Points() int { return b.points }
+func (b *Batch) Bytes() int  { return len(b.buf) }
+
+// eraLeaves is how many leaves share a value of the tag `era`, and how many nanosecond slots a millisecond has.
+const eraLeaves = 1_000_000
+
+// PointTime is the time of a point that belongs to a leaf (or head) index: the millisecond, made unique by the index.
+func PointTime(ms int64, index uint64) time.Time {
+	return time.UnixMilli(ms).Add(time.Duration(index % eraLeaves))
+}
+
+// Add appends any point. Tags and fields are written in name order, so that equal points have equal bytes.
+func (b *Batch) Add(p Point) error {
+	start := len(b.buf)
+	if err := b.add(p); err != nil {
+		b.buf = b.buf[:start]
+		return fmt.Errorf("point %q: %w", p.Measurement, err)
+	}
+	b.end(p.Time.UnixNano())
+	return nil
+}
+
+func (b *Batch) add(p Point) error {
+	if err := checkKey("measurement", p.Measurement); err != nil {
+		return err
+	}
+	if len(p.Fields) == 0 {
+		return fmt.Errorf("no fields")
+	}
+	b.buf = appendKey(b.buf, p.Measurement)
+	for _, k := range sortedKeys(p.Tags) {
+		if err := checkKey("tag", k); err != nil {
+			return err
+		}
+		if p.Tags[k] == "" {
+			continue // an empty tag value is no tag
+		}
+		if err := checkKey("tag "+k, p.Tags[k]); err != nil {
+			return err
+		}
+		b.tag(k, p.Tags[k])
+	}
+	sep := byte(' ')
+	for _, k := range sortedKeys(p.Fields) {
+		if err := checkKey("field", k); err != nil {
+			return err
+		}
+		b.buf = append(b.buf, sep)
+		b.buf = appendKey(b.buf, k)
+		b.buf = append(b.buf, '=')
+		switch v := p.Fields[k].(type) {
+		case int64:
+			b.int(v)
+		case float64:
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("field %q is not a finite number", k)
+			}
+			b.float(v)
+		case string:
+			b.string(v)
+		case bool:
+			b.buf = strconv.AppendBool(b.buf, v)
+		default:
+			return fmt.Errorf("field %q has type %T", k, v)
+		}
+		sep = ','
+	}
+	return nil
+}
+
+// Message appends a `message` point. The identifiers in m have been checked (telemetry.ValidID, hex): they need no escape.
+func (b *Batch) Message(m *Message) {
+	b.buf = append(b.buf, "message"...)
+	b.era(m.Leaf)
+	b.tag("log", m.Log)
+	b.buf = append(b.buf, ' ')
+	if m.Trust == Signed {
+		b.buf = append(b.buf, "boot="...)
+		b.int(int64(m.Boot))
+		b.buf = append(b.buf, ",kind="...)
+		b.int(int64(m.Kind))
+		b.buf = append(b.buf, ",seq="...)
+		b.int(int64(m.Seq))
+		b.buf = append(b.buf, ',')
+	}
+	b.buf = append(b.buf, "entry=\""...)
+	b.buf = base64.StdEncoding.AppendEncode(b.buf, m.Entry)
+	b.buf = append(b.buf, "\",flags="...)
+	b.string(strings.Join(m.Flags, ","))
+	b.buf = append(b.buf, ",leaf="...)
+	b.int(int64(m.Leaf))
+	b.buf = append(b.buf, ",raw=\""...)
+	b.buf = base64.StdEncoding.AppendEncode(b.buf, m.Raw)
+	b.buf = append(b.buf, "\",readings="...)
+	b.int(int64(m.Readings))
+	b.buf = append(b.buf, ",received_ms="...)
+	b.int(m.ReceivedMS)
+	b.buf = append(b.buf, ",shipment="...)
+	b.string(m.Shipment)
+	b.buf = append(b.buf, ",time_ms="...)
+	b.int(m.TimeMS)
+	b.buf = append(b.buf, ",tracker="...)
+	b.string(m.Tracker)
+	b.buf = append(b.buf, ",trust="...)
+	b.string(m.Trust)
+	b.end(m.ReceivedMS*1e6 + int64(m.Leaf%eraLeaves))
+}
+
+// Reading appends a `reading` point of the tracker's message at a leaf.
+func (b *Batch) Reading(r *Reading, shipment string) {
+	b.buf = append(b.buf, "reading"...)
+	b.era(r.Leaf)
+	b.tag("log", r.Log)
+	b.tag("tracker", r.Tracker)
+	b.buf = append(b.buf, " leaf="...)
+	b.int(int64(r.Leaf))
+	b.buf = append(b.buf, ",shipment="...)
+	b.string(shipment)
+	for k, v := range r.Values {
+		b.buf = append(b.buf, ',')
+		b.buf = appendKey(b.buf, k)
+		b.buf = append(b.buf, '=')
+		b.float(v)
+	}
+	b.end(r.TimeMS*1e6 + int64(r.Leaf%eraLeaves))
+}
+
+// Head appends a `head` point.
+func (b *Batch) Head(h *Head) {
+	b.buf = append(b.buf, "head"...)
+	b.tag("heads", h.Heads)
+	b.tag("log", h.Log)
+	b.buf = append(b.buf, " block="...)
+	b.int(int64(h.Block))
+	b.buf = append(b.buf, ",closed="...)
+	b.buf = strconv.AppendBool(b.buf, h.Closed)
+	b.buf = append(b.buf, ",entry=\""...)
+	b.buf = base64.StdEncoding.AppendEncode(b.buf, h.Entry)
+	b.buf = append(b.buf, "\",heads_root="...)
+	b.string(h.HeadsRoot)
+	b.buf = append(b.buf, ",heads_size="...)
+	b.int(int64(h.HeadsSize))
+	b.buf = append(b.buf, ",index="...)
+	b.int(int64(h.Index))
+	b.buf = append(b.buf, ",prev="...)
+	b.int(h.Prev)
+	b.buf = append(b.buf, ",proof=\""...)
+	proof := make([]byte, 0, 32*len(h.Proof))
+	for _, p := range h.Proof {
+		proof = append(proof, p[:]...)
+	}
+	b.buf = base64.StdEncoding.AppendEncode(b.buf, proof)
+	b.buf = append(b.buf, "\",root="...)
+	b.string(h.Root)
+	b.buf = append(b.buf, ",size="...)
+	b.int(int64(h.Size))
+	b.buf = append(b.buf, ",tx="...)
+	b.string(h.Tx)
+	b.end(h.TimeMS*1e6 + int64(h.Index%eraLeaves))
+}
+
+// maxQuarantined keeps the base64 of a quarantined message inside InfluxDB's 64 KiB for one string.
+const maxQuarantined = 49_149
+
+// Rejected appends a `rejected` point; n tells two of one millisecond apart.
+func (b *Batch) Rejected(r *Rejected, n uint64) {
+	b.buf = append(b.buf, "rejected"...)
+	b.tag("reason", r.Reason)
+	b.buf = append(b.buf, " detail="...)
+	b.string(clip(r.Detail, 1024))
+	b.buf = append(b.buf, ",raw=\""...)
+	b.buf = base64.StdEncoding.AppendEncode(b.buf, r.Raw[:min(len(r.Raw), maxQuarantined)])
+	b.buf = append(b.buf, "\",received_ms="...)
+	b.int(r.ReceivedMS)
+	b.buf = append(b.buf, ",topic="...)
+	b.string(clip(r.Topic, 1024))
+	b.end(r.ReceivedMS*1e6 + int64(n%eraLeaves))
+}
+
+func (b *Batch) era(leaf uint64) {
+	b.buf = append(b.buf, ",era="...)
+	b.buf = strconv.AppendUint(b.buf, leaf/eraLeaves, 10)
+}
+
+func (b *Batch) tag(k, v string) {
+	b.buf = append(b.buf, ',')
+	b.buf = appendKey(b.buf, k)
+	b.buf = append(b.buf, '=')
+	b.buf = appendKey(b.buf, v)
+}
+
+func (b *Batch) int(v int64) {
+	b.buf = strconv.AppendInt(b.buf, v, 10)
+	b.buf = append(b.buf, 'i')
+}
+
+func (b *Batch) float(v float64) { b.buf = strconv.AppendFloat(b.buf, v, 'f', -1, 64) }
+
+// string appends a quoted field value. Line ends may stand inside quotes; other control characters become spaces and
+// invalid UTF-8 becomes U+FFFD, since InfluxDB answers queries as UTF-8 text.
+func (b *Batch) string(s string) {
+	b.buf = append(b.buf, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.buf = append(b.buf, '\\', byte(r))
+		case r == '\n':
+			b.buf = append(b.buf, '\n')
+		case r < ' ' || r == 0x7f:
+			b.buf = append(b.buf, ' ')
+		default:
+			b.buf = utf8.AppendRune(b.buf, r)
+		}
+	}
+	b.buf = append(b.buf, '"')
+}
+
+func (b *Batch) end(ns int64) {
+	b.buf = append(b.buf, ' ')
+	b.buf = strconv.AppendInt(b.buf, ns, 10)
+	b.buf = append(b.buf, '\n')
+	b.points++
+}
+
+// checkKey refuses what line protocol cannot carry in a name or a tag value.
+func checkKey(what, s string) error {
+	if s == "" {
+		return fmt.Errorf("%s is empty", what)
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%s is not UTF-8", what)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%s holds a control character", what)
+	}
+	// A backslash before a comma or at the end would be read as an escape; there is no escape for it.
+	if strings.Contains(s, `\`) {
+		return fmt.Errorf("%s holds a backslash", what)
+	}
+	if what == "measurement" && s[0] == '#' {
+		return fmt.Errorf("measurement starts with #")
+	}
+	return nil
+}
+
+func appendKey(dst []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case ',', '=', ' ':
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, s[i])
+	}
+	return dst
+}
+
+// clip cuts s at n bytes, between two characters.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

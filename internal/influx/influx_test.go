@@ -1,0 +1,236 @@
+package influx_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/testkit"
+)
+
+func open(t *testing.T, d *testkit.Influxd) *influx.Client {
+	t.Helper()
+	c, err := influx.Open(influx.Config{URL: d.URL, Bucket: d.Bucket, TokenFile: d.TokenFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func TestMessagesComeBackInLeafOrder(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	ctx := context.Background()
+	log := strings.Repeat("ab", 32)
+	const n = 12_000 // more than two pages
+	base := time.Date(2019, 7, 17, 0, 0, 0, 0, time.UTC).UnixMilli()
+	var b influx.Batch
+	for i := range uint64(n) {
+		m := influx.Message{Log: log, Leaf: i, Entry: []byte{1, byte(i)}, Raw: fmt.Appendf(nil, "raw %d", i), Tracker: "T-1", Trust: influx.Signed,
+			Boot: 1, Seq: i, TimeMS: base + int64(i), ReceivedMS: base + int64(i/7), Readings: 1}
+		if i%3 == 0 {
+			m.Shipment, m.Flags = "S.1", []string{"late", "seq_gap"}
+		}
+		if i%5 == 0 {
+			m.Trust, m.Boot, m.Seq = influx.Unsigned, 0, 0
+		}
+		b.Message(&m)
+		if b.Points() == 5000 || i == n-1 {
+			for range 2 { // writing twice changes nothing
+				if err := c.WriteBatch(ctx, &b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.Reset()
+		}
+	}
+	other := influx.Message{Log: "cd", Entry: []byte{1}, Raw: []byte{1}, Trust: influx.Signed, Tracker: "x", ReceivedMS: base}
+	b.Message(&other)
+	if err := c.WriteBatch(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	var next uint64
+	err := c.Messages(ctx, log, 0, 0, func(m influx.Message) error {
+		if m.Leaf != next || string(m.Raw) != fmt.Sprintf("raw %d", next) || m.Log != log || m.Tracker != "T-1" || m.TimeMS != base+int64(next) || m.ReceivedMS != base+int64(next/7) {
+			t.Fatalf("leaf %d: %+v", next, m)
+		}
+		if flagged := next%3 == 0; flagged != slices.Equal(m.Flags, []string{"late", "seq_gap"}) || flagged != (m.Shipment == "S.1") {
+			t.Fatalf("leaf %d: %+v", next, m)
+		}
+		if signed := next%5 != 0; signed != (m.Trust == influx.Signed) || signed != (m.Seq == next) && next > 0 {
+			t.Fatalf("leaf %d: %+v", next, m)
+		}
+		next++
+		return nil
+	})
+	if err != nil || next != n {
+		t.Fatalf("%d of %d messages, err %v", next, n, err)
+	}
+	next = 4990
+	if err := c.Messages(ctx, log, 4990, 5010, func(m influx.Message) error {
+		if m.Leaf != next {
+			t.Fatalf("leaf %d, want %d", m.Leaf, next)
+		}
+		next++
+		return nil
+	}); err != nil || next != 5010 {
+		t.Fatalf("next %d, err %v", next, err)
+	}
+	stop := errors.New("stop")
+	if err := c.Messages(ctx, log, 0, 0, func(influx.Message) error { return stop }); !errors.Is(err, stop) {
+		t.Fatalf("err %v, want the caller's own", err)
+	}
+}
+
+func TestReadingsPagesAndWindows(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	ctx := context.Background()
+	base := time.Date(2019, 7, 17, 0, 0, 0, 0, time.UTC).UnixMilli()
+	var b influx.Batch
+	const n = 600
+	for i := range uint64(n) {
+		r := influx.Reading{Log: "aa", Tracker: fmt.Sprintf("T%d", i%3), Leaf: i / 3, TimeMS: base + int64(i/3)*1000, Values: map[string]float64{"temperature": float64(i)}}
+		if i%2 == 0 {
+			r.Values["humidity"] = 50
+		}
+		b.Reading(&r, "S1")
+	}
+	if err := c.WriteBatch(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	q := influx.ReadingsQuery{Logs: []string{"aa", "bb"}}
+	each := func(r influx.Reading, at time.Time) error {
+		all = append(all, fmt.Sprintf("%d %s %v", at.UnixNano(), r.Tracker, r.Values))
+		q.AfterTime, q.AfterTracker = at, r.Tracker
+		return nil
+	}
+	if err := c.Readings(ctx, q, each); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != n || !slices.IsSorted(all) {
+		t.Fatalf("%d readings, sorted %v", len(all), slices.IsSorted(all))
+	}
+	whole := all
+	all = nil
+	q = influx.ReadingsQuery{Logs: []string{"aa"}, Limit: 7}
+	for {
+		before := len(all)
+		if err := c.Readings(ctx, q, each); err != nil {
+			t.Fatal(err)
+		}
+		if len(all) == before {
+			break
+		}
+	}
+	if !slices.Equal(all, whole) {
+		t.Fatalf("paging by 7 gave %d readings, want the same %d", len(all), len(whole))
+	}
+	all = nil
+	if err := c.Readings(ctx, influx.ReadingsQuery{Logs: []string{"aa"}, Fields: []string{"humidity"}, FromMS: base + 1000, ToMS: base + 5000}, each); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 6 {
+		t.Fatalf("humidity in [1s,5s): %v", all)
+	}
+	var windows []influx.Bucketed
+	if err := c.Downsample(ctx, influx.ReadingsQuery{Logs: []string{"aa"}}, time.Minute, func(w influx.Bucketed) error {
+		windows = append(windows, w)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	w := windows[0]
+	if len(windows) != 12 || w.Tracker != "T0" || w.FromMS != base || w.ToMS != base+60_000 || w.Min["temperature"] != 0 || w.Max["temperature"] != 177 ||
+		w.Count["temperature"] != 60 || w.Mean["temperature"] != 88.5 || w.Count["humidity"] != 30 {
+		t.Fatalf("%d windows, first %+v", len(windows), w)
+	}
+}
+
+func TestHeadsAndRejectedComeBack(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	ctx := context.Background()
+	want := influx.Head{Heads: "hh", Log: "aa", Index: 3, Size: 9, Root: "00ff", Prev: -1, Closed: true, Entry: []byte{1, 2}, HeadsSize: 4, HeadsRoot: "11",
+		Tx: "tx", Block: 7, Proof: [][32]byte{{1}, {2}}, TimeMS: 1_700_000_000_123}
+	nasty := influx.Rejected{Reason: "malformed", Topic: "a b,c=\"d\"\\ \x00\nx", Detail: `quote " backslash \ end\`, Raw: []byte{0, 255}, ReceivedMS: time.Now().UnixMilli()}
+	var b influx.Batch
+	b.Head(&want)
+	b.Rejected(&nasty, 1)
+	b.Rejected(&influx.Rejected{Reason: "oversized", Raw: make([]byte, 64<<10), ReceivedMS: nasty.ReceivedMS - 5}, 2)
+	if err := c.WriteBatch(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	heads, err := c.Heads(ctx, "aa")
+	if err != nil || len(heads) != 1 || fmt.Sprint(heads[0]) != fmt.Sprint(want) {
+		t.Fatalf("heads %+v, err %v", heads, err)
+	}
+	got, err := c.RejectedSince(ctx, nasty.ReceivedMS-60_000, 10)
+	if err != nil || len(got) != 2 {
+		t.Fatalf("rejected %+v, err %v", got, err)
+	}
+	if got[0].Topic != "a b,c=\"d\"\\  \nx" || got[0].Detail != nasty.Detail || string(got[0].Raw) != string(nasty.Raw) {
+		t.Fatalf("rejected %+v", got[0])
+	}
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	ctx := context.Background()
+	at := time.UnixMilli(1_700_000_000_000)
+	good := influx.Point{Measurement: "m", Fields: map[string]any{"v": 1.5}, Time: at}
+	if err := c.Write(ctx, []influx.Point{good}); err != nil {
+		t.Fatal(err)
+	}
+	var rejected *influx.RejectedError
+	if err := c.Write(ctx, []influx.Point{{Measurement: "m", Fields: map[string]any{"v": "text"}, Time: at.Add(1)}}); !errors.As(err, &rejected) {
+		t.Fatalf("type conflict: %v", err)
+	}
+	wrong := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(wrong, []byte("admin:wrong"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, cfg := range map[string]influx.Config{
+		"wrong password":   {URL: d.URL, Bucket: d.Bucket, TokenFile: wrong},
+		"missing database": {URL: d.URL, Bucket: "nope/autogen", TokenFile: d.TokenFile},
+	} {
+		bad, err := influx.Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer bad.Close()
+		if err := bad.Write(ctx, []influx.Point{good}); !errors.Is(err, influx.ErrUnavailable) {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	d.Stop()
+	if err := c.Write(ctx, []influx.Point{good}); !errors.Is(err, influx.ErrUnavailable) {
+		t.Fatalf("server gone: %v", err)
+	}
+	if err := c.Messages(ctx, "aa", 0, 0, nil); !errors.Is(err, influx.ErrUnavailable) {
+		t.Fatalf("server gone: %v", err)
+	}
+	if err := c.Ping(ctx); !errors.Is(err, influx.ErrUnavailable) {
+		t.Fatalf("server gone: %v", err)
+	}
+}
+
+func TestHostileParametersStayText(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	for _, log := range []string{`" or true or r.log == "`, "${r.log}", "a\\", "\n", "é", `")|>drop(`} {
+		if err := c.Messages(context.Background(), log, 0, 0, func(influx.Message) error { return errors.New("found something") }); err != nil {
+			t.Errorf("log %q: %v", log, err)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package testkit
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// EnvInfluxd names an influxd 1.8 binary. Tests against the real database are skipped without it.
+const EnvInfluxd = "TRACKSEAL_INFLUXD"
+
+// Influxd is a real InfluxDB 1.8 of one test: authentication and Flux on, database `trackseal` made.
+type Influxd struct {
+	URL, Bucket, TokenFile string
+
+	t    testing.TB
+	dir  string
+	addr string
+	proc *exec.Cmd
+	done chan struct{}
+}
+
+// StartInfluxd starts one in t.TempDir() and stops it with the test, or skips the test.
+func StartInfluxd(t testing.TB) *Influxd {
+	t.Helper()
+	binary := os.Getenv(EnvInfluxd)
+	if binary == "" {
+		t.Skipf("needs a real InfluxDB: set %s to an influxd binary", EnvInfluxd)
+	}
+	dir := t.TempDir()
+	d := &Influxd{t: t, dir: dir, addr: freeAddr(t), Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token")}
+	d.URL = "http://" + d.addr
+	if err := os.WriteFile(d.TokenFile, []byte("admin:test\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Stop)
+	d.Start()
+	// The user, and its rights, take a moment to be seen.
+	WaitFor(t, 10*time.Second, "influxd makes the user", func() bool {
+		return d.influxQL("", "CREATE USER admin WITH PASSWORD 'test' WITH ALL PRIVILEGES")
+	})
+	WaitFor(t, 10*time.Second, "influxd makes the database", func() bool {
+		return d.influxQL("admin:test", "CREATE DATABASE trackseal")
+	})
+	return d
+}
+
+// Start runs it again on the same data and port, after Stop or Kill.
+func (d *Influxd) Start() {
+	d.t.Helper()
+	out, err := os.OpenFile(filepath.Join(d.dir, "influxd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer out.Close()
+	d.proc = exec.Command(os.Getenv(EnvInfluxd), "-config", os.DevNull)
+	d.proc.Stdout, d.proc.Stderr = out, out
+	d.proc.Env = append(os.Environ(),
+		"INFLUXDB_META_DIR="+filepath.Join(d.dir, "meta"),
+		"INFLUXDB_DATA_DIR="+filepath.Join(d.dir, "data"),
+		"INFLUXDB_DATA_WAL_DIR="+filepath.Join(d.dir, "wal"),
+		// The in-memory index refuses the 100,001st value of a tag.
+		"INFLUXDB_DATA_INDEX_VERSION=tsi1",
+		"INFLUXDB_BIND_ADDRESS="+freeAddr(d.t),
+		"INFLUXDB_HTTP_BIND_ADDRESS="+d.addr,
+		"INFLUXDB_HTTP_AUTH_ENABLED=true",
+		"INFLUXDB_HTTP_FLUX_ENABLED=true",
+		"INFLUXDB_HTTP_LOG_ENABLED=false",
+		"INFLUXDB_MONITOR_STORE_ENABLED=false",
+		"INFLUXDB_REPORTING_DISABLED=true",
+	)
+	if err := d.proc.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	d.done = make(chan struct{})
+	go func(p *exec.Cmd, done chan struct{}) { _ = p.Wait(); close(done) }(d.proc, d.done)
+	WaitFor(d.t, 60*time.Second, "influxd answers", func() bool {
+		resp, err := http.Get(d.URL + "/ping")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusNoContent
+	})
+}
+
+// Stop ends it; a second call does nothing.
+func (d *Influxd) Stop() {
+	if d.proc == nil {
+		return
+	}
+	_ = d.proc.Process.Kill()
+	<-d.done
+	d.proc = nil
+}
+
+func (d *Influxd) influxQL(user, q string) bool {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL+"/query", strings.NewReader(url.Values{"q": {q}}.Encode()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if name, password, ok := strings.Cut(user, ":"); ok {
+		req.SetBasicAuth(name, password)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// freeAddr is a loopback address that nobody listened on a moment ago.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
