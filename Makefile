@@ -1,0 +1,26 @@
+# Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
+.PHONY: up down status test bench reset
+
+## up: build and start the whole system with a demo fleet; prints the dashboard's address
+up:
+	@go run ./network up
+
+## down: stop it, keep its data
+down:
+	@go run ./network down
+
+## status: every process with its health
+status:
+	@go run ./network status
+
+## reset: stop it and forget its data, keep the built servers
+reset:
+	@go run ./network reset
+
+## test: everything that CI runs
+test:
+	@.ci/test
+
+## bench: the figures that the project holds itself to
+bench:
+	@.ci/bench

@@ -1,0 +1,234 @@
+// Package archtest keeps the house in order: who may import whom, each rule with its reason. The picture is in
+// docs/ARCHITECTURE.md.
+package archtest
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/trackseal/trackseal/"
+
+// pkg is what `go list -json` says of one package or test binary.
+type pkg struct {
+	ImportPath   string
+	ForTest      string
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Deps         []string
+	Standard     bool
+}
+
+func list(t *testing.T, args ...string) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,ForTest,Imports,TestImports,XTestImports,Deps,Standard"}, args...)...)
+	cmd.Dir = "../.."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pkgs []pkg
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p pkg
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return pkgs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+}
+
+// within reports whether path is pattern or below it; both without the module's prefix.
+func within(path, pattern string) bool {
+	return path == pattern || strings.HasPrefix(path, pattern+"/")
+}
+
+// owners says which of our packages alone may import a library.
+var owners = []struct {
+	library string
+	owners  []string
+	why     string
+}{
+	{"github.com/hyperledger/fabric-sdk-go", []string{"internal/fabric"}, "the SDK is deprecated: one adapter hides it"},
+	{"github.com/hyperledger/fabric-protos-go", []string{"internal/fabric"}, "the SDK's generated types stay behind the adapter"},
+	{"github.com/hyperledger/fabric-contract-api-go/v2", []string{"chaincode"}, "only the contract server speaks to a peer as chaincode"},
+	{"github.com/hyperledger/fabric-chaincode-go/v2", []string{"chaincode"}, "only the contract server speaks to a peer as chaincode"},
+	{"github.com/hyperledger/fabric-protos-go-apiv2", []string{"chaincode"}, "the contract API's generated types stay in the contract server"},
+	{"github.com/eclipse/paho.mqtt.golang", []string{"internal/mqtt"}, "its traps (early acks, lost acks) are handled once"},
+	{"github.com/mochi-mqtt/server/v2", []string{"internal/mqtt/broker"}, "the embedded broker can be replaced by any other"},
+	{"github.com/influxdata/influxdb-client-go/v2", []string{"internal/influx"}, "its batching loses data: only our own batches write"},
+	{"github.com/cockroachdb/pebble/v2", []string{"ingest", "api"}, "the journal and the idempotency records"},
+	{"github.com/gin-gonic/gin", []string{"api"}, "HTTP routing belongs to the API"},
+	{"github.com/danielgtaylor/huma/v2", []string{"api"}, "OpenAPI belongs to the API"},
+	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
+}
+
+// forbidden says what a part of the house must not import, and why.
+var forbidden = []struct {
+	from, mustNot string
+	why           string
+}{
+	{"chaincode", "internal/fabric", "chaincode is called by peers, it calls nobody; and two sets of generated Fabric types panic in one binary"},
+	{"chaincode", "internal/influx", "every peer must compute the same: nothing from outside the ledger"},
+	{"chaincode", "internal/mqtt", "every peer must compute the same: nothing from outside the ledger"},
+	{"tracker-sim", "internal/influx", "a tracker only publishes; accounting goes through the public API"},
+	{"tracker-sim", "internal/fabric", "a tracker only publishes; accounting goes through the public API"},
+	{"network", "internal/fabric", "the launcher drives binaries, it links no Fabric library"},
+	{"network", "internal/influx", "the launcher drives binaries"},
+	{"verify", "internal/fabric", "the auditor's program trusts no server and links no Fabric library"},
+	{"verify", "internal/influx", "the auditor's program trusts no server"},
+	{"internal/mqtt", "internal/influx", "adapters do not know one another"},
+	{"internal/mqtt", "internal/fabric", "adapters do not know one another"},
+	{"internal/influx", "internal/fabric", "adapters do not know one another"},
+	{"internal/influx", "internal/mqtt", "adapters do not know one another"},
+	{"internal/fabric", "internal/influx", "adapters do not know one another"},
+	{"internal/fabric", "internal/mqtt", "adapters do not know one another"},
+}
+
+var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/compliance", "internal/evidence"}
+
+// coreLibraries are the codecs that CORE may link; everything else makes the verifier larger and less sure.
+var coreLibraries = []string{
+	"github.com/fxamacker/cbor/v2", "github.com/transparency-dev/merkle", "filippo.io/edwards25519", "google.golang.org/protobuf/encoding/protowire",
+}
+
+// coreNever: CORE has no I/O and no clock of its own.
+var coreNever = []string{"os", "os/exec", "net", "net/http", "log", "log/slog", "database/sql", "syscall", "io/ioutil"}
+
+var programs = []string{"chaincode", "ingest", "api", "tracker-sim", "network", "verify"}
+
+func TestImports(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		for _, imp := range append(slices.Clone(p.Imports), append(p.TestImports, p.XTestImports...)...) {
+			for _, o := range owners {
+				if within(imp, o.library) && !slices.ContainsFunc(o.owners, func(owner string) bool { return within(from, owner) }) {
+					t.Errorf("%s imports %s, which belongs to %s alone: %s", from, imp, strings.Join(o.owners, ", "), o.why)
+				}
+			}
+			to, ours := strings.CutPrefix(imp, module)
+			if !ours {
+				continue
+			}
+			for _, f := range forbidden {
+				if within(from, f.from) && within(to, f.mustNot) {
+					t.Errorf("%s imports %s: %s", from, to, f.why)
+				}
+			}
+			for _, program := range programs {
+				if within(to, program) && !within(from, program) {
+					t.Errorf("%s imports %s: programs do not import one another; what two need lives in internal/", from, to)
+				}
+			}
+		}
+		if !slices.ContainsFunc(core, func(c string) bool { return within(from, c) }) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			to, ours := strings.CutPrefix(imp, module)
+			switch {
+			case ours && !slices.ContainsFunc(core, func(c string) bool { return within(to, c) }):
+				t.Errorf("%s imports %s: CORE stands on std and CORE only", from, to)
+			case !ours && strings.Contains(strings.SplitN(imp, "/", 2)[0], ".") && !slices.ContainsFunc(coreLibraries, func(l string) bool { return within(imp, l) }):
+				t.Errorf("%s imports %s: CORE links codecs only", from, imp)
+			case slices.Contains(coreNever, imp):
+				t.Errorf("%s imports %s: CORE does no I/O and has no clock", from, imp)
+			}
+		}
+	}
+}
+
+// Both sets of generated Fabric types register the same files: a binary that links both panics when it starts.
+func TestProtobufWall(t *testing.T) {
+	for _, p := range list(t, "-test", "./...") {
+		var old, new bool
+		for _, d := range p.Deps {
+			d, _, _ = strings.Cut(d, " ")
+			old = old || strings.HasPrefix(d, "github.com/hyperledger/fabric-protos-go/")
+			new = new || strings.HasPrefix(d, "github.com/hyperledger/fabric-protos-go-apiv2/")
+		}
+		if old && new {
+			t.Errorf("%s links both fabric-protos-go and fabric-protos-go-apiv2", p.ImportPath)
+		}
+	}
+}
+
+// Rules that name a package that is gone protect nothing.
+func TestRulesNameRealPackages(t *testing.T) {
+	check := func(path string) {
+		if _, err := os.Stat(filepath.Join("../..", path)); err != nil {
+			t.Errorf("a rule names %s: %v", path, err)
+		}
+	}
+	for _, o := range owners {
+		for _, owner := range o.owners {
+			check(owner)
+		}
+	}
+	for _, f := range forbidden {
+		check(f.from)
+		check(f.mustNot)
+	}
+	for _, p := range append(slices.Clone(core), programs...) {
+		check(p)
+	}
+}
+
+// One idea a file, named after it.
+func TestFiles(t *testing.T) {
+	const maxLines = 520
+	bad := []string{"utils", "util", "common", "helpers", "types", "misc"}
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if strings.HasPrefix(name, ".") && name != ".." || name == "node_modules" || name == "dist" || name == "testdata" {
+				return filepath.SkipDir
+			}
+			if slices.Contains(bad, name) {
+				t.Errorf("folder %s: name it after its idea", path)
+			}
+			return nil
+		}
+		ext := filepath.Ext(name)
+		if ext != ".go" && ext != ".ts" && ext != ".tsx" {
+			return nil
+		}
+		if slices.Contains(bad, strings.TrimSuffix(name, ext)) {
+			t.Errorf("%s: name it after its idea", path)
+		}
+		if strings.HasSuffix(name, "_test.go") || strings.HasSuffix(name, ".test.ts") {
+			return nil
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		lines := 0
+		for s := bufio.NewScanner(f); s.Scan(); lines++ {
+		}
+		if lines > maxLines {
+			t.Errorf("%s has %d lines, more than %d: split it by idea", path, lines, maxLines)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
