@@ -1,0 +1,293 @@
+// Package e2e uses a running stack as its users do: the programs as processes, REST over HTTP, MQTT with other people's
+// clients. Its tests are named TestStack… and skip unless TRACKSEAL_STACK names the state folder of a running stack.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// stack is what stack.json says.
+type stack struct {
+	Dir     string `json:"dir"`
+	Channel string `json:"channel"`
+	MQTT    string `json:"mqtt"`
+	Influx  struct {
+		URL       string `json:"url"`
+		Org       string `json:"org"`
+		Bucket    string `json:"bucket"`
+		TokenFile string `json:"token_file"`
+	} `json:"influx"`
+	Ingest []struct {
+		ID        string `json:"id"`
+		Org       string `json:"org"`
+		URL       string `json:"url"`
+		TokenFile string `json:"token_file"`
+	} `json:"ingest"`
+	API map[string]struct {
+		URL         string `json:"url"`
+		ClientsFile string `json:"clients_file"`
+	} `json:"api"`
+}
+
+func load(t *testing.T) *stack {
+	t.Helper()
+	dir := os.Getenv("TRACKSEAL_STACK")
+	if dir == "" {
+		t.Skip("needs a running stack: TRACKSEAL_STACK is not set")
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, "stack.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s stack
+	if err := json.Unmarshal(raw, &s); err != nil {
+		t.Fatal(err)
+	}
+	s.Dir = dir
+	return &s
+}
+
+// name makes ids that no earlier run on the same stack has used.
+func name(prefix string) string {
+	return fmt.Sprintf("%s-%x", prefix, time.Now().UnixNano()&0xffffffffff)
+}
+
+// api speaks to one organisation's API as its admin client.
+type api struct {
+	t      *testing.T
+	org    string
+	base   string
+	secret string
+	mu     sync.Mutex
+	token  string
+}
+
+func (s *stack) api(t *testing.T, org string) *api {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.Dir, "api-"+org, "clients-secrets.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var secrets map[string]string
+	if err := json.Unmarshal(raw, &secrets); err != nil {
+		t.Fatal(err)
+	}
+	return &api{t: t, org: org, base: s.API[org].URL, secret: secrets[org+"-admin"]}
+}
+
+func (a *api) bearer() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.token != "" {
+		return a.token
+	}
+	resp, err := http.PostForm(a.base+"/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {a.org + "-admin"}, "client_secret": {a.secret}})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
+		a.t.Fatalf("token: %s, %v", resp.Status, err)
+	}
+	a.token = answer.Token
+	return a.token
+}
+
+// call sends body (nil for none) and decodes the answer into out; it returns the status.
+func (a *api) call(method, path string, body, out any) (int, error) {
+	var r io.Reader
+	if body != nil {
+		raw, err := json.Marshal(body)
+		if err != nil {
+			return 0, err
+		}
+		r = bytes.NewReader(raw)
+	}
+	req, err := http.NewRequest(method, a.base+path, r)
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.bearer())
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := (&http.Client{Timeout: 90 * time.Second}).Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return resp.StatusCode, err
+	}
+	if resp.StatusCode >= 300 {
+		return resp.StatusCode, fmt.Errorf("%s %s: %s %s", method, path, resp.Status, raw)
+	}
+	if out != nil {
+		if err := json.Unmarshal(raw, out); err != nil {
+			return resp.StatusCode, fmt.Errorf("%s %s: %w in %s", method, path, err, raw)
+		}
+	}
+	return resp.StatusCode, nil
+}
+
+func (a *api) get(path string, out any) {
+	a.t.Helper()
+	if _, err := a.call("GET", path, nil, out); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+func (a *api) post(path string, body, out any) {
+	a.t.Helper()
+	if _, err := a.call("POST", path, body, out); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// all walks a list to its end.
+func all[T any](a *api, path string) []T {
+	a.t.Helper()
+	var out []T
+	for cursor := ""; ; {
+		var page struct {
+			Items []T    `json:"items"`
+			Next  string `json:"next"`
+		}
+		u := path
+		if cursor != "" {
+			sep := "?"
+			if strings.Contains(u, "?") {
+				sep = "&"
+			}
+			u += sep + "cursor=" + url.QueryEscape(cursor)
+		}
+		a.get(u, &page)
+		out = append(out, page.Items...)
+		if page.Next == "" {
+			return out
+		}
+		cursor = page.Next
+	}
+}
+
+// eventually waits for a condition with a bound and says what it last saw.
+func eventually(t *testing.T, within time.Duration, what string, ok func() (bool, string)) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	last := ""
+	for {
+		done, saw := ok()
+		if done {
+			return
+		}
+		last = saw
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v; last: %s", what, within, last)
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+}
+
+// sim runs tracker-sim against the stack and returns its output and exit code.
+func (s *stack) sim(t *testing.T, within time.Duration, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(s.Dir, "bin", "tracker-sim"), append(args, "--stack", s.Dir)...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("tracker-sim %v: %v\n%s", args, err, out)
+	}
+	return string(out), cmd.ProcessState.ExitCode()
+}
+
+// influxQuery runs a Flux query or an InfluxQL statement as the database's own user.
+func (s *stack) influxWrite(t *testing.T, lines string) {
+	t.Helper()
+	token, err := os.ReadFile(s.Influx.TokenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest("POST", s.Influx.URL+"/api/v2/write?precision=ns&bucket="+url.QueryEscape(s.Influx.Bucket)+"&org="+url.QueryEscape(s.Influx.Org), strings.NewReader(lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Token "+strings.TrimSpace(string(token)))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		raw, _ := io.ReadAll(resp.Body)
+		t.Fatalf("write: %s %s", resp.Status, raw)
+	}
+}
+
+// influxQL runs a statement on InfluxDB 1.8's own interface: what an administrator with a shell can do.
+func (s *stack) influxQL(t *testing.T, statement string) []map[string]any {
+	t.Helper()
+	token, err := os.ReadFile(s.Influx.TokenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, password, _ := strings.Cut(strings.TrimSpace(string(token)), ":")
+	db, _, _ := strings.Cut(s.Influx.Bucket, "/")
+	resp, err := http.PostForm(s.Influx.URL+"/query", url.Values{"u": {user}, "p": {password}, "db": {db}, "q": {statement}, "epoch": {"ns"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		Error   string `json:"error"`
+		Results []struct {
+			Error  string `json:"error"`
+			Series []struct {
+				Columns []string          `json:"columns"`
+				Tags    map[string]string `json:"tags"`
+				Values  [][]any           `json:"values"`
+			} `json:"series"`
+		} `json:"results"`
+	}
+	d := json.NewDecoder(resp.Body)
+	d.UseNumber()
+	if err := d.Decode(&answer); err != nil {
+		t.Fatal(err)
+	}
+	if answer.Error != "" || len(answer.Results) == 0 || answer.Results[0].Error != "" {
+		t.Fatalf("%s: %+v", statement, answer)
+	}
+	var rows []map[string]any
+	for _, series := range answer.Results[0].Series {
+		for _, v := range series.Values {
+			row := map[string]any{}
+			for k, tag := range series.Tags {
+				row[k] = tag
+			}
+			for i, c := range series.Columns {
+				row[c] = v[i]
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
