@@ -1,0 +1,78 @@
+import { Problem, problemFrom, titleOf } from "./problem";
+import type { Bucket, Compliance, Handover, List, RawReading, Shipment, Verification } from "./shapes";
+
+export type Query = Record<string, string | number | undefined>;
+
+// Client reads the REST API of the organisation that served the page. Every method throws Problem, or the AbortError of
+// its own signal.
+export class Client {
+  constructor(
+    private readonly token: string,
+    private readonly onSignedOut: () => void,
+    private readonly send: typeof fetch = (...args) => fetch(...args),
+  ) {}
+
+  async get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+    let answer: Response;
+    try {
+      answer = await this.send(path + encode(query), {
+        headers: { Authorization: `Bearer ${this.token}`, Accept: "application/json" },
+        ...(signal ? { signal } : {}),
+      });
+    } catch (cause) {
+      if (signal?.aborted) throw cause;
+      throw new Problem(0, "unreachable", titleOf(0), "Trackseal tries again when you press Retry.");
+    }
+    if (answer.status === 401) this.onSignedOut();
+    if (!answer.ok) throw await problemFrom(answer);
+    return (await answer.json()) as T;
+  }
+
+  shipments(state: string, cursor: string | undefined, signal?: AbortSignal) {
+    return this.get<List<Shipment>>("/v1/shipments", { state: state || undefined, limit: 50, cursor }, signal);
+  }
+
+  shipment(id: string, signal?: AbortSignal) {
+    return this.get<Shipment>(`/v1/shipments/${encodeURIComponent(id)}`, {}, signal);
+  }
+
+  compliance(id: string, signal?: AbortSignal) {
+    return this.get<Compliance>(`/v1/shipments/${encodeURIComponent(id)}/compliance`, {}, signal);
+  }
+
+  handovers(id: string, signal?: AbortSignal) {
+    return this.get<List<Handover>>(`/v1/shipments/${encodeURIComponent(id)}/handovers`, {}, signal);
+  }
+
+  verification(id: string, signal?: AbortSignal) {
+    return this.get<Verification>(`/v1/shipments/${encodeURIComponent(id)}/verification`, {}, signal);
+  }
+
+  // telemetry follows the cursor to the end of the window, or to maxItems.
+  async telemetry(
+    id: string,
+    window: { from: string; to: string; every?: string; fields?: string },
+    signal?: AbortSignal,
+    maxItems = 20_000,
+  ): Promise<{ items: (RawReading | Bucket)[]; cut: boolean }> {
+    const items: (RawReading | Bucket)[] = [];
+    let cursor: string | undefined;
+    do {
+      const page: List<RawReading | Bucket> = await this.get(
+        `/v1/shipments/${encodeURIComponent(id)}/telemetry`,
+        { ...window, limit: 1000, cursor },
+        signal,
+      );
+      items.push(...(page.items ?? []));
+      cursor = page.next || undefined;
+    } while (cursor && items.length < maxItems);
+    return { items, cut: cursor !== undefined };
+  }
+}
+
+function encode(query: Query): string {
+  const members = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) members.set(name, String(value));
+  const text = members.toString();
+  return text ? `?${text}` : "";
+}

@@ -1,0 +1,58 @@
+// Problem is an RFC 9457 answer, or the reason why there was no answer (status 0).
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly title: string,
+    readonly detail: string = "",
+  ) {
+    super(detail ? `${title}: ${detail}` : title);
+    this.name = "Problem";
+  }
+
+  // Worth trying the same request again later.
+  get transient(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+// The server's own title is the name of the status; a person needs what it means here.
+const byCode: Record<string, string> = {
+  store_unavailable: "The telemetry store is away",
+  ledger_unavailable: "The ledger is away",
+  ingest_unavailable: "Ingest is away",
+  missing_scope: "This client may not see this",
+  rate_limited: "Too many requests",
+  too_many_streams: "Too many live connections",
+};
+
+const byStatus: Record<number, string> = {
+  0: "The server cannot be reached",
+  401: "Sign in again",
+  403: "This client may not see this",
+  404: "Not found",
+  429: "Too many requests",
+  503: "A service behind the server is away",
+};
+
+export function titleOf(status: number, code = ""): string {
+  return byCode[code] ?? byStatus[status] ?? (status >= 500 ? "The server failed" : `The server refused (${status})`);
+}
+
+export async function problemFrom(answer: Response): Promise<Problem> {
+  let body: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = await answer.json();
+    if (parsed !== null && typeof parsed === "object") body = parsed as Record<string, unknown>;
+  } catch {
+    // Not JSON: a proxy's page, or nothing. The status says enough.
+  }
+  const text = (member: string) => (typeof body[member] === "string" ? (body[member] as string) : "");
+  // OAuth 2 errors (RFC 6749 5.2) have their own member names.
+  return new Problem(
+    answer.status,
+    text("code") || text("error"),
+    titleOf(answer.status, text("code")),
+    text("detail") || text("error_description"),
+  );
+}

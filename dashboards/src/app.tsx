@@ -1,0 +1,93 @@
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Client } from "./api/client";
+import { network as getNetwork } from "./api/network";
+import { credentialsIn, loadSession, saveSession, type Session } from "./api/session";
+import { SignedContext, type Signed } from "./context";
+import { NetworkPage } from "./pages/network";
+import { ShipmentPage } from "./pages/shipment";
+import { Shipments } from "./pages/shipments";
+import { SignIn } from "./pages/signin";
+import { useEvery, useResource } from "./resource";
+import { shipmentsHref, useRoute } from "./route";
+import { Header } from "./ui/header";
+import { Empty } from "./ui/states";
+import { Strip } from "./ui/strip";
+
+export function App() {
+  // A secret in the address must not stay there: not in the history, not for the next screenshot.
+  const given = useMemo(() => {
+    const found = credentialsIn(location.hash);
+    if (found) history.replaceState(null, "", location.pathname + location.search);
+    return found;
+  }, []);
+  const [session, setSession] = useState<Session | null>(() => (given ? null : loadSession(sessionStorage, Date.now())));
+  const [why, setWhy] = useState("");
+
+  const become = (next: Session | null, reason = "") => {
+    saveSession(sessionStorage, next);
+    setSession(next);
+    setWhy(reason);
+  };
+  if (!session) return <SignIn given={given} why={why} onSignedIn={become} />;
+  return <SignedIn key={session.token} session={session} onSignOut={(reason) => become(null, reason)} />;
+}
+
+function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: string) => void }) {
+  const signed = useMemo<Signed>(
+    () => ({
+      api: new Client(session.token, () => onSignOut("The session has ended.")),
+      token: session.token,
+      signOut: onSignOut,
+    }),
+    [session.token],
+  );
+  // A token that ends while the page is open ends the page, before requests begin to fail.
+  useEffect(() => {
+    const left = Math.min(session.expiresAt - Date.now(), 2 ** 31 - 1);
+    const timer = setTimeout(() => onSignOut("The session has ended."), Math.max(left, 0));
+    return () => clearTimeout(timer);
+  }, [session.expiresAt]);
+  return (
+    <SignedContext.Provider value={signed}>
+      <Pages session={session} signed={signed} />
+    </SignedContext.Provider>
+  );
+}
+
+function Pages({ session, signed }: { session: Session; signed: Signed }) {
+  const route = useRoute();
+  const network = useResource("network", (signal) => getNetwork(signed.api, signal));
+  useEvery(10_000, network.reload);
+
+  // Moving to another page moves the focus there, as a page load would.
+  const place = route.page === "shipment" ? route.id : route.page;
+  const visited = useRef(place);
+  useEffect(() => {
+    if (visited.current === place) return;
+    visited.current = place;
+    document.getElementById("main")?.focus({ preventScroll: true });
+    scrollTo(0, 0);
+  }, [place]);
+
+  return (
+    <>
+      <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>
+        Skip to content
+      </a>
+      <Header client={session.client} route={route} onSignOut={() => signed.signOut()} />
+      <Strip network={network} />
+      {route.page === "shipments" && <Shipments state={route.state} />}
+      {route.page === "shipment" && <ShipmentPage id={route.id} key={route.id} />}
+      {route.page === "network" && <NetworkPage network={network} />}
+      {route.page === "unknown" && (
+        <main class="page" id="main" tabIndex={-1}>
+          <div class="card">
+            <Empty icon="unknown" title="There is no such page">
+              <a href={shipmentsHref()}>Go to the shipments</a>
+            </Empty>
+          </div>
+        </main>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,53 @@
+import type { RuleSet } from "../api/shapes";
+import { formatLimit, type TemperatureUnit, convert } from "../format/quantity";
+import { formatSpan } from "../format/time";
+
+// Limit is one line on the chart: beyond it (above an upper, below a lower) the rule counts the time as out.
+export type Limit = {
+  rule: string;
+  side: "upper" | "lower";
+  value: number; // converted
+  label: string;
+  severity: string;
+  tightest: boolean; // of its side
+};
+
+export function limitsOf(rules: RuleSet | null | undefined, metric: string, unit: TemperatureUnit): Limit[] {
+  const limits: Limit[] = [];
+  for (const rule of rules?.rules ?? []) {
+    const raw = Number(rule.limit);
+    if (rule.metric !== metric || !Number.isFinite(raw)) continue;
+    const side = rule.op.startsWith(">") ? "upper" : "lower";
+    const allowed = rule.duration_s ? ` for ${formatSpan(rule.duration_s)}${rule.mode === "cumulative" ? " in total" : ""}` : "";
+    limits.push({
+      rule: rule.id,
+      side,
+      value: convert(metric, raw, unit),
+      label: `${side === "upper" ? "max" : "min"} ${formatLimit(metric, raw, unit)}${allowed}`,
+      severity: rule.severity,
+      tightest: false,
+    });
+  }
+  for (const side of ["upper", "lower"] as const) {
+    const values = limits.filter((l) => l.side === side).map((l) => l.value);
+    const tightest = side === "upper" ? Math.min(...values) : Math.max(...values);
+    for (const limit of limits) if (limit.side === side && limit.value === tightest) limit.tightest = true;
+  }
+  return limits.sort((a, b) => b.value - a.value);
+}
+
+export function outOf(value: number, limits: Limit[]): boolean {
+  return limits.some((l) => (l.side === "upper" ? value > l.value : value < l.value));
+}
+
+// scaleOf gives the y range: all data and the tightest limit of each side, with room to breathe.
+export function scaleOf(min: number, max: number, limits: Limit[], floor?: number): [number, number] {
+  const shown = limits.filter((l) => l.tightest).map((l) => l.value);
+  if (Number.isFinite(min)) shown.push(min, max);
+  if (floor !== undefined) shown.push(floor);
+  if (shown.length === 0) return [0, 1];
+  const low = Math.min(...shown);
+  const high = Math.max(...shown);
+  const room = (high - low) * 0.12 || Math.max(Math.abs(high) * 0.1, 1);
+  return [floor !== undefined && low >= floor ? floor : low - room, high + room];
+}

@@ -1,0 +1,41 @@
+import { createContext } from "preact";
+import { useContext, useEffect, useRef } from "preact/hooks";
+import { Client } from "./api/client";
+import { follow, type LiveState } from "./api/live";
+import type { StreamEvent } from "./api/eventstream";
+import { Store } from "./store";
+
+// What a signed-in page needs.
+export type Signed = { api: Client; token: string; signOut: (why?: string) => void };
+
+export const SignedContext = createContext<Signed | null>(null);
+
+export function useSigned(): Signed {
+  const signed = useContext(SignedContext);
+  if (!signed) throw new Error("used outside a signed-in page");
+  return signed;
+}
+
+// liveState is that of the stream of the page on screen.
+export const liveState = new Store<LiveState>("off");
+
+export function useLive(path: string, onEvent: (event: StreamEvent) => void): void {
+  const { token, signOut } = useSigned();
+  const target = useRef(onEvent);
+  target.current = onEvent;
+  useEffect(() => {
+    const stop = new AbortController();
+    void follow({
+      path,
+      token,
+      signal: stop.signal,
+      onEvent: (event) => target.current(event),
+      onState: (state) => !stop.signal.aborted && liveState.set(state),
+      onSignedOut: () => signOut("The session has ended."),
+    });
+    return () => {
+      stop.abort();
+      liveState.set("off");
+    };
+  }, [path, token]);
+}

@@ -1,0 +1,186 @@
+import { useEffect } from "preact/hooks";
+import { anchors as getAnchors, healthOf, type Ingest, type Network, type Node } from "../api/network";
+import { useLive, useSigned } from "../context";
+import { count, sentence } from "../format/words";
+import { useResource, useThrottled, type Resource } from "../resource";
+import { Hash } from "../ui/hash";
+import { OkMark, Mark } from "../ui/marks";
+import { Empty, Loading, Trouble } from "../ui/states";
+import { Ago, Time } from "../ui/time";
+
+export function NetworkPage({ network }: { network: Resource<Network> }) {
+  const { api } = useSigned();
+  const anchors = useResource("anchors", (signal) => getAnchors(api, signal));
+  useEffect(() => {
+    document.title = "Network · Trackseal";
+  }, []);
+  const refresh = useThrottled(() => {
+    anchors.reload();
+    network.reload();
+  }, 2_000);
+  useLive("/v1/stream", (event) => event.event === "anchor" && refresh());
+
+  const n = network.data;
+  const health = n ? healthOf(n) : undefined;
+  return (
+    <main class="page" id="main" tabIndex={-1}>
+      <div class="page-head">
+        <h1>Network</h1>
+      </div>
+      {network.problem && <Trouble problem={network.problem} retry={network.reload} stale={n !== undefined} />}
+      {!n && network.loading && (
+        <div class="card">
+          <Loading label="Asking the network" rows={5} />
+        </div>
+      )}
+      {n && health && (
+        <>
+          {health.trouble.length > 0 && (
+            <ul class="reasons card">
+              {health.trouble.map((text) => (
+                <li key={text}>{sentence(text)}</li>
+              ))}
+            </ul>
+          )}
+          <div class="grid halves">
+            <section class="card" aria-labelledby="peers-title">
+              <div class="card-head">
+                <h2 id="peers-title">Peers</h2>
+                <p class="muted card-note">hold the ledger, endorse transactions</p>
+              </div>
+              <Nodes nodes={n.peers ?? []} height={health.height} />
+            </section>
+            <section class="card" aria-labelledby="orderers-title">
+              <div class="card-head">
+                <h2 id="orderers-title">Orderers</h2>
+                <p class="muted card-note">agree on the order of blocks</p>
+              </div>
+              <Nodes nodes={n.orderers ?? []} />
+            </section>
+          </div>
+          <section class="card" aria-labelledby="ingest-title">
+            <div class="card-head">
+              <h2 id="ingest-title">Ingest and store</h2>
+              <p class="card-note">
+                <OkMark ok={n.influx?.up ?? false} yes="InfluxDB answers" no="InfluxDB does not answer" />
+              </p>
+            </div>
+            {(n.ingest ?? []).map((i) => (
+              <IngestFacts key={i.id} ingest={i} />
+            ))}
+            {!n.ingest?.length && <p class="muted pad">No ingest instance is configured for this organisation.</p>}
+          </section>
+        </>
+      )}
+      <section class="card" aria-labelledby="anchors-title">
+        <div class="card-head">
+          <h2 id="anchors-title">Newest anchors</h2>
+        </div>
+        {anchors.problem && <Trouble problem={anchors.problem} retry={anchors.reload} stale={anchors.data !== undefined} />}
+        {!anchors.data && anchors.loading && <Loading label="Loading anchors" rows={4} />}
+        {anchors.data?.items.length === 0 && (
+          <Empty icon="anchor" title="No anchor yet">The first one follows the first message within seconds.</Empty>
+        )}
+        {anchors.data && anchors.data.items.length > 0 && (
+          <div class="scroll" tabIndex={0} role="region" aria-label="Newest anchors">
+            <table>
+              <thead>
+                <tr>
+                  <th scope="col">Time</th>
+                  <th scope="col">Ingest</th>
+                  <th scope="col" class="right">Log heads</th>
+                  <th scope="col">Root</th>
+                  <th scope="col">Transaction</th>
+                  <th scope="col" class="right">Block</th>
+                </tr>
+              </thead>
+              <tbody>
+                {anchors.data.items.map((a) => (
+                  <tr key={a.tx}>
+                    <td><Time at={a.time} /></td>
+                    <td>{a.ingest}</td>
+                    <td class="right">{count(a.size)}</td>
+                    <td><Hash value={a.root} what="root" /></td>
+                    <td><Hash value={a.tx} what="transaction id" /></td>
+                    <td class="right">{a.block === undefined ? "" : count(a.block)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </section>
+    </main>
+  );
+}
+
+function Nodes({ nodes, height }: { nodes: Node[]; height?: number }) {
+  if (nodes.length === 0) return <p class="muted pad">None are known.</p>;
+  return (
+    <ul class="nodes">
+      {nodes.map((node) => {
+        const behind = height === undefined || !node.up ? 0 : height - (node.height ?? 0);
+        return (
+          <li key={`${node.role} ${node.org} ${node.address}`}>
+            <div>
+              <p>{node.org}</p>
+              <p class="muted sub">{node.error || node.address}</p>
+            </div>
+            <div class="node-right">
+              {behind > 2 ? <Mark icon="warn" tone="warn" word={`${behind} behind`} /> : <OkMark ok={node.up} yes="Up" no="Away" />}
+              {height !== undefined && node.up && <span class="muted sub">height {count(node.height ?? 0)}</span>}
+            </div>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function IngestFacts({ ingest }: { ingest: Ingest }) {
+  const s = ingest.status;
+  const rejected = Object.entries(s?.rejected ?? {}).filter(([, n]) => n > 0);
+  return (
+    <div class="ingest">
+      <p class="ingest-name">
+        {ingest.id} <OkMark ok={ingest.up} yes="Up" no="Away" />
+        {ingest.error && <span class="muted"> {ingest.error}</span>}
+      </p>
+      {s && (
+        <dl class="steps">
+          <Step name="Received" value={s.received} />
+          <Step name="Stored" value={s.stored} />
+          <Step name="Logged" value={s.logged} />
+          <Step name="Anchored" value={s.anchored} />
+          <div>
+            <dt>Newest anchor</dt>
+            <dd>
+              {s.last_anchor ? (
+                <>
+                  <Ago at={s.last_anchor.time_ms} /> <span class="muted sub">block {count(s.last_anchor.block)}</span>
+                </>
+              ) : (
+                "none yet"
+              )}
+            </dd>
+          </div>
+        </dl>
+      )}
+      {rejected.length > 0 && (
+        <p class="muted">
+          Refused messages:{" "}
+          {rejected.map(([reason, n]) => `${sentence(reason).toLowerCase()} ${count(n)}`).join(", ")}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Step({ name, value }: { name: string; value: number | undefined }) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value === undefined ? "unknown" : count(value)}</dd>
+    </div>
+  );
+}

@@ -1,0 +1,93 @@
+import { useEffect, useState } from "preact/hooks";
+import { useLive, useSigned } from "../context";
+import { useResource, useThrottled } from "../resource";
+import { shipmentsHref } from "../route";
+import { Custody } from "../shipment/custody";
+import { Details } from "../shipment/details";
+import { Excursions } from "../shipment/excursions";
+import { Readings } from "../shipment/readings";
+import { Verdict } from "../shipment/verdict";
+import { Verify } from "../shipment/verification";
+import { Icon } from "../ui/icon";
+import { StateMark } from "../ui/marks";
+import { Empty, Loading, Trouble } from "../ui/states";
+
+export function ShipmentPage({ id }: { id: string }) {
+  const { api } = useSigned();
+  const shipment = useResource(`shipment ${id}`, (signal) => api.shipment(id, signal));
+  const compliance = useResource(`compliance ${id}`, (signal) => api.compliance(id, signal));
+  const [pulse, setPulse] = useState(0); // counts new readings
+  useEffect(() => {
+    document.title = `${id} · Trackseal`;
+  }, [id]);
+
+  const refreshShipment = useThrottled(shipment.reload, 3_000);
+  const refreshVerdict = useThrottled(compliance.reload, 3_000);
+  useLive(`/v1/shipments/${encodeURIComponent(id)}/stream`, (event) => {
+    if (event.event === "reading") setPulse((n) => n + 1);
+    if (event.event !== "anchor") {
+      refreshShipment();
+      refreshVerdict();
+    }
+  });
+
+  const s = shipment.data;
+  if (!s) {
+    return (
+      <main class="page" id="main" tabIndex={-1}>
+        <Back />
+        {shipment.problem?.status === 404 ? (
+          <div class="card">
+            <Empty icon="unknown" title={`There is no shipment ${id} here`}>
+              It does not exist, or your organisation is not a party to it.
+            </Empty>
+          </div>
+        ) : shipment.problem ? (
+          <Trouble problem={shipment.problem} retry={shipment.reload} />
+        ) : (
+          <div class="card">
+            <Loading label="Loading the shipment" rows={6} />
+          </div>
+        )}
+      </main>
+    );
+  }
+  return (
+    <main class="page" id="main" tabIndex={-1}>
+      <Back />
+      <div class="page-head shipment-head">
+        <div>
+          <h1>{s.id}</h1>
+          <p class="subtitle">
+            <StateMark state={s.state} />
+            {s.origin && s.destination && (
+              <span class="route">
+                {s.origin} <Icon name="arrow" size={14} /> {s.destination}
+              </span>
+            )}
+            {s.description && <span class="muted">{s.description}</span>}
+          </p>
+        </div>
+      </div>
+      {shipment.problem && <Trouble problem={shipment.problem} retry={shipment.reload} stale />}
+      <div class="grid">
+        <Verdict shipment={s} compliance={compliance} />
+        <Details shipment={s} />
+      </div>
+      <Readings shipment={s} compliance={compliance.data} pulse={pulse} key={s.id} />
+      <Verify shipment={s} key={`verify ${s.id}`} />
+      <div class="grid">
+        <Excursions compliance={compliance.data} />
+        <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />
+      </div>
+    </main>
+  );
+}
+
+function Back() {
+  return (
+    <a class="back" href={shipmentsHref()}>
+      <Icon name="back" size={14} /> Shipments
+    </a>
+  );
+}

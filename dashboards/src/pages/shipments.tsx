@@ -1,0 +1,153 @@
+import { useEffect, useState } from "preact/hooks";
+import type { Problem } from "../api/problem";
+import type { Shipment } from "../api/shapes";
+import { useLive, useSigned } from "../context";
+import { formatValue } from "../format/quantity";
+import { count, stateWord, states } from "../format/words";
+import { useResource, useThrottled } from "../resource";
+import { shipmentHref, shipmentsHref } from "../route";
+import { unit } from "../settings";
+import { useStore } from "../store";
+import { Icon } from "../ui/icon";
+import { StateMark, VerdictMark } from "../ui/marks";
+import { Empty, Loading, Trouble } from "../ui/states";
+import { Ago } from "../ui/time";
+
+export function Shipments({ state }: { state: string }) {
+  const { api } = useSigned();
+  const first = useResource(`shipments ${state}`, (signal) => api.shipments(state, undefined, signal));
+  const [more, setMore] = useState<{ key: string; items: Shipment[]; next: string | undefined; busy: boolean; problem?: Problem }>();
+  useEffect(() => {
+    document.title = `${state ? stateWord(state) : "Shipments"} · Trackseal`;
+  }, [state]);
+
+  const refresh = useThrottled(first.reload, 3_000);
+  useLive("/v1/stream", (event) => {
+    if (event.event !== "anchor") refresh();
+  });
+
+  const later = more?.key === state ? more : undefined;
+  const head = first.data?.items ?? [];
+  const seen = new Set(head.map((s) => s.id));
+  const items = [...head, ...(later?.items.filter((s) => !seen.has(s.id)) ?? [])];
+  const next = later ? later.next : first.data?.next;
+  const loadMore = async () => {
+    if (!next) return;
+    const before = later?.items ?? [];
+    setMore({ key: state, items: before, next, busy: true });
+    try {
+      const page = await api.shipments(state, next);
+      setMore({ key: state, items: [...before, ...page.items], next: page.next, busy: false });
+    } catch (cause) {
+      setMore({ key: state, items: before, next, busy: false, problem: cause as Problem });
+    }
+  };
+
+  return (
+    <main class="page" id="main" tabIndex={-1}>
+      <div class="page-head">
+        <h1>Shipments</h1>
+        <nav class="segments" aria-label="Filter by state">
+          {["", ...states].map((s) => (
+            <a key={s} href={shipmentsHref(s)} aria-current={s === state ? "page" : undefined}>
+              {s ? stateWord(s) : "All"}
+            </a>
+          ))}
+        </nav>
+      </div>
+      {first.problem && <Trouble problem={first.problem} retry={first.reload} stale={first.data !== undefined} />}
+      {!first.data && first.loading && (
+        <div class="card">
+          <Loading label="Loading shipments" rows={6} />
+        </div>
+      )}
+      {first.data && items.length === 0 && (
+        <div class="card">
+          <Empty icon="created" title={state ? `No shipment is ${stateWord(state).toLowerCase()}` : "No shipments yet"}>
+            {state ? <a href={shipmentsHref()}>Show all shipments</a> : "Shipments of which your organisation is a party appear here."}
+          </Empty>
+        </div>
+      )}
+      {items.length > 0 && (
+        <div class="card flush">
+          <table class="list">
+            <thead>
+              <tr>
+                <th scope="col">Shipment</th>
+                <th scope="col">State</th>
+                <th scope="col">Verdict</th>
+                <th scope="col">Custody</th>
+                <th scope="col">Last reading</th>
+                <th scope="col" class="right">Messages</th>
+              </tr>
+            </thead>
+            <tbody>
+              {items.map((s) => (
+                <Row key={s.id} shipment={s} />
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {later?.problem && <Trouble problem={later.problem} retry={loadMore} />}
+      {next && (
+        <p class="more">
+          <button type="button" class="button" onClick={loadMore} disabled={later?.busy}>
+            {later?.busy ? "Loading…" : "Show more"}
+          </button>
+        </p>
+      )}
+    </main>
+  );
+}
+
+function Row({ shipment: s }: { shipment: Shipment }) {
+  const u = useStore(unit);
+  const values = ["temperature", "humidity"].filter((m) => typeof s.last?.[m] === "number");
+  return (
+    <tr>
+      <th scope="row">
+        <a class="row-link" href={shipmentHref(s.id)}>
+          {s.id}
+        </a>
+        <span class="sub">
+          {s.origin && s.destination ? (
+            <span class="route">
+              {s.origin} <Icon name="arrow" size={12} /> {s.destination}
+            </span>
+          ) : (
+            s.description
+          )}
+        </span>
+      </th>
+      <td class="cell-state">
+        <StateMark state={s.state} />
+      </td>
+      <td class="cell-verdict">
+        <VerdictMark verdict={s.verdict} />
+      </td>
+      <td class="cell-custody">
+        <span class="narrow-label">Custody </span>
+        {s.custodian}
+        {s.pending_handover && <span class="sub">handover to {s.pending_handover.to} waits</span>}
+      </td>
+      <td class="cell-last">
+        {s.last ? (
+          <>
+            <span class="values">
+              {values.map((m) => (
+                <span key={m}>{formatValue(m, s.last![m] as number, u)}</span>
+              ))}
+            </span>
+            <span class="sub">
+              <Ago at={s.last.time} />
+            </span>
+          </>
+        ) : (
+          <span class="muted">none yet</span>
+        )}
+      </td>
+      <td class="right cell-messages">{count(s.messages ?? 0)}</td>
+    </tr>
+  );
+}

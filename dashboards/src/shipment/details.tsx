@@ -1,0 +1,86 @@
+import type { Shipment } from "../api/shapes";
+import { convert, formatNumber, labelOf, unitOf } from "../format/quantity";
+import { count, sentence } from "../format/words";
+import { unit } from "../settings";
+import { useStore } from "../store";
+import { Hash } from "../ui/hash";
+import { Ago, Time } from "../ui/time";
+
+const roles = ["shipper", "carrier", "consignee", "auditor"];
+
+export function Details({ shipment }: { shipment: Shipment }) {
+  const u = useStore(unit);
+  const rank = (role: string) => (roles.includes(role) ? roles.indexOf(role) : roles.length);
+  const parties = Object.entries(shipment.parties ?? {}).sort(([a], [b]) => rank(a) - rank(b));
+  const last = shipment.last;
+  return (
+    <section class="card" aria-labelledby="details-title">
+      <h2 id="details-title" class="hidden">Details</h2>
+      {last && (
+        <div class="last">
+          <p class="muted">
+            Last reading <Ago at={last.time} />
+          </p>
+          <div class="last-values">
+            {["temperature", "humidity", "shock"].map((metric) =>
+              typeof last[metric] === "number" ? (
+                <p key={metric}>
+                  <span class="muted">{labelOf(metric)}</span>
+                  <span class="big">
+                    {formatNumber(metric, convert(metric, last[metric] as number, u))}
+                    <small> {unitOf(metric, u)}</small>
+                  </span>
+                </p>
+              ) : null,
+            )}
+          </div>
+        </div>
+      )}
+      <dl class="facts">
+        {parties.map(([role, org]) => (
+          <div key={role}>
+            <dt>{sentence(role)}</dt>
+            <dd>
+              {org}
+              {org === shipment.custodian && <span class="tag">has custody</span>}
+            </dd>
+          </div>
+        ))}
+        <div>
+          <dt>Created</dt>
+          <dd>
+            <Time at={shipment.created_at} />
+          </dd>
+        </div>
+        {shipment.delivered_at && (
+          <div>
+            <dt>Delivered</dt>
+            <dd>
+              <Time at={shipment.delivered_at} />
+            </dd>
+          </div>
+        )}
+        {shipment.closed_at && (
+          <div>
+            <dt>Closed</dt>
+            <dd>
+              <Time at={shipment.closed_at} />
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>Messages</dt>
+          <dd>{count(shipment.messages ?? 0)}</dd>
+        </div>
+        {shipment.tx && (
+          <div>
+            <dt>Transaction</dt>
+            <dd>
+              <Hash value={shipment.tx} what="transaction id" />
+            </dd>
+          </div>
+        )}
+      </dl>
+    </section>
+  );
+}

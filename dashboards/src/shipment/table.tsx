@@ -1,0 +1,98 @@
+import type { Bucket, RawReading, RuleSet } from "../api/shapes";
+import { isBucket } from "../chart/columns";
+import { limitsOf, outOf } from "../chart/limits";
+import { convert, formatNumber, labelOf, unitOf, type TemperatureUnit } from "../format/quantity";
+import { formatSeconds, formatUtc } from "../format/time";
+import { count } from "../format/words";
+import { unit, zone } from "../settings";
+import { useStore } from "../store";
+
+const metrics = ["temperature", "humidity", "shock"];
+const mostRows = 500;
+
+// ReadingsTable is the chart for keyboards and screen readers: same data, newest first.
+export function ReadingsTable({ items, rules }: { items: (RawReading | Bucket)[]; rules: RuleSet | null | undefined }) {
+  const u = useStore(unit);
+  const z = useStore(zone);
+  const rows = [...items].sort((a, b) => Date.parse(startOf(b)) - Date.parse(startOf(a)));
+  const shown = rows.slice(0, mostRows);
+  const bucketed = items.some(isBucket);
+  return (
+    <div>
+      <div class="scroll tall" tabIndex={0} role="region" aria-label="Readings as a table">
+        <table class="numbers">
+          <caption class="hidden">
+            Readings, newest first{bucketed ? ", as lowest, mean and highest of each period" : ""}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">{bucketed ? "From" : "Time"}</th>
+              <th scope="col">Tracker</th>
+              {metrics.map((m) => (
+                <th scope="col" class="right" key={m}>
+                  {labelOf(m)} <span class="muted">{unitOf(m, u)}</span>
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {shown.map((item) => (
+              <tr key={`${item.tracker} ${startOf(item)} ${isBucket(item) ? "" : item.leaf}`}>
+                <td>
+                  <time dateTime={startOf(item)} title={formatUtc(Date.parse(startOf(item)))}>
+                    {formatSeconds(Date.parse(startOf(item)), z)}
+                  </time>
+                </td>
+                <td>{item.tracker}</td>
+                {metrics.map((m) => (
+                  <td class="right" key={m}>
+                    <Cell item={item} metric={m} rules={rules} u={u} />
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      {rows.length > mostRows && (
+        <p class="note muted">The newest {count(mostRows)} of {count(rows.length)} rows. Choose a shorter range for the others.</p>
+      )}
+    </div>
+  );
+}
+
+function startOf(item: RawReading | Bucket): string {
+  return isBucket(item) ? item.from : item.time;
+}
+
+function Cell(props: { item: RawReading | Bucket; metric: string; rules: RuleSet | null | undefined; u: TemperatureUnit }) {
+  const { item, metric, u } = props;
+  const limits = limitsOf(props.rules, metric, u);
+  const show = (value: number | undefined) => (value === undefined ? null : convert(metric, value, u));
+  if (isBucket(item)) {
+    const [low, mid, high] = [show(item.min?.[metric]), show(item.mean?.[metric]), show(item.max?.[metric])];
+    if (mid === null) return <span class="muted">no data</span>;
+    const beyond = [low, mid, high].some((v) => v !== null && outOf(v, limits));
+    return (
+      <>
+        {beyond && <Beyond />}
+        {formatNumber(metric, mid)}{" "}
+        <span class="muted">
+          ({formatNumber(metric, low ?? mid)} to {formatNumber(metric, high ?? mid)})
+        </span>
+      </>
+    );
+  }
+  const value = show(item.values?.[metric]);
+  if (value === null) return <span class="muted">none</span>;
+  return (
+    <>
+      {outOf(value, limits) && <Beyond />}
+      {formatNumber(metric, value)}
+    </>
+  );
+}
+
+function Beyond() {
+  return <span class="beyond">beyond limit </span>;
+}

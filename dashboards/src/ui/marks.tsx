@@ -1,0 +1,48 @@
+import { stateWord, verdictWord } from "../format/words";
+import { Icon, type IconName } from "./icon";
+
+// A mark always has shape, word and colour, so none of them has to be seen alone.
+export type Tone = "good" | "bad" | "warn" | "unsure" | "calm";
+
+const verdicts: Record<string, [IconName, Tone]> = {
+  compliant: ["ok", "good"],
+  non_compliant: ["bad", "bad"],
+  inconclusive: ["unknown", "unsure"],
+  none: ["none", "calm"],
+};
+
+export function verdictTone(verdict: string): Tone {
+  return verdicts[verdict]?.[1] ?? "unsure";
+}
+
+export function verdictIcon(verdict: string): IconName {
+  return verdicts[verdict]?.[0] ?? "unknown";
+}
+
+export function VerdictMark({ verdict }: { verdict: string }) {
+  return <Mark icon={verdictIcon(verdict)} tone={verdictTone(verdict)} word={verdictWord(verdict)} />;
+}
+
+const stateIcons: Record<string, IconName> = { created: "created", in_transit: "in_transit", delivered: "delivered", closed: "closed" };
+
+export function StateMark({ state }: { state: string }) {
+  return (
+    <span class="state">
+      <Icon name={stateIcons[state] ?? "none"} />
+      {stateWord(state)}
+    </span>
+  );
+}
+
+export function Mark({ icon, tone, word }: { icon: IconName; tone: Tone; word: string }) {
+  return (
+    <span class={`mark ${tone}`}>
+      <Icon name={icon} />
+      {word}
+    </span>
+  );
+}
+
+export function OkMark({ ok, yes = "OK", no = "Failed" }: { ok: boolean; yes?: string; no?: string }) {
+  return <Mark icon={ok ? "ok" : "bad"} tone={ok ? "good" : "bad"} word={ok ? yes : no} />;
+}

@@ -1,0 +1,157 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { readFile } from "node:fs/promises";
+import { extname, join, normalize } from "node:path";
+import type { AddressInfo } from "node:net";
+import * as fixtures from "./fixtures";
+
+// MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
+export class MockApi {
+  readonly client = "carrier-viewer";
+  readonly secret = "open-sesame";
+  verification: unknown = fixtures.verified;
+  network: unknown = fixtures.network;
+  shipments = [...fixtures.shipments];
+  pageSize = 50;
+  fail = new Map<string, number>(); // path ending -> status
+  delayMs = 0;
+  tokenValid = true;
+  seen: string[] = []; // every request
+  foreignHosts: string[] = [];
+  private streams = new Set<ServerResponse>();
+  private server: Server = createServer((request, response) => void this.handle(request, response));
+  url = "";
+
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => this.server.listen(0, "127.0.0.1", resolve));
+    this.url = `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.cutStreams();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  emit(event: string, data: unknown): void {
+    for (const stream of this.streams) stream.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  cutStreams(): void {
+    for (const stream of this.streams) stream.destroy();
+    this.streams.clear();
+  }
+
+  get openStreams(): number {
+    return this.streams.size;
+  }
+
+  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = new URL(request.url ?? "/", this.url);
+    this.seen.push(`${request.method} ${url.pathname}${url.search}`);
+    // The api sends this policy; a page that needs more would fail here first.
+    response.setHeader(
+      "Content-Security-Policy",
+      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    );
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    if (url.pathname === "/oauth2/token") return this.token(request, response);
+    if (!url.pathname.startsWith("/v1/")) return this.file(url.pathname, response);
+
+    if (!this.tokenValid || request.headers.authorization !== "Bearer token-1") {
+      return problem(response, 401, "unauthenticated", "the token is missing or has ended");
+    }
+    for (const [ending, status] of this.fail) {
+      if (url.pathname.endsWith(ending)) {
+        return problem(response, status, status === 503 ? "store_unavailable" : "internal", "InfluxDB does not answer; try again in a minute");
+      }
+    }
+    if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+    this.rest(url, response);
+  }
+
+  private rest(url: URL, response: ServerResponse): void {
+    const parts = url.pathname.split("/").slice(2).map(decodeURIComponent);
+    const path = parts.join("/");
+    if (path === "network") return json(response, this.network);
+    if (path === "anchors") return json(response, { items: fixtures.anchors });
+    if (path === "stream" || path.endsWith("/stream")) return this.stream(response);
+    if (path === "shipments") {
+      const state = url.searchParams.get("state");
+      const all = this.shipments.filter((s) => !state || s.state === state);
+      const from = Number(url.searchParams.get("cursor") ?? 0);
+      const items = all.slice(from, from + this.pageSize);
+      return json(response, from + this.pageSize < all.length ? { items, next: String(from + this.pageSize) } : { items });
+    }
+    const shipment = this.shipments.find((s) => s.id === parts[1]);
+    if (parts[0] !== "shipments" || !shipment) return problem(response, 404, "not_found", "no such shipment");
+    const rich = shipment.id === "VAX-2026-0117";
+    switch (parts[2]) {
+      case undefined:
+        return json(response, shipment);
+      case "compliance":
+        return json(response, rich ? fixtures.compliance : { ...fixtures.compliance, verdict: shipment.verdict, reasons: [], excursions: [], revisions: [], metrics: {}, evaluated_to: shipment.last?.time ?? null });
+      case "handovers":
+        return json(response, { items: rich ? fixtures.handovers : [] });
+      case "verification":
+        return json(response, this.verification);
+      case "telemetry": {
+        if (!rich) return json(response, { items: [] });
+        const from = Date.parse(url.searchParams.get("from")!);
+        const to = Date.parse(url.searchParams.get("to")!);
+        const every = url.searchParams.get("every");
+        const all = every ? fixtures.buckets(from, to, milliseconds(every)) : fixtures.readings(from, to);
+        const at = Number(url.searchParams.get("cursor") ?? 0);
+        const limit = Number(url.searchParams.get("limit"));
+        return json(response, { items: all.slice(at, at + limit), ...(at + limit < all.length ? { next: String(at + limit) } : {}) });
+      }
+    }
+    problem(response, 404, "not_found", "no such route");
+  }
+
+  private stream(response: ServerResponse): void {
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+    response.write(": hello\n\n");
+    this.streams.add(response);
+    response.on("close", () => this.streams.delete(response));
+  }
+
+  private async token(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let body = "";
+    for await (const chunk of request) body += String(chunk);
+    const form = new URLSearchParams(body);
+    if (form.get("client_id") !== this.client || form.get("client_secret") !== this.secret) {
+      response.writeHead(401, { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ error: "invalid_client", error_description: "unknown client or wrong secret" }));
+      return;
+    }
+    this.tokenValid = true;
+    json(response, { access_token: "token-1", token_type: "Bearer", expires_in: 3600, scope: "shipments:read telemetry:read" });
+  }
+
+  private async file(path: string, response: ServerResponse): Promise<void> {
+    const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
+    const name = normalize(path === "/" ? "/index.html" : path);
+    try {
+      const body = await readFile(join(import.meta.dirname, "../../dist", name));
+      response.writeHead(200, { "Content-Type": types[extname(name)] ?? "application/octet-stream" });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+}
+
+function json(response: ServerResponse, body: unknown): void {
+  response.writeHead(200, { "Content-Type": "application/json" });
+  response.end(JSON.stringify(body));
+}
+
+function problem(response: ServerResponse, status: number, code: string, detail: string): void {
+  response.writeHead(status, { "Content-Type": "application/problem+json" });
+  response.end(JSON.stringify({ type: `urn:trackseal:problem:${code}`, title: "Problem", status, code, detail }));
+}
+
+function milliseconds(every: string): number {
+  const size: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+  return Number.parseInt(every, 10) * size[every.at(-1)!]!;
+}
