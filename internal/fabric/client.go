@@ -1,34 +1,23 @@
 // Package fabric is the only importer of fabric-sdk-go: submit with a typed error per stage, evaluate, events with a
 // checkpoint, blocks by transaction, health of the network.
+//
+// The SDK supplies the profile, the identity, signing and the shapes of proposals and transactions. Which peer or orderer
+// is asked, for how long, and what is done when it does not answer is decided here, because that is where a ledger client
+// loses or doubles a transaction: every node may die or freeze at any moment, and service discovery is one more of them.
 package fabric
 
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+
+	contextapi "github.com/hyperledger/fabric-sdk-go/pkg/common/providers/context"
+	"github.com/hyperledger/fabric-sdk-go/pkg/fabsdk"
 )
-
-// Config says as whom to speak to which network. The YAML form is part of ingest's and api's configuration.
-type Config struct {
-	Profile   string `yaml:"profile"`   // path of the connection profile that `network up` renders
-	Org       string `yaml:"org"`       // organisation name in the profile: carrier, …
-	User      string `yaml:"user"`      // identity below the profile's crypto path: ingest, api, …
-	Channel   string `yaml:"channel"`   // default ledger.Channel
-	Chaincode string `yaml:"chaincode"` // default ledger.Chaincode
-}
-
-// Client speaks as one user of one organisation. Safe for concurrent use.
-type Client struct{}
-
-// Open loads every peer's TLS root before the first call (a cold pool stalls the first submit for 20 s) and does not fail
-// when peers are down: calls do, with ErrUnavailable.
-func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Client, error) { panic("todo") }
-
-func (c *Client) Close() { panic("todo") }
-
-// MSP is the caller's MSP id.
-func (c *Client) MSP() string { panic("todo") }
 
 // The shapes that cross this package's border live in package ledger, so that a program's guts and its tests can name them
 // without linking the SDK.
@@ -52,33 +41,87 @@ var (
 	ErrInvalid       = ledger.ErrInvalid
 )
 
-// Submit endorses by two organisations, orders, and waits until the own peer has committed the transaction as valid.
-// Errors: *ledger.Error (refused by chaincode; nothing was ordered), *StageError otherwise. A StageError at StageCommit wraps
-// ErrCommitUnknown or ErrInvalid; at StageEndorse and StageSubmit it wraps ErrUnavailable when trying again can help.
-func (c *Client) Submit(ctx context.Context, fn string, arg any) (Result, error) { panic("todo") }
+// Client speaks as one user of one organisation. Safe for concurrent use.
+type Client struct {
+	cfg      Config
+	log      *slog.Logger
+	sdk      *fabsdk.FabricSDK
+	identity contextapi.Client
+	msp      string
+	peers    []*node // own organisation's first
+	orderers []*node // own organisation's first
+	health   *health
+	commits  *commits
+	// seen is the highest block number that any stream delivered plus one: a peer below it lags.
+	seen atomic.Uint64
 
-// Evaluate asks the own peer (another organisation's when it is down) and orders nothing.
-func (c *Client) Evaluate(ctx context.Context, fn string, arg any) ([]byte, error) { panic("todo") }
-
-// Events delivers every event of the chaincode from block from on, in order, until ctx ends or handle fails. It reconnects by
-// itself. An event may be delivered again after a reconnect: handle by (Block, TxID). atHead, if not nil, is called each
-// time that the stream has caught up with the ledger.
-func (c *Client) Events(ctx context.Context, from uint64, handle func(Event) error, atHead func(height uint64)) error {
-	panic("todo")
+	// ctx ends with Close; tasks are the goroutines that Close waits for.
+	ctx    context.Context
+	cancel context.CancelFunc
+	mu     sync.Mutex
+	closed bool
+	tasks  sync.WaitGroup
 }
 
-// TxStatus looks a transaction up: found and its validation code (0 = valid).
-func (c *Client) TxStatus(ctx context.Context, txID string) (found bool, code int32, block uint64, err error) {
-	panic("todo")
+// Close ends every call, stream and connection and waits for the client's goroutines.
+func (c *Client) Close() {
+	c.mu.Lock()
+	was := c.closed
+	c.closed = true
+	c.mu.Unlock()
+	if was {
+		return
+	}
+	c.cancel()
+	c.tasks.Wait()
+	for _, n := range c.nodes() {
+		n.close()
+	}
+	c.sdk.Close()
 }
 
-// BlockByTx returns the serialised common.Block that holds the transaction, from the own peer.
-func (c *Client) BlockByTx(ctx context.Context, txID string) ([]byte, error) { panic("todo") }
+// spawn runs a task that Close waits for; false when the client is closed.
+func (c *Client) spawn(task func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.tasks.Go(task)
+	return true
+}
 
-// Network asks every peer for its height; orderers are dialled only.
-func (c *Client) Network(ctx context.Context) ([]Node, error) { panic("todo") }
+// with is a caller's context that ends with the client as well.
+func (c *Client) with(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.ctx, func() { cancel(errClosed) })
+	return ctx, func() {
+		stop()
+		cancel(context.Canceled)
+	}
+}
 
-// EvaluateAt asks one named organisation's peer; for comparing what peers hold.
-func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
-	panic("todo")
+// MSP is the caller's MSP id.
+func (c *Client) MSP() string { return c.msp }
+
+// within is with and a time limit.
+func (c *Client) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, end := c.with(ctx)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	return ctx, func() {
+		cancel()
+		end()
+	}
+}
+
+func (c *Client) nodes() []*node { return append(append([]*node{}, c.peers...), c.orderers...) }
+
+// saw remembers that block number exists.
+func (c *Client) saw(number uint64) {
+	for {
+		old := c.seen.Load()
+		if number < old || c.seen.CompareAndSwap(old, number+1) {
+			return
+		}
+	}
 }

@@ -1,0 +1,123 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go/peer"
+)
+
+// Evaluate asks the own peer (another organisation's when it is down) and orders nothing. Errors: *ledger.Error, or
+// *StageError at StageEndorse, which wraps ErrUnavailable when trying again can help.
+func (c *Client) Evaluate(ctx context.Context, fn string, arg any) ([]byte, error) {
+	p, err := c.propose(fn, arg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
+	defer cancel()
+	response, err := c.ask(ctx, chaincodePart, p)
+	if err != nil {
+		return nil, endorseError(p.txID, err)
+	}
+	return response.Response.Payload, nil
+}
+
+// EvaluateAt asks one named organisation's peer; for comparing what peers hold.
+func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
+	p, err := c.propose(fn, arg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
+	defer cancel()
+	err = fmt.Errorf("organisation %q has no peer", org)
+	for _, n := range c.peers {
+		if n.org != org {
+			continue
+		}
+		var response *peer.ProposalResponse
+		if response, err = c.send(ctx, n, p); err == nil {
+			return response.Response.Payload, nil
+		}
+		if !isNodeError(err) {
+			break
+		}
+	}
+	return nil, endorseError(p.txID, err)
+}
+
+// ask has the first peer that can answer run a proposal.
+func (c *Client) ask(ctx context.Context, at part, p *proposal) (*peer.ProposalResponse, error) {
+	return race(ctx, c, at, c.health.order(c.peers, at), func(ctx context.Context, n *node) (*peer.ProposalResponse, error) {
+		return c.send(ctx, n, p)
+	})
+}
+
+type raced[T any] struct {
+	node  *node
+	value T
+	err   error
+}
+
+// race asks nodes one after the other: the next when one fails, or as well when one keeps silent for the hedge time. The
+// first answer that is not a node's own failure counts.
+func race[T any](ctx context.Context, c *Client, at part, nodes []*node, call func(context.Context, *node) (T, error)) (T, error) {
+	var zero T
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan raced[T], len(nodes))
+	silent := map[*node]bool{}
+	var failures []error
+	started := 0
+	start := func() {
+		if started < len(nodes) {
+			n := nodes[started]
+			started++
+			silent[n] = true
+			c.spawn(func() {
+				value, err := call(ctx, n)
+				results <- raced[T]{n, value, err}
+			})
+		}
+	}
+	start()
+	hedge := time.NewTimer(c.cfg.Timeouts.Hedge)
+	defer hedge.Stop()
+	for {
+		select {
+		case r := <-results:
+			delete(silent, r.node)
+			if isNodeError(r.err) {
+				failures = append(failures, r.err)
+				c.health.failed(r.node, at, r.err)
+				if len(failures) == len(nodes) {
+					return zero, errors.Join(failures...)
+				}
+				start()
+				hedge.Reset(c.cfg.Timeouts.Hedge)
+				continue
+			}
+			for n := range silent {
+				// Asked before the one that answered, and still silent.
+				if started > 1 && n != nodes[started-1] {
+					c.health.failed(n, at, errSlow)
+				}
+			}
+			return r.value, r.err
+		case <-hedge.C:
+			start()
+			hedge.Reset(c.cfg.Timeouts.Hedge)
+		case <-ctx.Done():
+			for n := range silent {
+				c.health.failed(n, at, errSlow)
+			}
+			return zero, errors.Join(append(failures, context.Cause(ctx))...)
+		}
+	}
+}
+
+// errSlow: another node answered a later question first, or nobody did in time.
+var errSlow = errors.New("keeps silent")

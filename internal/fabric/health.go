@@ -1,0 +1,161 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// part of a node that can fail on its own.
+type part int
+
+const (
+	chaincodePart part = iota // a peer's chaincode: endorse, evaluate
+	ledgerPart                // a peer's ledger: blocks, heights, streams
+	orderPart                 // an orderer
+)
+
+func (p part) String() string { return [...]string{"chaincode", "ledger", "ordering"}[p] }
+
+const (
+	probeFirst = 250 * time.Millisecond
+	probeMax   = 3 * time.Second
+)
+
+// health remembers what does not work. A failed part goes to the end of every order, so that it costs no caller another
+// timeout, and is probed in the background until it works again; it is never left out altogether.
+type health struct {
+	client *Client
+	mu     sync.Mutex
+	down   map[healthKey]error
+}
+
+type healthKey struct {
+	node *node
+	part part
+}
+
+func newHealth(c *Client) *health { return &health{client: c, down: map[healthKey]error{}} }
+
+// order lists nodes as to be tried: the working ones first, otherwise as configured.
+func (h *health) order(nodes []*node, p part) []*node {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ordered := make([]*node, 0, len(nodes))
+	for _, wantDown := range []bool{false, true} {
+		for _, n := range nodes {
+			if _, isDown := h.down[healthKey{n, p}]; isDown == wantDown {
+				ordered = append(ordered, n)
+			}
+		}
+	}
+	return ordered
+}
+
+func (h *health) isDown(n *node, p part) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, down := h.down[healthKey{n, p}]
+	return down
+}
+
+// failed notes a failure that was the node's own; a call that we gave up is none.
+func (h *health) failed(n *node, p part, err error) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errClosed) || h.client.ctx.Err() != nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	key := healthKey{n, p}
+	if _, known := h.down[key]; known {
+		return
+	}
+	h.down[key] = err
+	h.client.log.Warn("node does not work, using others", "node", n.String(), "part", p.String(), "err", err)
+	h.client.spawn(func() { h.probe(key) })
+}
+
+// probe waits until the part works again.
+func (h *health) probe(key healthKey) {
+	wait := probeFirst
+	for {
+		select {
+		case <-h.client.ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if h.client.works(h.client.ctx, key.node, key.part) == nil {
+			h.mu.Lock()
+			delete(h.down, key)
+			h.mu.Unlock()
+			h.client.log.Info("node works again", "node", key.node.String(), "part", key.part.String())
+			return
+		}
+		wait = min(2*wait, probeMax)
+	}
+}
+
+// works asks a part for something small.
+func (c *Client) works(ctx context.Context, n *node, p part) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
+	defer cancel()
+	if p == orderPart {
+		return n.knock(ctx)
+	}
+	height, err := c.height(ctx, n)
+	if err != nil {
+		return err
+	}
+	// A peer that catches up answers with what was true a while ago: not yet.
+	if seen := c.seen.Load(); height < seen {
+		return fmt.Errorf("%s is at height %d of %d", n, height, seen)
+	}
+	if p == ledgerPart {
+		return nil
+	}
+	ping, err := c.propose(ledger.AnchorHeads, ledger.ListArgs{Limit: 1})
+	if err != nil {
+		return err
+	}
+	// Any answer of the chaincode is a sign of life, a refusal as well.
+	if _, err := c.send(ctx, n, ping); isNodeError(err) {
+		return err
+	}
+	return nil
+}
+
+// Network asks every peer for its height; orderers are dialled only. A node that does not work is an entry with its error,
+// not an error of the call.
+func (c *Client) Network(ctx context.Context) ([]Node, error) {
+	ctx, cancel := c.with(ctx)
+	defer cancel()
+	nodes := c.nodes()
+	answers := make([]Node, len(nodes))
+	var group errgroup.Group
+	for i, n := range nodes {
+		group.Go(func() error {
+			ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
+			defer cancel()
+			answer := Node{Org: n.org, Role: n.role, Address: n.address}
+			var err error
+			if n.role == "peer" {
+				answer.Height, err = c.height(ctx, n)
+			} else {
+				err = n.knock(ctx)
+			}
+			if answer.Up = err == nil; err != nil {
+				answer.Error = err.Error()
+			}
+			answers[i] = answer
+			return nil
+		})
+	}
+	_ = group.Wait() // no task fails: each writes its own entry
+	return answers, ctx.Err()
+}

@@ -1,0 +1,56 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+)
+
+// errNoTx: the transaction is not on the ledger that was asked.
+var errNoTx = errors.New("transaction is not on the ledger")
+
+// lookup asks all peers for a transaction at once and answers its block and verdict as soon as one holds it. errNoTx needs
+// two organisations (or all there are) that do not hold it, since a single one may lag.
+func (c *Client) lookup(ctx context.Context, txID string) ([]byte, txStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
+	defer cancel()
+	type found struct {
+		node   *node
+		raw    []byte
+		status txStatus
+		err    error
+	}
+	results := make(chan found, len(c.peers))
+	asked := 0
+	for _, n := range c.peers {
+		if c.spawn(func() {
+			raw, err := c.blockAt(ctx, n, txID)
+			var status txStatus
+			if err == nil {
+				status, err = statusIn(n, raw, txID)
+			}
+			results <- found{n, raw, status, err}
+		}) {
+			asked++
+		}
+	}
+	absent := map[string]bool{}
+	failure := errClosed
+	for range asked {
+		r := <-results // each call ends with ctx at the latest
+		switch {
+		case r.err == nil:
+			return r.raw, r.status, nil
+		case errors.Is(r.err, errNoTx):
+			absent[r.node.msp] = true
+		default:
+			failure = r.err
+			if isNodeError(r.err) {
+				c.health.failed(r.node, ledgerPart, r.err)
+			}
+		}
+	}
+	if len(absent) >= min(2, len(c.peers)) {
+		return nil, txStatus{}, errNoTx
+	}
+	return nil, txStatus{}, failure
+}

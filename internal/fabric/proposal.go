@@ -1,0 +1,105 @@
+package fabric
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/golang/protobuf/proto"
+	"github.com/hyperledger/fabric-protos-go/common"
+	"github.com/hyperledger/fabric-protos-go/peer"
+	"github.com/hyperledger/fabric-sdk-go/pkg/common/providers/fab"
+	"github.com/hyperledger/fabric-sdk-go/pkg/fab/txn"
+)
+
+// proposal is a signed request to run a function, under one transaction id however often and to whomever it is sent.
+type proposal struct {
+	txID   string
+	raw    *fab.TransactionProposal
+	signed *peer.SignedProposal
+}
+
+// propose makes a proposal for one of the chaincode's transactions, which take one JSON argument.
+func (c *Client) propose(fn string, arg any) (*proposal, error) {
+	body, err := json.Marshal(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: argument: %w", fn, err)
+	}
+	return c.proposeTo(c.cfg.Chaincode, fn, body)
+}
+
+func (c *Client) proposeTo(chaincode, fn string, args ...[]byte) (*proposal, error) {
+	header, err := txn.NewHeader(c.identity, c.cfg.Channel)
+	if err != nil {
+		return nil, fmt.Errorf("%s: proposal header: %w", fn, err)
+	}
+	raw, err := txn.CreateChaincodeInvokeProposal(header, fab.ChaincodeInvokeRequest{
+		ChaincodeID: chaincode, Lang: peer.ChaincodeSpec_GOLANG, Fcn: fn, Args: args,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
+	}
+	bytes, err := proto.Marshal(raw.Proposal)
+	if err != nil {
+		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
+	}
+	signature, err := c.sign(bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
+	}
+	return &proposal{txID: string(raw.TxnID), raw: raw, signed: &peer.SignedProposal{ProposalBytes: bytes, Signature: signature}}, nil
+}
+
+func (c *Client) sign(bytes []byte) ([]byte, error) {
+	return c.identity.SigningManager().Sign(bytes, c.identity.PrivateKey())
+}
+
+// envelope is the transaction as orderers take it: the proposal with what its endorsers signed.
+func (c *Client) envelope(p *proposal, endorsed []*peer.ProposalResponse) (*common.Envelope, error) {
+	request := fab.TransactionRequest{Proposal: p.raw}
+	for _, response := range endorsed {
+		request.ProposalResponses = append(request.ProposalResponses, &fab.TransactionProposalResponse{ProposalResponse: response})
+	}
+	tx, err := txn.New(request)
+	if err != nil {
+		return nil, err
+	}
+	data, err := proto.Marshal(tx.Transaction)
+	if err != nil {
+		return nil, err
+	}
+	header := &common.Header{}
+	if err := proto.Unmarshal(p.raw.Header, header); err != nil {
+		return nil, err
+	}
+	payload, err := proto.Marshal(&common.Payload{Header: header, Data: data})
+	if err != nil {
+		return nil, err
+	}
+	signature, err := c.sign(payload)
+	if err != nil {
+		return nil, err
+	}
+	return &common.Envelope{Payload: payload, Signature: signature}, nil
+}
+
+// send has one peer run a proposal. Errors: *ledger.Error (the chaincode refuses), *nodeError (this peer cannot; another
+// may), any other error (the proposal cannot be run by anybody).
+func (c *Client) send(ctx context.Context, n *node, p *proposal) (*peer.ProposalResponse, error) {
+	conn, err := n.dial(ctx, c.cfg.Timeouts.Connect)
+	if err != nil {
+		return nil, &nodeError{n, err}
+	}
+	response, err := peer.NewEndorserClient(conn).ProcessProposal(ctx, p.signed)
+	if err != nil {
+		return nil, rpcError(n, err)
+	}
+	if response.Response == nil {
+		return nil, &nodeError{n, fmt.Errorf("empty answer")}
+	}
+	// Below 200 nothing is defined, from 400 on it is an error: Fabric's own reading.
+	if status := response.Response.Status; status < 200 || status >= 400 {
+		return nil, answerError(n, response.Response.Message)
+	}
+	return response, nil
+}

@@ -1,0 +1,114 @@
+package fabric
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hyperledger/fabric-protos-go/common"
+	"github.com/hyperledger/fabric-protos-go/peer"
+)
+
+// Submit endorses by two organisations, orders, and waits until the own peer has committed the transaction as valid.
+// Errors: *ledger.Error (refused by chaincode; nothing was ordered), *StageError otherwise. A StageError at StageCommit wraps
+// ErrCommitUnknown or ErrInvalid; at StageEndorse and StageSubmit it wraps ErrUnavailable when trying again can help.
+func (c *Client) Submit(ctx context.Context, fn string, arg any) (Result, error) {
+	ctx, cancel := c.with(ctx)
+	defer cancel()
+	p, err := c.propose(fn, arg)
+	if err != nil {
+		return Result{}, err
+	}
+	endorsed, err := c.endorse(ctx, p)
+	if err != nil {
+		return Result{}, endorseError(p.txID, err)
+	}
+	envelope, err := c.envelope(p, endorsed)
+	if err != nil {
+		return Result{}, &StageError{Stage: StageEndorse, TxID: p.txID, Err: err}
+	}
+	status, err := c.order(ctx, p.txID, envelope)
+	if err != nil {
+		return Result{}, err
+	}
+	return Result{TxID: p.txID, Block: status.block, Payload: endorsed[0].Response.Payload}, nil
+}
+
+// order has a transaction ordered and waits for the verdict on it. Once an orderer may have it there are three ends only:
+// valid, invalid, unknown.
+func (c *Client) order(ctx context.Context, txID string, envelope *common.Envelope) (txStatus, error) {
+	// Before it is sent, or the verdict may pass unseen.
+	w := c.commits.expect(txID)
+	defer c.commits.forget(txID)
+
+	sent, err := c.broadcast(ctx, envelope, 0)
+	if sent == notSent {
+		if isNodeError(err) || ctx.Err() != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return txStatus{}, &StageError{Stage: StageSubmit, TxID: txID, Err: err}
+	}
+
+	status, err := c.await(ctx, txID, envelope, w)
+	if err != nil {
+		return txStatus{}, &StageError{Stage: StageCommit, TxID: txID, Err: fmt.Errorf("%w: %w", ErrCommitUnknown, err)}
+	}
+	if status.code != int32(peer.TxValidationCode_VALID) {
+		return txStatus{}, &StageError{
+			Stage: StageCommit, TxID: txID, Code: status.code,
+			Err: fmt.Errorf("%w: %s", ErrInvalid, peer.TxValidationCode(status.code)),
+		}
+	}
+	return status, nil
+}
+
+const lookMax = 5 * time.Second
+
+// errNoVerdict: the commit time is over and no peer holds the transaction.
+var errNoVerdict = errors.New("no verdict in time")
+
+// await waits for the stream's verdict. When it stays away it looks the transaction up, and when nobody holds it sends it
+// again to another orderer: the first may have died with it.
+func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelope, w *waiter) (txStatus, error) {
+	deadline := time.NewTimer(c.cfg.Timeouts.Commit)
+	defer deadline.Stop()
+	wait := c.cfg.Timeouts.Hedge
+	poll := time.NewTimer(wait)
+	defer poll.Stop()
+	resends, resendAt := 0, time.Now().Add(c.cfg.Timeouts.Resend)
+	for {
+		last := false
+		select {
+		case s := <-w.done:
+			return s, nil
+		case <-ctx.Done():
+			return txStatus{}, context.Cause(ctx)
+		case <-w.look:
+		case <-poll.C:
+			// Less and less often: under load a late verdict is the rule, and every look costs each peer a block.
+			wait = min(2*wait, lookMax)
+			poll.Reset(wait)
+		case <-deadline.C:
+			last = true
+		}
+		_, s, err := c.lookup(ctx, txID)
+		if err == nil {
+			return s, nil
+		}
+		if last {
+			if errors.Is(err, errNoTx) {
+				err = errNoVerdict
+			}
+			return txStatus{}, err
+		}
+		if errors.Is(err, errNoTx) && !time.Now().Before(resendAt) {
+			resends++
+			resendAt = time.Now().Add(c.cfg.Timeouts.Resend)
+			c.log.Debug("no verdict yet, sending the transaction again", "tx", txID, "times", resends)
+			if _, err := c.broadcast(ctx, envelope, resends); err != nil {
+				c.log.Debug("sending again failed", "tx", txID, "err", err)
+			}
+		}
+	}
+}
