@@ -35,7 +35,7 @@ func StartInfluxd(t testing.TB) *Influxd {
 		t.Skipf("needs a real InfluxDB: set %s to an influxd binary", EnvInfluxd)
 	}
 	dir := t.TempDir()
-	d := &Influxd{t: t, dir: dir, addr: freeAddr(t), Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token")}
+	d := &Influxd{t: t, dir: dir, addr: FreeAddr(t), Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token")}
 	d.URL = "http://" + d.addr
 	if err := os.WriteFile(d.TokenFile, []byte("admin:test\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func (d *Influxd) Start() {
 		"INFLUXDB_DATA_WAL_DIR="+filepath.Join(d.dir, "wal"),
 		// The in-memory index refuses the 100,001st value of a tag.
 		"INFLUXDB_DATA_INDEX_VERSION=tsi1",
-		"INFLUXDB_BIND_ADDRESS="+freeAddr(d.t),
+		"INFLUXDB_BIND_ADDRESS="+FreeAddr(d.t),
 		"INFLUXDB_HTTP_BIND_ADDRESS="+d.addr,
 		"INFLUXDB_HTTP_AUTH_ENABLED=true",
 		"INFLUXDB_HTTP_FLUX_ENABLED=true",
@@ -121,8 +121,8 @@ func (d *Influxd) influxQL(user, q string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// freeAddr is a loopback address that nobody listened on a moment ago.
-func freeAddr(t testing.TB) string {
+// FreeAddr is a loopback address that nobody listened on a moment ago.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,0 +1,176 @@
+// Package broker embeds mochi-mqtt, and is its only importer. Trackers may use their own topics and nothing else; a
+// publisher waits while ingest is behind, so the broker drops nothing that it has acknowledged.
+//
+// A PUBACK of this broker does not mean durable: mochi acknowledges before it hands a message on, and keeps everything in
+// memory. Trackers keep a message until ingest's own ack names it.
+package broker
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+)
+
+// Account is a service (ingest, a load tool) with a password: it may subscribe below trackseal/v1/ and publish to `down`
+// topics. Its client ids start with its user name.
+type Account struct{ Username, Password string }
+
+// Config of the broker.
+type Config struct {
+	Listen   string // host:port, port 0 picks a free one
+	TLS      *tls.Config
+	Accounts []Account
+	// Authenticate checks a tracker's password; until is when the connection must end (zero = never). It is called
+	// concurrently. Client id and user name are equal and a valid tracker id already.
+	Authenticate func(tracker, password string) (until time.Time, err error)
+	// MaxClients connected at once; 0 = 20,000.
+	MaxClients int
+	// Patience is how long a publisher waits for ingest before its connection is dropped; 0 = 10 s.
+	Patience time.Duration
+	Log      *slog.Logger
+}
+
+const (
+	maxPacket = 64 << 10
+	// window is how many messages a consumer may leave unacknowledged before publishers wait. It stays below
+	// writesPending, since mochi drops what does not fit into that queue. The queue is allocated for every client,
+	// so it is small.
+	window        = 896
+	writesPending = 1024
+	connectBound  = 10 * time.Second
+	sessionExpiry = 24 * 60 * 60 // seconds
+)
+
+// Broker is one embedded broker.
+type Broker struct {
+	cfg      Config
+	server   *mochi.Server
+	gate     *gate
+	listener net.Listener
+}
+
+// New checks the configuration.
+func New(cfg Config) (*Broker, error) {
+	if cfg.Authenticate == nil {
+		return nil, errors.New("mqtt broker: no Authenticate function")
+	}
+	if cfg.MaxClients == 0 {
+		cfg.MaxClients = 20_000
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = 10 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	limits := mochi.NewDefaultServerCapabilities()
+	limits.MaximumClients = int64(cfg.MaxClients)
+	limits.MaximumClientWritesPending = writesPending
+	limits.MaximumInflight = writesPending
+	limits.MaximumPacketSize = maxPacket
+	limits.MaximumSessionExpiryInterval = sessionExpiry
+	limits.MaximumMessageExpiryInterval = 0 // an unacknowledged message does not grow old
+	limits.MaximumQos = 1
+	limits.SharedSubAvailable = 0 // shared subscriptions lose a tracker's order
+	limits.TopicAliasMaximum = 0
+	limits.MinimumProtocolVersion = 4
+	server := mochi.New(&mochi.Options{
+		Capabilities:           limits,
+		Logger:                 slog.New(errorsOnly{cfg.Log.Handler()}),
+		SysTopicResendInterval: math.MaxInt32, // nobody may read $SYS
+	})
+	b := &Broker{cfg: cfg, server: server}
+	b.gate = newGate(cfg, server)
+	if err := server.AddHook(b.gate, nil); err != nil {
+		return nil, fmt.Errorf("mqtt broker: %w", err)
+	}
+	return b, nil
+}
+
+// Listen opens the port; Run serves it.
+func (b *Broker) Listen(ctx context.Context) (net.Addr, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", b.cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt broker: %w (another program may use this address; change `mqtt.listen`)", err)
+	}
+	if b.cfg.TLS != nil {
+		ln = tls.NewListener(ln, b.cfg.TLS)
+	}
+	b.listener = ln
+	return ln.Addr(), nil
+}
+
+// Run serves until ctx ends. Listen must have been called.
+func (b *Broker) Run(ctx context.Context) error {
+	if err := b.server.AddListener(listeners.NewNet("mqtt", boundedListener{b.listener})); err != nil {
+		return fmt.Errorf("mqtt broker: %w", err)
+	}
+	if err := b.server.Serve(); err != nil {
+		return fmt.Errorf("mqtt broker: %w", err)
+	}
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			b.gate.stop()
+			_ = b.server.Close()
+			return nil
+		case now := <-tick.C:
+			b.gate.expire(now)
+		}
+	}
+}
+
+// Disconnect drops a tracker's connection, for example when it has been revoked.
+func (b *Broker) Disconnect(tracker string) {
+	if cl, ok := b.server.Clients.Get(tracker); ok {
+		cl.Stop(errors.New("tracker revoked"))
+	}
+}
+
+// Stats of the broker.
+type Stats struct {
+	Clients int64 // connected now
+	Waiting int64 // publishers held back because ingest is behind
+	Refused int64 // connections, subscriptions and publishes that were not allowed
+	Dropped int64 // messages to a client that does not read; never to ingest
+}
+
+// Stats returns the counters.
+func (b *Broker) Stats() Stats {
+	return Stats{
+		Clients: b.server.Info.Clone().ClientsConnected,
+		Waiting: b.gate.waiting.Load(),
+		Refused: b.gate.refused.Load(),
+		Dropped: b.gate.dropped.Load(),
+	}
+}
+
+// boundedListener gives a connection a time by which its CONNECT must be complete; mochi sets none.
+type boundedListener struct{ net.Listener }
+
+func (l boundedListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err == nil {
+		err = c.SetDeadline(time.Now().Add(connectBound))
+	}
+	return c, err
+}
+
+// errorsOnly keeps mochi's reports about single clients out of the log.
+type errorsOnly struct{ slog.Handler }
+
+func (h errorsOnly) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelError && h.Handler.Enabled(ctx, l)
+}
+func (h errorsOnly) WithAttrs(a []slog.Attr) slog.Handler { return errorsOnly{h.Handler.WithAttrs(a)} }
+func (h errorsOnly) WithGroup(n string) slog.Handler      { return errorsOnly{h.Handler.WithGroup(n)} }

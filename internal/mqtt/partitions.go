@@ -1,0 +1,61 @@
+package mqtt
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Partitions is the set of topic partitions that an ingest instance owns.
+type Partitions [256]bool
+
+// ParsePartitions reads "00-ff", "00-7f,c0" and the like.
+func ParsePartitions(s string) (Partitions, error) {
+	var p Partitions
+	for part := range strings.SplitSeq(s, ",") {
+		first, last, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			last = first
+		}
+		a, errA := strconv.ParseUint(first, 16, 8)
+		b, errB := strconv.ParseUint(last, 16, 8)
+		if errA != nil || errB != nil || len(first) != 2 || len(last) != 2 || a > b {
+			return p, fmt.Errorf("partitions %q: want ranges of two hex digits, as in 00-ff or 00-7f,c0", s)
+		}
+		for i := a; i <= b; i++ {
+			p[i] = true
+		}
+	}
+	return p, nil
+}
+
+// All reports whether no partition belongs to another instance.
+func (p *Partitions) All() bool {
+	for _, owned := range p {
+		if !owned {
+			return false
+		}
+	}
+	return true
+}
+
+// filters are the subscriptions: two when all partitions are owned, else two per partition.
+func (p *Partitions) filters() map[string]byte {
+	f := map[string]byte{}
+	add := func(partition string) {
+		f[telemetry.TopicPrefix+partition+"/+/"+telemetry.Up] = qos
+		f[telemetry.TopicPrefix+partition+"/+/"+telemetry.JSON] = qos
+	}
+	if p.All() {
+		add("+")
+		return f
+	}
+	for i, owned := range p {
+		if owned {
+			add(fmt.Sprintf("%02x", i))
+		}
+	}
+	return f
+}
