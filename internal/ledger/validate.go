@@ -16,7 +16,7 @@ const (
 	MaxKeys        = 64      // of one tracker, ever
 	MaxAssignments = 512     // of one shipment, ever
 	MaxHeads       = 512     // in one handover or close
-	MaxReasons     = 64      // in one verdict
+	MaxReasons     = 256     // in one verdict
 	MaxDetail      = 8 << 10 // bytes of a verdict's detail
 	MaxLimit       = 200     // items of a page
 	DefaultLimit   = 50      // items of a page when none is asked for
@@ -95,7 +95,7 @@ func checkTime(member string, ms int64, zeroOK bool) error {
 	return nil
 }
 
-var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,20})?$`)
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,400})?$`)
 
 func checkDecimal(member, s string) error {
 	if !decimal.MatchString(s) {

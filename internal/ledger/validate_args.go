@@ -179,7 +179,7 @@ func (v Verdict) Validate() error {
 		return invalid("detail is larger than %d bytes", MaxDetail)
 	}
 	for _, r := range v.Reasons {
-		if err := checkText("reasons", r, 1, 256); err != nil {
+		if err := checkText("reasons", r, 1, 512); err != nil {
 			return err
 		}
 	}

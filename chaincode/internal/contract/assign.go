@@ -63,7 +63,7 @@ func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
 	}
 	i := s.OpenAssignment(a.Tracker)
 	if i < 0 {
-		return nil, ledger.Refuse(ledger.BadState, "tracker %s is not assigned to shipment %s", a.Tracker, s.ID)
+		return nil, ledger.Refuse(ledger.NotFound, "tracker %s is not assigned to shipment %s", a.Tracker, s.ID)
 	}
 	tr, err := tracker(t, a.Tracker)
 	if err != nil {

@@ -144,7 +144,7 @@ func revision(t *transaction, shipment string) (int, error) {
 
 func pinned(s *ledger.Shipment, ruleHash string) error {
 	if ruleHash != s.RuleSetHash {
-		return ledger.Refuse(ledger.Invalid, "rule_hash differs from that of %s, which shipment %s pinned", s.RuleSet, s.ID)
+		return ledger.Refuse(ledger.Conflict, "rule_hash differs from that of %s, which shipment %s pinned", s.RuleSet, s.ID)
 	}
 	return nil
 }

@@ -71,8 +71,8 @@ func answer(t *transaction, id string, decide func(*ledger.Shipment, *ledger.Han
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
 
-// deliver is the consignee saying that it has the goods. That takes custody, which needs nobody else's word: it burdens
-// only the consignee itself. A pending handover is answered first, since it carries the log heads of that moment.
+// deliver is the consignee saying that the goods which it holds are where they should be. It must have accepted them first:
+// custody moves only by the word of both sides, so that no party can end a journey that others still answer for.
 func deliver(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 	s, err := shipment(t, a.ID)
 	switch {
@@ -84,8 +84,9 @@ func deliver(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not in_transit", s.ID, s.State)
 	case s.Pending != nil:
 		return nil, ledger.Refuse(ledger.BadState, "a handover to %s waits for its answer", s.Pending.To)
+	case t.caller != s.Custodian:
+		return nil, ledger.Refuse(ledger.BadState, "%s has custody; the consignee takes delivery of what it accepted", s.Custodian)
 	}
-	s.Custodian = t.caller
 	s.State = ledger.Delivered
 	s.DeliveredMS = t.nowMS
 	return s, t.put(ledger.ShipmentKey(s.ID), s)

@@ -1,0 +1,120 @@
+package contract
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+func excursion(id string) ledger.Excursion {
+	return ledger.Excursion{
+		ID: id, Shipment: "S-1", Rule: "warm", Metric: "temperature", StartMS: t0, Peak: "9.5", Limit: "8",
+		Log: head("a", 3), RuleHash: ruleHash,
+	}
+}
+
+func verdict(revision int) ledger.Verdict {
+	return ledger.Verdict{
+		Shipment: "S-1", Revision: revision, Supersedes: revision - 1, Result: ledger.NonCompliant, Reasons: []string{"warm: 9.5"},
+		ToMS: t0, Log: head("a", 3), RuleHash: ruleHash,
+	}
+}
+
+func TestExcursions(t *testing.T) {
+	w := newWorld(t)
+	w.create(carrierOp, "S-1")
+	id := "warm/T-1/1700000000000"
+	open := excursion(id)
+	with := func(f func(*ledger.Excursion)) ledger.Excursion { e := open; f(&e); return e }
+
+	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceOpen, open)
+	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceOpen, open)
+	w.refused(ledger.NotFound, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Shipment = "S-9" }))
+	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.RuleHash = hexHash("mild rules") }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Peak = "9,5" }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Limit = "NaN" }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.ID = "" }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.ID = "a\x00b" }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.StartMS = 0 }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Log.Root = "" }))
+
+	lie := with(func(e *ledger.Excursion) {
+		e.By, e.OpenMS, e.OpenTx, e.EndMS, e.CloseMS, e.CloseTx = shipper, 1, "x", 2, 3, "y"
+	})
+	e := must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, lie)
+	if e.By != carrier || e.OpenMS != w.ms || e.OpenTx == "x" || e.EndMS != 0 || e.CloseMS != 0 || e.CloseTx != "" {
+		t.Fatalf("believed its argument: %+v", e)
+	}
+	w.refused(ledger.Exists, carrierIn, ledger.ComplianceOpen, open)
+	w.refused(ledger.Exists, shipperIn, ledger.ComplianceOpen, open)
+
+	end := ledger.Excursion{ID: id, Shipment: "S-1", EndMS: t0 + 60_000, Peak: "11.25", Log: head("a", 8)}
+	withEnd := func(f func(*ledger.Excursion)) ledger.Excursion { e := end; f(&e); return e }
+	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceClose, end)
+	w.refused(ledger.Conflict, shipperIn, ledger.ComplianceClose, end)
+	w.refused(ledger.NotFound, carrierIn, ledger.ComplianceClose, withEnd(func(e *ledger.Excursion) { e.ID = "other" }))
+	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceClose, end)
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceClose, withEnd(func(e *ledger.Excursion) { e.EndMS = t0 - 1 }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceClose, withEnd(func(e *ledger.Excursion) { e.EndMS = 0 }))
+	e = must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, end)
+	if e.EndMS != t0+60_000 || e.Peak != "11.25" || e.Limit != "8" || e.Log.Size != 8 || e.CloseMS != w.ms || e.StartMS != t0 {
+		t.Fatalf("got %+v", e)
+	}
+	w.refused(ledger.BadState, carrierIn, ledger.ComplianceClose, end)
+	must[ledger.Excursion](w, shipperIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("cold"))
+	p := query[ledger.Page[ledger.Excursion]](w, consigneeOp, ledger.ComplianceList, ledger.ListArgs{ID: "S-1"})
+	if len(p.Items) != 2 || p.Items[0].ID != "cold" || p.Items[1].ID != id {
+		t.Fatalf("got %+v", p.Items)
+	}
+}
+
+func TestVerdictRevisions(t *testing.T) {
+	w := newWorld(t)
+	w.create(carrierOp, "S-1")
+	with := func(f func(*ledger.Verdict)) ledger.Verdict { v := verdict(1); f(&v); return v }
+	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceRevise, verdict(1))
+	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceRevise, verdict(1))
+	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(2))
+	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.RuleHash = hexHash("mild rules") }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Result = "fine" }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Revision, v.Supersedes = 0, -1 }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Supersedes = 1 }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Log = ledger.LogHead{} }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Detail = json.RawMessage(`"` + strings.Repeat("x", ledger.MaxDetail) + `"`) }))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Reasons = make([]string, ledger.MaxReasons+1) }))
+
+	// Before any data: no log yet, and only "inconclusive" can be said.
+	nothing := ledger.Verdict{Shipment: "S-1", Revision: 1, Result: ledger.Inconclusive, RuleHash: ruleHash}
+	v := must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, nothing)
+	if v.Reasons == nil || v.By != carrier || v.TimeMS != w.ms || v.Tx == "" {
+		t.Fatalf("got %+v", v)
+	}
+	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(1))
+	second := verdict(2)
+	second.Detail = json.RawMessage(`{ "b": 1.50, "a": [ "<" ] }`)
+	v = must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, second)
+	if string(v.Detail) != `{"b":1.50,"a":["<"]}` {
+		t.Fatalf("detail %s", v.Detail)
+	}
+	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(3))
+	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(3))
+
+	if got := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "S-1"}); got.Revision != 3 || got.By != shipper {
+		t.Fatalf("newest %+v", got)
+	}
+	p := query[ledger.Page[ledger.Verdict]](w, shipperOp, ledger.ComplianceVerdicts, ledger.ListArgs{ID: "S-1", Limit: 2})
+	if len(p.Items) != 2 || p.Items[0].Result != ledger.Inconclusive || p.Items[1].Revision != 2 || p.Bookmark == "" {
+		t.Fatalf("got %+v", p)
+	}
+}
+
+func TestLateDataIsJudgedAfterTheClose(t *testing.T) {
+	w := newWorld(t)
+	w.delivered("S-1", "T-1")
+	must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "S-1"})
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("late"))
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
+}

@@ -1,0 +1,322 @@
+package contract
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+func TestCreate(t *testing.T) {
+	w := newWorld(t)
+	s := w.create(shipperOp, "S-1")
+	if s.State != ledger.Created || s.Creator != shipper || s.Custodian != shipper || s.RuleSetHash != ruleHash || s.CreatedMS != w.ms || s.CreateTx == "" || s.Assignments == nil {
+		t.Fatalf("got %+v", s)
+	}
+	a := createArgs("S-2")
+	a.Custodian = carrier
+	if s := must[ledger.Shipment](w, shipperOp, ledger.ShipmentCreate, ledger.EventShipment, a); s.Custodian != carrier {
+		t.Fatalf("custodian %s", s.Custodian)
+	}
+	// One organisation may hold several roles; the index then holds it once.
+	a = createArgs("S-3")
+	a.Parties[ledger.Shipper] = carrier
+	st, e := w.submit(carrierOp, ledger.ShipmentCreate, a, nil)
+	if e != nil || len(st.writes) != 3 {
+		t.Fatalf("%v, %d writes", e, len(st.writes))
+	}
+}
+
+func TestCreateRefusals(t *testing.T) {
+	with := func(f func(*ledger.CreateArgs)) ledger.CreateArgs { a := createArgs("S-1"); f(&a); return a }
+	for _, tc := range []struct {
+		name string
+		by   who
+		arg  any
+		code ledger.Code
+	}{
+		{"no role", who{carrier, ""}, createArgs("S-1"), ledger.Forbidden},
+		{"ingest role", carrierIn, createArgs("S-1"), ledger.Forbidden},
+		{"caller is no party", auditorOp, createArgs("S-1"), ledger.Forbidden},
+		{"unknown organisation", who{"EvilMSP", operator}, createArgs("S-1"), ledger.Forbidden},
+		{"MSP of no member", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Shipper] = "EvilMSP" }), ledger.Invalid},
+		{"unknown role", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["thief"] = shipper }), ledger.Invalid},
+		{"role in other case", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["Auditor"] = auditor }), ledger.Invalid},
+		{"no carrier", shipperOp, with(func(a *ledger.CreateArgs) { delete(a.Parties, ledger.Carrier) }), ledger.Invalid},
+		{"no consignee", carrierOp, with(func(a *ledger.CreateArgs) { delete(a.Parties, ledger.Consignee) }), ledger.Invalid},
+		{"no parties", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties = nil }), ledger.Invalid},
+		{"custodian is no party", carrierOp, with(func(a *ledger.CreateArgs) { a.Custodian = auditor }), ledger.Invalid},
+		{"rule set without version", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSet = "general" }), ledger.Invalid},
+		{"no rule hash", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSetHash = "" }), ledger.Invalid},
+		{"bad id", carrierOp, with(func(a *ledger.CreateArgs) { a.ID = "S 1" }), ledger.Invalid},
+		{"long description", carrierOp, with(func(a *ledger.CreateArgs) { a.Description = string(make([]byte, 600)) }), ledger.Invalid},
+		{"repeated role", carrierOp, `{"id":"S-1","parties":{"carrier":"CarrierMSP","carrier":"ShipperMSP"}}`, ledger.Invalid},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			newWorld(t).refused(tc.code, tc.by, ledger.ShipmentCreate, tc.arg)
+		})
+	}
+	w := newWorld(t)
+	w.create(carrierOp, "S-1")
+	w.refused(ledger.Exists, carrierOp, ledger.ShipmentCreate, createArgs("S-1"))
+}
+
+func TestOnlyPartiesSee(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5 {
+		w.create(carrierOp, fmt.Sprintf("S-%d", i))
+	}
+	a := createArgs("A-1")
+	a.Parties[ledger.Auditor] = auditor
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+
+	list := func(by who, arg ledger.ListArgs) (ids []string, next string) {
+		p := query[ledger.Page[ledger.Shipment]](w, by, ledger.ShipmentList, arg)
+		for _, s := range p.Items {
+			ids = append(ids, s.ID)
+		}
+		return ids, p.Bookmark
+	}
+	first, next := list(carrierOp, ledger.ListArgs{Limit: 4})
+	rest, end := list(carrierOp, ledger.ListArgs{Limit: 4, Bookmark: next})
+	if fmt.Sprint(first, rest) != "[A-1 S-0 S-1 S-2] [S-3 S-4]" || end != "" {
+		t.Errorf("got %v %v %q", first, rest, end)
+	}
+	if ids, _ := list(auditorOp, ledger.ListArgs{}); fmt.Sprint(ids) != "[A-1]" {
+		t.Errorf("auditor sees %v", ids)
+	}
+	// A bookmark of somebody else's listing opens nothing.
+	w.refused(ledger.Invalid, auditorOp, ledger.ShipmentList, ledger.ListArgs{Bookmark: next})
+
+	for _, fn := range []string{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
+		w.refused(ledger.NotFound, auditorOp, fn, ledger.IDArgs{ID: "S-1"})
+		w.refused(ledger.NotFound, auditorOp, fn, ledger.IDArgs{ID: "absent"})
+	}
+	for _, fn := range []string{ledger.ShipmentHandover, ledger.ComplianceVerdicts, ledger.ComplianceList} {
+		w.refused(ledger.NotFound, auditorOp, fn, ledger.ListArgs{ID: "S-1"})
+		w.refused(ledger.Invalid, auditorOp, fn, ledger.ListArgs{})
+	}
+	// Reading needs no role, and neither does an organisation's own view of what it is party to.
+	if s := query[ledger.Shipment](w, who{shipper, ""}, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"}); s.ID != "S-1" {
+		t.Error("a party cannot read")
+	}
+	for _, fn := range []string{ledger.ShipmentAccept, ledger.ShipmentDeliver} {
+		w.refused(ledger.NotFound, auditorOp, fn, ledger.IDArgs{ID: "S-1"})
+	}
+}
+
+func TestAssignWindows(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "T-1")
+	w.enrol(carrierOp, "T-2")
+	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "S-2")
+
+	s := w.assign(carrierOp, "S-1", "T-1")
+	if s.State != ledger.InTransit || len(s.Assignments) != 1 || s.Assignments[0] != (ledger.Assignment{Tracker: "T-1", FromMS: w.ms, AssignTx: s.Assignments[0].AssignTx, By: carrier}) {
+		t.Fatalf("got %+v", s)
+	}
+	if tr := query[ledger.Tracker](w, carrierOp, ledger.TrackerGet, ledger.IDArgs{ID: "T-1"}); tr.Assigned != "S-1" {
+		t.Fatalf("assigned %q", tr.Assigned)
+	}
+	w.refused(ledger.Conflict, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1"})
+	w.refused(ledger.Conflict, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
+	w.assign(carrierOp, "S-1", "T-2")
+
+	// End it at a chosen time; the next window may start there but not before.
+	from := s.Assignments[0].FromMS
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1", ToMS: from - 1})
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1", ToMS: w.ms + 3_600_000})
+	w.refused(ledger.NotFound, carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-2", Tracker: "T-1"})
+	w.ms += 60_000
+	s = must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1", ToMS: from + 30_000})
+	if s.Assignments[0].ToMS != from+30_000 || s.Assignments[0].UnassignTx == "" || s.Assignments[1].ToMS != 0 {
+		t.Fatalf("got %+v", s.Assignments)
+	}
+	w.refused(ledger.NotFound, carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+	w.refused(ledger.Conflict, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1", FromMS: from + 29_999})
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1", FromMS: w.ms + 3_600_000})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAssign, ledger.EventShipment, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1", FromMS: from + 30_000})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-2", Tracker: "T-1"})
+	// And back to the first shipment.
+	s = w.assign(carrierOp, "S-1", "T-1")
+	if len(s.Assignments) != 3 || s.OpenAssignment("T-1") != 2 {
+		t.Fatalf("got %+v", s.Assignments)
+	}
+}
+
+func TestARecordedTripIsAssignedInThePast(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "T-1")
+	w.create(carrierOp, "S-1")
+	day := int64(86_400_000)
+	s := must[ledger.Shipment](w, carrierOp, ledger.ShipmentAssign, ledger.EventShipment, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1", FromMS: w.ms - 30*day})
+	if s.Assignments[0].FromMS >= t0 {
+		t.Fatal("not in the past")
+	}
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1", ToMS: t0 - 20*day})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAssign, ledger.EventShipment, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1", FromMS: t0 - 10*day})
+}
+
+func TestAClientClockAheadStillEndsItsWindow(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "T-1")
+	w.create(carrierOp, "S-1")
+	ahead := w.ms + 100_000
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAssign, ledger.EventShipment, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1", FromMS: ahead})
+	s := must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+	if s.Assignments[0].ToMS != ahead {
+		t.Fatalf("got %+v", s.Assignments[0])
+	}
+	if s := w.assign(carrierOp, "S-1", "T-1"); s.Assignments[1].FromMS != ahead {
+		t.Fatalf("windows overlap: %+v", s.Assignments)
+	}
+}
+
+func TestWhoAssigns(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "T-c")
+	w.enrol(shipperOp, "T-s")
+	w.enrol(consigneeOp, "T-g")
+	w.create(shipperOp, "S-1") // the shipper has custody
+	arg := func(tracker string) ledger.AssignArgs { return ledger.AssignArgs{Shipment: "S-1", Tracker: tracker} }
+
+	w.refused(ledger.Forbidden, carrierIn, ledger.ShipmentAssign, arg("T-c"))
+	w.refused(ledger.NotFound, auditorOp, ledger.ShipmentAssign, arg("T-c"))
+	w.refused(ledger.NotFound, carrierOp, ledger.ShipmentAssign, arg("T-x"))
+	w.refused(ledger.NotFound, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-x", Tracker: "T-c"})
+	// Nobody binds another organisation's device, though its owner is a party.
+	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentAssign, arg("T-s"))
+	w.refused(ledger.Forbidden, shipperOp, ledger.ShipmentAssign, arg("T-c"))
+	// The consignee owns a device but has neither the goods nor the carriage.
+	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentAssign, arg("T-g"))
+	w.assign(carrierOp, "S-1", "T-c")
+	w.assign(shipperOp, "S-1", "T-s")
+
+	// The shipper keeps the say over its own device after the handover; the consignee has none over others'.
+	w.handOver(shipperOp, carrierOp, "S-1")
+	w.refused(ledger.Forbidden, shipperOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-c"})
+	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-s"})
+	w.refused(ledger.Forbidden, shipperOp, ledger.ShipmentAssign, arg("T-s"))
+	must[ledger.Shipment](w, shipperOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-s"})
+	// A revoked tracker can be taken off.
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-c", Cause: "broken"})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-c"})
+}
+
+func TestAssignmentsAreBounded(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "T-1")
+	w.create(carrierOp, "S-1")
+	for range ledger.MaxAssignments {
+		w.assign(carrierOp, "S-1", "T-1")
+		must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+	}
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
+}
+
+func TestCustody(t *testing.T) {
+	w := newWorld(t)
+	w.create(shipperOp, "S-1")
+	heads := []ledger.LogHead{head("a", 3), head("b", 9)}
+	propose := ledger.ProposeArgs{ID: "S-1", To: carrier, Heads: heads, Note: "dock 4"}
+
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "S-1", Reason: "x"})
+	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentPropose, propose)
+	w.refused(ledger.NotFound, auditorOp, ledger.ShipmentPropose, propose)
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: shipper})
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: auditor})
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "EvilMSP"})
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: carrier, Heads: []ledger.LogHead{head("a", 1), head("a", 2)}})
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: carrier, Heads: []ledger.LogHead{{Log: "x"}}})
+
+	s := must[ledger.Shipment](w, shipperOp, ledger.ShipmentPropose, ledger.EventShipment, propose)
+	if s.Pending == nil || s.Pending.State != "proposed" || s.Pending.N != 0 || !slices.Equal(s.Pending.Heads, heads) || s.State != ledger.Created {
+		t.Fatalf("got %+v", s)
+	}
+	w.refused(ledger.BadState, shipperOp, ledger.ShipmentPropose, propose)
+	w.refused(ledger.Forbidden, shipperOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "S-1", Reason: "x"})
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "S-1"})
+
+	s = must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "S-1", Reason: "wet"})
+	if s.Pending != nil || s.Custodian != shipper || s.Handovers != 1 || s.State != ledger.Created {
+		t.Fatalf("got %+v", s)
+	}
+	must[ledger.Shipment](w, shipperOp, ledger.ShipmentPropose, ledger.EventShipment, propose)
+	s = must[ledger.Shipment](w, carrierOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+	if s.Pending != nil || s.Custodian != carrier || s.Handovers != 2 || s.State != ledger.InTransit {
+		t.Fatalf("got %+v", s)
+	}
+	p := query[ledger.Page[ledger.Handover]](w, consigneeOp, ledger.ShipmentHandover, ledger.ListArgs{ID: "S-1"})
+	if len(p.Items) != 2 || p.Items[0].State != "rejected" || p.Items[0].Reason != "wet" || p.Items[1].State != "accepted" ||
+		p.Items[1].N != 1 || p.Items[1].AnswerMS == 0 || p.Items[1].AnswerTx == "" || p.Items[1].From != shipper || p.Items[1].To != carrier {
+		t.Fatalf("got %+v", p.Items)
+	}
+}
+
+func TestDeliverAndClose(t *testing.T) {
+	w := newWorld(t)
+	deliver := ledger.IDArgs{ID: "S-1"}
+	closing := ledger.CloseArgs{ID: "S-1", Heads: []ledger.LogHead{head("a", 7)}}
+	w.enrol(carrierOp, "T-1")
+	w.enrol(carrierOp, "T-2")
+	w.create(carrierOp, "S-1")
+	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver)
+	w.assign(carrierOp, "S-1", "T-1")
+	w.assign(carrierOp, "S-1", "T-2")
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-2"})
+
+	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentDeliver, deliver)
+	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver) // has no custody
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
+	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver) // has not answered
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentClose, closing)
+	s := must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, deliver)
+	if s.State != ledger.Delivered || s.DeliveredMS != w.ms || s.Custodian != consignee {
+		t.Fatalf("got %+v", s)
+	}
+	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver)
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-2"})
+	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: carrier})
+
+	w.refused(ledger.NotFound, carrierOp, ledger.ShipmentGetClose, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.Forbidden, shipperOp, ledger.ShipmentClose, closing)
+	w.refused(ledger.Forbidden, carrierIn, ledger.ShipmentClose, closing)
+	w.refused(ledger.NotFound, auditorOp, ledger.ShipmentClose, closing)
+	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, closing)
+	if c.By != carrier || c.TimeMS != w.ms || !slices.Equal(c.Heads, closing.Heads) || c.Tx == "" {
+		t.Fatalf("got %+v", c)
+	}
+	s = query[ledger.Shipment](w, shipperOp, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"})
+	if s.State != ledger.Closed || s.ClosedMS != c.TimeMS || s.Assignments[0].ToMS != c.TimeMS || s.Assignments[1].ToMS == c.TimeMS {
+		t.Fatalf("got %+v", s)
+	}
+	if tr := query[ledger.Tracker](w, carrierOp, ledger.TrackerGet, ledger.IDArgs{ID: "T-1"}); tr.Assigned != "" || tr.FreeFromMS != c.TimeMS {
+		t.Fatalf("got %+v", tr)
+	}
+	w.refused(ledger.Exists, carrierOp, ledger.ShipmentClose, closing)
+	w.refused(ledger.Exists, consigneeOp, ledger.ShipmentClose, ledger.CloseArgs{ID: "S-1"})
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
+	if got := query[ledger.Close](w, consigneeOp, ledger.ShipmentGetClose, ledger.IDArgs{ID: "S-1"}); got.Tx != c.Tx {
+		t.Fatalf("got %+v", got)
+	}
+	// The tracker is free for the next shipment, from the close on.
+	w.create(carrierOp, "S-2")
+	w.refused(ledger.Conflict, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1", FromMS: c.TimeMS - 1})
+	w.assign(carrierOp, "S-2", "T-1")
+}
+
+func TestCloseByTheConsignee(t *testing.T) {
+	w := newWorld(t)
+	w.delivered("S-1", "T-1")
+	c := must[ledger.Close](w, consigneeOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "S-1"})
+	if c.Heads == nil || len(c.Heads) != 0 || c.By != consignee {
+		t.Fatalf("got %+v", c)
+	}
+}
