@@ -11,7 +11,8 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 )
 
-// calls stands before the chaincode: a panic fails one call and not the process, and a stop waits for what is under way.
+// calls stands before the chaincode: a panic fails one call and not the process, and a stop lets what is under way finish. A
+// call is under way from the moment that its message arrives until its answer is on the stream.
 type calls struct {
 	cc  shim.Chaincode
 	log *slog.Logger
@@ -19,7 +20,7 @@ type calls struct {
 	mu      sync.Mutex // guards the rest
 	running int
 	closed  bool
-	idle    chan struct{} // closed when closed and running is 0
+	idle    chan struct{} // closed once, when closed is set and running is 0
 }
 
 func newCalls(cc shim.Chaincode, log *slog.Logger) *calls {
@@ -35,17 +36,16 @@ func (c *calls) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 }
 
 func (c *calls) call(stub shim.ChaincodeStubInterface, f func(shim.ChaincodeStubInterface) *peer.Response) (r *peer.Response) {
-	if !c.enter() {
+	if c.stopping() {
 		return shim.Error("the chaincode is stopping; try again")
 	}
-	defer c.leave()
 	start := time.Now() // for the log only: no result depends on it
 	fn, _ := stub.GetFunctionAndParameters()
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("transaction panicked", slog.String("fn", fn), slog.String("tx", stub.GetTxID()),
 				slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-			r = shim.Error(fmt.Sprintf("internal error in %s", fn))
+			r = shim.Error(fmt.Sprintf("internal error in %.100q", fn))
 			return
 		}
 		c.log.Debug("transaction", slog.String("fn", fn), slog.String("tx", stub.GetTxID()),
@@ -54,38 +54,42 @@ func (c *calls) call(stub shim.ChaincodeStubInterface, f func(shim.ChaincodeStub
 	return f(stub)
 }
 
-func (c *calls) enter() bool {
+func (c *calls) stopping() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
-		return false
-	}
-	c.running++
-	return true
+	return c.closed
 }
 
-func (c *calls) leave() {
+// add changes the number of calls under way.
+func (c *calls) add(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running--
-	if c.closed && c.running == 0 {
-		close(c.idle)
-	}
+	c.running += n
+	c.settle()
 }
 
 // drain refuses further calls and waits for those under way; it reports whether they ended in time.
 func (c *calls) drain(limit time.Duration) bool {
 	c.mu.Lock()
 	c.closed = true
-	if c.running == 0 {
-		c.mu.Unlock()
-		return true
-	}
+	c.settle()
 	c.mu.Unlock()
 	select {
 	case <-c.idle:
 		return true
 	case <-time.After(limit):
 		return false
+	}
+}
+
+// settle needs mu.
+func (c *calls) settle() {
+	if !c.closed || c.running > 0 {
+		return
+	}
+	select {
+	case <-c.idle:
+	default:
+		close(c.idle)
 	}
 }

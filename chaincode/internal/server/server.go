@@ -53,7 +53,8 @@ func Run(ctx context.Context, cfg Config, cc shim.Chaincode, log *slog.Logger, r
 	)
 	calls := newCalls(cc, log)
 	// The shim's server type is used for its stream handler only; listening and stopping are ours.
-	peer.RegisterChaincodeServer(s, &shim.ChaincodeServer{CCID: cfg.ID, CC: calls})
+	svc := &service{shim: &shim.ChaincodeServer{CCID: cfg.ID, CC: calls}, calls: calls, end: make(chan struct{})}
+	peer.RegisterChaincodeServer(s, svc)
 	log.InfoContext(ctx, "listening", slog.String("address", l.Addr().String()), slog.String("id", cfg.ID))
 	if ready != nil {
 		ready(l.Addr())
@@ -68,11 +69,15 @@ func Run(ctx context.Context, cfg Config, cc shim.Chaincode, log *slog.Logger, r
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		// A peer's stream never ends by itself, so GracefulStop would wait for ever: wait for the calls instead.
+		// Answer what is under way, then end the streams, then let gRPC send what is written; give up on whoever does not
+		// read, so that a stop always ends.
 		if !calls.drain(drain) {
 			log.Warn("stopping with calls under way", slog.Duration("waited", drain))
 		}
-		s.Stop()
+		close(svc.end)
+		force := time.AfterFunc(drain, s.Stop)
+		defer force.Stop()
+		s.GracefulStop()
 		return nil
 	})
 	return g.Wait()
