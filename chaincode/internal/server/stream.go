@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"io"
 	"sync"
 
@@ -62,6 +63,8 @@ func (s *stream) Recv() (*peer.ChaincodeMessage, error) {
 	select {
 	case <-s.end:
 		return nil, io.EOF
+	case <-s.Context().Done():
+		return nil, context.Cause(s.Context())
 	case r := <-s.in:
 		if r.err == nil && isCall(r.msg.GetType()) {
 			s.add(1)
