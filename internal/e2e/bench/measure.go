@@ -1,0 +1,323 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	benchTrackers = 32
+	account       = "ingest-bench:bench"
+)
+
+// measureIngest compares, on the same broker program and with the same messages, a paho client that only counts with the
+// whole ingest: every signature verified, every message in InfluxDB and in a log.
+func measureIngest(ctx context.Context, s *stack, messages int) error {
+	run := strconv.FormatInt(time.Now().Unix(), 36)
+	note("enrolling %d trackers", benchTrackers)
+	if err := s.enrol(ctx, run, benchTrackers, 4); err != nil {
+		return err
+	}
+	each := messages / benchTrackers
+	n := uint64(each * benchTrackers)
+	bare, err := bareRate(ctx, run, each, n)
+	if err != nil {
+		return err
+	}
+	note("bare subscriber: %.0f messages/s", bare)
+	full, rss, err := ingestRate(ctx, s, run, each, n)
+	if err != nil {
+		return err
+	}
+	note("ingest, stored and logged: %.0f messages/s", full)
+	figure("ingest_vs_bare_subscriber", full/bare, "ratio")
+	figure("ingest_rss", rss, "MiB")
+	return nil
+}
+
+// startBroker runs the broker as a child.
+func startBroker(ctx context.Context) (*child, string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, "", err
+	}
+	b, err := start(ctx, self, "broker", "-account", account)
+	if err != nil {
+		return nil, "", err
+	}
+	url, err := b.expect("tcp:")
+	return b, "tcp:" + url, err
+}
+
+// fire runs the publisher: it makes its messages first, then goes; done is called after the start.
+func fire(ctx context.Context, url, run string, each int, done func() (time.Time, error)) (time.Duration, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	p, err := start(ctx, self, "publish", "-url", url, "-run", run, "-trackers", strconv.Itoa(benchTrackers), "-each", strconv.Itoa(each))
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	if _, err := p.expect("ready"); err != nil {
+		return 0, err
+	}
+	if _, err := p.in.Write([]byte("go\n")); err != nil {
+		return 0, err
+	}
+	began, err := p.expect("start")
+	if err != nil {
+		return 0, err
+	}
+	ns, err := strconv.ParseInt(began, 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	end, err := done()
+	return end.Sub(time.Unix(0, ns)), err
+}
+
+func bareRate(ctx context.Context, run string, each int, n uint64) (float64, error) {
+	b, url, err := startBroker(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer b.stop()
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	c, err := start(ctx, self, "count", "-url", url, "-account", account, "-n", strconv.FormatUint(n, 10))
+	if err != nil {
+		return 0, err
+	}
+	defer c.stop()
+	if _, err := c.expect("ready"); err != nil {
+		return 0, err
+	}
+	took, err := fire(ctx, url, run, each, func() (time.Time, error) {
+		at, err := c.expect("done")
+		if err != nil {
+			return time.Time{}, err
+		}
+		ns, err := strconv.ParseInt(at, 10, 64)
+		return time.Unix(0, ns), err
+	})
+	return float64(n) / took.Seconds(), err
+}
+
+func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64) (rate, rss float64, err error) {
+	b, url, err := startBroker(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer b.stop()
+	config, base, tokenFile, err := benchConfig(s, url)
+	if err != nil {
+		return 0, 0, err
+	}
+	i, err := start(ctx, filepath.Join(s.dir, "bin", "ingest"), "--config", config)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer i.stop()
+	if err := waitReady(ctx, base); err != nil {
+		return 0, 0, err
+	}
+	before, err := status(ctx, base, tokenFile)
+	if err != nil {
+		return 0, 0, err
+	}
+	var peak float64
+	took, err := fire(ctx, url, run, each, func() (time.Time, error) {
+		deadline := time.Now().Add(5 * time.Minute)
+		for {
+			st, err := status(ctx, base, tokenFile)
+			if err != nil {
+				return time.Time{}, err
+			}
+			peak = max(peak, rssMiB(i.cmd.Process.Pid))
+			if st.Stored-before.Stored >= n && st.Logged-before.Logged >= n {
+				return time.Now(), nil
+			}
+			if time.Now().After(deadline) {
+				return time.Time{}, fmt.Errorf("only %d of %d stored, %d logged", st.Stored-before.Stored, n, st.Logged-before.Logged)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	return float64(n) / took.Seconds(), peak, err
+}
+
+// benchConfig is the carrier's ingest configuration with another id, journal, port and broker.
+func benchConfig(s *stack, url string) (path, base, tokenFile string, err error) {
+	raw, err := os.ReadFile(filepath.Join(s.dir, "ingest", "config.yaml"))
+	if err != nil {
+		if raw, err = os.ReadFile(filepath.Join(s.dir, "ingest-carrier", "config.yaml")); err != nil {
+			return "", "", "", err
+		}
+	}
+	cfg := map[string]any{}
+	if err := yaml.Unmarshal(raw, &cfg); err != nil {
+		return "", "", "", err
+	}
+	dir := filepath.Join(s.dir, "ingest-bench")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", "", "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", "", "", err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", "", err
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	user, password, _ := strings.Cut(account, ":")
+	passwordFile := filepath.Join(dir, "mqtt-password")
+	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
+		return "", "", "", err
+	}
+	// A fresh id each time: its heads log on the ledger begins empty, like its journal.
+	cfg["id"] = "ingest-bench-" + strconv.FormatInt(time.Now().Unix(), 36)
+	cfg["dir"] = filepath.Join(dir, "data")
+	cfg["http"] = addr
+	cfg["mqtt"] = map[string]any{"embedded": false, "url": url, "username": user, "password_file": passwordFile}
+	if raw, err = yaml.Marshal(cfg); err != nil {
+		return "", "", "", err
+	}
+	path = filepath.Join(dir, "config.yaml")
+	tokenFile, _ = cfg["read_token_file"].(string)
+	return path, "http://" + addr, tokenFile, os.WriteFile(path, raw, 0o600)
+}
+
+func waitReady(ctx context.Context, base string) error {
+	deadline := time.Now().Add(time.Minute)
+	last := errors.New("no answer")
+	for time.Now().Before(deadline) {
+		req, err := http.NewRequestWithContext(ctx, "GET", base+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err == nil {
+			body, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			err = fmt.Errorf("%s %s", resp.Status, body)
+		}
+		last = err
+		time.Sleep(200 * time.Millisecond)
+	}
+	return fmt.Errorf("ingest is not ready: %w", last)
+}
+
+func rssMiB(pid int) float64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for _, line := range strings.Split(string(raw), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kib / 1024
+		}
+	}
+	return 0
+}
+
+// anchorWindow is how long the anchors of one and of a thousand live shipments are counted.
+const anchorWindow = 60 * time.Second
+
+// measureAnchors counts the anchor transactions in two windows of the same length: one live shipment, then a thousand, each
+// with a message every two seconds.
+func measureAnchors(ctx context.Context, s *stack) error {
+	for _, shipments := range []int{1, 1000} {
+		run := strconv.FormatInt(time.Now().Unix(), 36) + "a"
+		note("enrolling %d trackers on %d shipments", shipments, shipments)
+		if err := s.enrol(ctx, run, shipments, 1); err != nil {
+			return err
+		}
+		n, logged, err := s.countAnchors(ctx, run, shipments)
+		if err != nil {
+			return err
+		}
+		note("%d live shipments: %d anchors, %d messages", shipments, n, logged)
+		unit := "transactions"
+		if shipments == 1 {
+			figure("anchors_1_shipment", float64(n), unit)
+		} else {
+			figure("anchors_1000_shipments", float64(n), unit)
+		}
+	}
+	return nil
+}
+
+func (s *stack) countAnchors(ctx context.Context, run string, trackers int) (anchors int, logged uint64, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, 0, err
+	}
+	p, err := start(ctx, self, "publish", "-login", "-url", s.MQTT, "-run", run, "-trackers", strconv.Itoa(trackers), "-each", "1000000", "-every", "2s")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer p.stop()
+	if _, err := p.expect("ready"); err != nil {
+		return 0, 0, err
+	}
+	if _, err := p.in.Write([]byte("go\n")); err != nil {
+		return 0, 0, err
+	}
+	in := s.Ingest[0]
+	before, err := status(ctx, in.URL, in.TokenFile)
+	if err != nil {
+		return 0, 0, err
+	}
+	last, end := uint64(0), time.Now().Add(anchorWindow)
+	if before.LastAnchor != nil {
+		last = before.LastAnchor.Size
+	}
+	for time.Now().Before(end) {
+		st, err := status(ctx, in.URL, in.TokenFile)
+		if err != nil {
+			return 0, 0, err
+		}
+		if st.LastAnchor != nil && st.LastAnchor.Size != last { // anchors are seconds apart, looked for ten times a second
+			last = st.LastAnchor.Size
+			anchors++
+		}
+		logged = st.Logged - before.Logged
+		time.Sleep(100 * time.Millisecond)
+	}
+	return anchors, logged, nil
+}
+
+// measureUp stops the stack and starts it again: everything is built, all state is there.
+func measureUp(ctx context.Context, dir, network string) error {
+	if out, err := exec.CommandContext(ctx, network, "down", "--dir", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("down: %w\n%s", err, out)
+	}
+	began := time.Now()
+	if out, err := exec.CommandContext(ctx, network, "up", "--dir", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("up: %w\n%s", err, out)
+	}
+	figure("up_warm", time.Since(began).Seconds(), "s")
+	return nil
+}
