@@ -20,7 +20,7 @@ func (c *Client) lookup(ctx context.Context, txID string) ([]byte, txStatus, err
 		err    error
 	}
 	results := make(chan found, len(c.peers))
-	asked := 0
+	asked, working := 0, 0 // working: asked, not known to be down, and silent so far
 	for _, n := range c.peers {
 		if c.spawn(func() {
 			raw, err := c.blockAt(ctx, n, txID)
@@ -31,17 +31,25 @@ func (c *Client) lookup(ctx context.Context, txID string) ([]byte, txStatus, err
 			results <- found{n, raw, status, err}
 		}) {
 			asked++
+			if !c.health.isDown(n, ledgerPart) {
+				working++
+			}
 		}
 	}
 	absent := map[string]bool{}
 	failure := errClosed
 	for range asked {
 		r := <-results // each call ends with ctx at the latest
+		if !c.health.isDown(r.node, ledgerPart) {
+			working--
+		}
 		switch {
 		case r.err == nil:
 			return r.raw, r.status, nil
 		case errors.Is(r.err, errNoTx):
-			absent[r.node.msp] = true
+			if absent[r.node.msp] = true; len(absent) >= 2 && working <= 0 {
+				return nil, txStatus{}, errNoTx // no need to wait for one that is known to be frozen
+			}
 		default:
 			failure = r.err
 			if isNodeError(r.err) {
