@@ -15,16 +15,17 @@ import { Strip } from "./ui/strip";
 
 export function App() {
   // A secret in the address must not stay there: not in the history, not for the next screenshot.
-  const given = useMemo(() => {
+  const [given, setGiven] = useState(() => {
     const found = credentialsIn(location.hash);
     if (found) history.replaceState(null, "", location.pathname + location.search);
     return found;
-  }, []);
+  });
   const [session, setSession] = useState<Session | null>(() => (given ? null : loadSession(sessionStorage, Date.now())));
   const [why, setWhy] = useState("");
 
   const become = (next: Session | null, reason = "") => {
     saveSession(sessionStorage, next);
+    setGiven(null); // good for one sign-in: a session that ends must not begin again by itself
     setSession(next);
     setWhy(reason);
   };

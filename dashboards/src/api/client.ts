@@ -53,14 +53,14 @@ export class Client {
     id: string,
     window: { from: string; to: string; every?: string; fields?: string },
     signal?: AbortSignal,
-    maxItems = 20_000,
+    maxItems = 30_000,
   ): Promise<{ items: (RawReading | Bucket)[]; cut: boolean }> {
     const items: (RawReading | Bucket)[] = [];
     let cursor: string | undefined;
     do {
       const page: List<RawReading | Bucket> = await this.get(
         `/v1/shipments/${encodeURIComponent(id)}/telemetry`,
-        { ...window, limit: 1000, cursor },
+        { ...window, limit: 5000, cursor },
         signal,
       );
       items.push(...(page.items ?? []));

@@ -17,13 +17,16 @@ export type IngestStatus = {
   rejected?: Record<string, number> | null;
 };
 
-export type Ingest = { id: string; up: boolean; status?: IngestStatus | null; error?: string };
+export type Ingest = { id: string; ok: boolean; status?: IngestStatus | null; error?: string };
+
+export type Answering = { ok: boolean; error?: string };
 
 export type Network = {
-  peers: Node[] | null;
-  orderers: Node[] | null;
+  org?: string;
+  nodes: Node[] | null;
   ingest: Ingest[] | null;
-  influx: { up: boolean; error?: string };
+  influx: Answering;
+  ledger: Answering;
 };
 
 export type Anchor = {
@@ -31,8 +34,8 @@ export type Anchor = {
   ingest: string;
   size: number;
   root: string;
+  prev_size: number;
   tx: string;
-  block?: number;
   time: string;
 };
 
@@ -44,36 +47,43 @@ export function anchors(api: Client, signal?: AbortSignal): Promise<List<Anchor>
   return api.get<List<Anchor>>("/v1/anchors", { limit: 20 }, signal);
 }
 
+export function nodesOf(n: Network, role: "peer" | "orderer"): Node[] {
+  return (n.nodes ?? []).filter((node) => node.role === role);
+}
+
+// behindBy is how many blocks a peer lacks; one or two are only gossip on its way.
+export function behindBy(node: Node, height: number): number {
+  const lacking = height - (node.height ?? 0);
+  return node.up && lacking > 2 ? lacking : 0;
+}
+
 export type Health = {
   peersUp: number;
   peers: number;
   orderersUp: number;
   orderers: number;
   height: number; // highest block height that a peer tells
-  behind: Node[]; // up, but more than two blocks behind: gossip needs a moment
-  ingestUp: number;
-  ingests: number;
   lag: number; // messages taken in that are not in the store or not anchored yet
   anchoredAt: number | null; // ms
-  storeUp: boolean;
   trouble: string[]; // one sentence each, empty when all is well
 };
 
 // healthOf is the whole network in one line. Half of the orderers away still orders; one word covers only one thing.
 export function healthOf(n: Network): Health {
-  const peers = n.peers ?? [];
-  const orderers = n.orderers ?? [];
+  const peers = nodesOf(n, "peer");
+  const orderers = nodesOf(n, "orderer");
   const ingests = n.ingest ?? [];
   const height = Math.max(0, ...peers.map((p) => p.height ?? 0));
-  const behind = peers.filter((p) => p.up && height - (p.height ?? 0) > 2);
+  const behind = peers.filter((p) => behindBy(p, height) > 0);
   const lag = ingests.reduce((sum, i) => sum + Math.max(0, (i.status?.logged ?? 0) - (i.status?.anchored ?? 0)), 0);
   const anchored = ingests.map((i) => i.status?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
   const trouble = [
     ...peers.filter((p) => !p.up).map((p) => `${p.org}'s peer does not answer`),
-    ...behind.map((p) => `${p.org}'s peer is ${height - (p.height ?? 0)} blocks behind`),
+    ...behind.map((p) => `${p.org}'s peer is ${behindBy(p, height)} blocks behind`),
     ...orderers.filter((o) => !o.up).map((o) => `${o.org}'s orderer does not answer`),
-    ...ingests.filter((i) => !i.up).map((i) => `${i.id} does not answer`),
-    ...(n.influx?.up ? [] : ["the telemetry store does not answer"]),
+    ...(n.ledger?.ok || peers.length + orderers.length > 0 ? [] : ["the ledger network does not answer"]),
+    ...ingests.filter((i) => !i.ok).map((i) => `${i.id} does not answer`),
+    ...(n.influx?.ok ? [] : ["the telemetry store does not answer"]),
   ];
   return {
     peersUp: peers.filter((p) => p.up).length,
@@ -81,12 +91,8 @@ export function healthOf(n: Network): Health {
     orderersUp: orderers.filter((o) => o.up).length,
     orderers: orderers.length,
     height,
-    behind,
-    ingestUp: ingests.filter((i) => i.up).length,
-    ingests: ingests.length,
     lag,
     anchoredAt: anchored.length > 0 ? Math.max(...anchored) : null,
-    storeUp: n.influx?.up ?? false,
     trouble,
   };
 }

@@ -52,7 +52,7 @@ export type Bucket = {
   min: Values;
   max: Values;
   mean: Values;
-  count: Values | number;
+  count: Values;
 };
 
 export type Rule = {
@@ -82,7 +82,7 @@ export type Excursion = {
 
 export type MetricTime = { in_s: number; out_s: number; unknown_s: number };
 
-export type Revision = { revision: number; result: VerdictName; time?: string; tx?: string; by?: string };
+export type Revision = { revision: number; result: string; recorded_at?: string; tx?: string; by?: string };
 
 export type Compliance = {
   verdict: VerdictName;

@@ -114,7 +114,9 @@ export function overlay(u: uPlot, palette: Palette, marks: Marks): void {
     ctx.globalAlpha = 1;
     ctx.setLineDash([]);
     ctx.textAlign = "right";
-    label(ctx, limit.label, right - 6 * px, limit.side === "upper" ? y - 5 * px : y + 13 * px, palette.bad, palette.surface, px);
+    // Words stand on the forbidden side, or on the other when there is no room for them.
+    const above = limit.side === "upper" ? y - box.top > 16 * px : box.top + box.height - y < 16 * px;
+    label(ctx, limit.label, right - 6 * px, above ? y - 5 * px : y + 13 * px, palette.bad, palette.surface, px);
   }
 
   ctx.textAlign = "center";

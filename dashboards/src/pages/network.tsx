@@ -1,5 +1,5 @@
 import { useEffect } from "preact/hooks";
-import { anchors as getAnchors, healthOf, type Ingest, type Network, type Node } from "../api/network";
+import { anchors as getAnchors, behindBy, healthOf, nodesOf, type Ingest, type Network, type Node } from "../api/network";
 import { useLive, useSigned } from "../context";
 import { count, sentence } from "../format/words";
 import { useResource, useThrottled, type Resource } from "../resource";
@@ -48,21 +48,21 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
                 <h2 id="peers-title">Peers</h2>
                 <p class="muted card-note">hold the ledger, endorse transactions</p>
               </div>
-              <Nodes nodes={n.peers ?? []} height={health.height} />
+              <Nodes nodes={nodesOf(n, "peer")} height={health.height} />
             </section>
             <section class="card" aria-labelledby="orderers-title">
               <div class="card-head">
                 <h2 id="orderers-title">Orderers</h2>
                 <p class="muted card-note">agree on the order of blocks</p>
               </div>
-              <Nodes nodes={n.orderers ?? []} />
+              <Nodes nodes={nodesOf(n, "orderer")} />
             </section>
           </div>
           <section class="card" aria-labelledby="ingest-title">
             <div class="card-head">
               <h2 id="ingest-title">Ingest and store</h2>
               <p class="card-note">
-                <OkMark ok={n.influx?.up ?? false} yes="InfluxDB answers" no="InfluxDB does not answer" />
+                <OkMark ok={n.influx?.ok ?? false} yes="InfluxDB answers" no="InfluxDB does not answer" />
               </p>
             </div>
             {(n.ingest ?? []).map((i) => (
@@ -82,27 +82,27 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
           <Empty icon="anchor" title="No anchor yet">The first one follows the first message within seconds.</Empty>
         )}
         {anchors.data && anchors.data.items.length > 0 && (
-          <div class="scroll" tabIndex={0} role="region" aria-label="Newest anchors">
+          <div class="scroll" tabIndex={0} role="region" aria-label="Anchors as a table">
             <table>
               <thead>
                 <tr>
                   <th scope="col">Time</th>
                   <th scope="col">Ingest</th>
                   <th scope="col" class="right">Log heads</th>
+                  <th scope="col" class="right">New</th>
                   <th scope="col">Root</th>
                   <th scope="col">Transaction</th>
-                  <th scope="col" class="right">Block</th>
                 </tr>
               </thead>
               <tbody>
                 {anchors.data.items.map((a) => (
                   <tr key={a.tx}>
-                    <td><Time at={a.time} /></td>
+                    <td><Time at={a.time} seconds /></td>
                     <td>{a.ingest}</td>
                     <td class="right">{count(a.size)}</td>
+                    <td class="right">{count(a.size - a.prev_size)}</td>
                     <td><Hash value={a.root} what="root" /></td>
                     <td><Hash value={a.tx} what="transaction id" /></td>
-                    <td class="right">{a.block === undefined ? "" : count(a.block)}</td>
                   </tr>
                 ))}
               </tbody>
@@ -119,7 +119,7 @@ function Nodes({ nodes, height }: { nodes: Node[]; height?: number }) {
   return (
     <ul class="nodes">
       {nodes.map((node) => {
-        const behind = height === undefined || !node.up ? 0 : height - (node.height ?? 0);
+        const behind = height === undefined ? 0 : behindBy(node, height);
         return (
           <li key={`${node.role} ${node.org} ${node.address}`}>
             <div>
@@ -127,7 +127,7 @@ function Nodes({ nodes, height }: { nodes: Node[]; height?: number }) {
               <p class="muted sub">{node.error || node.address}</p>
             </div>
             <div class="node-right">
-              {behind > 2 ? <Mark icon="warn" tone="warn" word={`${behind} behind`} /> : <OkMark ok={node.up} yes="Up" no="Away" />}
+              {behind > 0 ? <Mark icon="warn" tone="warn" word={`${behind} behind`} /> : <OkMark ok={node.up} yes="Up" no="Away" />}
               {height !== undefined && node.up && <span class="muted sub">height {count(node.height ?? 0)}</span>}
             </div>
           </li>
@@ -143,7 +143,7 @@ function IngestFacts({ ingest }: { ingest: Ingest }) {
   return (
     <div class="ingest">
       <p class="ingest-name">
-        {ingest.id} <OkMark ok={ingest.up} yes="Up" no="Away" />
+        {ingest.id} <OkMark ok={ingest.ok} yes="Up" no="Away" />
         {ingest.error && <span class="muted"> {ingest.error}</span>}
       </p>
       {s && (

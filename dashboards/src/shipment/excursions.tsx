@@ -25,7 +25,7 @@ export function Excursions({ compliance }: { compliance: Compliance | undefined 
           {compliance && "No limit was broken in the time that was measured."}
         </Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Excursions">
+        <div class="scroll" tabIndex={0} role="region" aria-label="Excursions as a table">
           <table>
             <thead>
               <tr>

@@ -16,9 +16,10 @@ export function Hash({ value, what }: { value: string | null | undefined; what: 
     }
   };
   return (
-    <button type="button" class="hash" title={value} aria-label={`Copy ${what} ${value}`} onClick={copy}>
+    <button type="button" class="hash" title={value} onClick={copy}>
       <code>{shortHash(value)}</code>
-      {copied ? <span class="copied">copied</span> : <Icon name="copy" size={14} />}
+      <span class="hidden">, copy this {what}</span>
+      {copied ? <span class="copied" role="status">copied</span> : <Icon name="copy" size={14} />}
     </button>
   );
 }

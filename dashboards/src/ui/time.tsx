@@ -1,17 +1,17 @@
 import { useState } from "preact/hooks";
-import { formatAgo, formatDateTime, formatUtc } from "../format/time";
+import { formatAgo, formatDateTime, formatSeconds, formatUtc } from "../format/time";
 import { useEvery } from "../resource";
 import { zone } from "../settings";
 import { useStore } from "../store";
 
 // Time shows the person's zone (or UTC when chosen); hovering gives UTC to the millisecond.
-export function Time({ at }: { at: string | null | undefined }) {
+export function Time({ at, seconds = false }: { at: string | null | undefined; seconds?: boolean }) {
   const z = useStore(zone);
   const ms = at ? Date.parse(at) : NaN;
   if (!Number.isFinite(ms)) return <span class="muted">none</span>;
   return (
     <time dateTime={at!} title={formatUtc(ms)}>
-      {formatDateTime(ms, z)}
+      {(seconds ? formatSeconds : formatDateTime)(ms, z)}
     </time>
   );
 }

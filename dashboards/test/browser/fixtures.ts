@@ -154,7 +154,7 @@ export function buckets(from: number, to: number, every: number): Bucket[] {
     const key = `${at} ${r.tracker}`;
     const old = out.get(key);
     const bucket: Bucket = old ?? { from: iso(at), to: iso(at + every), tracker: r.tracker, min: {}, max: {}, mean: {}, count: {} };
-    const counts = bucket.count as Record<string, number>;
+    const counts = bucket.count;
     for (const [name, v] of Object.entries(r.values)) {
       const n = counts[name] ?? 0;
       bucket.min[name] = Math.min(bucket.min[name] ?? v, v);
@@ -188,8 +188,8 @@ export const compliance: Compliance = {
     { id: "humid/trk-0042/1", rule: "humid", metric: "humidity", tracker: "trk-0042", severity: "minor", start: iso(start + 6 * hour), end: null, peak: "75.9", limit: "75", ledger_tx: hex("humid") },
   ],
   revisions: [
-    { revision: 1, result: "compliant", time: iso(start + 4 * hour), tx: hex("r1"), by: "carrier" },
-    { revision: 2, result: "non_compliant", time: iso(start + 7 * hour), tx: hex("r2"), by: "carrier" },
+    { revision: 1, result: "compliant", recorded_at: iso(start + 4 * hour), tx: hex("r1"), by: "carrier" },
+    { revision: 2, result: "non_compliant", recorded_at: iso(start + 7 * hour), tx: hex("r2"), by: "carrier" },
   ],
 };
 
@@ -239,12 +239,15 @@ export const tampered: Verification = {
 };
 
 export const network: Network = {
-  peers: orgs.map((org, n) => ({ org, role: "peer", address: `127.0.0.1:${7051 + n * 1000}`, up: true, height: 813 })),
-  orderers: orgs.map((org, n) => ({ org, role: "orderer", address: `127.0.0.1:${7050 + n * 1000}`, up: true })),
+  org: "carrier",
+  nodes: [
+    ...orgs.map((org, n) => ({ org, role: "peer", address: `127.0.0.1:${7051 + n * 1000}`, up: true, height: 813 })),
+    ...orgs.map((org, n) => ({ org, role: "orderer", address: `127.0.0.1:${7050 + n * 1000}`, up: true, height: 0 })),
+  ],
   ingest: [
     {
       id: "ingest-carrier",
-      up: true,
+      ok: true,
       status: {
         received: 128_404,
         stored: 128_404,
@@ -257,13 +260,14 @@ export const network: Network = {
       },
     },
   ],
-  influx: { up: true },
+  influx: { ok: true },
+  ledger: { ok: true },
 };
 
 export const networkInTrouble: Network = {
   ...network,
-  peers: network.peers!.map((p) =>
-    p.org === "shipper" ? { ...p, up: false, error: "connection refused" } : p.org === "auditor" ? { ...p, height: 790 } : p,
+  nodes: network.nodes!.map((p) =>
+    p.role === "orderer" ? p : p.org === "shipper" ? { ...p, up: false, error: "connection refused" } : p.org === "auditor" ? { ...p, height: 790 } : p,
   ),
 };
 
@@ -273,6 +277,6 @@ export const anchors: Anchor[] = Array.from({ length: 8 }, (_, n) => ({
   size: 5_120 - n * 33,
   root: hex(`root ${n}`),
   tx: hex(`anchor ${n}`),
-  block: 812 - n * 2,
+  prev_size: 5_087 - n * 33,
   time: iso(now - 6_000 - n * 10_000),
 }));
