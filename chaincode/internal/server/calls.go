@@ -36,9 +36,6 @@ func (c *calls) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 }
 
 func (c *calls) call(stub shim.ChaincodeStubInterface, f func(shim.ChaincodeStubInterface) *peer.Response) (r *peer.Response) {
-	if c.stopping() {
-		return shim.Error("the chaincode is stopping; try again")
-	}
 	start := time.Now() // for the log only: no result depends on it
 	fn, _ := stub.GetFunctionAndParameters()
 	defer func() {
@@ -54,26 +51,35 @@ func (c *calls) call(stub shim.ChaincodeStubInterface, f func(shim.ChaincodeStub
 	return f(stub)
 }
 
-func (c *calls) stopping() bool {
+// enter starts a call; false after stop.
+func (c *calls) enter() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.closed
+	if c.closed {
+		return false
+	}
+	c.running++
+	return true
 }
 
-// add changes the number of calls under way.
-func (c *calls) add(n int) {
+// leave ends n calls.
+func (c *calls) leave(n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.running += n
+	c.running -= n
 	c.settle()
 }
 
-// drain refuses further calls and waits for those under way; it reports whether they ended in time.
-func (c *calls) drain(limit time.Duration) bool {
+// stop takes no further calls.
+func (c *calls) stop() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.closed = true
 	c.settle()
-	c.mu.Unlock()
+}
+
+// wait waits for the calls under way after a stop; it reports whether they ended in time.
+func (c *calls) wait(limit time.Duration) bool {
 	select {
 	case <-c.idle:
 		return true

@@ -71,7 +71,9 @@ func Run(ctx context.Context, cfg Config, cc shim.Chaincode, log *slog.Logger, r
 		<-ctx.Done()
 		// Answer what is under way, then end the streams, then let gRPC send what is written; give up on whoever does not
 		// read, so that a stop always ends.
-		if !calls.drain(drain) {
+		calls.stop()
+		log.Info("stopping")
+		if !calls.wait(drain) {
 			log.Warn("stopping with calls under way", slog.Duration("waited", drain))
 		}
 		close(svc.end)

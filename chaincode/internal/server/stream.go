@@ -58,18 +58,22 @@ func (s *stream) pump() {
 	}
 }
 
-// Recv is the next message; io.EOF, which makes the shim leave, when the stream shall end.
+// Recv is the next message; io.EOF, which makes the shim leave, when the stream shall end. Calls that arrive after the stop
+// are left unanswered: the peer learns from the stream's end that this process is gone, and its clients that another peer
+// may do better, which no answer of ours could tell them.
 func (s *stream) Recv() (*peer.ChaincodeMessage, error) {
-	select {
-	case <-s.end:
-		return nil, io.EOF
-	case <-s.Context().Done():
-		return nil, context.Cause(s.Context())
-	case r := <-s.in:
-		if r.err == nil && isCall(r.msg.GetType()) {
-			s.add(1)
+	for {
+		select {
+		case <-s.end:
+			return nil, io.EOF
+		case <-s.Context().Done():
+			return nil, context.Cause(s.Context())
+		case r := <-s.in:
+			if r.err == nil && isCall(r.msg.GetType()) && !s.enter() {
+				continue
+			}
+			return r.msg, r.err
 		}
-		return r.msg, r.err
 	}
 }
 
@@ -77,7 +81,7 @@ func (s *stream) Recv() (*peer.ChaincodeMessage, error) {
 func (s *stream) Send(m *peer.ChaincodeMessage) error {
 	err := s.Chaincode_ConnectServer.Send(m)
 	if t := m.GetType(); t == peer.ChaincodeMessage_COMPLETED || t == peer.ChaincodeMessage_ERROR {
-		s.add(-1)
+		s.leave()
 	}
 	return err
 }
@@ -86,14 +90,23 @@ func isCall(t peer.ChaincodeMessage_Type) bool {
 	return t == peer.ChaincodeMessage_TRANSACTION || t == peer.ChaincodeMessage_INIT
 }
 
-func (s *stream) add(n int) {
+func (s *stream) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone || s.running+n < 0 {
-		return
+	if !s.calls.enter() {
+		return false
 	}
-	s.running += n
-	s.calls.add(n)
+	s.running++
+	return true
+}
+
+func (s *stream) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.gone && s.running > 0 {
+		s.running--
+		s.calls.leave(1)
+	}
 }
 
 // abandon forgets the calls whose answers have nowhere to go any more.
@@ -101,6 +114,6 @@ func (s *stream) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.gone = true
-	s.calls.add(-s.running)
+	s.calls.leave(s.running)
 	s.running = 0
 }
