@@ -1,0 +1,213 @@
+// Package cli is the command line of network.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/trackseal/trackseal/network/internal/launcher"
+	"github.com/trackseal/trackseal/network/internal/topology"
+)
+
+// Run parses args (without the program's name) and does what they say. Every error is for the operator's eyes.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	cmd := command(stdout)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	return cmd.ExecuteContext(ctx)
+}
+
+func command(out io.Writer) *cobra.Command {
+	var dir string
+	root := &cobra.Command{
+		Use:   "network",
+		Short: "Build, start and stop a whole Trackseal stack on this machine, without containers",
+		Long: `Build, start and stop a whole Trackseal stack on this machine: a Fabric network of four organisations, InfluxDB,
+ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and lives in one folder.`,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.PersistentFlags().StringVar(&dir, "dir", "", "the stack's folder (default: $TRACKSEAL_DIR, else .trackseal in the checkout)")
+	open := func() (*launcher.Launcher, error) { return open(dir, out) }
+	root.AddCommand(upCommand(open), downCommand(open), statusCommand(open), logsCommand(open), resetCommand(open),
+		envCommand(open), superviseCommand(open))
+	return root
+}
+
+// open finds the stack's folder.
+func open(dir string, out io.Writer) (*launcher.Launcher, error) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	checkout := launcher.FindRoot(cwd)
+	if dir == "" {
+		dir = os.Getenv("TRACKSEAL_DIR")
+	}
+	if dir == "" {
+		if checkout == "" {
+			return nil, errors.New("not inside a checkout of trackseal: change into it, or name the stack's folder with --dir")
+		}
+		dir = launcher.DefaultDir(checkout)
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, err
+	}
+	return launcher.Open(dir, checkout, out)
+}
+
+type opener func() (*launcher.Launcher, error)
+
+func upCommand(open opener) *cobra.Command {
+	var opt launcher.UpOptions
+	var only []string
+	var noFleet bool
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Make the stack run: build, set up, start or heal what needs it",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			groups, err := parseGroups(only, noFleet)
+			if err != nil {
+				return err
+			}
+			opt.Only, opt.NoFleet = groups, noFleet
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			err = l.Up(cmd.Context(), opt)
+			if errors.Is(err, context.Canceled) {
+				return errors.New("interrupted: `network up` goes on from here, `network down` stops what runs")
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&opt.Orderers, "orderers", "", "bft (default) or raft; decided once per folder")
+	cmd.Flags().StringVar(&opt.Ports, "ports", "", fmt.Sprintf("default, auto, or the first of %d ports; decided once per folder", topology.Span))
+	cmd.Flags().StringSliceVar(&only, "only", nil, "start only these: "+groupNames())
+	cmd.Flags().BoolVar(&noFleet, "no-fleet", false, "leave the simulated fleet out")
+	cmd.Flags().StringVar(&opt.Chaincode, "chaincode", "", "run this chaincode program instead of the checkout's")
+	return cmd
+}
+
+// parseGroups: nil means all.
+func parseGroups(names []string, noFleet bool) ([]topology.Group, error) {
+	var groups []topology.Group
+	for _, n := range names {
+		g := topology.Group(n)
+		if !slices.Contains(topology.Groups, g) {
+			return nil, fmt.Errorf("--only %s: must be some of %s, separated by commas", n, groupNames())
+		}
+		groups = append(groups, g)
+	}
+	if len(groups) == 0 {
+		groups = slices.Clone(topology.Groups)
+	}
+	if noFleet {
+		groups = slices.DeleteFunc(groups, func(g topology.Group) bool { return g == topology.GroupFleet })
+	}
+	return groups, nil
+}
+
+func groupNames() string {
+	var names []string
+	for _, g := range topology.Groups {
+		names = append(names, string(g))
+	}
+	return strings.Join(names, ",")
+}
+
+func downCommand(open opener) *cobra.Command {
+	return &cobra.Command{
+		Use: "down", Short: "Stop everything; the state stays", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			return l.Down(cmd.Context())
+		},
+	}
+}
+
+func statusCommand(open opener) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show every process: state, port, memory", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			return l.Status(cmd.Context(), asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	return cmd
+}
+
+func logsCommand(open opener) *cobra.Command {
+	var follow bool
+	cmd := &cobra.Command{
+		Use: "logs [PROCESS]", Short: "Show a process's log; without a name, list them", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			return l.Logs(cmd.Context(), strings.Join(args, ""), follow)
+		},
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is added")
+	return cmd
+}
+
+func resetCommand(open opener) *cobra.Command {
+	return &cobra.Command{
+		Use: "reset", Short: "Stop everything and delete the state: ledger, readings, keys. Built servers stay", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			return l.Reset(cmd.Context())
+		},
+	}
+}
+
+func envCommand(open opener) *cobra.Command {
+	return &cobra.Command{
+		Use: "env", Short: "Print addresses and credentials as shell variables", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			return l.Env()
+		},
+	}
+}
+
+// superviseCommand is what `up` starts in the background.
+func superviseCommand(open opener) *cobra.Command {
+	return &cobra.Command{
+		Use: "supervise", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			l, err := open()
+			if err != nil {
+				return err
+			}
+			return l.Supervise(cmd.Context(), slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil)))
+		},
+	}
+}

@@ -1,0 +1,258 @@
+package launcher
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/ccpackage"
+	"github.com/trackseal/trackseal/network/internal/fabriccli"
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/topology"
+	"golang.org/x/sync/errgroup"
+)
+
+// startChaincode packages, installs, approves and commits the chaincode, starts one server per organisation, and waits until
+// every peer reaches its own. program overrides the checkout's chaincode.
+func (l *Launcher) startChaincode(program string) func(context.Context, func(string)) (string, error) {
+	return func(ctx context.Context, note func(string)) (string, error) {
+		if program == "" {
+			program = l.Stack.Program("chaincode")
+		}
+		program, err := filepath.Abs(program)
+		if err != nil {
+			return "", err
+		}
+		if _, err := os.Stat(program); err != nil {
+			return "left out: there is no chaincode program", nil
+		}
+		ids := map[topology.Org]string{}
+		for _, o := range topology.Orgs {
+			if ids[o], err = l.packageChaincode(o); err != nil {
+				return "", err
+			}
+		}
+		note("installing the chaincode on 4 peers")
+		var started counter
+		g, gctx := errgroup.WithContext(ctx)
+		for _, o := range topology.Orgs {
+			g.Go(func() error {
+				spec, err := l.chaincodeSpec(o, program, ids[o])
+				if err != nil {
+					return err
+				}
+				return l.run(gctx, &started, spec)
+			})
+			g.Go(func() error { return l.installChaincode(gctx, o, ids[o]) })
+		}
+		if err := g.Wait(); err != nil {
+			return "", err
+		}
+		note("agreeing on the chaincode's definition")
+		if err := l.define(ctx, ids); err != nil {
+			return "", err
+		}
+		note("waiting for the chaincode's first answers")
+		if err := l.answers(ctx); err != nil {
+			return "", err
+		}
+		return started.of(4), nil
+	}
+}
+
+// packageChaincode writes an organisation's package: where its own chaincode server listens, and how both prove who they are.
+// One that exists stays: the organisation approved its id, which another compressor would change.
+func (l *Launcher) packageChaincode(o topology.Org) (id string, err error) {
+	if data, err := os.ReadFile(l.Stack.Package(o)); err == nil {
+		return ccpackage.ID(topology.Chaincode, data), nil
+	}
+	read := func(name string) string {
+		data, e := os.ReadFile(filepath.Join(l.Stack.ChaincodeTLSDir(o), name))
+		if e != nil && err == nil {
+			err = e
+		}
+		return string(data)
+	}
+	root, e := os.ReadFile(l.Stack.TLSCACert(o))
+	if e != nil {
+		return "", e
+	}
+	c := ccpackage.Connection{
+		Address: l.Stack.Addr(topology.ChaincodeProcess(o)), DialTimeout: "10s",
+		TLSRequired: true, ClientAuthRequired: true,
+		ClientCert: read("client.crt"), ClientKey: read("client.key"), RootCert: string(root),
+	}
+	if err != nil {
+		return "", err
+	}
+	data, err := ccpackage.Build(topology.Chaincode, c)
+	if err != nil {
+		return "", err
+	}
+	return ccpackage.ID(topology.Chaincode, data), l.write(l.Stack.Package(o), data)
+}
+
+func (l *Launcher) installChaincode(ctx context.Context, o topology.Org, id string) error {
+	process := topology.PeerProcess(o)
+	return l.nodeMark(process, "installed").Once(id, func() error {
+		// A peer that died while it kept the build would refuse it for ever.
+		build := filepath.Join(l.Stack.NodeData(process), "externalbuilder", "builds", strings.ReplaceAll(id, ":", "-"))
+		if _, err := os.Stat(filepath.Join(build, "build-info.json")); err != nil {
+			if err := os.RemoveAll(build); err != nil {
+				return err
+			}
+		}
+		_, err := l.fabric().Run(ctx, fabriccli.Install{Admin: l.admin(o), Package: l.Stack.Package(o)})
+		if err != nil && !fabriccli.Said(err, "already successfully installed") {
+			return fmt.Errorf("%s: %w", process, err)
+		}
+		return nil
+	})
+}
+
+// definition is what the organisations agree on. Its version names the policy, so that the ledger itself tells whether
+// it is in force.
+func definition() fabriccli.Definition {
+	var members []string
+	for _, o := range topology.Orgs {
+		members = append(members, "'"+o.MSP()+".peer'")
+	}
+	policy := "OutOf(2," + strings.Join(members, ",") + ")" // always an organisation besides the submitter's
+	sum := sha256.Sum256([]byte(policy))
+	return fabriccli.Definition{
+		Channel: topology.Channel, Name: topology.Chaincode, Policy: policy,
+		Version: "1-" + hex.EncodeToString(sum[:4]),
+	}
+}
+
+// define approves and commits the definition unless it is in force. Both may have happened before a crash.
+func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) error {
+	want := definition()
+	mark := l.nodeMark(topology.PeerProcess(topology.Operator), "committed")
+	return mark.Once(want.Version, func() error {
+		sequence, version, err := l.committed(ctx)
+		if err != nil {
+			return err
+		}
+		if version == want.Version {
+			return nil
+		}
+		want.Sequence = sequence + 1
+		g, gctx := errgroup.WithContext(ctx)
+		for _, o := range topology.Orgs {
+			g.Go(func() error {
+				call := fabriccli.Approve{Admin: l.admin(o), Orderer: l.orderer(o), Definition: want, PackageID: ids[o]}
+				return retry(gctx, 90*time.Second, worthRetrying, func() error {
+					_, err := l.fabric().Run(gctx, call)
+					if fabriccli.Said(err, "with unchanged content") {
+						return nil
+					}
+					return err
+				})
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+		commit := fabriccli.Commit{Admin: l.admin(topology.Operator), Orderer: l.orderer(topology.Operator), Definition: want}
+		for _, o := range topology.Orgs {
+			commit.Endorsers = append(commit.Endorsers, fabriccli.Endorser{
+				Address: l.Stack.Addr(topology.PeerProcess(o)), TLSRoot: l.Stack.TLSCACert(o),
+			})
+		}
+		return retry(ctx, 90*time.Second, worthRetrying, func() error {
+			_, err := l.fabric().Run(ctx, commit)
+			if err == nil {
+				return nil
+			}
+			// Was it ordered after all?
+			if _, version, e := l.committed(ctx); e == nil && version == want.Version {
+				return nil
+			}
+			return err
+		})
+	})
+}
+
+// worthRetrying: young orderers have no leader yet and young peers no blocks; a wrong call stays wrong, but the limit of the
+// retries ends that soon enough.
+func worthRetrying(err error) bool { return err != nil }
+
+// committed asks for the definition in force; sequence 0 when there is none.
+func (l *Launcher) committed(ctx context.Context) (sequence int, version string, err error) {
+	out, err := l.fabric().Run(ctx, fabriccli.Committed{
+		Admin: l.admin(topology.Operator), Channel: topology.Channel, Name: topology.Chaincode,
+	})
+	if fabriccli.Said(err, "is not defined") {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	var d struct {
+		Sequence int    `json:"sequence"`
+		Version  string `json:"version"`
+	}
+	if err := json.Unmarshal(out, &d); err != nil {
+		return 0, "", fmt.Errorf("peer lifecycle chaincode querycommitted: %w", err)
+	}
+	return d.Sequence, d.Version, nil
+}
+
+// answers waits until every peer reaches its chaincode server, by a call that every contract answers.
+func (l *Launcher) answers(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, o := range topology.Orgs {
+		r, err := l.table.Lookup(topology.ChaincodeProcess(o))
+		if err != nil {
+			return fmt.Errorf("%s has ended: see %s", topology.ChaincodeProcess(o), l.Stack.Log(topology.ChaincodeProcess(o)))
+		}
+		key := fmt.Sprintf("%d-%s", r.PID, r.Start)
+		peer, err := l.table.Lookup(topology.PeerProcess(o))
+		if err != nil {
+			return fmt.Errorf("%s has ended: see %s", topology.PeerProcess(o), l.Stack.Log(topology.PeerProcess(o)))
+		}
+		key += fmt.Sprintf("-%d-%s", peer.PID, peer.Start)
+		g.Go(func() error {
+			return l.nodeMark(topology.PeerProcess(o), "answered").Once(key, func() error {
+				q := fabriccli.Query{
+					Admin: l.admin(o), Channel: topology.Channel, Chaincode: topology.Chaincode,
+					Call: `{"Args":["org.hyperledger.fabric:GetMetadata"]}`,
+				}
+				return retry(ctx, 60*time.Second, worthRetrying, func() error {
+					_, err := l.fabric().Run(ctx, q)
+					if err != nil {
+						return fmt.Errorf("%s: %w", topology.PeerProcess(o), err)
+					}
+					return nil
+				})
+			})
+		})
+	}
+	return g.Wait()
+}
+
+func (l *Launcher) orderer(o topology.Org) fabriccli.Orderer {
+	return fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)}
+}
+
+func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec, error) {
+	name := topology.ChaincodeProcess(o)
+	tls := l.Stack.ChaincodeTLSDir(o)
+	hash, err := fileHash(program)
+	return proc.Spec{
+		Name: name, Path: program, Dir: l.Stack.FabricDir(), Log: l.Stack.Log(name), Inputs: hash,
+		Args: []string{
+			"--listen", l.Stack.Addr(name), "--id", id,
+			"--tls-cert", filepath.Join(tls, "server.crt"), "--tls-key", filepath.Join(tls, "server.key"),
+			"--client-ca", l.Stack.TLSCACert(o),
+		},
+		Ready: proc.Probe{TLS: l.Stack.Addr(name)},
+	}, err
+}

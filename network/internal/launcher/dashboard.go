@@ -1,0 +1,116 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/steps"
+)
+
+// buildDashboard builds the web app when Node is there and its sources changed. Without it the api works all the same, so
+// nothing here stops `up`.
+func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (string, error) {
+	source := filepath.Join(l.Stack.Root, "dashboards")
+	if _, err := os.Stat(filepath.Join(source, "package-lock.json")); err != nil {
+		return "left out: the checkout has no dashboards", nil
+	}
+	key, err := dashboardKey(source)
+	if err != nil {
+		return "", err
+	}
+	// The mark lies in the result and vanishes with it.
+	mark := steps.Mark(filepath.Join(l.Stack.DashboardDir(), ".built"))
+	if mark.Is(key) {
+		return "built before", nil
+	}
+	if _, err := exec.LookPath("npm"); err != nil {
+		return "left out: install Node 20 or newer (https://nodejs.org) and run `up` again to get the page", nil
+	}
+	lock, err := fileHash(filepath.Join(source, "package-lock.json"))
+	if err != nil {
+		return "", err
+	}
+	installed := steps.Mark(filepath.Join(source, "node_modules", ".installed"))
+	if !installed.Is(lock) {
+		note("npm ci")
+		if err := npm(ctx, source, "ci", "--no-audit", "--no-fund"); err != nil {
+			return l.withoutDashboard(ctx, err)
+		}
+		if err := installed.Set(lock); err != nil {
+			return "", err
+		}
+	}
+	note("npm run build")
+	if err := npm(ctx, source, "run", "build"); err != nil {
+		return l.withoutDashboard(ctx, err)
+	}
+	return "built", mark.Set(key)
+}
+
+func (l *Launcher) withoutDashboard(ctx context.Context, err error) (string, error) {
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	log := l.Stack.Log("dashboard")
+	if e := l.write(log, []byte(err.Error()+"\n")); e != nil {
+		return "", e
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	return "left out: " + first + "; see " + log, nil
+}
+
+// dashboardKey changes with every source file. Dependencies count through the lock file, results not at all.
+func dashboardKey(source string) (string, error) {
+	h := sha256.New()
+	err := filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			switch d.Name() {
+			case "node_modules", "dist", "test", "grafana":
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(source, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(h, "%s %d\n", rel, len(data))
+		h.Write(data)
+		return nil
+	})
+	return hex.EncodeToString(h.Sum(nil)[:8]), err
+}
+
+func npm(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "npm", args...)
+	cmd.Dir = dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // npm has children: interrupt all of them
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 3 * time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("npm %s: %w\n%s", args[0], err, out.String())
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/topology"
+	"golang.org/x/sync/errgroup"
+)
+
+// Down stops everything that belongs to the folder, in the reverse order of the start, whatever state it is in. A launcher at
+// work is interrupted.
+func (l *Launcher) Down(ctx context.Context) error {
+	if _, err := os.Stat(l.Stack.RunDir()); errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintln(l.Out, "nothing runs")
+		return nil
+	}
+	release, err := l.takeOver(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	n, err := l.stopAll(ctx)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		fmt.Fprintln(l.Out, "nothing runs")
+		return nil
+	}
+	fmt.Fprintf(l.Out, "stopped %d processes\n", n)
+	return nil
+}
+
+// takeOver holds the folder, if need be after ending the launcher that holds it.
+func (l *Launcher) takeOver(ctx context.Context) (release func(), err error) {
+	for _, attempt := range []struct {
+		send syscall.Signal
+		wait time.Duration
+	}{{0, 0}, {syscall.SIGTERM, 15 * time.Second}, {syscall.SIGKILL, 5 * time.Second}} {
+		if attempt.send != 0 {
+			if id, ok := l.holderID(); ok {
+				fmt.Fprintf(l.Out, "interrupting the launcher at work (process %d)\n", id.PID)
+				if p, err := os.FindProcess(id.PID); err == nil && id.Alive() {
+					_ = p.Signal(attempt.send) // gone already: the lock tells
+				}
+			}
+		}
+		limit, cancel := context.WithTimeout(ctx, attempt.wait+time.Millisecond)
+		unlock, err := proc.Lock(limit, l.lockFile())
+		cancel()
+		if err == nil {
+			return unlock, nil
+		}
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("another launcher%s holds %s and does not end", l.holder(), l.Stack.Dir)
+}
+
+// stopAll ends the supervisor first, so that it restarts nothing, and takes the wishes away, so that another one would not
+// either.
+func (l *Launcher) stopAll(ctx context.Context) (stopped int, err error) {
+	var errs []error
+	if err := os.Remove(wishFile(l.Stack)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	if did, err := l.table.Stop(ctx, topology.Supervisor); err != nil {
+		errs = append(errs, err)
+	} else if did {
+		stopped++
+	}
+	all := topology.Processes()
+	slices.Reverse(all)
+	var mu sync.Mutex
+	for i := 0; i < len(all); {
+		g := new(errgroup.Group)
+		for stage := stageOf(all[i].Name); i < len(all) && stageOf(all[i].Name) == stage; i++ {
+			name := all[i].Name
+			g.Go(func() error {
+				did, err := l.table.Stop(ctx, name)
+				mu.Lock()
+				defer mu.Unlock()
+				if did {
+					stopped++
+				}
+				if err != nil {
+					errs = append(errs, err)
+				}
+				return nil
+			})
+		}
+		_ = g.Wait() // collected in errs
+	}
+	for name := range l.table.Strays() {
+		if did, err := l.table.Stop(ctx, name); err != nil {
+			errs = append(errs, err)
+		} else if did {
+			stopped++
+		}
+	}
+	return stopped, errors.Join(errs...)
+}
+
+// stageOf a process: those of one kind are stopped side by side.
+func stageOf(name string) string {
+	for i := range name {
+		if name[i] == '-' {
+			return name[:i]
+		}
+	}
+	return name
+}
+
+// Reset is Down, and deletes everything that the stack made except the built servers.
+func (l *Launcher) Reset(ctx context.Context) error {
+	if _, err := os.Stat(l.Stack.RunDir()); errors.Is(err, os.ErrNotExist) {
+		if entries, err := os.ReadDir(l.Stack.Dir); err == nil && len(entries) > 0 {
+			return fmt.Errorf("%s is not a stack: nothing was deleted", l.Stack.Dir)
+		}
+		fmt.Fprintln(l.Out, "nothing to delete")
+		return nil
+	}
+	release, err := l.takeOver(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if _, err := l.stopAll(ctx); err != nil {
+		return err
+	}
+	// By name: a file that somebody put here is not ours to delete. The settings go last but one, the run folder, which makes
+	// the folder ours, last: a reset that was cut short can be repeated.
+	var names []string
+	for _, o := range topology.Orgs {
+		names = append(names, l.Stack.APIDir(o))
+	}
+	names = append(names, l.Stack.FleetDir(), l.Stack.IngestDir(), l.Stack.InfluxDir(), l.Stack.FabricDir(), l.Stack.LogDir(),
+		l.Stack.StackFile())
+	programs, err := filepath.Glob(filepath.Join(l.Stack.BinDir(), "*"))
+	if err != nil {
+		return err
+	}
+	for _, p := range append(programs, filepath.Join(l.Stack.BinDir(), ".tmp")) {
+		if p != l.Stack.ServersDir() {
+			names = append(names, p)
+		}
+	}
+	names = append(names, l.Stack.Settings(), l.Stack.RunDir())
+	for _, n := range names {
+		if err := os.RemoveAll(n); err != nil {
+			return err
+		}
+	}
+	// Servers are kept and make the folder non-empty: it stays marked as ours.
+	if _, err := os.Stat(l.Stack.ServersDir()); err == nil {
+		if err := mkdir(l.Stack.RunDir()); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(l.Out, "deleted the state in %s\n", l.Stack.Dir)
+	return nil
+}

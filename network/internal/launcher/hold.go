@@ -1,0 +1,67 @@
+package launcher
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+)
+
+func (l *Launcher) lockFile() string { return filepath.Join(l.Stack.RunDir(), "launcher.lock") }
+
+// hold makes this launcher the only one that changes the folder. The kernel releases the hold when we die.
+func (l *Launcher) hold() (release func(), err error) {
+	if err := l.claim(); err != nil {
+		return nil, err
+	}
+	f, err := proc.TryLock(l.lockFile())
+	if errors.Is(err, proc.ErrLocked) {
+		return nil, fmt.Errorf("another launcher%s is working on %s: wait for it, or stop it with `network down`", l.holder(), l.Stack.Dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if id, err := proc.Identify(os.Getpid()); err == nil {
+		data, _ := json.Marshal(id) // strings and a number: cannot fail
+		_ = f.Truncate(0)           // only a hint for messages and for `down`
+		_, _ = f.WriteAt(data, 0)
+	}
+	return func() { f.Close() }, nil
+}
+
+// holder is " (process N)" when known.
+func (l *Launcher) holder() string {
+	if id, ok := l.holderID(); ok {
+		return fmt.Sprintf(" (process %d)", id.PID)
+	}
+	return ""
+}
+
+func (l *Launcher) holderID() (proc.Identity, bool) {
+	var id proc.Identity
+	data, err := os.ReadFile(l.lockFile())
+	return id, err == nil && json.Unmarshal(data, &id) == nil && id.Alive()
+}
+
+// claim makes the folder ours. One that holds something else is refused: `reset` deletes what is inside.
+func (l *Launcher) claim() error {
+	entries, err := os.ReadDir(l.Stack.Dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return err
+	case len(entries) > 0:
+		if _, err := os.Stat(l.Stack.RunDir()); err != nil {
+			return fmt.Errorf("%s is not empty and not a stack: choose another --dir", l.Stack.Dir)
+		}
+	}
+	for _, dir := range []string{l.Stack.Dir, l.Stack.RunDir(), l.Stack.LogDir(), l.Stack.BinDir()} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+// Package launcher builds, sets up, starts, watches and stops one stack in one folder.
+package launcher
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sync"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/steps"
+	"github.com/trackseal/trackseal/network/internal/topology"
+)
+
+// Launcher works on one stack.
+type Launcher struct {
+	Stack topology.Stack
+	Out   io.Writer // for the operator
+
+	table   proc.Table
+	servers servers
+	wishing sync.Mutex // one change of the wishes at a time
+}
+
+// UpOptions is what `up` was asked for.
+type UpOptions struct {
+	Orderers  string // bft | raft; "" = as before, or bft
+	Ports     string // default | auto | a number; "" = as before, or default
+	Only      []topology.Group
+	NoFleet   bool   // also stops a fleet that runs
+	Chaincode string // a chaincode program to run instead of the checkout's
+}
+
+// plainPath holds no character that means something in the files that we render.
+var plainPath = regexp.MustCompile(`^[\pL\pN/._+@~ -]+$`)
+
+// Open looks at a stack's folder without changing anything. root may be "".
+func Open(dir, root string, out io.Writer) (*Launcher, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !plainPath.MatchString(dir) {
+		return nil, fmt.Errorf("folder %q: use a path of letters, digits, blanks and . _ - + @ ~ only", dir)
+	}
+	l := &Launcher{Stack: topology.Stack{Dir: dir, Root: root, Orderers: topology.BFT, Ports: topology.DefaultPorts()}, Out: out}
+	l.table = proc.Table{Dir: l.Stack.RunDir()}
+	s, err := loadSettings(l.Stack.Settings())
+	switch {
+	case err == nil:
+		l.Stack.Orderers, l.Stack.Ports = s.Orderers, s.Ports
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	return l, nil
+}
+
+// Up makes the stack run: everything that is missing, dead or outdated is made, started or restarted, the rest is left alone.
+func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
+	if l.Stack.Root == "" {
+		return errors.New("not inside a checkout of trackseal: change into it and run `up` again")
+	}
+	unlock, err := l.hold()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := l.settle(opt); err != nil {
+		return err
+	}
+	if err := l.tools(); err != nil {
+		return err
+	}
+	if len(opt.Only) == 0 {
+		opt.Only = topology.Groups
+	}
+	with := func(g topology.Group) bool { return slices.Contains(opt.Only, g) }
+	if err := l.checkPorts(ctx, opt.Only); err != nil {
+		return err
+	}
+
+	p := steps.NewProgress(l.Out)
+	list := []steps.Step{
+		{Name: "servers", Run: l.buildServers(with(topology.GroupFabric), with(topology.GroupInflux))},
+		{Name: "programs", Run: l.buildPrograms(opt)},
+		{Name: "secrets", Run: l.makeSecrets},
+		{Name: "configuration", Run: l.writeFiles},
+	}
+	if with(topology.GroupFabric) {
+		list = append(list,
+			steps.Step{Name: "certificates", Run: l.makeCertificates},
+			steps.Step{Name: "channel", Run: l.makeChannel},
+		)
+	}
+	if with(topology.GroupAPI) {
+		list = append(list, steps.Step{Name: "dashboard", Run: l.buildDashboard})
+	}
+	if with(topology.GroupInflux) {
+		list = append(list, steps.Step{Name: "influxdb", Run: l.startInflux})
+	}
+	if with(topology.GroupFabric) {
+		list = append(list,
+			steps.Step{Name: "ledger nodes", Run: l.startNodes},
+			steps.Step{Name: "chaincode", Run: l.startChaincode(opt.Chaincode)},
+		)
+	}
+	for _, g := range []topology.Group{topology.GroupIngest, topology.GroupAPI, topology.GroupFleet} {
+		if with(g) {
+			list = append(list, steps.Step{Name: string(g), Run: l.startPrograms(g)})
+		}
+	}
+	if opt.NoFleet {
+		list = append(list, steps.Step{Name: "fleet", Run: l.stopFleet})
+	}
+	list = append(list, steps.Step{Name: "supervisor", Run: l.startSupervisor})
+	if err := steps.Run(ctx, p, list...); err != nil {
+		return err
+	}
+	fmt.Fprintf(l.Out, "\nup after %s\n", p.Elapsed())
+	l.farewell(with)
+	return nil
+}

@@ -1,0 +1,153 @@
+package launcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/topology"
+)
+
+// startLimit is how long a process may need to be ready on a slow machine.
+const startLimit = 90 * time.Second
+
+// counter counts the processes that a step had to start.
+type counter struct{ n atomic.Int32 }
+
+func (c *counter) of(total int) string {
+	switch n := int(c.n.Load()); n {
+	case 0:
+		return fmt.Sprintf("%d running", total)
+	default:
+		return fmt.Sprintf("%d of %d started", n, total)
+	}
+}
+
+// run makes the process run and waits until it is ready. The wish is stored before the start, so that the supervisor and
+// `down` know of everything that may run.
+func (l *Launcher) run(ctx context.Context, started *counter, s proc.Spec) error {
+	if err := l.wish(s); err != nil {
+		return err
+	}
+	did, err := l.table.Ensure(ctx, s)
+	if err != nil {
+		return err
+	}
+	if did {
+		started.n.Add(1)
+	}
+	return l.ready(ctx, s)
+}
+
+// ready waits for the probe. A process that ends instead is started again by the supervisor, if there is one; without,
+// waiting is over.
+func (l *Launcher) ready(ctx context.Context, s proc.Spec) error {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.Ready.Check(ctx)
+		if err == nil {
+			return nil
+		}
+		if _, gone := l.table.Lookup(s.Name); gone != nil {
+			return fmt.Errorf("%s has ended: %s (see %s)", s.Name, lastLine(s.Log), s.Log)
+		}
+		select {
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
+			return fmt.Errorf("%s is not ready after %s: %w (see %s)", s.Name, startLimit, err, s.Log)
+		case <-tick.C:
+		}
+	}
+}
+
+// lastLine of a log, for messages.
+func lastLine(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "no log"
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > 4096 {
+		_, _ = f.Seek(-4096, 2)
+	}
+	b := make([]byte, 4096)
+	n, _ := f.Read(b)
+	lines := strings.Split(strings.TrimSpace(string(b[:n])), "\n")
+	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
+		return last
+	}
+	return "its log is empty"
+}
+
+// wishes is the list of processes that ought to run, in the order of their start.
+type wishes struct {
+	Processes []proc.Spec `json:"processes"`
+}
+
+func wishFile(s topology.Stack) string { return filepath.Join(s.RunDir(), "processes.json") }
+
+func readWishes(s topology.Stack) (wishes, error) {
+	var w wishes
+	data, err := os.ReadFile(wishFile(s))
+	if err != nil {
+		return w, err
+	}
+	return w, json.Unmarshal(data, &w)
+}
+
+// wish adds a process to the list, or replaces its entry.
+func (l *Launcher) wish(s proc.Spec) error {
+	return l.changeWishes(func(w *wishes) {
+		if i := slices.IndexFunc(w.Processes, func(o proc.Spec) bool { return o.Name == s.Name }); i >= 0 {
+			w.Processes[i] = s
+			return
+		}
+		w.Processes = append(w.Processes, s)
+		order := startOrder()
+		slices.SortStableFunc(w.Processes, func(a, b proc.Spec) int { return order[a.Name] - order[b.Name] })
+	})
+}
+
+// unwish takes a process off the list.
+func (l *Launcher) unwish(name string) error {
+	return l.changeWishes(func(w *wishes) {
+		w.Processes = slices.DeleteFunc(w.Processes, func(s proc.Spec) bool { return s.Name == name })
+	})
+}
+
+func (l *Launcher) changeWishes(change func(*wishes)) error {
+	l.wishing.Lock()
+	defer l.wishing.Unlock()
+	w, err := readWishes(l.Stack)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		w = wishes{} // every `up` writes it anew, entry by entry
+	}
+	before, _ := json.MarshalIndent(w, "", "  ")
+	change(&w)
+	data, err := json.MarshalIndent(w, "", "  ")
+	if err != nil || string(data) == string(before) {
+		return err
+	}
+	return proc.WriteFile(wishFile(l.Stack), data, 0o600)
+}
+
+func startOrder() map[string]int {
+	order := map[string]int{}
+	for i, p := range topology.Processes() {
+		order[p.Name] = i
+	}
+	return order
+}

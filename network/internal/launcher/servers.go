@@ -1,0 +1,144 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/steps"
+)
+
+// servers are the folders of the pinned servers' programs.
+type servers struct {
+	fabric string
+	influx string
+}
+
+// cacheVariable names a folder for built servers outside of the stack, so that many stacks build them once.
+const cacheVariable = "TRACKSEAL_SERVER_CACHE"
+
+// buildServers compiles the nested modules, once per version.
+func (l *Launcher) buildServers(fabric, influx bool) func(context.Context, func(string)) (string, error) {
+	return func(ctx context.Context, note func(string)) (string, error) {
+		built := false
+		for _, m := range []struct {
+			want   bool
+			module string
+			hint   string
+			dir    *string
+		}{
+			{fabric, "fabric", "compiling Hyperledger Fabric (once, about a minute and a half)", &l.servers.fabric},
+			{influx, "influxdb", "compiling InfluxDB (once, about a minute)", &l.servers.influx},
+		} {
+			if !m.want {
+				continue
+			}
+			note(m.hint)
+			dir, made, err := l.buildServer(ctx, m.module)
+			if err != nil {
+				return "", err
+			}
+			*m.dir = dir
+			built = built || made
+		}
+		if built {
+			return "built", nil
+		}
+		return "built before", nil
+	}
+}
+
+// buildServer returns the folder with the programs of one nested module.
+func (l *Launcher) buildServer(ctx context.Context, name string) (dir string, built bool, err error) {
+	source := filepath.Join(l.Stack.Root, "network", "servers", name)
+	key, err := serverKey(source)
+	if err != nil {
+		return "", false, err
+	}
+	cache := os.Getenv(cacheVariable)
+	if cache == "" {
+		cache = l.Stack.ServersDir()
+	}
+	if cache, err = filepath.Abs(cache); err != nil {
+		return "", false, err
+	}
+	dir = filepath.Join(cache, name+"-"+key)
+	if _, err := os.Stat(dir); err == nil {
+		return dir, false, nil
+	}
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return "", false, err
+	}
+	// Two stacks with one cache: the second waits and finds it done.
+	unlock, err := proc.Lock(ctx, filepath.Join(cache, name+".lock"))
+	if err != nil {
+		return "", false, err
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); err == nil {
+		return dir, false, nil
+	}
+	err = steps.Make(dir, func(tmp string) error {
+		if err := os.MkdirAll(tmp, 0o700); err != nil {
+			return err
+		}
+		return goTool(ctx, source, []string{"GOBIN=" + tmp}, "install", "-trimpath", "-buildvcs=false", "tool")
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("build of %s: %w", name, err)
+	}
+	return dir, true, nil
+}
+
+// serverKey changes with the pinned versions and with what compiles them.
+func serverKey(source string) (string, error) {
+	h := sha256.New()
+	for _, f := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(source, f))
+		if err != nil {
+			return "", err
+		}
+		h.Write(data)
+	}
+	fmt.Fprintln(h, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return hex.EncodeToString(h.Sum(nil)[:6]), nil
+}
+
+// goTool runs the go command in a folder. Its error ends with the last lines that it said.
+func goTool(ctx context.Context, dir string, env []string, args ...string) error {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	cmd.Env = append(cmd.Env, env...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	// The go command has children of its own: interrupt all of them.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 3 * time.Second
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) > 20 {
+			lines = lines[len(lines)-20:]
+		}
+		if said := strings.Join(lines, "\n"); said != "" {
+			return errors.New("go " + args[0] + " failed:\n" + said)
+		}
+		return fmt.Errorf("go %s: %w", args[0], err)
+	}
+	return nil
+}

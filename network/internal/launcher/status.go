@@ -1,0 +1,132 @@
+package launcher
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/topology"
+)
+
+// State of one process, in one word.
+type State string
+
+const (
+	Ready    State = "ready"    // runs and does its work
+	NotReady State = "starting" // runs, and does not do its work (yet)
+	Dead     State = "dead"     // ought to run
+	Stopped  State = "stopped"  // ought not to run
+)
+
+// ProcessStatus is one line of `status`.
+type ProcessStatus struct {
+	Name    string `json:"name"`
+	State   State  `json:"state"`
+	PID     int    `json:"pid,omitempty"`
+	Port    int    `json:"port,omitempty"`
+	Memory  int64  `json:"rss_bytes,omitempty"`
+	UptimeS int64  `json:"uptime_s,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+}
+
+// Report is all of `status --json`.
+type Report struct {
+	Dir       string          `json:"dir"`
+	Up        bool            `json:"up"` // everything that ought to run is ready
+	Processes []ProcessStatus `json:"processes"`
+}
+
+// Report looks at every process.
+func (l *Launcher) Report(ctx context.Context) (Report, error) {
+	w, err := readWishes(l.Stack)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Report{}, err
+	}
+	wanted := map[string]proc.Spec{}
+	for _, s := range w.Processes {
+		wanted[s.Name] = s
+	}
+	rep := Report{Dir: l.Stack.Dir, Up: len(wanted) > 0}
+	if len(wanted) > 0 {
+		wanted[topology.Supervisor] = proc.Spec{Name: topology.Supervisor}
+	}
+	all := append(topology.Processes(), topology.Process{Name: topology.Supervisor})
+	rep.Processes = make([]ProcessStatus, len(all))
+	var wg sync.WaitGroup
+	for i, p := range all {
+		spec, want := wanted[p.Name]
+		wg.Go(func() { rep.Processes[i] = l.status(ctx, p, spec, want) })
+	}
+	wg.Wait()
+	for _, p := range rep.Processes {
+		if p.State == Dead || p.State == NotReady {
+			rep.Up = false
+		}
+	}
+	return rep, nil
+}
+
+func (l *Launcher) status(ctx context.Context, p topology.Process, spec proc.Spec, want bool) ProcessStatus {
+	st := ProcessStatus{Name: p.Name}
+	if len(p.Listeners) > 0 {
+		st.Port = l.Stack.Port(p.Listeners[0])
+	}
+	r, err := l.table.Lookup(p.Name)
+	if err != nil {
+		st.State = Stopped
+		if want {
+			st.State = Dead
+		}
+		return st
+	}
+	st.PID = r.PID
+	st.Memory = proc.Memory(r.PID)
+	st.UptimeS = int64(time.Since(r.Started).Seconds())
+	st.State = Ready
+	if err := spec.Ready.Check(ctx); err != nil {
+		st.State, st.Detail = NotReady, err.Error()
+	}
+	return st
+}
+
+// Status writes the report for people, or as JSON.
+func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
+	rep, err := l.Report(ctx)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		enc := json.NewEncoder(l.Out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(rep)
+	}
+	tw := tabwriter.NewWriter(l.Out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "PROCESS\tSTATE\tPORT\tPID\tMEMORY\tUPTIME\t")
+	var total int64
+	for _, p := range rep.Processes {
+		if p.State == Stopped {
+			fmt.Fprintf(tw, "%s\t%s\t%s\t\t\t\t\n", p.Name, p.State, number(p.Port))
+			continue
+		}
+		total += p.Memory
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.State, number(p.Port), number(p.PID), mebibytes(p.Memory),
+			time.Duration(p.UptimeS)*time.Second, p.Detail)
+	}
+	fmt.Fprintf(tw, "\t\t\t\t%s\t\t\n", mebibytes(total))
+	return tw.Flush()
+}
+
+func number(n int) string {
+	if n == 0 {
+		return "-"
+	}
+	return fmt.Sprint(n)
+}
+
+func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }

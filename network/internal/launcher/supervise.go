@@ -1,0 +1,178 @@
+package launcher
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/topology"
+)
+
+// startSupervisor starts the process that restarts the others. It runs from a copy of this program: the one of `go run` is
+// deleted when it ends.
+func (l *Launcher) startSupervisor(ctx context.Context, _ func(string)) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	program := l.Stack.Program("network")
+	if err := copyProgram(self, program); err != nil {
+		return "", err
+	}
+	hash, err := fileHash(program)
+	if err != nil {
+		return "", err
+	}
+	did, err := l.table.Ensure(ctx, proc.Spec{
+		Name: topology.Supervisor, Path: program, Args: []string{"supervise", "--dir", l.Stack.Dir},
+		Dir: l.Stack.Dir, Log: l.Stack.Log(topology.Supervisor), Inputs: hash,
+	})
+	if err != nil {
+		return "", err
+	}
+	if did {
+		return "started", nil
+	}
+	return "running", nil
+}
+
+// copyProgram replaces the copy in one step, and only when it differs.
+func copyProgram(from, to string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	if old, err := os.ReadFile(to); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	return proc.WriteFile(to, data, 0o700)
+}
+
+// Pauses of the supervisor.
+const (
+	watchEvery  = 300 * time.Millisecond
+	firstDelay  = 200 * time.Millisecond
+	maxDelay    = 15 * time.Second
+	steadyAfter = 30 * time.Second // a process that lived so long has its delay forgotten
+	trimEvery   = time.Minute
+	maxLog      = 64 << 20
+)
+
+// patience is how the supervisor remembers a process that dies again and again.
+type patience struct {
+	delay time.Duration
+	due   time.Time // zero: nothing pending
+}
+
+// Supervise restarts what ought to run and does not, until ctx ends or the stack is taken down. It starts nothing on its own
+// account: the list of wishes is the launcher's.
+func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger) error {
+	log.InfoContext(ctx, "watching", "dir", l.Stack.Dir)
+	waiting := map[string]*patience{}
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	trimmed := time.Now()
+	for {
+		w, err := readWishes(l.Stack)
+		if errors.Is(err, os.ErrNotExist) {
+			log.InfoContext(ctx, "the stack is down")
+			return nil
+		}
+		if err != nil {
+			log.ErrorContext(ctx, "list of processes cannot be read", "error", err)
+		}
+		for _, s := range w.Processes {
+			l.watch(ctx, log, s, waiting)
+		}
+		if time.Since(trimmed) > trimEvery {
+			trimmed = time.Now()
+			l.trimLogs(ctx, log)
+		}
+		select {
+		case <-ctx.Done():
+			log.InfoContext(context.WithoutCancel(ctx), "stopping")
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// watch looks at one process and starts it again, the later the more often it died.
+func (l *Launcher) watch(ctx context.Context, log *slog.Logger, s proc.Spec, waiting map[string]*patience) {
+	p := waiting[s.Name]
+	if p == nil {
+		p = &patience{delay: firstDelay}
+		waiting[s.Name] = p
+	}
+	r, err := l.table.Lookup(s.Name)
+	now := time.Now()
+	switch {
+	case err == nil:
+		p.due = time.Time{}
+		if now.Sub(r.Started) > steadyAfter {
+			p.delay = firstDelay
+		}
+		return
+	case p.due.IsZero():
+		p.due = now.Add(p.delay)
+		log.WarnContext(ctx, "process has ended", "process", s.Name, "restart_in", p.delay.String())
+		return
+	case now.Before(p.due) || ctx.Err() != nil:
+		return
+	}
+	p.due = time.Time{}
+	p.delay = min(2*p.delay, maxDelay)
+	did, err := l.table.Ensure(ctx, s)
+	if err != nil {
+		log.ErrorContext(ctx, "process cannot be started", "process", s.Name, "error", err)
+		return
+	}
+	if did {
+		log.InfoContext(ctx, "process restarted", "process", s.Name)
+	}
+}
+
+// trimLogs keeps the newest part of long logs. They are opened for appending, so their writers go on at the new end.
+func (l *Launcher) trimLogs(ctx context.Context, log *slog.Logger) {
+	logs, _ := filepath.Glob(filepath.Join(l.Stack.LogDir(), "*.log"))
+	for _, path := range logs {
+		info, err := os.Stat(path)
+		if err != nil || info.Size() < maxLog {
+			continue
+		}
+		if err := trim(path); err != nil {
+			log.ErrorContext(ctx, "log cannot be trimmed", "file", path, "error", err)
+		}
+	}
+}
+
+// trim moves a log's content to NAME.log.old. Lines written during the copy may be lost.
+func trim(path string) error {
+	from, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(path+".old", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		to.Close()
+		return err
+	}
+	if err := to.Close(); err != nil {
+		return err
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		return fmt.Errorf("truncate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// grace is how long a process may take to end by itself.
+const grace = 12 * time.Second
+
+// terminate asks the process to end, kills it after the grace time or when ctx ends, and returns when it is gone.
+func terminate(ctx context.Context, id Identity) error {
+	// The handle stays with this process even if its id is given to another one, so it is checked after it was opened.
+	p, err := os.FindProcess(id.PID)
+	if err != nil {
+		return nil
+	}
+	defer p.Release()
+	if !id.Alive() {
+		return nil
+	}
+	if err := signal(p, syscall.SIGTERM); err != nil {
+		return err
+	}
+	if await(ctx, id, grace) {
+		return nil
+	}
+	if err := signal(p, syscall.SIGKILL); err != nil {
+		return err
+	}
+	if await(context.Background(), id, 5*time.Second) {
+		return nil
+	}
+	return fmt.Errorf("process %d does not end", id.PID)
+}
+
+func signal(p *os.Process, s os.Signal) error {
+	if err := p.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// await tells whether the process ended in time. A process that is not our child cannot be waited for portably.
+func await(ctx context.Context, id Identity, d time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for id.Alive() {
+		select {
+		case <-ctx.Done():
+			return !id.Alive()
+		case <-tick.C:
+		}
+	}
+	return true
+}

@@ -1,0 +1,89 @@
+package render
+
+import (
+	"encoding/json"
+
+	"github.com/trackseal/trackseal/network/internal/topology"
+)
+
+// StackFile is stack.json: where everything is, for tests and for programs that take `--stack DIR`. Members are only added.
+type StackFile struct {
+	Dir        string              `json:"dir"`
+	Channel    string              `json:"channel"`
+	Chaincode  string              `json:"chaincode"`
+	Deployment string              `json:"deployment"`
+	Orderers   string              `json:"orderers"` // bft | raft
+	MQTT       string              `json:"mqtt"`
+	Influx     StackInflux         `json:"influx"`
+	Ingest     []StackIngest       `json:"ingest"`
+	API        map[string]StackAPI `json:"api"`  // by organisation
+	Orgs       map[string]StackOrg `json:"orgs"` // by organisation
+	Processes  []StackProcess      `json:"processes"`
+}
+
+// StackInflux is the database and an administrator's token.
+type StackInflux struct {
+	URL       string `json:"url"`
+	Org       string `json:"org"`
+	Bucket    string `json:"bucket"`
+	TokenFile string `json:"token_file"`
+}
+
+// StackIngest is one ingest instance and the token of its read endpoints.
+type StackIngest struct {
+	ID        string `json:"id"`
+	Org       string `json:"org"`
+	URL       string `json:"url"`
+	TokenFile string `json:"token_file"`
+}
+
+// StackAPI is one organisation's api and the clear secrets of its clients.
+type StackAPI struct {
+	URL         string `json:"url"`
+	ClientsFile string `json:"clients_file"`
+	SecretsFile string `json:"secrets_file"`
+}
+
+// StackOrg is one organisation's way into the ledger.
+type StackOrg struct {
+	MSP     string   `json:"msp"`
+	Profile string   `json:"profile"`
+	Users   []string `json:"users"`
+}
+
+// StackProcess is one process and its main port; 0 when it does not listen.
+type StackProcess struct {
+	Name string `json:"name"`
+	Port int    `json:"port,omitempty"`
+}
+
+// Stack renders stack.json.
+func Stack(s topology.Stack) (File, error) {
+	f := StackFile{
+		Dir: s.Dir, Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment,
+		Orderers: string(s.Orderers), MQTT: s.MQTTURL(),
+		Influx: StackInflux{URL: s.URL(topology.Influx), Bucket: topology.Bucket, TokenFile: s.InfluxToken("admin")},
+		Ingest: []StackIngest{{
+			ID: topology.IngestProcess, Org: string(topology.Operator),
+			URL: s.URL(topology.IngestProcess), TokenFile: s.IngestReadToken(),
+		}},
+		API:  map[string]StackAPI{},
+		Orgs: map[string]StackOrg{},
+	}
+	for _, o := range topology.Orgs {
+		f.API[string(o)] = StackAPI{URL: s.URL(topology.APIProcess(o)), ClientsFile: s.APIClients(o), SecretsFile: s.APISecrets(o)}
+		f.Orgs[string(o)] = StackOrg{MSP: o.MSP(), Profile: s.Profile(o), Users: o.UserNames()}
+	}
+	for _, p := range topology.Processes() {
+		sp := StackProcess{Name: p.Name}
+		if len(p.Listeners) > 0 {
+			sp.Port = s.Ports[p.Listeners[0]]
+		}
+		f.Processes = append(f.Processes, sp)
+	}
+	data, err := json.MarshalIndent(f, "", "  ")
+	if err != nil {
+		return File{}, err
+	}
+	return File{Path: s.StackFile(), Data: append(data, '\n'), Mode: 0o600}, nil
+}

@@ -1,0 +1,150 @@
+package topology
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Consensus is how the orderers agree.
+type Consensus string
+
+const (
+	BFT  Consensus = "bft"  // SmartBFT: a block carries the signatures of 3 of 4 orderers
+	Raft Consensus = "raft" // a block carries one orderer's signature
+)
+
+// What the stack's ledger and deployment are called.
+const (
+	Channel    = "trackseal"
+	Chaincode  = "trackseal"
+	Deployment = "trackseal"
+	Bucket     = "trackseal/autogen"
+	Database   = "trackseal"
+)
+
+// Stack is one deployment in one folder. Paths are absolute when Dir and Root are.
+type Stack struct {
+	Dir      string // state: everything that `up` makes
+	Root     string // the checkout; "" when only the state is looked at
+	Orderers Consensus
+	Ports    Ports
+}
+
+// Addr is host:port of a listener.
+func (s Stack) Addr(listener string) string { return fmt.Sprintf("127.0.0.1:%d", s.Ports[listener]) }
+
+// Port of a listener.
+func (s Stack) Port(listener string) int { return s.Ports[listener] }
+
+// URL is the http address of a listener.
+func (s Stack) URL(listener string) string { return "http://" + s.Addr(listener) }
+
+// MQTTURL is where trackers connect.
+func (s Stack) MQTTURL() string { return "tcp://" + s.Addr(MQTT) }
+
+func (s Stack) path(elem ...string) string {
+	return filepath.Join(append([]string{s.Dir}, elem...)...)
+}
+
+// Files of the launcher itself.
+
+func (s Stack) Settings() string           { return s.path("settings.json") }
+func (s Stack) StackFile() string          { return s.path("stack.json") }
+func (s Stack) BinDir() string             { return s.path("bin") }
+func (s Stack) Program(name string) string { return s.path("bin", name) }
+func (s Stack) ServersDir() string         { return s.path("bin", "servers") }
+func (s Stack) RunDir() string             { return s.path("run") }
+func (s Stack) LogDir() string             { return s.path("logs") }
+func (s Stack) Log(process string) string  { return s.path("logs", process+".log") }
+
+// Fabric: certificates.
+
+func (s Stack) FabricDir() string    { return s.path("fabric") }
+func (s Stack) CryptoConfig() string { return s.path("fabric", "crypto-config.yaml") }
+func (s Stack) CryptoDir() string    { return s.path("fabric", "crypto") }
+
+func (s Stack) peerOrg(o Org, elem ...string) string {
+	return s.path(append([]string{"fabric", "crypto", "peerOrganizations", o.Domain()}, elem...)...)
+}
+
+func (s Stack) ordererOrg(o Org, elem ...string) string {
+	return s.path(append([]string{"fabric", "crypto", "ordererOrganizations", o.OrdererDomain()}, elem...)...)
+}
+
+func (s Stack) OrgMSPDir(o Org) string        { return s.peerOrg(o, "msp") }
+func (s Stack) OrdererOrgMSPDir(o Org) string { return s.ordererOrg(o, "msp") }
+func (s Stack) PeerMSPDir(o Org) string       { return s.peerOrg(o, "peers", o.PeerHost(), "msp") }
+func (s Stack) PeerTLSDir(o Org) string       { return s.peerOrg(o, "peers", o.PeerHost(), "tls") }
+func (s Stack) OrdererMSPDir(o Org) string {
+	return s.ordererOrg(o, "orderers", o.OrdererHost(), "msp")
+}
+func (s Stack) OrdererTLSDir(o Org) string {
+	return s.ordererOrg(o, "orderers", o.OrdererHost(), "tls")
+}
+func (s Stack) OrdererSignCert(o Org) string {
+	return filepath.Join(s.OrdererMSPDir(o), "signcerts", o.OrdererHost()+"-cert.pem")
+}
+func (s Stack) CACert(o Org) string    { return s.peerOrg(o, "ca", "ca."+o.Domain()+"-cert.pem") }
+func (s Stack) CAKey(o Org) string     { return s.peerOrg(o, "ca", "priv_sk") }
+func (s Stack) TLSCACert(o Org) string { return s.peerOrg(o, "tlsca", "tlsca."+o.Domain()+"-cert.pem") }
+func (s Stack) TLSCAKey(o Org) string  { return s.peerOrg(o, "tlsca", "priv_sk") }
+func (s Stack) OrdererTLSCACert(o Org) string {
+	return s.ordererOrg(o, "tlsca", "tlsca."+o.OrdererDomain()+"-cert.pem")
+}
+
+// UserMSPDir of an identity: Admin, api, ingest.
+func (s Stack) UserMSPDir(o Org, user string) string {
+	return s.peerOrg(o, "users", user+"@"+o.Domain(), "msp")
+}
+
+// UserCert and UserKey of an identity.
+func (s Stack) UserCert(o Org, user string) string {
+	return filepath.Join(s.UserMSPDir(o, user), "signcerts", user+"@"+o.Domain()+"-cert.pem")
+}
+func (s Stack) UserKey(o Org, user string) string {
+	return filepath.Join(s.UserMSPDir(o, user), "keystore", "priv_sk")
+}
+
+// OrdererAdminTLSDir holds the client certificate for the orderer's admin listener.
+func (s Stack) OrdererAdminTLSDir(o Org) string {
+	return s.ordererOrg(o, "users", "Admin@"+o.OrdererDomain(), "tls")
+}
+
+// ChaincodeTLSDir holds the chaincode server's and the peer's client certificate for their connection.
+func (s Stack) ChaincodeTLSDir(o Org) string { return s.peerOrg(o, "chaincode", "tls") }
+
+// Fabric: channel, nodes, chaincode package, profiles.
+
+func (s Stack) ConfigtxDir() string            { return s.path("fabric", "configtx") }
+func (s Stack) ConfigtxFile() string           { return s.path("fabric", "configtx", "configtx.yaml") }
+func (s Stack) ChannelBlock() string           { return s.path("fabric", Channel+".block") }
+func (s Stack) NodeDir(process string) string  { return s.path("fabric", process) }
+func (s Stack) NodeData(process string) string { return s.path("fabric", process, "data") }
+func (s Stack) PeerConfig(o Org) string        { return s.path("fabric", PeerProcess(o), "core.yaml") }
+func (s Stack) OrdererConfig(o Org) string {
+	return s.path("fabric", OrdererProcess(o), "orderer.yaml")
+}
+func (s Stack) BuilderDir() string   { return s.path("fabric", "builder") }
+func (s Stack) Package(o Org) string { return s.path("fabric", "packages", string(o)+".tar.gz") }
+func (s Stack) Profile(o Org) string { return s.path("fabric", "profiles", string(o)+".yaml") }
+
+// InfluxDB.
+
+func (s Stack) InfluxDir() string              { return s.path("influxdb") }
+func (s Stack) InfluxConfig() string           { return s.path("influxdb", "influxdb.conf") }
+func (s Stack) InfluxToken(user string) string { return s.path("influxdb", user+"-token") }
+
+// Our programs.
+
+func (s Stack) IngestDir() string       { return s.path("ingest") }
+func (s Stack) IngestConfig() string    { return s.path("ingest", "config.yaml") }
+func (s Stack) IngestReadToken() string { return s.path("ingest", "read-token") }
+func (s Stack) MQTTPassword() string    { return s.path("ingest", "mqtt-password") }
+func (s Stack) APIDir(o Org) string     { return s.path(APIProcess(o)) }
+func (s Stack) APIConfig(o Org) string  { return s.path(APIProcess(o), "config.yaml") }
+func (s Stack) APIClients(o Org) string { return s.path(APIProcess(o), "clients.json") }
+func (s Stack) APISecrets(o Org) string { return s.path(APIProcess(o), "clients-secrets.json") }
+func (s Stack) FleetDir() string        { return s.path("fleet") }
+
+// DashboardDir is where the web app's build lies.
+func (s Stack) DashboardDir() string { return filepath.Join(s.Root, "dashboards", "dist") }

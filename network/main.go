@@ -1,0 +1,26 @@
+// Command network builds and runs a whole Trackseal stack on one machine: a Fabric network, InfluxDB, ingest, the APIs and
+// a simulated fleet.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/trackseal/trackseal/network/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	if err := cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "network:", err)
+		return 1
+	}
+	return 0
+}
