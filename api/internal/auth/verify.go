@@ -1,0 +1,155 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// algorithms is the allow list of RFC 8725 section 3.1; none and HMAC are not in it.
+var algorithms = []string{"RS256", "ES256", "EdDSA"}
+
+// maxToken bounds the work that an unauthenticated request can cause.
+const maxToken = 8 << 10
+
+// leeway for clocks that differ.
+const leeway = 30 * time.Second
+
+// Reasons why a token is refused. The text reaches the client, so it says nothing about keys.
+var (
+	ErrToken    = errors.New("the access token is not valid")
+	ErrWrongOrg = errors.New("the access token is of another organisation")
+)
+
+// Keys of one issuer. It never waits and never fetches while a request is checked.
+type Keys interface {
+	Key(ctx context.Context, t *jwt.Token) (any, error)
+}
+
+// Trusted is one issuer whose tokens are accepted.
+type Trusted struct {
+	Issuer   string
+	Audience string
+	Types    []string // accepted typ headers, lower case; nil = RFC 9068's at+jwt
+	Keys     Keys
+}
+
+// Verifier checks access tokens. Safe for concurrent use.
+type Verifier struct {
+	org     string
+	issuers map[string]Trusted
+	parser  *jwt.Parser
+}
+
+// NewVerifier accepts tokens of the issuers for one organisation.
+func NewVerifier(org string, now func() time.Time, issuers ...Trusted) *Verifier {
+	v := &Verifier{org: org, issuers: make(map[string]Trusted, len(issuers))}
+	for _, i := range issuers {
+		if i.Types == nil {
+			i.Types = []string{"at+jwt", "application/at+jwt"}
+		}
+		v.issuers[i.Issuer] = i
+	}
+	v.parser = jwt.NewParser(jwt.WithValidMethods(algorithms), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithStrictDecoding(), jwt.WithLeeway(leeway), jwt.WithTimeFunc(now))
+	return v
+}
+
+type claims struct {
+	jwt.RegisteredClaims
+	ClientID string `json:"client_id"`
+	Scope    string `json:"scope"` // space separated (RFC 8693 section 4.2)
+	Org      string `json:"org"`
+}
+
+// Verify returns who the token speaks for. Errors wrap ErrToken or ErrWrongOrg.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
+	if len(token) > maxToken || strings.Count(token, ".") != 2 {
+		return nil, fmt.Errorf("%w: not a compact JWS of at most %d bytes", ErrToken, maxToken)
+	}
+	if err := uniqueMembers(token); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	var c claims
+	var from Trusted
+	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		// The issuer only selects among configured keys; nothing in the token names a place to fetch from.
+		var ok bool
+		if from, ok = v.issuers[c.Issuer]; !ok {
+			return nil, errors.New("issuer is not trusted")
+		}
+		typ, _ := t.Header["typ"].(string)
+		if !slices.Contains(from.Types, strings.ToLower(typ)) {
+			return nil, fmt.Errorf("typ must be %s", from.Types[0])
+		}
+		if _, ok := t.Header["crit"]; ok {
+			return nil, errors.New("crit is not supported")
+		}
+		return from.Keys.Key(ctx, t)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrToken, reason(err))
+	}
+	switch {
+	case !slices.Contains(c.Audience, from.Audience):
+		return nil, fmt.Errorf("%w: audience is not %s", ErrToken, from.Audience)
+	case c.Subject == "":
+		return nil, fmt.Errorf("%w: no subject", ErrToken)
+	case c.Org != v.org:
+		return nil, ErrWrongOrg
+	}
+	p := &Principal{Issuer: c.Issuer, Client: c.ClientID, Org: c.Org, Scopes: strings.Fields(c.Scope), ExpMS: c.ExpiresAt.UnixMilli()}
+	if p.Client == "" {
+		p.Client = c.Subject
+	}
+	return p, nil
+}
+
+// reason keeps what a client can mend and drops the rest.
+func reason(err error) error {
+	for _, r := range []error{jwt.ErrTokenExpired, jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenRequiredClaimMissing, jwt.ErrTokenMalformed} {
+		if errors.Is(err, r) {
+			return r
+		}
+	}
+	return errors.New("signature, issuer or type is not accepted")
+}
+
+// uniqueMembers refuses a header or payload with a repeated member: two readers could see two values.
+func uniqueMembers(token string) error {
+	for part := range strings.SplitSeq(token[:strings.LastIndexByte(token, '.')], ".") {
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
+		if err != nil {
+			return errors.New("not base64url")
+		}
+		d := json.NewDecoder(bytes.NewReader(raw))
+		if t, err := d.Token(); err != nil || t != json.Delim('{') {
+			return errors.New("not a JSON object")
+		}
+		seen := map[string]bool{}
+		for d.More() {
+			name, err := d.Token()
+			if err != nil {
+				return errors.New("not a JSON object")
+			}
+			// Folded, because encoding/json matches members without regard to case.
+			key := strings.ToLower(fmt.Sprint(name))
+			if seen[key] {
+				return errors.New("repeated member")
+			}
+			seen[key] = true
+			if err := d.Decode(new(json.RawMessage)); err != nil {
+				return errors.New("not a JSON object")
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,323 @@
+// Package feed is the live side of the API: chaincode events and new readings, handed to streams with bounded buffers.
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Names of the events.
+const (
+	Reading   = "reading"
+	Shipment  = "shipment"
+	Anchor    = "anchor"
+	Verdict   = "verdict"
+	Excursion = "excursion"
+)
+
+// Event is one thing that happened. Exactly one of the pointers is set.
+type Event struct {
+	// ID is the position on the ledger, "block.n"; "" for a reading, which cannot be replayed.
+	ID       string
+	Name     string
+	ShipID   string // "" for an anchor
+	Shipment *ledger.Shipment
+	Head     *ledger.Head
+	Verdict  *ledger.Verdict
+	Excurs   *ledger.Excursion
+	Reading  *influx.Reading
+}
+
+// Ledger delivers chaincode events and answers reads.
+type Ledger interface {
+	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+	Events(ctx context.Context, from uint64, handle func(ledger.Event) error, atHead func(height uint64)) error
+	Network(ctx context.Context) ([]ledger.Node, error)
+}
+
+// Readings answers what is new in a log. See httpapi.Telemetry.
+type Readings interface {
+	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
+	Latest(ctx context.Context, log string) (r influx.Reading, ok bool, err error)
+}
+
+// Logs lists the logs of a shipment.
+type Logs func(ctx context.Context, r ledger.Shipment) ([]string, error)
+
+const (
+	ring      = 1024 // ledger events kept for streams that come back
+	buffer    = 256  // events that wait for one slow stream
+	pollEvery = time.Second
+	maxLogs   = 64 // watched for new readings at a time
+	listEvery = 10 * time.Second
+)
+
+// Feed fans events out. Create it with New, run Run once.
+type Feed struct {
+	msp      string
+	ledger   Ledger
+	readings Readings
+	log      *slog.Logger
+
+	mu     sync.Mutex
+	logs   Logs
+	subs   map[*Sub]bool
+	past   []Event // newest last
+	block  uint64  // of the newest event, and how many events of that block were seen
+	n      int
+	seen   map[string]uint64 // transactions by block
+	mine   map[string]bool   // shipments by whether this organisation is a party
+	woken  chan struct{}
+	follow map[string]*followed
+}
+
+// New makes a feed for one organisation; it does no I/O.
+func New(msp string, l Ledger, r Readings, log *slog.Logger) *Feed {
+	return &Feed{msp: msp, ledger: l, readings: r, log: log, subs: map[*Sub]bool{}, mine: map[string]bool{}, seen: map[string]uint64{}, woken: make(chan struct{}, 1), follow: map[string]*followed{}}
+}
+
+// SetLogs says how the logs of a shipment are found. Call it before Run.
+func (f *Feed) SetLogs(logs Logs) { f.logs = logs }
+
+// Sub is one stream. C is closed when the stream was too slow or was cancelled: it may come back with its last id.
+type Sub struct {
+	C        chan Event
+	shipment string
+	f        *Feed
+}
+
+// Subscribe delivers the events of one shipment ("" for all), from after the ledger position lastID on as far as it is still
+// known. Call Cancel in the end.
+func (f *Feed) Subscribe(shipment, lastID string) *Sub {
+	s := &Sub{C: make(chan Event, buffer), shipment: shipment, f: f}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var block uint64
+	var n int
+	if got, _ := fmt.Sscanf(lastID, "%d.%d", &block, &n); got == 2 {
+		var missed []Event
+		for _, e := range f.past {
+			var b uint64
+			var i int
+			fmt.Sscanf(e.ID, "%d.%d", &b, &i)
+			if (b > block || b == block && i > n) && s.wants(e) {
+				missed = append(missed, e)
+			}
+		}
+		// Half of the buffer is left for what happens while the stream catches up.
+		if len(missed) > buffer/2 {
+			missed = missed[len(missed)-buffer/2:]
+		}
+		for _, e := range missed {
+			s.C <- e
+		}
+	}
+	f.subs[s] = true
+	select {
+	case f.woken <- struct{}{}:
+	default:
+	}
+	return s
+}
+
+// Cancel ends the stream; calling it again changes nothing.
+func (s *Sub) Cancel() {
+	s.f.mu.Lock()
+	defer s.f.mu.Unlock()
+	s.f.drop(s)
+}
+
+func (f *Feed) drop(s *Sub) {
+	if f.subs[s] {
+		delete(f.subs, s)
+		close(s.C)
+	}
+}
+
+func (s *Sub) wants(e Event) bool {
+	return s.shipment == "" || s.shipment == e.ShipID || e.Name == Anchor
+}
+
+// publish never waits: a stream whose buffer is full is ended.
+func (f *Feed) publish(e Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if e.ID != "" {
+		if len(f.past) == ring {
+			f.past = append(f.past[:0], f.past[ring/4:]...)
+		}
+		f.past = append(f.past, e)
+	}
+	for s := range f.subs {
+		if !s.wants(e) {
+			continue
+		}
+		select {
+		case s.C <- e:
+		default:
+			f.drop(s)
+		}
+	}
+}
+
+// Run delivers chaincode events until ctx ends, from the ledger's height at the start on.
+func (f *Feed) Run(ctx context.Context) error {
+	from := uint64(0)
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		if from == 0 {
+			from = f.height(ctx)
+		}
+		if from > 0 {
+			err := f.ledger.Events(ctx, from, func(e ledger.Event) error {
+				if e.Block >= from {
+					from = e.Block
+				}
+				wait = time.Second
+				f.take(ctx, e)
+				return nil
+			}, nil)
+			if ctx.Err() == nil {
+				f.log.WarnContext(ctx, "ledger events stopped; trying again", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			f.endAll()
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (f *Feed) endAll() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.subs {
+		f.drop(s)
+	}
+}
+
+// height is the greatest of the peers that are up, 0 when none is.
+func (f *Feed) height(ctx context.Context) uint64 {
+	nodes, err := f.ledger.Network(ctx)
+	if err != nil {
+		return 0
+	}
+	var h uint64
+	for _, n := range nodes {
+		h = max(h, n.Height)
+	}
+	return h
+}
+
+// take turns a chaincode event into one of ours, if this organisation may see it.
+func (f *Feed) take(ctx context.Context, e ledger.Event) {
+	id, again := f.position(e)
+	if again {
+		return
+	}
+	out := Event{ID: id}
+	var err error
+	switch e.Name {
+	case ledger.EventShipment:
+		out.Name, out.Shipment = Shipment, new(ledger.Shipment)
+		err = json.Unmarshal(e.Payload, out.Shipment)
+		out.ShipID = out.Shipment.ID
+		f.remember(out.ShipID, out.Shipment.IsParty(f.msp))
+	case ledger.EventClosed:
+		var c ledger.Close
+		if err = json.Unmarshal(e.Payload, &c); err == nil {
+			out.Name, out.ShipID = Shipment, c.Shipment
+			out.Shipment, err = f.get(ctx, c.Shipment)
+		}
+	case ledger.EventAnchor:
+		out.Name, out.Head = Anchor, new(ledger.Head)
+		err = json.Unmarshal(e.Payload, out.Head)
+	case ledger.EventVerdict:
+		out.Name, out.Verdict = Verdict, new(ledger.Verdict)
+		err = json.Unmarshal(e.Payload, out.Verdict)
+		out.ShipID = out.Verdict.Shipment
+	case ledger.EventExcursion:
+		out.Name, out.Excurs = Excursion, new(ledger.Excursion)
+		err = json.Unmarshal(e.Payload, out.Excurs)
+		out.ShipID = out.Excurs.Shipment
+	default:
+		return
+	}
+	if err != nil {
+		f.log.DebugContext(ctx, "event left out", "event", e.Name, "tx", e.TxID, "error", err)
+		return
+	}
+	if out.ShipID == "" || f.isMine(ctx, out.ShipID) {
+		f.publish(out)
+	}
+}
+
+// position numbers the events within their block; again is true for one that a reconnect delivers a second time.
+func (f *Feed) position(e ledger.Event) (id string, again bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, again = f.seen[e.TxID]; again {
+		return "", true
+	}
+	if len(f.seen) > 4*ring {
+		for tx, block := range f.seen {
+			if block+16 < e.Block {
+				delete(f.seen, tx)
+			}
+		}
+	}
+	f.seen[e.TxID] = e.Block
+	if e.Block != f.block {
+		f.block, f.n = e.Block, 0
+	}
+	f.n++
+	return fmt.Sprintf("%d.%d", e.Block, f.n), false
+}
+
+// isMine asks the ledger once per shipment; the parties never change.
+func (f *Feed) isMine(ctx context.Context, shipment string) bool {
+	f.mu.Lock()
+	mine, known := f.mine[shipment]
+	f.mu.Unlock()
+	if known {
+		return mine
+	}
+	r, err := f.get(ctx, shipment)
+	switch ledger.CodeOf(err) {
+	case ledger.NotFound, ledger.Forbidden:
+		mine = false
+	default:
+		if err != nil {
+			return false // not known now: ask again next time
+		}
+		mine = r.IsParty(f.msp)
+	}
+	f.remember(shipment, mine)
+	return mine
+}
+
+func (f *Feed) remember(shipment string, mine bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.mine) >= 100_000 {
+		clear(f.mine)
+	}
+	f.mine[shipment] = mine
+}
+
+func (f *Feed) get(ctx context.Context, shipment string) (*ledger.Shipment, error) {
+	raw, err := f.ledger.Evaluate(ctx, ledger.ShipmentGet, ledger.IDArgs{ID: shipment})
+	if err != nil {
+		return nil, err
+	}
+	r := new(ledger.Shipment)
+	return r, json.Unmarshal(raw, r)
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Anchor is a root of a heads log that the ledger has accepted.
+type Anchor struct {
+	Heads    string  `json:"heads" doc:"Heads-log id"`
+	Ingest   string  `json:"ingest"`
+	Owner    string  `json:"owner"`
+	N        uint64  `json:"n"`
+	Size     uint64  `json:"size"`
+	Root     string  `json:"root"`
+	PrevSize uint64  `json:"prev_size"`
+	PrevRoot string  `json:"prev_root"`
+	Time     Instant `json:"time"`
+	Tx       string  `json:"tx"`
+}
+
+func showAnchor(h ledger.Head) Anchor {
+	return Anchor{Heads: h.Heads, Ingest: h.Ingest, Owner: orgName(h.Owner), N: h.N, Size: h.Size, Root: h.Root, PrevSize: h.PrevSize, PrevRoot: h.PrevRoot, Time: Instant(h.TxMS), Tx: h.Tx}
+}
+
+func (s *Server) anchorRoutes() {
+	add(s, operation{method: http.MethodGet, path: "/v1/anchors", id: "list-anchors", tag: "Evidence", scope: auth.AnchorsRead,
+		summary: "List the anchors, newest first, one ingest instance after another", errors: []int{http.StatusBadRequest}}, s.anchors)
+}
+
+// anchorPlace is where a listing goes on: which heads log, and the ledger's bookmark in it.
+type anchorPlace struct {
+	Heads string `json:"h"`
+	B     string `json:"b"`
+}
+
+func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[List[Anchor]], error) {
+	const route = "anchors"
+	var at anchorPlace
+	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	newest, err := listAll[ledger.Head](ctx, s.Ledger, ledger.AnchorHeads, "", maxInstances)
+	if err != nil {
+		return nil, err
+	}
+	out := List[Anchor]{Items: []Anchor{}}
+	passed := at.Heads == ""
+	for _, h := range newest {
+		b := ""
+		if !passed {
+			if h.Heads != at.Heads {
+				continue
+			}
+			passed, b = true, at.B
+		}
+		if len(out.Items) == in.Limit {
+			out.Next = sealCursor(s.Key, route, anchorPlace{h.Heads, ""})
+			break
+		}
+		page, err := evaluate[ledger.Page[ledger.Head]](ctx, s.Ledger, ledger.AnchorList, ledger.ListArgs{ID: h.Heads, Limit: in.Limit - len(out.Items), Bookmark: b})
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range page.Items {
+			out.Items = append(out.Items, showAnchor(x))
+		}
+		if page.Bookmark != "" {
+			out.Next = sealCursor(s.Key, route, anchorPlace{h.Heads, page.Bookmark})
+			break
+		}
+	}
+	return &answer[List[Anchor]]{Body: out}, nil
+}

@@ -1,0 +1,59 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+func (s *Server) assignmentRoutes() {
+	const tag = "Shipments"
+	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/assignments", id: "assign-tracker", tag: tag, scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
+		summary: "Bind a tracker to the shipment", errors: []int{http.StatusNotFound}}, s.assign)
+	add(s, operation{method: http.MethodDelete, path: "/v1/shipments/{id}/assignments/{tracker}", id: "unassign-tracker", tag: tag, scope: auth.ShipmentsWrite, write: true,
+		summary: "End the tracker's open assignment", errors: []int{http.StatusNotFound}}, s.unassign)
+}
+
+type assignInput struct {
+	ShipmentPath
+	Idempotent
+	Body struct {
+		Tracker string   `json:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+		From    *Instant `json:"from,omitempty" doc:"Start of the window; now when absent. It may lie in the past, for a recorded trip"`
+	}
+}
+
+func (s *Server) assign(ctx context.Context, in *assignInput) (*answer[Shipment], error) {
+	if _, err := s.tracker(ctx, in.Body.Tracker); err != nil {
+		return nil, err
+	}
+	a := ledger.AssignArgs{Shipment: in.ID, Tracker: in.Body.Tracker}
+	if in.Body.From != nil {
+		a.FromMS = int64(*in.Body.From)
+	}
+	return s.changeShipment(ctx, in.ID, ledger.ShipmentAssign, a, func(r ledger.Shipment) bool {
+		i := r.OpenAssignment(a.Tracker)
+		return i >= 0 && (a.FromMS == 0 || r.Assignments[i].FromMS == a.FromMS)
+	})
+}
+
+type unassignInput struct {
+	ShipmentPath
+	Idempotent
+	Tracker string  `path:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	To      Instant `query:"to" doc:"End of the window; now when absent"`
+}
+
+func (s *Server) unassign(ctx context.Context, in *unassignInput) (*answer[Shipment], error) {
+	a := ledger.UnassignArgs{Shipment: in.ID, Tracker: in.Tracker, ToMS: int64(in.To)}
+	return s.changeShipment(ctx, in.ID, ledger.ShipmentUnassign, a, func(r ledger.Shipment) bool {
+		for i := len(r.Assignments) - 1; i >= 0; i-- {
+			if x := r.Assignments[i]; x.Tracker == a.Tracker {
+				return x.ToMS != 0 && (a.ToMS == 0 || x.ToMS == a.ToMS)
+			}
+		}
+		return false
+	})
+}

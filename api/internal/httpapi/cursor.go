@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/problem"
+)
+
+const (
+	macLen    = 16
+	maxCursor = 2048
+)
+
+// sealCursor makes the opaque cursor of a page's end: a MAC, bound to the route and its filters, and the position.
+func sealCursor(key []byte, route string, position any) string {
+	payload, err := json.Marshal(position)
+	if err != nil {
+		panic(err) // positions are our own structs
+	}
+	return base64.RawURLEncoding.EncodeToString(append(cursorMAC(key, route, payload), payload...))
+}
+
+// openCursor accepts only what sealCursor made for the same route and filters. An empty cursor leaves position alone.
+func openCursor(key []byte, route, cursor string, position any) error {
+	if cursor == "" {
+		return nil
+	}
+	bad := problem.New(http.StatusBadRequest, problem.InvalidCursor, "cursor is not one that this listing gave out; start again without it")
+	if len(cursor) > maxCursor {
+		return bad
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) < macLen || !hmac.Equal(raw[:macLen], cursorMAC(key, route, raw[macLen:])) {
+		return bad
+	}
+	if err := json.Unmarshal(raw[macLen:], position); err != nil {
+		return bad
+	}
+	return nil
+}
+
+func cursorMAC(key []byte, route string, payload []byte) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte("cursor\x00" + route + "\x00"))
+	h.Write(payload)
+	return h.Sum(nil)[:macLen]
+}

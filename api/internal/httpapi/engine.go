@@ -1,0 +1,125 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trackseal/trackseal/api/internal/problem"
+)
+
+func init() { gin.SetMode(gin.ReleaseMode) }
+
+// newEngine is gin with the rules that hold for every answer, also for those that no route gives.
+func (s *Server) newEngine() *gin.Engine {
+	e := gin.New()
+	// X-Forwarded-For is believed from nobody: set this up in a proxy that we know, or not at all.
+	if err := e.SetTrustedProxies(nil); err != nil {
+		panic(err)
+	}
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	e.RedirectFixedPath = false
+	e.Use(s.trace, secure, s.recovered, limits)
+	e.NoRoute(s.noRoute)
+	e.NoMethod(func(c *gin.Context) {
+		problem.New(http.StatusMethodNotAllowed, problem.MethodNotAllowed, "%s is not possible here; see /openapi.json", c.Request.Method).Write(c.Writer, c.Request)
+	})
+	return e
+}
+
+var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// trace gives the request an id (the caller's W3C trace id when there is one) and counts it.
+func (s *Server) trace(c *gin.Context) {
+	id := ""
+	if m := traceparent.FindStringSubmatch(c.GetHeader("Traceparent")); m != nil {
+		id = m[1]
+	} else {
+		var b [16]byte
+		rand.Read(b[:])
+		id = hex.EncodeToString(b[:])
+	}
+	c.Request = c.Request.WithContext(problem.WithTraceID(c.Request.Context(), id))
+	c.Header("Trace-Id", id)
+	began := time.Now()
+	c.Next()
+	route := c.FullPath()
+	if route == "" {
+		route = "none"
+	}
+	s.metrics.requests.WithLabelValues(c.Request.Method, route, strconv.Itoa(c.Writer.Status())).Inc()
+	s.metrics.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
+}
+
+const apiCSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+// secure sets the headers that every answer carries; pages replace the policy with their own.
+func secure(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Content-Security-Policy", apiCSP)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "geolocation=(), camera=(), microphone=()")
+	h.Set("Cache-Control", "no-store")
+	c.Next()
+}
+
+func (s *Server) recovered(c *gin.Context) {
+	defer func() {
+		v := recover()
+		if v == nil {
+			return
+		}
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		s.Log.ErrorContext(c.Request.Context(), "request panicked", "trace_id", problem.TraceID(c.Request.Context()), "panic", v, "stack", string(debug.Stack()))
+		if !c.Writer.Written() {
+			problem.New(http.StatusInternalServerError, problem.Internal, "internal error; quote the trace id when you report it").Write(c.Writer, c.Request)
+		}
+		c.Abort()
+	}()
+	c.Next()
+}
+
+// limits bounds what a client can send and how long it may take to read an answer.
+func limits(c *gin.Context) {
+	if c.Request.ContentLength > maxBody {
+		problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, "the body has more than %d bytes", maxBody).Write(c.Writer, c.Request)
+		c.Abort()
+		return
+	}
+	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxBody+1)
+	// Not supported by recorders in tests, which need none.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(verifyTime + time.Minute))
+	c.Next()
+}
+
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	streams  prometheus.Gauge
+	findings *prometheus.CounterVec
+}
+
+func newMetrics(r *prometheus.Registry) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_requests_total", Help: "Answered requests."}, []string{"method", "route", "status"}),
+		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "trackseal_api_request_seconds", Help: "Time to answer.", Buckets: prometheus.ExponentialBuckets(0.002, 3, 10)}, []string{"route"}),
+		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_api_streams", Help: "Open event streams."}),
+		findings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_verification_findings_total", Help: "Findings of verifications, by check."}, []string{"check"}),
+	}
+	r.MustRegister(m.requests, m.seconds, m.streams, m.findings)
+	return m
+}

@@ -1,0 +1,136 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+func (s *Server) handoverRoutes() {
+	const tag = "Custody"
+	op := func(path, id, summary string, status int) operation {
+		return operation{method: http.MethodPost, path: "/v1/shipments/{id}/handovers" + path, id: id, tag: tag, scope: auth.ShipmentsWrite, status: status, write: true,
+			summary: summary, errors: []int{http.StatusNotFound}}
+	}
+	add(s, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated), s.propose)
+	add(s, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0), s.accept)
+	add(s, op("/current/reject", "reject-handover", "Reject the open handover, with a reason", 0), s.reject)
+	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/handovers", id: "list-handovers", tag: tag, scope: auth.ShipmentsRead,
+		summary: "List the handovers, the open one last", errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.listHandovers)
+}
+
+type proposeInput struct {
+	ShipmentPath
+	Idempotent
+	Body struct {
+		To   string `json:"to" doc:"Organisation, a party of the shipment"`
+		Note string `json:"note,omitempty" maxLength:"512"`
+	}
+}
+
+func (s *Server) propose(ctx context.Context, in *proposeInput) (*answer[Shipment], error) {
+	to := ledger.MSPOf(in.Body.To)
+	if to == "" {
+		return nil, invalidField("body.to", "must be carrier, shipper, consignee or auditor")
+	}
+	r, err := s.shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	heads, err := s.headsNow(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.changeShipment(ctx, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Note: in.Body.Note}, func(r ledger.Shipment) bool {
+		return r.Pending != nil && r.Pending.From == s.MSP && r.Pending.To == to && r.Pending.Note == in.Body.Note
+	})
+}
+
+// headsNow is the state of the shipment's logs that both sides of a handover can check: the newest that is anchored.
+func (s *Server) headsNow(ctx context.Context, r ledger.Shipment) ([]ledger.LogHead, error) {
+	refs, err := s.logs(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	heads := []ledger.LogHead{}
+	for _, ref := range refs {
+		hs, err := s.Telemetry.Heads(ctx, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		if n := len(hs); n > 0 {
+			heads = append(heads, ledger.LogHead{Log: ref.ID, Size: hs[n-1].Size, Root: hs[n-1].Root})
+		}
+	}
+	return heads, nil
+}
+
+func (s *Server) accept(ctx context.Context, in *struct {
+	ShipmentPath
+	Idempotent
+}) (*answer[Shipment], error) {
+	return s.changeShipment(ctx, in.ID, ledger.ShipmentAccept, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
+		return r.Pending == nil && r.Custodian == s.MSP
+	})
+}
+
+type rejectInput struct {
+	ShipmentPath
+	Idempotent
+	Body struct {
+		Reason string `json:"reason" minLength:"1" maxLength:"512"`
+	}
+}
+
+func (s *Server) reject(ctx context.Context, in *rejectInput) (*answer[Shipment], error) {
+	return s.changeShipment(ctx, in.ID, ledger.ShipmentReject, ledger.RejectArgs{ID: in.ID, Reason: in.Body.Reason}, func(r ledger.Shipment) bool {
+		if r.Pending != nil || r.Handovers == 0 {
+			return false
+		}
+		hs, err := listAll[ledger.Handover](ctx, s.Ledger, ledger.ShipmentHandover, in.ID, maxHandovers)
+		if err != nil || len(hs) == 0 {
+			return false
+		}
+		last := hs[0]
+		for _, h := range hs {
+			if h.N > last.N {
+				last = h
+			}
+		}
+		return last.To == s.MSP && last.State == "rejected" && last.Reason == in.Body.Reason
+	})
+}
+
+const maxHandovers = 1000
+
+func (s *Server) listHandovers(ctx context.Context, in *struct {
+	ShipmentPath
+	Paging
+}) (*answer[List[Handover]], error) {
+	route := "handovers/" + in.ID
+	var at bookmark
+	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	r, err := s.shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	page, err := evaluate[ledger.Page[ledger.Handover]](ctx, s.Ledger, ledger.ShipmentHandover, ledger.ListArgs{ID: in.ID, Limit: in.Limit, Bookmark: at.B})
+	if err != nil {
+		return nil, err
+	}
+	out := List[Handover]{Items: []Handover{}}
+	for _, h := range page.Items {
+		out.Items = append(out.Items, showHandover(h))
+	}
+	switch {
+	case page.Bookmark != "":
+		out.Next = sealCursor(s.Key, route, bookmark{page.Bookmark})
+	case r.Pending != nil:
+		out.Items = append(out.Items, showHandover(*r.Pending))
+	}
+	return &answer[List[Handover]]{Body: out}, nil
+}

@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Ledger submits and reads as this api's organisation. Submit returns after the transaction is committed as valid; its
+// errors are those of fabric.Client.Submit. Safe for concurrent use.
+type Ledger interface {
+	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
+	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+}
+
+// Peers asks chosen organisations' peers, for comparing what they hold.
+type Peers interface {
+	EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error)
+	Network(ctx context.Context) ([]ledger.Node, error)
+}
+
+// Telemetry reads what ingest stored. Callbacks run one after another; an error from one ends the call. Errors wrap
+// influx.ErrUnavailable when trying again can help.
+type Telemetry interface {
+	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
+	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
+	Downsample(ctx context.Context, q influx.ReadingsQuery, every time.Duration, fn func(influx.Bucketed) error) error
+	Heads(ctx context.Context, log string) ([]influx.Head, error)
+	// Latest is the newest value of each quantity of a log; ok is false for a log without readings.
+	Latest(ctx context.Context, log string) (r influx.Reading, ok bool, err error)
+	Ping(ctx context.Context) error
+}
+
+// Ingest is one ingest instance. Errors wrap problem.ErrIngest when it cannot be asked.
+type Ingest interface {
+	ID() string
+	// Logs of one shipment there.
+	Logs(ctx context.Context, shipment string) ([]IngestLog, error)
+	// Seal ends the shipment's logs there and returns once their heads are anchored. Repeating it changes nothing.
+	Seal(ctx context.Context, shipment string) (Sealed, error)
+	// Status is passed on as it is.
+	Status(ctx context.Context) (json.RawMessage, error)
+}
+
+// IngestLog is one log as its writer has it.
+type IngestLog struct {
+	Log          string `json:"log"`
+	Kind         string `json:"kind"`
+	Subject      string `json:"subject"`
+	OpenTx       string `json:"open_tx"`
+	Ingest       string `json:"ingest"`
+	Size         uint64 `json:"size"`
+	Root         string `json:"root"`
+	Sealed       bool   `json:"sealed"`
+	AnchoredSize uint64 `json:"anchored_size"`
+	Heads        string `json:"heads"`
+}
+
+// Sealed are the final heads of a shipment's logs at one instance.
+type Sealed struct {
+	Heads []SealedHead `json:"heads"`
+	// Anchored is true once the chaincode has accepted all of them.
+	Anchored bool `json:"anchored"`
+}
+
+// SealedHead is the final state of one log.
+type SealedHead struct {
+	Log  string `json:"log"`
+	Size uint64 `json:"size"`
+	Root string `json:"root"`
+}

@@ -1,0 +1,148 @@
+package httpapi
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+const (
+	recentFor = 3 * time.Second
+	recentMax = 4096
+	enrichers = 8 // lookups at a time for one listing
+)
+
+// recent keeps what listings add to the ledger's records, for a few seconds.
+type recent struct {
+	now func() time.Time
+	mu  sync.Mutex
+	m   map[string]recentValue
+}
+
+type recentValue struct {
+	v     any
+	until time.Time
+}
+
+func newRecent(now func() time.Time) *recent {
+	return &recent{now: now, m: map[string]recentValue{}}
+}
+
+// cached returns the value kept under key, or asks for it. Errors are not kept.
+func cached[T any](ctx context.Context, r *recent, key string, ask func(context.Context) (T, error)) (T, error) {
+	r.mu.Lock()
+	k, ok := r.m[key]
+	r.mu.Unlock()
+	if ok && r.now().Before(k.until) {
+		return k.v.(T), nil
+	}
+	v, err := ask(ctx)
+	if err != nil {
+		return v, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.m) >= recentMax {
+		clear(r.m)
+	}
+	r.m[key] = recentValue{v, r.now().Add(recentFor)}
+	return v, nil
+}
+
+// enrich adds verdict, newest values and message counts to shipments. A part of the system that cannot be asked leaves its
+// members as they are: a listing is worth having without them.
+func (s *Server) enrich(ctx context.Context, rs []ledger.Shipment, vs []Shipment) {
+	g := new(errgroup.Group)
+	g.SetLimit(enrichers)
+	for i := range rs {
+		g.Go(func() error {
+			s.enrichOne(ctx, rs[i], &vs[i])
+			return nil
+		})
+	}
+	_ = g.Wait() // enrichOne reports in the log
+}
+
+type latest struct {
+	last     LastReading
+	messages uint64
+}
+
+func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	verdict, err := cached(ctx, s.recent, "verdict/"+r.ID, func(ctx context.Context) (string, error) {
+		got, err := evaluate[ledger.Verdict](ctx, s.Ledger, ledger.ComplianceVerdict, ledger.IDArgs{ID: r.ID})
+		if ledger.CodeOf(err) == ledger.NotFound {
+			return "none", nil
+		}
+		return got.Result, err
+	})
+	if err != nil {
+		s.Log.DebugContext(ctx, "no verdict for a listing", "shipment", r.ID, "error", err)
+	} else {
+		v.Verdict = verdict
+	}
+	if len(r.Assignments) == 0 {
+		return // nothing can have been logged
+	}
+	l, err := cached(ctx, s.recent, "latest/"+r.ID, func(ctx context.Context) (latest, error) { return s.latest(ctx, r) })
+	if err != nil {
+		s.Log.DebugContext(ctx, "no newest values for a listing", "shipment", r.ID, "error", err)
+		return
+	}
+	v.Messages = l.messages
+	if l.last != nil {
+		v.Last = some(l.last)
+	}
+}
+
+func (s *Server) latest(ctx context.Context, r ledger.Shipment) (latest, error) {
+	var l latest
+	refs, err := s.logs(ctx, r)
+	if err != nil {
+		return l, err
+	}
+	var newest int64
+	for _, ref := range refs {
+		got, ok, err := s.Telemetry.Latest(ctx, ref.ID)
+		if err != nil {
+			return l, err
+		}
+		if !ok {
+			continue
+		}
+		if l.last == nil || got.TimeMS > newest {
+			newest = got.TimeMS
+			l.last = LastReading{"time": Instant(got.TimeMS)}
+			for name, value := range got.Values {
+				l.last[name] = value
+			}
+		}
+		l.messages += got.Leaf + 1
+	}
+	// The writer's own count is exact; the leaf number of the newest reading is what remains without it.
+	if n, err := s.logged(ctx, r.ID); err == nil && n > l.messages {
+		l.messages = n
+	}
+	return l, nil
+}
+
+// logged is how many messages the ingest instances have logged for a shipment.
+func (s *Server) logged(ctx context.Context, shipment string) (uint64, error) {
+	var n uint64
+	for _, i := range s.Ingest {
+		logs, err := i.Logs(ctx, shipment)
+		if err != nil {
+			return 0, err
+		}
+		for _, l := range logs {
+			n += l.Size
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,258 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Shipment as the API shows it.
+type Shipment struct {
+	ID              string            `json:"id"`
+	State           string            `json:"state" enum:"created,in_transit,delivered,closed"`
+	Parties         map[string]string `json:"parties" doc:"Role to organisation"`
+	Custodian       string            `json:"custodian" doc:"Organisation that holds the goods"`
+	RuleSet         string            `json:"rule_set"`
+	RuleSetHash     string            `json:"rule_set_hash"`
+	Description     string            `json:"description"`
+	Origin          string            `json:"origin"`
+	Destination     string            `json:"destination"`
+	CreatedAt       Instant           `json:"created_at"`
+	DeliveredAt     Null[Instant]     `json:"delivered_at"`
+	ClosedAt        Null[Instant]     `json:"closed_at"`
+	Assignments     []Assignment      `json:"assignments"`
+	PendingHandover Null[Handover]    `json:"pending_handover"`
+	Verdict         string            `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
+	Last            Null[LastReading] `json:"last" doc:"Newest value of each quantity"`
+	Messages        uint64            `json:"messages" doc:"Logged so far"`
+	Tx              string            `json:"tx" doc:"Transaction that answered, or that created it"`
+}
+
+// LastReading has a member time and one member per quantity.
+type LastReading map[string]any
+
+// Assignment of a tracker.
+type Assignment struct {
+	Tracker string        `json:"tracker"`
+	From    Instant       `json:"from"`
+	To      Null[Instant] `json:"to"`
+	By      string        `json:"by"`
+}
+
+// Handover of custody.
+type Handover struct {
+	N          int              `json:"n"`
+	From       string           `json:"from"`
+	To         string           `json:"to"`
+	State      string           `json:"state" enum:"proposed,accepted,rejected"`
+	Note       string           `json:"note"`
+	Reason     string           `json:"reason"`
+	ProposedAt Instant          `json:"proposed_at"`
+	AnsweredAt Null[Instant]    `json:"answered_at"`
+	Heads      []ledger.LogHead `json:"heads" doc:"Logs as they were when the handover was proposed"`
+	ProposeTx  string           `json:"propose_tx"`
+	AnswerTx   string           `json:"answer_tx"`
+}
+
+func showHandover(h ledger.Handover) Handover {
+	v := Handover{N: h.N, From: orgName(h.From), To: orgName(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: Instant(h.ProposeMS),
+		AnsweredAt: instantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx}
+	if v.Heads == nil {
+		v.Heads = []ledger.LogHead{}
+	}
+	return v
+}
+
+// showShipment is what the ledger alone knows.
+func showShipment(r ledger.Shipment, tx string) Shipment {
+	if tx == "" {
+		tx = r.CreateTx
+	}
+	v := Shipment{ID: r.ID, State: r.State, Parties: make(map[string]string, len(r.Parties)), Custodian: orgName(r.Custodian), RuleSet: r.RuleSet,
+		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: Instant(r.CreatedMS),
+		DeliveredAt: instantOrNull(r.DeliveredMS), ClosedAt: instantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx}
+	for role, msp := range r.Parties {
+		v.Parties[role] = orgName(msp)
+	}
+	for _, a := range r.Assignments {
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: Instant(a.FromMS), To: instantOrNull(a.ToMS), By: orgName(a.By)})
+	}
+	if r.Pending != nil {
+		v.PendingHandover = some(showHandover(*r.Pending))
+	}
+	return v
+}
+
+type createBody struct {
+	ID          string            `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	Parties     map[string]string `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to organisation"`
+	Custodian   string            `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
+	RuleSet     string            `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
+	Description string            `json:"description,omitempty" maxLength:"256"`
+	Origin      string            `json:"origin,omitempty" maxLength:"128"`
+	Destination string            `json:"destination,omitempty" maxLength:"128"`
+}
+
+func (s *Server) shipmentRoutes() {
+	const tag = "Shipments"
+	add(s, operation{method: http.MethodPost, path: "/v1/shipments", id: "create-shipment", tag: tag, scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
+		summary: "Create a shipment"}, s.createShipment)
+	add(s, operation{method: http.MethodGet, path: "/v1/shipments", id: "list-shipments", tag: tag, scope: auth.ShipmentsRead,
+		summary: "List the organisation's shipments", errors: []int{http.StatusBadRequest}}, s.listShipments)
+	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}", id: "get-shipment", tag: tag, scope: auth.ShipmentsRead,
+		summary: "Get a shipment", errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
+	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/deliver", id: "deliver-shipment", tag: tag, scope: auth.ShipmentsWrite, write: true,
+		summary: "Declare the shipment delivered, as the consignee that holds it", errors: []int{http.StatusNotFound}}, s.deliver)
+	add(s, operation{method: http.MethodGet, path: "/v1/rule-sets", id: "list-rule-sets", tag: tag, scope: auth.ShipmentsRead,
+		summary: "List the rule sets that a shipment can be pinned to"}, s.listRuleSets)
+}
+
+type createInput struct {
+	Idempotent
+	Body createBody
+}
+
+func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[Shipment], error) {
+	b := in.Body
+	rules, ok := compliance.Lookup(b.RuleSet)
+	if !ok {
+		return nil, invalidField("body.rule_set", "no such rule set; /v1/rule-sets lists them")
+	}
+	args := ledger.CreateArgs{ID: b.ID, Parties: make(map[string]string, len(b.Parties)), RuleSet: b.RuleSet, RuleSetHash: fmt.Sprintf("%x", rules.Hash()),
+		Description: b.Description, Origin: b.Origin, Destination: b.Destination}
+	for role, org := range b.Parties {
+		if args.Parties[role] = ledger.MSPOf(org); args.Parties[role] == "" {
+			return nil, invalidField("body.parties."+role, "must be carrier, shipper, consignee or auditor")
+		}
+	}
+	if b.Custodian != "" {
+		if args.Custodian = ledger.MSPOf(b.Custodian); args.Custodian == "" {
+			return nil, invalidField("body.custodian", "must be carrier, shipper, consignee or auditor")
+		}
+	}
+	r, tx, err := submit[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentCreate, args)
+	if writeOf(ctx).again && ledger.CodeOf(err) == ledger.Exists {
+		if was, gerr := s.shipment(ctx, b.ID); gerr == nil && createdAs(was, args, s.MSP) {
+			r, tx, err = was, was.CreateTx, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &answer[Shipment]{Body: showShipment(r, tx)}, nil
+}
+
+func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
+	return r.Creator == msp && maps.Equal(r.Parties, a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
+		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination
+}
+
+type listShipmentsInput struct {
+	Paging
+	State string `query:"state" enum:"created,in_transit,delivered,closed" doc:"Only shipments in this state"`
+}
+
+func (s *Server) listShipments(ctx context.Context, in *listShipmentsInput) (*answer[List[Shipment]], error) {
+	route := "shipments/" + in.State
+	var at bookmark
+	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	rs, next, err := filtered(ctx, s.Ledger, ledger.ShipmentList, at.B, in.Limit, func(r *ledger.Shipment) bool {
+		return r.IsParty(s.MSP) && (in.State == "" || r.State == in.State)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := List[Shipment]{Items: make([]Shipment, len(rs))}
+	for i, r := range rs {
+		out.Items[i] = showShipment(r, "")
+	}
+	s.enrich(ctx, rs, out.Items)
+	if next != "" {
+		out.Next = sealCursor(s.Key, route, bookmark{next})
+	}
+	return &answer[List[Shipment]]{Body: out}, nil
+}
+
+type getShipmentInput struct {
+	ShipmentPath
+	IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"An ETag that you have: 304 when it is still right"`
+}
+
+type shipmentOutput struct {
+	ETag string `header:"ETag" doc:"Hash of the answer"`
+	Body Shipment
+}
+
+func (s *Server) getShipment(ctx context.Context, in *getShipmentInput) (*shipmentOutput, error) {
+	r, err := s.shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := []Shipment{showShipment(r, "")}
+	s.enrich(ctx, []ledger.Shipment{r}, v)
+	body, err := json.Marshal(v[0])
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
+	if err := notModified(in.IfNoneMatch, tag); err != nil {
+		return nil, err
+	}
+	return &shipmentOutput{ETag: tag, Body: v[0]}, nil
+}
+
+func (s *Server) deliver(ctx context.Context, in *struct {
+	ShipmentPath
+	Idempotent
+}) (*answer[Shipment], error) {
+	return s.changeShipment(ctx, in.ID, ledger.ShipmentDeliver, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
+		return r.DeliveredMS != 0 && r.Custodian == s.MSP
+	})
+}
+
+// changeShipment submits unless an earlier attempt of the same request has done it already.
+func (s *Server) changeShipment(ctx context.Context, id, fn string, args any, done func(ledger.Shipment) bool) (*answer[Shipment], error) {
+	r, err := s.shipment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	tx := ""
+	if !(writeOf(ctx).again && done(r)) {
+		if r, tx, err = submit[ledger.Shipment](ctx, s.Ledger, fn, args); err != nil {
+			return nil, err
+		}
+	}
+	v := []Shipment{showShipment(r, tx)}
+	s.enrich(ctx, []ledger.Shipment{r}, v)
+	return &answer[Shipment]{Body: v[0]}, nil
+}
+
+// RuleSet is a rule set with what a shipment pins.
+type RuleSet struct {
+	compliance.RuleSet
+	Ref  string `json:"ref" doc:"id@version"`
+	Hash string `json:"hash"`
+}
+
+func showRules(r compliance.RuleSet) RuleSet {
+	return RuleSet{RuleSet: r, Ref: r.Ref(), Hash: fmt.Sprintf("%x", r.Hash())}
+}
+
+func (s *Server) listRuleSets(context.Context, *struct{}) (*answer[List[RuleSet]], error) {
+	out := List[RuleSet]{Items: []RuleSet{}}
+	for _, r := range compliance.Builtin() {
+		out.Items = append(out.Items, showRules(r))
+	}
+	return &answer[List[RuleSet]]{Body: out}, nil
+}

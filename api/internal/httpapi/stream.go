@@ -1,0 +1,200 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/feed"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+const (
+	heartbeat    = 15 * time.Second
+	streamWrites = 10 * time.Second // for one event: a client that reads slower is cut off
+)
+
+func (s *Server) streamRoutes() {
+	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`; a comment every 15 s. Events from the ledger carry an id: " +
+		"send it as Last-Event-ID to go on from there. A client that reads too slowly is cut off. The stream ends with the token."
+	for _, o := range []operation{
+		{path: "/v1/stream", id: "stream", summary: "Live events of all the organisation's shipments"},
+		{path: "/v1/shipments/{id}/stream", id: "stream-shipment", summary: "Live events of one shipment", errors: []int{http.StatusNotFound}},
+	} {
+		o.method, o.tag, o.scope, o.limit, o.about = http.MethodGet, "Live", auth.TelemetryRead, unlimited, about
+		o.errors = append(o.errors, http.StatusTooManyRequests)
+		op := o.huma()
+		op.Responses = map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+		if o.id == "stream" {
+			huma.Register(s.api, op, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
+				return s.stream(ctx, "", in.LastEventID)
+			})
+			continue
+		}
+		huma.Register(s.api, op, func(ctx context.Context, in *shipmentStreamInput) (*huma.StreamResponse, error) {
+			if _, err := s.shipment(ctx, in.ID); err != nil {
+				return nil, s.problem(ctx, err)
+			}
+			return s.stream(ctx, in.ID, in.LastEventID)
+		})
+	}
+}
+
+type streamInput struct {
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"id of the last event that arrived"`
+}
+
+type shipmentStreamInput struct {
+	ShipmentPath
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"id of the last event that arrived"`
+}
+
+func (s *Server) stream(ctx context.Context, shipment, lastID string) (*huma.StreamResponse, error) {
+	who := auth.PrincipalOf(ctx)
+	if !s.streams.enter(who.Client) {
+		return nil, problem.New(http.StatusTooManyRequests, problem.TooManyStreams, "too many open streams; close one first").RetryAfter("10").In(ctx)
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer s.streams.leave(who.Client)
+		s.metrics.streams.Inc()
+		defer s.metrics.streams.Dec()
+		sub := s.Feed.Subscribe(shipment, lastID)
+		defer sub.Cancel()
+		s.send(c, sub, time.UnixMilli(who.ExpMS))
+	}}, nil
+}
+
+func (s *Server) send(c huma.Context, sub *feed.Sub, until time.Time) {
+	g := humagin.Unwrap(c)
+	c.SetHeader("Content-Type", "text/event-stream")
+	c.SetHeader("X-Accel-Buffering", "no")
+	c.SetStatus(http.StatusOK)
+	out := http.NewResponseController(g.Writer)
+	write := func(text string) bool {
+		// Recorders in tests have no deadline and need none.
+		_ = out.SetWriteDeadline(time.Now().Add(streamWrites))
+		if _, err := g.Writer.WriteString(text); err != nil {
+			return false
+		}
+		g.Writer.Flush()
+		return true
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	expired := time.NewTimer(until.Sub(s.Now()))
+	defer expired.Stop()
+	if !write(": connected\n\n") {
+		return
+	}
+	for {
+		select {
+		case <-g.Request.Context().Done():
+			return
+		case <-s.stopping.Done():
+			return
+		case <-expired.C:
+			return
+		case <-beat.C:
+			if !write(": \n\n") {
+				return
+			}
+		case e, ok := <-sub.C:
+			if !ok {
+				return
+			}
+			text, err := eventText(e)
+			if err != nil {
+				s.Log.ErrorContext(c.Context(), "event left out", "event", e.Name, "error", err)
+				continue
+			}
+			if !write(text) {
+				return
+			}
+		}
+	}
+}
+
+// LiveReading is the data of an event reading.
+type LiveReading struct {
+	Shipment string             `json:"shipment"`
+	Tracker  string             `json:"tracker"`
+	Time     Instant            `json:"time"`
+	Leaf     uint64             `json:"leaf"`
+	Values   map[string]float64 `json:"values"`
+}
+
+// LiveVerdict is the data of an event verdict.
+type LiveVerdict struct {
+	Shipment string `json:"shipment"`
+	Revision
+}
+
+// LiveExcursion is the data of an event excursion.
+type LiveExcursion struct {
+	Shipment string `json:"shipment"`
+	Excursion
+}
+
+func eventText(e feed.Event) (string, error) {
+	var data any
+	switch e.Name {
+	case feed.Reading:
+		data = LiveReading{e.ShipID, e.Reading.Tracker, Instant(e.Reading.TimeMS), e.Reading.Leaf, e.Reading.Values}
+	case feed.Shipment:
+		data = showShipment(*e.Shipment, "")
+	case feed.Anchor:
+		data = showAnchor(*e.Head)
+	case feed.Verdict:
+		data = LiveVerdict{e.ShipID, showRevision(*e.Verdict)}
+	case feed.Excursion:
+		data = LiveExcursion{e.ShipID, showRecorded(*e.Excurs)}
+	}
+	body, err := json.Marshal(data)
+	if err != nil {
+		return "", err
+	}
+	id := ""
+	if e.ID != "" {
+		id = "id: " + e.ID + "\n"
+	}
+	return fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, e.Name, body), nil
+}
+
+func showRecorded(e ledger.Excursion) Excursion {
+	return Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Start: Instant(e.StartMS), End: instantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit, LedgerTx: textOrNull(e.OpenTx)}
+}
+
+// streamCounter bounds open streams, of all and of one client.
+type streamCounter struct {
+	mu       sync.Mutex
+	all      int
+	byClient map[string]int
+}
+
+func (c *streamCounter) enter(client string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all >= maxStreams || c.byClient[client] >= maxStreamsOne {
+		return false
+	}
+	c.all++
+	c.byClient[client]++
+	return true
+}
+
+func (c *streamCounter) leave(client string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all--
+	if c.byClient[client]--; c.byClient[client] == 0 {
+		delete(c.byClient, client)
+	}
+}

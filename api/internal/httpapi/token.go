@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/problem"
+)
+
+// Token answers a client-credentials request (RFC 6749 section 5.1).
+type Token struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int    `json:"expires_in"`
+	Scope       string `json:"scope"`
+}
+
+type tokenInput struct {
+	Authorization string `header:"Authorization" doc:"Basic client_id:client_secret, instead of the form members"`
+	RawBody       []byte `contentType:"application/x-www-form-urlencoded" doc:"grant_type=client_credentials, optionally scope, client_id, client_secret"`
+}
+
+// tokenRate bounds guessing; signing a token is cheap.
+const tokenRate = 50
+
+// tokenRoutes are the development issuer's; without one there are none.
+func (s *Server) tokenRoutes() {
+	if s.Issuer == nil {
+		return
+	}
+	limit := rate.NewLimiter(tokenRate, 4*tokenRate)
+	add(s, operation{method: http.MethodPost, path: "/oauth2/token", id: "get-token", tag: "Access",
+		summary: "Get an access token (development issuer)", errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}},
+		func(_ context.Context, in *tokenInput) (*answer[Token], error) {
+			if !limit.Allow() {
+				return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "too many token requests; try again soon").RetryAfter("1")
+			}
+			return s.issue(in)
+		})
+	add(s, operation{method: http.MethodGet, path: "/.well-known/jwks.json", id: "get-jwks", tag: "Access", summary: "Keys of the development issuer"},
+		func(context.Context, *struct{}) (*rawJSON, error) {
+			return &rawJSON{ContentType: "application/jwk-set+json", Body: s.Issuer.JWKS()}, nil
+		})
+	add(s, operation{method: http.MethodGet, path: "/.well-known/openid-configuration", id: "get-issuer", tag: "Access", summary: "Where the development issuer's parts are"},
+		func(context.Context, *struct{}) (*answer[issuerMetadata], error) {
+			name := s.Issuer.Name()
+			return &answer[issuerMetadata]{Body: issuerMetadata{Issuer: name, TokenEndpoint: name + "/oauth2/token", JWKSURI: name + "/.well-known/jwks.json",
+				GrantTypes: []string{"client_credentials"}, AuthMethods: []string{"client_secret_basic", "client_secret_post"}, Scopes: auth.Scopes, ResponseTypes: []string{}}}, nil
+		})
+}
+
+type rawJSON struct {
+	ContentType string `header:"Content-Type"`
+	Body        []byte
+}
+
+type issuerMetadata struct {
+	Issuer        string   `json:"issuer"`
+	TokenEndpoint string   `json:"token_endpoint"`
+	JWKSURI       string   `json:"jwks_uri"`
+	GrantTypes    []string `json:"grant_types_supported"`
+	AuthMethods   []string `json:"token_endpoint_auth_methods_supported"`
+	Scopes        []string `json:"scopes_supported"`
+	ResponseTypes []string `json:"response_types_supported"`
+}
+
+// refused is a problem that OAuth clients understand as well: its code is the error of RFC 6749 section 5.2.
+func refused(status int, code, detail string) *problem.Problem {
+	return problem.New(status, problem.Code(code), "%s", detail).WithOAuth(code)
+}
+
+func (s *Server) issue(in *tokenInput) (*answer[Token], error) {
+	form, err := url.ParseQuery(string(in.RawBody))
+	if err != nil {
+		return nil, refused(http.StatusBadRequest, "invalid_request", "the body must be a form")
+	}
+	for name, values := range form {
+		if len(values) > 1 {
+			return nil, refused(http.StatusBadRequest, "invalid_request", name+" is repeated")
+		}
+	}
+	if form.Get("grant_type") != "client_credentials" {
+		return nil, refused(http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials")
+	}
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	if in.Authorization != "" {
+		user, pass, ok := (&http.Request{Header: http.Header{"Authorization": {in.Authorization}}}).BasicAuth()
+		if !ok || secret != "" {
+			return nil, refused(http.StatusBadRequest, "invalid_request", "give the client's secret once: in a Basic header or in the form")
+		}
+		// RFC 6749 section 2.3.1: both halves are form-encoded first.
+		var uerr, perr error
+		id, uerr = url.QueryUnescape(user)
+		secret, perr = url.QueryUnescape(pass)
+		if uerr != nil || perr != nil {
+			return nil, refused(http.StatusBadRequest, "invalid_request", "the Basic header's parts must be form-encoded")
+		}
+	}
+	token, scope, err := s.Issuer.Issue(id, secret, form.Get("scope"))
+	switch {
+	case errors.Is(err, auth.ErrClient):
+		return nil, refused(http.StatusUnauthorized, "invalid_client", "the client id or its secret is wrong").With("WWW-Authenticate", `Basic realm="trackseal"`)
+	case errors.Is(err, auth.ErrScope):
+		return nil, refused(http.StatusBadRequest, "invalid_scope", "the client may not have this scope")
+	case err != nil:
+		return nil, err
+	}
+	return &answer[Token]{Body: Token{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(auth.TokenLife / time.Second), Scope: scope}}, nil
+}

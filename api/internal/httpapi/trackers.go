@@ -1,0 +1,276 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Tracker as the API shows it.
+type Tracker struct {
+	ID          string            `json:"id"`
+	Owner       string            `json:"owner" doc:"Organisation"`
+	Alg         string            `json:"alg" doc:"Ed25519, ESP256, or empty for a tracker that cannot sign"`
+	KID         string            `json:"kid" doc:"Thumbprint of the key in force, hex"`
+	Trust       string            `json:"trust" enum:"signed,unsigned"`
+	Model       string            `json:"model"`
+	EnrolledAt  Instant           `json:"enrolled_at"`
+	RevokedAt   Null[Instant]     `json:"revoked_at"`
+	Assigned    Null[string]      `json:"assigned" doc:"Shipment of the open assignment"`
+	Calibration Null[Calibration] `json:"calibration"`
+	MQTT        MQTT              `json:"mqtt"`
+	Tx          string            `json:"tx" doc:"Transaction that answered, or that enrolled it"`
+	Secret      string            `json:"secret,omitempty" doc:"MQTT password of a tracker that cannot sign; given once, at enrolment"`
+}
+
+// Calibration of a tracker.
+type Calibration struct {
+	Ref       string  `json:"ref"`
+	Hash      string  `json:"hash"`
+	ValidFrom Instant `json:"valid_from"`
+	ValidTo   Instant `json:"valid_to"`
+	Tx        string  `json:"tx"`
+}
+
+// MQTT is how the tracker connects.
+type MQTT struct {
+	URL         string `json:"url"`
+	Username    string `json:"username" doc:"Also the client id"`
+	TopicUp     string `json:"topic_up,omitempty" doc:"Signed messages"`
+	TopicJSON   string `json:"topic_json,omitempty" doc:"Plain messages, of a tracker that cannot sign"`
+	TopicDown   string `json:"topic_down"`
+	TopicStatus string `json:"topic_status"`
+}
+
+func (s *Server) showTracker(r ledger.Tracker, tx string) Tracker {
+	if tx == "" {
+		tx = r.EnrolTx
+	}
+	t := Tracker{ID: r.ID, Owner: orgName(r.Owner), Trust: "unsigned", Model: r.Model, EnrolledAt: Instant(r.EnrolledMS),
+		RevokedAt: instantOrNull(r.RevokedMS), Assigned: textOrNull(r.Assigned), Tx: tx,
+		MQTT: MQTT{URL: s.MQTTURL, Username: r.ID, TopicDown: telemetry.Topic(r.ID, telemetry.Down), TopicStatus: telemetry.Topic(r.ID, telemetry.Status)}}
+	if n := len(r.Keys); n > 0 {
+		t.Trust, t.Alg, t.KID = "signed", telemetry.Alg(r.Alg).String(), r.Keys[n-1].KID
+		t.MQTT.TopicUp = telemetry.Topic(r.ID, telemetry.Up)
+	} else {
+		t.MQTT.TopicJSON = telemetry.Topic(r.ID, telemetry.JSON)
+	}
+	if c := r.Calibration; c != nil {
+		t.Calibration = some(Calibration{Ref: c.Ref, Hash: c.Hash, ValidFrom: Instant(c.ValidFromMS), ValidTo: Instant(c.ValidToMS), Tx: c.Tx})
+	}
+	return t
+}
+
+type enrolBody struct {
+	ID        string `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	PublicKey string `json:"public_key,omitempty" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})?$" doc:"Hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes"`
+	Alg       string `json:"alg,omitempty" enum:"Ed25519,ESP256"`
+	Proof     string `json:"proof,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"Hex: the key's signature over the possession bytes of this id, owner, algorithm and key"`
+	Unsigned  bool   `json:"unsigned,omitempty" doc:"true for a tracker that cannot sign: it gets a secret instead of giving a key"`
+	Model     string `json:"model,omitempty" maxLength:"128"`
+}
+
+type keyBody struct {
+	PublicKey string `json:"public_key" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})$"`
+	Alg       string `json:"alg" enum:"Ed25519,ESP256"`
+	Proof     string `json:"proof" pattern:"^[0-9a-f]{128}$" doc:"The new key's signature over the possession bytes"`
+	Old       string `json:"old,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"The old key's signature over the same bytes"`
+	Lost      bool   `json:"lost,omitempty" doc:"true when the old key is lost"`
+}
+
+type calibrationBody struct {
+	Ref       string  `json:"ref" minLength:"1" maxLength:"256" doc:"URI or number of the certificate"`
+	Hash      string  `json:"hash" pattern:"^[0-9a-f]{64}$" doc:"SHA-256 of the certificate"`
+	ValidFrom Instant `json:"valid_from"`
+	ValidTo   Instant `json:"valid_to"`
+}
+
+func (s *Server) trackerRoutes() {
+	const tag = "Trackers"
+	add(s, operation{method: http.MethodPost, path: "/v1/trackers", id: "enrol-tracker", tag: tag, scope: auth.TrackersWrite, status: http.StatusCreated, write: true,
+		summary: "Enrol a tracker"}, s.enrol)
+	add(s, operation{method: http.MethodGet, path: "/v1/trackers", id: "list-trackers", tag: tag, scope: auth.TrackersRead,
+		summary: "List the organisation's trackers", errors: []int{http.StatusBadRequest}}, s.listTrackers)
+	add(s, operation{method: http.MethodGet, path: "/v1/trackers/{id}", id: "get-tracker", tag: tag, scope: auth.TrackersRead,
+		summary: "Get a tracker", errors: []int{http.StatusNotFound}}, s.getTracker)
+	change := func(verb, summary string) operation {
+		return operation{method: http.MethodPost, path: "/v1/trackers/{id}/" + verb, id: verb + "-tracker", tag: tag, scope: auth.TrackersWrite,
+			summary: summary, write: true, errors: []int{http.StatusNotFound}}
+	}
+	add(s, change("rotate", "Replace the tracker's key"), s.rotate)
+	add(s, change("revoke", "Revoke the tracker: its messages are refused from now on"), s.revoke)
+	add(s, change("calibration", "Record a calibration certificate"), s.calibrate)
+}
+
+type enrolInput struct {
+	Idempotent
+	Body enrolBody
+}
+
+func (s *Server) enrol(ctx context.Context, in *enrolInput) (*answer[Tracker], error) {
+	b := in.Body
+	args := ledger.EnrolArgs{ID: b.ID, Model: b.Model}
+	secret := ""
+	switch {
+	case b.Unsigned && (b.PublicKey != "" || b.Alg != "" || b.Proof != ""):
+		return nil, invalidField("body.unsigned", "a tracker that cannot sign has no key: leave out public_key, alg and proof")
+	case b.Unsigned:
+		secret = s.trackerSecret(ctx, b.ID)
+		sum := sha256.Sum256([]byte(secret))
+		args.SecretHash = hex.EncodeToString(sum[:])
+		writeOf(ctx).secret = true
+	case b.PublicKey == "" || b.Alg == "" || b.Proof == "":
+		return nil, invalidField("body", "give public_key, alg and proof, or unsigned: true")
+	default:
+		alg, err := telemetry.ParseAlg(b.Alg)
+		if err != nil {
+			return nil, invalidField("body.alg", err.Error())
+		}
+		args.Alg, args.Public, args.Proof = int(alg), b.PublicKey, b.Proof
+	}
+	r, tx, err := submit[ledger.Tracker](ctx, s.Ledger, ledger.TrackerEnrol, args)
+	if writeOf(ctx).again && ledger.CodeOf(err) == ledger.Exists {
+		// The attempt before may have enrolled it: then it is exactly what was asked for.
+		if was, gerr := s.tracker(ctx, b.ID); gerr == nil && enrolledAs(was, args) {
+			r, tx, err = was, was.EnrolTx, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := s.showTracker(r, tx)
+	t.Secret = secret
+	return &answer[Tracker]{Body: t}, nil
+}
+
+func enrolledAs(r ledger.Tracker, a ledger.EnrolArgs) bool {
+	if a.SecretHash != "" {
+		return r.SecretHash == a.SecretHash && r.Model == a.Model
+	}
+	return len(r.Keys) > 0 && r.Keys[0].Public == a.Public && r.Keys[0].Alg == a.Alg && r.Model == a.Model
+}
+
+// trackerSecret is random; with an Idempotency-Key it follows from the key, so that a repeated enrolment gives the same
+// secret although only its hash was ever stored.
+func (s *Server) trackerSecret(ctx context.Context, tracker string) string {
+	var b []byte
+	if key := writeOf(ctx).key; key != "" {
+		h := hmac.New(sha256.New, s.Key)
+		h.Write([]byte("tracker-secret\x00" + key + "\x00" + tracker))
+		b = h.Sum(nil)
+	} else {
+		b = make([]byte, 32)
+		rand.Read(b)
+	}
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+type bookmark struct {
+	B string `json:"b"`
+}
+
+func (s *Server) listTrackers(ctx context.Context, in *struct{ Paging }) (*answer[List[Tracker]], error) {
+	const route = "trackers"
+	var at bookmark
+	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	rs, next, err := filtered(ctx, s.Ledger, ledger.TrackerList, at.B, in.Limit, func(r *ledger.Tracker) bool { return r.Owner == s.MSP })
+	if err != nil {
+		return nil, err
+	}
+	out := List[Tracker]{Items: make([]Tracker, len(rs))}
+	for i, r := range rs {
+		out.Items[i] = s.showTracker(r, "")
+	}
+	if next != "" {
+		out.Next = sealCursor(s.Key, route, bookmark{next})
+	}
+	return &answer[List[Tracker]]{Body: out}, nil
+}
+
+func (s *Server) getTracker(ctx context.Context, in *TrackerPath) (*answer[Tracker], error) {
+	r, err := s.tracker(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[Tracker]{Body: s.showTracker(r, "")}, nil
+}
+
+type rotateInput struct {
+	TrackerPath
+	Idempotent
+	Body keyBody
+}
+
+func (s *Server) rotate(ctx context.Context, in *rotateInput) (*answer[Tracker], error) {
+	alg, err := telemetry.ParseAlg(in.Body.Alg)
+	if err != nil {
+		return nil, invalidField("body.alg", err.Error())
+	}
+	if in.Body.Old == "" && !in.Body.Lost {
+		return nil, invalidField("body.old", "give the old key's signature, or lost: true")
+	}
+	return s.changeTracker(ctx, in.ID, ledger.TrackerRotate,
+		ledger.RotateArgs{ID: in.ID, Alg: int(alg), Public: in.Body.PublicKey, Proof: in.Body.Proof, Old: in.Body.Old, Lost: in.Body.Lost},
+		func(r ledger.Tracker) bool {
+			return len(r.Keys) > 0 && r.Keys[len(r.Keys)-1].Public == in.Body.PublicKey
+		})
+}
+
+type revokeInput struct {
+	TrackerPath
+	Idempotent
+	Body struct {
+		Cause string `json:"cause" minLength:"1" maxLength:"256"`
+	}
+}
+
+func (s *Server) revoke(ctx context.Context, in *revokeInput) (*answer[Tracker], error) {
+	return s.changeTracker(ctx, in.ID, ledger.TrackerRevoke, ledger.RevokeArgs{ID: in.ID, Cause: in.Body.Cause},
+		func(r ledger.Tracker) bool { return r.RevokedMS != 0 && r.RevokeCause == in.Body.Cause })
+}
+
+type calibrateInput struct {
+	TrackerPath
+	Idempotent
+	Body calibrationBody
+}
+
+func (s *Server) calibrate(ctx context.Context, in *calibrateInput) (*answer[Tracker], error) {
+	a := ledger.CalibrateArgs{ID: in.ID, Ref: in.Body.Ref, Hash: in.Body.Hash, ValidFromMS: int64(in.Body.ValidFrom), ValidToMS: int64(in.Body.ValidTo)}
+	return s.changeTracker(ctx, in.ID, ledger.TrackerCalibrate, a, func(r ledger.Tracker) bool {
+		c := r.Calibration
+		return c != nil && c.Ref == a.Ref && c.Hash == a.Hash && c.ValidFromMS == a.ValidFromMS && c.ValidToMS == a.ValidToMS
+	})
+}
+
+// changeTracker submits unless an earlier attempt of the same request has done it already.
+func (s *Server) changeTracker(ctx context.Context, id, fn string, args any, done func(ledger.Tracker) bool) (*answer[Tracker], error) {
+	r, err := s.tracker(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	tx := ""
+	if !(writeOf(ctx).again && done(r)) {
+		if r, tx, err = submit[ledger.Tracker](ctx, s.Ledger, fn, args); err != nil {
+			return nil, err
+		}
+	}
+	return &answer[Tracker]{Body: s.showTracker(r, tx)}, nil
+}
+
+func invalidField(field, detail string) *problem.Problem {
+	p := problem.New(http.StatusUnprocessableEntity, problem.InvalidRequest, "validation failed")
+	p.Errors = []problem.Field{{Field: field, Detail: detail}}
+	return p
+}

@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/verification"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Verification is what recomputing a shipment's logs has shown.
+type Verification struct {
+	OK        bool                     `json:"ok" doc:"No check has a finding"`
+	CheckedAt Instant                  `json:"checked_at"`
+	Messages  uint64                   `json:"messages"`
+	Logs      []verification.LogReport `json:"logs"`
+	Checks    []verification.Check     `json:"checks"`
+}
+
+func (s *Server) verificationRoutes() {
+	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/verification", id: "verify-shipment", tag: "Evidence", scope: auth.TelemetryRead, limit: verifyTime,
+		summary: "Recompute the shipment's history and compare it with the ledger", errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
+		about: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
+			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)
+}
+
+func (s *Server) verification(ctx context.Context, in *ShipmentPath) (*answer[Verification], error) {
+	r, err := s.shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s.verifying <- struct{}{}:
+		defer func() { <-s.verifying }()
+	default:
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+	}
+	refs, err := s.logs(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	job := verification.Job{Shipment: r, Ledger: s.Ledger, Peers: s.Peers, Store: s.Telemetry}
+	for _, o := range ledger.Organisations {
+		job.Orgs = append(job.Orgs, o.Name)
+	}
+	for _, ref := range refs {
+		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: s.claimedSize(ctx, r.ID, ref)})
+	}
+	if r.State == ledger.Closed {
+		c, err := evaluate[ledger.Close](ctx, s.Ledger, ledger.ShipmentGetClose, ledger.IDArgs{ID: r.ID})
+		if err != nil {
+			return nil, err
+		}
+		job.Close = &c
+	}
+	rep, err := job.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range rep.Checks {
+		s.metrics.findings.WithLabelValues(c.Check).Add(float64(c.Count))
+	}
+	return &answer[Verification]{Body: Verification{OK: rep.OK, CheckedAt: Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}}, nil
+}
+
+// claimedSize is what the log's writer says its size is, 0 when it cannot be asked. More leaves than the store holds are a
+// finding; without the writer only the anchored size can show that.
+func (s *Server) claimedSize(ctx context.Context, shipment string, ref logRef) uint64 {
+	for _, i := range s.Ingest {
+		if i.ID() != ref.Ingest {
+			continue
+		}
+		logs, err := i.Logs(ctx, shipment)
+		if err != nil {
+			s.Log.DebugContext(ctx, "verifying without the writer's own size", "ingest", ref.Ingest, "error", err)
+			return 0
+		}
+		for _, l := range logs {
+			if l.Log == ref.ID {
+				return l.Size
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,112 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// Instant is milliseconds since 1970, on the wire RFC 3339 in UTC with milliseconds.
+type Instant int64
+
+const (
+	layout    = "2006-01-02T15:04:05.000Z"
+	maxTimeMS = 9_223_372_036_000 // 2262, beyond which the store's nanoseconds overflow
+)
+
+func (t Instant) String() string { return time.UnixMilli(int64(t)).UTC().Format(layout) }
+
+// MarshalJSON writes RFC 3339.
+func (t Instant) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
+
+// UnmarshalText reads any RFC 3339 time between 1970 and 2262.
+func (t *Instant) UnmarshalText(text []byte) error {
+	at, err := time.Parse(time.RFC3339Nano, string(text))
+	if err != nil {
+		return fmt.Errorf("must be RFC 3339, such as 2026-11-22T10:00:00.000Z")
+	}
+	ms := at.UnixMilli()
+	if ms < 0 || ms >= maxTimeMS {
+		return fmt.Errorf("must lie between 1970 and 2262")
+	}
+	*t = Instant(ms)
+	return nil
+}
+
+// UnmarshalJSON reads a JSON string.
+func (t *Instant) UnmarshalJSON(data []byte) error {
+	var s string
+	if err := json.Unmarshal(data, &s); err != nil {
+		return err
+	}
+	return t.UnmarshalText([]byte(s))
+}
+
+// Schema is a date-time.
+func (Instant) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Examples: []any{"2026-11-22T10:00:00.000Z"}}
+}
+
+// Null is a T or null.
+type Null[T any] struct{ V *T }
+
+func some[T any](v T) Null[T] { return Null[T]{&v} }
+
+// instantOrNull is null for 0, which the ledger uses for "not yet".
+func instantOrNull(ms int64) Null[Instant] {
+	if ms == 0 {
+		return Null[Instant]{}
+	}
+	return some(Instant(ms))
+}
+
+// textOrNull is null for "".
+func textOrNull(s string) Null[string] {
+	if s == "" {
+		return Null[string]{}
+	}
+	return some(s)
+}
+
+// MarshalJSON writes the value or null.
+func (n Null[T]) MarshalJSON() ([]byte, error) { return json.Marshal(n.V) }
+
+// Schema is anyOf T and null.
+func (Null[T]) Schema(r huma.Registry) *huma.Schema {
+	t := reflect.TypeFor[T]()
+	return &huma.Schema{AnyOf: []*huma.Schema{r.Schema(t, true, t.Name()), {Type: "null"}}}
+}
+
+// List is one page of a listing.
+type List[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty" doc:"Give this as cursor to get the next page; absent on the last"`
+}
+
+// Paging is the query of every listing.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"200" default:"50" doc:"Items of a page"`
+	Cursor string `query:"cursor" maxLength:"2048" doc:"next of the page before"`
+}
+
+// Idempotent is the header of every write.
+type Idempotent struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Chosen by the client, up to 255 visible ASCII characters: repeating a request with the same key has one effect, for 24 hours"`
+}
+
+// ShipmentPath names a shipment.
+type ShipmentPath struct {
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" doc:"Shipment id"`
+}
+
+// TrackerPath names a tracker.
+type TrackerPath struct {
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" doc:"Tracker id"`
+}
+
+type answer[T any] struct {
+	Body T
+}

@@ -1,0 +1,99 @@
+// Package ingestclient asks one ingest instance over HTTP.
+package ingestclient
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/api/internal/problem"
+)
+
+// Client implements httpapi.Ingest. Safe for concurrent use.
+type Client struct {
+	id, base, token string
+	http            *http.Client
+}
+
+var _ httpapi.Ingest = (*Client)(nil)
+
+const (
+	readTime  = 5 * time.Second
+	sealTime  = 55 * time.Second // waits for an anchor
+	maxAnswer = 16 << 20
+)
+
+// New does no I/O. base is http://host:port.
+func New(id, base, token string) (*Client, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("ingest %s: url %q must be http://host:port", id, base)
+	}
+	return &Client{id: id, base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") }}}, nil
+}
+
+// ID of the instance.
+func (c *Client) ID() string { return c.id }
+
+// Logs of a shipment.
+func (c *Client) Logs(ctx context.Context, shipment string) ([]httpapi.IngestLog, error) {
+	var page struct {
+		Items []httpapi.IngestLog `json:"items"`
+	}
+	err := c.call(ctx, readTime, http.MethodGet, "/v1/logs?shipment="+url.QueryEscape(shipment), &page)
+	return page.Items, err
+}
+
+// Seal ends a shipment's logs.
+func (c *Client) Seal(ctx context.Context, shipment string) (httpapi.Sealed, error) {
+	var s httpapi.Sealed
+	err := c.call(ctx, sealTime, http.MethodPost, "/v1/shipments/"+url.PathEscape(shipment)+"/seal", &s)
+	return s, err
+}
+
+// Status is the instance's own report.
+func (c *Client) Status(ctx context.Context) (json.RawMessage, error) {
+	var raw json.RawMessage
+	err := c.call(ctx, readTime, http.MethodGet, "/v1/status", &raw)
+	return raw, err
+}
+
+// Close frees the idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: %s: %w", problem.ErrIngest, c.id, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %s: %w", problem.ErrIngest, c.id, err)
+	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
+		return fmt.Errorf("%w: %s answered %s", problem.ErrIngest, c.id, resp.Status)
+	case resp.StatusCode != http.StatusOK:
+		// Our token or our request is wrong: trying again cannot help.
+		return fmt.Errorf("ingest %s answered %s to %s: %.200s", c.id, resp.Status, path, body)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("ingest %s answered %s: %w", c.id, path, err)
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package verification
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+)
+
+// agreeing is how many organisations' peers must hold an anchor. One more than the operator of ingest.
+const agreeing = 2
+
+// heads checks every stored head of a log, and the newest sound one at every organisation's peer.
+func (r *run) heads(ctx context.Context, c *course, heads []influx.Head, rep *LogReport) error {
+	var newest *influx.Head
+	for i := range heads {
+		h := &heads[i]
+		if !r.head(c, h) {
+			continue
+		}
+		root, err := r.anchors.own(ctx, h.Heads, h.HeadsSize)
+		if err != nil {
+			return err
+		}
+		if root != h.HeadsRoot {
+			r.anchorFinding(c, h, "the ledger holds no anchor of size %d with root %s of this heads log", h.HeadsSize, h.HeadsRoot)
+			continue
+		}
+		if newest == nil || h.Size >= newest.Size {
+			newest = h
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	rep.Anchored.Tx, rep.Anchored.Block = newest.Tx, newest.Block
+	rep.Anchored.Peers = r.anchors.everywhere(ctx, newest.Heads, newest.HeadsSize, newest.HeadsRoot)
+	good := 0
+	for _, p := range rep.Anchored.Peers {
+		switch {
+		case p.OK:
+			good++
+		case p.Detail == otherRoot:
+			r.anchorFinding(c, newest, "the peer of %s holds another root for this anchor", p.Org)
+		}
+	}
+	if good < min(agreeing, len(rep.Anchored.Peers)) {
+		r.anchorFinding(c, newest, "only %d organisations' peers confirm this anchor, %d are needed", good, agreeing)
+		return nil
+	}
+	// The size counts only when its root is the one that was anchored, see head.
+	rep.Anchored.Size = newest.Size
+	return nil
+}
+
+func (r *run) anchorFinding(c *course, h *influx.Head, format string, args ...any) {
+	r.found.add(Finding{Log: c.log.ID, Leaf: max(h.Size, 1) - 1, Check: Anchor, Detail: fmt.Sprintf("head %d: ", h.Index) + fmt.Sprintf(format, args...)})
+}
+
+// head checks one stored head without the ledger: its bytes, its place in the heads log, and the log's root at its size.
+func (r *run) head(c *course, h *influx.Head) bool {
+	leaf, err := anchor.DecodeHeadLeaf(h.Entry)
+	if err != nil {
+		r.anchorFinding(c, h, "its stored entry is not one: %v", err)
+		return false
+	}
+	prev := int64(-1)
+	if leaf.Prev != nil {
+		prev = int64(*leaf.Prev)
+	}
+	sound := true
+	for _, f := range []struct {
+		name         string
+		stored, want any
+	}{
+		{"log", h.Log, hex.EncodeToString(leaf.Log[:])},
+		{"size", h.Size, leaf.Size},
+		{"root", h.Root, hex.EncodeToString(leaf.Root[:])},
+		{"prev", h.Prev, prev},
+		{"closed", h.Closed, leaf.Closed},
+	} {
+		if f.stored != f.want {
+			r.anchorFinding(c, h, "its column %s is %v in the store, its entry says %v", f.name, f.stored, f.want)
+			sound = false
+		}
+	}
+	switch {
+	case h.Log != c.log.ID:
+		r.anchorFinding(c, h, "it is of another log")
+		sound = false
+	case c.log.Heads != "" && h.Heads != c.log.Heads:
+		r.anchorFinding(c, h, "it is in another heads log than its ingest instance's")
+		sound = false
+	}
+	root, err := hex.DecodeString(h.HeadsRoot)
+	if err != nil || len(root) != 32 {
+		r.anchorFinding(c, h, "its heads root is not a hash")
+		return false
+	}
+	if err := merkle.VerifyInclusion(h.Index, h.HeadsSize, merkle.LeafHash(h.Entry), h.Proof, merkle.Hash(root)); err != nil {
+		r.anchorFinding(c, h, "its inclusion proof does not verify: %v", err)
+		sound = false
+	}
+	if got := c.roots[leaf.Size]; got != hex.EncodeToString(leaf.Root[:]) {
+		detail := fmt.Sprintf("the root at size %d is %s, the anchored head says %x", leaf.Size, got, leaf.Root)
+		if got == "" {
+			detail = fmt.Sprintf("the root at size %d cannot be recomputed, because a leaf before it is missing", leaf.Size)
+		}
+		r.found.add(Finding{Log: c.log.ID, Leaf: max(leaf.Size, 1) - 1, Check: Root, Detail: detail})
+		sound = false
+	}
+	return sound
+}
+
+// anchorBook looks anchors up by size. A listing is newest first, so it is read as far back as somebody asks.
+type anchorBook struct {
+	ledger Ledger
+	peers  Peers
+	orgs   []string
+	pages  map[string]*anchorPages
+}
+
+type anchorPages struct {
+	roots    map[uint64]string // by size
+	oldest   uint64
+	bookmark string
+	begun    bool
+}
+
+func newAnchorBook(l Ledger, p Peers, orgs []string) *anchorBook {
+	return &anchorBook{ledger: l, peers: p, orgs: orgs, pages: map[string]*anchorPages{}}
+}
+
+// own is the root that the own organisation's peer holds for a size, "" when none.
+func (b *anchorBook) own(ctx context.Context, heads string, size uint64) (string, error) {
+	p := b.pages[heads]
+	if p == nil {
+		p = &anchorPages{roots: map[uint64]string{}}
+		b.pages[heads] = p
+	}
+	for {
+		if root, ok := p.roots[size]; ok {
+			return root, nil
+		}
+		if p.begun && (p.bookmark == "" || p.oldest < size) {
+			return "", nil
+		}
+		page, err := anchorPage(ctx, b.ledger.Evaluate, heads, p.bookmark)
+		if err != nil {
+			return "", err
+		}
+		p.begun, p.bookmark = true, page.Bookmark
+		for _, h := range page.Items {
+			p.roots[h.Size], p.oldest = h.Root, h.Size
+		}
+	}
+}
+
+const otherRoot = "holds another root"
+
+// everywhere asks every organisation's peer for the anchor of a size.
+func (b *anchorBook) everywhere(ctx context.Context, heads string, size uint64, root string) []Peer {
+	peers := make([]Peer, len(b.orgs))
+	var g errgroup.Group
+	for i, org := range b.orgs {
+		g.Go(func() error {
+			peers[i] = b.at(ctx, org, heads, size, root)
+			return nil
+		})
+	}
+	_ = g.Wait() // each answer is in its Peer
+	return peers
+}
+
+func (b *anchorBook) at(ctx context.Context, org, heads string, size uint64, root string) Peer {
+	ask := func(ctx context.Context, fn string, arg any) ([]byte, error) {
+		return b.peers.EvaluateAt(ctx, org, fn, arg)
+	}
+	for bookmark := ""; ; {
+		page, err := anchorPage(ctx, ask, heads, bookmark)
+		if err != nil {
+			return Peer{Org: org, Detail: "could not be asked"}
+		}
+		for _, h := range page.Items {
+			switch {
+			case h.Size == size && h.Root == root:
+				return Peer{Org: org, OK: true}
+			case h.Size == size:
+				return Peer{Org: org, Detail: otherRoot}
+			case h.Size < size: // it has newer and older anchors but not this one
+				return Peer{Org: org, Detail: otherRoot}
+			}
+		}
+		if bookmark = page.Bookmark; bookmark == "" {
+			return Peer{Org: org, Detail: "does not hold it"}
+		}
+	}
+}
+
+func anchorPage(ctx context.Context, ask func(context.Context, string, any) ([]byte, error), heads, bookmark string) (ledger.Page[ledger.Head], error) {
+	var page ledger.Page[ledger.Head]
+	raw, err := ask(ctx, ledger.AnchorList, ledger.ListArgs{ID: heads, Limit: ledger.MaxLimit, Bookmark: bookmark})
+	if err != nil {
+		return page, err
+	}
+	if err := json.Unmarshal(raw, &page); err != nil {
+		return page, fmt.Errorf("%s answered: %w", ledger.AnchorList, err)
+	}
+	return page, nil
+}

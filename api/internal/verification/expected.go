@@ -1,0 +1,115 @@
+package verification
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// expected holds the readings that the messages of one window carry, in the order of (leaf, time): a digest each, not the
+// values.
+type expected struct {
+	from     uint64 // first leaf of the window
+	readings []want
+	hashes   []leafHash // ascending leaf
+	skips    map[uint64]bool
+}
+
+type want struct {
+	leaf    uint64
+	timeMS  int64
+	digest  uint64
+	found   bool
+	differs bool
+}
+
+type leafHash struct {
+	leaf uint64
+	hash telemetry.Hash
+}
+
+func newExpected(from uint64) *expected { return &expected{from: from, skips: map[uint64]bool{}} }
+
+func (e *expected) full() bool { return len(e.readings) >= window }
+
+// skip leaves out a message that is a finding already.
+func (e *expected) skip(leaf uint64)         { e.skips[leaf] = true }
+func (e *expected) skipped(leaf uint64) bool { return e.skips[leaf] }
+
+// add is called in leaf order; a message's readings have ascending, different times.
+func (e *expected) add(leaf uint64, hash telemetry.Hash, tracker string, readings []telemetry.Reading) {
+	e.hashes = append(e.hashes, leafHash{leaf, hash})
+	for _, r := range readings {
+		e.readings = append(e.readings, want{leaf: leaf, timeMS: r.TimeMS, digest: digest(tracker, r.Values)})
+	}
+}
+
+// take finds the reading that a stored point should be, once.
+func (e *expected) take(leaf uint64, timeMS int64) *want {
+	i := sort.Search(len(e.readings), func(i int) bool {
+		w := &e.readings[i]
+		return w.leaf > leaf || w.leaf == leaf && w.timeMS >= timeMS
+	})
+	if i == len(e.readings) {
+		return nil
+	}
+	w := &e.readings[i]
+	if w.leaf != leaf || w.timeMS != timeMS || w.found {
+		return nil
+	}
+	w.found = true
+	return w
+}
+
+func (e *expected) hash(leaf uint64) *telemetry.Hash {
+	i, ok := slices.BinarySearchFunc(e.hashes, leaf, func(h leafHash, leaf uint64) int {
+		switch {
+		case h.leaf < leaf:
+			return -1
+		case h.leaf > leaf:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil
+	}
+	return &e.hashes[i].hash
+}
+
+// bad are the leaves with a reading that is missing or differs.
+func (e *expected) bad() []uint64 {
+	var leaves []uint64
+	for _, w := range e.readings {
+		if (!w.found || w.differs) && (len(leaves) == 0 || leaves[len(leaves)-1] != w.leaf) {
+			leaves = append(leaves, w.leaf)
+		}
+	}
+	return leaves
+}
+
+// digest of a reading's tracker and values: 64 bits of SHA-256, a second preimage of which costs 2^64 tries for each value
+// that somebody would want to hide.
+func digest(tracker string, values map[string]float64) uint64 {
+	h := sha256.New()
+	h.Write([]byte(tracker))
+	var b [8]byte
+	for i, q := range telemetry.Quantities {
+		v, ok := values[q.Name]
+		if !ok {
+			continue
+		}
+		if v == 0 {
+			v = 0 // -0 and 0 are the same value
+		}
+		h.Write([]byte{0, byte(i)})
+		binary.BigEndian.PutUint64(b[:], math.Float64bits(v))
+		h.Write(b[:])
+	}
+	sum := h.Sum(b[:0:0])
+	return binary.BigEndian.Uint64(sum)
+}

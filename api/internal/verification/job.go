@@ -1,0 +1,215 @@
+// Package verification rebuilds a shipment's logs from what the store holds and compares everything that can be compared:
+// bytes with the log, signatures with enrolled keys, stored values with signed ones, roots with anchors, anchors with
+// every organisation's peer. It streams: memory does not grow with readings, and with messages by about 100 bytes each.
+package verification
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Ledger reads as the own organisation.
+type Ledger interface {
+	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+}
+
+// Peers asks one organisation's peer.
+type Peers interface {
+	EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error)
+}
+
+// Store reads what ingest wrote.
+type Store interface {
+	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
+	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
+	Heads(ctx context.Context, log string) ([]influx.Head, error)
+}
+
+// Log is one log to verify.
+type Log struct {
+	ID     string // hex
+	Ingest string // "" when not known
+	Heads  string // id of the heads log that anchors it, hex; "" when not known
+	Size   uint64 // as its writer says, 0 when the writer cannot be asked
+}
+
+// Job verifies one shipment.
+type Job struct {
+	Shipment ledger.Shipment
+	Close    *ledger.Close // of a closed shipment
+	Logs     []Log
+	Orgs     []string // whose peers are compared
+	Ledger   Ledger
+	Peers    Peers
+	Store    Store
+}
+
+// Run reads everything once or twice. Its error is that something could not be asked; what is wrong with the data is in the
+// report.
+func (j *Job) Run(ctx context.Context) (*Report, error) {
+	r := &run{Job: j, found: newFindings(), trackers: map[string]*enrolled{}, chains: map[string][]link{}, anchors: newAnchorBook(j.Ledger, j.Peers, j.Orgs)}
+	rep := &Report{Logs: []LogReport{}}
+	for _, l := range j.Logs {
+		lr, seen, err := r.log(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		rep.Messages += lr.Size
+		if seen {
+			rep.Logs = append(rep.Logs, lr)
+		}
+	}
+	r.sequences()
+	rep.OK, rep.Checks = r.found.report()
+	return rep, nil
+}
+
+type run struct {
+	*Job
+	found    *findings
+	trackers map[string]*enrolled
+	chains   map[string][]link
+	anchors  *anchorBook
+}
+
+// window bounds how many expected readings are held at a time: 32 bytes each.
+var window = 1_000_000
+
+// log verifies one log; seen is false for a log of which there is nothing anywhere.
+func (r *run) log(ctx context.Context, l Log) (LogReport, bool, error) {
+	rep := LogReport{Log: l.ID, Anchored: Anchored{Peers: []Peer{}}}
+	heads, err := r.Store.Heads(ctx, l.ID)
+	if err != nil {
+		return rep, false, err
+	}
+	closing := r.closing(l.ID)
+	c := &course{run: r, log: l, tree: new(merkle.Log), whole: true, roots: map[uint64]string{}}
+	for _, h := range heads {
+		c.wanted = append(c.wanted, h.Size)
+	}
+	if closing != nil {
+		c.wanted = append(c.wanted, closing.Size)
+	}
+	slices.Sort(c.wanted)
+	if err := c.all(ctx); err != nil {
+		return rep, false, err
+	}
+	rep.Size = c.size
+	end := max(l.Size, c.size)
+	for _, size := range c.wanted {
+		end = max(end, size)
+	}
+	c.missing(c.next, end)
+	if c.whole {
+		root := c.tree.Root()
+		rep.Root = hex.EncodeToString(root[:])
+	}
+	if err := r.heads(ctx, c, heads, &rep); err != nil {
+		return rep, false, err
+	}
+	if n := c.size; n > rep.Anchored.Size {
+		rep.Logged = n - rep.Anchored.Size
+	}
+	r.checkClosing(c, closing)
+	return rep, c.size > 0 || len(heads) > 0 || closing != nil || l.Size > 0, nil
+}
+
+func (r *run) closing(log string) *ledger.LogHead {
+	if r.Close == nil {
+		return nil
+	}
+	for i := range r.Close.Heads {
+		if r.Close.Heads[i].Log == log {
+			return &r.Close.Heads[i]
+		}
+	}
+	return nil
+}
+
+// checkClosing compares a log of a closed shipment with what the closing record says of it.
+func (r *run) checkClosing(c *course, closing *ledger.LogHead) {
+	if r.Close == nil {
+		return
+	}
+	say := func(format string, args ...any) {
+		r.found.add(Finding{Log: c.log.ID, Check: Closing, Detail: fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case closing == nil:
+		if c.size > 0 {
+			say("the closing record does not name this log, which has %d leaves", c.size)
+		}
+	case c.next != closing.Size:
+		say("the log has %d leaves, the closing record says %d", c.next, closing.Size)
+	case c.roots[closing.Size] != closing.Root:
+		say("the root at size %d is %s, the closing record says %s", closing.Size, orUnknown(c.roots[closing.Size]), closing.Root)
+	}
+}
+
+func orUnknown(root string) string {
+	if root == "" {
+		return "not computable"
+	}
+	return root
+}
+
+// enrolled is a tracker's registration, fetched once.
+type enrolled struct {
+	ledger.Tracker
+	err string // why there is none
+}
+
+func (r *run) tracker(ctx context.Context, id string) (*enrolled, error) {
+	if t, ok := r.trackers[id]; ok {
+		return t, nil
+	}
+	t := new(enrolled)
+	raw, err := r.Ledger.Evaluate(ctx, ledger.TrackerGet, ledger.IDArgs{ID: id})
+	switch code := ledger.CodeOf(err); {
+	case code != "":
+		t.err = fmt.Sprintf("tracker %s is not on the ledger", id)
+	case err != nil:
+		return nil, err
+	default:
+		if err := json.Unmarshal(raw, &t.Tracker); err != nil {
+			return nil, fmt.Errorf("%s answered: %w", ledger.TrackerGet, err)
+		}
+	}
+	r.trackers[id] = t
+	return t, nil
+}
+
+// keySlack covers that a tracker's clock, the ledger's and ingest's differ around a rotation.
+const keySlack = 5 * time.Minute
+
+// key is the enrolled key that a message names, if it was in force when the message was signed or received.
+func (t *enrolled) key(m *telemetry.Message, receivedMS int64) (telemetry.PublicKey, string) {
+	if t.err != "" {
+		return telemetry.PublicKey{}, t.err
+	}
+	kid := hex.EncodeToString(m.KID[:])
+	for _, k := range t.Keys {
+		if k.KID != kid {
+			continue
+		}
+		raw, err := hex.DecodeString(k.Public)
+		if err != nil {
+			return telemetry.PublicKey{}, "the key on the ledger is not hex"
+		}
+		slack := keySlack.Milliseconds()
+		if receivedMS < k.FromMS-slack || k.ToMS != 0 && min(m.TimeMS, receivedMS) > k.ToMS+slack {
+			return telemetry.PublicKey{}, fmt.Sprintf("key %s… was not in force then", kid[:16])
+		}
+		return telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw}, ""
+	}
+	return telemetry.PublicKey{}, fmt.Sprintf("key %s… was never enrolled for tracker %s", kid[:16], m.Tracker)
+}

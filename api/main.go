@@ -1,0 +1,105 @@
+// Command api is an organisation's REST API over its ledger identity, the telemetry store and the ingest instances.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/trackseal/trackseal/api/internal/feed"
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/api/internal/idempotency"
+	"github.com/trackseal/trackseal/internal/fabric"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
+)
+
+func main() {
+	if err := run(context.Background(), os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "api:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("api", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	file := flags.String("config", "api.yaml", "configuration file (YAML)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	var cfg Config
+	if err := service.LoadConfig(*file, &cfg); err != nil {
+		return err
+	}
+	log, err := service.NewLog(cfg.Log, stderr)
+	if err != nil {
+		return err
+	}
+	ctx, stop := service.WithSignals(ctx)
+	defer stop()
+	return serve(ctx, cfg, log)
+}
+
+// serve opens what the API is made of, and runs it until ctx ends.
+func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return err
+	}
+	key, err := openSealingKey(filepath.Join(cfg.Dir, "sealing-key"))
+	if err != nil {
+		return err
+	}
+	verifier, issuer, parts, err := openAuth(cfg, log)
+	if err != nil {
+		return err
+	}
+	writes, err := idempotency.Open(filepath.Join(cfg.Dir, "idempotency"), time.Now, log)
+	if err != nil {
+		return err
+	}
+	defer writes.Close()
+	store, err := influx.Open(cfg.Influx)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	chain, err := fabric.Open(ctx, cfg.Fabric, log)
+	if err != nil {
+		return err
+	}
+	defer chain.Close()
+	instances, err := openIngest(cfg.Ingest)
+	if err != nil {
+		return err
+	}
+	live := feed.New(cfg.MSP, chain, store, log)
+
+	health, metrics := new(service.Health), prometheus.NewRegistry()
+	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	health.Register("influxdb", store.Ping)
+	health.Register("ledger", func(ctx context.Context) error {
+		_, err := chain.Evaluate(ctx, ledger.AnchorHeads, ledger.ListArgs{Limit: 1})
+		return err
+	})
+
+	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: cfg.MSP, Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL,
+		Ledger: chain, Peers: chain, Telemetry: store, Ingest: instances, Feed: live, Verifier: verifier, Issuer: issuer, Idempotency: writes,
+		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
+	web := &service.HTTP{Listen: cfg.Listen, Handler: api, Log: log, OnStop: api.Stop}
+	parts = append(parts,
+		service.Part{Name: "ledger events", Run: live.Run},
+		service.Part{Name: "reading events", Run: live.FollowReadings},
+		service.Part{Name: "idempotency records", Run: writes.Run},
+		web.Part("http"))
+	return service.Run(ctx, log, parts...)
+}

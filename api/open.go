@@ -1,0 +1,73 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/internal/service"
+)
+
+// openAuth sets up the accepted issuers; parts are what must run to keep their keys fresh.
+func openAuth(cfg Config, log *slog.Logger) (*auth.Verifier, *auth.Issuer, []service.Part, error) {
+	var trusted []auth.Trusted
+	var parts []service.Part
+	var issuer *auth.Issuer
+	if cfg.Auth.ClientsFile != "" {
+		var err error
+		if issuer, err = auth.OpenIssuer(cfg.Auth.Issuer, cfg.Auth.Audience, cfg.Org, cfg.Auth.ClientsFile, cfg.Auth.KeyFile, time.Now); err != nil {
+			return nil, nil, nil, fmt.Errorf("auth: %w", err)
+		}
+		trusted = append(trusted, issuer.Trusted())
+	}
+	for _, is := range cfg.Auth.Issuers {
+		keys, err := auth.NewRemoteKeys(is.JWKSURL, log)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("auth: issuer %s: %w", is.Issuer, err)
+		}
+		audience := is.Audience
+		if audience == "" {
+			audience = cfg.Auth.Audience
+		}
+		trusted = append(trusted, auth.Trusted{Issuer: is.Issuer, Audience: audience, Types: is.Types, Keys: keys})
+		parts = append(parts, service.Part{Name: "keys of " + is.Issuer, Run: keys.Run})
+	}
+	return auth.NewVerifier(cfg.Org, time.Now, trusted...), issuer, parts, nil
+}
+
+func openIngest(configs []IngestConfig) ([]httpapi.Ingest, error) {
+	var instances []httpapi.Ingest
+	for _, c := range configs {
+		token, err := service.ReadSecret(c.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("ingest %s: token_file: %w", c.ID, err)
+		}
+		client, err := ingestclient.New(c.ID, c.URL, token)
+		if err != nil {
+			return nil, err
+		}
+		instances = append(instances, client)
+	}
+	return instances, nil
+}
+
+// openSealingKey reads the 32 bytes that seal cursors and derive secrets, or makes them.
+func openSealingKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, 32)
+		rand.Read(key)
+		return key, os.WriteFile(path, key, 0o600)
+	}
+	if err == nil && len(key) != 32 {
+		err = fmt.Errorf("%s has %d bytes instead of 32; remove it to have a new one made (open cursors end)", path, len(key))
+	}
+	return key, err
+}
