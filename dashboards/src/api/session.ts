@@ -53,6 +53,9 @@ export async function signIn(client: string, secret: string, now: number, send =
     }
     throw problem;
   }
+  if (answer.status === 404) {
+    throw new Problem(404, "no_issuer", "This server issues no tokens", "It trusts another issuer; set clients_file to sign in here.");
+  }
   if (!answer.ok) throw await problemFrom(answer);
   const token = (await answer.json()) as Token;
   return {

@@ -95,22 +95,23 @@ export type Compliance = {
   revisions?: Revision[] | null;
 };
 
-export type PeerAnswer = { org: string; ok: boolean };
+export type PeerAnswer = { org: string; ok: boolean; detail?: string };
 export type VerifiedLog = {
   log: string;
   size: number;
-  root: string;
-  anchored?: { size: number; tx: string; block: number; peers?: PeerAnswer[] | null } | null;
+  root: string; // "" when a leaf is missing
+  anchored?: { size: number; tx: string; block: number; peers?: PeerAnswer[] | null } | null; // size 0: none yet
 };
 export type Finding = {
   log?: string;
   leaf?: number;
   tracker?: string;
-  message?: string;
+  message?: string; // hash, "" when it is not known
   check?: string;
   detail: string;
 };
-export type Check = { check: string; ok: boolean; findings?: Finding[] | null };
+// count is of all findings; only the first are listed.
+export type Check = { check: string; ok: boolean; count?: number; findings?: Finding[] | null };
 export type Verification = {
   ok: boolean;
   checked_at: string;

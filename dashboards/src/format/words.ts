@@ -26,15 +26,15 @@ export function verdictWord(verdict: string): string {
 
 // What each check of /verification looks at, in the words of an auditor.
 const checkWords: Record<string, [title: string, meaning: string]> = {
-  entry: ["Log entries", "every log entry is present and well formed"],
-  hash: ["Message bytes", "each stored message has the hash that its log entry names"],
-  signature: ["Signatures", "each signed message verifies with the key its tracker had on the ledger"],
-  fields: ["Stored values", "the values in the database equal those inside the signed messages"],
-  sequence: ["Sequence", "no message is missing between the first and the last of each tracker"],
-  leaf: ["Log positions", "every message is at the position that the log gave it"],
-  root: ["Log root", "the root recomputed from all entries equals the recorded one"],
-  anchor: ["Ledger anchors", "the roots are those that the ledger accepted"],
-  peers: ["Peer answers", "the peers of the organisations give the same answer"],
+  entry: ["Log entries", "every log entry is well formed and at its place"],
+  leaf: ["No gaps in the log", "no entry is missing or there twice"],
+  hash: ["Message bytes", "the stored bytes are those that were logged"],
+  signature: ["Signatures", "the key that the ledger has for the tracker signed each message"],
+  fields: ["Stored values", "the values in the database are those inside the messages"],
+  sequence: ["Sequence", "no message of a tracker is missing between two others"],
+  root: ["Log roots", "the roots recomputed from all entries are the recorded ones"],
+  anchor: ["Ledger anchors", "the recorded heads are in what the ledger accepted"],
+  close: ["Closing record", "a closed shipment's logs are as the ledger closed them"],
 };
 
 export function checkTitle(check: string): string {

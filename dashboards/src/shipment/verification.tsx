@@ -69,7 +69,7 @@ function Outcome({ result }: { result: Verification }) {
   const checks = result.checks ?? [];
   const logs = result.logs ?? [];
   const failed = checks.filter((c) => !c.ok);
-  const findings = checks.reduce((n, c) => n + (c.findings?.length ?? 0), 0);
+  const findings = checks.reduce((n, c) => n + countOf(c), 0);
   const waiting = logs.reduce((n, log) => n + Math.max(0, log.size - (log.anchored?.size ?? 0)), 0);
   // The server may say "not ok" for a reason that no check names: never show that as fine.
   const broken = failed.length > 0 || !result.ok;
@@ -110,6 +110,10 @@ function Outcome({ result }: { result: Verification }) {
 
 const mostFindings = 20;
 
+function countOf(check: Check): number {
+  return check.count ?? check.findings?.length ?? 0;
+}
+
 function CheckRow({ check }: { check: Check }) {
   const findings = check.findings ?? [];
   return (
@@ -121,7 +125,7 @@ function CheckRow({ check }: { check: Check }) {
         </p>
         <span class={`check-result ${check.ok ? "good" : "bad"}`}>
           {check.ok ? "passed" : "failed"}
-          {findings.length > 0 && `, ${plural(findings.length, "finding")}`}
+          {countOf(check) > 0 && `, ${plural(countOf(check), "finding")}`}
         </span>
       </div>
       {findings.length > 0 && (
@@ -129,7 +133,7 @@ function CheckRow({ check }: { check: Check }) {
           {findings.slice(0, mostFindings).map((finding, n) => (
             <FindingRow key={n} finding={finding} />
           ))}
-          {findings.length > mostFindings && <li class="muted">and {count(findings.length - mostFindings)} more</li>}
+          {countOf(check) > mostFindings && <li class="muted">and {count(countOf(check) - mostFindings)} more</li>}
         </ul>
       )}
     </li>
@@ -141,7 +145,7 @@ function FindingRow({ finding }: { finding: Finding }) {
     <li>
       <p>{finding.detail}</p>
       <p class="muted finding-where">
-        {finding.leaf !== undefined && finding.leaf >= 0 && <span>message {count(finding.leaf)} of the log</span>}
+        {finding.leaf !== undefined && (finding.tracker || finding.message) && <span>leaf {count(finding.leaf)}</span>}
         {finding.tracker && <span>tracker {finding.tracker}</span>}
         {finding.message && (
           <span>
@@ -174,24 +178,29 @@ function Anchors({ logs }: { logs: VerifiedLog[] }) {
           </tr>
         </thead>
         <tbody>
-          {logs.map((log) => (
-            <tr key={log.log}>
-              <th scope="row"><Hash value={log.log} what="log id" /></th>
-              <td class="right">{count(log.size)}</td>
-              <td class="right">{count(log.anchored?.size ?? 0)}</td>
-              <td><Hash value={log.root} what="log root" /></td>
-              <td class="right">{log.anchored ? count(log.anchored.block) : ""}</td>
-              <td>{log.anchored ? <Hash value={log.anchored.tx} what="transaction id" /> : <Mark icon="clock" tone="warn" word="Waits for its first anchor" />}</td>
-              <td>
-                <span class="peers">
-                  {(log.anchored?.peers ?? []).map((p) => (
-                    <OkMark key={p.org} ok={p.ok} yes={p.org} no={`${p.org} disagrees`} />
-                  ))}
-                  {log.anchored && !log.anchored.peers?.length && <span class="muted">none asked</span>}
-                </span>
-              </td>
-            </tr>
-          ))}
+          {logs.map((log) => {
+            const anchor = log.anchored?.size ? log.anchored : undefined;
+            return (
+              <tr key={log.log}>
+                <th scope="row"><Hash value={log.log} what="log id" /></th>
+                <td class="right">{count(log.size)}</td>
+                <td class="right">{count(anchor?.size ?? 0)}</td>
+                <td>{log.root ? <Hash value={log.root} what="log root" /> : <Mark icon="bad" tone="bad" word="Cannot be computed" />}</td>
+                <td class="right">{anchor && count(anchor.block)}</td>
+                <td>{anchor ? <Hash value={anchor.tx} what="transaction id" /> : <Mark icon="clock" tone="warn" word="Waits for an anchor" />}</td>
+                <td>
+                  <span class="peers">
+                    {(anchor?.peers ?? []).map((p) => (
+                      <span key={p.org} title={p.detail}>
+                        <OkMark ok={p.ok} yes={p.org} no={p.detail ? `${p.org}: ${p.detail}` : `${p.org} disagrees`} />
+                      </span>
+                    ))}
+                    {anchor && !anchor.peers?.length && <span class="muted">none asked</span>}
+                  </span>
+                </td>
+              </tr>
+            );
+          })}
         </tbody>
       </table>
     </div>

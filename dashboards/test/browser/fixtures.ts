@@ -199,7 +199,7 @@ export const handovers: Handover[] = [
 ];
 
 const orgs = ["carrier", "shipper", "consignee", "auditor"];
-const names = ["entry", "hash", "signature", "fields", "sequence", "leaf", "root", "anchor"];
+const names = ["entry", "leaf", "hash", "signature", "fields", "sequence", "root", "anchor", "close"];
 
 export const verified: Verification = {
   ok: true,
@@ -208,7 +208,7 @@ export const verified: Verification = {
   logs: [
     { log: hex("log 1"), size: 4_812, root: hex("root 1"), anchored: { size: 4_790, tx: hex("anchor tx"), block: 812, peers: orgs.map((org) => ({ org, ok: true })) } },
   ],
-  checks: names.map((check) => ({ check, ok: true, findings: [] })),
+  checks: names.map((check) => ({ check, ok: true, count: 0, findings: [] })),
 };
 
 export const editedMessage = hex("edited message");
@@ -223,6 +223,7 @@ export const tampered: Verification = {
       ? {
           check,
           ok: false,
+          count: 1,
           findings: [
             {
               log: hex("log 1"),
@@ -234,7 +235,7 @@ export const tampered: Verification = {
             },
           ],
         }
-      : { check, ok: true, findings: [] },
+      : { check, ok: true, count: 0, findings: [] },
   ),
 };
 

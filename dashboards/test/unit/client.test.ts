@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import { Client } from "../../src/api/client";
+import { Problem } from "../../src/api/problem";
+import { credentialsIn, signIn } from "../../src/api/session";
+
+const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
+
+describe("Client", () => {
+  test("sends the token, escapes the id, leaves empty members out", async () => {
+    const seen: string[] = [];
+    const api = new Client("t", () => {}, async (url, init) => {
+      seen.push(`${String(url)} ${(init!.headers as Record<string, string>).Authorization}`);
+      return json({ items: [] });
+    });
+    await api.shipments("", undefined);
+    await api.shipment("a/b?c");
+    expect(seen).toEqual(["/v1/shipments?limit=50 Bearer t", "/v1/shipments/a%2Fb%3Fc Bearer t"]);
+  });
+
+  test("follows cursors and says when it stopped early", async () => {
+    const api = new Client("t", () => {}, async (url) => {
+      const at = Number(new URL(String(url), "http://h").searchParams.get("cursor") ?? 0);
+      return json({ items: [{ time: "2026-01-01T00:00:00.000Z", tracker: "x", values: {} }], ...(at < 9 ? { next: String(at + 1) } : {}) });
+    });
+    const window = { from: "a", to: "b" };
+    expect(await api.telemetry("s", window)).toMatchObject({ items: { length: 10 }, cut: false });
+    expect(await api.telemetry("s", window, undefined, 4)).toMatchObject({ items: { length: 4 }, cut: true });
+  });
+
+  const failures: [string, () => Promise<Response>, Partial<Problem>][] = [
+    ["problem+json", async () => json({ title: "Service Unavailable", detail: "away", code: "store_unavailable" }, 503), { status: 503, code: "store_unavailable", detail: "away", title: "The telemetry store is away" }],
+    ["a proxy's page", async () => new Response("<html>", { status: 502 }), { status: 502, title: "The server failed" }],
+    ["no network", async () => Promise.reject(new TypeError("fetch failed")), { status: 0, title: "The server cannot be reached" }],
+  ];
+  for (const [name, send, want] of failures) {
+    test(`tells ${name} as a problem`, async () => {
+      const failure = await new Client("t", () => {}, send).shipment("x").catch((e: unknown) => e);
+      expect(failure).toBeInstanceOf(Problem);
+      expect(failure).toMatchObject({ ...want, transient: true });
+    });
+  }
+
+  test("says when the session has ended", async () => {
+    let ended = false;
+    await new Client("t", () => (ended = true), async () => json({}, 401)).shipment("x").catch(() => {});
+    expect(ended).toBe(true);
+  });
+
+  test("an aborted request is no problem", async () => {
+    const stop = new AbortController();
+    stop.abort();
+    const failure = await new Client("t", () => {}, () => Promise.reject(stop.signal.reason)).shipment("x", stop.signal).catch((e: unknown) => e);
+    expect(failure).not.toBeInstanceOf(Problem);
+  });
+});
+
+describe("session", () => {
+  test("reads credentials from a fragment", () => {
+    expect(credentialsIn("#client=a&secret=b%26c")).toEqual({ client: "a", secret: "b&c" });
+    for (const hash of ["", "#/shipments", "#client=a", "#secret=b", "#client=&secret=b"]) expect(credentialsIn(hash)).toBeNull();
+  });
+
+  test("trades a secret for a token", async () => {
+    const session = await signIn("a", "s&t", 1000, async (url, init) => {
+      expect(String(url)).toBe("/oauth2/token");
+      expect(String(init!.body)).toBe("grant_type=client_credentials&client_id=a&client_secret=s%26t");
+      return json({ access_token: "jwt", token_type: "Bearer", expires_in: 60, scope: "x y" });
+    });
+    expect(session).toEqual({ client: "a", token: "jwt", expiresAt: 61_000, scopes: ["x", "y"] });
+  });
+
+  test("tells a wrong secret from a broken server", async () => {
+    const fails = (body: unknown, status: number) => signIn("a", "b", 0, async () => json(body, status)).catch((e: unknown) => e);
+    expect(await fails({ error: "invalid_client" }, 401)).toMatchObject({ code: "invalid_client" });
+    expect(await fails({}, 500)).toMatchObject({ status: 500, title: "The server failed" });
+    expect(await fails({}, 404)).toMatchObject({ code: "no_issuer" });
+  });
+});

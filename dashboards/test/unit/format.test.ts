@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { behindBy, healthOf, type Network } from "../../src/api/network";
+import { formatLimit, formatNumber, formatValue } from "../../src/format/quantity";
+import { formatAgo, formatDateTime, formatSpan, formatUtc } from "../../src/format/time";
+import { checkTitle, count, plural, sentence, shortHash, stateWord, verdictWord } from "../../src/format/words";
+import { parseRoute } from "../../src/route";
+
+const plain = (text: string) => text.replaceAll("\u00a0", " ").replaceAll("\u202f", " ");
+
+describe("quantities", () => {
+  test("are rounded for reading", () => {
+    expect(plain(formatValue("temperature", 4.06, "C"))).toBe("4.1 °C");
+    expect(plain(formatValue("temperature", 4.06, "F"))).toBe("39.3 °F");
+    expect(plain(formatValue("temperature", -40, "F"))).toBe("−40.0 °F");
+    expect(plain(formatValue("humidity", 55.5, "F"))).toBe("56 %");
+    expect(plain(formatValue("new_thing", 1.234, "C"))).toBe("1.23");
+    expect(formatNumber("temperature", -0.01)).toBe("0.0");
+  });
+
+  test("limits keep their own digits", () => {
+    expect(plain(formatLimit("temperature", 8, "C"))).toBe("8 °C");
+    expect(plain(formatLimit("temperature", -0.5, "C"))).toBe("−0.5 °C");
+    expect(plain(formatLimit("temperature", 8, "F"))).toBe("46.4 °F");
+  });
+});
+
+describe("times", () => {
+  const at = Date.parse("2026-11-22T23:04:05.678Z");
+  test("in UTC are unambiguous", () => {
+    expect(formatUtc(at)).toBe("2026-11-22 23:04:05.678 UTC");
+    expect(formatDateTime(at, "utc")).toBe("22 Nov 2026, 23:04");
+  });
+
+  test("spans use two units", () => {
+    expect([0, 0.4, 59, 60, 5400, 86_400, 90_061, 3605].map((s) => plain(formatSpan(s)))).toEqual(["0 s", "0 s", "59 s", "1 min", "1 h 30 min", "1 d", "1 d 1 h", "1 h"]);
+  });
+
+  test("ago has one unit and a future", () => {
+    expect([0, 1_000, 6_000, 90_000, 7_200_000].map((d) => plain(formatAgo(at - d, at)))).toEqual(["now", "now", "6 s ago", "1 min ago", "2 h ago"]);
+    expect(plain(formatAgo(at + 120_000, at))).toBe("in 2 min");
+  });
+});
+
+test("words stay readable for what this page does not know yet", () => {
+  expect(stateWord("in_transit")).toBe("In transit");
+  expect(stateWord("held_at_customs")).toBe("Held at customs");
+  expect(verdictWord("non_compliant")).toBe("Not compliant");
+  expect(checkTitle("fields")).toBe("Stored values");
+  expect(checkTitle("witness_seal")).toBe("Witness seal");
+  expect(plain(count(1234567))).toBe("1 234 567");
+  expect([plural(1, "message"), plural(0, "message"), plain(plural(1200, "entry", "entries"))]).toEqual(["1 message", "0 messages", "1 200 entries"]);
+  expect(shortHash("a".repeat(64))).toBe("aaaaaa…aaaaaa");
+  expect(sentence("")).toBe("");
+});
+
+test("routes", () => {
+  expect(parseRoute("")).toEqual({ page: "shipments", state: "" });
+  expect(parseRoute("#/shipments?state=in_transit")).toEqual({ page: "shipments", state: "in_transit" });
+  expect(parseRoute("#/shipments/a%2Fb")).toEqual({ page: "shipment", id: "a/b" });
+  expect(parseRoute("#/network")).toEqual({ page: "network" });
+  expect(parseRoute("#/shipments/%E0%A4%A")).toMatchObject({ page: "unknown" });
+  expect(parseRoute("#/x/y")).toMatchObject({ page: "unknown" });
+});
+
+describe("health", () => {
+  const peer = (org: string, height: number, up = true) => ({ org, role: "peer", up, height });
+  const well: Network = {
+    nodes: [peer("a", 10), peer("b", 9), { org: "a", role: "orderer", up: true }],
+    ingest: [{ id: "i", ok: true, status: { logged: 10, anchored: 7, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
+    influx: { ok: true },
+    ledger: { ok: true },
+  };
+
+  test("is in step", () => {
+    expect(healthOf(well)).toEqual({ peers: 2, peersUp: 2, orderers: 1, orderersUp: 1, height: 10, lag: 3, anchoredAt: 5, trouble: [] });
+  });
+
+  test("names each trouble", () => {
+    const sick: Network = {
+      ...well,
+      nodes: [peer("a", 10), peer("b", 5), peer("c", 0, false), { org: "a", role: "orderer", up: false }],
+      ingest: [{ id: "i", ok: false }],
+      influx: { ok: false },
+    };
+    expect(healthOf(sick).trouble).toEqual([
+      "c's peer does not answer",
+      "b's peer is 5 blocks behind",
+      "a's orderer does not answer",
+      "i does not answer",
+      "the telemetry store does not answer",
+    ]);
+    expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["the ledger network does not answer"]);
+  });
+
+  test("one block of gossip is not behind", () => {
+    expect([10, 8, 7].map((h) => behindBy(peer("a", h), 10))).toEqual([0, 0, 3]);
+  });
+});
