@@ -1,0 +1,170 @@
+package e2e
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/fabric"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// ledgerClients speaks to the running network as its organisations' users.
+type ledgerClients struct {
+	t       *testing.T
+	channel string
+	orgs    map[string]struct {
+		Profile string `json:"profile"`
+	}
+	chaincode string
+	open      map[string]*fabric.Client
+}
+
+func openLedger(t *testing.T) *ledgerClients {
+	t.Helper()
+	s := load(t)
+	raw, err := os.ReadFile(filepath.Join(s.Dir, "stack.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Channel   string `json:"channel"`
+		Chaincode string `json:"chaincode"`
+		Orgs      map[string]struct {
+			Profile string `json:"profile"`
+		} `json:"orgs"`
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	l := &ledgerClients{t: t, channel: file.Channel, chaincode: file.Chaincode, orgs: file.Orgs, open: map[string]*fabric.Client{}}
+	t.Cleanup(func() {
+		for _, c := range l.open {
+			c.Close()
+		}
+	})
+	return l
+}
+
+// as is the client of a user, "carrier/api" for example.
+func (l *ledgerClients) as(org, user string) *fabric.Client {
+	l.t.Helper()
+	key := org + "/" + user
+	if c, ok := l.open[key]; ok {
+		return c
+	}
+	c, err := fabric.Open(l.t.Context(), fabric.Config{
+		Profile: l.orgs[org].Profile, Org: org, User: user, Channel: l.channel, Chaincode: l.chaincode,
+	}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		l.t.Fatalf("open as %s: %v", key, err)
+	}
+	l.open[key] = c
+	return c
+}
+
+func (l *ledgerClients) op(org string) *fabric.Client { return l.as(org, "api") }
+
+// submitLedger submits until the outcome is clear: a transaction that lost against another one, or whose endorsers were
+// a block apart, is simulated again, as the programs do.
+func submitLedger(ctx context.Context, c *fabric.Client, fn string, arg any) (ledger.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
+	defer cancel()
+	for {
+		r, err := c.Submit(ctx, fn, arg)
+		if err == nil || ctx.Err() != nil || !errors.Is(err, ledger.ErrInvalid) && !errors.Is(err, ledger.ErrUnavailable) {
+			return r, err
+		}
+	}
+}
+
+func mustLedger[R any](t *testing.T, c *fabric.Client, fn string, arg any) R {
+	t.Helper()
+	res, err := submitLedger(t.Context(), c, fn, arg)
+	if err != nil {
+		t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
+	}
+	return decodeLedger[R](t, fn, res.Payload)
+}
+
+func decodeLedger[R any](t *testing.T, what string, payload []byte) R {
+	t.Helper()
+	var r R
+	if err := ledger.Decode(payload, &r); err != nil {
+		t.Fatalf("%s answered %s: %v", what, payload, err)
+	}
+	return r
+}
+
+func askLedger[R any](t *testing.T, c *fabric.Client, fn string, arg any) R {
+	t.Helper()
+	payload, err := c.Evaluate(t.Context(), fn, arg)
+	if err != nil {
+		t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
+	}
+	return decodeLedger[R](t, fn, payload)
+}
+
+// refusedLedger wants a refusal by the chaincode with code, by submit and never ordered, or by evaluate.
+func refusedLedger(t *testing.T, code ledger.Code, c *fabric.Client, fn string, arg any) {
+	t.Helper()
+	_, err := submitLedger(t.Context(), c, fn, arg)
+	if got := ledger.CodeOf(err); got != code {
+		t.Errorf("%s by %s with %+v: got %v, want %s", fn, c.MSP(), arg, err, code)
+	}
+}
+
+// agree waits until the named organisations' peers answer alike, and returns the answer.
+func agree[R any](t *testing.T, c *fabric.Client, fn string, arg any, orgs ...string) R {
+	t.Helper()
+	var answer R
+	eventually(t, 20*time.Second, "the peers agree on "+fn, func() (bool, string) {
+		for i, org := range orgs {
+			payload, err := c.EvaluateAt(t.Context(), org, fn, arg)
+			if err != nil {
+				return false, err.Error()
+			}
+			r := decodeLedger[R](t, fn, payload)
+			if i > 0 && !reflect.DeepEqual(r, answer) {
+				return false, org + " differs"
+			}
+			answer = r
+		}
+		return true, ""
+	})
+	return answer
+}
+
+func enrolArgs(id, ownerMSP, keyOf string) ledger.EnrolArgs {
+	seed := sha256.Sum256([]byte(keyOf))
+	key := ed25519.NewKeyFromSeed(seed[:])
+	public := hex.EncodeToString(key.Public().(ed25519.PublicKey))
+	proof := ed25519.Sign(key, ledger.PossessionBytes(id, ownerMSP, int(telemetry.Ed25519), public))
+	return ledger.EnrolArgs{ID: id, Alg: int(telemetry.Ed25519), Public: public, Proof: hex.EncodeToString(proof), Model: "e2e"}
+}
+
+func hexSHA256(s string) string {
+	h := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(h[:])
+}
+
+func shipmentArgs(id string) ledger.CreateArgs {
+	return ledger.CreateArgs{
+		ID: id, RuleSet: "general-2-8@1", RuleSetHash: hexSHA256("rules"),
+		Parties: map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP"},
+	}
+}
+
+func logHead(log string, size uint64) ledger.LogHead {
+	return ledger.LogHead{Log: hexSHA256(log), Size: size, Root: hexSHA256(log + "root")}
+}
