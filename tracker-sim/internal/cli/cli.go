@@ -1,0 +1,145 @@
+// Package cli is the command line of tracker-sim.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/tracker-sim/internal/link"
+	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+)
+
+// Exit codes of all commands.
+const (
+	exitOK        = 0
+	exitVerdict   = 1 // the check that the command makes came out red
+	exitOther     = 2 // wrong usage, nothing reachable, interrupted
+	exitSaturated = 3 // load: the generator did not keep its own schedule
+)
+
+// exit is an error with an exit code; with a nil err it prints nothing.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// Main runs one command and answers the exit code. An error is one line on stderr.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	a := &app{stdout: stdout, stderr: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(stderr, "tracker-sim: "+text)
+	}
+	var e *exit
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitOther
+}
+
+// app holds the flags that all commands share.
+type app struct {
+	stdout, stderr io.Writer
+
+	stackDir           string
+	api, mqtt          string
+	org                string
+	clientID, secret   string
+	deployment         string
+	logLevel           string
+	noProgress, asJSON bool
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tracker-sim",
+		Short: "Plays trackers: a fleet, recorded trips, load, attacks",
+		Long: `tracker-sim plays trackers against a running Trackseal stack.
+
+It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --client-id, --client-secret and --mqtt.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&a.stackDir, "stack", "", "folder of a stack made by the network program (default: .trackseal here or above)")
+	f.StringVar(&a.api, "api", "", "URL of one organisation's REST API, instead of --stack")
+	f.StringVar(&a.clientID, "client-id", "", "API client, with --api")
+	f.StringVar(&a.secret, "client-secret", "", "its secret, with --api")
+	f.StringVar(&a.org, "org", stack.Carrier, "organisation of that client, with --api")
+	f.StringVar(&a.mqtt, "mqtt", "", "URL of the MQTT broker, tcp://host:port; overrides the stack's")
+	f.StringVar(&a.deployment, "deployment", "trackseal", "deployment name in trackers' MQTT passwords, with --api")
+	f.StringVar(&a.logLevel, "log", "warn", "log level: debug, info, warn or error")
+	f.BoolVar(&a.noProgress, "no-progress", false, "no progress bars")
+	root.AddCommand(a.replayCommand(), a.loadCommand(), a.accountCommand(), a.enrolCommand(), a.passwordCommand())
+	root.CompletionOptions.DisableDefaultCmd = true
+	return root
+}
+
+// target reads where the stack is.
+func (a *app) target() (*stack.Stack, error) {
+	if a.api != "" {
+		if a.clientID == "" || a.secret == "" || a.mqtt == "" {
+			return nil, errors.New("--api needs --client-id, --client-secret and --mqtt as well")
+		}
+		return &stack.Stack{MQTT: a.mqtt, Deployment: a.deployment, API: map[string]stack.Access{
+			a.org: {Org: a.org, URL: a.api, ClientID: a.clientID, Secret: a.secret},
+		}}, nil
+	}
+	dir := a.stackDir
+	if dir == "" {
+		found, err := stack.Find()
+		if err != nil {
+			return nil, err
+		}
+		dir = found
+	}
+	s, err := stack.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	if a.mqtt != "" {
+		s.MQTT = a.mqtt
+	}
+	return s, nil
+}
+
+func (a *app) log() (*slog.Logger, error) {
+	return service.NewLog(service.LogConfig{Level: a.logLevel}, a.stderr)
+}
+
+// client makes the REST client of one organisation.
+func client(s *stack.Stack, org string) *rest.Client {
+	access := s.Org(org)
+	return rest.New(access.Org, access.URL, access.ClientID, access.Secret)
+}
+
+func (a *app) dialOptions(s *stack.Stack, log *slog.Logger) link.Options {
+	return link.Options{URL: s.MQTT, Log: log}
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+)
+
+func (a *app) enrolCommand() *cobra.Command {
+	var unsigned bool
+	var algName, state, model, org string
+	cmd := &cobra.Command{
+		Use:   "enrol ID",
+		Short: "Enrol one tracker, to try things by hand",
+		Long: `Enrols a tracker. With --unsigned it cannot sign, and the line for mosquitto_pub is printed; otherwise a key is made in
+--state and the proof that it is held goes with the enrolment.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, id := cmd.Context(), args[0]
+			alg, err := telemetry.ParseAlg(algName)
+			if err != nil {
+				return fmt.Errorf("--alg: %w", err)
+			}
+			s, err := a.target()
+			if err != nil {
+				return err
+			}
+			home, err := device.OpenHome(stateDir(state, s, "manual"), id)
+			if err != nil {
+				return err
+			}
+			defer home.Close()
+			by := client(s, org)
+			if unsigned {
+				secret, err := plainSecret(ctx, by, home, id)
+				if err != nil {
+					return err
+				}
+				u, err := url.Parse(s.MQTT)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "mosquitto_pub -h %s -p %s -q 1 -i %s -u %s -P %s -t %s -m '{\"time\":\"%s\",\"temperature\":4.2,\"seq\":1}'\n",
+					u.Hostname(), u.Port(), id, id, secret, telemetry.Topic(id, telemetry.JSON), time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+				return nil
+			}
+			signer, err := home.Key(alg)
+			if err != nil {
+				return err
+			}
+			t, err := by.Enrol(ctx, id, signer, model)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "tracker  %s (%s) of %s\nkid      %s\nkey      %s\ntopic    %s\n", t.ID, t.Alg, t.Owner, t.KID, home.KeyPath(), telemetry.Topic(id, telemetry.Up))
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVar(&unsigned, "unsigned", false, "a tracker that cannot sign: it publishes plain JSON with a secret")
+	f.StringVar(&algName, "alg", "Ed25519", "key: Ed25519 or ESP256")
+	f.StringVar(&model, "model", "manual", "model that the ledger notes")
+	f.StringVar(&org, "owner", stack.Carrier, "organisation that owns the tracker")
+	f.StringVar(&state, "state", "", "folder for keys and secrets (default: fleet/manual in the stack's folder, or ./tracker-sim-state)")
+	return cmd
+}
+
+func (a *app) passwordCommand() *cobra.Command {
+	var keyFile string
+	cmd := &cobra.Command{
+		Use:   "password ID --key FILE",
+		Short: "Print a fresh MQTT password for a tracker's key",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if !telemetry.ValidID(args[0]) {
+				return fmt.Errorf("tracker id %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", args[0])
+			}
+			data, err := os.ReadFile(keyFile)
+			if err != nil {
+				return err
+			}
+			signer, err := device.ParseKey(keyFile, data)
+			if err != nil {
+				return err
+			}
+			password, err := device.Password(signer, args[0], a.deployment, time.Now())
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.stdout, password)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&keyFile, "key", "", "the tracker's PEM key file")
+	_ = cmd.MarkFlagRequired("key")
+	return cmd
+}

@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trackseal/trackseal/tracker-sim/internal/account"
+	"github.com/trackseal/trackseal/tracker-sim/internal/link"
+	"github.com/trackseal/trackseal/tracker-sim/internal/load"
+	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+)
+
+func (a *app) loadCommand() *cobra.Command {
+	var cfg load.Config
+	var bare, fast bool
+	cmd := &cobra.Command{
+		Use:   "load",
+		Short: "Send at a fixed rate, then account for every acknowledged message",
+		Long: `Sends signed messages at a fixed rate (open loop) from freshly enrolled trackers, keeps a synced journal of what ingest
+acknowledged, and then checks through the REST API that every acknowledged message is stored and logged exactly once.
+
+Ingest, the API, InfluxDB and peers may be killed meanwhile: trackers reconnect and send again, within --drain.
+
+Exit code: 0 all accounted for, 1 lost, doubled or altered, 2 could not judge, 3 the generator did not keep its schedule.
+
+With --max the messages are encoded first and published as fast as the broker takes them. With --bare nothing is enrolled
+and nobody is expected to acknowledge: the measure of a broker alone.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if fast || bare {
+				cfg.Plan.Rate = 0
+			} else if cfg.Plan.Rate <= 0 {
+				return fmt.Errorf("--rate %g: must be above 0; --max sends as fast as possible", cfg.Plan.Rate)
+			}
+			return a.load(cmd.Context(), cfg, bare)
+		},
+	}
+	f := cmd.Flags()
+	f.Float64Var(&cfg.Plan.Rate, "rate", 200, "messages per second, all trackers together")
+	f.IntVar(&cfg.Plan.Trackers, "trackers", 50, "trackers, each with its own connection")
+	f.DurationVar(&cfg.Plan.Duration, "duration", 30*time.Second, "how long to send")
+	f.IntVar(&cfg.Plan.Readings, "readings-per-message", 10, "readings in each message, two quantities each")
+	f.BoolVar(&fast, "max", false, "as fast as possible, --count messages encoded beforehand")
+	f.IntVar(&cfg.Plan.Count, "count", 50_000, "messages, with --max or --bare")
+	f.BoolVar(&bare, "bare", false, "a broker without ingest behind it: no enrolment, no acknowledgements, no account")
+	f.IntVar(&cfg.PerShip, "trackers-per-shipment", 20, "trackers bound to one shipment")
+	f.StringVar(&cfg.RuleSet, "rule-set", "general-2-8@1", "rule set of the shipments")
+	f.StringVar(&cfg.Sign, "sign", load.SignAuto, "pre: sign all before the start; ahead: workers sign up to 2 s ahead; auto: pre up to 300000 messages")
+	f.StringVar(&cfg.Plan.Name, "name", "", "prefix of tracker and shipment ids; the same name and --seed use the same trackers again (default: random)")
+	f.Uint64Var(&cfg.Plan.Seed, "seed", 0, "seed of keys and values (default: random, or 1 with --name)")
+	f.StringVar(&cfg.Journal, "journal", "", "file for the journal of acknowledgements (default: NAME.journal in the stack's fleet folder or the temporary folder)")
+	f.DurationVar(&cfg.Drain, "drain", 5*time.Minute, "bound on waiting for acknowledgements, and again for the account")
+	f.IntVar(&cfg.Sample, "sample", 50, "messages whose values are read back and compared")
+	f.DurationVar(&cfg.MaxLag, "max-lag", 250*time.Millisecond, "schedule lag (99th percentile) above which the generator calls itself saturated")
+	f.BoolVar(&a.asJSON, "json", false, "print the summary as JSON")
+	return cmd
+}
+
+func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
+	name, seed := load.RunName()
+	if cfg.Plan.Name == "" {
+		cfg.Plan.Name = name
+	} else {
+		seed = 1
+	}
+	if cfg.Plan.Seed == 0 {
+		cfg.Plan.Seed = seed
+	}
+	if err := cfg.Plan.Validate(); err != nil {
+		return err
+	}
+	switch cfg.Sign {
+	case load.SignPre, load.SignAuto:
+	case load.SignAhead:
+		if cfg.Plan.Rate == 0 {
+			return errors.New("--sign ahead: --max and --bare encode all messages beforehand; leave --sign out")
+		}
+	default:
+		return fmt.Errorf("--sign %q: must be pre, ahead or auto", cfg.Sign)
+	}
+	if cfg.PerShip < 1 || cfg.PerShip > 1000 {
+		return fmt.Errorf("--trackers-per-shipment %d: must be 1 to 1000", cfg.PerShip)
+	}
+	log, err := a.log()
+	if err != nil {
+		return err
+	}
+	cfg.Log = log
+	p := a.progress()
+	cfg.Progress = p
+
+	var url string
+	if bare {
+		if a.mqtt == "" {
+			return errors.New("--bare needs --mqtt, the URL of the broker")
+		}
+		url, cfg.Deployment = a.mqtt, a.deployment
+	} else {
+		s, err := a.target()
+		if err != nil {
+			return err
+		}
+		url, cfg.Deployment = s.MQTT, s.Deployment
+		cfg.API = client(s, stack.Carrier)
+		if len(s.Ingest) > 0 {
+			cfg.Logged = loggedOf(rest.NewIngest(s.Ingest))
+		}
+		if cfg.Journal == "" {
+			if cfg.Journal, err = journalPath(s, cfg.Plan.Name); err != nil {
+				return err
+			}
+		}
+	}
+	cfg.Dial = link.Dialer(link.Options{URL: url, Silent: true, Wait: bare, Log: log})
+
+	sum, err := load.Run(ctx, cfg)
+	p.End()
+	if err != nil {
+		return err
+	}
+	if a.asJSON {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(sum); err != nil {
+			return err
+		}
+	} else {
+		printSummary(a.stdout, sum)
+	}
+	switch sum.Verdict {
+	case load.VerdictLost:
+		return &exit{code: exitVerdict}
+	case load.VerdictSaturated:
+		fmt.Fprintf(a.stderr, "tracker-sim: generator saturated: messages left up to %.0f ms late (99th percentile %.0f ms); lower --rate or use a faster machine\n",
+			sum.ScheduleMS.Max, sum.ScheduleMS.P99)
+		return &exit{code: exitSaturated}
+	case load.VerdictIncomplete:
+		return fmt.Errorf("%d messages were not acknowledged within --drain %s", sum.Unacked, cfg.Drain)
+	}
+	return nil
+}
+
+func loggedOf(in *rest.Ingest) func(context.Context) (uint64, error) {
+	return func(ctx context.Context) (uint64, error) {
+		st, err := in.Status(ctx)
+		return st.Logged, err
+	}
+}
+
+// journalPath never names an existing file: a journal is evidence and is not written over.
+func journalPath(s *stack.Stack, name string) (string, error) {
+	dir := filepath.Join(os.TempDir(), "trackseal-load")
+	if s.Dir != "" {
+		dir = filepath.Join(s.Dir, "fleet", "load")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, fmt.Sprintf("%s-%s.journal", name, time.Now().UTC().Format("20060102T150405.000"))), nil
+}
+
+func printSummary(w io.Writer, s load.Summary) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-14s "+format+"\n", append([]any{name}, args...)...)
+	}
+	row("run", "%s, %s, %d trackers, signed %s", s.Name, s.Mode, s.Trackers, map[string]string{"pre": "beforehand", "ahead": "by workers ahead of the schedule"}[s.Signing])
+	row("rate", "%.1f messages/s over %.1f s", s.Rate, s.DurationS)
+	if s.Mode != "bare" {
+		row("acknowledged", "%.1f messages/s; latency p50 %.1f ms, p99 %.1f ms, max %.1f ms", s.AckRate, s.AckMS.P50, s.AckMS.P99, s.AckMS.Max)
+		if s.LoggedRate > 0 {
+			row("logged", "%.1f messages/s", s.LoggedRate)
+		}
+	}
+	if s.Mode == "open-loop" {
+		row("schedule lag", "p50 %.2f ms, p99 %.2f ms, max %.2f ms", s.ScheduleMS.P50, s.ScheduleMS.P99, s.ScheduleMS.Max)
+	}
+	row("link", "%d published, %d sent again, %d sessions", s.Published, s.Resent, s.Sessions)
+	if s.Mode != "bare" {
+		printReport(w, s.Report)
+		row("read back", "%d compared, %d differ", s.ReadBack, s.Mismatch)
+		row("journal", "%s", s.JournalAt)
+	}
+	row("verdict", "%s", s.Verdict)
+}
+
+func printReport(w io.Writer, r account.Report) {
+	fmt.Fprintf(w, "%-14s %d sent, %d acknowledged, %d stored, %d logged, %d anchored\n", "account", r.Sent, r.Acked, r.Stored, r.Logged, r.Anchored)
+	fmt.Fprintf(w, "%-14s %d lost, %d doubled, %d phantom, %d without leaf, %d leaf errors\n", "", r.Lost, r.Doubled, r.Phantom, r.Unlogged, r.LeafErrors)
+	if len(r.Flags) > 0 {
+		var flags []string
+		for f, n := range r.Flags {
+			flags = append(flags, fmt.Sprintf("%s %d", f, n))
+		}
+		sort.Strings(flags)
+		fmt.Fprintf(w, "%-14s %s\n", "flags", strings.Join(flags, ", "))
+	}
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "%-14s %s\n", "finding", f)
+	}
+}
+
+func (a *app) accountCommand() *cobra.Command {
+	var bound time.Duration
+	cmd := &cobra.Command{
+		Use:   "account JOURNAL",
+		Short: "Repeat the account of a load run from its journal",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			h, book, err := load.ReadJournal(f)
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			s, err := a.target()
+			if err != nil {
+				return err
+			}
+			p := a.progress()
+			report, err := load.Audit(cmd.Context(), client(s, stack.Carrier), book, h.Shipments, bound, p)
+			p.End()
+			if err != nil {
+				return err
+			}
+			if a.asJSON {
+				if err := json.NewEncoder(a.stdout).Encode(report); err != nil {
+					return err
+				}
+			} else {
+				printReport(a.stdout, report)
+			}
+			if !report.OK() {
+				return &exit{code: exitVerdict}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&bound, "settle", 0, "how long to wait for messages to be logged")
+	cmd.Flags().BoolVar(&a.asJSON, "json", false, "print the report as JSON")
+	return cmd
+}

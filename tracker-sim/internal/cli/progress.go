@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// progress shows phases: bars on a terminal, one line a phase elsewhere. Safe for concurrent use.
+type progress struct {
+	w   io.Writer
+	tty bool
+
+	mu    sync.Mutex
+	bar   *progressbar.ProgressBar
+	name  string
+	done  int
+	total int
+	began time.Time
+}
+
+func (a *app) progress() *progress {
+	p := &progress{w: a.stderr}
+	if a.noProgress {
+		p.w = io.Discard
+	} else if f, ok := a.stderr.(*os.File); ok {
+		info, err := f.Stat()
+		p.tty = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+// Phase ends the phase before and starts another; total 0 means unknown.
+func (p *progress) Phase(name string, total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+	p.name, p.done, p.total, p.began = name, 0, total, time.Now()
+	if p.tty {
+		n := int64(total)
+		if total == 0 {
+			n = -1
+		}
+		p.bar = progressbar.NewOptions64(n, progressbar.OptionSetWriter(p.w), progressbar.OptionSetDescription(fmt.Sprintf("%-10s", name)),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetWidth(30), progressbar.OptionClearOnFinish())
+	}
+}
+
+// Set says how far the phase is.
+func (p *progress) Set(done int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done = max(p.done, done)
+	if p.bar != nil {
+		_ = p.bar.Set(p.done) // a terminal that went away is no reason to stop
+	}
+}
+
+// End ends the last phase.
+func (p *progress) End() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+}
+
+func (p *progress) end() {
+	if p.name == "" {
+		return
+	}
+	if p.bar != nil {
+		_ = p.bar.Clear()
+		p.bar = nil
+	}
+	took := time.Since(p.began).Round(10 * time.Millisecond)
+	if p.total > 0 {
+		fmt.Fprintf(p.w, "%-10s %d of %d in %s\n", p.name, max(p.done, 0), p.total, took)
+	} else {
+		fmt.Fprintf(p.w, "%-10s done in %s\n", p.name, took)
+	}
+	p.name = ""
+}

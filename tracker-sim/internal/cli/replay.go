@@ -1,0 +1,260 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/tracker-sim/internal/journey"
+	"github.com/trackseal/trackseal/tracker-sim/internal/link"
+	"github.com/trackseal/trackseal/tracker-sim/internal/replay"
+	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+)
+
+type replayFlags struct {
+	timeColumn, mapping, speed, times string
+	batch                             int
+	tracker, shipment, ruleSet, alg   string
+	unsigned, closing                 bool
+	wait, state                       string
+	bound                             time.Duration
+}
+
+func (a *app) replayCommand() *cobra.Command {
+	var fl replayFlags
+	cmd := &cobra.Command{
+		Use:   "replay FILE.csv",
+		Short: "Send a recorded file as a tracker",
+		Long: `Sends a CSV file with a header line as one tracker would have, signed, and waits until all of it is anchored.
+
+Columns with common names are found by themselves: a quantity's name, with or without a unit (temperature_c, humidity_pct,
+light_mlx, accel_x_mg, …). --map quantity=column[*factor][+offset],… says it otherwise. Quantities:
+` + "  " + quantities() + `
+
+The tracker is enrolled, the shipment is created when it is missing, and the tracker is assigned to it; with --times keep
+from the time of the first reading on. The tracker's key and its unacknowledged messages stay in --state, so an interrupted
+replay loses nothing.
+
+Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 1 not, 2 any other error.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.replay(cmd.Context(), args[0], fl)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&fl.timeColumn, "time", "", "column of the time (default: timestamp, time, …)")
+	f.StringVar(&fl.mapping, "map", "", "quantity=column[*factor][+offset],… for columns that are not found by themselves")
+	f.StringVar(&fl.speed, "speed", "1", "pace: 1 as recorded, N times faster, or max")
+	f.StringVar(&fl.times, "times", "keep", "keep: the recorded times; now: shifted to now, and compressed by --speed")
+	f.IntVar(&fl.batch, "batch", 10, "readings per message")
+	f.StringVar(&fl.tracker, "tracker", "", "tracker id (default: from the file's name)")
+	f.StringVar(&fl.shipment, "shipment", "", "shipment id (default: trip- and the file's name)")
+	f.StringVar(&fl.ruleSet, "rule-set", "general-2-8@1", "rule set of a shipment that is created")
+	f.StringVar(&fl.alg, "alg", "Ed25519", "key of a tracker that is enrolled: Ed25519 or ESP256")
+	f.BoolVar(&fl.unsigned, "unsigned", false, "plain JSON messages of a tracker that cannot sign")
+	f.StringVar(&fl.wait, "wait", replay.WaitAnchored, "what to wait for: logged, anchored or none")
+	f.DurationVar(&fl.bound, "timeout", 5*time.Minute, "bound on each wait")
+	f.BoolVar(&fl.closing, "close", false, "hand over to the consignee, deliver and close at the end")
+	f.StringVar(&fl.state, "state", "", "folder for keys and buffers (default: fleet/replay in the stack's folder, or ./tracker-sim-state)")
+	f.BoolVar(&a.asJSON, "json", false, "print the summary as JSON")
+	return cmd
+}
+
+func quantities() string {
+	names := make([]string, len(telemetry.Quantities))
+	for i, q := range telemetry.Quantities {
+		names[i] = q.Name
+	}
+	return strings.Join(names, " ")
+}
+
+func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
+	columns, err := replay.ParseMap(fl.mapping)
+	if err != nil {
+		return err
+	}
+	speed, err := parseSpeed(fl.speed)
+	if err != nil {
+		return err
+	}
+	alg, err := telemetry.ParseAlg(fl.alg)
+	if err != nil {
+		return fmt.Errorf("--alg: %w", err)
+	}
+	if fl.times != "keep" && fl.times != "now" {
+		return fmt.Errorf("--times %q: must be keep or now", fl.times)
+	}
+	if fl.wait != replay.WaitNone && fl.wait != replay.WaitLogged && fl.wait != replay.WaitAnchored {
+		return fmt.Errorf("--wait %q: must be logged, anchored or none", fl.wait)
+	}
+	rec, err := readRecording(path, replay.Mapping{Time: fl.timeColumn, Quantities: columns})
+	if err != nil {
+		return err
+	}
+	if most := replay.MaxBatch(len(rec.Mapping.Quantities)); fl.batch < 1 || fl.batch > most {
+		return fmt.Errorf("--batch %d: must be 1 to %d for %d quantities", fl.batch, most, len(rec.Mapping.Quantities))
+	}
+	base := idFrom(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
+	if fl.tracker == "" {
+		fl.tracker = base
+	}
+	if fl.shipment == "" {
+		fl.shipment = "trip-" + base
+	}
+	if !telemetry.ValidID(fl.shipment) {
+		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", fl.shipment)
+	}
+	s, err := a.target()
+	if err != nil {
+		return err
+	}
+	log, err := a.log()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stderr, "%s: %d readings; %s\n", filepath.Base(path), len(rec.Readings), rec.Mapping)
+	if len(rec.Unused) > 0 {
+		fmt.Fprintf(a.stderr, "columns not used: %s\n", strings.Join(rec.Unused, ", "))
+	}
+	if rec.Empty > 0 {
+		fmt.Fprintf(a.stderr, "lines without a value, left out: %d\n", rec.Empty)
+	}
+
+	home, err := device.OpenHome(stateDir(fl.state, s, "replay"), fl.tracker)
+	if err != nil {
+		return err
+	}
+	defer home.Close()
+	carrier := client(s, stack.Carrier)
+	dev := device.Config{ID: fl.tracker, Deployment: s.Deployment, Dial: link.Dialer(a.dialOptions(s, log)), Log: log}
+	if fl.unsigned {
+		dev.Secret, err = plainSecret(ctx, carrier, home, fl.tracker)
+	} else if dev.Signer, err = home.Key(alg); err == nil {
+		err = journey.Enrol(ctx, carrier, fl.tracker, dev.Signer, "replay")
+	}
+	if err != nil {
+		return err
+	}
+	store, err := home.Store()
+	if err != nil {
+		return err
+	}
+	dev.Store = store
+
+	p := a.progress()
+	sum, err := replay.Run(ctx, replay.Config{
+		Recording: rec, Batch: fl.batch, Speed: speed, Now: fl.times == "now", Device: dev, Unsigned: fl.unsigned,
+		Shipment: rest.NewShipment{
+			ID: fl.shipment, Parties: rest.AllParties(), RuleSet: fl.ruleSet,
+			Description: "recorded trip " + filepath.Base(path), Origin: "recording", Destination: "recording",
+		},
+		Parties: parties(s), Wait: fl.wait, Bound: fl.bound, Close: fl.closing, Progress: p, Log: log,
+	})
+	p.End()
+	if err != nil {
+		return err
+	}
+	if a.asJSON {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(sum)
+	} else {
+		w := a.stdout
+		fmt.Fprintf(w, "%-14s %s on shipment %s (%s)\n", "tracker", sum.Tracker, sum.Shipment, sum.State)
+		fmt.Fprintf(w, "%-14s %d in %d messages, %s to %s\n", "readings", sum.Readings, sum.Messages, sum.FirstTime, sum.LastTime)
+		if fl.wait != replay.WaitNone {
+			printReport(w, sum.Report)
+		}
+		fmt.Fprintf(w, "%-14s %s\n", "compliance", sum.Verdict)
+		fmt.Fprintf(w, "%-14s %.1f s, %d messages sent again\n", "took", sum.Seconds, sum.Resent)
+	}
+	if err != nil {
+		return err
+	}
+	if !sum.Complete {
+		return &exit{exitVerdict, fmt.Errorf("not all messages were %s within %s", fl.wait, fl.bound)}
+	}
+	return nil
+}
+
+func parties(s *stack.Stack) journey.Parties {
+	return journey.Parties{Shipper: client(s, stack.Shipper), Carrier: client(s, stack.Carrier), Consignee: client(s, stack.Consignee)}
+}
+
+func readRecording(path string, m replay.Mapping) (*replay.Recording, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	rec, err := replay.Read(f, m)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return rec, nil
+}
+
+func parseSpeed(text string) (float64, error) {
+	if text == "max" {
+		return 0, nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(v > 0 && v <= 1e6) {
+		return 0, fmt.Errorf("--speed %q: must be a number above 0, or max", text)
+	}
+	return v, nil
+}
+
+// idFrom makes a valid id of a file's name.
+func idFrom(name string) string {
+	id := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '-'
+	}, name)
+	id = strings.TrimLeft(id, "._-")
+	if id == "" {
+		id = "recording"
+	}
+	return id[:min(len(id), 48)]
+}
+
+// stateDir is where trackers keep what must outlive the process.
+func stateDir(flag string, s *stack.Stack, what string) string {
+	switch {
+	case flag != "":
+		return flag
+	case s.Dir != "":
+		return filepath.Join(s.Dir, "fleet", what)
+	}
+	return "tracker-sim-state"
+}
+
+// plainSecret enrols a tracker that cannot sign, or finds the secret kept when it was.
+func plainSecret(ctx context.Context, by *rest.Client, home *device.Home, id string) (string, error) {
+	secret, err := home.Secret()
+	if err != nil || secret != "" {
+		return secret, err
+	}
+	t, err := by.EnrolPlain(ctx, id, "tracker-sim")
+	if err != nil {
+		return "", err
+	}
+	if t.Secret == "" {
+		return "", errors.New("the API enrolled the tracker but told no secret")
+	}
+	return t.Secret, home.KeepSecret(t.Secret)
+}

@@ -1,0 +1,376 @@
+// Package device is a tracker: it signs what it measures into a chain, keeps every message until ingest has acknowledged
+// it, and sends again after a lost connection or a missing acknowledgement.
+package device
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Config of a tracker.
+type Config struct {
+	ID         string
+	Signer     crypto.Signer // nil: the tracker cannot sign and publishes plain JSON
+	Secret     string        // MQTT password of a tracker that cannot sign
+	Deployment string        // audience of the MQTT password of one that can
+	Dial       Dialer
+	Store      Store         // nil = Memory
+	Limit      int           // messages kept; 0 = 4096
+	Window     int           // messages published ahead of their acknowledgement; 0 = 64
+	AckTimeout time.Duration // first wait for an acknowledgement before sending again; 0 = 10 s
+	NextDue    time.Duration // promise of the next message; 0 = none
+	Now        func() time.Time
+	Log        *slog.Logger
+	// OnAck sees every message once, when ingest has acknowledged it. It must not call the device.
+	OnAck func([]Message)
+	// OnGiveUp sees messages that the full buffer dropped, under the same terms.
+	OnGiveUp func([]Message)
+}
+
+// Device is one tracker. All methods are safe for concurrent use.
+type Device struct {
+	cfg Config
+
+	mu       sync.Mutex // guards all below; held over Store calls, so that memory and disk agree
+	chain    Chain
+	out      outbox
+	progress time.Time // when the last acknowledgement came, or the first message was published after it
+	acked    telemetry.Position
+	radio    bool
+	hangUp   context.CancelFunc // ends the session in progress, nil without one
+	waiters  []waiter
+	stats    Stats
+
+	kick chan struct{} // there may be something to send, or the radio changed
+}
+
+// Stats counts what a tracker did.
+type Stats struct {
+	Signed, Published, Resent, Acked, GivenUp, Sessions, DialErrors uint64
+}
+
+// Open restores a tracker from its store. A tracker that can sign is not ready before Boot.
+func Open(cfg Config) (*Device, error) {
+	if !telemetry.ValidID(cfg.ID) {
+		return nil, fmt.Errorf("tracker id %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", cfg.ID)
+	}
+	if cfg.Store == nil {
+		cfg.Store = Memory{}
+	}
+	if cfg.Limit == 0 {
+		cfg.Limit = 4096
+	}
+	if cfg.Window == 0 {
+		cfg.Window = 64
+	}
+	if cfg.AckTimeout == 0 {
+		cfg.AckTimeout = 10 * time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	cfg.Log = cfg.Log.With("tracker", cfg.ID)
+	state, err := cfg.Store.Load()
+	if err != nil {
+		return nil, fmt.Errorf("tracker %s: %w", cfg.ID, err)
+	}
+	return &Device{
+		cfg:   cfg,
+		radio: true,
+		kick:  make(chan struct{}, 1),
+		chain: Chain{Tracker: cfg.ID, Signer: cfg.Signer, Next: state.Next, Prev: state.Prev},
+		out:   newOutbox(cfg.Limit, state.Queued, state.Lost),
+	}, nil
+}
+
+// ID names the tracker.
+func (d *Device) ID() string { return d.cfg.ID }
+
+// Boot starts the next boot with a boot message. Not for trackers that cannot sign.
+func (d *Device) Boot() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.chain.Next = telemetry.Position{Boot: d.chain.Next.Boot + 1}
+	return d.sign(telemetry.Claims{Kind: telemetry.Boot}, nil)
+}
+
+// BootAt is Boot with a given number, for a tracker without a store whose earlier boots are only known to be smaller.
+func (d *Device) BootAt(boot uint64) error {
+	d.mu.Lock()
+	d.chain.Next.Boot = boot - 1
+	d.mu.Unlock()
+	return d.Boot()
+}
+
+// Record signs readings into one message, or writes them as plain JSON, and queues it. On return it is in the store.
+func (d *Device) Record(readings []telemetry.Reading) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cfg.Signer == nil {
+		m, err := plainMessage(d.chain.Next.Seq, readings)
+		if err != nil {
+			return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+		}
+		d.chain.Next.Seq++
+		return d.push(m)
+	}
+	return d.sign(telemetry.Claims{Kind: telemetry.Data, NextDueS: uint64(d.cfg.NextDue / time.Second)}, readings)
+}
+
+// End declares that no more messages follow.
+func (d *Device) End() error {
+	if d.cfg.Signer == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sign(telemetry.Claims{Kind: telemetry.End}, nil)
+}
+
+// Sleep declares silence until a time.
+func (d *Device) Sleep(until time.Time) error {
+	if d.cfg.Signer == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sign(telemetry.Claims{Kind: telemetry.Sleep, Sleep: &telemetry.SleepDetail{UntilMS: until.UnixMilli()}}, nil)
+}
+
+// TakeChain hands the signing of further messages to the caller, who queues them with Add.
+func (d *Device) TakeChain() Chain {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chain
+}
+
+// Add queues a message that was signed elsewhere with the tracker's chain.
+func (d *Device) Add(m Message) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.push(m)
+}
+
+// Radio switches the link off and on. Messages are kept meanwhile.
+func (d *Device) Radio(on bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.radio = on
+	if !on && d.hangUp != nil {
+		d.hangUp()
+	}
+	d.poke()
+}
+
+// Pending is how many messages are not acknowledged.
+func (d *Device) Pending() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.out.queue)
+}
+
+// Stats of the tracker so far.
+func (d *Device) Stats() Stats {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.stats
+}
+
+// Drained waits until every message is acknowledged and every loss declared.
+func (d *Device) Drained(ctx context.Context) error { return d.await(ctx, d.settled) }
+
+// await waits for a condition that holds under the lock.
+func (d *Device) await(ctx context.Context, ok func() bool) error {
+	done := make(chan struct{})
+	d.mu.Lock()
+	if ok() {
+		d.mu.Unlock()
+		return nil
+	}
+	d.waiters = append(d.waiters, waiter{ok, done})
+	d.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+type waiter struct {
+	ok   func() bool
+	done chan struct{}
+}
+
+// changed releases the waiters whose condition holds now.
+func (d *Device) changed() {
+	kept := d.waiters[:0]
+	for _, w := range d.waiters {
+		if w.ok() {
+			close(w.done)
+		} else {
+			kept = append(kept, w)
+		}
+	}
+	d.waiters = kept
+}
+
+// Online waits until a session is open.
+func (d *Device) Online(ctx context.Context) error {
+	return d.await(ctx, func() bool { return d.hangUp != nil })
+}
+
+// Published waits until the broker has been handed every message at least once, for brokers behind which nobody
+// acknowledges.
+func (d *Device) Published(ctx context.Context) error {
+	return d.await(ctx, func() bool { return d.out.cursor == len(d.out.queue) })
+}
+
+// Room waits until another message can be queued without giving up the oldest.
+func (d *Device) Room(ctx context.Context) error {
+	return d.await(ctx, func() bool { return len(d.out.queue) < d.out.limit })
+}
+
+// Close releases the store. Run must have ended.
+func (d *Device) Close() error { return d.cfg.Store.Close() }
+
+func (d *Device) settled() bool {
+	return len(d.out.queue) == 0 && (len(d.out.lost) == 0 || d.cfg.Signer == nil)
+}
+
+// sign makes and queues the next message of the chain.
+func (d *Device) sign(c telemetry.Claims, readings []telemetry.Reading) error {
+	c.TimeMS = d.cfg.Now().UnixMilli()
+	m, err := d.chain.Sign(c, readings)
+	if err != nil {
+		return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+	}
+	return d.push(m)
+}
+
+// push stores first, then queues: see Store.Append.
+func (d *Device) push(m Message) error {
+	if err := d.cfg.Store.Append(m); err != nil {
+		return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+	}
+	d.stats.Signed++
+	dropped := d.out.add(m)
+	d.poke()
+	if len(dropped) == 0 {
+		return nil
+	}
+	return d.gaveUp(dropped)
+}
+
+func (d *Device) gaveUp(dropped []Message) error {
+	d.stats.GivenUp += uint64(len(dropped))
+	if d.cfg.OnGiveUp != nil {
+		d.cfg.OnGiveUp(dropped)
+	}
+	return d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost)
+}
+
+// declare signs a gap message for every lost range. Room is made first: a declaration that pushes out the next message
+// would leave a loss to declare for ever.
+func (d *Device) declare() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cfg.Signer == nil || len(d.out.lost) == 0 {
+		return nil
+	}
+	var dropped []Message
+	for len(d.out.queue)+len(d.out.lost) > max(d.out.limit*7/8, 1) && len(d.out.queue) > 0 {
+		m := d.out.queue[0]
+		dropped = append(dropped, m)
+		d.out.lose(Range{m.Pos.Boot, m.Pos.Seq, m.Pos.Seq})
+		if m.Gap != nil {
+			d.out.lose(*m.Gap)
+		}
+		d.out.cut(1)
+	}
+	if len(dropped) > 0 {
+		if err := d.gaveUp(dropped); err != nil {
+			return err
+		}
+	}
+	lost := append([]Range(nil), d.out.lost...)
+	d.out.lost = d.out.lost[:0]
+	for _, r := range lost {
+		err := d.sign(telemetry.Claims{Kind: telemetry.Gap, Gap: &telemetry.GapDetail{Boot: r.Boot, FromSeq: r.From, ToSeq: r.To}}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost)
+}
+
+// confirmed runs after messages left the queue.
+func (d *Device) confirmed(done []Message) error {
+	d.progress = time.Now()
+	d.stats.Acked += uint64(len(done))
+	if d.cfg.OnAck != nil {
+		d.cfg.OnAck(done)
+	}
+	d.poke()
+	d.changed()
+	if err := d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost); err != nil {
+		return storeError{fmt.Errorf("tracker %s: %w", d.cfg.ID, err)}
+	}
+	return nil
+}
+
+func (d *Device) poke() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+func (d *Device) password() string {
+	if d.cfg.Signer == nil {
+		return d.cfg.Secret
+	}
+	p, err := Password(d.cfg.Signer, d.cfg.ID, d.cfg.Deployment, d.cfg.Now())
+	if err != nil {
+		d.cfg.Log.Error("no MQTT password", "error", err)
+	}
+	return p
+}
+
+func (d *Device) topic() string {
+	if d.cfg.Signer == nil {
+		return telemetry.Topic(d.cfg.ID, telemetry.JSON)
+	}
+	return telemetry.Topic(d.cfg.ID, telemetry.Up)
+}
+
+// plainMessage writes readings as a plain JSON message. The sequence stands in the last object.
+func plainMessage(seq uint64, readings []telemetry.Reading) (Message, error) {
+	raw, err := encodePlain(seq, readings)
+	if err != nil {
+		return Message{}, err
+	}
+	if len(raw) > telemetry.MaxMessage {
+		return Message{}, fmt.Errorf("message of %d bytes exceeds %d", len(raw), telemetry.MaxMessage)
+	}
+	return Message{Pos: telemetry.Position{Seq: seq}, Raw: raw, Hash: sha256.Sum256(raw)}, nil
+}
+
+var errNoReading = errors.New("a message needs a reading")
+
+// jitter spreads d over 50 … 100 %, so that trackers cut off together do not come back together.
+func jitter(d time.Duration) time.Duration {
+	return d/2 + time.Duration(rand.Int64N(int64(d/2)+1))
+}

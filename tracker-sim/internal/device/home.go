@@ -1,0 +1,74 @@
+package device
+
+import (
+	"crypto"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Home is where one tracker keeps its key, its secret and its unacknowledged messages. One process at a time may have it:
+// two with one identity would fork the chain.
+type Home struct {
+	dir, id string
+	lock    *os.File
+}
+
+// ErrInUse: another process plays this tracker.
+var ErrInUse = errors.New("in use by another process")
+
+// OpenHome opens or makes a tracker's place in dir.
+func OpenHome(dir, id string) (*Home, error) {
+	if !telemetry.ValidID(id) {
+		return nil, fmt.Errorf("tracker id %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", id)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, id+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("tracker %s: %w", id, ErrInUse), lock.Close())
+	}
+	return &Home{dir: dir, id: id, lock: lock}, nil
+}
+
+// KeyPath is the PEM file of the tracker's key.
+func (h *Home) KeyPath() string { return filepath.Join(h.dir, h.id+".key.pem") }
+
+// Key reads the tracker's key, or makes one.
+func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) { return KeyFile(h.KeyPath(), alg) }
+
+// Store opens the buffer of unacknowledged messages.
+func (h *Home) Store() (*FileStore, error) { return OpenFile(filepath.Join(h.dir, h.id+".outbox")) }
+
+func (h *Home) secretPath() string { return filepath.Join(h.dir, h.id+".secret") }
+
+// Secret reads the MQTT secret of a tracker that cannot sign; "" when none was kept.
+func (h *Home) Secret() (string, error) {
+	data, err := os.ReadFile(h.secretPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return strings.TrimSpace(string(data)), err
+}
+
+// KeepSecret writes the secret; the API tells it once.
+func (h *Home) KeepSecret(secret string) error {
+	f, err := os.OpenFile(h.secretPath(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(secret + "\n")
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Close gives the place up.
+func (h *Home) Close() error { return h.lock.Close() }

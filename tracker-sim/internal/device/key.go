@@ -1,0 +1,131 @@
+package device
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// DeriveKey makes the key that a seed gives to a tracker. Anyone who knows the seed has the key: for demonstrations and
+// load tests only.
+func DeriveKey(seed uint64, tracker string, alg telemetry.Alg) (crypto.Signer, error) {
+	label := "trackseal/sim/key/1\n" + strconv.FormatUint(seed, 10) + "\n" + tracker + "\n" + alg.String()
+	switch alg {
+	case telemetry.Ed25519:
+		h := sha256.Sum256([]byte(label))
+		return ed25519.NewKeyFromSeed(h[:]), nil
+	case telemetry.ESP256:
+		// 512 bits modulo the order of 256 leave no bias worth naming.
+		h := sha512.Sum512([]byte(label))
+		n := new(big.Int).Sub(elliptic.P256().Params().N, big.NewInt(1))
+		d := new(big.Int).SetBytes(h[:])
+		d.Mod(d, n).Add(d, big.NewInt(1))
+		return ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
+	}
+	return nil, fmt.Errorf("algorithm %s: must be Ed25519 or ESP256", alg)
+}
+
+// NewKey makes a random key.
+func NewKey(alg telemetry.Alg) (crypto.Signer, error) {
+	switch alg {
+	case telemetry.Ed25519:
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		return key, err
+	case telemetry.ESP256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	return nil, fmt.Errorf("algorithm %s: must be Ed25519 or ESP256", alg)
+}
+
+// KeyFile reads a PEM key (PKCS #8), or makes one of that algorithm when the file does not exist.
+func KeyFile(path string, alg telemetry.Alg) (crypto.Signer, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return newKeyFile(path, alg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(path, data)
+}
+
+// ParseKey reads a PEM key (PKCS #8); name is for the error.
+func ParseKey(name string, data []byte) (crypto.Signer, error) {
+	block, _ := pem.Decode(data)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, fmt.Errorf("%s: not a PEM private key (PKCS #8)", name)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("%s: key cannot sign", name)
+	}
+	if _, err := telemetry.Public(signer); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return signer, nil
+}
+
+func newKeyFile(path string, alg telemetry.Alg) (crypto.Signer, error) {
+	key, err := NewKey(alg)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	// Synced before use: a key that is enrolled and then lost could never be replaced without its owner.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err == nil {
+		err = f.Sync()
+	}
+	return key, errors.Join(err, f.Close())
+}
+
+// passwordLife stays below the 24 hours that a broker accepts, with room for clock skew.
+const passwordLife = 12 * time.Hour
+
+// Password is the MQTT password of a tracker that signs: a JWT by its own key.
+func Password(signer crypto.Signer, tracker, deployment string, now time.Time) (string, error) {
+	return mqtt.NewPassword(signer, tracker, deployment, now, passwordLife)
+}
+
+// Possession proves to the ledger that the holder of the key enrols it for the owner (an MSP id).
+func Possession(signer crypto.Signer, tracker, ownerMSP string) (publicHex, proofHex string, alg telemetry.Alg, err error) {
+	key, err := telemetry.Public(signer)
+	if err != nil {
+		return "", "", 0, err
+	}
+	publicHex = hex.EncodeToString(key.Raw)
+	proof, err := telemetry.Sign(signer, ledger.PossessionBytes(tracker, ownerMSP, int(key.Alg), publicHex))
+	if err != nil {
+		return "", "", 0, err
+	}
+	return publicHex, hex.EncodeToString(proof), key.Alg, nil
+}

@@ -1,0 +1,229 @@
+package device
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	firstRedial = 500 * time.Millisecond
+	lastRedial  = 15 * time.Second
+	// steady is how long a session must have held before the wait to the next attempt starts small again.
+	steady = 30 * time.Second
+	// longestAckWait bounds the doubling wait for an acknowledgement.
+	longestAckWait = time.Minute
+	// publishTimeout bounds one PUBACK.
+	publishTimeout = 20 * time.Second
+)
+
+// Run keeps the tracker connected while its radio is on and publishes what it has, until ctx ends. The error is the
+// store's; a lost link is none.
+func (d *Device) Run(ctx context.Context) error {
+	wait := firstRedial
+	for {
+		if err := d.awaitRadio(ctx); err != nil {
+			return nil
+		}
+		conn, err := d.cfg.Dial(ctx, d.cfg.ID, d.password)
+		if err == nil {
+			began := time.Now()
+			err = d.session(ctx, conn)
+			if time.Since(began) > steady {
+				wait = firstRedial
+			}
+		} else {
+			d.mu.Lock()
+			d.stats.DialErrors++
+			d.mu.Unlock()
+		}
+		var fatal storeError
+		if errors.As(err, &fatal) {
+			return fatal.err
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil && !errors.Is(err, errRadioOff) {
+			d.cfg.Log.DebugContext(ctx, "no link", "error", err, "again_in", wait)
+			if !pause(ctx, jitter(wait)) {
+				return nil
+			}
+			wait = min(2*wait, lastRedial)
+		}
+	}
+}
+
+// storeError marks an error that no reconnection cures.
+type storeError struct{ err error }
+
+func (e storeError) Error() string { return e.err.Error() }
+
+var errRadioOff = errors.New("radio is off")
+
+func (d *Device) awaitRadio(ctx context.Context) error {
+	for {
+		d.mu.Lock()
+		on := d.radio
+		d.mu.Unlock()
+		if on && ctx.Err() == nil {
+			return nil
+		}
+		select {
+		case <-d.kick:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// session publishes over one connection until it breaks. Acknowledgements are read beside it: a publisher that waits for
+// PUBACK must not keep the connection's reader waiting.
+func (d *Device) session(ctx context.Context, conn Conn) error {
+	defer conn.Close()
+	ctx, hangUp := context.WithCancelCause(ctx)
+	defer hangUp(nil)
+
+	d.mu.Lock()
+	if !d.radio {
+		d.mu.Unlock()
+		return errRadioOff
+	}
+	d.hangUp = func() { hangUp(errRadioOff) }
+	d.out.rewind()
+	d.stats.Sessions++
+	d.changed()
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		d.hangUp = nil
+		d.mu.Unlock()
+	}()
+
+	g := new(errgroup.Group)
+	g.Go(func() error {
+		for {
+			select {
+			case msg := <-conn.Down():
+				err := d.receive(msg)
+				if fatal := (storeError{}); errors.As(err, &fatal) {
+					hangUp(err)
+					return nil
+				}
+				if err != nil {
+					d.cfg.Log.WarnContext(ctx, "down message ignored", "error", err)
+				}
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+	g.Go(func() error {
+		err := d.publish(ctx, conn)
+		hangUp(err)
+		return nil
+	})
+	_ = g.Wait()
+	return context.Cause(ctx)
+}
+
+// publish sends in order and at most a window ahead of the acknowledgements; without progress it starts again from the
+// oldest message, waiting twice as long each time.
+func (d *Device) publish(ctx context.Context, conn Conn) error {
+	ackWait := d.cfg.AckTimeout
+	d.mu.Lock()
+	d.progress = time.Now()
+	seen := d.progress
+	d.mu.Unlock()
+	for ctx.Err() == nil {
+		if err := d.declare(); err != nil {
+			return storeError{err}
+		}
+		d.mu.Lock()
+		m, ok := d.out.next()
+		if ok && d.out.unconfirmed() >= d.window() {
+			ok = false
+		}
+		if ok && d.out.unconfirmed() == 0 {
+			d.progress = time.Now()
+			seen = d.progress
+		}
+		if d.progress.After(seen) {
+			seen, ackWait = d.progress, d.cfg.AckTimeout
+		}
+		var overdue time.Duration
+		if d.out.unconfirmed() > 0 {
+			overdue = max(time.Until(d.progress.Add(ackWait)), time.Millisecond)
+		}
+		d.mu.Unlock()
+
+		if ok {
+			pctx, cancel := context.WithTimeout(ctx, publishTimeout)
+			err := conn.Publish(pctx, d.topic(), m.Raw)
+			cancel()
+			if err != nil {
+				return err
+			}
+			d.mu.Lock()
+			d.stats.Published++
+			d.out.sent(m)
+			d.changed()
+			d.mu.Unlock()
+			continue
+		}
+		if d.wait(ctx, overdue) {
+			continue
+		}
+		d.mu.Lock()
+		if d.out.unconfirmed() > 0 && time.Since(d.progress) >= ackWait {
+			d.stats.Resent += uint64(d.out.unconfirmed())
+			d.out.rewind()
+			d.progress = time.Now()
+			seen = d.progress
+			ackWait = jitter(min(2*ackWait, longestAckWait))
+		}
+		d.mu.Unlock()
+	}
+	return ctx.Err()
+}
+
+// window is how far the publisher may run ahead. Ingest cannot acknowledge past a loss before it has the declaration,
+// which stands at the end of the queue, so with one queued there is no window.
+func (d *Device) window() int {
+	if d.out.gaps > 0 {
+		return len(d.out.queue) + 1
+	}
+	return d.cfg.Window
+}
+
+// wait returns true when something changed, false when the time (0 = none) is over or ctx ended.
+func (d *Device) wait(ctx context.Context, timeout time.Duration) bool {
+	var over <-chan time.Time
+	if timeout > 0 {
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		over = t.C
+	}
+	select {
+	case <-d.kick:
+		return true
+	case <-over:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// pause returns false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

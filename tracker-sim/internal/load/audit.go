@@ -1,0 +1,176 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/account"
+	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+)
+
+// audit compares the journal with the API, again and again until everything acknowledged is logged or the bound is over.
+// What is stored twice or was never sent stays wrong, so that ends it at once.
+func (r *run) audit(ctx context.Context) (account.Report, error) {
+	return Audit(ctx, r.cfg.API, r.journal.book, r.shipments, r.cfg.Drain, r.cfg.Progress)
+}
+
+// Audit is the account over a set of shipments; bound limits how long it waits for messages to be logged.
+func Audit(ctx context.Context, api *rest.Client, book *account.Book, shipments []string, bound time.Duration, progress Progress) (account.Report, error) {
+	deadline := time.Now().Add(bound)
+	for {
+		if progress != nil {
+			progress.Phase("account", len(shipments))
+		}
+		report, err := compare(ctx, api, book, shipments, progress)
+		over := time.Now().After(deadline) || ctx.Err() != nil
+		switch {
+		case err != nil && over:
+			return report, err
+		case err == nil && (over || report.OK() || report.Doubled > 0 || report.Phantom > 0):
+			return report, nil
+		}
+		if !wait(ctx, 2*time.Second) {
+			return report, ctx.Err()
+		}
+	}
+}
+
+func compare(ctx context.Context, api *rest.Client, book *account.Book, shipments []string, progress Progress) (account.Report, error) {
+	check := book.Check()
+	for i, id := range shipments {
+		err := api.Messages(ctx, id, func(m rest.Message) error {
+			check.Message(m)
+			return nil
+		})
+		if err != nil {
+			return check.Report(), err
+		}
+		if progress != nil {
+			progress.Set(i + 1)
+		}
+	}
+	return check.Report(), nil
+}
+
+// readBack compares values of a spread of messages with the plan.
+func (r *run) readBack(ctx context.Context, sum *Summary) error {
+	p := r.cfg.Plan
+	total := p.Messages()
+	if r.cfg.Sample <= 0 || sum.Stored == 0 {
+		return nil
+	}
+	step := max(1, total/r.cfg.Sample)
+	// A step that shares a factor with the number of trackers would visit few of them.
+	for gcd(step, p.Trackers) != 1 && step > 1 {
+		step--
+	}
+	r.phase("read back", min(r.cfg.Sample, total))
+	for i := 0; i < total && sum.ReadBack < r.cfg.Sample; i += step {
+		n, k := i%p.Trackers, i/p.Trackers
+		at := r.signStart.Add(p.Due(i))
+		want := p.readings(n, k, at)
+		shipment := r.shipments[n/r.cfg.PerShip]
+		got := make(map[int64]map[string]float64)
+		from := time.UnixMilli(want[0].TimeMS)
+		err := r.cfg.API.Telemetry(ctx, shipment, p.Tracker(n), from, time.UnixMilli(want[len(want)-1].TimeMS+1), func(s rest.Sample) error {
+			t, err := time.Parse(time.RFC3339Nano, s.Time)
+			if err != nil {
+				return fmt.Errorf("reading time %q: %w", s.Time, err)
+			}
+			got[t.UnixMilli()] = s.Values
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if !same(want, got) {
+			sum.Mismatch++
+			sum.Findings = append(sum.Findings, fmt.Sprintf("tracker %s message %d: readings at %s are not those sent", p.Tracker(n), k+1, from.UTC().Format(time.RFC3339Nano)))
+		}
+		sum.ReadBack++
+		r.progress(sum.ReadBack)
+	}
+	return nil
+}
+
+func same(want []telemetry.Reading, got map[int64]map[string]float64) bool {
+	for _, w := range want {
+		values, ok := got[w.TimeMS]
+		if !ok {
+			return false
+		}
+		for name, v := range w.Values {
+			if g, ok := values[name]; !ok || math.Abs(g-v) > 1e-9 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// rates measures from the first publish to the last acknowledgement, and to the last leaf where ingest tells.
+func (r *run) rates(ctx context.Context, sum *Summary) {
+	first := r.firstPub.Load()
+	n := float64(r.cfg.Plan.Messages())
+	if r.cfg.API == nil {
+		if secs := float64(time.Now().UnixNano()-first) / 1e9; secs > 0 {
+			sum.Rate = round(n / secs)
+		}
+		return
+	}
+	if secs := float64(r.lastAck.Load()-first) / 1e9; secs > 0 {
+		sum.AckRate = round(float64(r.ackedData.Load()-int64(r.cfg.Plan.Trackers)) / secs)
+	}
+	if r.cfg.Logged == nil {
+		return
+	}
+	target := r.loggedBefore + uint64(r.cfg.Plan.Messages())
+	deadline := time.Now().Add(r.cfg.Drain)
+	for time.Now().Before(deadline) {
+		logged, err := r.cfg.Logged(ctx)
+		if err == nil && logged >= target {
+			sum.LoggedRate = round(n / (float64(time.Now().UnixNano()-first) / 1e9))
+			return
+		}
+		if !wait(ctx, 20*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// settledLogged waits until the boot messages have been logged and no longer move the count.
+func (r *run) settledLogged(ctx context.Context) (uint64, error) {
+	last, err := r.cfg.Logged(ctx)
+	for err == nil {
+		if !wait(ctx, 500*time.Millisecond) {
+			return last, ctx.Err()
+		}
+		var now uint64
+		if now, err = r.cfg.Logged(ctx); err == nil && now == last {
+			return now, nil
+		}
+		last = now
+	}
+	return 0, err
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
