@@ -1,0 +1,231 @@
+package evidencetest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Org is one organisation with everything that it runs.
+type Org struct {
+	Name, MSP, OrdererMSP string
+	CA, OrdererCA         *Authority
+	Peer, Orderer, Client *ID
+}
+
+// Consortium is a channel of four organisations.
+type Consortium struct {
+	Consensus string // fabricproof.BFT | fabricproof.Raft
+	Orgs      []*Org
+	Genesis   *fabricproof.Block
+	Configs   []*fabricproof.Block // Genesis first
+	Blocks    map[uint64]*fabricproof.Block
+	Filters   map[uint64][]byte
+	NowMS     int64
+	// Revoked are revocation lists that the next configuration brings in: MSP id -> PEM.
+	Revoked map[string][]byte
+
+	sequence uint64
+	next     uint64
+	previous []byte
+	state    map[string]entry
+	pending  [][]byte
+	codes    []byte
+	writes   []map[string][]byte
+
+	// OnTx and OnBlock falsify what is made next.
+	OnTx    func(*Tx)
+	OnBlock func(*BlockParts)
+}
+
+type entry struct {
+	value   []byte
+	version fabricproof.Version
+}
+
+// New makes a consortium whose channel is ready.
+func New(consensus string) *Consortium {
+	c := &Consortium{
+		Consensus: consensus, Blocks: map[uint64]*fabricproof.Block{}, Filters: map[uint64][]byte{}, NowMS: Epoch.UnixMilli(),
+		state: map[string]entry{}, Revoked: map[string][]byte{},
+	}
+	for _, o := range ledger.Organisations {
+		org := &Org{Name: o.Name, MSP: o.MSP, OrdererMSP: o.Name + "OrdererMSP"}
+		org.CA, org.OrdererCA = NewAuthority(org.MSP), NewAuthority(org.OrdererMSP)
+		org.Peer = org.CA.Issue("peer."+o.Name, "peer")
+		org.Client = org.CA.Issue("api."+o.Name, "client")
+		org.Orderer = org.OrdererCA.Issue("orderer."+o.Name, "orderer")
+		c.Orgs = append(c.Orgs, org)
+	}
+	c.Configure()
+	c.Genesis = c.Configs[0]
+	// The chaincode's definition stands in block 1 in every consortium.
+	c.put(lifecycleKey, []byte("1"))
+	c.pending, c.codes = [][]byte{Msg{}.Bytes(1, []byte("definition")).Bytes(2, []byte("x"))}, []byte{0}
+	c.writes = []map[string][]byte{{lifecycleKey: []byte("1")}}
+	c.Cut()
+	return c
+}
+
+const lifecycleKey = "_lifecycle\x00namespaces/fields/" + ledger.Chaincode + "/Sequence"
+
+// Org returns an organisation by name.
+func (c *Consortium) Org(name string) *Org {
+	for _, o := range c.Orgs {
+		if o.Name == name {
+			return o
+		}
+	}
+	panic("no organisation " + name)
+}
+
+// Configure appends a configuration block. Block 0 carries no signatures.
+func (c *Consortium) Configure() *fabricproof.Block {
+	value := func(b []byte) []byte { return Msg{}.Bytes(2, b).Text(3, "Admins") }
+	application, orderer := Msg{}, Msg{}
+	mapping := Msg{}
+	for i, o := range c.Orgs {
+		var crl [][]byte
+		if l := c.Revoked[o.MSP]; l != nil {
+			crl = append(crl, l)
+		}
+		application = application.Entry(2, o.MSP, Msg{}.Entry(3, "MSP", value(msp(o.CA, crl...))).Text(5, "Admins"))
+		crl = nil
+		if l := c.Revoked[o.OrdererMSP]; l != nil {
+			crl = append(crl, l)
+		}
+		orderer = orderer.Entry(2, o.OrdererMSP, Msg{}.Entry(3, "MSP", value(msp(o.OrdererCA, crl...))).Text(5, "Admins"))
+		mapping = mapping.Sub(1, Msg{}.Uint(1, uint64(i+1)).Text(2, "127.0.0.1").Uint(3, 7050).Text(4, o.OrdererMSP).Bytes(5, o.Orderer.PEM))
+	}
+	orderer = orderer.Entry(3, "ConsensusType", value(Msg{}.Text(1, c.Consensus)))
+	if c.Consensus == fabricproof.BFT {
+		orderer = orderer.Entry(3, "Orderers", value(mapping))
+	}
+	group := Msg{}.Entry(2, "Application", application).Entry(2, "Orderer", orderer).
+		Entry(3, "HashingAlgorithm", value(Msg{}.Text(1, "SHA256"))).
+		Entry(3, "BlockDataHashingStructure", value(Msg{}.Uint(1, 0xffffffff)))
+	config := Msg{}.Uint(1, c.sequence).Sub(2, group)
+	header := Msg{}.Bytes(1, Msg{}.Uint(1, 1).Text(4, ledger.Channel)).Bytes(2, Msg{}.Bytes(2, nonce()))
+	envelope := Msg{}.Bytes(1, Msg{}.Sub(1, header).Bytes(2, Msg{}.Sub(1, config)))
+	if c.sequence > 0 {
+		envelope = envelope.Bytes(2, []byte("signature of the orderer that wrapped it"))
+	}
+	c.sequence++
+	b := c.seal([][]byte{envelope}, true)
+	c.Configs = append(c.Configs, b)
+	return b
+}
+
+func nonce() []byte {
+	b := make([]byte, 24)
+	rand.Read(b)
+	return b
+}
+
+// BlockParts is a block before it is signed.
+type BlockParts struct {
+	Block      *fabricproof.Block
+	LastConfig uint64
+	Signers    []*Org
+	Value      []byte // nil: made from LastConfig
+	Config     bool
+}
+
+// seal makes the next block from envelopes.
+func (c *Consortium) seal(envelopes [][]byte, config bool) *fabricproof.Block {
+	sum := sha256.New()
+	for _, e := range envelopes {
+		sum.Write(e)
+	}
+	b := &fabricproof.Block{Header: fabricproof.Header{Number: c.next, Previous: c.previous, DataHash: sum.Sum(nil)}, Envelopes: envelopes}
+	parts := &BlockParts{Block: b, Signers: c.Orgs[:3], Config: config}
+	if n := len(c.Configs); n > 0 {
+		parts.LastConfig = c.Configs[n-1].Number
+	}
+	if config {
+		parts.LastConfig = b.Number
+	}
+	if c.OnBlock != nil {
+		c.OnBlock(parts)
+	}
+	if b.Number > 0 {
+		c.SignBlock(parts)
+	}
+	hash := b.Hash()
+	c.previous = hash[:]
+	c.Blocks[b.Number] = b
+	c.next++
+	return b
+}
+
+// SignBlock replaces a block's signatures.
+func (c *Consortium) SignBlock(p *BlockParts) {
+	value := p.Value
+	if value == nil {
+		value = OrdererValue(p.LastConfig)
+	}
+	p.Block.Signatures = nil
+	set := Msg{}.Bytes(1, value)
+	for _, o := range p.Signers {
+		if c.Consensus == fabricproof.BFT {
+			head := Msg{}.Uint(1, uint64(c.index(o)+1)).Bytes(2, nonce())
+			set = set.Sub(2, Msg{}.Bytes(2, o.Orderer.Sign(value, head, p.Block.Header.Bytes())).Bytes(3, head))
+			continue
+		}
+		// Each Raft orderer signs its own copy of the block.
+		head := Msg{}.Bytes(1, o.Orderer.Serialized()).Bytes(2, nonce())
+		p.Block.Signatures = append(p.Block.Signatures,
+			Msg{}.Bytes(1, value).Sub(2, Msg{}.Bytes(1, head).Bytes(2, o.Orderer.Sign(value, head, p.Block.Header.Bytes()))))
+	}
+	if c.Consensus == fabricproof.BFT {
+		p.Block.Signatures = [][]byte{set}
+	}
+}
+
+// OrdererValue is the signed OrdererBlockMetadata.
+func OrdererValue(lastConfig uint64) []byte {
+	return Msg{}.Sub(1, Msg{}.Uint(1, lastConfig)).Bytes(2, []byte("consenter metadata"))
+}
+
+func (c *Consortium) index(o *Org) int {
+	for i := range c.Orgs {
+		if c.Orgs[i] == o {
+			return i
+		}
+	}
+	panic("not of this consortium")
+}
+
+// Policy is what an auditor of this consortium would write.
+func (c *Consortium) Policy() *evidence.Policy {
+	hash := c.Genesis.Hash()
+	p := &evidence.Policy{
+		Version: 1, Channel: ledger.Channel, Chaincode: ledger.Chaincode,
+		Config:    evidence.PinnedConfig{Block: 0, Hash: hex.EncodeToString(hash[:])},
+		Roots:     map[string][]string{},
+		Orderers:  evidence.OrdererRule{Consensus: "bft", Organisations: 3},
+		Endorsers: evidence.Rule{AtLeast: 2}, Attesters: evidence.Rule{AtLeast: 3},
+		Definitions: []evidence.Position{{Block: 1, Tx: 0}},
+		ClockMS:     5000, SilenceS: 120, MaxGap: 10, Unsigned: "refuse",
+		Require: []string{"authentic", "anchored", "final", "complete"},
+	}
+	if c.Consensus == fabricproof.Raft {
+		p.Orderers = evidence.OrdererRule{Consensus: "raft", Organisations: 3}
+	}
+	for _, o := range c.Orgs {
+		for _, a := range []*Authority{o.CA, o.OrdererCA} {
+			sum := sha256.Sum256(a.Cert.Raw)
+			p.Roots[a.MSP] = []string{hex.EncodeToString(sum[:])}
+		}
+		p.Endorsers.Of = append(p.Endorsers.Of, o.MSP)
+		p.Attesters.Of = append(p.Attesters.Of, o.MSP)
+	}
+	if err := p.Validate(); err != nil {
+		panic(err)
+	}
+	return p
+}

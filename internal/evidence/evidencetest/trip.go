@@ -1,0 +1,428 @@
+package evidencetest
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Tracker signs messages.
+type Tracker struct {
+	ID     string
+	Signer crypto.Signer
+	Boot   uint64
+	Seq    uint64
+	Prev   telemetry.Hash
+	Beacon *telemetry.Beacon
+}
+
+// NewTracker makes a tracker with a fresh key.
+func NewTracker(id string, alg telemetry.Alg) *Tracker {
+	return &Tracker{ID: id, Signer: newKey(alg), Boot: 1}
+}
+
+func newKey(alg telemetry.Alg) crypto.Signer {
+	if alg == telemetry.ESP256 {
+		return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return key
+}
+
+// Message signs the next message of the chain. change, if not nil, edits the claims first.
+func (t *Tracker) Message(ms int64, change func(*telemetry.Claims)) []byte {
+	c := telemetry.Claims{Tracker: t.ID, Boot: t.Boot, Seq: t.Seq, Prev: t.Prev, TimeMS: ms, NextDueS: 60, Beacon: t.Beacon}
+	if change != nil {
+		change(&c)
+	}
+	readings := []telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": 4.5, "humidity": 50, "lat": 52.5, "lon": 13.4}}}
+	raw := must(telemetry.Encode(t.Signer, c, readings))
+	m := must(telemetry.Decode(raw))
+	t.Boot, t.Seq, t.Prev = c.Boot, c.Seq+1, m.COSEHash
+	return raw
+}
+
+// Split takes an encoded message apart.
+func Split(raw []byte) (cose, pack []byte) {
+	var parts [][]byte
+	if err := cbor.Unmarshal(raw, &parts); err != nil {
+		panic(err)
+	}
+	return parts[0], parts[1]
+}
+
+// Trip is one shipment on its way, with the ingest instance that records it.
+type Trip struct {
+	C         *Consortium
+	Shipment  string
+	Ingest    string
+	Trackers  []*Tracker
+	Leaves    []evidence.Leaf
+	Outside   [][]byte
+	Nonce     []byte
+	StepMS    int64
+	CreateTx  string
+	Manifest  evidence.Manifest // filled by Finish
+	anchors   []evidence.Anchor
+	sizes     []uint64 // heads log's size at each anchor
+	headTree  merkle.Tree
+	headCount uint64
+	logHeads  []evidence.Head
+	tree      merkle.Tree
+	prevHead  *uint64
+	records   []evidence.Position
+	// OnHead falsifies a head before it enters the heads log; OnExtend the arguments and the record of an anchor.
+	OnHead   func(*anchor.HeadLeaf)
+	OnExtend func(*ledger.ExtendArgs, *ledger.Head)
+	OnClose  func(*ledger.Close)
+	// Attesters sign answers; nil is every organisation.
+	Attesters []*Org
+	// OnAnswer falsifies the block that a peer shows.
+	OnAnswer func(org *Org, block uint64, b *Answered)
+	// Extra envelopes by strangers share the block of each transaction.
+	Strangers int
+}
+
+// NewTrip creates a shipment and enrols and assigns its trackers; each has sent two messages before.
+func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
+	t := &Trip{C: c, Shipment: "SHIP-1", Ingest: "ingest-carrier", Trackers: trackers, Nonce: nonce(), StepMS: 60_000}
+	carrier := c.Org("carrier")
+	t.record(c.Org("shipper"), ledger.ShipmentCreate, ledger.CreateArgs{ID: t.Shipment}, func(s *Sim) {
+		s.Get(ledger.ShipmentKey(t.Shipment))
+		t.CreateTx = s.ID
+		s.Put(ledger.ShipmentKey(t.Shipment), &ledger.Shipment{
+			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: "general-2-8@1",
+			Parties:   map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"},
+			CreatedMS: s.TimeMS, CreateTx: s.ID, Assignments: []ledger.Assignment{},
+		})
+	})
+	for _, tr := range trackers {
+		t.Enrol(tr)
+		for range 2 {
+			cose, _ := Split(tr.Message(c.NowMS, nil))
+			t.Outside = [][]byte{cose}
+			c.NowMS += t.StepMS
+		}
+		if len(trackers) > 1 {
+			t.Outside = nil // rebuilt below
+		}
+	}
+	t.Outside = nil
+	for _, tr := range trackers {
+		cose, _ := Split(tr.Message(c.NowMS, nil))
+		t.Outside = append(t.Outside, cose)
+	}
+	c.NowMS += t.StepMS
+	for _, tr := range trackers {
+		t.record(carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: t.Shipment, Tracker: tr.ID}, func(s *Sim) {
+			sh, r := t.shipment(s), trackerRecord(s, tr.ID)
+			sh.Assignments = append(sh.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: s.TimeMS, AssignTx: s.ID, By: "CarrierMSP"})
+			sh.State, r.Assigned = ledger.InTransit, sh.ID
+			s.Put(ledger.ShipmentKey(sh.ID), sh)
+			s.Put(ledger.TrackerKeyOf(tr.ID), r)
+		})
+	}
+	return t
+}
+
+// record submits a transaction that belongs to the shipment's history.
+func (t *Trip) record(org *Org, fn string, arg any, run func(*Sim)) {
+	t.strangers()
+	p, _ := t.C.Submit(org, fn, arg, run)
+	t.records = append(t.records, p)
+	t.C.Cut()
+}
+
+func (t *Trip) strangers() {
+	for range t.Strangers {
+		t.C.Submit(t.C.Org("auditor"), "stranger", ledger.IDArgs{ID: "x"}, func(*Sim) {})
+	}
+}
+
+func (t *Trip) shipment(s *Sim) *ledger.Shipment {
+	sh := new(ledger.Shipment)
+	if err := json.Unmarshal(s.Get(ledger.ShipmentKey(t.Shipment)), sh); err != nil {
+		panic(err)
+	}
+	return sh
+}
+
+func trackerRecord(s *Sim, id string) *ledger.Tracker {
+	r := new(ledger.Tracker)
+	if err := json.Unmarshal(s.Get(ledger.TrackerKeyOf(id)), r); err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// KeyOf is a signer's key as the ledger records it.
+func KeyOf(signer crypto.Signer, ms int64, tx string) ledger.TrackerKey {
+	pub := must(telemetry.Public(signer))
+	kid := pub.KID()
+	return ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: int(pub.Alg), Public: hex.EncodeToString(pub.Raw), FromMS: ms, Tx: tx}
+}
+
+// Enrol registers a tracker.
+func (t *Trip) Enrol(tr *Tracker) {
+	t.record(t.C.Org("carrier"), ledger.TrackerEnrol, ledger.EnrolArgs{ID: tr.ID}, func(s *Sim) {
+		s.Get(ledger.TrackerKeyOf(tr.ID))
+		k := KeyOf(tr.Signer, s.TimeMS, s.ID)
+		s.Put(ledger.TrackerKeyOf(tr.ID), &ledger.Tracker{ID: tr.ID, Owner: "CarrierMSP", Alg: k.Alg, Keys: []ledger.TrackerKey{k}, EnrolledMS: s.TimeMS, EnrolTx: s.ID})
+	})
+}
+
+// Rotate gives a tracker a new key.
+func (t *Trip) Rotate(tr *Tracker, alg telemetry.Alg) {
+	next := newKey(alg)
+	t.changeTracker(tr, ledger.TrackerRotate, func(r *ledger.Tracker, s *Sim) {
+		r.Keys[len(r.Keys)-1].ToMS = s.TimeMS
+		r.Keys = append(r.Keys, KeyOf(next, s.TimeMS, s.ID))
+		r.Alg = int(alg)
+	})
+	tr.Signer = next
+}
+
+// Revoke revokes a tracker.
+func (t *Trip) Revoke(tr *Tracker) {
+	t.changeTracker(tr, ledger.TrackerRevoke, func(r *ledger.Tracker, s *Sim) { r.RevokedMS = s.TimeMS })
+}
+
+func (t *Trip) changeTracker(tr *Tracker, fn string, change func(*ledger.Tracker, *Sim)) {
+	t.record(t.C.Org("carrier"), fn, ledger.IDArgs{ID: tr.ID}, func(s *Sim) {
+		r := trackerRecord(s, tr.ID)
+		change(r, s)
+		s.Put(ledger.TrackerKeyOf(tr.ID), r)
+	})
+}
+
+// Log stores a message as ingest does.
+func (t *Trip) Log(raw []byte) {
+	cose, pack := Split(raw)
+	t.LogLeaf(telemetry.LeafSigned, cose, pack, nil)
+}
+
+// LogLeaf stores any leaf.
+func (t *Trip) LogLeaf(kind uint8, cose, pack, plain []byte) {
+	body := cose
+	if kind != telemetry.LeafSigned {
+		body = plain
+	}
+	l := evidence.Leaf{COSE: cose, Pack: pack, Plain: plain}
+	l.Entry = telemetry.Leaf{Kind: kind, Hash: sum(body), ReceivedMS: t.C.NowMS, Ingest: t.Ingest}.Encode()
+	t.Leaves = append(t.Leaves, l)
+	t.tree.Append(merkle.LeafHash(l.Entry))
+}
+
+// Drive lets every tracker send n messages and anchors after every k of them.
+func (t *Trip) Drive(n, k int) {
+	for i := range n {
+		for _, tr := range t.Trackers {
+			t.Log(tr.Message(t.C.NowMS, nil))
+		}
+		t.C.NowMS += t.StepMS
+		if (i+1)%k == 0 {
+			t.Anchor(false)
+		}
+	}
+}
+
+// Anchor anchors the log's head.
+func (t *Trip) Anchor(closed bool) {
+	size := t.tree.Size()
+	root := must(t.tree.RootAt(size))
+	h := anchor.HeadLeaf{Log: anchor.LogID(ledger.Channel, anchor.Shipment, t.Shipment, t.CreateTx, t.Ingest), Size: size, Root: root, Prev: t.prevHead, Closed: closed}
+	if t.OnHead != nil {
+		t.OnHead(&h)
+	}
+	// Another shipment's head shares the anchor.
+	other := anchor.HeadLeaf{Log: sum([]byte("another log")), Size: t.headCount + 1, Root: sum(h.Encode())}
+	t.headTree.Append(merkle.LeafHash(other.Encode()))
+	t.headTree.Append(merkle.LeafHash(h.Encode()))
+	at := t.headCount + 1
+	t.headCount += 2
+	t.prevHead = &at
+	t.logHeads = append(t.logHeads, evidence.Head{Anchor: len(t.anchors), Index: at, Entry: h.Encode()})
+
+	id := anchor.HeadsID(ledger.Channel, t.Ingest)
+	heads := hex.EncodeToString(id[:])
+	newRoot := must(t.headTree.RootAt(t.headCount))
+	var old uint64
+	if n := len(t.sizes); n > 0 {
+		old = t.sizes[n-1]
+	}
+	args := ledger.ExtendArgs{Heads: heads, Ingest: t.Ingest, OldSize: old, NewSize: t.headCount, NewRoot: hex.EncodeToString(newRoot[:]), TimeMS: t.C.NowMS}
+	t.strangers()
+	carrier := t.C.Org("carrier")
+	run := func(s *Sim) {
+		next := &ledger.Head{Heads: heads, Ingest: t.Ingest, Owner: "CarrierMSP", Size: args.NewSize, Root: args.NewRoot, TimeMS: args.TimeMS, TxMS: s.TimeMS, Tx: s.ID}
+		if raw := s.Get(ledger.HeadKey(heads)); raw != nil {
+			var h ledger.Head
+			if err := json.Unmarshal(raw, &h); err != nil {
+				panic(err)
+			}
+			next.PrevSize, next.PrevRoot, next.N = h.Size, h.Root, h.N+1
+		}
+		if t.OnExtend != nil {
+			t.OnExtend(&args, next)
+			s.Args[1] = must(ledger.Encode(args))
+		}
+		s.Put(ledger.HeadKey(heads), next)
+		s.Put(ledger.AnchorKey(heads, next.N), next)
+	}
+	p, _ := t.C.Submit(carrier, ledger.AnchorExtend, args, run)
+	b := t.C.Cut()
+	var proof []merkle.Hash
+	if old > 0 {
+		proof = must(merkle.Consistency(&t.headTree, old, t.headCount))
+	}
+	t.anchors = append(t.anchors, evidence.Anchor{Position: p, Consistency: proof})
+	t.sizes = append(t.sizes, t.headCount)
+	for _, tr := range t.Trackers {
+		tr.Beacon = &telemetry.Beacon{Block: b.Number, Root: newRoot}
+	}
+}
+
+// Finish delivers, seals and closes the shipment, lets each tracker send one message more, and makes the manifest.
+func (t *Trip) Finish() *evidence.Manifest {
+	t.Anchor(true)
+	t.record(t.C.Org("consignee"), ledger.ShipmentDeliver, ledger.IDArgs{ID: t.Shipment}, func(s *Sim) {
+		sh := t.shipment(s)
+		sh.State, sh.DeliveredMS = ledger.Delivered, s.TimeMS
+		s.Put(ledger.ShipmentKey(sh.ID), sh)
+	})
+	h := must(anchor.DecodeHeadLeaf(t.logHeads[len(t.logHeads)-1].Entry))
+	t.record(t.C.Org("carrier"), ledger.ShipmentClose, ledger.CloseArgs{ID: t.Shipment}, func(s *Sim) {
+		sh := t.shipment(s)
+		s.Get(ledger.CloseKey(sh.ID))
+		for i := range sh.Assignments {
+			sh.Assignments[i].ToMS, sh.Assignments[i].UnassignTx = s.TimeMS, s.ID
+			r := trackerRecord(s, sh.Assignments[i].Tracker)
+			r.Assigned, r.FreeFromMS = "", s.TimeMS
+			s.Put(ledger.TrackerKeyOf(r.ID), r)
+		}
+		sh.State, sh.ClosedMS = ledger.Closed, s.TimeMS
+		c := &ledger.Close{Shipment: sh.ID, Heads: []ledger.LogHead{{Log: hex.EncodeToString(h.Log[:]), Size: h.Size, Root: hex.EncodeToString(h.Root[:])}}, By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID}
+		if t.OnClose != nil {
+			t.OnClose(c)
+		}
+		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		s.Put(ledger.CloseKey(sh.ID), c)
+	})
+	t.C.NowMS += t.StepMS
+	for _, tr := range t.Trackers {
+		cose, _ := Split(tr.Message(t.C.NowMS, nil))
+		t.Outside = append(t.Outside, cose)
+	}
+	return t.Collect()
+}
+
+// Collect makes the manifest of what there is.
+func (t *Trip) Collect() *evidence.Manifest {
+	m := &t.Manifest
+	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside}
+	for i, b := range t.C.Configs {
+		c := *b
+		if i == 0 {
+			c.Signatures = nil
+		}
+		m.Configs = append(m.Configs, c)
+	}
+	used := map[uint64]bool{}
+	for _, p := range t.records {
+		used[p.Block] = true
+	}
+	for _, a := range t.anchors {
+		used[a.Block] = true
+	}
+	for n := uint64(0); n < t.C.next; n++ {
+		if used[n] {
+			m.Blocks = append(m.Blocks, *t.C.Blocks[n])
+		}
+	}
+	m.Instances = []evidence.Instance{{Ingest: t.Ingest, Anchors: t.anchors}}
+	for i := range t.logHeads {
+		h := &t.logHeads[i]
+		h.Path = must(merkle.Inclusion(&t.headTree, h.Index, t.sizes[h.Anchor]))
+	}
+	m.Logs = []evidence.Log{{Heads: t.logHeads}}
+	orgs := t.Attesters
+	if orgs == nil {
+		orgs = t.C.Orgs
+	}
+	for _, block := range []uint64{t.anchors[len(t.anchors)-1].Block, t.records[len(t.records)-1].Block} {
+		for _, o := range orgs {
+			m.Attestations = append(m.Attestations, t.Attest(o, block))
+		}
+	}
+	return m
+}
+
+// Answered is the block in a peer's answer.
+type Answered struct{ Filter []byte }
+
+// Attest asks an organisation's peer about a block.
+func (t *Trip) Attest(o *Org, block uint64) evidence.Attestation {
+	a := t.C.Answer(o, block, t.Nonce, nil)
+	if t.OnAnswer != nil {
+		x := &Answered{Filter: append([]byte{}, t.C.Filters[block]...)}
+		t.OnAnswer(o, block, x)
+		saved := t.C.Filters[block]
+		t.C.Filters[block] = x.Filter
+		a = t.C.Answer(o, block, t.Nonce, nil)
+		t.C.Filters[block] = saved
+	}
+	return must(evidence.NewAttestation(a, t.C.Blocks[block]))
+}
+
+// Bundle writes the whole shipment.
+func (t *Trip) Bundle() []byte {
+	var b bytes.Buffer
+	w := must(evidence.NewWriter(&b, &t.Manifest))
+	for _, l := range t.Leaves {
+		if err := w.Leaf(l); err != nil {
+			panic(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// Proof writes a selective proof of one leaf.
+func (t *Trip) Proof(leaf uint64) []byte {
+	var b bytes.Buffer
+	p := evidence.Proof{Index: leaf, Leaf: t.Leaves[leaf], Path: must(merkle.Inclusion(&t.tree, leaf, t.tree.Size()))}
+	if err := evidence.WriteProof(&b, &t.Manifest, p); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}
+
+// Standard is a finished trip with two trackers, one of each algorithm, and n messages of each.
+func Standard(consensus string, n int) *Trip {
+	c := New(consensus)
+	t := NewTrip(c, NewTracker("T-ED", telemetry.Ed25519), NewTracker("T-EC", telemetry.ESP256))
+	t.Drive(n, max(1, n/4))
+	t.Finish()
+	return t
+}
+
+func (t *Trip) String() string { return fmt.Sprintf("%s: %d leaves", t.Shipment, len(t.Leaves)) }

@@ -1,0 +1,278 @@
+package evidence
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// progressEvery is how many leaves lie between two calls of Options.Progress.
+const progressEvery = 4096
+
+// leaves streams every leaf: it feeds the log's tree, compares its root at every anchored size, and checks the message.
+func (v *verifier) leaves() error {
+	var done, total uint64
+	for _, l := range v.logs {
+		total += l.heads[len(l.heads)-1].Size
+		if err := l.compare(); err != nil { // heads of size 0
+			return err
+		}
+	}
+	for i, l := range v.logs {
+		if l.heads[len(l.heads)-1].Size == 0 && v.in.log == i && !v.in.ended {
+			return stop(ShipRoot, l.name, "no leaves", "at least %d", v.in.Left())
+		}
+	}
+	for {
+		n, at, leaf, err := v.in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		l := v.logs[n]
+		if size := l.heads[len(l.heads)-1].Size; at >= size {
+			return stop(ShipRoot, l.name, fmt.Sprintf("%d leaves", size), "more")
+		}
+		if err := v.leaf(l, at, leaf); err != nil {
+			return err
+		}
+		if done++; v.options.Progress != nil && (done%progressEvery == 0 || done == total) {
+			v.options.Progress(done, total)
+		}
+	}
+	for _, l := range v.logs {
+		if want := l.heads[len(l.heads)-1].Size; l.tree.Size() != want {
+			return stop(ShipRoot, l.name, fmt.Sprintf("%d leaves", want), "%d", l.tree.Size())
+		}
+	}
+	return nil
+}
+
+// compare checks the tree against the heads of its size.
+func (l *shipmentLog) compare() error {
+	for l.next < len(l.heads) && l.heads[l.next].Size == l.tree.Size() {
+		h := l.heads[l.next]
+		if root := l.tree.Root(); root != h.Root {
+			code := ShipPrefix
+			if l.next == len(l.heads)-1 {
+				code = ShipRoot
+			}
+			return stop(code, fmt.Sprintf("%s, size %d", l.name, h.Size), fmt.Sprintf("root %x as anchored by %s", h.Root, placeOf(h.anchor.tx)), "%x", root)
+		}
+		l.next++
+	}
+	return nil
+}
+
+func (v *verifier) leaf(l *shipmentLog, at uint64, leaf Leaf) error {
+	covering := l.heads[l.next].anchor // compare has passed every head of this size or smaller
+	l.tree.Append(merkle.LeafHash(leaf.Entry), nil)
+	if err := v.message(l, at, leaf, covering); err != nil {
+		return err
+	}
+	return l.compare()
+}
+
+// proof checks the one leaf of a selective proof.
+func (v *verifier) proof() error {
+	p := v.in.Proof
+	l := v.logs[p.Log]
+	h := l.heads[len(l.heads)-1]
+	if err := merkle.VerifyInclusion(p.Index, h.Size, merkle.LeafHash(p.Leaf.Entry), p.Path, h.Root); err != nil {
+		return stop(LeafInclusion, fmt.Sprintf("%s, leaf %d", l.name, p.Index), fmt.Sprintf("inclusion in the log of size %d", h.Size), "%v", err)
+	}
+	v.book.unknown(NotWhole, "selective proof", "every leaf of the shipment", "one message")
+	return v.message(l, p.Index, p.Leaf, h.anchor)
+}
+
+// message checks what a leaf stands for. A leaf that cannot be read stops the verification; what is wrong with a message is
+// a finding.
+func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *anchored) error {
+	where := func() string { return fmt.Sprintf("%s, leaf %d", l.name, at) }
+	entry, err := telemetry.DecodeLeaf(leaf.Entry)
+	if err != nil {
+		return stop(MsgHash, where(), "a leaf entry in its one valid form", "%v", err)
+	}
+	if ingest := covering.head.Ingest; entry.Ingest != ingest {
+		return stop(MsgHash, where(), "a leaf of "+ingest, "of %s", entry.Ingest)
+	}
+	tolerance := v.policy.ClockMS
+	if entry.ReceivedMS > covering.head.TimeMS+tolerance {
+		v.book.fail(Future, where(), fmt.Sprintf("received before its anchor, %d", covering.head.TimeMS), "%d", entry.ReceivedMS)
+	}
+	if entry.ReceivedMS < l.last-tolerance {
+		v.book.warn(ReceivedOrder, where(), fmt.Sprintf("received after the leaf before it, %d", l.last), "%d", entry.ReceivedMS)
+	}
+	l.last = max(l.last, entry.ReceivedMS)
+	v.report.Facts.Messages++
+	if entry.Kind != telemetry.LeafSigned {
+		return v.unsigned(where(), entry, leaf)
+	}
+	switch {
+	case leaf.Plain != nil:
+		return stop(MsgHash, where(), "a signed message", "another one")
+	case leaf.COSE == nil:
+		v.report.Facts.Withheld++
+		v.book.unknown(Withheld, where(), "the signed part of the message", "nothing: it is withheld")
+		return nil
+	}
+	m, err := telemetry.DecodeCOSE(leaf.COSE)
+	if sum := sha256.Sum256(leaf.COSE); sum != entry.Hash {
+		v.book.fail(MsgHash, where(), fmt.Sprintf("the message with hash %x, which was logged", entry.Hash), "%x", sum)
+		return nil
+	}
+	if err != nil {
+		v.book.fail(MsgCanon, where(), "a message in its one valid form", "%v", err)
+		return nil
+	}
+	switch {
+	case leaf.Pack == nil:
+		v.report.Facts.Withheld++
+		if v.book.count[PackWithheld] == 0 {
+			v.book.warn(PackWithheld, where(), "readings", "they are withheld (the signature and the place in the log are checked)")
+		}
+	case sha256.Sum256(leaf.Pack) != m.PackHash:
+		v.book.fail(Pack, where(), fmt.Sprintf("readings with hash %x, as signed", m.PackHash), "%x", sha256.Sum256(leaf.Pack))
+		return nil
+	}
+	v.signed(where, m, entry.ReceivedMS, at, covering)
+	return nil
+}
+
+func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf) error {
+	switch {
+	case leaf.COSE != nil:
+		return stop(MsgHash, where, "a message that is not signed", "a signed one")
+	case leaf.Plain == nil:
+		v.report.Facts.Withheld++
+		v.book.unknown(Withheld, where, "the message", "nothing: it is withheld")
+		return nil
+	}
+	if sum := sha256.Sum256(leaf.Plain); sum != entry.Hash {
+		v.book.fail(MsgHash, where, fmt.Sprintf("the message with hash %x, which was logged", entry.Hash), "%x", sum)
+		return nil
+	}
+	if entry.Kind == telemetry.LeafNote {
+		return nil
+	}
+	if v.policy.Unsigned == "accept" {
+		if v.book.count[UnsignedOK] == 0 {
+			v.book.warn(UnsignedOK, where, "a signed message", "one of a tracker that cannot sign: only its receipt is proven")
+		}
+		return nil
+	}
+	v.book.unknown(Unsigned, where, "a signed message", "one of a tracker that cannot sign")
+	return nil
+}
+
+// sent is what the sequence check needs of a message.
+type sent struct {
+	boot, seq  uint64
+	timeMS     int64
+	dueMS      int64 // promise of the next message; 0 = none
+	hash, prev Hash
+	leaf       uint64
+	gap        *telemetry.GapDetail
+	key        int
+	kind       telemetry.Kind
+	outside    bool // not in the shipment's logs
+	received   int64
+}
+
+// signed checks signature, key and time of a message of the shipment.
+func (v *verifier) signed(where func() string, m *telemetry.Message, receivedMS int64, at uint64, covering *anchored) {
+	tr := v.trackers[m.Tracker]
+	if tr == nil {
+		v.book.fail(Unbound, where(), "a tracker that was assigned to the shipment", "%s", m.Tracker)
+		return
+	}
+	k, ok := v.authentic(where, tr, m)
+	if !ok {
+		return
+	}
+	tolerance := v.policy.ClockMS
+	if !tr.within(m.TimeMS, tolerance) {
+		v.book.fail(Unbound, where(), fmt.Sprintf("a time within the assignment of %s", m.Tracker), "%d", m.TimeMS)
+	}
+	if receivedMS < k.fromMS-tolerance {
+		v.book.fail(KeyWindow, where(), fmt.Sprintf("received after key %d was enrolled, %d", k.index, k.fromMS), "%d", receivedMS)
+	}
+	if r := tr.record.RevokedMS; r != 0 && (receivedMS > r+tolerance || covering.tx.TimeMS > r+tolerance) {
+		v.book.fail(KeyRevoked, where(), fmt.Sprintf("received and anchored before the tracker was revoked, %d", r), "received %d, anchored %d", receivedMS, covering.tx.TimeMS)
+	}
+	if limit := min(receivedMS, covering.head.TimeMS); m.TimeMS > limit+tolerance {
+		v.book.fail(Future, where(), fmt.Sprintf("signed before it was received and anchored, %d", limit), "%d", m.TimeMS)
+	}
+	v.beacon(where, m)
+	tr.sent = append(tr.sent, sentOf(m, k, at, receivedMS))
+}
+
+func sentOf(m *telemetry.Message, k *key, at uint64, receivedMS int64) sent {
+	s := sent{
+		boot: m.Boot, seq: m.Seq, timeMS: m.TimeMS, hash: m.COSEHash, prev: m.Prev, leaf: at, gap: m.Gap, key: k.index, kind: m.Kind,
+		received: receivedMS,
+	}
+	if m.NextDueS > 0 {
+		s.dueMS = m.TimeMS + int64(m.NextDueS)*1000
+	}
+	if m.Sleep != nil {
+		s.dueMS = max(s.dueMS, m.Sleep.UntilMS)
+	}
+	return s
+}
+
+// authentic checks that the tracker's own key signed.
+func (v *verifier) authentic(where func() string, tr *tracker, m *telemetry.Message) (*key, bool) {
+	k := tr.keys[m.KID]
+	if k == nil {
+		v.book.fail(KeyUnknown, where(), "a key that was enrolled for "+m.Tracker, "%x", m.KID)
+		return nil, false
+	}
+	err := m.Verify(k.PublicKey)
+	if err == nil {
+		return k, true
+	}
+	code := MsgSig
+	var r *telemetry.Reject
+	if errors.As(err, &r) && r.Reason == telemetry.WrongAlg {
+		code = Alg
+	}
+	v.book.fail(code, where(), "the signature of "+m.Tracker, "%v", err)
+	return nil, false
+}
+
+// beacon: a message that names an anchor was signed after it. An anchor that the bundle does not hold bounds nothing.
+func (v *verifier) beacon(where func() string, m *telemetry.Message) {
+	if m.Beacon == nil {
+		return
+	}
+	for _, list := range v.anchors {
+		for _, a := range list {
+			if a.tx.Position.Block != m.Beacon.Block || !bytes.Equal(a.root[:], m.Beacon.Root[:]) {
+				continue
+			}
+			if m.TimeMS < a.head.TimeMS-v.policy.ClockMS {
+				v.book.fail(BeforeBeacon, where(), fmt.Sprintf("signed after the anchor that it names, %d", a.head.TimeMS), "%d (root %s)", m.TimeMS, hex.EncodeToString(a.root[:4]))
+			}
+			return
+		}
+	}
+}
+
+// within reports whether a time lies in an assignment.
+func (t *tracker) within(ms, tolerance int64) bool {
+	for _, w := range t.windows {
+		if ms >= w.fromMS-tolerance && (w.toMS == 0 || ms <= w.toMS+tolerance) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,169 @@
+package evidence
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+)
+
+// Options of a verification.
+type Options struct {
+	// Nonce that the auditor gave when she asked for the bundle; every signed answer must carry it. Nil: not compared.
+	Nonce []byte
+	// Progress, if not nil, is called now and then with the number of leaves checked and in all.
+	Progress func(done, total uint64)
+}
+
+// Verify checks a bundle against an auditor's policy. Its error is one of reading; what is wrong with the evidence is in
+// the report. Checks go from the ledger inwards: configurations, blocks, transactions, their finality, the shipment's
+// records, anchors, heads, leaves, messages, sequences. A failure in what later checks build on ends the verification, and
+// the questions that were not reached stay unknown.
+func Verify(r io.Reader, policy *Policy, o Options) (*Report, error) {
+	v := &verifier{
+		policy: policy, options: o, book: newBook(),
+		txs: map[Position]*fabricproof.Transaction{}, blocks: map[uint64]*block{}, trackers: map[string]*tracker{},
+	}
+	v.report = &Report{
+		Version: 1, Policy: hex.EncodeToString(policy.hash[:]), Required: policy.Require, Kind: WholeShipment,
+		Facts: Facts{Logs: []LogFact{}, Trackers: []TrackerFact{}, Anchors: []AnchorFact{}, Configs: []uint64{}, Attested: []string{}},
+	}
+	err := v.run(r)
+	var f *fabricproof.Fault
+	if errors.As(err, &f) {
+		v.book.add(severityFail, f)
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the bundle: %w", err)
+	}
+	v.conclude()
+	return v.report, nil
+}
+
+type verifier struct {
+	policy  *Policy
+	options Options
+	book    *book
+	report  *Report
+	in      *Reader
+	reached Question // the last question whose checks were all made
+
+	chain    *fabricproof.Chain
+	blocks   map[uint64]*block
+	txs      map[Position]*fabricproof.Transaction
+	holds    map[Position]map[string]bool // organisations shown to hold a transaction as valid
+	shipment *ledger.Shipment
+	closing  *ledger.Close
+	trackers map[string]*tracker
+	anchors  [][]*anchored // by instance
+	logs     []*shipmentLog
+}
+
+func (v *verifier) run(r io.Reader) error {
+	in, err := NewReader(r)
+	if err != nil {
+		return err
+	}
+	v.in = in
+	m := &in.Manifest
+	v.report.Kind, v.report.Channel, v.report.Shipment = in.Kind, m.Channel, m.Shipment
+	if m.Channel != v.policy.Channel {
+		return stop(fabricproof.Channel, "subject", v.policy.Channel, "%s", m.Channel)
+	}
+	if m.Chaincode != v.policy.Chaincode {
+		return stop(fabricproof.Chaincode, "subject", v.policy.Chaincode, "%s", m.Chaincode)
+	}
+	for _, step := range []func() error{v.configs, v.checkBlocks, v.transactions, v.attestations, v.finality, v.records, v.checkAnchors, v.heads} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if in.Kind == OneMessage {
+		if err := v.proof(); err != nil {
+			return err
+		}
+	} else if err := v.leaves(); err != nil {
+		return err
+	}
+	v.sequences()
+	return v.finish()
+}
+
+// finish notes that the bundle was read to its end: before that nothing may pass.
+func (v *verifier) finish() error {
+	sum, ok := v.in.Sum()
+	if !ok {
+		return stop(BundleFormat, "end", "the end of the bundle", "more")
+	}
+	v.report.Bundle = hex.EncodeToString(sum[:])
+	v.reached = Complete
+	return nil
+}
+
+func (v *verifier) conclude() {
+	v.book.unknown(NotJudged, "rules", "a judgement of the compliance rules", "none by this version")
+	for _, q := range Questions {
+		s := Pass
+		if w, ok := v.book.worst[q]; ok {
+			s = w
+		} else if v.reached != Complete {
+			s = Unknown
+		}
+		*v.report.Verdicts.at(q) = s
+	}
+	v.report.Findings = v.book.findings
+	v.report.Passed = true
+	for _, q := range v.required() {
+		if v.report.Verdicts.Of(q) != Pass {
+			v.report.Passed = false
+		}
+	}
+}
+
+// required is what the policy asks for; one message cannot show that nothing was left out.
+func (v *verifier) required() []Question {
+	var out []Question
+	for _, q := range v.policy.Require {
+		if v.report.Kind == OneMessage && (Question(q) == Complete || Question(q) == Compliant) {
+			continue
+		}
+		out = append(out, Question(q))
+	}
+	return out
+}
+
+// Exit codes of a verification.
+const (
+	ExitPass    = 0
+	ExitFail    = 1
+	ExitUnknown = 2
+	ExitUsage   = 64
+)
+
+// Exit is 0 when all that the policy requires passed, 1 when anything failed, 2 otherwise.
+func (r *Report) Exit() int {
+	for _, q := range Questions {
+		if r.Verdicts.Of(q) == Fail {
+			return ExitFail
+		}
+	}
+	if r.Passed {
+		return ExitPass
+	}
+	return ExitUnknown
+}
+
+// shipmentLog is one log while its leaves come by.
+type shipmentLog struct {
+	id    Hash
+	name  string
+	heads []head
+	tree  merkle.Log
+	next  int // index of the next head to compare
+	last  int64
+}

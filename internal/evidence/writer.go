@@ -1,0 +1,247 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+)
+
+// Writer writes a bundle; leaves are streamed.
+type Writer struct {
+	out  *encoder
+	size []uint64 // leaves of each log
+	log  int
+	at   uint64
+}
+
+// encoder writes deterministic CBOR (RFC 8949 section 4.2.1).
+type encoder struct{ w *bufio.Writer }
+
+func (e *encoder) head(major byte, v uint64) {
+	var b [9]byte
+	n := 1
+	switch {
+	case v < 24:
+		b[0] = byte(v)
+	case v < 1<<8:
+		b[0], b[1], n = 24, byte(v), 2
+	case v < 1<<16:
+		b[0], n = 25, 3
+		binary.BigEndian.PutUint16(b[1:], uint16(v))
+	case v < 1<<32:
+		b[0], n = 26, 5
+		binary.BigEndian.PutUint32(b[1:], uint32(v))
+	default:
+		b[0], n = 27, 9
+		binary.BigEndian.PutUint64(b[1:], v)
+	}
+	b[0] |= major << 5
+	e.w.Write(b[:n]) // bufio keeps the error until Flush
+}
+
+func (e *encoder) uint(v uint64)  { e.head(0, v) }
+func (e *encoder) bytes(b []byte) { e.head(2, uint64(len(b))); e.w.Write(b) }
+func (e *encoder) text(s string)  { e.head(3, uint64(len(s))); e.w.WriteString(s) }
+func (e *encoder) array(n int)    { e.head(4, uint64(n)) }
+func (e *encoder) null()          { e.w.WriteByte(0xf6) }
+
+func (e *encoder) hashes(list []Hash) {
+	e.array(len(list))
+	for i := range list {
+		e.bytes(list[i][:])
+	}
+}
+
+func (e *encoder) strings(list [][]byte) {
+	e.array(len(list))
+	for _, b := range list {
+		e.bytes(b)
+	}
+}
+
+func (e *encoder) blocks(list []fabricproof.Block) {
+	e.array(len(list))
+	for i := range list {
+		b := &list[i]
+		e.array(5)
+		e.uint(b.Number)
+		e.bytes(b.Previous)
+		e.bytes(b.DataHash)
+		e.strings(b.Envelopes)
+		e.strings(b.Signatures)
+	}
+}
+
+// NewWriter writes the manifest of a whole-shipment bundle. Leaves follow: log by log, as many as the log's last head says.
+func NewWriter(w io.Writer, m *Manifest) (*Writer, error) {
+	out := &Writer{out: &encoder{bufio.NewWriterSize(w, 64<<10)}}
+	for i, l := range m.Logs {
+		if len(l.Heads) == 0 {
+			return nil, fmt.Errorf("log %d has no head", i)
+		}
+		h, err := anchor.DecodeHeadLeaf(l.Heads[len(l.Heads)-1].Entry)
+		if err != nil {
+			return nil, err
+		}
+		out.size = append(out.size, h.Size)
+	}
+	out.out.manifest(m)
+	out.out.uint(keyLeaves)
+	out.out.array(len(m.Logs))
+	out.open()
+	return out, nil
+}
+
+// open writes the heads of the arrays of the next log that has leaves.
+func (w *Writer) open() {
+	for w.log < len(w.size) {
+		w.out.head(4, w.size[w.log])
+		if w.size[w.log] > 0 {
+			return
+		}
+		w.log++
+	}
+}
+
+// Leaf writes the next leaf.
+func (w *Writer) Leaf(l Leaf) error {
+	if w.log >= len(w.size) {
+		return errors.New("more leaves than the heads say")
+	}
+	w.out.leaf(l)
+	w.at++
+	if w.at == w.size[w.log] {
+		w.log, w.at = w.log+1, 0
+		w.open()
+	}
+	return nil
+}
+
+// Close ends the bundle; it does not close what it wrote to.
+func (w *Writer) Close() error {
+	if w.log != len(w.size) {
+		return fmt.Errorf("log %d has %d leaves, its head says %d", w.log, w.at, w.size[w.log])
+	}
+	return w.out.w.Flush()
+}
+
+// WriteProof writes a selective proof: a bundle with one message.
+func WriteProof(w io.Writer, m *Manifest, p Proof) error {
+	e := &encoder{bufio.NewWriter(w)}
+	e.manifest(m)
+	e.uint(keyProof)
+	e.array(4)
+	e.uint(uint64(p.Log))
+	e.uint(p.Index)
+	e.hashes(p.Path)
+	e.leaf(p.Leaf)
+	return e.w.Flush()
+}
+
+func (e *encoder) leaf(l Leaf) {
+	e.array(2)
+	e.bytes(l.Entry)
+	switch {
+	case l.COSE != nil:
+		e.array(2)
+		e.bytes(l.COSE)
+		if l.Pack == nil {
+			e.null()
+		} else {
+			e.bytes(l.Pack)
+		}
+	case l.Plain != nil:
+		e.bytes(l.Plain)
+	default:
+		e.null()
+	}
+}
+
+func (e *encoder) manifest(m *Manifest) {
+	e.head(5, keyOutside+2) // the keys below and one of leaves or proof
+	e.uint(keyVersion)
+	e.uint(FormatVersion)
+	e.uint(keySubject)
+	e.array(3)
+	e.text(m.Channel)
+	e.text(m.Chaincode)
+	e.text(m.Shipment)
+	e.uint(keyConfigs)
+	e.blocks(m.Configs)
+	e.uint(keyBlocks)
+	e.blocks(m.Blocks)
+	e.uint(keyRecords)
+	e.array(len(m.Records))
+	for _, p := range m.Records {
+		e.array(2)
+		e.uint(p.Block)
+		e.uint(p.Tx)
+	}
+	e.uint(keyInstances)
+	e.array(len(m.Instances))
+	for _, i := range m.Instances {
+		e.array(2)
+		e.text(i.Ingest)
+		e.array(len(i.Anchors))
+		for _, a := range i.Anchors {
+			e.array(3)
+			e.uint(a.Block)
+			e.uint(a.Tx)
+			e.hashes(a.Consistency)
+		}
+	}
+	e.uint(keyAttestations)
+	e.array(len(m.Attestations))
+	for _, a := range m.Attestations {
+		e.array(8)
+		e.uint(a.Block)
+		for _, b := range [][]byte{a.ChannelHeader, a.SignatureHeader, a.Proposal, a.Head, a.Tail, a.Endorser, a.Signature} {
+			e.bytes(b)
+		}
+	}
+	e.uint(keyLogs)
+	e.array(len(m.Logs))
+	for _, l := range m.Logs {
+		e.array(2)
+		e.uint(uint64(l.Instance))
+		e.array(len(l.Heads))
+		for _, h := range l.Heads {
+			e.array(4)
+			e.uint(uint64(h.Anchor))
+			e.uint(h.Index)
+			e.bytes(h.Entry)
+			e.hashes(h.Path)
+		}
+	}
+	e.uint(keyOutside)
+	e.strings(m.Outside)
+}
+
+// NewAttestation takes the part out of a peer's signed answer that the bundle holds anyway.
+func NewAttestation(a fabricproof.Attestation, b *fabricproof.Block) (Attestation, error) {
+	data := blockData(b)
+	i := bytes.Index(a.Response, data)
+	if i < 0 {
+		return Attestation{}, fmt.Errorf("the answer does not hold the data of block %d", b.Number)
+	}
+	return Attestation{
+		Block: b.Number, ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal,
+		Head: a.Response[:i], Tail: a.Response[i+len(data):], Endorser: a.Endorser, Signature: a.Signature,
+	}, nil
+}
+
+func (a *Attestation) whole(b *fabricproof.Block) fabricproof.Attestation {
+	data := blockData(b)
+	response := make([]byte, 0, len(a.Head)+len(data)+len(a.Tail))
+	response = append(append(append(response, a.Head...), data...), a.Tail...)
+	return fabricproof.Attestation{
+		ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal, Response: response,
+		Endorser: a.Endorser, Signature: a.Signature,
+	}
+}
