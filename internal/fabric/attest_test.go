@@ -1,0 +1,128 @@
+package fabric
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// The verifier's decoder is stricter than Fabric: here it meets what a real network writes.
+func TestStackAnswersVerifyOffline(t *testing.T) {
+	s := realStack(t)
+	c := s.open(t, "carrier", "api")
+	ctx := t.Context()
+	id := "ev-" + rand.Text()[:10]
+	hash := "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: "general-2-8@1", RuleSetHash: hash,
+		Parties: map[string]string{ledger.Carrier: "CarrierMSP", ledger.Shipper: "ShipperMSP", ledger.Consignee: "ConsigneeMSP"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := c.BlockByTx(ctx, res.TxID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := fabricproof.DecodeBlock(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	genesisRaw, err := c.BlockByNumber(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	genesis, err := fabricproof.DecodeBlock(genesisRaw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := fabricproof.DecodeConfig(genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := map[string][]fabricproof.Hash{}
+	for _, side := range []map[string]*fabricproof.MSP{config.Application, config.Orderers} {
+		for msp, m := range side {
+			roots[msp] = m.RootHashes
+		}
+	}
+	rule := fabricproof.OrdererRule{Consensus: config.Consensus, Organisations: 3}
+	chain, err := fabricproof.NewChain(ledger.Channel, rule, roots, 0, genesis.Hash(), genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, err := block.LastConfig(); n > chain.Newest().Block; {
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := c.BlockByNumber(ctx, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := fabricproof.DecodeBlock(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := chain.Add(next, roots); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if config.Consensus == fabricproof.Raft {
+		block.Signatures = nil
+		for _, org := range c.OrdererOrganisations() {
+			raw, err := c.OrdererBlock(ctx, org, block.Number)
+			if err != nil {
+				t.Fatal(err)
+			}
+			copy, err := fabricproof.DecodeBlock(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			block.Signatures = append(block.Signatures, copy.Signatures...)
+		}
+	}
+	signed, err := chain.CheckBlock(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d orderers signed block %d", len(signed.Signers), block.Number)
+	var tx *fabricproof.Transaction
+	for i := range block.Envelopes {
+		x, err := chain.Transaction(block, uint64(i), ledger.Chaincode, fabricproof.EndorserRule{Of: []string{"CarrierMSP", "ShipperMSP", "ConsigneeMSP", "AuditorMSP"}, AtLeast: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.ID == res.TxID {
+			tx = x
+		}
+	}
+	if tx == nil || tx.Write(ledger.Chaincode, ledger.ShipmentKey(id)) == nil {
+		t.Fatalf("the transaction is not in its block: %+v", tx)
+	}
+	if _, ok := tx.Definition(ledger.Chaincode); !ok {
+		t.Errorf("the chaincode definition is not in the read set: %+v", tx.Reads)
+	}
+	nonce := []byte("auditor's nonce")
+	for _, org := range c.PeerOrganisations() {
+		a, err := c.SignedBlockByTx(ctx, org, res.TxID, nonce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof := fabricproof.Attestation{ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal, Response: a.Response, Endorser: a.Endorser, Signature: a.Signature}
+		at, err := chain.Attestation(proof, block.Number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(at.Nonce) != string(nonce) || at.TxID != res.TxID || at.Block.Hash() != block.Hash() || at.Block.Filter[tx.Position.Tx] != 0 {
+			t.Errorf("%s: %+v", org, at)
+		}
+		if out := os.Getenv("TRACKSEAL_CAPTURE"); out != "" {
+			data, _ := json.Marshal(map[string]any{"genesis": genesisRaw, "block": raw, "answer": proof})
+			if err := os.WriteFile(out, data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
