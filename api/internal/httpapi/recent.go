@@ -40,6 +40,11 @@ func cached[T any](ctx context.Context, r *recent, key string, ask func(context.
 	if ok && r.now().Before(k.until) {
 		return k.v.(T), nil
 	}
+	return fresh(ctx, r, key, ask)
+}
+
+// fresh asks, and keeps the answer for others.
+func fresh[T any](ctx context.Context, r *recent, key string, ask func(context.Context) (T, error)) (T, error) {
 	v, err := ask(ctx)
 	if err != nil {
 		return v, err
@@ -53,14 +58,22 @@ func cached[T any](ctx context.Context, r *recent, key string, ask func(context.
 	return v, nil
 }
 
+// asked is fresh or cached.
+func asked[T any](ctx context.Context, now bool, r *recent, key string, ask func(context.Context) (T, error)) (T, error) {
+	if now {
+		return fresh(ctx, r, key, ask)
+	}
+	return cached(ctx, r, key, ask)
+}
+
 // enrich adds verdict, newest values and message counts to shipments. A part of the system that cannot be asked leaves its
-// members as they are: a listing is worth having without them.
+// members as they are: a listing is worth having without them. A single shipment is asked for afresh.
 func (s *Server) enrich(ctx context.Context, rs []ledger.Shipment, vs []Shipment) {
 	g := new(errgroup.Group)
 	g.SetLimit(enrichers)
 	for i := range rs {
 		g.Go(func() error {
-			s.enrichOne(ctx, rs[i], &vs[i])
+			s.enrichOne(ctx, rs[i], &vs[i], len(rs) == 1)
 			return nil
 		})
 	}
@@ -72,10 +85,10 @@ type latest struct {
 	messages uint64
 }
 
-func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment) {
+func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment, now bool) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	verdict, err := cached(ctx, s.recent, "verdict/"+r.ID, func(ctx context.Context) (string, error) {
+	verdict, err := asked(ctx, now, s.recent, "verdict/"+r.ID, func(ctx context.Context) (string, error) {
 		got, err := evaluate[ledger.Verdict](ctx, s.Ledger, ledger.ComplianceVerdict, ledger.IDArgs{ID: r.ID})
 		if ledger.CodeOf(err) == ledger.NotFound {
 			return "none", nil
@@ -90,7 +103,7 @@ func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment) 
 	if len(r.Assignments) == 0 {
 		return // nothing can have been logged
 	}
-	l, err := cached(ctx, s.recent, "latest/"+r.ID, func(ctx context.Context) (latest, error) { return s.latest(ctx, r) })
+	l, err := asked(ctx, now, s.recent, "latest/"+r.ID, func(ctx context.Context) (latest, error) { return s.latest(ctx, r) })
 	if err != nil {
 		s.Log.DebugContext(ctx, "no newest values for a listing", "shipment", r.ID, "error", err)
 		return

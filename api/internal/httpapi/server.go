@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -75,6 +76,10 @@ func New(cfg Config) *Server {
 	s := &Server{Config: cfg, recent: newRecent(cfg.Now), verifying: make(chan struct{}, maxVerifying), metrics: newMetrics(cfg.Metrics)}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.streams.byClient = map[string]int{}
+	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
+		refs, err := s.logs(ctx, r)
+		return logIDs(refs), err
+	})
 	s.engine = s.newEngine()
 	s.api = humagin.New(s.engine, openapiConfig(cfg.Issuer))
 	s.api.UseMiddleware(s.limitTime, s.authorise, s.rememberWrites)

@@ -74,6 +74,9 @@ func textOrNull(s string) Null[string] {
 // MarshalJSON writes the value or null.
 func (n Null[T]) MarshalJSON() ([]byte, error) { return json.Marshal(n.V) }
 
+// UnmarshalJSON reads the value or null.
+func (n *Null[T]) UnmarshalJSON(data []byte) error { return json.Unmarshal(data, &n.V) }
+
 // Schema is anyOf T and null.
 func (Null[T]) Schema(r huma.Registry) *huma.Schema {
 	t := reflect.TypeFor[T]()

@@ -141,6 +141,7 @@ var byStatus = map[int]Code{
 // Install makes huma answer with this package's problems. It is global in huma; calling it again changes nothing.
 func Install() {
 	huma.DefaultArrayNullable = false
+	huma.ValidateStrictCasing = true
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		return fromHuma(status, msg, errs...).In(ctx.Context())
 	}

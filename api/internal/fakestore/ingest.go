@@ -1,0 +1,140 @@
+package fakestore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Submitter is the ledger as the ingest's organisation.
+type Submitter interface {
+	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
+}
+
+// Ingest logs and anchors like the real one, for one shipment.
+type Ingest struct {
+	Name     string
+	Store    *Store
+	Ledger   Submitter
+	Shipment ledger.Shipment
+	NowMS    func() int64
+
+	log      merkle.Tree
+	heads    merkle.Tree
+	prevHead *uint64
+	anchored uint64
+}
+
+// LogID of the shipment's log, hex.
+func (i *Ingest) LogID() string {
+	id := i.id()
+	return hex.EncodeToString(id[:])
+}
+
+func (i *Ingest) id() anchor.Hash {
+	return anchor.LogID(ledger.Channel, anchor.Shipment, i.Shipment.ID, i.Shipment.CreateTx, i.Name)
+}
+
+// Signed logs a signed message.
+func (i *Ingest) Signed(raw []byte) error {
+	m, err := telemetry.Decode(raw)
+	if err != nil {
+		return err
+	}
+	i.append(influx.Message{Raw: raw, Tracker: m.Tracker, Trust: influx.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS},
+		telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash}, m.Readings)
+	return nil
+}
+
+// Plain logs a plain message of a tracker.
+func (i *Ingest) Plain(tracker string, raw []byte) error {
+	m, err := telemetry.DecodePlain(raw, instant(i.NowMS()))
+	if err != nil {
+		return err
+	}
+	i.append(influx.Message{Raw: raw, Tracker: tracker, Trust: influx.Unsigned, TimeMS: m.Readings[0].TimeMS},
+		telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: sha256.Sum256(raw)}, m.Readings)
+	return nil
+}
+
+func (i *Ingest) append(m influx.Message, leaf telemetry.Leaf, readings []telemetry.Reading) {
+	leaf.ReceivedMS, leaf.Ingest = i.NowMS(), i.Name
+	m.Log, m.Leaf, m.Shipment, m.ReceivedMS, m.Readings = i.LogID(), i.log.Size(), i.Shipment.ID, leaf.ReceivedMS, len(readings)
+	m.Entry = leaf.Encode()
+	i.log.Append(merkle.LeafHash(m.Entry))
+	i.Store.mu.Lock()
+	defer i.Store.mu.Unlock()
+	i.Store.Stored = append(i.Store.Stored, m)
+	for _, r := range readings {
+		i.Store.Points = append(i.Store.Points, Point{influx.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Values},
+			instant(r.TimeMS).Add(nanos(m.Leaf))})
+	}
+}
+
+// Anchor puts the log's state on the ledger and writes its head point.
+func (i *Ingest) Anchor(ctx context.Context, closed bool) error {
+	size := i.log.Size()
+	root, err := i.log.RootAt(size)
+	if err != nil {
+		return err
+	}
+	leaf := anchor.HeadLeaf{Log: i.id(), Size: size, Root: root, Prev: i.prevHead, Closed: closed}
+	index, old := i.heads.Size(), i.heads.Size()
+	i.heads.Append(merkle.LeafHash(leaf.Encode()))
+	headsRoot, err := i.heads.RootAt(index + 1)
+	if err != nil {
+		return err
+	}
+	var proof []string
+	if old > 0 {
+		path, err := merkle.Consistency(&i.heads, old, index+1)
+		if err != nil {
+			return err
+		}
+		for _, h := range path {
+			proof = append(proof, hex.EncodeToString(h[:]))
+		}
+	}
+	heads := anchor.HeadsID(ledger.Channel, i.Name)
+	res, err := i.Ledger.Submit(ctx, ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: i.Name, OldSize: old, NewSize: index + 1,
+		NewRoot: hex.EncodeToString(headsRoot[:]), Proof: proof, TimeMS: i.NowMS()})
+	if err != nil {
+		return err
+	}
+	path, err := merkle.Inclusion(&i.heads, index, index+1)
+	if err != nil {
+		return err
+	}
+	prev := int64(-1)
+	if i.prevHead != nil {
+		prev = int64(*i.prevHead)
+	}
+	i.prevHead, i.anchored = &index, size
+	i.Store.mu.Lock()
+	defer i.Store.mu.Unlock()
+	i.Store.HeadList = append(i.Store.HeadList, influx.Head{Heads: hex.EncodeToString(heads[:]), Log: i.LogID(), Index: index, Size: size, Root: hex.EncodeToString(root[:]), Prev: prev,
+		Closed: closed, Entry: leaf.Encode(), HeadsSize: index + 1, HeadsRoot: hex.EncodeToString(headsRoot[:]), Tx: res.TxID, Block: res.Block, Proof: path, TimeMS: i.NowMS()})
+	return nil
+}
+
+// Size of the log, and its root.
+func (i *Ingest) Size() (uint64, string) {
+	root, err := i.log.RootAt(i.log.Size())
+	if err != nil {
+		panic(err)
+	}
+	return i.log.Size(), hex.EncodeToString(root[:])
+}
+
+// Status is a small report.
+func (i *Ingest) Status(context.Context) (json.RawMessage, error) {
+	return json.RawMessage(fmt.Sprintf(`{"id":%q,"logged":%d}`, i.Name, i.log.Size())), nil
+}

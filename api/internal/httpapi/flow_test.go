@@ -1,0 +1,212 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// TestLifeOfAShipment walks through the API as its users do.
+func TestLifeOfAShipment(t *testing.T) {
+	w := newWorld(t)
+	w.ship("s1")
+
+	var s httpapi.Shipment
+	got := w.must(200, "GET", "/v1/shipments/s1", "")
+	got.into(&s)
+	if s.State != "in_transit" || s.Custodian != "carrier" || s.Parties["auditor"] != "auditor" || s.Messages != 10 || s.Verdict != "none" {
+		t.Fatalf("%s", got.Body)
+	}
+	if s.Last.V == nil || (*s.Last.V)["temperature"] != 13.0 {
+		t.Fatalf("last %s", got.Body)
+	}
+	tag := got.Header.Get("ETag")
+	if r := w.call("GET", "/v1/shipments/s1", "", "If-None-Match", `"other", W/`+tag); r.Code != 304 || len(r.Body) != 0 || r.Header.Get("ETag") != tag {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+
+	var list httpapi.List[httpapi.Shipment]
+	w.must(200, "GET", "/v1/shipments?state=in_transit&limit=5", "").into(&list)
+	if len(list.Items) != 1 || list.Items[0].ID != "s1" || list.Next != "" {
+		t.Fatalf("%+v", list)
+	}
+	var telemetry httpapi.List[map[string]any]
+	w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4&fields=temperature", "").into(&telemetry)
+	if len(telemetry.Items) != 4 || telemetry.Next == "" {
+		t.Fatalf("%+v", telemetry)
+	}
+	seen := 4
+	for telemetry.Next != "" {
+		next := telemetry.Next
+		telemetry = httpapi.List[map[string]any]{}
+		w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4&fields=temperature&cursor="+next, "").into(&telemetry)
+		seen += len(telemetry.Items)
+	}
+	if seen != 10 {
+		t.Fatalf("%d readings over all pages", seen)
+	}
+	telemetry = httpapi.List[map[string]any]{}
+	w.must(200, "GET", "/v1/shipments/s1/telemetry?every=5m", "").into(&telemetry)
+	if n := len(telemetry.Items); n < 2 || n > 3 {
+		t.Fatalf("%d windows", n)
+	}
+	if _, single := telemetry.Items[0]["time"]; single || telemetry.Items[0]["from"] == nil {
+		t.Fatalf("window %v", telemetry.Items[0])
+	}
+
+	var messages httpapi.List[httpapi.Message]
+	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&include=raw", "").into(&messages)
+	if len(messages.Items) != 9 || messages.Items[7].Status != "anchored" || messages.Items[8].Status != "logged" || messages.Items[0].Raw == nil || messages.Items[0].Kind != "data" {
+		t.Fatalf("%+v", messages)
+	}
+	next := messages.Next
+	messages = httpapi.List[httpapi.Message]{}
+	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&cursor="+next, "").into(&messages)
+	if len(messages.Items) != 1 || messages.Items[0].Leaf != 9 || messages.Items[0].Raw != nil || messages.Next != "" {
+		t.Fatalf("%+v", messages)
+	}
+
+	var c httpapi.Compliance
+	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if c.RuleSet.Ref != "general-2-8@1" || c.RuleSet.Hash != c.RuleSetHash || len(c.Excursions) == 0 {
+		t.Fatalf("%+v", c)
+	}
+	var v httpapi.Verification
+	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
+	if !v.OK || v.Messages != 10 || v.Logs[0].Logged != 2 {
+		t.Fatalf("%+v", v)
+	}
+
+	// Custody to the consignee, through its own api.
+	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee","note":"dock 4"}`)
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other.ingest.set(w.ingest.Ingest)
+	var handovers httpapi.List[httpapi.Handover]
+	other.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&handovers)
+	if len(handovers.Items) != 1 || handovers.Items[0].State != "proposed" || len(handovers.Items[0].Heads) != 1 {
+		t.Fatalf("%+v", handovers)
+	}
+	other.must(200, "POST", "/v1/shipments/s1/handovers/current/reject", `{"reason":"wrong dock"}`)
+	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
+	if p := w.call("POST", "/v1/shipments/s1/close", "").problem(); p.Code != "bad_state" {
+		t.Fatalf("closing before delivery: %+v", p)
+	}
+	if w.ingest.seals+other.ingest.seals != 0 {
+		t.Fatal("sealed before delivery")
+	}
+	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
+	var closed httpapi.Close
+	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&closed)
+	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&closed)
+	if len(closed.Heads) != 1 || closed.Heads[0].Size != 10 || closed.By != "carrier" {
+		t.Fatalf("%+v", closed)
+	}
+	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
+	if !v.OK || v.Logs[0].Logged != 0 {
+		t.Fatalf("%+v", v)
+	}
+	var anchors httpapi.List[httpapi.Anchor]
+	w.must(200, "GET", "/v1/anchors?limit=1", "").into(&anchors)
+	if len(anchors.Items) != 1 || anchors.Items[0].Size != 2 || anchors.Next == "" {
+		t.Fatalf("%+v", anchors)
+	}
+	var network httpapi.Network
+	w.must(200, "GET", "/v1/network", "").into(&network)
+	if !network.OK || len(network.Nodes) != 8 {
+		t.Fatalf("%+v", network)
+	}
+}
+
+func TestTrackers(t *testing.T) {
+	w := newWorld(t)
+	var tr httpapi.Tracker
+	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1")).into(&tr)
+	if tr.Trust != "signed" || tr.Alg != "Ed25519" || tr.KID == "" || tr.MQTT.TopicUp == "" || tr.Secret != "" {
+		t.Fatalf("%+v", tr)
+	}
+	tr = httpapi.Tracker{}
+	w.must(201, "POST", "/v1/trackers", `{"id":"t2","unsigned":true,"model":"old"}`).into(&tr)
+	if tr.Trust != "unsigned" || tr.Secret == "" || tr.MQTT.TopicJSON == "" || tr.MQTT.TopicUp != "" {
+		t.Fatalf("%+v", tr)
+	}
+	if b := w.must(200, "GET", "/v1/trackers/t2", "").Body; strings.Contains(string(b), tr.Secret) {
+		t.Fatal("the secret is given twice")
+	}
+	w.must(200, "POST", "/v1/trackers/t1/calibration", `{"ref":"cert-9","hash":"`+strings.Repeat("ab", 32)+`","valid_from":"2026-01-01T00:00:00Z","valid_to":"2027-01-01T00:00:00.000Z"}`).into(&tr)
+	if tr.Calibration.V == nil || tr.Calibration.V.ValidFrom.String() != "2026-01-01T00:00:00.000Z" {
+		t.Fatalf("%+v", tr.Calibration)
+	}
+	w.must(200, "POST", "/v1/trackers/t1/revoke", `{"cause":"lost"}`).into(&tr)
+	if tr.RevokedAt.V == nil {
+		t.Fatal("not revoked")
+	}
+	for _, tc := range []struct {
+		body string
+		code int
+	}{
+		{enrolBody(t, "carrier", "t1"), 409},
+		{enrolBody(t, "shipper", "t3"), 422}, // the proof names another owner
+		{`{"id":"t4"}`, 422},
+		{`{"id":"t4","unsigned":true,"alg":"Ed25519"}`, 422},
+		{`{"id":"t4","unsigned":true,"extra":1}`, 422},
+		{`{"ID":"t4","unsigned":true}`, 422},
+		{`{"id":"../x","unsigned":true}`, 422},
+		{`{`, 400},
+		{``, 400},
+	} {
+		if r := w.call("POST", "/v1/trackers", tc.body); r.Code != tc.code {
+			t.Errorf("%s: %d %s", tc.body, r.Code, r.Body)
+		} else {
+			r.problem()
+		}
+	}
+	for i := range 5 {
+		w.must(201, "POST", "/v1/trackers", fmt.Sprintf(`{"id":"u%d","unsigned":true}`, i))
+	}
+	n, next := 0, ""
+	for {
+		var page httpapi.List[httpapi.Tracker]
+		w.must(200, "GET", "/v1/trackers?limit=3&cursor="+next, "").into(&page)
+		n += len(page.Items)
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	if n != 7 {
+		t.Fatalf("%d trackers over all pages", n)
+	}
+}
+
+func TestFailuresHaveTheirStatus(t *testing.T) {
+	w := newWorld(t)
+	w.ship("s1")
+	check := func(name string, r response, status int, code string, retry bool) {
+		t.Helper()
+		p := r.problem()
+		if r.Code != status || string(p.Code) != code || (r.Header.Get("Retry-After") != "") != retry {
+			t.Errorf("%s: %d %s", name, r.Code, r.Body)
+		}
+	}
+	w.ledger.FailBefore(ledger.ShipmentCreate, 1)
+	check("ledger away", w.call("POST", "/v1/shipments", shipmentBody("s2")), 503, "ledger_unavailable", true)
+	w.ledger.Invalidate(ledger.ShipmentCreate, 1)
+	check("read conflict", w.call("POST", "/v1/shipments", shipmentBody("s2")), 409, "transaction_invalid", true)
+	w.ledger.CommitUnknown(ledger.ShipmentCreate, 1)
+	check("commit unknown", w.call("POST", "/v1/shipments", shipmentBody("s2")), 504, "commit_unknown", false)
+	w.store.SetDown(true)
+	check("store down", w.call("GET", "/v1/shipments/s1/telemetry", ""), 503, "store_unavailable", true)
+	w.must(200, "GET", "/v1/shipments/s1", "") // the ledger's part is worth having alone
+	w.store.SetDown(false)
+	check("unknown rule set", w.call("POST", "/v1/shipments", strings.Replace(shipmentBody("s2"), "general-2-8@1", "x@1", 1)), 422, "invalid_request", false)
+	check("unknown query", w.call("GET", "/v1/shipments?stat=closed", ""), 422, "invalid_request", false)
+	check("no route", w.call("GET", "/v1/nothing", ""), 404, "not_found", false)
+	check("no method", w.call("PUT", "/v1/shipments", "{}"), 405, "method_not_allowed", false)
+	check("large body", w.call("POST", "/v1/shipments", strings.Repeat(" ", 70_000)), 413, "too_large", false)
+	check("media type", w.call("POST", "/v1/shipments", shipmentBody("s2"), "Content-Type", "text/xml"), 415, "unsupported_media_type", false)
+	check("bad time", w.call("GET", "/v1/shipments/s1/telemetry?from=yesterday", ""), 422, "invalid_request", false)
+	check("forged cursor", w.call("GET", "/v1/shipments?cursor=AAAA", ""), 400, "invalid_cursor", false)
+}

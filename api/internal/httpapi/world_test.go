@@ -1,0 +1,301 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/goleak"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/api/internal/feed"
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/api/internal/idempotency"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is one organisation's api over a fake ledger, store and ingest.
+type world struct {
+	t      *testing.T
+	org    string
+	ledger *testkit.Ledger
+	store  *fakestore.Store
+	ingest *ingest
+	feed   *feed.Feed
+	issuer *auth.Issuer
+	api    *httpapi.Server
+	dir    string
+	writes *idempotency.Store
+}
+
+const secret = "a-secret"
+
+func newWorld(t *testing.T) *world { return newWorldOf(t, "carrier", nil, nil) }
+
+// newWorldOf shares a ledger and a store with another organisation's world when they are given.
+func newWorldOf(t *testing.T, org string, l *testkit.Ledger, store *fakestore.Store) *world {
+	t.Helper()
+	w := &world{t: t, org: org, ledger: l, store: store, dir: t.TempDir()}
+	msp := ledger.MSPOf(org)
+	if w.ledger == nil {
+		w.ledger = testkit.NewLedger(msp, nil)
+		w.store = new(fakestore.Store)
+	} else {
+		w.ledger = l.As(msp)
+	}
+	sum := sha256.Sum256([]byte(secret))
+	clients := []auth.Client{
+		{ID: org + "-admin", SecretSHA256: hex.EncodeToString(sum[:]), Scopes: auth.Scopes},
+		{ID: org + "-other", SecretSHA256: hex.EncodeToString(sum[:]), Scopes: auth.Scopes},
+	}
+	for _, s := range auth.Scopes {
+		clients = append(clients, auth.Client{ID: "only-" + s, SecretSHA256: hex.EncodeToString(sum[:]), Scopes: []string{s}})
+	}
+	var err error
+	if w.issuer, err = auth.NewIssuer("http://issuer.test", "trackseal-api", org, clients, ed25519.NewKeyFromSeed(make([]byte, 32)), time.Now); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	t.Cleanup(func() {
+		w.api.Stop()
+		if err := w.writes.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// open is what a start of the program does; after a crash it is done again over the same folder.
+func (w *world) open() {
+	w.t.Helper()
+	log := slog.New(slog.DiscardHandler)
+	var err error
+	if w.writes, err = idempotency.Open(w.dir, time.Now, log); err != nil {
+		w.t.Fatal(err)
+	}
+	w.feed = feed.New(ledger.MSPOf(w.org), w.ledger, w.store, log)
+	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883",
+		Ledger: w.ledger, Peers: w.ledger, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: w.writes,
+		Verifier: auth.NewVerifier(w.org, time.Now, w.issuer.Trusted()), Key: bytes.Repeat([]byte{3}, 32),
+		Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
+	if w.ingest == nil {
+		w.ingest = &ingest{}
+	}
+	cfg.Ingest = []httpapi.Ingest{w.ingest}
+	w.api = httpapi.New(cfg)
+}
+
+func (w *world) token(client string) string {
+	w.t.Helper()
+	token, _, err := w.issuer.Issue(client, secret, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return token
+}
+
+type response struct {
+	Code   int
+	Header http.Header
+	Body   []byte
+	t      *testing.T
+}
+
+func (r response) into(v any) {
+	r.t.Helper()
+	if err := json.Unmarshal(r.Body, v); err != nil {
+		r.t.Fatalf("%v in %s", err, r.Body)
+	}
+}
+
+func (r response) problem() problem.Problem {
+	r.t.Helper()
+	var p problem.Problem
+	r.into(&p)
+	if r.Header.Get("Content-Type") != "application/problem+json" || p.Status != r.Code || p.Code == "" || p.TraceID == "" || p.TraceID != r.Header.Get("Trace-Id") {
+		r.t.Fatalf("not a problem: %d %s %s", r.Code, r.Header.Get("Content-Type"), r.Body)
+	}
+	return p
+}
+
+func (w *world) send(req *http.Request) response {
+	rec := httptest.NewRecorder()
+	w.api.ServeHTTP(rec, req)
+	return response{rec.Code, rec.Header(), rec.Body.Bytes(), w.t}
+}
+
+// call sends JSON as the admin; headers are name, value pairs.
+func (w *world) call(method, path, body string, headers ...string) response {
+	w.t.Helper()
+	var r io.Reader
+	if body != "" {
+		r = strings.NewReader(body)
+	}
+	req := httptest.NewRequestWithContext(w.t.Context(), method, path, r)
+	req.Header.Set("Authorization", "Bearer "+w.token(w.org+"-admin"))
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	return w.send(req)
+}
+
+// must is call with one status that is right.
+func (w *world) must(code int, method, path, body string, headers ...string) response {
+	w.t.Helper()
+	r := w.call(method, path, body, headers...)
+	if r.Code != code {
+		w.t.Fatalf("%s %s: %d instead of %d: %s", method, path, r.Code, code, r.Body)
+	}
+	return r
+}
+
+// trackerKey is a tracker's key, made from its id.
+func trackerKey(id string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(id))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func enrolBody(t *testing.T, org, id string) string {
+	t.Helper()
+	key := trackerKey(id)
+	public, err := telemetry.Public(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hexed := hex.EncodeToString(public.Raw)
+	proof, err := telemetry.Sign(key, ledger.PossessionBytes(id, ledger.MSPOf(org), -19, hexed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := json.Marshal(map[string]any{"id": id, "public_key": hexed, "alg": "Ed25519", "proof": hex.EncodeToString(proof), "model": "m1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+const parties = `"parties":{"carrier":"carrier","shipper":"shipper","consignee":"consignee","auditor":"auditor"}`
+
+func shipmentBody(id string) string {
+	return `{"id":"` + id + `",` + parties + `,"rule_set":"general-2-8@1","description":"vaccines"}`
+}
+
+// ship makes a tracker and a shipment, assigned, with ten signed messages, eight of them anchored.
+func (w *world) ship(id string) {
+	w.t.Helper()
+	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(w.t, w.org, "t-"+id))
+	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments", shipmentBody(id))
+	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments/"+id+"/assignments", `{"tracker":"t-`+id+`"}`)
+	raw, err := w.ledger.Evaluate(w.t.Context(), ledger.ShipmentGet, ledger.IDArgs{ID: id})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var r ledger.Shipment
+	if err := json.Unmarshal(raw, &r); err != nil {
+		w.t.Fatal(err)
+	}
+	w.ingest.set(&fakestore.Ingest{Name: "ingest-carrier", Store: w.store, Ledger: w.ledger, Shipment: r, NowMS: func() int64 { return time.Now().UnixMilli() }})
+	var prev telemetry.Hash
+	start := r.Assignments[0].FromMS
+	for seq := range uint64(10) {
+		at := start + int64(seq)*60_000
+		raw, err := telemetry.Encode(trackerKey("t-"+id), telemetry.Claims{Tracker: "t-" + id, Boot: 1, Seq: seq, Prev: prev, TimeMS: at},
+			[]telemetry.Reading{{TimeMS: at, Values: map[string]float64{"temperature": 4 + float64(seq), "humidity": 50}}})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m, err := telemetry.Decode(raw)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		prev = m.COSEHash
+		if err := w.ingest.Ingest.Signed(raw); err != nil {
+			w.t.Fatal(err)
+		}
+		if seq == 7 {
+			if err := w.ingest.Ingest.Anchor(w.t.Context(), false); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// ingest is the fake as httpapi sees it.
+type ingest struct {
+	mu sync.Mutex
+	*fakestore.Ingest
+	down  bool
+	seals int
+}
+
+func (i *ingest) set(f *fakestore.Ingest) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.Ingest = f
+}
+
+func (i *ingest) ID() string { return "ingest-carrier" }
+
+func (i *ingest) state() (*fakestore.Ingest, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.down {
+		return nil, problem.ErrIngest
+	}
+	return i.Ingest, nil
+}
+
+func (i *ingest) Logs(_ context.Context, shipment string) ([]httpapi.IngestLog, error) {
+	f, err := i.state()
+	if err != nil || f == nil || f.Shipment.ID != shipment {
+		return nil, err
+	}
+	n, root := f.Size()
+	return []httpapi.IngestLog{{Log: f.LogID(), Size: n, Root: root}}, nil
+}
+
+func (i *ingest) Seal(ctx context.Context, shipment string) (httpapi.Sealed, error) {
+	f, err := i.state()
+	if err != nil || f == nil || f.Shipment.ID != shipment {
+		return httpapi.Sealed{Anchored: err == nil}, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.seals == 0 {
+		if err := f.Anchor(ctx, true); err != nil {
+			return httpapi.Sealed{}, err
+		}
+	}
+	i.seals++
+	n, root := f.Size()
+	return httpapi.Sealed{Heads: []httpapi.SealedHead{{Log: f.LogID(), Size: n, Root: root}}, Anchored: true}, nil
+}
+
+func (i *ingest) Status(ctx context.Context) (json.RawMessage, error) {
+	if _, err := i.state(); err != nil {
+		return nil, err
+	}
+	return json.RawMessage(`{"id":"ingest-carrier"}`), nil
+}
