@@ -2,6 +2,9 @@ package ledger
 
 // Names of the transactions, "contract:Function". Each takes exactly one argument, a JSON object of the type named
 // beside it, and answers JSON.
+//
+// A changing transaction needs the certificate attribute trackseal.role: operator for tracker and shipment, ingest for anchor
+// and compliance. What belongs to a shipment is NOT_FOUND to all but its parties.
 const (
 	TrackerEnrol     = "tracker:Enrol"     // EnrolArgs -> Tracker
 	TrackerRotate    = "tracker:Rotate"    // RotateArgs -> Tracker
@@ -16,7 +19,7 @@ const (
 	ShipmentPropose  = "shipment:Propose"   // ProposeArgs -> Shipment
 	ShipmentAccept   = "shipment:Accept"    // IDArgs -> Shipment
 	ShipmentReject   = "shipment:Reject"    // RejectArgs -> Shipment
-	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment (by the consignee, or custodian if it is the same)
+	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment: by the consignee, once it has custody
 	ShipmentClose    = "shipment:Close"     // CloseArgs -> Close
 	ShipmentGet      = "shipment:Get"       // IDArgs -> Shipment (evaluate)
 	ShipmentList     = "shipment:List"      // ListArgs -> Page[Shipment] (evaluate): only where the caller's MSP is a party
@@ -104,21 +107,22 @@ type CreateArgs struct {
 	Destination string            `json:"destination"`
 }
 
-// AssignArgs binds a tracker. FromMS 0 means the transaction's time; it may lie in the past (a recorded trip) but not
-// before the end of the tracker's previous assignment.
+// AssignArgs binds a tracker of the caller's, who is the shipment's carrier or holds the goods. FromMS 0 means the
+// transaction's time; it may lie in the past (a recorded trip) but not before the end of the tracker's previous assignment.
 type AssignArgs struct {
 	Shipment string `json:"shipment"`
 	Tracker  string `json:"tracker"`
 	FromMS   int64  `json:"from_ms"`
 }
 
-// UnassignArgs ends the open assignment; ToMS 0 means the transaction's time.
+// UnassignArgs ends the open assignment, by the tracker's owner, the carrier or the custodian; ToMS 0 means the transaction's time.
 type UnassignArgs struct {
 	Shipment string `json:"shipment"`
 	Tracker  string `json:"tracker"`
 	ToMS     int64  `json:"to_ms"`
 }
 
+// ProposeArgs offers custody to another party, by the custodian.
 type ProposeArgs struct {
 	ID    string    `json:"id"`
 	To    string    `json:"to"` // MSP id of a party
@@ -131,6 +135,7 @@ type RejectArgs struct {
 	Reason string `json:"reason"`
 }
 
+// CloseArgs ends a delivered shipment, by the carrier or the custodian.
 type CloseArgs struct {
 	ID    string    `json:"id"`
 	Heads []LogHead `json:"heads"`

@@ -276,6 +276,10 @@ func TestDeliverAndClose(t *testing.T) {
 	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver) // has not answered
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
 	w.refused(ledger.BadState, carrierOp, ledger.ShipmentClose, closing)
+	// The consignee offered the goods on and waits for the answer.
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: carrier})
+	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver)
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "S-1", Reason: "not ours"})
 	s := must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, deliver)
 	if s.State != ledger.Delivered || s.DeliveredMS != w.ms || s.Custodian != consignee {
 		t.Fatalf("got %+v", s)

@@ -172,6 +172,10 @@ func TestRevokeAndCalibrate(t *testing.T) {
 	}
 
 	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1", Cause: "x"})
+	// Good arguments with something beside them.
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"T-1","cause":"x","owner":"CarrierMSP"}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"T-1","cause":"x","Cause":"y"}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"T-1","cause":"x"} {}`)
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1"})
 	tr = must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "stolen"})
 	if tr.RevokedMS != w.ms || tr.RevokeCause != "stolen" || tr.Keys[0].ToMS != w.ms {
