@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -13,8 +14,11 @@ import (
 )
 
 const (
-	disagreeFirst = 30 * time.Millisecond
+	disagreeFirst = 20 * time.Millisecond
 	disagreeMax   = 500 * time.Millisecond
+	// strictRounds is how often a disagreement is put down to others being a block behind the first peer (together about
+	// 0.6 s) before it may be the first peer that is.
+	strictRounds = 5
 )
 
 // answer is one peer's: an endorsement, a refusal, or a failure of its own.
@@ -37,25 +41,31 @@ func (a answer) same(b answer) bool {
 }
 
 // endorse collects what two organisations say of a proposal, and both must say the same: an endorsement or a refusal. A peer
-// that is a block behind disagrees for a moment, so a disagreement is settled by a third organisation or by asking again.
+// that is a block behind disagrees for a moment, and then they are asked again.
+//
+// The first peer is the one whose commits this client waits for, so it knows what the caller knows. Two others that agree
+// against it are first taken to be behind it, both: what they endorse would be a read conflict, what they refuse would be
+// news to the caller.
 func (c *Client) endorse(ctx context.Context, p *proposal) ([]*peer.ProposalResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Endorse)
 	defer cancel()
-	for wait := disagreeFirst; ; wait = min(2*wait, disagreeMax) {
-		responses, err := c.endorseOnce(ctx, p)
+	wait := disagreeFirst
+	for round := 1; ; round++ {
+		responses, err := c.endorseOnce(ctx, p, round <= strictRounds)
 		if !errors.Is(err, errDisagree) {
 			return responses, err
 		}
-		c.log.Debug("endorsers disagree, asking again", "tx", p.txID, "wait", wait)
+		c.log.Debug("endorsers disagree, asking again", "tx", p.txID, "round", round)
 		select {
 		case <-ctx.Done():
 			return nil, err
 		case <-time.After(wait):
 		}
+		wait = min(2*wait, disagreeMax)
 	}
 }
 
-func (c *Client) endorseOnce(ctx context.Context, p *proposal) ([]*peer.ProposalResponse, error) {
+func (c *Client) endorseOnce(ctx context.Context, p *proposal, strict bool) ([]*peer.ProposalResponse, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	nodes := c.health.order(c.peers, chaincodePart)
@@ -89,7 +99,12 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal) ([]*peer.Proposal
 				start()
 				continue
 			}
+			answers = append(answers, r)
+			heardFirst := slices.ContainsFunc(answers, func(a answer) bool { return a.node == nodes[0] })
 			for _, other := range answers {
+				if strict && heardFirst && other.node != nodes[0] && r.node != nodes[0] {
+					continue
+				}
 				if other.same(r) {
 					c.blameSilent(silent)
 					if r.err != nil {
@@ -98,9 +113,11 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal) ([]*peer.Proposal
 					return []*peer.ProposalResponse{other.response, r.response}, nil
 				}
 			}
-			answers = append(answers, r)
 			if len(answers) > 1 {
-				start() // they disagree
+				if strict && heardFirst {
+					return nil, undecided(answers, failures)
+				}
+				start() // a third opinion
 			}
 		case <-hedge.C:
 			start()

@@ -3,7 +3,6 @@ package testkit
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ type Ledger struct {
 	*Faults
 	chain *chain
 	msp   string
+	role  string
 	once  *sync.Once
 	done  chan struct{} // closed by Close
 }
@@ -37,6 +37,13 @@ func NewLedger(msp string, now func() time.Time) *Ledger {
 // As is the same ledger seen by another organisation.
 func (l *Ledger) As(msp string) *Ledger {
 	return &Ledger{Faults: l.Faults, chain: l.chain, msp: msp, once: new(sync.Once), done: make(chan struct{})}
+}
+
+// AsRole is the same ledger seen by an identity that may do only what its role allows, Operator or Ingest.
+func (l *Ledger) AsRole(msp, role string) *Ledger {
+	as := l.As(msp)
+	as.role = role
+	return as
 }
 
 // Close ends this organisation's streams; the ledger lives on.
@@ -70,7 +77,7 @@ func (l *Ledger) Submit(ctx context.Context, fn string, arg any) (ledger.Result,
 		}
 		return ledger.Result{}, fault.error(tx)
 	}
-	result, err := l.chain.submit(l.msp, fn, body)
+	result, err := l.chain.submit(l.msp, l.role, fn, body)
 	if err != nil {
 		return ledger.Result{}, err
 	}
@@ -92,12 +99,12 @@ func (l *Ledger) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", fn, err)
 	}
-	return l.chain.evaluate(l.msp, fn, body)
+	return l.chain.evaluate(l.msp, l.role, fn, body)
 }
 
 // EvaluateAt is Evaluate: every organisation holds the same.
 func (l *Ledger) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
-	if _, ok := mspOf[org]; !ok {
+	if ledger.MSPOf(org) == "" {
 		return nil, fmt.Errorf("organisation %q has no peer", org)
 	}
 	return l.Evaluate(ctx, fn, arg)
@@ -187,7 +194,8 @@ func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
 	}
 	up, height := !l.isDown(), l.Height()
 	var nodes []ledger.Node
-	for _, org := range orgs {
+	for _, o := range ledger.Organisations {
+		org := o.Name
 		peer := ledger.Node{Org: org, Role: "peer", Address: "peer." + org + ".test:7051", Up: up}
 		if up {
 			peer.Height = height
@@ -205,19 +213,6 @@ func (l *Ledger) Height() uint64 { return l.chain.height() }
 // Count is how many valid transactions of fn are on the ledger; "" counts all.
 func (l *Ledger) Count(fn string) int { return l.chain.count(fn) }
 
-var (
-	orgs  = []string{"carrier", "shipper", "consignee", "auditor"}
-	mspOf = map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"}
-)
-
-func decodeHex(what, s string, size int) ([]byte, error) {
-	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != size || hex.EncodeToString(b) != s {
-		return nil, refuse(ledger.Invalid, "%s must be %d bytes of lower-case hex", what, size)
-	}
-	return b, nil
-}
-
 func refuse(code ledger.Code, format string, args ...any) error {
-	return &ledger.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return ledger.Refuse(code, format, args...)
 }

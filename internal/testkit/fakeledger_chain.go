@@ -64,10 +64,10 @@ func (c *chain) txID() string {
 	return hex.EncodeToString(h[:])
 }
 
-func (c *chain) submit(msp, fn string, arg []byte) (ledger.Result, error) {
+func (c *chain) submit(msp, role, fn string, arg []byte) (ledger.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	tx := c.begin(msp)
+	tx := c.begin(msp, role)
 	answer, err := tx.run(fn, arg)
 	if err != nil {
 		return ledger.Result{}, err
@@ -81,10 +81,10 @@ func (c *chain) submit(msp, fn string, arg []byte) (ledger.Result, error) {
 	return ledger.Result{TxID: tx.id, Block: b.number, Payload: answer}, nil
 }
 
-func (c *chain) evaluate(msp, fn string, arg []byte) ([]byte, error) {
+func (c *chain) evaluate(msp, role, fn string, arg []byte) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.begin(msp).run(fn, arg)
+	return c.begin(msp, role).run(fn, arg)
 }
 
 // invalid puts a transaction on the chain that changed nothing.
@@ -150,14 +150,15 @@ type tx struct {
 	chain   *chain
 	id      string
 	msp     string
+	role    string // "" = may do everything
 	ms      int64
 	writes  map[string]json.RawMessage
 	event   string
 	payload []byte
 }
 
-func (c *chain) begin(msp string) *tx {
-	return &tx{chain: c, id: c.txID(), msp: msp, ms: c.now().UnixMilli(), writes: map[string]json.RawMessage{}}
+func (c *chain) begin(msp, role string) *tx {
+	return &tx{chain: c, id: c.txID(), msp: msp, role: role, ms: c.now().UnixMilli(), writes: map[string]json.RawMessage{}}
 }
 
 // run finds fn's contract and answers JSON.
@@ -170,12 +171,12 @@ func (t *tx) run(fn string, arg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(answer)
+	return ledger.Encode(answer)
 }
 
 // emit sets the transaction's one event.
 func (t *tx) emit(name string, record any) error {
-	payload, err := json.Marshal(record)
+	payload, err := ledger.Encode(record)
 	t.event, t.payload = name, payload
 	return err
 }
@@ -199,11 +200,11 @@ func (t *tx) put(key string, record any) error {
 // list pages through the records below prefix in the order of their keys.
 func list[T any](t *tx, prefix string, q ledger.ListArgs, keep func(T) bool) (ledger.Page[T], error) {
 	page := ledger.Page[T]{Items: []T{}}
-	if q.Limit < 0 || q.Limit > 200 {
-		return page, refuse(ledger.Invalid, "limit must be 1..200")
-	}
 	if q.Limit == 0 {
-		q.Limit = 50
+		q.Limit = ledger.DefaultLimit
+	}
+	if q.Bookmark != "" && !strings.HasPrefix(q.Bookmark, prefix) {
+		return page, refuse(ledger.Invalid, "bookmark is not one that this listing gave")
 	}
 	var keys []string
 	for key := range t.chain.state {

@@ -24,7 +24,7 @@ func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 }
 
 func TestFaults(t *testing.T) {
-	args := ledger.CreateArgs{ID: "s1", Parties: map[string]string{"carrier": "CarrierMSP"}, RuleSet: "r@1", RuleSetHash: strings.Repeat("ab", 32)}
+	args := ledger.CreateArgs{ID: "s1", Parties: map[string]string{"carrier": "CarrierMSP", "consignee": "ConsigneeMSP"}, RuleSet: "r@1", RuleSetHash: strings.Repeat("ab", 32)}
 	for _, tc := range []struct {
 		name    string
 		arm     func(*Ledger)
@@ -90,4 +90,9 @@ func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
 	if err == nil || strings.Join(got, " ") != "s1 s2 s2" {
 		t.Fatalf("events %v, end %v", got, err)
 	}
+}
+
+func TestFakeLedgerKeepsTheContract(t *testing.T) {
+	l := NewLedger("CarrierMSP", nil)
+	LedgerSuite(t, func(t *testing.T, org, role string) LedgerClient { return l.AsRole(ledger.MSPOf(org), role) })
 }

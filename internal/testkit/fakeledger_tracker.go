@@ -10,77 +10,70 @@ import (
 func (t *tx) tracker(id string) (ledger.Tracker, error) {
 	var r ledger.Tracker
 	if !t.get("tracker/"+id, &r) {
-		return r, refuse(ledger.NotFound, "tracker %s does not exist", id)
+		return r, refuse(ledger.NotFound, "there is no tracker %s", id)
 	}
 	return r, nil
 }
 
-// ownTracker is a tracker that the caller may change.
+// ownTracker is a tracker in force that the caller may change.
 func (t *tx) ownTracker(id string) (ledger.Tracker, error) {
 	r, err := t.tracker(id)
-	if err == nil && r.Owner != t.msp {
-		err = refuse(ledger.Forbidden, "tracker %s belongs to %s", id, r.Owner)
+	switch {
+	case err != nil:
+		return r, err
+	case r.Owner != t.msp:
+		return r, refuse(ledger.Forbidden, "tracker %s belongs to %s", id, r.Owner)
+	case r.RevokedMS != 0:
+		return r, refuse(ledger.BadState, "tracker %s is revoked", id)
 	}
-	return r, err
+	return r, nil
 }
 
 func (t *tx) putTracker(r ledger.Tracker) (ledger.Tracker, error) {
-	if err := t.put("tracker/"+r.ID, r); err != nil {
-		return r, err
-	}
-	return r, t.emit(ledger.EventTracker, r)
+	return r, t.put("tracker/"+r.ID, r)
 }
 
 func enrol(t *tx, a ledger.EnrolArgs) (ledger.Tracker, error) {
-	var r ledger.Tracker
-	if !telemetry.ValidID(a.ID) {
-		return r, refuse(ledger.Invalid, "id %q is not a tracker id", a.ID)
+	r := ledger.Tracker{
+		ID: a.ID, Owner: t.msp, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash, Model: a.Model,
+		EnrolledMS: t.ms, EnrolTx: t.id,
 	}
 	if t.has("tracker/" + a.ID) {
-		return r, refuse(ledger.Exists, "tracker %s exists", a.ID)
+		return r, refuse(ledger.Exists, "tracker %s is enrolled already", a.ID)
 	}
-	r = ledger.Tracker{ID: a.ID, Owner: t.msp, Alg: a.Alg, Keys: []ledger.TrackerKey{}, Model: a.Model, EnrolledMS: t.ms, EnrolTx: t.id}
-	if a.Alg == 0 {
-		if _, err := decodeHex("secret_hash", a.SecretHash, 32); err != nil {
+	if a.SecretHash == "" {
+		key, err := t.possess(a.ID, a.Alg, a.Public, a.Proof)
+		if err != nil {
 			return r, err
 		}
-		if a.Public != "" || a.Proof != "" {
-			return r, refuse(ledger.Invalid, "give a key or a secret hash, not both")
-		}
-		r.SecretHash = a.SecretHash
-		return t.putTracker(r)
+		r.Keys = append(r.Keys, key)
 	}
-	if a.SecretHash != "" {
-		return r, refuse(ledger.Invalid, "give a key or a secret hash, not both")
-	}
-	key, err := t.key(a.ID, a.Alg, a.Public, a.Proof)
-	if err != nil {
-		return r, err
-	}
-	r.Keys = append(r.Keys, key)
 	return t.putTracker(r)
 }
 
-// key checks the possession proof of a new key.
-func (t *tx) key(id string, alg int, public, proof string) (ledger.TrackerKey, error) {
-	var r ledger.TrackerKey
-	raw, err := hex.DecodeString(public)
-	if err != nil {
-		return r, refuse(ledger.Invalid, "public must be hex")
-	}
+// possess checks a new key with its possession proof and claims it, once for ever.
+func (t *tx) possess(id string, alg int, public, proof string) (ledger.TrackerKey, error) {
+	raw, _ := hex.DecodeString(public) // shape was checked
 	key := telemetry.PublicKey{Alg: telemetry.Alg(alg), Raw: raw}
 	if err := key.Validate(); err != nil {
-		return r, refuse(ledger.Invalid, "public: %v", err)
+		return ledger.TrackerKey{}, refuse(ledger.Invalid, "public: %v", err)
 	}
-	sig, err := hex.DecodeString(proof)
-	if err != nil {
-		return r, refuse(ledger.Invalid, "proof must be hex")
-	}
-	if err := key.VerifyBytes(ledger.PossessionBytes(id, t.msp, alg, public), sig); err != nil {
-		return r, refuse(ledger.BadProof, "proof: %v", err)
+	if err := t.signed(alg, public, id, alg, public, proof); err != nil {
+		return ledger.TrackerKey{}, refuse(ledger.BadProof, "proof: %v", err)
 	}
 	kid := key.KID()
-	return ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: alg, Public: public, FromMS: t.ms, Tx: t.id}, nil
+	r := ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: alg, Public: public, FromMS: t.ms, Tx: t.id}
+	if t.has("kid/" + r.KID) {
+		return r, refuse(ledger.Conflict, "public: this key is or was another enrolment's")
+	}
+	return r, t.put("kid/"+r.KID, id)
+}
+
+// signed verifies a key's signature over the possession of another key (or itself) by tracker id of the caller.
+func (t *tx) signed(byAlg int, byPublic, id string, alg int, public, signature string) error {
+	raw, _ := hex.DecodeString(byPublic)
+	sig, _ := hex.DecodeString(signature)
+	return telemetry.PublicKey{Alg: telemetry.Alg(byAlg), Raw: raw}.VerifyBytes(ledger.PossessionBytes(id, t.msp, alg, public), sig)
 }
 
 func rotate(t *tx, a ledger.RotateArgs) (ledger.Tracker, error) {
@@ -88,22 +81,16 @@ func rotate(t *tx, a ledger.RotateArgs) (ledger.Tracker, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.RevokedMS != 0 || len(r.Keys) == 0 {
-		return r, refuse(ledger.BadState, "tracker %s has no key in force", a.ID)
+	if len(r.Keys) == 0 {
+		return r, refuse(ledger.BadState, "tracker %s cannot sign and has no key", a.ID)
 	}
-	key, err := t.key(a.ID, a.Alg, a.Public, a.Proof)
+	key, err := t.possess(a.ID, a.Alg, a.Public, a.Proof)
 	if err != nil {
 		return r, err
 	}
 	old := &r.Keys[len(r.Keys)-1]
-	if old.KID == key.KID {
-		return r, refuse(ledger.Conflict, "the new key is the old one")
-	}
 	if !a.Lost {
-		raw, _ := hex.DecodeString(old.Public)
-		sig, _ := hex.DecodeString(a.Old)
-		was := telemetry.PublicKey{Alg: telemetry.Alg(old.Alg), Raw: raw}
-		if err := was.VerifyBytes(ledger.PossessionBytes(a.ID, t.msp, a.Alg, a.Public), sig); err != nil {
+		if err := t.signed(old.Alg, old.Public, a.ID, a.Alg, a.Public, a.Old); err != nil {
 			return r, refuse(ledger.BadProof, "old: %v", err)
 		}
 	}
@@ -117,9 +104,6 @@ func revoke(t *tx, a ledger.RevokeArgs) (ledger.Tracker, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.RevokedMS != 0 {
-		return r, refuse(ledger.BadState, "tracker %s is revoked already", a.ID)
-	}
 	r.RevokedMS, r.RevokeCause = t.ms, a.Cause
 	if n := len(r.Keys); n > 0 {
 		r.Keys[n-1].ToMS = t.ms
@@ -131,12 +115,6 @@ func calibrate(t *tx, a ledger.CalibrateArgs) (ledger.Tracker, error) {
 	r, err := t.ownTracker(a.ID)
 	if err != nil {
 		return r, err
-	}
-	if _, err := decodeHex("hash", a.Hash, 32); err != nil {
-		return r, err
-	}
-	if a.Ref == "" || a.ValidToMS <= a.ValidFromMS {
-		return r, refuse(ledger.Invalid, "a calibration needs a reference and a validity that ends after it starts")
 	}
 	r.Calibration = &ledger.Calibration{Ref: a.Ref, Hash: a.Hash, ValidFromMS: a.ValidFromMS, ValidToMS: a.ValidToMS, RecordedMS: t.ms, Tx: t.id}
 	return t.putTracker(r)
