@@ -96,23 +96,20 @@ func (l *Launcher) joinPeer(ctx context.Context, o topology.Org) error {
 	process := topology.PeerProcess(o)
 	return l.nodeMark(process, "joined").Once(topology.Channel, func() error {
 		admin := l.admin(o)
-		var out []byte
-		err := l.eager(ctx, process, func() (err error) {
-			out, err = l.fabric().Run(ctx, fabriccli.PeerChannels{Admin: admin})
+		// A join that was cut short goes on inside the peer, and is listed only at its end: ask again after a refusal.
+		return l.eager(ctx, process, func() error {
+			out, err := l.fabric().Run(ctx, fabriccli.PeerChannels{Admin: admin})
+			if err != nil {
+				return err
+			}
+			for line := range bytes.Lines(out) {
+				if string(bytes.TrimSpace(line)) == topology.Channel {
+					return nil
+				}
+			}
+			_, err = l.fabric().Run(ctx, fabriccli.PeerJoin{Admin: admin, Block: l.Stack.ChannelBlock()})
 			return err
 		})
-		if err != nil {
-			return err
-		}
-		for line := range bytes.Lines(out) {
-			if string(bytes.TrimSpace(line)) == topology.Channel {
-				return nil
-			}
-		}
-		if _, err := l.fabric().Run(ctx, fabriccli.PeerJoin{Admin: admin, Block: l.Stack.ChannelBlock()}); err != nil {
-			return fmt.Errorf("%s: %w", process, err)
-		}
-		return nil
 	})
 }
 

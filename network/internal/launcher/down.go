@@ -138,35 +138,47 @@ func (l *Launcher) Reset(ctx context.Context) error {
 	if _, err := l.stopAll(ctx); err != nil {
 		return err
 	}
-	// By name: a file that somebody put here is not ours to delete. The settings go last but one, the run folder, which makes
-	// the folder ours, last: a reset that was cut short can be repeated.
+	// By name: a file that somebody put here is not ours to delete. The run folder, which makes the folder ours, goes last: a
+	// reset that was cut short can be repeated.
 	var names []string
 	for _, o := range topology.Orgs {
 		names = append(names, l.Stack.APIDir(o))
 	}
 	names = append(names, l.Stack.FleetDir(), l.Stack.IngestDir(), l.Stack.InfluxDir(), l.Stack.FabricDir(), l.Stack.LogDir(),
 		l.Stack.StackFile())
-	programs, err := filepath.Glob(filepath.Join(l.Stack.BinDir(), "*"))
-	if err != nil {
+	programs, err := os.ReadDir(l.Stack.BinDir())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	for _, p := range append(programs, filepath.Join(l.Stack.BinDir(), ".tmp")) {
-		if p != l.Stack.ServersDir() {
-			names = append(names, p)
+	for _, p := range programs {
+		if path := filepath.Join(l.Stack.BinDir(), p.Name()); path != l.Stack.ServersDir() {
+			names = append(names, path)
 		}
 	}
-	names = append(names, l.Stack.Settings(), l.Stack.RunDir())
-	for _, n := range names {
+	for _, n := range append(names, l.Stack.Settings()) {
 		if err := os.RemoveAll(n); err != nil {
 			return err
 		}
 	}
-	// Servers are kept and make the folder non-empty: it stays marked as ours.
-	if _, err := os.Stat(l.Stack.ServersDir()); err == nil {
-		if err := mkdir(l.Stack.RunDir()); err != nil {
-			return err
-		}
+	if err := l.leave(); err != nil {
+		return err
 	}
 	fmt.Fprintf(l.Out, "deleted the state in %s\n", l.Stack.Dir)
 	return nil
+}
+
+// leave takes the last traces away. A folder that still holds something, like built servers, stays marked as ours.
+func (l *Launcher) leave() error {
+	_ = os.Remove(l.Stack.BinDir()) // only when it is empty
+	rest, err := os.ReadDir(l.Stack.Dir)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(l.Stack.RunDir()); err != nil {
+		return err
+	}
+	if len(rest) > 1 {
+		return mkdir(l.Stack.RunDir())
+	}
+	return os.Remove(l.Stack.Dir)
 }

@@ -17,27 +17,52 @@ import (
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
-// startInflux starts influxd and makes users and database, once.
-func (l *Launcher) startInflux(ctx context.Context, note func(string)) (string, error) {
-	note("starting influxd")
-	in, err := inputs(l.Stack.InfluxConfig())
+// startInflux starts influxd and does not wait: it needs a few seconds to open its port, in which the ledger starts.
+func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, error) {
+	spec, err := l.influxSpec()
 	if err != nil {
 		return "", err
 	}
-	var started counter
-	err = l.run(ctx, &started, proc.Spec{
+	if err := l.wish(spec); err != nil {
+		return "", err
+	}
+	did, err := l.table.Ensure(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	if did {
+		return "starting", nil
+	}
+	return "running", nil
+}
+
+func (l *Launcher) influxSpec() (proc.Spec, error) {
+	in, err := inputs(l.Stack.InfluxConfig())
+	return proc.Spec{
 		Name: topology.Influx, Path: filepath.Join(l.servers.influx, "influxd"), Args: []string{"-config", l.Stack.InfluxConfig()},
 		Dir: l.Stack.InfluxDir(), Log: l.Stack.Log(topology.Influx), Inputs: in,
 		Ready: proc.Probe{HTTP: l.Stack.URL(topology.Influx) + "/ping"},
-	})
+	}, err
+}
+
+// openDatabase waits for influxd and makes users and database, once.
+func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string, error) {
+	note("waiting for influxd")
+	spec, err := l.influxSpec()
 	if err != nil {
 		return "", err
 	}
-	mark := steps.Mark(filepath.Join(l.Stack.InfluxDir(), "data", ".ready"))
-	if err := mark.Once(topology.Database, func() error { return l.prepareInflux(ctx) }); err != nil {
+	if err := l.ready(ctx, spec); err != nil {
 		return "", err
 	}
-	return started.of(1), nil
+	mark := steps.Mark(filepath.Join(l.Stack.InfluxDir(), "data", ".ready"))
+	if mark.Is(topology.Database) {
+		return "kept", nil
+	}
+	if err := l.prepareInflux(ctx); err != nil {
+		return "", err
+	}
+	return "made", mark.Set(topology.Database)
 }
 
 // prepareInflux may be repeated: every statement accepts that its effect is there already.

@@ -109,6 +109,9 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 			steps.Step{Name: "chaincode", Run: l.startChaincode(opt.Chaincode)},
 		)
 	}
+	if with(topology.GroupInflux) {
+		list = append(list, steps.Step{Name: "database", Run: l.openDatabase})
+	}
 	for _, g := range []topology.Group{topology.GroupIngest, topology.GroupAPI, topology.GroupFleet} {
 		if with(g) {
 			list = append(list, steps.Step{Name: string(g), Run: l.startPrograms(g)})
