@@ -221,8 +221,12 @@ func (w *world) ship(id string) {
 	start := r.Assignments[0].FromMS
 	for seq := range uint64(10) {
 		at := start + int64(seq)*60_000
+		degrees := 4 + float64(seq)
+		if seq == 9 {
+			degrees = 26
+		}
 		raw, err := telemetry.Encode(trackerKey("t-"+id), telemetry.Claims{Tracker: "t-" + id, Boot: 1, Seq: seq, Prev: prev, TimeMS: at},
-			[]telemetry.Reading{{TimeMS: at, Values: map[string]float64{"temperature": 4 + float64(seq), "humidity": 50}}})
+			[]telemetry.Reading{{TimeMS: at, Values: map[string]float64{"temperature": degrees, "humidity": 50}}})
 		if err != nil {
 			w.t.Fatal(err)
 		}
