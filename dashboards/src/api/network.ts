@@ -63,7 +63,7 @@ export type Health = {
   orderersUp: number;
   orderers: number;
   height: number; // highest block height that a peer tells
-  lag: number; // messages taken in that are not in the store or not anchored yet
+  lag: number | null; // logged messages that wait for an anchor; null when an instance does not say
   anchoredAt: number | null; // ms
   trouble: string[]; // one sentence each, empty when all is well
 };
@@ -75,15 +75,16 @@ export function healthOf(n: Network): Health {
   const ingests = n.ingest ?? [];
   const height = Math.max(0, ...peers.map((p) => p.height ?? 0));
   const behind = peers.filter((p) => behindBy(p, height) > 0);
-  const lag = ingests.reduce((sum, i) => sum + Math.max(0, (i.status?.logged ?? 0) - (i.status?.anchored ?? 0)), 0);
+  const lags = ingests.map((i) => (i.ok && i.status ? Math.max(0, (i.status.logged ?? 0) - (i.status.anchored ?? 0)) : null));
+  const lag = lags.some((l) => l === null) ? null : lags.reduce<number>((sum, l) => sum + l!, 0);
   const anchored = ingests.map((i) => i.status?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
   const trouble = [
-    ...peers.filter((p) => !p.up).map((p) => `${p.org}'s peer does not answer`),
-    ...behind.map((p) => `${p.org}'s peer is ${behindBy(p, height)} blocks behind`),
-    ...orderers.filter((o) => !o.up).map((o) => `${o.org}'s orderer does not answer`),
-    ...(n.ledger?.ok || peers.length + orderers.length > 0 ? [] : ["the ledger network does not answer"]),
-    ...ingests.filter((i) => !i.ok).map((i) => `${i.id} does not answer`),
-    ...(n.influx?.ok ? [] : ["the telemetry store does not answer"]),
+    ...peers.filter((p) => !p.up).map((p) => `Peer of ${p.org} does not answer`),
+    ...behind.map((p) => `Peer of ${p.org} is ${behindBy(p, height)} blocks behind`),
+    ...orderers.filter((o) => !o.up).map((o) => `Orderer of ${o.org} does not answer`),
+    ...(n.ledger?.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
+    ...ingests.filter((i) => !i.ok).map((i) => `Ingest ${i.id} does not answer`),
+    ...(n.influx?.ok ? [] : ["Telemetry store does not answer"]),
   ];
   return {
     peersUp: peers.filter((p) => p.up).length,

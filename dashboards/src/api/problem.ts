@@ -53,6 +53,14 @@ export async function problemFrom(answer: Response): Promise<Problem> {
     answer.status,
     text("code") || text("error"),
     titleOf(answer.status, text("code")),
-    text("detail") || text("error_description"),
+    [text("detail") || text("error_description"), ...fields(body.errors)].filter(Boolean).join("; "),
   );
+}
+
+// fields tells the wrong parts of a request, as the api lists them.
+function fields(errors: unknown): string[] {
+  if (!Array.isArray(errors)) return [];
+  return (errors as { field?: unknown; detail?: unknown }[])
+    .filter((e) => typeof e?.detail === "string")
+    .map((e) => `${typeof e.field === "string" ? `${e.field}: ` : ""}${String(e.detail)}`);
 }

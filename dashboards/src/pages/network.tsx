@@ -38,7 +38,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
           {health.trouble.length > 0 && (
             <ul class="reasons card">
               {health.trouble.map((text) => (
-                <li key={text}>{sentence(text)}</li>
+                <li key={text}>{text}</li>
               ))}
             </ul>
           )}

@@ -77,7 +77,7 @@ export function ShipmentPage({ id }: { id: string }) {
       <Readings shipment={s} compliance={compliance.data} pulse={pulse} key={s.id} />
       <Verify shipment={s} key={`verify ${s.id}`} />
       <div class="grid">
-        <Excursions compliance={compliance.data} />
+        <Excursions compliance={compliance.data} failed={compliance.problem !== undefined} />
         <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />
       </div>
     </main>

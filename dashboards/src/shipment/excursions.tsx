@@ -11,7 +11,7 @@ import { Time } from "../ui/time";
 
 const tones: Record<string, Tone> = { minor: "warn", major: "bad", critical: "bad" };
 
-export function Excursions({ compliance }: { compliance: Compliance | undefined }) {
+export function Excursions({ compliance, failed }: { compliance: Compliance | undefined; failed: boolean }) {
   const u = useStore(unit);
   const excursions = [...(compliance?.excursions ?? [])].sort((a, b) => Date.parse(b.start) - Date.parse(a.start));
   return (
@@ -21,8 +21,8 @@ export function Excursions({ compliance }: { compliance: Compliance | undefined 
         {excursions.length > 0 && <p class="muted card-note">{excursions.length}, newest first</p>}
       </div>
       {excursions.length === 0 ? (
-        <Empty icon={compliance ? "ok" : "clock"} title={compliance ? "No excursions" : "Waiting for the verdict"}>
-          {compliance && "No limit was broken in the time that was measured."}
+        <Empty icon={compliance ? "none" : failed ? "unknown" : "clock"} title={compliance ? "No excursions" : failed ? "Excursions are unknown" : "Waiting for the verdict"}>
+          {compliance ? "No limit was broken in the time that was measured." : failed ? "They come with the verdict, which could not be had." : undefined}
         </Empty>
       ) : (
         <div class="scroll" tabIndex={0} role="region" aria-label="Excursions as a table">

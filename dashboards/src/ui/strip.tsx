@@ -27,7 +27,7 @@ export function Strip({ network }: { network: Resource<Network> }) {
       <a href={networkHref}>
         {h.trouble.length > 0 ? (
           <span class="mark warn">
-            <Icon name="warn" /> {h.trouble.length === 1 ? sentence(h.trouble[0]!) : `${h.trouble.length} problems in the network`}
+            <Icon name="warn" /> {h.trouble.length === 1 ? h.trouble[0] : `${h.trouble.length} problems in the network`}
           </span>
         ) : (
           <span class="mark good">
@@ -44,7 +44,7 @@ export function Strip({ network }: { network: Resource<Network> }) {
           <span class="muted">Orderers</span> {h.orderersUp}/{h.orderers}
         </span>
         <span class="wide-only">
-          <span class="muted">Waiting for an anchor</span> {count(h.lag)}
+          <span class="muted">Waiting for an anchor</span> {h.lag === null ? "unknown" : count(h.lag)}
         </span>
         {h.anchoredAt !== null && (
           <span>
@@ -54,8 +54,4 @@ export function Strip({ network }: { network: Resource<Network> }) {
       </a>
     </nav>
   );
-}
-
-function sentence(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

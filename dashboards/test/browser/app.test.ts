@@ -251,7 +251,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     const page = await signedIn();
     await page.getByText("2 problems in the network").waitFor();
     await page.getByRole("link", { name: "Network", exact: true }).click();
-    await page.getByText("Shipper's peer does not answer").waitFor();
+    await page.getByText("Peer of shipper does not answer").waitFor();
     await page.getByText("23 behind", { exact: true }).waitFor();
     await page.getByRole("region", { name: "Anchors as a table" }).waitFor();
   });

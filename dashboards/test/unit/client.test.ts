@@ -29,6 +29,7 @@ describe("Client", () => {
 
   const failures: [string, () => Promise<Response>, Partial<Problem>][] = [
     ["problem+json", async () => json({ title: "Service Unavailable", detail: "away", code: "store_unavailable" }, 503), { status: 503, code: "store_unavailable", detail: "away", title: "The telemetry store is away" }],
+    ["wrong fields", async () => json({ detail: "validation failed", errors: [{ field: "query.from", detail: "must be RFC 3339" }, { detail: 7 }, null] }, 500), { detail: "validation failed; query.from: must be RFC 3339" }],
     ["a proxy's page", async () => new Response("<html>", { status: 502 }), { status: 502, title: "The server failed" }],
     ["no network", async () => Promise.reject(new TypeError("fetch failed")), { status: 0, title: "The server cannot be reached" }],
   ];

@@ -83,13 +83,14 @@ describe("health", () => {
       influx: { ok: false },
     };
     expect(healthOf(sick).trouble).toEqual([
-      "c's peer does not answer",
-      "b's peer is 5 blocks behind",
-      "a's orderer does not answer",
-      "i does not answer",
-      "the telemetry store does not answer",
+      "Peer of c does not answer",
+      "Peer of b is 5 blocks behind",
+      "Orderer of a does not answer",
+      "Ingest i does not answer",
+      "Telemetry store does not answer",
     ]);
-    expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["the ledger network does not answer"]);
+    expect(healthOf(sick).lag).toBeNull();
+    expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["Ledger network does not answer"]);
   });
 
   test("one block of gossip is not behind", () => {
