@@ -208,11 +208,17 @@ func TestWhoAssigns(t *testing.T) {
 func TestAssignmentsAreBounded(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(carrierOp, "T-1")
-	w.create(carrierOp, "S-1")
-	for range ledger.MaxAssignments {
-		w.assign(carrierOp, "S-1", "T-1")
-		must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+	s := w.create(carrierOp, "S-1")
+	for range ledger.MaxAssignments - 1 {
+		s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: "T-1", FromMS: 1, ToMS: 2, By: carrier})
 	}
+	b, err := ledger.Encode(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.state[ledger.ShipmentKey("S-1")] = b
+	w.assign(carrierOp, "S-1", "T-1")
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
 	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
 }
 
