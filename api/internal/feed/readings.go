@@ -25,7 +25,7 @@ func (f *Feed) FollowReadings(ctx context.Context) error {
 	var listed time.Time
 	for {
 		if f.listeners() > 0 {
-			if time.Since(listed) >= listEvery || f.takeWoken() {
+			if time.Since(listed) >= listEvery {
 				f.list(ctx)
 				listed = time.Now()
 			}
@@ -35,6 +35,8 @@ func (f *Feed) FollowReadings(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+		case <-f.woken: // a new stream: what it wants may not be watched yet
+			listed = time.Time{}
 		}
 	}
 }
@@ -43,15 +45,6 @@ func (f *Feed) listeners() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.subs)
-}
-
-func (f *Feed) takeWoken() bool {
-	select {
-	case <-f.woken:
-		return true
-	default:
-		return false
-	}
 }
 
 // list decides which logs to watch: those of the shipments that streams name, then of the shipments in transit.

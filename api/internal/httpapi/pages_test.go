@@ -1,0 +1,141 @@
+package httpapi_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPages(t *testing.T) {
+	w := newWorld(t)
+	get := func(path string) response {
+		t.Helper()
+		return w.send(httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+	}
+	if r := get("/"); r.Code != 200 || !strings.Contains(string(r.Body), "make up") {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	docs := get("/docs")
+	for _, want := range []string{"/v1/shipments/{id}/verification", "telemetry:read", "<!doctype html>"} {
+		if !strings.Contains(string(docs.Body), want) {
+			t.Errorf("/docs lacks %s", want)
+		}
+	}
+	for _, banned := range []string{"<script", "http://", "https://", "@import"} {
+		if strings.Contains(string(docs.Body), banned) {
+			t.Errorf("/docs contains %s", banned)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.json", "/.well-known/jwks.json", "/.well-known/openid-configuration"} {
+		r := get(path)
+		if r.Code != 200 || r.Header.Get("X-Content-Type-Options") != "nosniff" || r.Header.Get("Content-Security-Policy") == "" || r.Header.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("%s: %d %v", path, r.Code, r.Header)
+		}
+	}
+
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("dist/index.html", "<!doctype html>the page")
+	write("dist/assets/app.js", "code")
+	write("dist/.secret", "hidden")
+	write("outside", "outside")
+	if err := os.Symlink(filepath.Join(dir, "outside"), filepath.Join(dir, "dist", "link")); err != nil {
+		t.Fatal(err)
+	}
+	w.api.DashboardDir = filepath.Join(dir, "dist")
+	for path, want := range map[string]string{"/": "the page", "/app/shipments/s1": "the page", "/index.html": "the page", "/assets/app.js": "code"} {
+		r := get(path)
+		if path == "/index.html" && r.Code == 301 {
+			continue
+		}
+		if r.Code != 200 || !strings.Contains(string(r.Body), want) || !strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'self'") {
+			t.Errorf("%s: %d %s %s", path, r.Code, r.Body, r.Header.Get("Content-Security-Policy"))
+		}
+	}
+	for _, path := range []string{"/assets", "/assets/", "/.secret", "/link", "/../outside", "/..%2foutside", "/v1/none", "/nothing", "/oauth2/x", "//v1/x"} {
+		r := get(path)
+		if r.Code != 404 {
+			t.Errorf("%s: %d %s", path, r.Code, r.Body)
+			continue
+		}
+		r.problem()
+	}
+}
+
+func TestToken(t *testing.T) {
+	w := newWorld(t)
+	ask := func(form, user string) response {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth2/token", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if user != "" {
+			r.SetBasicAuth(user, secret)
+		}
+		return w.send(r)
+	}
+	const grant = "grant_type=client_credentials"
+	for _, tc := range []struct {
+		form, user string
+		status     int
+		code       string
+	}{
+		{grant, "carrier-admin", 200, ""},
+		{grant + "&client_id=carrier-admin&client_secret=" + secret, "", 200, ""},
+		{grant + "&scope=trackers:read+anchors:read", "carrier-admin", 200, ""},
+		{grant + "&scope=everything", "carrier-admin", 400, "invalid_scope"},
+		{grant + "&client_id=carrier-admin&client_secret=wrong", "", 401, "invalid_client"},
+		{grant, "nobody", 401, "invalid_client"},
+		{grant, "", 401, "invalid_client"},
+		{"grant_type=password", "carrier-admin", 400, "unsupported_grant_type"},
+		{"grant_type=client_credentials&grant_type=password", "carrier-admin", 400, "invalid_request"},
+		{grant + "&client_secret=" + secret, "carrier-admin", 400, "invalid_request"},
+		{"%zz", "carrier-admin", 400, "invalid_request"},
+	} {
+		r := ask(tc.form, tc.user)
+		if r.Code != tc.status {
+			t.Errorf("%s %s: %d %s", tc.form, tc.user, r.Code, r.Body)
+			continue
+		}
+		if tc.code != "" {
+			if p := r.problem(); string(p.Code) != tc.code || p.OAuth != tc.code {
+				t.Errorf("%s: %+v", tc.form, p)
+			}
+			continue
+		}
+		var token struct {
+			AccessToken string `json:"access_token"`
+			TokenType   string `json:"token_type"`
+			ExpiresIn   int    `json:"expires_in"`
+		}
+		r.into(&token)
+		if token.TokenType != "Bearer" || token.ExpiresIn != 3600 || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s", r.Body)
+		}
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/trackers", nil)
+		req.Header.Set("Authorization", "Bearer "+token.AccessToken)
+		if got := w.send(req); got.Code != 200 {
+			t.Errorf("the token is refused: %s", got.Body)
+		}
+	}
+}
+
+func TestPanicIsAProblem(t *testing.T) {
+	w := newWorld(t)
+	w.api.Telemetry = nil // what a programming error would do
+	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	r := w.call("GET", "/v1/shipments/s1/telemetry", "")
+	if p := r.problem(); r.Code != 500 || p.Code != "internal" || strings.Contains(string(r.Body), "nil pointer") {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+}

@@ -1,0 +1,132 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// TestRetryAfterUnknownOutcome: every write is applied but its answer is lost; the process starts again; the same request
+// with the same key answers success and has had one effect.
+func TestRetryAfterUnknownOutcome(t *testing.T) {
+	w := newWorld(t)
+	for i, step := range []struct {
+		fn, method, path, body string
+		status                 int
+	}{
+		{ledger.TrackerEnrol, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1"), 201},
+		{ledger.TrackerEnrol, "POST", "/v1/trackers", `{"id":"t2","unsigned":true}`, 201},
+		{ledger.TrackerCalibrate, "POST", "/v1/trackers/t1/calibration", bodies["calibration-tracker"], 200},
+		{ledger.ShipmentCreate, "POST", "/v1/shipments", shipmentBody("s1"), 201},
+		{ledger.ShipmentAssign, "POST", "/v1/shipments/s1/assignments", `{"tracker":"t1"}`, 201},
+		{ledger.ShipmentUnassign, "DELETE", "/v1/shipments/s1/assignments/t1", "", 200},
+		{ledger.ShipmentPropose, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee","note":"n"}`, 201},
+		{ledger.TrackerRevoke, "POST", "/v1/trackers/t1/revoke", `{"cause":"broken"}`, 200},
+	} {
+		key := fmt.Sprint("key-", i)
+		before := w.ledger.Count(step.fn)
+		w.ledger.FailAfter(step.fn, 1)
+		if p := w.must(504, step.method, step.path, step.body, "Idempotency-Key", key).problem(); p.Code != "commit_unknown" {
+			t.Fatalf("%+v", p)
+		}
+		w.api.Stop()
+		if err := w.writes.Close(); err != nil {
+			t.Fatal(err)
+		}
+		w.open()
+		first := w.must(step.status, step.method, step.path, step.body, "Idempotency-Key", key)
+		again := w.must(step.status, step.method, step.path, step.body, "Idempotency-Key", key)
+		if n := w.ledger.Count(step.fn) - before; n != 1 {
+			t.Fatalf("%s had %d effects", step.fn, n)
+		}
+		if string(first.Body) != string(again.Body) {
+			t.Fatalf("%s: the repeat answers differently:\n%s\n%s", step.fn, first.Body, again.Body)
+		}
+		if strings.Contains(step.body, "unsigned") {
+			var tr httpapi.Tracker
+			again.into(&tr)
+			if tr.Secret == "" {
+				t.Fatal("the repeat does not give the secret")
+			}
+		}
+	}
+}
+
+func TestRepeatsReplay(t *testing.T) {
+	w := newWorld(t)
+	first := w.must(201, "POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k")
+	again := w.must(201, "POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k")
+	if string(first.Body) != string(again.Body) || again.Header.Get("Idempotency-Replayed") != "true" || again.Header.Get("Content-Type") != first.Header.Get("Content-Type") {
+		t.Fatalf("%s\n%s\n%v", first.Body, again.Body, again.Header)
+	}
+	if p := w.must(422, "POST", "/v1/shipments", shipmentBody("s2"), "Idempotency-Key", "k").problem(); p.Code != "idempotency_key_reused" {
+		t.Fatalf("%+v", p)
+	}
+	// Without the key the same content is a conflict: nobody said that it is a repeat.
+	w.must(409, "POST", "/v1/shipments", shipmentBody("s1"))
+	w.must(409, "POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k2")
+	for _, bad := range []string{"a b", "é", strings.Repeat("x", 256)} {
+		if r := w.call("POST", "/v1/shipments", shipmentBody("s3"), "Idempotency-Key", bad); r.Code != 400 && r.Code != 422 {
+			t.Errorf("key %q: %d", bad, r.Code)
+		}
+	}
+	// A refused request can be mended under the same key.
+	w.must(422, "POST", "/v1/shipments", strings.Replace(shipmentBody("s4"), "general-2-8@1", "none@1", 1), "Idempotency-Key", "k5")
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s4"), "Idempotency-Key", "k5")
+	// Somebody else's identical content after an unknown outcome that had no effect is not a success of ours: other fields differ.
+	w.ledger.CommitUnknown(ledger.ShipmentCreate, 1)
+	w.must(504, "POST", "/v1/shipments", shipmentBody("s6"), "Idempotency-Key", "k6")
+	w.must(201, "POST", "/v1/shipments", strings.Replace(shipmentBody("s6"), "vaccines", "other", 1))
+	w.must(409, "POST", "/v1/shipments", shipmentBody("s6"), "Idempotency-Key", "k6")
+}
+
+func TestConcurrentRepeats(t *testing.T) {
+	w := newWorld(t)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	seen := map[int]int{}
+	for range 50 {
+		wg.Go(func() {
+			r := w.call("POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k")
+			mu.Lock()
+			defer mu.Unlock()
+			seen[r.Code]++
+			if r.Code == 409 {
+				if p := r.problem(); p.Code != "idempotency_in_progress" {
+					t.Errorf("%+v", p)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if seen[201] == 0 || seen[201]+seen[409] != 50 || w.ledger.Count(ledger.ShipmentCreate) != 1 {
+		t.Fatalf("%v, %d effects", seen, w.ledger.Count(ledger.ShipmentCreate))
+	}
+}
+
+func TestCloseIsSafeToRepeat(t *testing.T) {
+	w := newWorld(t)
+	w.ship("s1")
+	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
+	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
+	w.ingest.down = true
+	if p := w.must(503, "POST", "/v1/shipments/s1/close", "").problem(); p.Code != "ingest_unavailable" {
+		t.Fatalf("%+v", p)
+	}
+	w.ingest.down = false
+	w.ledger.FailBefore(ledger.ShipmentClose, 1)
+	w.must(503, "POST", "/v1/shipments/s1/close", "")
+	w.ledger.FailAfter(ledger.ShipmentClose, 1)
+	w.must(504, "POST", "/v1/shipments/s1/close", "")
+	var c httpapi.Close
+	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&c)
+	if len(c.Heads) != 1 || w.ledger.Count(ledger.ShipmentClose) != 1 {
+		t.Fatalf("%+v, %d effects", c, w.ledger.Count(ledger.ShipmentClose))
+	}
+}

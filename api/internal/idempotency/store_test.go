@@ -1,0 +1,157 @@
+package idempotency
+
+import (
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// Pebble leaves its disk watcher behind when a folder is locked.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/cockroachdb/pebble/v2/vfs.(*diskHealthCheckingFS).startTickerLocked.func1"))
+}
+
+type clock struct{ ms atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.UnixMilli(c.ms.Load()) }
+
+func open(t *testing.T, dir string, c *clock) *Store {
+	t.Helper()
+	s, err := Open(dir, c.now, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func req(key, body string) Request {
+	return Request{Issuer: "i", Client: "c", Key: key, Fingerprint: sha256.Sum256([]byte(body))}
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStates(t *testing.T) {
+	c := new(clock)
+	dir := t.TempDir()
+	s := open(t, dir, c)
+	begin := func(r Request) (*Answer, *Attempt, error) { return s.Begin(r) }
+
+	_, a, err := begin(req("k", "body"))
+	ok(t, err)
+	if a.Again {
+		t.Fatal("the first attempt is not a repeat")
+	}
+	if _, _, err := begin(req("k", "body")); !errors.Is(err, ErrInProgress) {
+		t.Fatal(err)
+	}
+	if _, _, err := begin(req("k", "other")); !errors.Is(err, ErrReused) {
+		t.Fatal(err)
+	}
+	if _, b, err := begin(Request{Issuer: "i", Client: "other", Key: "k", Fingerprint: sha256.Sum256([]byte("other"))}); err != nil || b.Again {
+		t.Fatalf("another client's key is another key: %v", err)
+	}
+	ok(t, a.Done(&Answer{Status: 201, Body: []byte("made")}))
+	got, _, err := begin(req("k", "body"))
+	ok(t, err)
+	if got == nil || got.Status != 201 || string(got.Body) != "made" {
+		t.Fatalf("%+v", got)
+	}
+
+	// Refused: as if it had never been.
+	_, a, err = begin(req("refused", "x"))
+	ok(t, err)
+	ok(t, a.Undone())
+	_, a, err = begin(req("refused", "y"))
+	ok(t, err)
+	if a.Again {
+		t.Fatal("a refused attempt is forgotten")
+	}
+	// Unknown, then refused: the first may have had its effect, so it is not forgotten.
+	ok(t, a.Unknown())
+	_, a, err = begin(req("refused", "y"))
+	ok(t, err)
+	if !a.Again {
+		t.Fatal("the attempt after an unknown one must be told")
+	}
+	ok(t, a.Undone())
+	if _, a, err = begin(req("refused", "y")); err != nil || !a.Again {
+		t.Fatalf("forgotten: %v", err)
+	}
+	ok(t, a.Done(nil))
+	if got, a, err = begin(req("refused", "y")); err != nil || got != nil || !a.Again {
+		t.Fatalf("an answer that is not kept is made again: %v %v", got, err)
+	}
+
+	// A crash: the process ends between Begin and the outcome.
+	_, _, err = begin(req("crash", "x"))
+	ok(t, err)
+	ok(t, s.Close())
+	s = open(t, dir, c)
+	defer s.Close()
+	if _, a, err = begin(req("crash", "x")); err != nil || !a.Again {
+		t.Fatalf("after the crash: %+v %v", a, err)
+	}
+	if got, _, err = begin(req("k", "body")); err != nil || got == nil {
+		t.Fatal("a stored answer does not survive the restart")
+	}
+
+	// A day later the key is free.
+	c.ms.Add(Keep.Milliseconds() + 1)
+	if _, a, err = begin(req("k", "other")); err != nil || a.Again {
+		t.Fatalf("%+v %v", a, err)
+	}
+	ok(t, a.Undone())
+	ok(t, s.sweep())
+	it, err := s.db.NewIter(nil)
+	ok(t, err)
+	n := 0
+	for it.First(); it.Valid(); it.Next() {
+		n++
+	}
+	ok(t, it.Close())
+	if n != 1 { // the one from before the restart that is still under way
+		t.Fatalf("%d records after the sweep", n)
+	}
+}
+
+func TestOneOfManyBegins(t *testing.T) {
+	s := open(t, t.TempDir(), new(clock))
+	defer s.Close()
+	var won atomic.Int64
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			_, a, err := s.Begin(req("k", "b"))
+			switch {
+			case a != nil:
+				won.Add(1)
+			case !errors.Is(err, ErrInProgress):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Fatalf("%d attempts were let through", won.Load())
+	}
+}
+
+func TestOpenTwice(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, new(clock))
+	defer s.Close()
+	if _, err := Open(dir, time.Now, slog.New(slog.DiscardHandler)); err == nil {
+		t.Fatal("two processes on one folder")
+	}
+}
