@@ -154,6 +154,26 @@ func (b *Batch) Reading(r *Reading, shipment string) {
 	b.end(r.TimeMS*1e6 + int64(r.Leaf%eraLeaves))
 }
 
+// ReadingValues is Reading without a map: value is asked for the name and value of 0 … n-1.
+func (b *Batch) ReadingValues(log, tracker, shipment string, leaf uint64, timeMS int64, n int, value func(i int) (string, float64)) {
+	b.buf = append(b.buf, "reading"...)
+	b.era(leaf)
+	b.tag("log", log)
+	b.tag("tracker", tracker)
+	b.buf = append(b.buf, " leaf="...)
+	b.int(int64(leaf))
+	b.buf = append(b.buf, ",shipment="...)
+	b.string(shipment)
+	for i := range n {
+		name, v := value(i)
+		b.buf = append(b.buf, ',')
+		b.buf = appendKey(b.buf, name)
+		b.buf = append(b.buf, '=')
+		b.float(v)
+	}
+	b.end(timeMS*1e6 + int64(leaf%eraLeaves))
+}
+
 // Head appends a `head` point.
 func (b *Batch) Head(h *Head) {
 	b.buf = append(b.buf, "head"...)

@@ -85,8 +85,18 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	return c, nil
 }
 
-// Deliveries is closed when Run ends.
+// Deliveries is where messages arrive. It is never closed.
 func (c *Consumer) Deliveries() <-chan Delivery { return c.deliveries }
+
+// Receive waits for the next message. ack sends its PUBACK; see Delivery.
+func (c *Consumer) Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error) {
+	select {
+	case d := <-c.deliveries:
+		return d.Topic, d.Payload, d.Ack, nil
+	case <-ctx.Done():
+		return "", nil, nil, ctx.Err()
+	}
+}
 
 // Ready says why no message can arrive, or nil.
 func (c *Consumer) Ready(context.Context) error {

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/fabric"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Config is ingest's configuration file.
+type Config struct {
+	ID         string            `yaml:"id"`         // names the heads log; never change it
+	Deployment string            `yaml:"deployment"` // audience of the trackers' passwords
+	Dir        string            `yaml:"dir"`        // journal
+	HTTP       string            `yaml:"http"`       // host:port
+	Partitions string            `yaml:"partitions"` // of the MQTT topics; default 00-ff
+	MQTT       MQTTConfig        `yaml:"mqtt"`
+	Influx     influx.Config     `yaml:"influx"`
+	Fabric     fabric.Config     `yaml:"fabric"`
+	Anchor     AnchorConfig      `yaml:"anchor"`
+	Journal    JournalConfig     `yaml:"journal"`
+	ReadToken  string            `yaml:"read_token_file"` // bearer token of /v1
+	Log        service.LogConfig `yaml:"log"`
+}
+
+// MQTTConfig is the broker: the embedded one, or any other by its URL.
+type MQTTConfig struct {
+	Embedded     bool   `yaml:"embedded"`
+	Listen       string `yaml:"listen"` // of the embedded broker, host:port
+	URL          string `yaml:"url"`    // where ingest connects; default: the embedded broker
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+	MaxClients   int    `yaml:"max_clients"` // of the embedded broker; default 20,000
+}
+
+// AnchorConfig says how often the heads log goes to the ledger.
+type AnchorConfig struct {
+	Every  time.Duration `yaml:"every"`  // default 10s
+	Leaves uint64        `yaml:"leaves"` // or after so many; default 4096
+}
+
+// JournalConfig bounds the disk.
+type JournalConfig struct {
+	MaxBytes int64 `yaml:"max_bytes"` // what may wait for InfluxDB; default 4 GiB
+}
+
+// Validate names all problems at once.
+func (c *Config) Validate() error {
+	var problems []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	if c.Partitions == "" {
+		c.Partitions = "00-ff"
+	}
+	need(telemetry.ValidID(c.ID), "id: must be 1 to 64 letters, digits, dots, underscores or hyphens")
+	need(c.Deployment != "", "deployment: must be set, trackers sign their passwords for it")
+	need(c.Dir != "", "dir: must name a folder for the journal")
+	need(c.HTTP != "", "http: must be host:port")
+	need(c.ReadToken != "", "read_token_file: must name a file with the token of the APIs")
+	_, err := mqtt.ParsePartitions(c.Partitions)
+	need(err == nil, "%v", err)
+	need(!c.MQTT.Embedded || c.MQTT.Listen != "", "mqtt.listen: must be host:port when the broker is embedded")
+	need(c.MQTT.Embedded || c.MQTT.URL != "", "mqtt.url: must be tcp://host:port, or set mqtt.embedded")
+	if c.MQTT.URL != "" {
+		u, err := url.Parse(c.MQTT.URL)
+		need(err == nil && u.Host != "", "mqtt.url: must be tcp://host:port or ssl://host:port")
+	}
+	need(telemetry.ValidID(c.MQTT.Username), "mqtt.username: must be set, for example the id")
+	need(c.MQTT.PasswordFile != "", "mqtt.password_file: must name a file")
+	need(c.Influx.URL != "" && c.Influx.Bucket != "" && c.Influx.TokenFile != "", "influx: url, bucket and token_file must be set")
+	need(c.Fabric.Profile != "" && c.Fabric.Org != "" && c.Fabric.User != "", "fabric: profile, org and user must be set")
+	need(c.Anchor.Every >= 0, "anchor.every: must not be negative")
+	need(c.Journal.MaxBytes == 0 || c.Journal.MaxBytes >= 16<<20, "journal.max_bytes: must be at least 16 MiB")
+	if err := c.Log.Validate(); err != nil {
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}

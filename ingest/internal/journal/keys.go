@@ -1,0 +1,101 @@
+package journal
+
+import "encoding/binary"
+
+// Key prefixes. Every key starts with one; they never change meaning.
+const (
+	prefixQueue    = 'q' // number -> record that is not in InfluxDB yet
+	prefixLog      = 'l' // log id -> state of a log
+	prefixTracker  = 't' // tracker -> position
+	prefixSeen     = 'd' // tracker, boot, seq -> hash of the signed message
+	prefixFork     = 'f' // tracker, boot, seq, hash -> "": another message at a taken position
+	prefixPlain    = 'j' // tracker, hash -> received_ms of a plain message
+	prefixHeadNode = 'n' // level, index -> node of the heads log
+	prefixHead     = 'h' // index -> leaf of the heads log
+	prefixMeta     = 'm' // name -> value
+	prefixSealed   = 'z' // shipment -> ""
+	prefixSubject  = 'i' // kind, subject, log id -> ""
+	prefixTrackers = 'r' // tracker -> its record on the ledger
+	prefixShipment = 's' // shipment -> its record on the ledger
+	prefixWatch    = 'w' // shipment -> what compliance recorded on the ledger
+	prefixAside    = 'x' // number -> record that InfluxDB refuses
+	prefixOutbox   = 'o' // number -> transaction to submit
+)
+
+func queueKey(n uint64) (k [9]byte) {
+	k[0] = prefixQueue
+	binary.BigEndian.PutUint64(k[1:], n)
+	return k
+}
+
+// LogKey is the key of a log's state; LogPrefix scans all.
+func LogKey(log [32]byte) []byte { return append([]byte{prefixLog}, log[:]...) }
+
+// Prefixes to scan.
+var (
+	LogPrefix      = []byte{prefixLog}
+	TrackersPrefix = []byte{prefixTrackers}
+	ShipmentPrefix = []byte{prefixShipment}
+	SealedPrefix   = []byte{prefixSealed}
+	OutboxPrefix   = []byte{prefixOutbox}
+	WatchPrefix    = []byte{prefixWatch}
+)
+
+func named(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
+
+func metaKey(name string) []byte { return named(prefixMeta, name) }
+
+// Keys of single records.
+func MetaKey(name string) []byte         { return metaKey(name) }
+func PositionKey(tracker string) []byte  { return named(prefixTracker, tracker) }
+func SealedKey(shipment string) []byte   { return named(prefixSealed, shipment) }
+func TrackerKey(tracker string) []byte   { return named(prefixTrackers, tracker) }
+func ShipmentKey(shipment string) []byte { return named(prefixShipment, shipment) }
+func WatchKey(shipment string) []byte    { return named(prefixWatch, shipment) }
+
+// SubjectPrefix scans the logs of a shipment or tracker; SubjectKey is one entry.
+func SubjectPrefix(kind, subject string) []byte {
+	return append(append(append(named(prefixSubject, kind), 0), subject...), 0)
+}
+func SubjectKey(kind, subject string, log [32]byte) []byte {
+	return append(SubjectPrefix(kind, subject), log[:]...)
+}
+
+// SeenKey is where the hash of a tracker's message is kept. dst is reused.
+func SeenKey(dst []byte, tracker string, boot, seq uint64) []byte {
+	dst = append(append(dst[:0], prefixSeen), tracker...)
+	dst = append(dst, 0)
+	dst = binary.BigEndian.AppendUint64(dst, boot)
+	return binary.BigEndian.AppendUint64(dst, seq)
+}
+
+// ForkKey marks a second message at a position.
+func ForkKey(dst []byte, tracker string, boot, seq uint64, hash [32]byte) []byte {
+	dst = SeenKey(dst, tracker, boot, seq)
+	dst[0] = prefixFork
+	return append(dst, hash[:]...)
+}
+
+// PlainKey is where a plain message's time of receipt is kept.
+func PlainKey(dst []byte, tracker string, hash [32]byte) []byte {
+	dst = append(append(dst[:0], prefixPlain), tracker...)
+	return append(append(dst, 0), hash[:]...)
+}
+
+// HeadNodeKey is a node of the heads log; HeadKey a leaf's bytes.
+func HeadNodeKey(level uint, index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixHeadNode, byte(level)}, index)
+}
+func HeadKey(index uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixHead}, index)
+}
+
+// AsideKey is where a record stays that InfluxDB refuses for good.
+func AsideKey(n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixAside}, n)
+}
+
+// OutboxKey is a transaction that waits to be submitted.
+func OutboxKey(n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{prefixOutbox}, n)
+}

@@ -1,0 +1,138 @@
+package pipeline
+
+import (
+	"context"
+	"maps"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// rejectCounter counts refusals by reason.
+type rejectCounter struct {
+	mu sync.Mutex
+	n  map[string]uint64
+}
+
+func (c *rejectCounter) add(r telemetry.Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]uint64{}
+	}
+	c.n[string(r)]++
+}
+
+func (c *rejectCounter) all() map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		return map[string]uint64{}
+	}
+	return maps.Clone(c.n)
+}
+
+// Describe and Collect make it a Prometheus collector.
+func (c *rejectCounter) Describe(ch chan<- *prometheus.Desc) { ch <- rejectedDesc }
+func (c *rejectCounter) Collect(ch chan<- prometheus.Metric) {
+	for reason, n := range c.all() {
+		ch <- prometheus.MustNewConstMetric(rejectedDesc, prometheus.CounterValue, float64(n), reason)
+	}
+}
+
+var rejectedDesc = prometheus.NewDesc("trackseal_messages_rejected_total", "Messages refused and quarantined, by reason code.", []string{"reason"}, nil)
+
+func (p *Pipeline) newMetrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(&p.rejects, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	counter := func(name, help string, f func() uint64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
+	}
+	gauge := func(name, help string, f func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+	}
+	counter("trackseal_messages_received_total", "Messages that arrived over MQTT, whatever became of them.", p.received.Load)
+	counter("trackseal_messages_logged_total", "New messages that have a leaf and are durable in the journal.", func() uint64 { return p.seq.Counts().Logged })
+	counter("trackseal_messages_stored_total", "Messages that are in InfluxDB.", p.writer.Stored)
+	counter("trackseal_messages_anchored_total", "Messages whose log head is valid on the ledger.", func() uint64 { return p.seq.Counts().Anchored })
+	counter("trackseal_messages_duplicate_total", "Messages that were held already.", func() uint64 { return p.seq.Counts().Duplicates })
+	counter("trackseal_records_unstorable_total", "Records that InfluxDB refused for good; they stay in the journal.", p.writer.Refused)
+	counter("trackseal_acks_published_total", "Application acknowledgements sent to trackers.", p.acker.published.Load)
+	counter("trackseal_compliance_refused_total", "Compliance records that the ledger refused for good.", p.watcher.Failed)
+	gauge("trackseal_journal_bytes", "Bytes that wait in the journal for InfluxDB.", func() float64 { return float64(p.db.Metrics().QueueBytes) })
+	gauge("trackseal_journal_max_bytes", "Limit of trackseal_journal_bytes.", func() float64 { return float64(p.db.Metrics().MaxBytes) })
+	gauge("trackseal_journal_free_bytes", "Free disk space below the journal.", func() float64 { return float64(p.db.Metrics().FreeBytes) })
+	gauge("trackseal_store_lag_records", "Records that wait for InfluxDB.", func() float64 { return float64(p.db.Metrics().Queue) })
+	gauge("trackseal_anchor_lag_leaves", "Leaves that no prepared anchor covers.", func() float64 { return float64(p.seq.Growth()) })
+	gauge("trackseal_anchor_age_seconds", "Time since the newest valid anchor; 0 before the first.", func() float64 {
+		last := p.seq.Last()
+		if last.Size == 0 {
+			return 0
+		}
+		return float64(p.cfg.Now().UnixMilli()-last.TimeMS) / 1000
+	})
+	gauge("trackseal_heads_size", "Leaves of the heads log that are on the ledger.", func() float64 { return float64(p.seq.Last().Size) })
+	gauge("trackseal_compliance_outbox", "Compliance records that wait for the ledger.", func() float64 { return float64(p.watcher.Depth()) })
+	gauge("trackseal_trackers", "Trackers known from the ledger.", func() float64 { t, _ := p.registry.Size(); return float64(t) })
+	gauge("trackseal_shipments", "Shipments known from the ledger.", func() float64 { _, s := p.registry.Size(); return float64(s) })
+	gauge("trackseal_ready", "1 when messages are accepted.", func() float64 {
+		if p.db.Room() && p.cfg.Source.Ready(context.Background()) == nil {
+			return 1
+		}
+		return 0
+	})
+	return r
+}
+
+// Status is the answer of /v1/status.
+type Status struct {
+	ID           string            `json:"id"`
+	Heads        string            `json:"heads"`
+	Received     uint64            `json:"received"`
+	Stored       uint64            `json:"stored"`
+	Logged       uint64            `json:"logged"`
+	Anchored     uint64            `json:"anchored"`
+	Duplicates   uint64            `json:"duplicates"`
+	Rejected     map[string]uint64 `json:"rejected"`
+	JournalBytes int64             `json:"journal_bytes"`
+	PendingStore uint64            `json:"pending_store"`
+	PendingLog   uint64            `json:"pending_anchor"`
+	Outbox       int               `json:"pending_compliance"`
+	LastAnchor   *lastAnchor       `json:"last_anchor"`
+	Trackers     int               `json:"trackers"`
+	Shipments    int               `json:"shipments"`
+	Problems     map[string]string `json:"problems"` // by part; empty when all is well
+}
+
+type lastAnchor struct {
+	Size   uint64 `json:"size"`
+	Root   string `json:"root"`
+	Tx     string `json:"tx"`
+	Block  uint64 `json:"block"`
+	TimeMS int64  `json:"time_ms"`
+}
+
+// Status returns the counters since the start and what is behind now.
+func (p *Pipeline) Status(ctx context.Context) Status {
+	c, j := p.seq.Counts(), p.db.Metrics()
+	s := Status{
+		ID: p.cfg.ID, Heads: p.seq.HeadsID(), Received: p.received.Load(), Stored: p.writer.Stored(), Logged: c.Logged, Anchored: c.Anchored,
+		Duplicates: c.Duplicates, Rejected: p.rejects.all(), JournalBytes: j.QueueBytes, PendingStore: j.Queue, PendingLog: p.seq.Growth(),
+		Outbox: p.watcher.Depth(), Problems: map[string]string{},
+	}
+	s.Trackers, s.Shipments = p.registry.Size()
+	if last := p.seq.Last(); last.Size > 0 {
+		s.LastAnchor = (*lastAnchor)(&last)
+	}
+	for name, check := range map[string]func(context.Context) error{
+		"journal": p.db.Ready, "mqtt": p.cfg.Source.Ready, "registry": p.registry.Ready, "influxdb": p.writer.Ready, "anchor": p.anchorer.Ready,
+	} {
+		if err := check(ctx); err != nil {
+			s.Problems[name] = err.Error()
+		}
+	}
+	return s
+}

@@ -1,0 +1,330 @@
+// Package pipeline is the way of a message: received, verified, sequenced and made durable, acknowledged, stored, anchored,
+// judged. ingest/README.md tells it as a story, with what a crash leaves at each step.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trackseal/trackseal/ingest/internal/anchorer"
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/ingest/internal/store"
+	"github.com/trackseal/trackseal/ingest/internal/verify"
+	"github.com/trackseal/trackseal/ingest/internal/watch"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
+)
+
+// Config of the pipeline.
+type Config struct {
+	ID      string // ingest id
+	Channel string // "" = ledger.Channel
+	Dir     string // of the journal
+	Journal journal.Options
+	Every   time.Duration // between anchors; 0 = 10 s
+	Leaves  uint64        // or after so many leaves; 0 = 4,096
+
+	Source   Source
+	Database Database
+	Ledger   Ledger
+	Log      *slog.Logger
+	Now      func() time.Time // nil = time.Now
+	// OnRevoked, if set, is called when a tracker has been revoked.
+	OnRevoked func(tracker string)
+	// JudgeEvery is how often live shipments are judged; 0 = 2 s.
+	JudgeEvery time.Duration
+}
+
+// Pipeline is one running ingest instance.
+type Pipeline struct {
+	cfg      Config
+	db       *journal.DB
+	seq      *sequence.Sequencer
+	registry *registry.Registry
+	writer   *store.Writer
+	anchorer *anchorer.Anchorer
+	watcher  *watch.Watcher
+	acker    *acker
+	rejects  rejectCounter
+	metrics  *prometheus.Registry
+
+	received  atomic.Uint64
+	lastBlock atomic.Uint64
+}
+
+// Bounds of what is under way between the stages.
+const (
+	queueDepth = 1024
+	maxBatch   = 2048
+	batchBytes = 8 << 20
+)
+
+// New opens the journal and recovers from it. It talks to nobody.
+func New(cfg Config) (*Pipeline, error) {
+	if cfg.Channel == "" {
+		cfg.Channel = ledger.Channel
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Journal.Log == nil {
+		cfg.Journal.Log = cfg.Log
+	}
+	db, err := journal.Open(filepath.Join(cfg.Dir, "journal"), cfg.Journal)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source)}
+	if err := p.open(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return p, nil
+}
+
+func (p *Pipeline) open() error {
+	var err error
+	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.cfg.ID}); err != nil {
+		return fmt.Errorf("recovery: %w", err)
+	}
+	p.registry, err = registry.Open(registry.Config{
+		Ledger: p.cfg.Ledger, DB: p.db, Log: p.cfg.Log, OnRevoked: p.cfg.OnRevoked,
+		OnEvent: func(e ledger.Event) { p.lastBlock.Store(e.Block) },
+	})
+	if err != nil {
+		return fmt.Errorf("recovery: %w", err)
+	}
+	p.watcher = watch.New(watch.Config{
+		DB: p.db, Database: p.cfg.Database, Shipments: p.registry, Logs: p.seq, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Every: p.cfg.JudgeEvery,
+	})
+	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: p.watcher.Observe})
+	p.anchorer = anchorer.New(anchorer.Config{
+		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.cfg.ID, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
+		OnAnchored: func(a sequence.Anchored) {
+			p.acker.setBeacon(a)
+			p.writer.Wake()
+		},
+	})
+	if last := p.seq.Last(); last.Size > 0 {
+		p.acker.setBeacon(last)
+	}
+	p.metrics = p.newMetrics()
+	return nil
+}
+
+// Close releases the journal, after Run or instead of it.
+func (p *Pipeline) Close() error { return p.db.Close() }
+
+// Registry, Sequencer and Metrics are what the program around the pipeline needs.
+func (p *Pipeline) Registry() *registry.Registry   { return p.registry }
+func (p *Pipeline) Gatherer() prometheus.Gatherer  { return p.metrics }
+func (p *Pipeline) Sequencer() *sequence.Sequencer { return p.seq }
+
+// Parts are the goroutines of the pipeline.
+func (p *Pipeline) Parts() []service.Part {
+	received := make(chan *sequence.Item, queueDepth)
+	verified := make(chan *sequence.Item, queueDepth)
+	pool := &verify.Pool{Verifier: &verify.Verifier{Registry: p.registry}, Workers: 2 * runtime.GOMAXPROCS(0), Depth: 128}
+	return []service.Part{
+		{Name: "receive", Run: func(ctx context.Context) error { return p.receive(ctx, received) }},
+		{Name: "verify", Run: func(ctx context.Context) error { return pool.Run(ctx, received, verified) }},
+		{Name: "sequence", Run: func(ctx context.Context) error { return p.sequence(ctx, verified) }},
+		{Name: "acknowledge", Run: p.acker.run},
+		{Name: "store", Run: p.writer.Run},
+		{Name: "anchor", Run: p.anchorer.Run},
+		{Name: "registry", Run: p.registry.Run},
+		{Name: "watch", Run: p.watcher.Run},
+	}
+}
+
+// Checks registers what readiness depends on. InfluxDB and the ledger being away do not make ingest unready: it goes on
+// receiving. The journal without room does.
+func (p *Pipeline) Checks(h *service.Health) {
+	h.Register("journal", p.db.Ready)
+	h.Register("mqtt", p.cfg.Source.Ready)
+	h.Register("registry", p.registry.Ready)
+}
+
+func (p *Pipeline) receive(ctx context.Context, out chan<- *sequence.Item) error {
+	defer close(out)
+	var last int64
+	for {
+		topic, payload, ack, err := p.cfg.Source.Receive(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		// A clock that is set back must not make leaves older than their predecessors.
+		last = max(last, p.cfg.Now().UnixMilli())
+		p.received.Add(1)
+		select {
+		case out <- &sequence.Item{Topic: topic, Raw: payload, ReceivedMS: last, Ack: ack}:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// sequence commits what has arrived, as one group: while a commit waits for the disk, the next group gathers.
+//
+// Crash order: commit (synced), then both acknowledgements, then InfluxDB. A crash before the commit leaves nothing, and
+// nobody was told anything; after it, everything is in the journal, and a repeated delivery is a duplicate.
+func (p *Pipeline) sequence(ctx context.Context, in <-chan *sequence.Item) error {
+	for {
+		items, ok := gather(ctx, in)
+		if !ok {
+			return nil
+		}
+		if !p.waitForRoom(ctx) {
+			return nil
+		}
+		acks, ok := p.apply(ctx, items)
+		if !ok {
+			return nil
+		}
+		for _, it := range items {
+			if it.Outcome == sequence.Rejected {
+				p.rejects.add(it.Reject.Reason)
+				p.cfg.Log.Debug("message refused", "topic", it.Topic, "reason", it.Reject.Reason, "detail", it.Reject.Detail)
+			}
+		}
+		p.writer.Wake()
+		p.anchorer.Grown()
+		if !p.acker.committed(ctx, items, acks) {
+			return nil
+		}
+	}
+}
+
+// gather takes what is there, at least one item.
+func gather(ctx context.Context, in <-chan *sequence.Item) ([]*sequence.Item, bool) {
+	var items []*sequence.Item
+	bytes := 0
+	select {
+	case it, ok := <-in:
+		if !ok {
+			return nil, false
+		}
+		items, bytes = append(items, it), len(it.Raw)
+	case <-ctx.Done():
+		return nil, false
+	}
+	for len(items) < maxBatch && bytes < batchBytes {
+		select {
+		case it, ok := <-in:
+			if !ok {
+				return items, true
+			}
+			items = append(items, it)
+			bytes += len(it.Raw)
+		default:
+			return items, true
+		}
+	}
+	return items, true
+}
+
+// waitForRoom stops accepting while the journal or the disk is full. Nothing is acknowledged meanwhile: the broker's
+// window fills, and trackers keep what they have.
+func (p *Pipeline) waitForRoom(ctx context.Context) bool {
+	told := false
+	for {
+		err := p.db.Ready(ctx)
+		if err == nil {
+			if told {
+				p.cfg.Log.Info("receiving again")
+			}
+			return true
+		}
+		if !told {
+			told = true
+			p.cfg.Log.Error("not acknowledging messages", "err", err)
+		}
+		select {
+		case <-time.After(250 * time.Millisecond):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// apply repeats a failed commit with the same items, in the same order: what had reached the disk is recognised.
+func (p *Pipeline) apply(ctx context.Context, items []*sequence.Item) ([]sequence.Ack, bool) {
+	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		acks, err := p.seq.Apply(items)
+		if err == nil {
+			return acks, true
+		}
+		p.cfg.Log.Error("journal commit failed, trying again", "err", err, "wait", wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+}
+
+// SealResult names the final state of a shipment's logs.
+type SealResult struct {
+	Heads    []ledger.LogHead `json:"heads"`
+	Anchored bool             `json:"anchored"`
+}
+
+// Seal ends the logs of a shipment, judges it for the last time, and returns when the final heads are anchored or ctx ends
+// (then Anchored is false, and asking again goes on).
+func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error) {
+	if err := p.seq.Seal(shipment); err != nil {
+		return SealResult{}, err
+	}
+	// What was accepted until now has to be in InfluxDB before the last judgement.
+	if err := p.waitStored(ctx, p.db.QueueEnd()); err == nil {
+		if err := p.watcher.Finish(ctx, shipment); err != nil {
+			p.cfg.Log.Warn("final verdict not on the ledger yet", "shipment", shipment, "err", err)
+		}
+	}
+	for {
+		round := p.anchorer.Round()
+		logs, err := p.seq.Logs("shipment", shipment)
+		if err != nil {
+			return SealResult{}, err
+		}
+		r := SealResult{Heads: []ledger.LogHead{}, Anchored: true}
+		for _, l := range logs {
+			r.Heads = append(r.Heads, ledger.LogHead{Log: l.Log, Size: l.Size, Root: l.Root})
+			r.Anchored = r.Anchored && l.AnchoredClosed
+		}
+		if r.Anchored || ctx.Err() != nil {
+			return r, nil
+		}
+		p.anchorer.Kick()
+		select {
+		case <-round:
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for p.db.QueueHead() < end {
+		p.writer.Wake()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+package pipeline
+
+import (
+	"context"
+
+	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/ingest/internal/store"
+	"github.com/trackseal/trackseal/ingest/internal/watch"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Source is the MQTT connection.
+type Source interface {
+	// Receive waits for a message. ack must be called once, after the message is durable, or never; a message that is not
+	// acknowledged comes again. Only one goroutine receives.
+	Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error)
+	// Publish sends to a tracker and does not wait. It may be lost.
+	Publish(topic string, payload []byte)
+	// Ready says why nothing can arrive, or nil.
+	Ready(ctx context.Context) error
+}
+
+// Database is InfluxDB.
+type Database interface {
+	store.Database
+	watch.Readings
+	Ping(ctx context.Context) error
+}
+
+// Ledger is the Fabric channel, as the ingest user of one organisation. Errors are those of package ledger.
+type Ledger interface {
+	registry.Ledger
+	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
+	TxStatus(ctx context.Context, txID string) (found bool, code int32, block uint64, err error)
+}

@@ -1,0 +1,128 @@
+package sequence
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// LogInfo is the state of one log, as the HTTP interface answers it.
+type LogInfo struct {
+	Log      string `json:"log"`
+	Kind     string `json:"kind"`
+	Subject  string `json:"subject"`
+	OpenTx   string `json:"open_tx"`
+	Ingest   string `json:"ingest"`
+	Size     uint64 `json:"size"`
+	Root     string `json:"root"`
+	Sealed   bool   `json:"sealed"`
+	Anchored uint64 `json:"anchored_size"`
+	// AnchoredClosed: the final head is on the ledger.
+	AnchoredClosed bool   `json:"anchored_closed"`
+	Heads          string `json:"heads"`
+}
+
+// Logs lists the logs of a shipment or a tracker (anchor.Shipment, anchor.Tracker).
+func (s *Sequencer) Logs(kind, subject string) ([]LogInfo, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	logs, err := s.subjectLogs(kind, subject)
+	infos := make([]LogInfo, 0, len(logs))
+	for _, l := range logs {
+		root := l.log.Root()
+		infos = append(infos, LogInfo{
+			Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: s.cfg.Ingest,
+			Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Sealed: l.Sealed, Anchored: l.Anchored,
+			AnchoredClosed: l.AnchoredClosed, Heads: s.HeadsID(),
+		})
+	}
+	return infos, err
+}
+
+// Head is the present state of the first log of a shipment; ok is false when it has none here.
+func (s *Sequencer) Head(shipment string) (head ledger.LogHead, ok bool, err error) {
+	infos, err := s.Logs(anchor.Shipment, shipment)
+	if err != nil || len(infos) == 0 {
+		return head, false, err
+	}
+	return ledger.LogHead{Log: infos[0].Log, Size: infos[0].Size, Root: infos[0].Root}, true, nil
+}
+
+func (s *Sequencer) subjectLogs(kind, subject string) ([]*logState, error) {
+	var ids [][32]byte
+	prefix := journal.SubjectPrefix(kind, subject)
+	if err := s.db.Scan(prefix, func(key, _ []byte) error {
+		if id := key[len(prefix):]; len(id) == 32 {
+			ids = append(ids, [32]byte(id))
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	var logs []*logState
+	for _, id := range ids {
+		l, err := s.log(id)
+		if err != nil {
+			return nil, err
+		}
+		if l != nil {
+			logs = append(logs, l)
+		}
+	}
+	return logs, nil
+}
+
+// Seal ends the logs of a shipment: later messages go to their tracker's own log, flagged after_close. The final heads go
+// into the next anchor, marked closed. Sealing again changes nothing.
+func (s *Sequencer) Seal(shipment string) (err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	logs, err := s.subjectLogs(anchor.Shipment, shipment)
+	if err != nil {
+		return err
+	}
+	batch := s.db.Begin()
+	if !s.sealed[shipment] {
+		batch.Set(journal.SealedKey(shipment), nil)
+	}
+	var changed []*logState
+	for _, l := range logs {
+		if l.Sealed {
+			continue
+		}
+		l.Sealed = true
+		changed = append(changed, l)
+		batch.Set(journal.LogKey(l.id), l.encode())
+	}
+	if batch.Empty() {
+		batch.Drop()
+		return nil
+	}
+	if err := batch.Commit("seal"); err != nil {
+		return joinReset(err, s.reset())
+	}
+	s.sealed[shipment] = true
+	for _, l := range changed {
+		s.dirty[l.id] = l
+	}
+	return nil
+}
+
+// Sealed reports whether a shipment's logs have ended here.
+func (s *Sequencer) Sealed(shipment string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sealed[shipment]
+}
+
+func encodeMS(ms int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(ms)) }
+
+func decodeMS(b []byte) int64 {
+	if len(b) != 8 {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(b))
+}

@@ -1,0 +1,403 @@
+// Package sequence gives every accepted message its place: in its tracker's chain, in a log, and in the queue to InfluxDB.
+// One synced batch of the journal makes all of it durable. It decides what is a duplicate, what is missing, and what an
+// application ack may say.
+package sequence
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+var (
+	flagSeqGap      = journal.Flag(telemetry.SeqGap)
+	flagReordered   = journal.Flag(telemetry.Reordered)
+	flagLate        = journal.Flag(telemetry.Late)
+	flagFork        = journal.Flag(telemetry.Fork)
+	flagBootRegress = journal.Flag(telemetry.BootRegress)
+	flagChainBreak  = journal.Flag(telemetry.ChainBreak)
+	flagAfterClose  = journal.Flag(telemetry.AfterClose)
+	flagUnassigned  = journal.Flag(telemetry.Unassigned)
+)
+
+// lateMS: a message signed longer ago than this when it is received is flagged late.
+const lateMS = 15 * 60 * 1000
+
+// Config names the logs.
+type Config struct {
+	Channel string
+	Ingest  string
+}
+
+// Item is one received message on its way. The verifier has filled everything except Outcome.
+type Item struct {
+	Topic      string
+	Raw        []byte
+	ReceivedMS int64
+	Ack        func() // the MQTT acknowledgement
+
+	Reject  *telemetry.Reject // set: goes to the quarantine, the rest below is empty
+	Tracker string
+	Hash    [32]byte // of cose_sign1, or of the JSON bytes
+	TimeMS  int64    // signed, or of the first reading
+	// Signed messages.
+	Signed    bool
+	Boot, Seq uint64
+	Prev      [32]byte
+	Kind      telemetry.Kind
+	Gap       *telemetry.GapDetail
+	// Plain messages.
+	JSONSeq *uint64
+	Timed   bool // every reading carried its time, or the message its seq: the same bytes are the same message
+
+	Readings journal.Readings
+	Flags    journal.Flags // clock_*
+	Route    Route
+
+	Outcome Outcome
+}
+
+// Route is where a message belongs by the ledger's assignments.
+type Route struct {
+	Shipment, ShipmentTx string // "" when no assignment covers its time
+	TrackerTx            string // the tracker's enrolment
+}
+
+// Outcome of an item.
+type Outcome uint8
+
+const (
+	Logged    Outcome = iota + 1 // new: it has a leaf
+	Duplicate                    // held already
+	Rejected                     // quarantined
+)
+
+// Ack is what may be told to a tracker after a commit.
+type Ack struct {
+	Tracker   string
+	Boot, Seq uint64
+	JSONSeq   *uint64
+}
+
+// Sequencer owns the state of trackers and logs. Safe for concurrent use; one Apply runs at a time.
+type Sequencer struct {
+	cfg Config
+	db  *journal.DB
+
+	mu       sync.Mutex
+	trackers map[string]*position
+	logs     map[[32]byte]*logState
+	ids      map[string][32]byte // subject -> log id, so that it is hashed once
+	sealed   map[string]bool     // shipments
+	dirty    map[[32]byte]*logState
+	heads    headsLog
+	pending  *Pending
+
+	// The batch under way.
+	fresh      map[seen][32]byte
+	freshForks map[fork]bool
+	freshPlain map[fork]int64
+	touched    map[string]*position
+	grown      map[[32]byte]*logState
+	keyBuf     []byte
+
+	logged, duplicates, rejected, anchored atomic.Uint64
+	growth                                 atomic.Uint64 // leaves since the last prepared anchor
+}
+
+type seen struct {
+	tracker   string
+	boot, seq uint64
+}
+
+type fork struct {
+	tracker string
+	hash    [32]byte
+}
+
+// Open recovers the state: it is what the last commit left.
+func Open(db *journal.DB, cfg Config) (*Sequencer, error) {
+	s := &Sequencer{cfg: cfg, db: db}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s, s.reset()
+}
+
+// reset forgets everything in memory and reads what has to be known from the start. It is the recovery after a crash and
+// after a failed commit alike.
+func (s *Sequencer) reset() error {
+	s.trackers, s.logs, s.ids = map[string]*position{}, map[[32]byte]*logState{}, map[string][32]byte{}
+	s.sealed, s.dirty = map[string]bool{}, map[[32]byte]*logState{}
+	s.clearBatch()
+	if err := s.db.Scan(journal.SealedPrefix, func(key, _ []byte) error {
+		s.sealed[string(key[1:])] = true
+		return nil
+	}); err != nil {
+		return err
+	}
+	var growth uint64
+	if err := s.db.Scan(journal.LogPrefix, func(key, value []byte) error {
+		l, err := decodeLog([32]byte(key[1:]), value)
+		if err != nil {
+			return fmt.Errorf("log %x: %w", key[1:], err)
+		}
+		if l.dirty() {
+			s.logs[l.id], s.dirty[l.id] = l, l
+			growth += l.log.Size() - l.Headed
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	s.growth.Store(growth)
+	return s.loadHeads()
+}
+
+func (s *Sequencer) clearBatch() {
+	s.fresh, s.freshForks, s.freshPlain = map[seen][32]byte{}, map[fork]bool{}, map[fork]int64{}
+	s.touched, s.grown = map[string]*position{}, map[[32]byte]*logState{}
+}
+
+// Apply places the items and makes them durable together. When it returns nil every item is either in the journal or a
+// duplicate of one that is, and may be acknowledged; acks holds one entry per tracker. On an error nothing may be
+// acknowledged, and the same items can be applied again: those that did get into the journal are then duplicates.
+func (s *Sequencer) Apply(items []*Item) (acks []Ack, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() {
+		s.clearBatch()
+		if err != nil {
+			// Memory may be ahead of the disk: go back to what the disk says.
+			err = errors.Join(err, s.reset())
+		}
+	}()
+	batch := s.db.Begin()
+	var logged, duplicates, rejected uint64
+	for _, it := range items {
+		if err := s.place(batch, it); err != nil {
+			batch.Drop()
+			return nil, err
+		}
+		switch it.Outcome {
+		case Logged:
+			logged++
+		case Duplicate:
+			duplicates++
+		case Rejected:
+			rejected++
+		}
+	}
+	for tracker, p := range s.touched {
+		s.keyBuf = p.append(s.keyBuf[:0])
+		batch.Set(journal.PositionKey(tracker), s.keyBuf)
+	}
+	for id, l := range s.grown {
+		batch.Set(journal.LogKey(id), l.encode())
+	}
+	if batch.Empty() {
+		batch.Drop()
+	} else if err := batch.Commit("messages"); err != nil {
+		return nil, err
+	}
+	for id, l := range s.grown {
+		s.dirty[id] = l
+	}
+	s.growth.Add(logged)
+	s.logged.Add(logged)
+	s.duplicates.Add(duplicates)
+	s.rejected.Add(rejected)
+	return s.acks(items), nil
+}
+
+// acks tells each tracker of the batch where it stands, duplicates included: their sender has not heard the last ack.
+func (s *Sequencer) acks(items []*Item) []Ack {
+	var acks []Ack
+	done := map[string]bool{}
+	for _, it := range items {
+		switch {
+		case it.Outcome == Rejected:
+		case it.JSONSeq != nil:
+			acks = append(acks, Ack{Tracker: it.Tracker, JSONSeq: it.JSONSeq})
+		case it.Signed && !done[it.Tracker]:
+			done[it.Tracker] = true
+			if p := s.trackers[it.Tracker]; p != nil {
+				if boot, seq, ok := p.ack(); ok {
+					acks = append(acks, Ack{Tracker: it.Tracker, Boot: boot, Seq: seq})
+				}
+			}
+		}
+	}
+	return acks
+}
+
+func (s *Sequencer) place(batch *journal.Batch, it *Item) error {
+	if it.Reject != nil {
+		it.Outcome = Rejected
+		r := journal.Rejected{Reason: string(it.Reject.Reason), Topic: it.Topic, Detail: it.Reject.Detail, Raw: it.Raw, ReceivedMS: it.ReceivedMS}
+		batch.Enqueue(journal.RejectedRecord, r.Append)
+		return nil
+	}
+	flags, duplicate, err := s.recognise(batch, it)
+	if err != nil {
+		return err
+	}
+	if duplicate {
+		it.Outcome = Duplicate
+		return nil
+	}
+	it.Outcome = Logged
+	flags |= it.Flags
+	if it.ReceivedMS-it.TimeMS > lateMS {
+		flags |= flagLate
+	}
+	kind, subject, tx, shipment := anchor.Tracker, it.Tracker, it.Route.TrackerTx, ""
+	switch {
+	case it.Route.Shipment == "":
+		flags |= flagUnassigned
+	case s.sealed[it.Route.Shipment]:
+		flags |= flagAfterClose
+	default:
+		kind, subject, tx, shipment = anchor.Shipment, it.Route.Shipment, it.Route.ShipmentTx, it.Route.Shipment
+	}
+	l, fresh, err := s.openLog(kind, subject, tx)
+	if err != nil {
+		return err
+	}
+	if fresh {
+		batch.Set(journal.SubjectKey(kind, subject, l.id), nil)
+	}
+	leaf := telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: it.Hash, ReceivedMS: it.ReceivedMS, Ingest: s.cfg.Ingest}
+	if it.Signed {
+		leaf.Kind = telemetry.LeafSigned
+	}
+	m := journal.Message{
+		Log: l.id, Leaf: l.log.Size(), Entry: leaf.Encode(), Raw: it.Raw, Tracker: it.Tracker, Shipment: shipment, Signed: it.Signed,
+		Boot: it.Boot, Seq: it.Seq, Kind: uint8(it.Kind), TimeMS: it.TimeMS, ReceivedMS: it.ReceivedMS, Flags: flags, Readings: it.Readings,
+	}
+	l.log.Append(merkle.LeafHash(m.Entry), nil)
+	s.grown[l.id] = l
+	batch.Enqueue(journal.MessageRecord, m.Append)
+	return nil
+}
+
+// recognise tells new messages from known ones and gives a new one its place in the tracker's chain.
+func (s *Sequencer) recognise(batch *journal.Batch, it *Item) (flags journal.Flags, duplicate bool, err error) {
+	if !it.Signed {
+		duplicate, err = s.recognisePlain(batch, it)
+		return 0, duplicate, err
+	}
+	p, err := s.position(it.Tracker)
+	if err != nil {
+		return 0, false, err
+	}
+	held := func(boot, seq uint64) ([32]byte, bool, error) { return s.held(it.Tracker, boot, seq) }
+	if !p.ahead(it.Boot, it.Seq) {
+		hash, found, err := held(it.Boot, it.Seq)
+		switch {
+		case err != nil:
+			return 0, false, err
+		case found && hash == it.Hash:
+			return 0, true, nil
+		case found:
+			return s.fork(batch, it)
+		}
+	}
+	s.fresh[seen{it.Tracker, it.Boot, it.Seq}] = it.Hash
+	s.keyBuf = journal.SeenKey(s.keyBuf, it.Tracker, it.Boot, it.Seq)
+	batch.Set(s.keyBuf, it.Hash[:])
+	s.touched[it.Tracker] = p
+	flags, err = p.place(claims{it.Boot, it.Seq, it.Prev, it.TimeMS, it.Gap}, it.Hash, held)
+	return flags, false, err
+}
+
+// fork: authentic, but its place is taken by other bytes. It is logged once, as evidence, and moves nothing.
+func (s *Sequencer) fork(batch *journal.Batch, it *Item) (journal.Flags, bool, error) {
+	s.keyBuf = journal.ForkKey(s.keyBuf, it.Tracker, it.Boot, it.Seq, it.Hash)
+	known := s.freshForks[fork{it.Tracker, it.Hash}]
+	if !known {
+		var err error
+		if known, err = s.db.Has(s.keyBuf); err != nil {
+			return 0, false, err
+		}
+	}
+	if known {
+		return 0, true, nil
+	}
+	s.freshForks[fork{it.Tracker, it.Hash}] = true
+	batch.Set(s.keyBuf, nil)
+	return flagFork, false, nil
+}
+
+// repeatMS: the same bytes without a time and a seq within this span are one message that was delivered twice. A tracker
+// that measures the same values again and sends neither is understood to do so less often.
+const repeatMS = 10_000
+
+// recognisePlain goes by the bytes. A broker hides from us whether a tracker sent a message again, so for messages that name
+// no time the span between them has to decide.
+func (s *Sequencer) recognisePlain(batch *journal.Batch, it *Item) (duplicate bool, err error) {
+	key := fork{it.Tracker, it.Hash}
+	last, found := s.freshPlain[key]
+	s.keyBuf = journal.PlainKey(s.keyBuf, it.Tracker, it.Hash)
+	if !found {
+		v, err := s.db.Get(s.keyBuf)
+		if err != nil {
+			return false, err
+		}
+		if found = v != nil; found {
+			last = decodeMS(v)
+		}
+	}
+	if found && (it.Timed || it.ReceivedMS-last < repeatMS) {
+		return true, nil
+	}
+	s.freshPlain[key] = it.ReceivedMS
+	batch.Set(s.keyBuf, encodeMS(it.ReceivedMS))
+	return false, nil
+}
+
+func (s *Sequencer) position(tracker string) (*position, error) {
+	if p := s.trackers[tracker]; p != nil {
+		return p, nil
+	}
+	b, err := s.db.Get(journal.PositionKey(tracker))
+	if err != nil {
+		return nil, err
+	}
+	p := &position{}
+	if b != nil {
+		if p, err = decodePosition(b); err != nil {
+			return nil, fmt.Errorf("tracker %s: %w", tracker, err)
+		}
+	}
+	s.trackers[tracker] = p
+	return p, nil
+}
+
+func (s *Sequencer) held(tracker string, boot, seq uint64) (hash [32]byte, found bool, err error) {
+	if hash, found = s.fresh[seen{tracker, boot, seq}]; found {
+		return hash, true, nil
+	}
+	// Its own buffer: the caller may hold a key in keyBuf.
+	v, err := s.db.Get(journal.SeenKey(nil, tracker, boot, seq))
+	if err != nil || len(v) != 32 {
+		return hash, false, err
+	}
+	return [32]byte(v), true, nil
+}
+
+// Counts since the start of the process.
+type Counts struct{ Logged, Duplicates, Rejected, Anchored uint64 }
+
+// Counts returns the counters.
+func (s *Sequencer) Counts() Counts {
+	return Counts{s.logged.Load(), s.duplicates.Load(), s.rejected.Load(), s.anchored.Load()}
+}
+
+// Growth is how many leaves no prepared anchor covers.
+func (s *Sequencer) Growth() uint64 { return s.growth.Load() }

@@ -1,0 +1,297 @@
+// Package store moves the journal's queue to InfluxDB: in order, in own batches, again and again until InfluxDB has it. What
+// InfluxDB refuses for good is narrowed down to the single record and kept aside.
+package store
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Database is InfluxDB. WriteBatch stores all points of a batch, or fails with influx.ErrUnavailable (try again) or
+// *influx.RejectedError (never again). Writing the same points twice changes nothing.
+type Database interface {
+	WriteBatch(ctx context.Context, b *influx.Batch) error
+}
+
+// Stored is what observers get of a message that is in InfluxDB now.
+type Stored struct {
+	Shipment, Tracker string
+	Readings          journal.Readings
+}
+
+// Config of the writer.
+type Config struct {
+	Database Database
+	DB       *journal.DB
+	Log      *slog.Logger
+	// OnStored, if set, is called after a batch is in InfluxDB and before it is forgotten: after a crash in between it is
+	// called again. It must not keep the slice.
+	OnStored func([]Stored)
+	// MaxPoints and MaxBytes bound a batch; 0 = 5,000 and 8 MiB (InfluxDB 1.8 refuses bodies above 25 MB).
+	MaxPoints, MaxBytes int
+	// Linger is how long a small batch waits for more; 0 = 100 ms.
+	Linger time.Duration
+}
+
+// Writer is one queue's only writer.
+type Writer struct {
+	cfg    Config
+	wake   chan struct{}
+	batch  influx.Batch
+	single influx.Batch
+	stored atomic.Uint64
+	odd    atomic.Uint64 // records that InfluxDB refused
+	err    atomic.Pointer[string]
+}
+
+// New makes a writer; Run works.
+func New(cfg Config) *Writer {
+	if cfg.MaxPoints == 0 {
+		cfg.MaxPoints = 5000
+	}
+	if cfg.MaxBytes == 0 {
+		cfg.MaxBytes = 8 << 20
+	}
+	if cfg.Linger == 0 {
+		cfg.Linger = 100 * time.Millisecond
+	}
+	return &Writer{cfg: cfg, wake: make(chan struct{}, 1)}
+}
+
+// Wake tells that the queue has grown. It never blocks.
+func (w *Writer) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Stored counts messages in InfluxDB, Refused the records that it will not take.
+func (w *Writer) Stored() uint64  { return w.stored.Load() }
+func (w *Writer) Refused() uint64 { return w.odd.Load() }
+
+// Ready says why nothing is being stored, or nil.
+func (w *Writer) Ready(context.Context) error {
+	if text := w.err.Load(); text != nil {
+		return errors.New(*text)
+	}
+	return nil
+}
+
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 10 * time.Second
+)
+
+// Run writes until ctx ends.
+func (w *Writer) Run(ctx context.Context) error {
+	retry := firstRetry
+	for {
+		more, err := w.step(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait := w.cfg.Linger
+		if err != nil {
+			text := err.Error()
+			if w.err.Swap(&text) == nil {
+				w.cfg.Log.Warn("InfluxDB is not taking points, keeping them in the journal", "err", err)
+			}
+			wait, retry = retry, min(2*retry, lastRetry)
+		} else {
+			if w.err.Swap(nil) != nil {
+				w.cfg.Log.Info("InfluxDB takes points again")
+			}
+			retry = firstRetry
+			if more {
+				continue
+			}
+			select {
+			case <-w.wake:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// record is one queued record and its size in the queue.
+type record struct {
+	kind journal.RecordKind
+	body []byte
+	n    uint64
+	size int64
+}
+
+// step writes one batch. more tells that the queue holds another full one.
+//
+// Crash order: written to InfluxDB, then observed, then forgotten. A crash in between writes and observes the same again,
+// which changes nothing.
+func (w *Writer) step(ctx context.Context) (more bool, err error) {
+	var records []record
+	var size int64
+	w.batch.Reset()
+	err = w.cfg.DB.Queued(0, func(n uint64, kind journal.RecordKind, body []byte) (bool, error) {
+		if w.batch.Points() >= w.cfg.MaxPoints || w.batch.Bytes() >= w.cfg.MaxBytes {
+			more = true
+			return false, nil
+		}
+		r := record{kind: kind, body: append([]byte(nil), body...), n: n, size: int64(len(body)) + 1}
+		if err := encode(&w.batch, &r); err != nil {
+			return false, fmt.Errorf("record %d: %w", n, err)
+		}
+		records = append(records, r)
+		size += r.size
+		return true, nil
+	})
+	if err != nil || len(records) == 0 {
+		return false, err
+	}
+	if err := w.write(ctx, records); err != nil {
+		return false, err
+	}
+	stored, messages := observed(records)
+	if w.cfg.OnStored != nil && len(stored) > 0 {
+		w.cfg.OnStored(stored)
+	}
+	if err := w.cfg.DB.Trim(records[len(records)-1].n+1, size); err != nil {
+		return false, err
+	}
+	w.stored.Add(messages)
+	return more, nil
+}
+
+// write stores the records that are encoded in w.batch; a refused batch is halved until the refused record stands alone.
+func (w *Writer) write(ctx context.Context, records []record) error {
+	err := w.cfg.Database.WriteBatch(ctx, &w.batch)
+	var rejected *influx.RejectedError
+	if !errors.As(err, &rejected) {
+		return err
+	}
+	return w.split(ctx, records, rejected)
+}
+
+func (w *Writer) split(ctx context.Context, records []record, cause *influx.RejectedError) error {
+	if len(records) == 1 {
+		return w.setAside(ctx, &records[0], cause)
+	}
+	half := len(records) / 2
+	for _, part := range [][]record{records[:half], records[half:]} {
+		w.single.Reset()
+		for i := range part {
+			if err := encode(&w.single, &part[i]); err != nil {
+				return err
+			}
+		}
+		err := w.cfg.Database.WriteBatch(ctx, &w.single)
+		var rejected *influx.RejectedError
+		if errors.As(err, &rejected) {
+			err = w.split(ctx, part, rejected)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unstorable is the quarantine's reason for a record that InfluxDB itself refused.
+const Unstorable = "unstorable"
+
+// setAside keeps a record that InfluxDB refuses: in the journal for good, and its bytes in the quarantine when they fit.
+func (w *Writer) setAside(ctx context.Context, r *record, cause *influx.RejectedError) error {
+	w.odd.Add(1)
+	w.cfg.Log.Error("InfluxDB refuses a record, kept aside in the journal", "record", r.n, "err", cause)
+	b := w.cfg.DB.Begin()
+	b.Set(journal.AsideKey(r.n), append([]byte{byte(r.kind)}, r.body...))
+	if err := b.Commit("aside"); err != nil {
+		return err
+	}
+	q := influx.Rejected{Reason: Unstorable, Detail: cause.Detail, ReceivedMS: time.Now().UnixMilli(), Raw: r.body}
+	if r.kind == journal.MessageRecord {
+		if m, err := journal.DecodeMessage(r.body); err == nil {
+			q.Raw, q.ReceivedMS, q.Topic = m.Raw, m.ReceivedMS, telemetry.Topic(m.Tracker, telemetry.Up)
+		}
+	}
+	w.single.Reset()
+	w.single.Rejected(&q, r.n)
+	err := w.cfg.Database.WriteBatch(ctx, &w.single)
+	var rejected *influx.RejectedError
+	if errors.As(err, &rejected) {
+		return nil // the journal has it
+	}
+	return err
+}
+
+// encode appends a record's points.
+func encode(b *influx.Batch, r *record) error {
+	switch r.kind {
+	case journal.MessageRecord:
+		return encodeMessage(b, r.body)
+	case journal.RejectedRecord:
+		q, err := journal.DecodeRejected(r.body)
+		if err != nil {
+			return err
+		}
+		b.Rejected(&influx.Rejected{Reason: q.Reason, Topic: q.Topic, Detail: q.Detail, Raw: q.Raw, ReceivedMS: q.ReceivedMS}, r.n)
+		return nil
+	case journal.HeadRecord:
+		var h influx.Head
+		if err := json.Unmarshal(r.body, &h); err != nil {
+			return err
+		}
+		b.Head(&h)
+		return nil
+	}
+	return fmt.Errorf("unknown kind %d", r.kind)
+}
+
+func encodeMessage(b *influx.Batch, body []byte) error {
+	m, err := journal.DecodeMessage(body)
+	if err != nil {
+		return err
+	}
+	log := hex.EncodeToString(m.Log[:])
+	point := influx.Message{
+		Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: influx.Unsigned,
+		Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS, Flags: m.Flags.Names(), Readings: m.Readings.Count(),
+	}
+	if m.Signed {
+		point.Trust = influx.Signed
+	}
+	b.Message(&point)
+	return m.Readings.Each(func(ms int64, values []journal.Value) {
+		b.ReadingValues(log, m.Tracker, m.Shipment, m.Leaf, ms, len(values), func(i int) (string, float64) {
+			return telemetry.Quantities[values[i].Quantity].Name, values[i].Value
+		})
+	})
+}
+
+func observed(records []record) (stored []Stored, messages uint64) {
+	for i := range records {
+		if records[i].kind != journal.MessageRecord {
+			continue
+		}
+		messages++
+		m, err := journal.DecodeMessage(records[i].body)
+		if err == nil && m.Shipment != "" {
+			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Readings: m.Readings})
+		}
+	}
+	return stored, messages
+}

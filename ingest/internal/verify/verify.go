@@ -1,0 +1,176 @@
+// Package verify turns what arrived over MQTT into items that are known to be authentic, or into refusals with a reason. It
+// checks topic, size, encoding, key and signature, and looks up where the message belongs.
+package verify
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Registry is where trackers are looked up.
+type Registry interface {
+	// Tracker returns a tracker, asking the ledger when it is not known.
+	Tracker(ctx context.Context, id string) (*registry.Tracker, bool)
+	// Refresh asks the ledger again, within bounds, and returns what is known then.
+	Refresh(ctx context.Context, id string) (*registry.Tracker, bool)
+}
+
+// Verifier is safe for concurrent use.
+type Verifier struct{ Registry Registry }
+
+// Times before 2015 come from a clock that was never set. A time more than a day ahead comes from a wrong one.
+var (
+	earliestMS = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	aheadMS    = (24 * time.Hour).Milliseconds()
+)
+
+// keyGraceMS lets messages pass that were signed by the old key around the moment of a rotation: the tracker's clock and the
+// ledger's differ.
+const keyGraceMS = 10 * 60 * 1000
+
+// Verify fills the item. What is wrong with a message is in it.Reject; there is no other failure.
+func (v *Verifier) Verify(ctx context.Context, it *sequence.Item) {
+	err := v.verify(ctx, it)
+	if err == nil {
+		return
+	}
+	var r *telemetry.Reject
+	if !errors.As(err, &r) {
+		r = &telemetry.Reject{Reason: telemetry.Malformed, Detail: err.Error()}
+	}
+	*it = sequence.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Reject: r}
+}
+
+func (v *Verifier) verify(ctx context.Context, it *sequence.Item) error {
+	tracker, channel, err := telemetry.ParseTopic(it.Topic)
+	if err != nil {
+		return refuse(telemetry.TopicMismatch, "topic is not a tracker's")
+	}
+	if len(it.Raw) > telemetry.MaxMessage {
+		return refuse(telemetry.Oversized, "%d bytes, at most %d", len(it.Raw), telemetry.MaxMessage)
+	}
+	it.Tracker = tracker
+	switch channel {
+	case telemetry.Up:
+		return v.signed(ctx, it)
+	case telemetry.JSON:
+		return v.plain(ctx, it)
+	}
+	return refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
+}
+
+func (v *Verifier) signed(ctx context.Context, it *sequence.Item) error {
+	m, err := telemetry.Decode(it.Raw)
+	if err != nil {
+		return err
+	}
+	if m.Tracker != it.Tracker {
+		return refuse(telemetry.TopicMismatch, "signed as %s, published as %s", m.Tracker, it.Tracker)
+	}
+	t, err := v.tracker(ctx, it.Tracker)
+	if err != nil {
+		return err
+	}
+	if err := checkSignature(m, t); err != nil {
+		return err
+	}
+	it.Signed, it.Hash, it.TimeMS = true, m.COSEHash, m.TimeMS
+	it.Boot, it.Seq, it.Prev, it.Kind, it.Gap = m.Boot, m.Seq, m.Prev, m.Kind, m.Gap
+	v.finish(ctx, it, t, m.Readings)
+	return nil
+}
+
+func (v *Verifier) plain(ctx context.Context, it *sequence.Item) error {
+	t, err := v.tracker(ctx, it.Tracker)
+	if err != nil {
+		return err
+	}
+	// A tracker with a key signs. Otherwise whoever can connect in its name could speak for it without the key.
+	if _, signs := t.Current(); signs {
+		return refuse(telemetry.BadSignature, "this tracker signs its messages")
+	}
+	p, err := telemetry.DecodePlain(it.Raw, time.UnixMilli(it.ReceivedMS))
+	if err != nil {
+		return err
+	}
+	it.Hash = sha256.Sum256(it.Raw)
+	it.TimeMS = it.ReceivedMS
+	if len(p.Readings) > 0 {
+		it.TimeMS = p.Readings[0].TimeMS
+	}
+	it.JSONSeq, it.Timed = p.Seq, p.Timed || p.Seq != nil
+	v.finish(ctx, it, t, p.Readings)
+	return nil
+}
+
+func (v *Verifier) tracker(ctx context.Context, id string) (*registry.Tracker, error) {
+	t, ok := v.Registry.Tracker(ctx, id)
+	switch {
+	case !ok:
+		return nil, refuse(telemetry.UnknownTracker, "%s is not enrolled", id)
+	case t.Revoked:
+		return nil, refuse(telemetry.Revoked, "%s has been revoked", id)
+	}
+	return t, nil
+}
+
+// checkSignature uses the key that the message names, if it was in force when the message says it was signed.
+func checkSignature(m *telemetry.Message, t *registry.Tracker) error {
+	if len(t.Keys) == 0 {
+		return refuse(telemetry.WrongKey, "this tracker has no key")
+	}
+	for i := range t.Keys {
+		k := &t.Keys[i]
+		if k.KID != m.KID {
+			continue
+		}
+		if k.ToMS != 0 && m.TimeMS > k.ToMS+keyGraceMS {
+			return refuse(telemetry.WrongKey, "key %x was replaced before the message was signed", m.KID[:8])
+		}
+		return m.Verify(k.Public)
+	}
+	// Let the newest key say what is wrong: algorithm or key.
+	if err := m.Verify(t.Keys[len(t.Keys)-1].Public); err != nil {
+		return err
+	}
+	return refuse(telemetry.WrongKey, "key %x is not enrolled", m.KID[:8])
+}
+
+// finish judges the clock, packs the readings and finds the assignment.
+func (v *Verifier) finish(ctx context.Context, it *sequence.Item, t *registry.Tracker, readings []telemetry.Reading) {
+	at := it.TimeMS
+	switch {
+	case at < earliestMS:
+		it.Flags |= journal.Flag(telemetry.ClockBehind)
+		at = it.ReceivedMS
+	case at > it.ReceivedMS+aheadMS:
+		it.Flags |= journal.Flag(telemetry.ClockAhead)
+		at = it.ReceivedMS
+	}
+	// A reading with an impossible time stays in the message's bytes and gets no point of its own: InfluxDB would make a
+	// shard for each invented week.
+	it.Readings = journal.EncodeReadings(readings, func(ms int64) bool { return ms < earliestMS || ms > it.ReceivedMS+aheadMS })
+	shipment := t.At(at)
+	if shipment == nil {
+		if again, ok := v.Registry.Refresh(ctx, it.Tracker); ok {
+			t = again
+			shipment = t.At(at)
+		}
+	}
+	it.Route.TrackerTx = t.EnrolTx
+	if shipment != nil {
+		it.Route.Shipment, it.Route.ShipmentTx = shipment.ID, shipment.CreateTx
+	}
+}
+
+func refuse(r telemetry.Reason, format string, args ...any) *telemetry.Reject {
+	return &telemetry.Reject{Reason: r, Detail: fmt.Sprintf(format, args...)}
+}

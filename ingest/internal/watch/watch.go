@@ -1,0 +1,389 @@
+// Package watch judges live shipments by their rule sets while they travel, and records excursions and verdict revisions on
+// the ledger. It reads what is in InfluxDB, so that a judgement never rests on a message that could still be lost.
+package watch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/ingest/internal/store"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Readings is where a shipment's readings are read again after a restart. Errors mean: later.
+type Readings interface {
+	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
+}
+
+// Shipments is the registry.
+type Shipments interface {
+	Shipment(id string) (*registry.Shipment, bool)
+	Live() []*registry.Shipment
+}
+
+// Logs is the sequencer.
+type Logs interface {
+	Logs(kind, subject string) ([]sequence.LogInfo, error)
+	Head(shipment string) (ledger.LogHead, bool, error)
+}
+
+// Config of the watcher.
+type Config struct {
+	DB        *journal.DB
+	Database  Readings
+	Shipments Shipments
+	Logs      Logs
+	Ledger    Ledger
+	Log       *slog.Logger
+	// Every is how often shipments with new readings are judged; 0 = 2 s.
+	Every time.Duration
+	// MaxPoints bounds the readings kept in memory over all shipments; 0 = 4 million (about 64 MB).
+	MaxPoints int
+}
+
+// Watcher judges all shipments of one instance.
+type Watcher struct {
+	cfg    Config
+	outbox *outbox
+
+	// judging is held while one shipment is judged: the tick and Finish must not both record the same difference.
+	judging sync.Mutex
+
+	mu     sync.Mutex
+	cases  map[string]*shipmentCase
+	points int
+	dirty  map[string]bool
+	judged atomic.Uint64
+}
+
+// shipmentCase is a shipment's evaluator. loaded is false until what InfluxDB holds has been added; late holds what came
+// meanwhile (adding a reading twice changes nothing).
+type shipmentCase struct {
+	rules  compliance.RuleSet
+	eval   *compliance.Evaluator
+	loaded bool
+	late   []compliance.Sample
+	points int
+	used   time.Time
+}
+
+// New makes a watcher; Run works.
+func New(cfg Config) *Watcher {
+	if cfg.Every == 0 {
+		cfg.Every = 2 * time.Second
+	}
+	if cfg.MaxPoints == 0 {
+		cfg.MaxPoints = 4_000_000
+	}
+	return &Watcher{cfg: cfg, outbox: newOutbox(cfg.DB, cfg.Ledger, cfg.Log), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}}
+}
+
+// Observe takes messages that are in InfluxDB now. It does no I/O.
+func (w *Watcher) Observe(stored []store.Stored) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range stored {
+		st := &stored[i]
+		w.dirty[st.Shipment] = true
+		c := w.cases[st.Shipment]
+		if c == nil {
+			continue // loading it will find the readings
+		}
+		err := st.Readings.Each(func(ms int64, values []journal.Value) {
+			s := compliance.Sample{Tracker: st.Tracker, TimeMS: ms, Values: make(map[string]float64, len(values))}
+			for _, v := range values {
+				s.Values[telemetry.Quantities[v.Quantity].Name] = v.Value
+			}
+			if !c.loaded {
+				c.late = append(c.late, s)
+				return
+			}
+			w.add(c, s)
+		})
+		if err != nil {
+			w.cfg.Log.Error("readings cannot be judged", "shipment", st.Shipment, "err", err)
+		}
+	}
+}
+
+func (w *Watcher) add(c *shipmentCase, s compliance.Sample) {
+	c.eval.Add(s)
+	c.points += len(s.Values)
+	w.points += len(s.Values)
+}
+
+// Run judges until ctx ends.
+func (w *Watcher) Run(ctx context.Context) error {
+	if err := w.outbox.load(); err != nil {
+		return err
+	}
+	// A crash may have come between storing and judging.
+	w.markLive()
+	var wg sync.WaitGroup
+	wg.Go(func() { w.outbox.run(ctx) })
+	defer wg.Wait()
+	tick := time.NewTicker(w.cfg.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, id := range w.takeDirty() {
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err := w.judge(ctx, id, false); err != nil {
+				w.mark(id)
+				w.cfg.Log.Debug("shipment not judged, later again", "shipment", id, "err", err)
+			}
+		}
+		w.evict()
+	}
+}
+
+func (w *Watcher) markLive() {
+	for _, s := range w.cfg.Shipments.Live() {
+		if len(s.Assignments) > 0 {
+			w.mark(s.ID)
+		}
+	}
+}
+
+// mark asks for a shipment to be judged again.
+func (w *Watcher) mark(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dirty[id] = true
+}
+
+func (w *Watcher) takeDirty() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ids := slices.Sorted(maps.Keys(w.dirty))
+	clear(w.dirty)
+	return ids
+}
+
+// Finish judges a sealed shipment for the last time and waits until the ledger has what follows from it, or ctx ends.
+func (w *Watcher) Finish(ctx context.Context, shipment string) error {
+	if err := w.judge(ctx, shipment, true); err != nil {
+		return err
+	}
+	return w.outbox.wait(ctx, shipment)
+}
+
+// judge compares what the rules say now with what the ledger was told, and queues the difference.
+func (w *Watcher) judge(ctx context.Context, id string, final bool) error {
+	w.judging.Lock()
+	defer w.judging.Unlock()
+	s, ok := w.cfg.Shipments.Shipment(id)
+	if !ok || s.State == ledger.Closed {
+		w.drop(id)
+		return nil
+	}
+	head, ok, err := w.cfg.Logs.Head(id)
+	if err != nil || !ok {
+		return err
+	}
+	c, err := w.open(ctx, s)
+	if err != nil || c == nil {
+		return err
+	}
+	w.mu.Lock()
+	result := c.eval.Result(0)
+	c.used = time.Now()
+	w.mu.Unlock()
+	w.judged.Add(1)
+	return w.record(s, head, result, final)
+}
+
+// open returns the shipment's evaluator, rebuilt from InfluxDB when it is not in memory; nil when nobody can judge by its
+// rule set.
+func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase, error) {
+	w.mu.Lock()
+	c := w.cases[s.ID]
+	w.mu.Unlock()
+	if c != nil && c.loaded {
+		return c, nil
+	}
+	rules, ok := compliance.Lookup(s.RuleSet)
+	if hash := rules.Hash(); !ok || fmt.Sprintf("%x", hash) != s.RuleHash {
+		return nil, nil // the API and the verifier say so; there is nothing to record
+	}
+	logs, err := w.cfg.Logs.Logs(anchor.Shipment, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	q := influx.ReadingsQuery{}
+	for _, l := range logs {
+		q.Logs = append(q.Logs, l.Log)
+	}
+	c = &shipmentCase{rules: rules, eval: compliance.New(rules, s.FirstMS()), used: time.Now()}
+	w.mu.Lock()
+	w.cases[s.ID] = c
+	w.mu.Unlock()
+	var samples []compliance.Sample
+	err = w.cfg.Database.Readings(ctx, q, func(r influx.Reading, _ time.Time) error {
+		samples = append(samples, compliance.Sample{Tracker: r.Tracker, TimeMS: r.TimeMS, Values: r.Values})
+		return nil
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		delete(w.cases, s.ID)
+		return nil, err
+	}
+	for _, sample := range append(samples, c.late...) {
+		w.add(c, sample)
+	}
+	c.loaded, c.late = true, nil
+	return c, nil
+}
+
+func (w *Watcher) drop(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c := w.cases[id]; c != nil {
+		w.points -= c.points
+		delete(w.cases, id)
+	}
+}
+
+// evict forgets the evaluators that were used longest ago; they are rebuilt when they are needed.
+func (w *Watcher) evict() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.points > w.cfg.MaxPoints {
+		oldest := ""
+		for id, c := range w.cases {
+			if c.loaded && (oldest == "" || c.used.Before(w.cases[oldest].used)) {
+				oldest = id
+			}
+		}
+		if oldest == "" {
+			return
+		}
+		w.points -= w.cases[oldest].points
+		delete(w.cases, oldest)
+	}
+}
+
+// recorded is what the ledger was told about a shipment, or will be: it is kept together with the outbox.
+type recorded struct {
+	Excursions map[string]bool `json:"excursions"` // id -> closed
+	Revision   int             `json:"revision"`
+	Result     string          `json:"result"`
+	ToMS       int64           `json:"to_ms"`
+	LogSize    uint64          `json:"log_size"`
+}
+
+// record queues transactions for the difference. The new state and the transactions are one synced batch: a crash neither
+// forgets nor repeats one.
+func (w *Watcher) record(s *registry.Shipment, head ledger.LogHead, result compliance.Result, final bool) error {
+	was := recorded{Excursions: map[string]bool{}}
+	v, err := w.cfg.DB.Get(journal.WatchKey(s.ID))
+	if err != nil {
+		return err
+	}
+	if v != nil {
+		if err := json.Unmarshal(v, &was); err != nil {
+			return err
+		}
+	}
+	now := recorded{Excursions: maps.Clone(was.Excursions), Revision: was.Revision, Result: was.Result, ToMS: was.ToMS, LogSize: was.LogSize}
+	var txs []transaction
+	seen := map[string]bool{}
+	changed := was.Revision == 0 || was.Result != result.Verdict
+	for _, e := range result.Excursions {
+		seen[e.ID] = true
+		closed, known := was.Excursions[e.ID]
+		entry := ledger.Excursion{
+			ID: e.ID, Shipment: s.ID, Rule: e.Rule, Metric: e.Metric, StartMS: e.StartMS, EndMS: e.EndMS, Peak: e.Peak, Limit: e.Limit,
+			Log: head, RuleHash: s.RuleHash,
+		}
+		if !known {
+			opening := entry
+			opening.EndMS = 0
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceOpen, Excursion: &opening})
+			now.Excursions[e.ID], changed = false, true
+		}
+		if e.EndMS != 0 && !closed {
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &entry})
+			now.Excursions[e.ID] = true
+		}
+	}
+	// Late readings can show that a recorded excursion was another one: it stays on the ledger, ended where it began, and
+	// the new revision counts without it.
+	for _, id := range slices.Sorted(maps.Keys(was.Excursions)) {
+		if seen[id] {
+			continue
+		}
+		changed = changed || !was.Excursions[id]
+		if !was.Excursions[id] {
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &ledger.Excursion{ID: id, Shipment: s.ID, Peak: "0", Log: head}, Void: true})
+			now.Excursions[id] = true
+		}
+	}
+	if changed || final && was.LogSize != head.Size {
+		now.Revision, now.Result, now.ToMS, now.LogSize = was.Revision+1, result.Verdict, result.ToMS, head.Size
+		txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceRevise, Verdict: &ledger.Verdict{
+			Shipment: s.ID, Revision: now.Revision, Supersedes: was.Revision, Result: result.Verdict, Reasons: clipReasons(result.Reasons),
+			ToMS: result.ToMS, Log: head, RuleHash: s.RuleHash, Detail: detail(result),
+		}})
+	}
+	if len(txs) == 0 {
+		return nil
+	}
+	return w.outbox.add(txs, journal.WatchKey(s.ID), mustJSON(now))
+}
+
+func clipReasons(reasons []string) []string {
+	out := make([]string, 0, len(reasons))
+	for _, r := range reasons[:min(len(reasons), ledger.MaxReasons)] {
+		if len(r) > 512 {
+			r = r[:512]
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// detail is what a reader wants to see beside the verdict: seconds by metric, and how many excursions.
+func detail(r compliance.Result) json.RawMessage {
+	type seconds struct {
+		In      int64 `json:"in_s"`
+		Out     int64 `json:"out_s"`
+		Unknown int64 `json:"unknown_s"`
+	}
+	metrics := map[string]seconds{}
+	for _, m := range []map[string]int64{r.InMS, r.OutMS, r.UnknownMS} {
+		for name := range m {
+			metrics[name] = seconds{r.InMS[name] / 1000, r.OutMS[name] / 1000, r.UnknownMS[name] / 1000}
+		}
+	}
+	return mustJSON(map[string]any{"from_ms": r.FromMS, "metrics": metrics, "excursions": len(r.Excursions)})
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil { // our own plain types: cannot fail
+		panic(err)
+	}
+	return b
+}

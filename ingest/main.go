@@ -1,0 +1,46 @@
+// Command ingest receives what trackers publish, keeps it, and brings it to InfluxDB and to the ledger. README.md beside
+// this file tells the life of a message.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/trackseal/trackseal/internal/service"
+)
+
+func main() {
+	ctx, stop := service.WithSignals(context.Background())
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "ingest:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	flags := flag.NewFlagSet("ingest", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	path := flags.String("config", "", "configuration `file` (YAML)")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *path == "" || flags.NArg() > 0 {
+		return errors.New("usage: ingest --config FILE")
+	}
+	var cfg Config
+	if err := service.LoadConfig(*path, &cfg); err != nil {
+		return err
+	}
+	log, err := service.NewLog(cfg.Log, stderr)
+	if err != nil {
+		return err
+	}
+	return serve(ctx, cfg, log)
+}

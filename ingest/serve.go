@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/trackseal/trackseal/ingest/internal/httpapi"
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/pipeline"
+	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/internal/fabric"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/mqtt/broker"
+	"github.com/trackseal/trackseal/internal/service"
+)
+
+var (
+	_ pipeline.Ledger   = (*fabric.Client)(nil)
+	_ pipeline.Database = (*influx.Client)(nil)
+	_ pipeline.Source   = (*mqtt.Consumer)(nil)
+)
+
+// serve wires the adapters to the pipeline and runs all until ctx ends.
+func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
+	token, err := service.ReadSecret(cfg.ReadToken)
+	if err != nil {
+		return fmt.Errorf("read_token_file: %w", err)
+	}
+	password, err := service.ReadSecret(cfg.MQTT.PasswordFile)
+	if err != nil {
+		return fmt.Errorf("mqtt.password_file: %w", err)
+	}
+	database, err := influx.Open(cfg.Influx)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	ledger, err := fabric.Open(ctx, cfg.Fabric, log)
+	if err != nil {
+		return err
+	}
+	defer ledger.Close()
+
+	var parts []service.Part
+	var embedded *broker.Broker
+	var trackers *registry.Registry // set before the broker accepts anybody
+	if cfg.MQTT.Embedded {
+		embedded, err = broker.New(broker.Config{
+			Listen: cfg.MQTT.Listen, Accounts: []broker.Account{{Username: cfg.MQTT.Username, Password: password}}, MaxClients: cfg.MQTT.MaxClients,
+			Authenticate: func(tracker, password string) (time.Time, error) {
+				return authenticate(ctx, trackers, cfg.Deployment, tracker, password)
+			},
+			Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		addr, err := embedded.Listen(ctx)
+		if err != nil {
+			return err
+		}
+		if cfg.MQTT.URL == "" {
+			cfg.MQTT.URL = "tcp://" + addr.String()
+		}
+		parts = append(parts, service.Part{Name: "broker", Run: embedded.Run})
+	}
+	partitions, err := mqtt.ParsePartitions(cfg.Partitions)
+	if err != nil {
+		return err
+	}
+	consumer, err := mqtt.NewConsumer(mqtt.ConsumerConfig{
+		URL: cfg.MQTT.URL, ClientID: clientID(cfg), Username: cfg.MQTT.Username, Password: func() string { return password }, Partitions: partitions, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
+
+	p, err := pipeline.New(pipeline.Config{
+		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Journal: journal.Options{MaxBytes: cfg.Journal.MaxBytes}, Every: cfg.Anchor.Every,
+		Leaves: cfg.Anchor.Leaves, Source: consumer, Database: database, Ledger: ledger, Log: log,
+		OnRevoked: func(tracker string) {
+			if embedded != nil {
+				embedded.Disconnect(tracker)
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	trackers = p.Registry()
+
+	health := &service.Health{}
+	p.Checks(health)
+	http := &service.HTTP{Listen: cfg.HTTP, Handler: httpapi.NewMux(health, p, token, log), Log: log}
+	parts = append(append(parts, p.Parts()...), http.Part("http"))
+	log.Info("ingest starts", "id", cfg.ID, "mqtt", cfg.MQTT.URL, "partitions", cfg.Partitions)
+	return service.Run(ctx, log, parts...)
+}
+
+// clientID names the MQTT session. It starts with the user name, which is what the embedded broker expects of a service.
+func clientID(cfg Config) string {
+	if cfg.ID == cfg.MQTT.Username {
+		return cfg.ID
+	}
+	return cfg.MQTT.Username + "-" + cfg.ID
+}
+
+// authenticate checks a tracker's MQTT password: a JWT by its key in force, or its secret.
+func authenticate(ctx context.Context, trackers *registry.Registry, deployment, tracker, password string) (until time.Time, err error) {
+	t, ok := trackers.Tracker(ctx, tracker)
+	switch {
+	case !ok:
+		return until, errors.New("not enrolled")
+	case t.Revoked:
+		return until, errors.New("revoked")
+	}
+	if key, signs := t.Current(); signs {
+		return mqtt.CheckPassword(password, key.Public, tracker, deployment, time.Now())
+	}
+	return until, mqtt.CheckSecret(password, t.SecretHash)
+}
