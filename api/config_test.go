@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/service"
+)
+
+const good = `org: carrier
+listen: 127.0.0.1:8080
+dir: /tmp/x
+influx: {url: "http://127.0.0.1:8086", bucket: trackseal/autogen, token_file: t}
+fabric: {profile: p, org: carrier, user: api}
+ingest: [{id: ingest-carrier, org: carrier, url: "http://127.0.0.1:8070", token_file: t}]
+mqtt_url: tcp://127.0.0.1:1883
+auth: {issuer: "http://127.0.0.1:8080", audience: trackseal-api, clients_file: c, key_file: k}
+`
+
+func load(t *testing.T, text string) (Config, error) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "api.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var c Config
+	return c, service.LoadConfig(file, &c)
+}
+
+func TestConfig(t *testing.T) {
+	var c Config
+	file := filepath.Join(t.TempDir(), "api.yaml")
+	if err := os.WriteFile(file, []byte(good), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := service.LoadConfig(file, &c); err != nil {
+		t.Fatal(err)
+	}
+	if c.MSP != "CarrierMSP" || c.Fabric.Channel != "trackseal" || c.Fabric.Chaincode != "trackseal" {
+		t.Errorf("defaults: %+v", c)
+	}
+	for name, tc := range map[string]struct{ change, to, want string }{
+		"unknown member":  {"listen:", "listne:", "field listne not found"},
+		"wrong org":       {"org: carrier\nlisten", "org: pirate\nlisten", "must be carrier, shipper, consignee or auditor"},
+		"wrong msp":       {"org: carrier\nlisten", "org: carrier\nmsp: ShipperMSP\nlisten", "the MSP of carrier is CarrierMSP"},
+		"bad listen":      {"127.0.0.1:8080\ndir", "8080\ndir", "must be host:port"},
+		"nobody may call": {"clients_file: c, ", "", "give clients_file"},
+		"bad log":         {"org: carrier\nlisten", "log: {level: loud}\norg: carrier\nlisten", "log.level"},
+		"issuer twice": {"key_file: k", `key_file: k, issuers: [{issuer: "http://127.0.0.1:8080", jwks_url: "https://x/j"}]`,
+			"is given twice"},
+	} {
+		_, err := load(t, strings.Replace(good, tc.change, tc.to, 1))
+		if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line with %q", name, err, tc.want)
+		}
+	}
+	_, err := load(t, "org: carrier\n")
+	for _, want := range []string{"listen", "dir is missing", "influx.url is missing", "auth: give"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("not all problems at once: %v", err)
+		}
+	}
+}
+
+func TestMissingFilesAreNamed(t *testing.T) {
+	var stderr bytes.Buffer
+	err := run(t.Context(), []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, &stderr)
+	if err == nil || !strings.Contains(err.Error(), "none.yaml") {
+		t.Errorf("%v", err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "api.yaml")
+	if err := os.WriteFile(file, []byte(strings.Replace(good, "/tmp/x", filepath.Join(dir, "data"), 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"--config", file}, &stderr); err == nil || !strings.Contains(err.Error(), "clients_file") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSealingKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key")
+	a, err := openSealingKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := openSealingKey(path)
+	if err != nil || !bytes.Equal(a, b) || len(a) != 32 {
+		t.Fatalf("the key does not survive: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openSealingKey(path); err == nil {
+		t.Fatal("a damaged key is used")
+	}
+}
