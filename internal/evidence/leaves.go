@@ -84,6 +84,12 @@ func (v *verifier) leaf(l *shipmentLog, at uint64, leaf Leaf) error {
 // proof checks the one leaf of a selective proof.
 func (v *verifier) proof() error {
 	p := v.in.Proof
+	if len(v.in.Manifest.Outside) != 0 {
+		return stop(BundleFormat, "selective proof", "no messages from outside the logs", "%d", len(v.in.Manifest.Outside))
+	}
+	if p.Log != 0 || len(v.logs) != 1 || len(v.logs[0].heads) != 1 {
+		return stop(BundleFormat, "selective proof", "one log with one head", "more")
+	}
 	l := v.logs[p.Log]
 	h := l.heads[len(l.heads)-1]
 	if err := merkle.VerifyInclusion(p.Index, h.Size, merkle.LeafHash(p.Leaf.Entry), p.Path, h.Root); err != nil {
@@ -271,6 +277,16 @@ func (v *verifier) beacon(where func() string, m *telemetry.Message) {
 func (t *tracker) within(ms, tolerance int64) bool {
 	for _, w := range t.windows {
 		if ms >= w.fromMS-tolerance && (w.toMS == 0 || ms <= w.toMS+tolerance) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlaps reports whether an assignment lies, at least in part, between two times.
+func (t *tracker) overlaps(fromMS, toMS, tolerance int64) bool {
+	for _, w := range t.windows {
+		if w.fromMS+tolerance < toMS && (w.toMS == 0 || w.toMS-tolerance > fromMS) {
 			return true
 		}
 	}

@@ -74,7 +74,7 @@ func (v *verifier) sequence(id string, tr *tracker) {
 	gaps := declared(list)
 	var lost uint64
 	for i := 1; i < len(list); i++ {
-		lost += v.step(id, list, i, gaps)
+		lost += v.step(id, tr, i, gaps)
 	}
 	if lost > v.policy.MaxGap {
 		v.book.fail(GapLimit, "tracker "+id, fmt.Sprintf("at most %d messages declared lost", v.policy.MaxGap), "%d", lost)
@@ -144,15 +144,16 @@ func covered(gaps []telemetry.GapDetail, boot, from, to uint64) bool {
 }
 
 // step judges message i against the one before it and returns how many messages between them were declared lost.
-func (v *verifier) step(id string, list []sent, i int, gaps []telemetry.GapDetail) (lost uint64) {
+func (v *verifier) step(id string, tr *tracker, i int, gaps []telemetry.GapDetail) (lost uint64) {
+	list := tr.sent
 	a, b := &list[i-1], &list[i]
 	if b.key < a.key {
 		v.book.fail(KeyWindow, spot(id, b), fmt.Sprintf("key %d or a newer one, as the message before it", a.key), "key %d", b.key)
 	}
 	linked := b.prev == a.hash
 	switch {
-	case a.outside && b.outside && !linked:
-		return 0 // what happened between two messages from outside is not the shipment's
+	case a.outside && b.outside && !linked && !tr.overlaps(a.timeMS, b.timeMS, v.policy.ClockMS):
+		return 0 // what happened between two of its assignments is not the shipment's
 	case b.boot == a.boot && b.seq == a.seq+1:
 		if !linked {
 			v.unlinked(id, list, i, Chain, fmt.Sprintf("the link %x to the message before it", a.hash[:8]))
@@ -226,8 +227,10 @@ func (v *verifier) tail(id string, tr *tracker, list []sent) {
 				return
 			}
 		}
-		// Only messages from outside: when they follow each other, the tracker sent nothing in between.
-		if len(list) < 2 || tr.within(last.timeMS, v.policy.ClockMS) || last.timeMS < tr.windows[0].fromMS {
+		// Only messages from outside. That they follow each other was checked: the tracker sent nothing in between, if they
+		// lie around the assignment.
+		end := tr.windows[len(tr.windows)-1].toMS
+		if list[0].timeMS > tr.windows[0].fromMS+v.policy.ClockMS || end == 0 || last.timeMS < end-v.policy.ClockMS {
 			v.book.unknown(NoMessage, "tracker "+id, "at least one message of an assigned tracker", "none in the logs")
 		}
 		return

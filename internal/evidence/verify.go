@@ -145,15 +145,15 @@ const (
 	ExitUsage   = 64
 )
 
-// Exit is 0 when all that the policy requires passed, 1 when anything failed, 2 otherwise.
+// Exit is 0 when all that the policy requires passed; otherwise 1 when anything failed, else 2.
 func (r *Report) Exit() int {
+	if r.Passed {
+		return ExitPass
+	}
 	for _, q := range Questions {
 		if r.Verdicts.Of(q) == Fail {
 			return ExitFail
 		}
-	}
-	if r.Passed {
-		return ExitPass
 	}
 	return ExitUnknown
 }

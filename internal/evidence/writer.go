@@ -131,10 +131,18 @@ func (w *Writer) Close() error {
 	return w.out.w.Flush()
 }
 
-// WriteProof writes a selective proof: a bundle with one message.
+// WriteProof writes a selective proof: a bundle with one message. Of the manifest it keeps the message's log with its last
+// head and nothing from outside the logs: every byte of a bundle must matter to what it shows.
 func WriteProof(w io.Writer, m *Manifest, p Proof) error {
+	if p.Log < 0 || p.Log >= len(m.Logs) {
+		return fmt.Errorf("log %d of %d", p.Log, len(m.Logs))
+	}
+	small := *m
+	l := m.Logs[p.Log]
+	l.Heads = l.Heads[len(l.Heads)-1:]
+	small.Logs, small.Outside, p.Log = []Log{l}, nil, 0
 	e := &encoder{bufio.NewWriter(w)}
-	e.manifest(m)
+	e.manifest(&small)
 	e.uint(keyProof)
 	e.array(4)
 	e.uint(uint64(p.Log))

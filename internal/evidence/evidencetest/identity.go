@@ -120,3 +120,9 @@ func (a *Authority) CRL(id *ID) []byte {
 	}, a.Cert, a.key))
 	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
 }
+
+// HighSRaw turns a raw r‖s signature of P-256 into its other form, in place.
+func HighSRaw(signature []byte) {
+	s := new(big.Int).SetBytes(signature[32:])
+	s.Sub(elliptic.P256().Params().N, s).FillBytes(signature[32:])
+}

@@ -228,3 +228,10 @@ func EncodeBlock(b *fabricproof.Block) []byte {
 	}
 	return Msg{}.Sub(1, head).Sub(2, data).Sub(3, Msg{}.Sub(1, b.Signatures[0]).Sub(1, nil).Sub(1, b.Filter).Sub(1, nil).Sub(1, []byte("commit hash")))
 }
+
+// SwapCreator gives a transaction another creator, with the transaction id that goes with it.
+func (t *Tx) SwapCreator(id *ID) {
+	t.Creator = id
+	h := sha256.Sum256(append(append([]byte{}, t.nonce...), id.Serialized()...))
+	t.ID = hex.EncodeToString(h[:])
+}

@@ -1,0 +1,203 @@
+package evidence_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// What happens to honest shipments must not look like an attack.
+func TestHonestTrips(t *testing.T) {
+	cases := []struct {
+		name   string
+		during func(*evidencetest.Trip)
+		after  func(*evidencetest.Trip)
+		policy func(*evidence.Policy)
+		warns  evidence.Code // "" = none
+	}{
+		{name: "radio outage and backfill", during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			var held [][]byte
+			for range 5 {
+				held = append(held, t.Trackers[0].Message(t.C.NowMS, nil))
+				t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+				t.C.NowMS += t.StepMS
+			}
+			t.Anchor(false)
+			slices.Reverse(held) // and out of order
+			for _, raw := range held {
+				t.Log(raw)
+			}
+			t.Drive(2, 2)
+		}},
+		{name: "key rotation, to another algorithm", during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			late := t.Trackers[0].Message(t.C.NowMS, nil)
+			t.Rotate(t.Trackers[0], telemetry.ESP256)
+			t.Drive(2, 2)
+			t.Log(late) // signed with the old key before the rotation, arrives after it
+		}},
+		{name: "configuration changed twice on the way", during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			t.C.Configure()
+			t.C.Configure()
+			t.Drive(2, 2)
+		}},
+		{name: "restart", warns: evidence.Reboot, during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			tr := t.Trackers[0]
+			tr.Boot, tr.Seq = tr.Boot+1, 0
+			t.Log(tr.Message(t.C.NowMS, func(c *telemetry.Claims) { c.Kind = telemetry.Boot }))
+			t.Drive(2, 2)
+		}},
+		{name: "declared loss within the limit", warns: evidence.GapDeclared, during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			tr := t.Trackers[0]
+			from := tr.Seq
+			for range 10 {
+				tr.Message(t.C.NowMS, nil)
+			}
+			t.Log(tr.Message(t.C.NowMS, func(c *telemetry.Claims) {
+				c.Kind, c.Gap = telemetry.Gap, &telemetry.GapDetail{Boot: 1, FromSeq: from, ToSeq: from + 9}
+			}))
+			t.Drive(2, 2)
+		}},
+		{name: "declared sleep", during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			until := t.C.NowMS + 7_200_000
+			for _, tr := range t.Trackers {
+				t.Log(tr.Message(t.C.NowMS, func(c *telemetry.Claims) {
+					c.Kind, c.NextDueS, c.Sleep = telemetry.Sleep, 0, &telemetry.SleepDetail{UntilMS: until}
+				}))
+			}
+			t.C.NowMS = until
+			t.Drive(2, 2)
+		}},
+		{name: "silence beyond the promise", warns: evidence.Silence, during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			t.C.NowMS += 7_200_000
+			t.Drive(2, 2)
+		}},
+		{name: "clock set back and said so", during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			tr := t.Trackers[0]
+			tr.Beacon = nil
+			t.Log(tr.Message(t.C.NowMS-20_000, func(c *telemetry.Claims) {
+				c.Kind, c.Clock = telemetry.Clock, &telemetry.ClockDetail{OldMS: t.C.NowMS, NewMS: t.C.NowMS - 20_000}
+			}))
+			t.Drive(2, 2)
+		}},
+		{name: "clock set back in silence", warns: evidence.ClockStep, during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			t.Trackers[0].Beacon = nil
+			t.Log(t.Trackers[0].Message(t.C.NowMS-80_000, nil))
+			t.Drive(2, 2)
+		}},
+		{name: "no message after the last, but its promise reaches the end", after: func(t *evidencetest.Trip) {
+			t.Manifest.Outside = t.Manifest.Outside[:2]
+		}},
+		{name: "tracker said that it ends", during: func(t *evidencetest.Trip) {
+			t.Drive(4, 2)
+			for _, tr := range t.Trackers {
+				t.Log(tr.Message(t.C.NowMS, func(c *telemetry.Claims) { c.Kind, c.NextDueS = telemetry.End, 0 }))
+			}
+			t.C.NowMS += 7_200_000
+		}, after: func(t *evidencetest.Trip) { t.Manifest.Outside = t.Manifest.Outside[:2] }},
+		{name: "all readings withheld", warns: evidence.PackWithheld, after: func(t *evidencetest.Trip) {
+			for i := range t.Leaves {
+				t.Leaves[i].Pack = nil
+			}
+		}},
+		{name: "readings with a location withheld", warns: evidence.PackWithheld, after: func(t *evidencetest.Trip) {
+			for i := range t.Leaves {
+				if i%2 == 0 {
+					t.Leaves[i].Pack = nil
+				}
+			}
+		}},
+		{name: "unsigned messages that the policy accepts", warns: evidence.UnsignedOK, policy: func(p *evidence.Policy) { p.Unsigned = "accept" },
+			during: func(t *evidencetest.Trip) {
+				t.Drive(2, 2)
+				t.LogLeaf(telemetry.LeafUnsigned, nil, nil, []byte(`{"temperature":4}`))
+				t.Drive(2, 2)
+			}},
+		{name: "revoked after its last message", during: func(t *evidencetest.Trip) {
+			t.Drive(4, 2)
+			t.C.NowMS += t.StepMS
+			t.Revoke(t.Trackers[0])
+		}, after: func(t *evidencetest.Trip) {
+			t.Manifest.Outside = t.Manifest.Outside[:2]
+		}},
+		{name: "blocks shared with strangers", during: func(t *evidencetest.Trip) { t.Strangers = 3; t.Drive(4, 2) }},
+		{name: "any chaincode definition", warns: evidence.NoDefinition, policy: func(p *evidence.Policy) { p.Definitions = nil }},
+	}
+	for _, consensus := range []string{fabricproof.BFT, fabricproof.Raft} {
+		for _, c := range cases {
+			t.Run(consensus+"/"+c.name, func(t *testing.T) {
+				t.Parallel()
+				net := evidencetest.New(consensus)
+				trip := evidencetest.NewTrip(net, evidencetest.NewTracker("T-ED", telemetry.Ed25519), evidencetest.NewTracker("T-EC", telemetry.ESP256))
+				if c.during == nil {
+					trip.Drive(4, 2)
+				} else {
+					c.during(trip)
+				}
+				trip.Finish()
+				if c.after != nil {
+					c.after(trip)
+				}
+				policy := net.Policy()
+				if c.policy != nil {
+					c.policy(policy)
+				}
+				r := check(t, trip.Bundle(), policy, trip.Nonce)
+				passes(t, r)
+				warned := false
+				for _, f := range r.Findings {
+					warned = warned || f.Code == c.warns
+					if f.Severity == "warn" && f.Code != c.warns {
+						t.Errorf("unexpected %s", f)
+					}
+				}
+				if c.warns != "" && !warned {
+					t.Errorf("no %s in %v", c.warns, r.Findings)
+				}
+			})
+		}
+	}
+}
+
+func TestSelectiveProof(t *testing.T) {
+	trip := evidencetest.Standard(fabricproof.BFT, 4)
+	for _, leaf := range []uint64{0, 3, 7} {
+		r := check(t, trip.Proof(leaf), trip.C.Policy(), trip.Nonce)
+		passes(t, r)
+		want := evidence.Verdicts{Authentic: "pass", Anchored: "pass", Final: "pass", Complete: "unknown", Compliant: "unknown"}
+		if r.Verdicts != want || r.Kind != evidence.OneMessage || r.Facts.Messages != 1 {
+			t.Errorf("leaf %d: %+v", leaf, r)
+		}
+	}
+	trip.Leaves[3].Pack = nil
+	passes(t, check(t, trip.Proof(3), trip.C.Policy(), trip.Nonce))
+	trip.Leaves[3], trip.Leaves[4] = trip.Leaves[4], trip.Leaves[3]
+	if r := check(t, trip.Proof(3), trip.C.Policy(), trip.Nonce); r.Verdicts.Anchored != evidence.Fail || r.Findings[0].Code != evidence.LeafInclusion {
+		t.Errorf("%+v", r)
+	}
+}
+
+// Anchors may be sampled: a proof from one to the next stands for those left out.
+func TestSampledAnchors(t *testing.T) {
+	c := evidencetest.New(fabricproof.BFT)
+	trip := evidencetest.NewTrip(c, evidencetest.NewTracker("T-1", telemetry.Ed25519))
+	trip.Drive(12, 1)
+	trip.Finish()
+	trip.Sample(4)
+	if n := len(trip.Manifest.Instances[0].Anchors); n > 5 {
+		t.Fatalf("%d anchors left", n)
+	}
+	passes(t, check(t, trip.Bundle(), c.Policy(), trip.Nonce))
+}

@@ -1,0 +1,143 @@
+// Package cli is the command line of verify.
+package cli
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/verify/internal/page"
+)
+
+// options are the flags that both kinds of bundle take.
+type options struct {
+	policy, nonce, report string
+	asJSON, quiet         bool
+}
+
+// Run runs verify and returns its exit code: 0 all that the policy requires passed, 1 something failed, 2 something is
+// unknown, 64 the call was wrong or a file could not be read.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	exit := evidence.ExitPass
+	var o options
+	run := func(kind string) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, args []string) error {
+			r, err := verify(cmd.Context(), args[0], kind, o, stderr)
+			if err != nil {
+				return err
+			}
+			exit = r.Exit()
+			return show(r, o, stdout)
+		}
+	}
+	root := &cobra.Command{
+		Use:   "verify BUNDLE --policy POLICY",
+		Short: "Check a shipment's evidence offline, trusting nobody's server",
+		Long: `verify reads an evidence bundle (.tsb) and your own policy file and answers five questions: are the messages the
+trackers' (authentic), does the consortium's ledger hold their root (anchored), do enough organisations hold that as
+valid (final), was nothing left out (complete), were the rules kept (compliant). It needs no network.
+
+Exit code: 0 all that the policy requires passed, 1 something failed, 2 something is unknown, 64 wrong call.`,
+		Args: cobra.ExactArgs(1), RunE: run(evidence.WholeShipment), SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	message := &cobra.Command{
+		Use: "message PROOF --policy POLICY", Short: "Check the proof of a single message", Args: cobra.ExactArgs(1),
+		RunE: run(evidence.OneMessage),
+	}
+	for _, c := range []*cobra.Command{root, message} {
+		f := c.Flags()
+		f.StringVar(&o.policy, "policy", "", "your policy file (JSON); required")
+		f.StringVar(&o.nonce, "nonce", "", "nonce (hex) that you gave when asking for the bundle; the peers' answers must carry it")
+		f.StringVar(&o.report, "report", "", "also write the report as a page to this file")
+		f.BoolVar(&o.asJSON, "json", false, "print the report as JSON")
+		f.BoolVar(&o.quiet, "quiet", false, "no progress")
+	}
+	root.AddCommand(message)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(stderr, "verify:", err)
+		return evidence.ExitUsage
+	}
+	return exit
+}
+
+func verify(ctx context.Context, path, kind string, o options, stderr io.Writer) (*evidence.Report, error) {
+	if o.policy == "" {
+		return nil, errors.New("--policy is missing: say whom you trust (see docs/evidence-format.md, or network env --policy for a development stack)")
+	}
+	raw, err := os.ReadFile(o.policy)
+	if err != nil {
+		return nil, err
+	}
+	policy, err := evidence.ParsePolicy(raw)
+	if err != nil {
+		return nil, err
+	}
+	nonce, err := hex.DecodeString(o.nonce)
+	if err != nil {
+		return nil, errors.New("--nonce must be hex")
+	}
+	if len(nonce) == 0 {
+		nonce = nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	progress, done := meter(stderr, o.quiet)
+	r, err := evidence.Verify(reader{ctx, f}, policy, evidence.Options{Nonce: nonce, Progress: progress})
+	done()
+	if err != nil {
+		return nil, err
+	}
+	if r.Verdicts.Anchored != evidence.Fail && r.Kind != kind {
+		if r.Kind == evidence.OneMessage {
+			return nil, fmt.Errorf("%s proves a single message: use `verify message %s`", path, path)
+		}
+		return nil, fmt.Errorf("%s holds a whole shipment: use `verify %s`", path, path)
+	}
+	return r, nil
+}
+
+// reader ends a long read when the user interrupts.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+func show(r *evidence.Report, o options, stdout io.Writer) error {
+	if o.report != "" {
+		f, err := os.Create(o.report)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(page.Write(f, r), f.Close()); err != nil {
+			return err
+		}
+	}
+	if o.asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	_, err := io.WriteString(stdout, text(r))
+	return err
+}
