@@ -123,7 +123,7 @@ func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error
 	for first := 0; first < n; first += perShipment {
 		g.Go(func() error {
 			shipment := fmt.Sprintf("bench-%s-s%d", run, first/perShipment)
-			if err := s.post(gctx, "/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper"}}); err != nil {
+			if err := s.post(gctx, "/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}}); err != nil {
 				return err
 			}
 			for i := first; i < min(first+perShipment, n); i++ {
