@@ -19,44 +19,91 @@ const (
 	accepted                // it has it
 )
 
-// broadcast gives a transaction to one orderer after the other, from the offset-th working one on, until one accepts it.
-// Giving the same envelope to several is harmless: peers let a transaction id count once. The error says why it is not
-// accepted, and is not a nodeError only when an orderer read the transaction and refused it.
+// broadcast hands a transaction to the orderers. The error says why none accepts it, and is not a nodeError only when an
+// orderer read the transaction and refused it.
+//
+// BFT orderers all get it at once: they order it once, and only those that hold a transaction notice that the leader does
+// not order it, so one that has it alone cannot vote a dead leader out. Others (Raft) would order every copy; they get it one
+// after the other, from the offset-th working one on, until one accepts. A second copy on the ledger is harmless in any case:
+// peers let a transaction id count once.
 func (c *Client) broadcast(ctx context.Context, envelope *common.Envelope, offset int) (receipt, error) {
 	nodes := c.health.order(c.orderers, orderPart)
-	best := notSent
-	var failures []error
-	var refusal error
-	for i := range nodes {
-		n := nodes[(i+offset)%len(nodes)]
-		r, err := c.broadcastTo(ctx, n, envelope)
-		best = max(best, r)
-		if r == accepted {
-			return accepted, nil
-		}
-		var own *nodeError
-		if errors.As(err, &own) {
-			failures = append(failures, err)
-			if !errors.Is(err, errBusy) {
-				c.health.failed(n, orderPart, err)
+	var all receipts
+	if c.everywhere.Load() {
+		results := make(chan receiptOf, len(nodes))
+		asked := 0
+		for _, n := range nodes {
+			if c.spawn(func() { results <- c.broadcastTo(ctx, n, envelope) }) {
+				asked++
 			}
-		} else {
-			refusal = err
 		}
-		if ctx.Err() != nil {
-			break
+		for range asked {
+			if all.add(c, <-results) == accepted {
+				return accepted, nil // the others go on until the caller is done
+			}
+		}
+	} else {
+		for i := range nodes {
+			if all.add(c, c.broadcastTo(ctx, nodes[(i+offset)%len(nodes)], envelope)) == accepted {
+				return accepted, nil
+			}
+			if ctx.Err() != nil {
+				break
+			}
 		}
 	}
-	if refusal != nil {
-		return best, refusal
-	}
-	return best, errors.Join(failures...)
+	return all.best, all.err()
 }
+
+// receiptOf is one orderer's.
+type receiptOf struct {
+	node *node
+	receipt
+	err error
+}
+
+// receipts sums up several orderers.
+type receipts struct {
+	best     receipt
+	failures []error
+	refusal  error
+}
+
+func (r *receipts) add(c *Client, one receiptOf) receipt {
+	r.best = max(r.best, one.receipt)
+	switch {
+	case one.err == nil:
+	case isNodeError(one.err):
+		r.failures = append(r.failures, one.err)
+		if !errors.Is(one.err, errBusy) {
+			c.health.failed(one.node, orderPart, one.err)
+		}
+	default:
+		r.refusal = one.err
+	}
+	return one.receipt
+}
+
+func (r *receipts) err() error {
+	if r.refusal != nil {
+		return r.refusal
+	}
+	return errors.Join(append(r.failures, errNoReceipt)...)
+}
+
+// errNoReceipt: no orderer accepted the transaction.
+var errNoReceipt = errors.New("no orderer accepted the transaction")
 
 // errBusy: the orderer is there but cannot take the transaction now.
 var errBusy = errors.New("does not take transactions now")
 
-func (c *Client) broadcastTo(ctx context.Context, n *node, envelope *common.Envelope) (receipt, error) {
+func (c *Client) broadcastTo(ctx context.Context, n *node, envelope *common.Envelope) receiptOf {
+	r, err := c.deposit(ctx, n, envelope)
+	return receiptOf{n, r, err}
+}
+
+// deposit makes the call. What it answers beside an error is whether the orderer may have the transaction all the same.
+func (c *Client) deposit(ctx context.Context, n *node, envelope *common.Envelope) (receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Broadcast)
 	defer cancel()
 	conn, err := n.dial(ctx, c.cfg.Timeouts.Connect)
@@ -78,7 +125,7 @@ func (c *Client) broadcastTo(ctx context.Context, n *node, envelope *common.Enve
 	switch {
 	case response.Status == common.Status_SUCCESS:
 		return accepted, nil
-	case strings.Contains(response.Info, "request already exists"):
+	case strings.Contains(response.Info, "request already exists"), strings.Contains(response.Info, "request already processed"):
 		return accepted, nil // another orderer passed it on already
 	case response.Status >= 500, response.Status == common.Status_NOT_FOUND:
 		return notSent, &nodeError{n, fmt.Errorf("%w: %s: %s", errBusy, response.Status, response.Info)}

@@ -54,6 +54,8 @@ type Client struct {
 	commits  *commits
 	// seen is the highest block number that any stream delivered plus one: a peer below it lags.
 	seen atomic.Uint64
+	// everywhere: a transaction goes to all orderers at once.
+	everywhere atomic.Bool
 
 	// ctx ends with Close; tasks are the goroutines that Close waits for.
 	ctx    context.Context

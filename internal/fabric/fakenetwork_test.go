@@ -43,9 +43,12 @@ type fakeNetwork struct {
 	profile string
 	ca      *authority
 
+	bft bool // orderers know what is ordered already, and say that they are BFT
+
 	mu      sync.Mutex
 	blocks  []*common.Block
 	changed chan struct{}
+	once    sync.Mutex
 
 	peers    map[string]*fakeNode
 	orderers map[string]*fakeNode
@@ -147,7 +150,7 @@ func (f *fakeNetwork) open(org string) *Client {
 	return c
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(b []byte) (int, error) {
 	w.t.Log(strings.TrimSpace(string(b)))
@@ -227,6 +230,20 @@ func (f *fakeNetwork) cut(envelope []byte, code peer.TxValidationCode) {
 	f.blocks = append(f.blocks, block)
 	close(f.changed)
 	f.changed = make(chan struct{})
+}
+
+// cutOnce is what BFT orderers do with a transaction that reaches several of them; false when it is ordered already.
+func (f *fakeNetwork) cutOnce(envelope []byte) bool {
+	f.once.Lock()
+	defer f.once.Unlock()
+	id, _ := readEnvelope(envelope)
+	f.mu.Lock()
+	known := findTx(f.blocks, id) != nil
+	f.mu.Unlock()
+	if !known {
+		f.cut(envelope, 0)
+	}
+	return !known
 }
 
 func judge(blocks []*common.Block, envelope []byte) peer.TxValidationCode {
@@ -311,8 +328,11 @@ func (n *fakeNode) ProcessProposal(ctx context.Context, signed *peer.SignedPropo
 	}
 	args := spec.ChaincodeSpec.Input.Args
 	blocks, _ := n.visible()
-	if spec.ChaincodeSpec.ChaincodeId.Name == "qscc" {
+	switch spec.ChaincodeSpec.ChaincodeId.Name {
+	case qscc:
 		return n.qscc(blocks, args), nil
+	case cscc:
+		return n.cscc(), nil
 	}
 	n.mu.Lock()
 	noCC := n.noCC
@@ -371,6 +391,25 @@ func (n *fakeNode) qscc(blocks []*common.Block, args [][]byte) *peer.ProposalRes
 	payload, err := proto.Marshal(message)
 	must(err)
 	return &peer.ProposalResponse{Response: &peer.Response{Status: 200, Payload: payload}}
+}
+
+func (n *fakeNode) cscc() *peer.ProposalResponse {
+	kind := "etcdraft"
+	if n.net.bft {
+		kind = "BFT"
+	}
+	config := &common.ConfigEnvelope{Config: &common.Config{ChannelGroup: &common.ConfigGroup{Groups: map[string]*common.ConfigGroup{
+		"Orderer": {Values: map[string]*common.ConfigValue{"ConsensusType": {Value: bytesOf(&orderer.ConsensusType{Type: kind})}}},
+	}}}}
+	envelope := &common.Envelope{Payload: bytesOf(&common.Payload{Data: bytesOf(config)})}
+	block := &common.Block{Data: &common.BlockData{Data: [][]byte{bytesOf(envelope)}}}
+	return &peer.ProposalResponse{Response: &peer.Response{Status: 200, Payload: bytesOf(block)}}
+}
+
+func bytesOf(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	must(err)
+	return b
 }
 
 func (n *fakeNode) Deliver(stream peer.Deliver_DeliverServer) error {
@@ -474,12 +513,18 @@ func (o fakeOrderer) take(ctx context.Context, raw []byte) *orderer.BroadcastRes
 		o.mu.Unlock()
 		// Ordered whatever becomes of the call, as by a process that was paused with the bytes in its socket.
 		<-late
-		o.net.cut(raw, 0)
+		if o.net.bft {
+			o.net.cutOnce(raw)
+		} else {
+			o.net.cut(raw, 0)
+		}
 		o.mu.Lock()
 	case o.twice:
 		o.net.cut(raw, 0)
 		o.net.cut(raw, 0)
-	default:
+	case o.net.bft && !o.net.cutOnce(raw):
+		return &orderer.BroadcastResponse{Status: common.Status_SERVICE_UNAVAILABLE, Info: "failed to submit request: request already processed"}
+	case !o.net.bft:
 		o.net.cut(raw, 0)
 	}
 	return &orderer.BroadcastResponse{Status: common.Status_SUCCESS}

@@ -40,7 +40,7 @@ func (s stack) config(org, user string) Config {
 	return Config{Profile: s.Orgs[org].Profile, Org: org, User: user}
 }
 
-func (s stack) open(t *testing.T, org, user string) *Client {
+func (s stack) open(t testing.TB, org, user string) *Client {
 	t.Helper()
 	c, err := Open(t.Context(), s.config(org, user), slog.New(slog.NewTextHandler(testWriter{t}, nil)))
 	if err != nil {

@@ -93,8 +93,10 @@ func TestSubmitSurvivesOneFault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, warm := range []bool{false, true} {
+			for i := range 4 {
+				warm := i%2 == 0
 				f := newFakeNetwork(t)
+				f.bft = i/2 == 0
 				c := f.open("carrier")
 				want := 0
 				if warm {
@@ -102,6 +104,12 @@ func TestSubmitSurvivesOneFault(t *testing.T) {
 						t.Fatal(err)
 					}
 					want++
+					wait(t, "consensus type", func() error {
+						if c.everywhere.Load() != f.bft {
+							return errors.New("not known yet")
+						}
+						return nil
+					})
 				}
 				inject(f)
 				for i := range 3 {

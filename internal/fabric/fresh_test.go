@@ -1,0 +1,81 @@
+package fabric
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// childEnv marks a process that is the child of TestStackFirstSubmit; its value is the organisation.
+const childEnv = "TRACKSEAL_FRESH_ORG"
+
+// TestStackFirstSubmit makes the first submit of 20 fresh processes, each beside the first evaluate, the first lookup and the
+// first stream, so that all first dials happen at once. None may take a detour: no node given up, none asked twice.
+func TestStackFirstSubmit(t *testing.T) {
+	s := realStack(t)
+	if org := os.Getenv(childEnv); org != "" {
+		firstSubmit(t, s, org)
+		return
+	}
+	var worst, sum float64
+	for i := range 20 {
+		org := ledger.Organisations[i%len(ledger.Organisations)].Name
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStackFirstSubmit$", "-test.v")
+		child.Env = append(os.Environ(), childEnv+"="+org)
+		out, err := child.CombinedOutput()
+		if err != nil {
+			t.Fatalf("process %d of %s: %v\n%s", i, org, err, out)
+		}
+		var ratio float64
+		at := bytes.Index(out, []byte("ratio="))
+		if _, err := fmt.Sscanf(string(out[max(at, 0):]), "ratio=%f", &ratio); err != nil {
+			t.Fatalf("process %d of %s: %v\n%s", i, org, err, out)
+		}
+		worst, sum = max(worst, ratio), sum+ratio
+	}
+	t.Logf("first submit against a warm one in the same process: mean %.1f, worst %.1f", sum/20, worst)
+}
+
+func firstSubmit(t *testing.T, s stack, org string) {
+	var log bytes.Buffer
+	c, err := Open(t.Context(), s.config(org, "api"), slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	submit := func(name string) time.Duration {
+		start := time.Now()
+		args := ledger.EnrolArgs{ID: fmt.Sprintf("%s-%s-%x", name, org, start.UnixNano()), SecretHash: strings.Repeat("ab", 32)}
+		if _, err := c.Submit(t.Context(), ledger.TrackerEnrol, args); err != nil {
+			t.Error(err)
+		}
+		return time.Since(start)
+	}
+	others := make(chan error, 3)
+	go func() { _, err := c.Evaluate(t.Context(), ledger.AnchorHeads, ledger.ListArgs{}); others <- err }()
+	go func() { _, _, _, err := c.TxStatus(t.Context(), "none"); others <- err }()
+	go func() { _, err := c.Network(t.Context()); others <- err }()
+	first := submit("first")
+	for range cap(others) {
+		if err := <-others; err != nil {
+			t.Error(err)
+		}
+	}
+	var warm time.Duration
+	for i := range 3 {
+		warm = max(warm, submit(fmt.Sprint("warm", i)))
+	}
+	c.Close()
+	for _, detour := range []string{"does not work", "reconnecting", "sending the transaction again"} {
+		if strings.Contains(log.String(), detour) {
+			t.Errorf("a first call took a detour:\n%s", log.String())
+		}
+	}
+	t.Logf("first %s, warm at most %s, ratio=%.2f", first, warm, float64(first)/float64(warm))
+}
