@@ -220,7 +220,7 @@ func (s *stack) sim(t *testing.T, within time.Duration, args ...string) (string,
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// influxQuery runs a Flux query or an InfluxQL statement as the database's own user.
+// influxWrite writes points past ingest, as the database's own user.
 func (s *stack) influxWrite(t *testing.T, lines string) {
 	t.Helper()
 	token, err := os.ReadFile(s.Influx.TokenFile)
@@ -252,7 +252,12 @@ func (s *stack) influxQL(t *testing.T, statement string) []map[string]any {
 	}
 	user, password, _ := strings.Cut(strings.TrimSpace(string(token)), ":")
 	db, _, _ := strings.Cut(s.Influx.Bucket, "/")
-	resp, err := http.PostForm(s.Influx.URL+"/query", url.Values{"u": {user}, "p": {password}, "db": {db}, "q": {statement}, "epoch": {"ns"}})
+	req, err := http.NewRequest("POST", s.Influx.URL+"/query?"+url.Values{"db": {db}, "q": {statement}, "epoch": {"ns"}}.Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(user, password)
+	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
