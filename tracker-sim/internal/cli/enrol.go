@@ -10,6 +10,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/tracker-sim/internal/journey"
 	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
 )
 
@@ -39,7 +40,7 @@ func (a *app) enrolCommand() *cobra.Command {
 			defer home.Close()
 			by := client(s, org)
 			if unsigned {
-				secret, err := plainSecret(ctx, by, home, id)
+				secret, err := journey.PlainSecret(ctx, by, home, id)
 				if err != nil {
 					return err
 				}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -139,7 +138,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 	carrier := client(s, stack.Carrier)
 	dev := device.Config{ID: fl.tracker, Deployment: s.Deployment, Dial: link.Dialer(a.dialOptions(s, log)), Log: log}
 	if fl.unsigned {
-		dev.Secret, err = plainSecret(ctx, carrier, home, fl.tracker)
+		dev.Secret, err = journey.PlainSecret(ctx, carrier, home, fl.tracker)
 	} else if dev.Signer, err = home.Key(alg); err == nil {
 		err = journey.Enrol(ctx, carrier, fl.tracker, dev.Signer, "replay")
 	}
@@ -241,20 +240,4 @@ func stateDir(flag string, s *stack.Stack, what string) string {
 		return filepath.Join(s.Dir, "fleet", what)
 	}
 	return "tracker-sim-state"
-}
-
-// plainSecret enrols a tracker that cannot sign, or finds the secret kept when it was.
-func plainSecret(ctx context.Context, by *rest.Client, home *device.Home, id string) (string, error) {
-	secret, err := home.Secret()
-	if err != nil || secret != "" {
-		return secret, err
-	}
-	t, err := by.EnrolPlain(ctx, id, "tracker-sim")
-	if err != nil {
-		return "", err
-	}
-	if t.Secret == "" {
-		return "", errors.New("the API enrolled the tracker but told no secret")
-	}
-	return t.Secret, home.KeepSecret(t.Secret)
 }

@@ -47,7 +47,8 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 	}
 	width := min(max(2, runtime.GOMAXPROCS(0)), p.Trackers)
 	lanes := make([]lane, width)
-	room := p.Messages()/width + p.Trackers/width + 2
+	// A lane signs all of its messages before the first is released, so all of them must fit.
+	room := (p.Trackers + width - 1) / width * ((p.Messages() + p.Trackers - 1) / p.Trackers)
 	if sum.Signing == SignAhead {
 		room = int(p.Rate*aheadOf.Seconds())/width + 1
 	}

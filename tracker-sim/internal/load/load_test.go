@@ -1,0 +1,177 @@
+package load
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/fakestack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+)
+
+func config(t *testing.T, s *fakestack.Stack) Config {
+	return Config{
+		Plan:       Plan{Name: "load-t", Seed: 3, Trackers: 5, Rate: 400, Duration: time.Second, Readings: 2},
+		Deployment: "trackseal", Dial: s.Dial, API: s.Client("carrier"), RuleSet: "general-2-8@1", PerShip: 2,
+		Sign: SignAuto, Journal: filepath.Join(t.TempDir(), "journal"), Drain: 2 * time.Second, Sample: 20, MaxLag: time.Second,
+	}
+}
+
+func TestHonestRunIsGreen(t *testing.T) {
+	for _, sign := range []string{SignPre, SignAhead} {
+		t.Run(sign, func(t *testing.T) {
+			s := fakestack.New(t)
+			cfg := config(t, s)
+			cfg.Sign = sign
+			sum, err := Run(context.Background(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum.Verdict != VerdictOK || sum.Acked != 405 || sum.Stored != 405 || sum.Anchored != 405 || sum.ReadBack != 20 || sum.Mismatch != 0 {
+				t.Errorf("%+v", sum)
+			}
+			if sum.Rate < 350 || sum.Rate > 450 {
+				t.Errorf("rate %v", sum.Rate)
+			}
+			checkJournal(t, cfg, 405)
+		})
+	}
+}
+
+// checkJournal reads the journal back: it must give the same account on its own.
+func checkJournal(t *testing.T, cfg Config, want int) {
+	t.Helper()
+	f, err := os.Open(cfg.Journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	h, book, err := ReadJournal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := Audit(context.Background(), cfg.API, book, h.Shipments, 0, nil)
+	if err != nil || !report.OK() || report.Acked != want || report.Stored != want {
+		t.Errorf("from the journal: %+v, %v", report, err)
+	}
+}
+
+func TestFullSpeed(t *testing.T) {
+	s := fakestack.New(t)
+	cfg := config(t, s)
+	cfg.Plan.Rate, cfg.Plan.Count = 0, 3000
+	logged := func(context.Context) (uint64, error) { return uint64(s.Received()), nil }
+	cfg.Logged = logged
+	sum, err := Run(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Verdict != VerdictOK || sum.Acked != 3005 || sum.Mode != "max" || sum.AckRate == 0 || sum.LoggedRate == 0 {
+		t.Errorf("%+v", sum)
+	}
+}
+
+// The account must catch a system that lost, doubled or altered one single message of many.
+func TestLyingSystemIsRed(t *testing.T) {
+	const victim = 77
+	for _, c := range []struct {
+		name string
+		lie  func(*fakestack.Stack)
+		want func(Summary) bool
+	}{
+		{"lost", func(s *fakestack.Stack) {
+			s.Show = func(m []rest.Message) []rest.Message { return append(m[:victim], m[victim+1:]...) }
+		}, func(s Summary) bool { return s.Lost > 0 }},
+		{"newest lost", func(s *fakestack.Stack) {
+			s.Show = func(m []rest.Message) []rest.Message { return m[:max(len(m)-1, 0)] }
+		}, func(s Summary) bool { return s.Lost > 0 }},
+		{"doubled", func(s *fakestack.Stack) {
+			s.Show = func(m []rest.Message) []rest.Message {
+				again := m[victim]
+				again.Leaf = uint64(len(m))
+				return append(m, again)
+			}
+		}, func(s Summary) bool { return s.Doubled > 0 }},
+		{"altered", func(s *fakestack.Stack) {
+			s.Show = func(m []rest.Message) []rest.Message {
+				m[victim].Hash = strings.Repeat("0", 64)
+				return m
+			}
+		}, func(s Summary) bool { return s.Phantom > 0 && s.Lost > 0 }},
+		{"without leaf", func(s *fakestack.Stack) {
+			s.Show = func(m []rest.Message) []rest.Message {
+				m[victim].Status = "stored"
+				return m
+			}
+		}, func(s Summary) bool { return s.Unlogged > 0 }},
+		{"other values", func(s *fakestack.Stack) {
+			s.Values = func(v map[string]float64) { v["temperature"] += 0.001 }
+		}, func(s Summary) bool { return s.Mismatch > 0 && s.Lost == 0 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := fakestack.New(t)
+			c.lie(s)
+			cfg := config(t, s)
+			cfg.Drain = time.Second
+			sum, err := Run(context.Background(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum.Verdict != VerdictLost || !c.want(sum) {
+				t.Errorf("%+v", sum)
+			}
+		})
+	}
+}
+
+func TestJournalRefusesGarbage(t *testing.T) {
+	good := `{"format":"trackseal/load/1","name":"x","shipments":["s"]}` + "\n"
+	line := "A t-1 1 0 " + strings.Repeat("ab", 32) + "\n"
+	for name, text := range map[string]string{
+		"empty":      "",
+		"other file": "hello\n",
+		"bad kind":   good + "X" + line[1:],
+		"short hash": good + "A t-1 1 0 abcd\n",
+		"bad seq":    good + "A t-1 1 -1 " + strings.Repeat("ab", 32) + "\n",
+	} {
+		if _, _, err := ReadJournal(strings.NewReader(text)); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+	// A crash while writing leaves a piece of a line.
+	_, book, err := ReadJournal(strings.NewReader(good + line + line[:20]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := book.Check().Report(); r.Acked != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestPlanCoversEveryMessageOnce(t *testing.T) {
+	p := Plan{Name: "x", Trackers: 7, Rate: 33.3, Duration: 3 * time.Second, Readings: 3}
+	total := 0
+	for n := range p.Trackers {
+		total += p.of(n)
+	}
+	if total != p.Messages() {
+		t.Errorf("trackers send %d of %d", total, p.Messages())
+	}
+	at := time.UnixMilli(1_700_000_000_000)
+	a, b := p.readings(3, 4, at), p.readings(3, 4, at)
+	if !same(a, map[int64]map[string]float64{b[0].TimeMS: b[0].Values, b[1].TimeMS: b[1].Values, b[2].TimeMS: b[2].Values}) {
+		t.Error("the same plan gave other values")
+	}
+	for _, r := range a {
+		for name, v := range r.Values {
+			if q, ok := telemetry.FindQuantity(name); !ok || v < q.Min || v > q.Max {
+				t.Errorf("%s = %v", name, v)
+			}
+		}
+	}
+}
