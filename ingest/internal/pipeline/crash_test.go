@@ -1,0 +1,5 @@
+package pipeline
+
+const envChild = "TRACKSEAL_CRASH_CHILD"
+
+func crashChild() {}
