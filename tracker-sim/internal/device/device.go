@@ -27,6 +27,7 @@ type Config struct {
 	Limit      int           // messages kept; 0 = 4096
 	Window     int           // messages published ahead of their acknowledgement; 0 = 64
 	AckTimeout time.Duration // first wait for an acknowledgement before sending again; 0 = 10 s
+	Redial     time.Duration // first wait between two connection attempts; 0 = 500 ms
 	NextDue    time.Duration // promise of the next message; 0 = none
 	Now        func() time.Time
 	Log        *slog.Logger
@@ -74,6 +75,9 @@ func Open(cfg Config) (*Device, error) {
 	}
 	if cfg.AckTimeout == 0 {
 		cfg.AckTimeout = 10 * time.Second
+	}
+	if cfg.Redial == 0 {
+		cfg.Redial = 500 * time.Millisecond
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	firstRedial = 500 * time.Millisecond
-	lastRedial  = 15 * time.Second
+	lastRedial = 15 * time.Second
 	// steady is how long a session must have held before the wait to the next attempt starts small again.
 	steady = 30 * time.Second
 	// longestAckWait bounds the doubling wait for an acknowledgement.
@@ -22,7 +21,7 @@ const (
 // Run keeps the tracker connected while its radio is on and publishes what it has, until ctx ends. The error is the
 // store's; a lost link is none.
 func (d *Device) Run(ctx context.Context) error {
-	wait := firstRedial
+	wait := d.cfg.Redial
 	for {
 		if err := d.awaitRadio(ctx); err != nil {
 			return nil
@@ -32,7 +31,7 @@ func (d *Device) Run(ctx context.Context) error {
 			began := time.Now()
 			err = d.session(ctx, conn)
 			if time.Since(began) > steady {
-				wait = firstRedial
+				wait = d.cfg.Redial
 			}
 		} else {
 			d.mu.Lock()

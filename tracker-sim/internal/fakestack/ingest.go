@@ -156,7 +156,7 @@ func (t *tracker) ack() (p telemetry.Position, ok bool) {
 		for b.has(b.next) {
 			b.next++
 		}
-		if q := (telemetry.Position{Boot: n, Seq: b.next - 1}); b.next > 0 && b.linked && (!ok || p.Less(q)) {
+		if q := (telemetry.Position{Boot: n, Seq: b.next - 1}); b.next > 0 && (b.linked || b.declared[0]) && (!ok || p.Less(q)) {
 			p, ok = q, true
 		}
 	}

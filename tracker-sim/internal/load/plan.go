@@ -35,6 +35,16 @@ func (p Plan) Due(i int) time.Duration {
 	return time.Duration(float64(i) / p.Rate * float64(time.Second))
 }
 
+// signedAt is the time that message i carries. At full speed everything is due at once; there the messages of a tracker lie
+// side by side before the start, so that each reading has a time of its own.
+func (p Plan) signedAt(i int, start time.Time) time.Time {
+	if p.Rate > 0 {
+		return start.Add(p.Due(i))
+	}
+	rounds := p.Messages() / p.Trackers
+	return start.Add(-time.Duration((rounds-i/p.Trackers)*p.Readings) * time.Millisecond)
+}
+
 // Tracker names tracker n of the plan.
 func (p Plan) Tracker(n int) string { return fmt.Sprintf("%s-%05d", p.Name, n) }
 

@@ -91,7 +91,7 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 		return err
 	}
 	sum.DurationS = round(time.Since(r.start).Seconds())
-	if secs := time.Since(r.start).Seconds(); secs > 0 {
+	if secs := time.Since(r.start).Seconds(); secs > 0 && p.Rate > 0 {
 		sum.Rate = round(float64(r.published.Load()) / secs)
 	}
 	return nil
@@ -107,7 +107,7 @@ func (r *run) signLane(ctx context.Context, l, width int, ready chan<- planned) 
 			if i >= total {
 				break
 			}
-			at := r.signStart.Add(p.Due(i))
+			at := p.signedAt(i, r.signStart)
 			m, err := r.chains[n].Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: at.UnixMilli()}, p.readings(n, round, at))
 			if err != nil {
 				return err
