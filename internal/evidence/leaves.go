@@ -283,10 +283,20 @@ func (t *tracker) within(ms, tolerance int64) bool {
 	return false
 }
 
+// expects reports whether a message of that time must be in a log.
+func (t *tracker) expects(ms, tolerance int64) bool {
+	for _, w := range t.windows {
+		if ms > w.fromMS+tolerance && (w.endMS == 0 || ms < w.endMS-tolerance) {
+			return true
+		}
+	}
+	return false
+}
+
 // overlaps reports whether an assignment lies, at least in part, between two times.
 func (t *tracker) overlaps(fromMS, toMS, tolerance int64) bool {
 	for _, w := range t.windows {
-		if w.fromMS+tolerance < toMS && (w.toMS == 0 || w.toMS-tolerance > fromMS) {
+		if w.fromMS+tolerance < toMS && (w.endMS == 0 || w.endMS-tolerance > fromMS) {
 			return true
 		}
 	}

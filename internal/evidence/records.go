@@ -17,8 +17,10 @@ type key struct {
 	index        int
 }
 
-// window is one assignment to the shipment; toMS 0 is open.
-type window struct{ fromMS, toMS int64 }
+// window is one assignment to the shipment; toMS 0 is open. Messages belong to the shipment within the window; none may be
+// missing from its start to endMS, which is the delivery where that comes first: logs are sealed some time before the
+// closing record ends the assignment.
+type window struct{ fromMS, toMS, endMS int64 }
 
 // tracker is one of the shipment's trackers: its keys and when it belonged to the shipment, both from the ledger, and its
 // messages.
@@ -156,7 +158,11 @@ func (v *verifier) bind() error {
 			return stop(RecordChain, "records", "the record of tracker "+a.Tracker+", which its assignment writes", "none")
 		}
 		v.trackers[a.Tracker] = tr
-		tr.windows = append(tr.windows, window{a.FromMS, a.ToMS})
+		w := window{a.FromMS, a.ToMS, a.ToMS}
+		if s.DeliveredMS != 0 && (w.endMS == 0 || s.DeliveredMS < w.endMS) {
+			w.endMS = s.DeliveredMS
+		}
+		tr.windows = append(tr.windows, w)
 	}
 	f := &v.report.Facts
 	f.Parties, f.RuleSet, f.Description, f.Origin, f.Destination = s.Parties, s.RuleSet, s.Description, s.Origin, s.Destination

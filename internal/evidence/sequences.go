@@ -211,7 +211,7 @@ func (v *verifier) times(id string, a, b *sent) {
 // missing: a message from outside whose time lies well within an assignment belongs in a log.
 func (v *verifier) missing(id string, tr *tracker, list []sent) {
 	for i := range list {
-		if s := &list[i]; s.outside && tr.within(s.timeMS, -v.policy.ClockMS-1) {
+		if s := &list[i]; s.outside && tr.expects(s.timeMS, v.policy.ClockMS) {
 			v.book.fail(SeqGap, spot(id, s), "a message of that time in the shipment's log", "it is outside")
 		}
 	}
@@ -229,13 +229,13 @@ func (v *verifier) tail(id string, tr *tracker, list []sent) {
 		}
 		// Only messages from outside. That they follow each other was checked: the tracker sent nothing in between, if they
 		// lie around the assignment.
-		end := tr.windows[len(tr.windows)-1].toMS
+		end := tr.windows[len(tr.windows)-1].endMS
 		if list[0].timeMS > tr.windows[0].fromMS+v.policy.ClockMS || end == 0 || last.timeMS < end-v.policy.ClockMS {
 			v.book.unknown(NoMessage, "tracker "+id, "at least one message of an assigned tracker", "none in the logs")
 		}
 		return
 	}
-	end := tr.windows[len(tr.windows)-1].toMS
+	end := tr.windows[len(tr.windows)-1].endMS
 	switch {
 	case last.kind == telemetry.End:
 	case end == 0:

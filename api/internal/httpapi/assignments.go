@@ -42,12 +42,12 @@ func (s *Server) assign(ctx context.Context, in *assignInput) (*answer[Shipment]
 type unassignInput struct {
 	ShipmentPath
 	Idempotent
-	Tracker string  `path:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
-	To      Instant `query:"to" doc:"End of the window; now when absent"`
+	Tracker string `path:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	To      When   `query:"to" doc:"End of the window; now when absent"`
 }
 
 func (s *Server) unassign(ctx context.Context, in *unassignInput) (*answer[Shipment], error) {
-	a := ledger.UnassignArgs{Shipment: in.ID, Tracker: in.Tracker, ToMS: int64(in.To)}
+	a := ledger.UnassignArgs{Shipment: in.ID, Tracker: in.Tracker, ToMS: int64(in.To.Instant)}
 	return s.changeShipment(ctx, in.ID, ledger.ShipmentUnassign, a, func(r ledger.Shipment) bool {
 		for i := len(r.Assignments) - 1; i >= 0; i-- {
 			if x := r.Assignments[i]; x.Tracker == a.Tracker {

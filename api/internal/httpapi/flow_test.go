@@ -48,6 +48,12 @@ func TestLifeOfAShipment(t *testing.T) {
 	if seen != 10 {
 		t.Fatalf("%d readings over all pages", seen)
 	}
+	from, to := s.Assignments[0].From+60_000, s.Assignments[0].From+180_000
+	telemetry = httpapi.List[map[string]any]{}
+	w.must(200, "GET", "/v1/shipments/s1/telemetry?from="+from.String()+"&to="+to.String()+"&tracker=t-s1", "").into(&telemetry)
+	if len(telemetry.Items) != 2 || telemetry.Items[0]["time"] != from.String() {
+		t.Fatalf("%+v", telemetry)
+	}
 	telemetry = httpapi.List[map[string]any]{}
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?every=5m", "").into(&telemetry)
 	if n := len(telemetry.Items); n < 2 || n > 3 {
@@ -207,6 +213,7 @@ func TestFailuresHaveTheirStatus(t *testing.T) {
 	check("no method", w.call("PUT", "/v1/shipments", "{}"), 405, "method_not_allowed", false)
 	check("large body", w.call("POST", "/v1/shipments", strings.Repeat(" ", 70_000)), 413, "too_large", false)
 	check("media type", w.call("POST", "/v1/shipments", shipmentBody("s2"), "Content-Type", "text/xml"), 415, "unsupported_media_type", false)
+	check("empty range", w.call("GET", "/v1/shipments/s1/telemetry?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", ""), 422, "invalid_request", false)
 	check("bad time", w.call("GET", "/v1/shipments/s1/telemetry?from=yesterday", ""), 422, "invalid_request", false)
 	check("forged cursor", w.call("GET", "/v1/shipments?cursor=AAAA", ""), 400, "invalid_cursor", false)
 }

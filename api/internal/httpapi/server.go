@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/problem"
@@ -32,7 +33,7 @@ const (
 	maxStreamsOne = 16 // per client
 )
 
-// Config holds what the API is made of. All members but Issuer, Ingest and DashboardDir must be set.
+// Config holds what the API is made of. All members but Issuer, Ingest, Evidence and DashboardDir must be set.
 type Config struct {
 	Org     string // whose api this is
 	MSP     string
@@ -44,6 +45,7 @@ type Config struct {
 	Telemetry   Telemetry
 	Ingest      []Ingest
 	Feed        *feed.Feed
+	Evidence    *bundle.Source // nil: no evidence routes
 	Verifier    *auth.Verifier
 	Issuer      *auth.Issuer // nil: no development issuer
 	Idempotency *idempotency.Store
@@ -94,6 +96,7 @@ func New(cfg Config) *Server {
 	s.messageRoutes()
 	s.complianceRoutes()
 	s.verificationRoutes()
+	s.evidenceRoutes()
 	s.anchorRoutes()
 	s.networkRoutes()
 	s.streamRoutes()

@@ -36,8 +36,8 @@ func (s *Server) telemetryRoutes() {
 
 type telemetryInput struct {
 	ShipmentPath
-	From    Instant  `query:"from" doc:"First time, inclusive"`
-	To      Instant  `query:"to" doc:"Last time, exclusive"`
+	From    When     `query:"from" doc:"First time, inclusive"`
+	To      When     `query:"to" doc:"Last time, exclusive"`
 	Every   string   `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" doc:"Window, 1s to 24h" example:"1m"`
 	Fields  []string `query:"fields" maxItems:"16" doc:"Quantities; all when absent"`
 	Tracker string   `query:"tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"`
@@ -64,7 +64,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 			return nil, invalidField("query.fields", "no quantity is called so; docs/formats.md lists them")
 		}
 	}
-	if in.To != 0 && in.To <= in.From {
+	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
 		return nil, invalidField("query.to", "must be after from")
 	}
 	r, err := s.shipment(ctx, in.ID)
@@ -75,7 +75,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	if err != nil {
 		return nil, err
 	}
-	q := influx.ReadingsQuery{Logs: logIDs(refs), FromMS: int64(in.From), ToMS: int64(in.To), Fields: slices.Clone(in.Fields)}
+	q := influx.ReadingsQuery{Logs: logIDs(refs), FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields)}
 	if in.Cursor != "" {
 		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker
 	}

@@ -50,6 +50,9 @@ func (Instant) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Format: "date-time", Examples: []any{"2026-11-22T10:00:00.000Z"}}
 }
 
+// When is an Instant as a parameter: huma would read a number type as a number.
+type When struct{ Instant }
+
 // Null is a T or null.
 type Null[T any] struct{ V *T }
 

@@ -178,3 +178,21 @@ func concat(parts ...[]byte) []byte {
 	}
 	return out
 }
+
+// SameSigner reports whether a set's signer has signed one of the others already: an orderer that caught up keeps the
+// signature of the one that it copied from, and each may count once.
+func SameSigner(sets [][]byte, set []byte) bool {
+	creator := func(raw []byte) string {
+		s, err := decodeSignatures(raw)
+		if err != nil || len(s.signatures) == 0 {
+			return ""
+		}
+		return string(s.signatures[0].creator)
+	}
+	for _, other := range sets {
+		if creator(other) == creator(set) {
+			return true
+		}
+	}
+	return false
+}

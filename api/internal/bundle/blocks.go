@@ -1,0 +1,115 @@
+package bundle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+
+// enrolTx of a tracker, out of its record in the collected transactions: its assignment wrote it.
+func (c *collector) enrolTx(id string) (string, error) {
+	for _, p := range c.manifest.Records {
+		peek, err := c.blocks[p.Block].Peek(int(p.Tx), c.Chaincode)
+		if err != nil {
+			return "", err
+		}
+		for _, w := range peek.Writes {
+			var r ledger.Tracker
+			if w.Key == ledger.TrackerKeyOf(id) && json.Unmarshal(w.Value, &r) == nil {
+				return r.EnrolTx, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("no collected transaction wrote the record of tracker %s", id)
+}
+
+// finish orders the blocks and adds the configurations that they were made under.
+func (c *collector) finish(ctx context.Context) error {
+	for _, n := range sortedKeys(c.used) {
+		b := *c.blocks[n]
+		b.Filter, b.CommitHash = nil, nil
+		c.manifest.Blocks = append(c.manifest.Blocks, b)
+	}
+	if len(c.manifest.Blocks) == 0 {
+		return nil
+	}
+	newest := &c.manifest.Blocks[len(c.manifest.Blocks)-1]
+	at, err := newest.LastConfig()
+	if err != nil {
+		return err
+	}
+	var configs []fabricproof.Block
+	for {
+		b, err := c.block(ctx, at)
+		if err != nil {
+			return err
+		}
+		configs = append(configs, *b)
+		if at == 0 {
+			break
+		}
+		// A configuration block names itself; the block before it names the configuration before.
+		before, err := c.block(ctx, at-1)
+		if err != nil {
+			return err
+		}
+		if at-1 == 0 {
+			at = 0
+			continue
+		}
+		if at, err = before.LastConfig(); err != nil {
+			return err
+		}
+	}
+	slices.Reverse(configs)
+	c.manifest.Configs = configs
+	config, err := fabricproof.DecodeConfig(&configs[len(configs)-1])
+	if err != nil {
+		return err
+	}
+	// Auditors pin block 0, whose signatures then mean nothing; what means nothing stays out.
+	configs[0].Signatures = nil
+	if config.Consensus == fabricproof.Raft {
+		return c.raft(ctx)
+	}
+	return nil
+}
+
+// raft replaces each block's single signature by those of all organisations' orderers: each signs its own copy.
+func (c *collector) raft(ctx context.Context) error {
+	for _, list := range [][]fabricproof.Block{c.manifest.Configs[1:], c.manifest.Blocks} {
+		for i := range list {
+			var sets [][]byte
+			for _, org := range c.Ledger.OrdererOrganisations() {
+				raw, err := c.Ledger.OrdererBlock(ctx, org, list[i].Number)
+				if err != nil {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					c.Log.WarnContext(ctx, "evidence without this organisation's orderer", "org", org, "block", list[i].Number, "error", err)
+					continue
+				}
+				b, err := fabricproof.DecodeBlock(raw)
+				if err != nil {
+					return err
+				}
+				set := b.Signatures[0]
+				// A node that caught up keeps the signature of the one that it copied from.
+				if !slices.ContainsFunc(sets, func(s []byte) bool { return bytes.Equal(s, set) }) && !fabricproof.SameSigner(sets, set) {
+					sets = append(sets, set)
+				}
+			}
+			list[i].Signatures = sets
+		}
+	}
+	return nil
+}

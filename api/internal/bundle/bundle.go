@@ -1,0 +1,396 @@
+// Package bundle collects the evidence of a shipment from the ledger and the store. It verifies nothing: what it collects
+// must convince somebody who trusts neither it nor this server.
+package bundle
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Ledger gives blocks and peers' signed answers. Its errors are those of fabric.Client.
+type Ledger interface {
+	BlockByTx(ctx context.Context, txID string) ([]byte, error)
+	BlockByNumber(ctx context.Context, number uint64) ([]byte, error)
+	SignedBlockByTx(ctx context.Context, org, txID string, nonce []byte) (ledger.SignedAnswer, error)
+	// OrdererBlock is a block as one organisation's orderer holds it, signed by that orderer on a Raft channel.
+	OrdererBlock(ctx context.Context, org string, number uint64) ([]byte, error)
+	PeerOrganisations() []string
+	OrdererOrganisations() []string
+}
+
+// Store gives what ingest stored.
+type Store interface {
+	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
+	Heads(ctx context.Context, log string) ([]influx.Head, error)
+}
+
+// Consistency asks an ingest instance for the consistency proof of its heads log between two sizes.
+type Consistency func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error)
+
+// Source is where evidence comes from.
+type Source struct {
+	Channel, Chaincode string
+	Ledger             Ledger
+	Store              Store
+	Consistency        Consistency
+	Log                *slog.Logger
+}
+
+// Log is one log of the shipment.
+type Log struct{ ID, Ingest string }
+
+// Request names the shipment and what is asked for.
+type Request struct {
+	Shipment ledger.Shipment
+	Close    *ledger.Close // nil while the shipment is open
+	Logs     []Log
+	// Nonce is the asker's; peers sign it along, which shows that their answers are not old.
+	Nonce []byte
+	// Withhold leaves readings out: "", "all", or "location" for every message that has a position.
+	Withhold string
+}
+
+// Bundle is evidence ready to be written.
+type Bundle struct {
+	Manifest evidence.Manifest
+	source   *Source
+	request  Request
+	logs     []string
+	sizes    []uint64
+}
+
+// maxAnchors bounds how many anchors of a log go into a bundle. One is enough for every check but the time bounds, which
+// get closer with more of them.
+const maxAnchors = 8
+
+// ErrNotReady: the shipment has a message but no anchor covers it yet.
+var ErrNotReady = errors.New("no anchor covers the shipment's messages yet")
+
+// Collect gathers everything but the leaves.
+func (s *Source) Collect(ctx context.Context, r Request) (*Bundle, error) {
+	c := &collector{Source: s, request: r, blocks: map[uint64]*fabricproof.Block{}, used: map[uint64]string{}}
+	m := &c.manifest
+	m.Channel, m.Chaincode, m.Shipment = s.Channel, s.Chaincode, r.Shipment.ID
+	if err := c.records(ctx); err != nil {
+		return nil, fmt.Errorf("records of the shipment: %w", err)
+	}
+	b := &Bundle{source: s, request: r}
+	if err := c.heads(ctx, b); err != nil {
+		return nil, fmt.Errorf("anchors: %w", err)
+	}
+	if err := c.around(ctx, b); err != nil {
+		return nil, fmt.Errorf("messages around the shipment: %w", err)
+	}
+	if err := c.attest(ctx); err != nil {
+		return nil, fmt.Errorf("signed answers: %w", err)
+	}
+	if err := c.finish(ctx); err != nil {
+		return nil, fmt.Errorf("blocks: %w", err)
+	}
+	b.Manifest = c.manifest
+	return b, nil
+}
+
+// collector gathers a manifest.
+type collector struct {
+	*Source
+	request  Request
+	manifest evidence.Manifest
+	blocks   map[uint64]*fabricproof.Block
+	used     map[uint64]string // blocks of the bundle -> one transaction id in each
+	attested []uint64          // blocks that need signed answers
+}
+
+func (c *collector) block(ctx context.Context, number uint64) (*fabricproof.Block, error) {
+	if b := c.blocks[number]; b != nil {
+		return b, nil
+	}
+	raw, err := c.Ledger.BlockByNumber(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	return c.keep(raw)
+}
+
+func (c *collector) keep(raw []byte) (*fabricproof.Block, error) {
+	b, err := fabricproof.DecodeBlock(raw)
+	if err != nil {
+		return nil, err
+	}
+	if old := c.blocks[b.Number]; old != nil {
+		return old, nil
+	}
+	c.blocks[b.Number] = b
+	return b, nil
+}
+
+// find locates a transaction by its id.
+func (c *collector) find(ctx context.Context, txID string) (evidence.Position, error) {
+	raw, err := c.Ledger.BlockByTx(ctx, txID)
+	if err != nil {
+		return evidence.Position{}, err
+	}
+	b, err := c.keep(raw)
+	if err != nil {
+		return evidence.Position{}, err
+	}
+	for i := range b.Envelopes {
+		if p, err := b.Peek(i, c.Chaincode); err == nil && p.ID == txID {
+			return evidence.Position{Block: b.Number, Tx: uint64(i)}, nil
+		}
+	}
+	return evidence.Position{}, fmt.Errorf("block %d does not hold transaction %s", b.Number, txID)
+}
+
+// records walks the shipment's record back from its newest change: each change read what the one before wrote.
+func (c *collector) records(ctx context.Context) error {
+	at, err := c.newest(ctx)
+	if err != nil {
+		return err
+	}
+	key := ledger.ShipmentKey(c.request.Shipment.ID)
+	c.attested = append(c.attested, at.Block)
+	for {
+		c.manifest.Records = append(c.manifest.Records, at)
+		b, err := c.block(ctx, at.Block)
+		if err != nil {
+			return err
+		}
+		if at.Tx >= uint64(len(b.Envelopes)) {
+			return fmt.Errorf("block %d has no transaction %d", at.Block, at.Tx)
+		}
+		p, err := b.Peek(int(at.Tx), c.Chaincode)
+		if err != nil {
+			return err
+		}
+		c.used[at.Block] = p.ID
+		i := slices.IndexFunc(p.Reads, func(r fabricproof.Read) bool { return r.Namespace == c.Chaincode && r.Key == key })
+		if i < 0 || p.Reads[i].Version == nil {
+			break
+		}
+		next := evidence.Position(*p.Reads[i].Version)
+		if next.Block > at.Block {
+			return errors.New("the record's history does not go back")
+		}
+		at = next
+	}
+	slices.Reverse(c.manifest.Records)
+	return nil
+}
+
+// newest finds the transaction that changed the shipment's record last, among those that the record names.
+func (c *collector) newest(ctx context.Context) (evidence.Position, error) {
+	if c.request.Close != nil {
+		return c.find(ctx, c.request.Close.Tx)
+	}
+	s := c.request.Shipment
+	ids := []string{s.CreateTx}
+	for _, a := range s.Assignments {
+		ids = append(ids, a.AssignTx)
+		if a.UnassignTx != "" {
+			ids = append(ids, a.UnassignTx)
+		}
+	}
+	if s.Pending != nil {
+		ids = append(ids, s.Pending.ProposeTx)
+	}
+	var last evidence.Position
+	for _, id := range ids {
+		p, err := c.find(ctx, id)
+		if err != nil {
+			return p, err
+		}
+		if p.Block > last.Block || p.Block == last.Block && p.Tx > last.Tx {
+			last = p
+		}
+	}
+	return last, nil
+}
+
+// heads picks anchors of each log: the first, the last, and some between.
+func (c *collector) heads(ctx context.Context, b *Bundle) error {
+	type chosen struct {
+		influx.Head
+		log int
+	}
+	byIngest := map[string][]chosen{}
+	var order []string
+	for _, l := range c.request.Logs {
+		heads, err := c.Store.Heads(ctx, l.ID)
+		if err != nil {
+			return err
+		}
+		heads = c.sealed(l, heads)
+		if len(heads) == 0 {
+			continue
+		}
+		if l.Ingest == "" {
+			return fmt.Errorf("nobody knows the writer of log %s", l.ID)
+		}
+		if byIngest[l.Ingest] == nil {
+			order = append(order, l.Ingest)
+		}
+		n := len(b.logs)
+		b.logs = append(b.logs, l.ID)
+		b.sizes = append(b.sizes, heads[len(heads)-1].Size)
+		for _, h := range sample(heads) {
+			byIngest[l.Ingest] = append(byIngest[l.Ingest], chosen{h, n})
+		}
+		c.manifest.Logs = append(c.manifest.Logs, evidence.Log{Instance: len(order) - 1})
+	}
+	for _, ingest := range order {
+		list := byIngest[ingest]
+		slices.SortStableFunc(list, func(a, b chosen) int { return int(a.HeadsSize) - int(b.HeadsSize) })
+		inst := evidence.Instance{Ingest: ingest}
+		var size uint64
+		for _, h := range list {
+			if h.HeadsSize != size {
+				a, err := c.anchor(ctx, ingest, size, h.Head)
+				if err != nil {
+					return err
+				}
+				inst.Anchors = append(inst.Anchors, a)
+				size = h.HeadsSize
+			}
+			path := make([]evidence.Hash, len(h.Proof))
+			copy(path, h.Proof)
+			l := &c.manifest.Logs[h.log]
+			l.Heads = append(l.Heads, evidence.Head{Anchor: len(inst.Anchors) - 1, Index: h.Index, Entry: h.Entry, Path: path})
+		}
+		c.manifest.Instances = append(c.manifest.Instances, inst)
+	}
+	if c.request.Close != nil && len(b.logs) < len(c.request.Close.Heads) {
+		return ErrNotReady
+	}
+	return nil
+}
+
+// sealed drops what a store could hold beyond the closing record's head.
+func (c *collector) sealed(l Log, heads []influx.Head) []influx.Head {
+	slices.SortFunc(heads, func(a, b influx.Head) int { return int(a.Index) - int(b.Index) })
+	if c.request.Close == nil {
+		return heads
+	}
+	for _, h := range c.request.Close.Heads {
+		if h.Log != l.ID {
+			continue
+		}
+		for i := len(heads) - 1; i >= 0; i-- {
+			if heads[i].Closed && heads[i].Size == h.Size && heads[i].Root == h.Root {
+				return heads[:i+1]
+			}
+		}
+		return heads
+	}
+	return nil // not named by the closing record: not of the shipment
+}
+
+// sample keeps the first, the last, and evenly spaced ones between.
+func sample(heads []influx.Head) []influx.Head {
+	if len(heads) <= maxAnchors {
+		return heads
+	}
+	out := make([]influx.Head, 0, maxAnchors)
+	for i := range maxAnchors {
+		out = append(out, heads[i*(len(heads)-1)/(maxAnchors-1)])
+	}
+	return out
+}
+
+func (c *collector) anchor(ctx context.Context, ingest string, before uint64, h influx.Head) (evidence.Anchor, error) {
+	p, err := c.find(ctx, h.Tx)
+	if err != nil {
+		return evidence.Anchor{}, err
+	}
+	a := evidence.Anchor{Position: p}
+	if before > 0 {
+		if a.Consistency, err = c.Consistency(ctx, ingest, before, h.HeadsSize); err != nil {
+			return a, err
+		}
+	}
+	c.used[p.Block] = h.Tx
+	if !slices.Contains(c.attested, p.Block) {
+		c.attested = append(c.attested, p.Block)
+	}
+	return a, nil
+}
+
+// attest asks every organisation's peer about the blocks that no later transaction of the bundle vouches for. Organisations
+// that do not answer are left out: how many are needed is the auditor's decision.
+func (c *collector) attest(ctx context.Context) error {
+	for _, org := range c.Ledger.PeerOrganisations() {
+		for _, number := range c.attested {
+			answer, err := c.Ledger.SignedBlockByTx(ctx, org, c.used[number], c.request.Nonce)
+			if err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				c.Log.WarnContext(ctx, "evidence without this organisation's answer", "org", org, "block", number, "error", err)
+				break // it is down: asking it for every block would only wait
+			}
+			a, err := evidence.NewAttestation(fabricproof.Attestation{
+				ChannelHeader: answer.ChannelHeader, SignatureHeader: answer.SignatureHeader, Proposal: answer.Proposal,
+				Response: answer.Response, Endorser: answer.Endorser, Signature: answer.Signature,
+			}, c.blocks[number])
+			if err != nil {
+				c.Log.WarnContext(ctx, "evidence without an answer that shows another block", "org", org, "block", number, "error", err)
+				continue
+			}
+			c.manifest.Attestations = append(c.manifest.Attestations, a)
+		}
+	}
+	return nil
+}
+
+// Write streams the bundle.
+func (b *Bundle) Write(ctx context.Context, w io.Writer) error {
+	out, err := evidence.NewWriter(w, &b.Manifest)
+	if err != nil {
+		return err
+	}
+	for i, log := range b.logs {
+		if b.sizes[i] == 0 {
+			continue
+		}
+		next := uint64(0)
+		err := b.source.Store.Messages(ctx, log, 0, b.sizes[i], func(m influx.Message) error {
+			if m.Leaf != next {
+				return fmt.Errorf("log %s: the store holds leaf %d where %d should be", log, m.Leaf, next)
+			}
+			next++
+			return out.Leaf(leaf(m, b.request.Withhold))
+		})
+		if err != nil {
+			return err
+		}
+		if next != b.sizes[i] {
+			return fmt.Errorf("log %s: the store holds %d of %d leaves", log, next, b.sizes[i])
+		}
+	}
+	return out.Close()
+}
+
+// WriteProof writes the proof of one leaf.
+func (b *Bundle) WriteProof(ctx context.Context, w io.Writer, log string, index uint64) error {
+	n := slices.Index(b.logs, log)
+	if n < 0 || index >= b.sizes[n] {
+		return ErrNotReady
+	}
+	p, err := b.proof(ctx, n, index)
+	if err != nil {
+		return err
+	}
+	return evidence.WriteProof(w, &b.Manifest, p)
+}
+
+func hexHash(h evidence.Hash) string { return hex.EncodeToString(h[:]) }

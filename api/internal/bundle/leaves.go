@@ -1,0 +1,168 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// What a request may withhold.
+const (
+	WithholdAll      = "all"
+	WithholdLocation = "location"
+)
+
+// leaf is a stored message as the bundle holds it. Bytes that cannot be read go in as they are: the verifier says so.
+func leaf(m influx.Message, withhold string) evidence.Leaf {
+	l := evidence.Leaf{Entry: m.Entry}
+	if m.Trust != influx.Signed {
+		// Its leaf is the hash of the whole message, so withholding its readings withholds all of it.
+		if withhold == "" || withhold == WithholdLocation && !plainPlaced(m) {
+			l.Plain = m.Raw
+		}
+		return l
+	}
+	d, err := telemetry.Decode(m.Raw)
+	if err != nil {
+		l.COSE = m.Raw
+		return l
+	}
+	l.COSE, l.Pack = d.COSE, d.Pack
+	if withhold == WithholdAll || withhold == WithholdLocation && slices.ContainsFunc(d.Readings, placed) {
+		l.Pack = nil
+	}
+	return l
+}
+
+func plainPlaced(m influx.Message) bool {
+	p, err := telemetry.DecodePlain(m.Raw, time.UnixMilli(m.ReceivedMS))
+	return err != nil || slices.ContainsFunc(p.Readings, placed)
+}
+
+func placed(r telemetry.Reading) bool {
+	_, lat := r.Values["lat"]
+	_, lon := r.Values["lon"]
+	return lat || lon
+}
+
+// ends is the first and the last of a tracker's messages in the shipment's logs.
+type ends struct {
+	first, last telemetry.Position
+	seen        bool
+}
+
+// around finds, per tracker, the message before its first and the one after its last in the shipment's logs, in the
+// tracker's own log: they show that nothing is missing at the ends.
+func (c *collector) around(ctx context.Context, b *Bundle) error {
+	trackers := map[string]*ends{}
+	for _, a := range c.request.Shipment.Assignments {
+		trackers[a.Tracker] = &ends{}
+	}
+	for i, log := range b.logs {
+		err := c.Store.Messages(ctx, log, 0, b.sizes[i], func(m influx.Message) error {
+			e := trackers[m.Tracker]
+			if e == nil || m.Trust != influx.Signed {
+				return nil
+			}
+			p := telemetry.Position{Boot: m.Boot, Seq: m.Seq}
+			if !e.seen || p.Less(e.first) {
+				e.first = p
+			}
+			if !e.seen || e.last.Less(p) {
+				e.last = p
+			}
+			e.seen = true
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, id := range sortedKeys(trackers) {
+		if err := c.neighbours(ctx, id, trackers[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) neighbours(ctx context.Context, id string, e *ends) error {
+	enrolTx, err := c.enrolTx(id)
+	if err != nil {
+		return err
+	}
+	var before, after *influx.Message
+	for _, ingest := range c.instances() {
+		log := anchor.LogID(c.Channel, anchor.Tracker, id, enrolTx, ingest)
+		err := c.Store.Messages(ctx, hexHash(log), 0, 0, func(m influx.Message) error {
+			if m.Trust != influx.Signed {
+				return nil
+			}
+			p := telemetry.Position{Boot: m.Boot, Seq: m.Seq}
+			switch {
+			case e.seen && p.Less(e.first) && (before == nil || positionOf(before).Less(p)):
+				before = &m
+			case e.seen && e.last.Less(p) && (after == nil || p.Less(positionOf(after))):
+				after = &m
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, m := range []*influx.Message{before, after} {
+		if m == nil {
+			continue
+		}
+		d, err := telemetry.Decode(m.Raw)
+		if err != nil {
+			continue // a damaged point proves nothing, so it stays out
+		}
+		c.manifest.Outside = append(c.manifest.Outside, d.COSE)
+	}
+	return nil
+}
+
+func positionOf(m *influx.Message) telemetry.Position {
+	return telemetry.Position{Boot: m.Boot, Seq: m.Seq}
+}
+
+// instances of ingest that hold the shipment's logs.
+func (c *collector) instances() []string {
+	var out []string
+	for _, l := range c.request.Logs {
+		if l.Ingest != "" && !slices.Contains(out, l.Ingest) {
+			out = append(out, l.Ingest)
+		}
+	}
+	return out
+}
+
+// proof builds the inclusion proof of one leaf from all leaf entries of its log.
+func (b *Bundle) proof(ctx context.Context, n int, index uint64) (evidence.Proof, error) {
+	var tree merkle.Tree
+	p := evidence.Proof{Log: n, Index: index}
+	err := b.source.Store.Messages(ctx, b.logs[n], 0, b.sizes[n], func(m influx.Message) error {
+		if m.Leaf != tree.Size() {
+			return fmt.Errorf("log %s: the store holds leaf %d where %d should be", b.logs[n], m.Leaf, tree.Size())
+		}
+		tree.Append(merkle.LeafHash(m.Entry))
+		if m.Leaf == index {
+			p.Leaf = leaf(m, b.request.Withhold)
+		}
+		return nil
+	})
+	if err != nil {
+		return p, err
+	}
+	p.Path, err = merkle.Inclusion(&tree, index, b.sizes[n])
+	return p, err
+}

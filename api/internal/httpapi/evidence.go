@@ -1,0 +1,155 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// bundleType is the media type of an evidence bundle (docs/evidence-format.md).
+const bundleType = "application/vnd.trackseal.evidence"
+
+// evidenceWrites is how long a reader of a bundle may keep silent.
+const evidenceWrites = 30 * time.Second
+
+func (s *Server) evidenceRoutes() {
+	if s.Evidence == nil {
+		return
+	}
+	about := "Collects what an auditor needs to check the shipment offline with the program verify, trusting no server: configuration and anchor blocks with " +
+		"the orderers' signatures, peers' signed answers that carry the nonce, heads, and every leaf with its message. Nothing is verified here."
+	op := operation{method: http.MethodGet, path: "/v1/shipments/{id}/evidence", id: "get-evidence", tag: "Evidence", scope: auth.TelemetryRead, limit: verifyTime,
+		summary: "Stream the evidence bundle of a shipment", about: about, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}.huma()
+	op.Responses = bundleResponse("Evidence bundle")
+	huma.Register(s.api, op, func(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
+		return s.evidence(ctx, in.ID, in.Nonce, in.Withhold, in.ID+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error { return b.Write(ctx, w) })
+	})
+	op = operation{method: http.MethodGet, path: "/v1/messages/{log}/{leaf}/proof", id: "get-message-proof", tag: "Evidence", scope: auth.TelemetryRead, limit: verifyTime,
+		summary: "Prove one message", about: "A bundle with one leaf and its inclusion proof, for `verify message`.",
+		errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}.huma()
+	op.Responses = bundleResponse("Proof of one message")
+	huma.Register(s.api, op, func(ctx context.Context, in *proofInput) (*huma.StreamResponse, error) {
+		shipment, err := s.shipmentOf(ctx, in.Log, in.Leaf)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return s.evidence(ctx, shipment, in.Nonce, in.Withhold, in.Log[:16]+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error {
+			return b.WriteProof(ctx, w, in.Log, in.Leaf)
+		})
+	})
+}
+
+func bundleResponse(about string) map[string]*huma.Response {
+	return map[string]*huma.Response{"200": {Description: about, Content: map[string]*huma.MediaType{bundleType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
+}
+
+type nonceInput struct {
+	Nonce    string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
+	Withhold string `query:"withhold" enum:"all,location" doc:"Leave readings out: all, or those of messages with a position. Signatures and logs stay checkable"`
+}
+
+type evidenceInput struct {
+	ShipmentPath
+	nonceInput
+}
+
+type proofInput struct {
+	Log  string `path:"log" pattern:"^[0-9a-f]{64}$" doc:"Log id"`
+	Leaf uint64 `path:"leaf" doc:"Leaf number"`
+	nonceInput
+}
+
+// evidence collects first, so that what fails is a problem and not half a file; then it streams.
+func (s *Server) evidence(ctx context.Context, id, nonce, withhold, name string, write func(context.Context, *bundle.Bundle, io.Writer) error) (*huma.StreamResponse, error) {
+	select {
+	case s.verifying <- struct{}{}:
+	default:
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5").In(ctx)
+	}
+	b, err := s.collect(ctx, id, nonce, withhold)
+	if err != nil {
+		<-s.verifying
+		return nil, s.problem(ctx, err)
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer func() { <-s.verifying }()
+		g := humagin.Unwrap(c)
+		c.SetHeader("Content-Type", bundleType)
+		c.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
+		c.SetHeader("Cache-Control", "no-store")
+		c.SetStatus(http.StatusOK)
+		out := http.NewResponseController(g.Writer)
+		if err := write(g.Request.Context(), b, patient{g.Writer, out}); err != nil {
+			s.Log.WarnContext(ctx, "evidence was cut off", "shipment", id, "error", err)
+			// The client must not take half a bundle for a whole one: without an end the transfer fails.
+			_ = out.SetWriteDeadline(time.Unix(1, 0))
+		}
+	}}, nil
+}
+
+// patient gives each write its own time: a bundle may take longer than the server's limit for an answer.
+type patient struct {
+	io.Writer
+	out *http.ResponseController
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	_ = p.out.SetWriteDeadline(time.Now().Add(evidenceWrites)) // recorders in tests have no deadline and need none
+	return p.Writer.Write(b)
+}
+
+func (s *Server) collect(ctx context.Context, id, nonce, withhold string) (*bundle.Bundle, error) {
+	r, err := s.shipment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := hex.DecodeString(nonce)
+	if err != nil {
+		return nil, err
+	}
+	request := bundle.Request{Shipment: r, Nonce: raw, Withhold: withhold}
+	refs, err := s.logs(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		request.Logs = append(request.Logs, bundle.Log{ID: ref.ID, Ingest: ref.Ingest})
+	}
+	if r.State == ledger.Closed {
+		c, err := evaluate[ledger.Close](ctx, s.Ledger, ledger.ShipmentGetClose, ledger.IDArgs{ID: r.ID})
+		if err != nil {
+			return nil, err
+		}
+		request.Close = &c
+	}
+	b, err := s.Evidence.Collect(ctx, request)
+	if errors.Is(err, bundle.ErrNotReady) {
+		return nil, problem.New(http.StatusConflict, "bad_state", "%v; try again after the next anchor", err)
+	}
+	return b, err
+}
+
+// shipmentOf finds the shipment of a stored message. One that is not ours does not exist; s.shipment decides.
+func (s *Server) shipmentOf(ctx context.Context, log string, leaf uint64) (string, error) {
+	id := ""
+	err := s.Telemetry.Messages(ctx, log, leaf, leaf+1, func(m influx.Message) error {
+		id = m.Shipment
+		return nil
+	})
+	if err == nil && id == "" {
+		err = notFound("message", log)
+	}
+	return id, err
+}
