@@ -21,6 +21,9 @@ const newest = math.MaxUint64
 // errHome ends a stream from another organisation's peer because the own one works again.
 var errHome = errors.New("own peer works again")
 
+// errGivenUp ends a stream from a peer that was found not to work by other means.
+var errGivenUp = errors.New("peer does not work")
+
 // delivery is one message of a stream: a block, or a filtered block.
 type delivery struct {
 	number   uint64
@@ -63,8 +66,12 @@ func (c *Client) follow(ctx context.Context, n *node, from uint64, filtered bool
 	idle := time.NewTimer(c.cfg.Timeouts.Idle)
 	defer idle.Stop()
 	for {
+		news := c.health.changed()
 		if n != c.peers[0] && !c.health.isDown(c.peers[0], ledgerPart) {
 			return errHome
+		}
+		if c.health.isDown(n, ledgerPart) && c.health.order(c.peers, ledgerPart)[0] != n {
+			return errGivenUp
 		}
 		select {
 		case <-ctx.Done():
@@ -84,6 +91,13 @@ func (c *Client) follow(ctx context.Context, n *node, from uint64, filtered bool
 			c.saw(d.number)
 			if err := handle(d); err != nil {
 				return err
+			}
+		case <-news:
+			// A peer that fails at something else may be frozen as a whole.
+			if c.health.isDown(n, chaincodePart) {
+				if _, err := c.heightSoon(ctx, n); err != nil {
+					return err
+				}
 			}
 		case <-idle.C:
 			// A frozen peer keeps its connections: only a question tells a quiet channel from a dead one.

@@ -71,7 +71,7 @@ func (c *Client) keepFollowing(ctx context.Context, filtered bool, from func() u
 		if errors.As(err, &own) {
 			return own.err
 		}
-		if !errors.Is(err, errHome) {
+		if !errors.Is(err, errHome) && !errors.Is(err, errGivenUp) {
 			c.log.Debug("block stream ended, reconnecting", "node", n.String(), "filtered", filtered, "err", err)
 			c.health.failed(n, ledgerPart, err)
 		}

@@ -136,12 +136,16 @@ func (f *fakeNetwork) nodes() []*fakeNode {
 // open is a client with short timeouts, closed with the test.
 func (f *fakeNetwork) open(org string) *Client {
 	f.t.Helper()
+	return f.openWith(org, Timeouts{
+		Connect: time.Second, Endorse: 5 * time.Second, Evaluate: 3 * time.Second, Hedge: 100 * time.Millisecond,
+		Broadcast: 300 * time.Millisecond, Resend: 300 * time.Millisecond, Commit: 3 * time.Second, Idle: 200 * time.Millisecond,
+	})
+}
+
+func (f *fakeNetwork) openWith(org string, timeouts Timeouts) *Client {
+	f.t.Helper()
 	c, err := Open(f.t.Context(), Config{
-		Profile: f.profile, Org: org, User: "api", Channel: "test", Chaincode: "kv",
-		Timeouts: Timeouts{
-			Connect: time.Second, Endorse: 5 * time.Second, Evaluate: 3 * time.Second, Hedge: 100 * time.Millisecond,
-			Broadcast: 300 * time.Millisecond, Resend: 300 * time.Millisecond, Commit: 3 * time.Second, Idle: 200 * time.Millisecond,
-		},
+		Profile: f.profile, Org: org, User: "api", Channel: "test", Chaincode: "kv", Timeouts: timeouts,
 	}, slog.New(slog.NewTextHandler(testWriter{f.t}, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		f.t.Fatal(err)

@@ -25,7 +25,8 @@ func TestStackFaults(t *testing.T) {
 	if os.Getenv("TRACKSEAL_NETWORK") == "" {
 		t.Skip("kills processes of the stack: TRACKSEAL_NETWORK is not set, so the stack may be somebody's")
 	}
-	for _, victim := range []string{"peer-carrier", "peer-consignee", "chaincode-carrier", "orderer-carrier", "orderer-shipper"} {
+	for _, victim := range []string{"peer-carrier", "peer-consignee", "chaincode-carrier",
+		"orderer-carrier", "orderer-shipper", "orderer-consignee", "orderer-auditor"} { // all, since one of them leads
 		t.Run("kill "+victim, func(t *testing.T) {
 			s.underLoad(t, func() {
 				s.signal(t, victim, syscall.SIGKILL) // the supervisor starts it again

@@ -23,6 +23,9 @@ const (
 
 func (p part) String() string { return [...]string{"chaincode", "ledger", "ordering"}[p] }
 
+// errBehind: a peer that answers, but not of what others hold already.
+var errBehind = errors.New("is behind the other peers")
+
 const (
 	probeFirst = 250 * time.Millisecond
 	probeMax   = 3 * time.Second
@@ -34,6 +37,7 @@ type health struct {
 	client *Client
 	mu     sync.Mutex
 	down   map[healthKey]error
+	news   chan struct{} // closed and replaced at each new failure
 }
 
 type healthKey struct {
@@ -41,7 +45,9 @@ type healthKey struct {
 	part part
 }
 
-func newHealth(c *Client) *health { return &health{client: c, down: map[healthKey]error{}} }
+func newHealth(c *Client) *health {
+	return &health{client: c, down: map[healthKey]error{}, news: make(chan struct{})}
+}
 
 // order lists nodes as to be tried: the working ones first, otherwise as configured.
 func (h *health) order(nodes []*node, p part) []*node {
@@ -56,6 +62,13 @@ func (h *health) order(nodes []*node, p part) []*node {
 		}
 	}
 	return ordered
+}
+
+// changed is closed at the next new failure.
+func (h *health) changed() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.news
 }
 
 func (h *health) isDown(n *node, p part) bool {
@@ -77,6 +90,8 @@ func (h *health) failed(n *node, p part, err error) {
 		return
 	}
 	h.down[key] = err
+	close(h.news)
+	h.news = make(chan struct{})
 	h.client.log.Warn("node does not work, using others", "node", n.String(), "part", p.String(), "err", err)
 	h.client.spawn(func() { h.probe(key) })
 }
@@ -114,7 +129,7 @@ func (c *Client) works(ctx context.Context, n *node, p part) error {
 	}
 	// A peer that catches up answers with what was true a while ago: not yet.
 	if seen := c.seen.Load(); height < seen {
-		return fmt.Errorf("%s is at height %d of %d", n, height, seen)
+		return fmt.Errorf("%w: height %d of %d", errBehind, height, seen)
 	}
 	if p == ledgerPart {
 		return nil

@@ -94,6 +94,7 @@ func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelo
 		}
 		_, s, err := c.lookup(ctx, txID)
 		if err == nil {
+			c.missed(ctx, txID, s)
 			return s, nil
 		}
 		if last {
@@ -111,4 +112,27 @@ func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelo
 			}
 		}
 	}
+}
+
+// missed is called when a verdict was found elsewhere before the stream brought it: the stream's peer may be frozen or behind,
+// and then neither the next verdict nor the caller's next question should wait for it.
+func (c *Client) missed(ctx context.Context, txID string, s txStatus) {
+	c.saw(s.block)
+	n := c.health.order(c.peers, ledgerPart)[0]
+	look := func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Hedge)
+		defer cancel()
+		switch _, err := c.blockAt(ctx, n, txID); {
+		case errors.Is(err, errNoTx):
+			c.health.failed(n, ledgerPart, errBehind)
+			c.health.failed(n, chaincodePart, errBehind)
+		case isNodeError(err):
+			c.health.failed(n, ledgerPart, err)
+		}
+	}
+	if c.health.isDown(n, chaincodePart) {
+		c.spawn(func() { look(c.ctx) }) // probably frozen: nobody should wait
+		return
+	}
+	look(ctx)
 }

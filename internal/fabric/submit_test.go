@@ -340,7 +340,8 @@ func TestFirstCallsHaveEveryRoot(t *testing.T) {
 	f := newFakeNetwork(t)
 	var group sync.WaitGroup
 	for i := range 20 {
-		c := f.open(fakeOrgs[i%len(fakeOrgs)])
+		// Nothing is given up for being slow here, so a handshake can fail for lack of a root only.
+		c := f.openWith(fakeOrgs[i%len(fakeOrgs)], Timeouts{Connect: time.Minute, Hedge: time.Minute, Endorse: time.Minute, Broadcast: time.Minute})
 		group.Go(func() {
 			if _, err := c.Submit(t.Context(), "kv:Set", rwset{Key: fmt.Sprint(i)}); err != nil {
 				t.Error(err)
