@@ -1,5 +1,409 @@
 package pipeline
 
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/mqtt/broker"
+	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
+)
+
+// envChild makes the test binary an ingest process that is killed at a given point.
 const envChild = "TRACKSEAL_CRASH_CHILD"
 
-func crashChild() {}
+// childConfig travels in envChild.
+type childConfig struct {
+	Dir, MQTT, Ledger string
+	Influx            influx.Config
+	// Kill is "step:before" or "step:after"; "" leaves the killing to the parent.
+	Kill string
+	// Nth is the occurrence at which it happens, from 1.
+	Nth int
+}
+
+// failpoint ends the process as kill -9 does, at its point.
+type failpoint struct {
+	cfg childConfig
+	n   atomic.Int64
+}
+
+func (f *failpoint) hit(point string) {
+	if point == f.cfg.Kill && f.n.Add(1) == int64(f.cfg.Nth) {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+func (f *failpoint) Before(commit string) error { f.hit(commit + ":before"); return nil }
+func (f *failpoint) After(commit string) error  { f.hit(commit + ":after"); return nil }
+
+type pointedLedger struct {
+	remoteLedger
+	f *failpoint
+}
+
+func (l pointedLedger) Submit(ctx context.Context, fn string, arg any) (ledger.Result, error) {
+	l.f.hit("submit " + fn + ":before")
+	r, err := l.remoteLedger.Submit(ctx, fn, arg)
+	l.f.hit("submit " + fn + ":after")
+	return r, err
+}
+
+type pointedDatabase struct {
+	*influx.Client
+	f *failpoint
+}
+
+func (d pointedDatabase) WriteBatch(ctx context.Context, b *influx.Batch) error {
+	d.f.hit("influx:before")
+	err := d.Client.WriteBatch(ctx, b)
+	d.f.hit("influx:after")
+	return err
+}
+
+type pointedSource struct {
+	*mqtt.Consumer
+	f *failpoint
+}
+
+func (s pointedSource) Receive(ctx context.Context) (string, []byte, func(), error) {
+	topic, payload, ack, err := s.Consumer.Receive(ctx)
+	return topic, payload, func() { s.f.hit("ack:before"); ack(); s.f.hit("ack:after") }, err
+}
+
+func crashChild() {
+	var cfg childConfig
+	if err := json.Unmarshal([]byte(os.Getenv(envChild)), &cfg); err != nil {
+		panic(err)
+	}
+	f := &failpoint{cfg: cfg}
+	ctx, stop := service.WithSignals(context.Background())
+	defer stop()
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	db, err := influx.Open(cfg.Influx)
+	if err != nil {
+		panic(err)
+	}
+	consumer, err := newConsumer(cfg.MQTT)
+	if err != nil {
+		panic(err)
+	}
+	p, err := New(Config{
+		ID: ingestID, Dir: cfg.Dir, Journal: journal.Options{Faults: f, MinFree: 1 << 20}, Every: 50 * time.Millisecond, JudgeEvery: 50 * time.Millisecond,
+		Source: pointedSource{consumer, f}, Database: pointedDatabase{db, f}, Ledger: pointedLedger{remoteLedger{cfg.Ledger}, f}, Log: log,
+	})
+	if err != nil {
+		panic(err)
+	}
+	if err := service.Run(ctx, log, append(p.Parts(), service.Part{Name: "mqtt", Run: consumer.Run})...); err != nil {
+		panic(err)
+	}
+}
+
+func newConsumer(url string) (*mqtt.Consumer, error) {
+	parts, err := mqtt.ParsePartitions("00-ff")
+	if err != nil {
+		return nil, err
+	}
+	return mqtt.NewConsumer(mqtt.ConsumerConfig{
+		URL: url, ClientID: "ingest-test", Username: "ingest-test", Password: func() string { return "pw" }, Partitions: parts, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// flash is a tracker with a buffer: it sends in order, and sends again what is not acknowledged by ingest itself.
+type flash struct {
+	device *device
+	conn   *mqtt.Device
+
+	mu    sync.Mutex
+	held  []heldMessage // not acknowledged
+	total int
+	// progress is when the last acknowledgement moved.
+	progress time.Time
+}
+
+type heldMessage struct {
+	pos telemetry.Position
+	raw []byte
+}
+
+func (f *flash) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case d := <-f.conn.Down():
+			if d.Type != "ack" || d.JSONSeq != nil {
+				continue
+			}
+			f.mu.Lock()
+			at := telemetry.Position{Boot: d.Boot, Seq: d.Seq}
+			for len(f.held) > 0 && !at.Less(f.held[0].pos) {
+				f.held = f.held[1:]
+				f.progress = time.Now()
+			}
+			f.mu.Unlock()
+		case <-time.After(100 * time.Millisecond):
+		}
+		f.mu.Lock()
+		stuck := len(f.held) > 0 && time.Since(f.progress) > 700*time.Millisecond
+		var again []heldMessage
+		if stuck {
+			again = append(again, f.held...)
+			f.progress = time.Now()
+		}
+		f.mu.Unlock()
+		for _, m := range again {
+			if f.conn.Send(ctx, up(f.device.id), m.raw) != nil {
+				break
+			}
+		}
+	}
+}
+
+func (f *flash) measure(t testing.TB, ctx context.Context, temperature float64) {
+	raw := f.device.message(t, temperature)
+	f.mu.Lock()
+	if len(f.held) == 0 {
+		f.progress = time.Now()
+	}
+	f.held = append(f.held, heldMessage{telemetry.Position{Boot: f.device.boot, Seq: f.device.seq - 1}, raw})
+	f.total++
+	f.mu.Unlock()
+	_ = f.conn.Send(ctx, up(f.device.id), raw) // if it fails, it is sent again from the buffer
+}
+
+func (f *flash) left() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.held)
+}
+
+// crashStack is everything that outlives ingest.
+type crashStack struct {
+	t      *testing.T
+	ledger *testkit.Ledger
+	influx *testkit.FakeInflux
+	mqtt   string
+	url    string // ledger
+	dir    string
+	fleet  []*flash
+}
+
+func newCrashStack(t *testing.T, trackers int) *crashStack {
+	t.Helper()
+	s := &crashStack{t: t, ledger: testkit.NewLedger("CarrierMSP", nil), influx: testkit.NewFakeInflux(t), dir: t.TempDir()}
+	t.Cleanup(s.ledger.Close)
+	s.url = serveLedger(t, s.ledger)
+	b, err := broker.New(broker.Config{
+		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "ingest-test", Password: "pw"}}, Patience: 2 * time.Second,
+		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr, err := b.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mqtt = "tcp://" + addr.String()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	wg.Go(func() { _ = b.Run(ctx) })
+	base := time.Now().Add(-24 * time.Hour).UnixMilli()
+	createShipment(t, s.ledger, "S-1")
+	for i := range trackers {
+		d := newDevice(fmt.Sprintf("T-%d", i), base)
+		enrol(t, s.ledger, d)
+		assign(t, s.ledger, "S-1", d.id, base)
+		conn, err := mqtt.Dial(t.Context(), mqtt.DeviceConfig{URL: s.mqtt, Tracker: d.id, Silent: true, Password: func() string { return "x" }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &flash{device: d, conn: conn}
+		s.fleet = append(s.fleet, f)
+		wg.Go(func() { f.run(ctx) })
+		t.Cleanup(conn.Close)
+	}
+	return s
+}
+
+func (s *crashStack) influxConfig() influx.Config {
+	return influx.Config{URL: s.influx.URL, Bucket: s.influx.Bucket, TokenFile: s.influx.TokenFile}
+}
+
+// child runs ingest until it dies by its failpoint, or until kill is closed.
+func (s *crashStack) child(kill <-chan struct{}, point string, nth int) {
+	s.t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	env, err := json.Marshal(childConfig{Dir: s.dir, MQTT: s.mqtt, Ledger: s.url, Influx: s.influxConfig(), Kill: point, Nth: nth})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(exe)
+	cmd.Env = append(os.Environ(), envChild+"="+string(env))
+	var output bytes.Buffer
+	cmd.Stderr, cmd.Stdout = &output, io.Discard
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case err = <-done:
+	case <-kill:
+		_ = cmd.Process.Kill()
+		err = <-done
+	}
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		s.t.Fatalf("ingest ended by itself (%v):\n%s", err, output.String())
+	}
+}
+
+// finish runs ingest undisturbed until all is done, then accounts for every message.
+func (s *crashStack) finish() {
+	t := s.t
+	t.Helper()
+	db, err := influx.Open(s.influxConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(db.Close)
+	consumer, err := newConsumer(s.mqtt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- consumer.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+	p := start(t, Config{Dir: s.dir, Source: consumer, Database: db, Ledger: s.ledger})
+	defer p.stop()
+	testkit.WaitFor(t, 60*time.Second, "every tracker's buffer is acknowledged", func() bool {
+		for _, f := range s.fleet {
+			if f.left() > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	testkit.WaitFor(t, 30*time.Second, "all is stored and anchored", func() bool {
+		st := p.Status(context.Background())
+		return st.PendingStore == 0 && st.PendingLog == 0 && st.Outbox == 0
+	})
+	total := 0
+	for _, f := range s.fleet {
+		total += f.total
+	}
+	logs, err := p.seq.Logs("shipment", "S-1")
+	if err != nil || len(logs) != 1 || int(logs[0].Size) != total || logs[0].Anchored != logs[0].Size {
+		t.Fatalf("%d messages sent, logs %+v (%v)", total, logs, err)
+	}
+	accountFake(t, s.influx, logs[0].Log, logs[0].Root, total)
+	checkAnchors(t, s.ledger, p.seq.HeadsID(), p.seq.Last().Size)
+}
+
+var crashPoints = []string{
+	"messages:before", "messages:after", "ack:before", "ack:after", "influx:before", "influx:after", "stored:before", "stored:after",
+	"anchor-prepared:before", "anchor-prepared:after", "submit anchor:Extend:before", "submit anchor:Extend:after", "anchored:before",
+	"anchored:after", "outbox:before", "outbox:after", "submit compliance:Revise:before", "submit compliance:Revise:after", "registry:before",
+	"registry:after",
+}
+
+// Ensure that a kill -9 at any step loses nothing, doubles nothing, and is repaired by the next start alone.
+func TestKilledAtEveryStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts 20 processes")
+	}
+	s := newCrashStack(t, 3)
+	for i, point := range crashPoints {
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				for _, f := range s.fleet {
+					f.measure(t, t.Context(), 5+20*float64(i%2)) // in and out of range, so that there is something to record
+				}
+				select {
+				case <-stop:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+		})
+		nth := 2
+		if strings.HasPrefix(point, "outbox") || strings.HasPrefix(point, "submit compliance") || strings.HasPrefix(point, "registry") {
+			nth = 1
+		}
+		if strings.HasPrefix(point, "registry") {
+			enrol(t, s.ledger, newDevice(fmt.Sprintf("extra-%d", i), 0)) // an event to follow
+		}
+		late := make(chan struct{})
+		timer := time.AfterFunc(15*time.Second, func() { close(late) })
+		s.child(late, point, nth)
+		if !timer.Stop() {
+			t.Errorf("%s was not reached in 15 s", point)
+		}
+		close(stop)
+		wg.Wait()
+	}
+	s.finish()
+}
+
+// Ensure the same for kills at random times.
+func TestKilledAtRandomTimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	s := newCrashStack(t, 4)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			for _, f := range s.fleet {
+				f.measure(t, t.Context(), 5)
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(3 * time.Millisecond):
+			}
+		}
+	})
+	for range 12 {
+		kill := make(chan struct{})
+		time.AfterFunc(time.Duration(150+random.IntN(900))*time.Millisecond, func() { close(kill) })
+		s.child(kill, "", 0)
+	}
+	close(stop)
+	wg.Wait()
+	s.finish()
+}

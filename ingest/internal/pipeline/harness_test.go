@@ -269,4 +269,3 @@ func openInflux(t testing.TB, d *testkit.Influxd) *influx.Client {
 }
 
 func up(tracker string) string { return telemetry.Topic(tracker, telemetry.Up) }
-

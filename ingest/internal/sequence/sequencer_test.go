@@ -1,0 +1,345 @@
+package sequence
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+var errInjected = errors.New("injected")
+
+// faults fail commits on demand: before (not applied) or after (applied, but reported as failed).
+type faults struct{ before, after int }
+
+func (f *faults) Before(string) error {
+	if f.before > 0 {
+		f.before--
+		return errInjected
+	}
+	return nil
+}
+
+func (f *faults) After(string) error {
+	if f.after > 0 {
+		f.after--
+		return errInjected
+	}
+	return nil
+}
+
+type tester interface {
+	Helper()
+	Fatalf(string, ...any)
+	Fatal(...any)
+}
+
+func openDB(t tester, dir string, f journal.Faults) *journal.DB {
+	t.Helper()
+	db, err := journal.Open(dir, journal.Options{Faults: f, MinFree: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+func openSequencer(t tester, db *journal.DB) *Sequencer {
+	t.Helper()
+	s, err := Open(db, Config{Channel: "trackseal", Ingest: "ingest-test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// said is a signed message as the sequencer sees it.
+func said(tracker string, boot, seq uint64, prev [32]byte, salt string) *Item {
+	raw := fmt.Appendf(nil, "%s %d %d %x %s", tracker, boot, seq, prev, salt)
+	return &Item{
+		Raw: raw, ReceivedMS: 1_700_000_000_000 + int64(seq), TimeMS: 1_700_000_000_000 + int64(boot*1_000_000+seq), Tracker: tracker, Hash: sha256.Sum256(raw),
+		Signed: true, Boot: boot, Seq: seq, Prev: prev, Route: Route{Shipment: "S-1", ShipmentTx: "tx", TrackerTx: "tx"},
+		Readings: journal.EncodeReadings(nil, nil),
+	}
+}
+
+func again(it *Item) *Item {
+	c := *it
+	c.Outcome = 0
+	return &c
+}
+
+// chain builds the messages of boots with the given lengths, each naming its predecessor.
+func chain(tracker string, lengths ...int) []*Item {
+	var all []*Item
+	var prev [32]byte
+	for b, n := range lengths {
+		for s := range n {
+			it := said(tracker, uint64(b+1), uint64(s), prev, "")
+			prev = it.Hash
+			all = append(all, it)
+		}
+	}
+	return all
+}
+
+func apply(t tester, s *Sequencer, items ...*Item) []Ack {
+	t.Helper()
+	acks, err := s.Apply(items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return acks
+}
+
+func flagsOf(t tester, db *journal.DB) map[[32]byte][]string {
+	t.Helper()
+	flags := map[[32]byte][]string{}
+	if err := db.Queued(0, func(_ uint64, kind journal.RecordKind, body []byte) (bool, error) {
+		if kind != journal.MessageRecord {
+			return true, nil
+		}
+		m, err := journal.DecodeMessage(body)
+		if err != nil {
+			return false, err
+		}
+		h := sha256.Sum256(m.Raw)
+		if _, twice := flags[h]; twice {
+			return false, fmt.Errorf("message %q is queued twice", m.Raw)
+		}
+		flags[h] = m.Flags.Names()
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return flags
+}
+
+func TestFlagsAndAcks(t *testing.T) {
+	c := chain("T", 5, 3)
+	fork := said("T", 1, 1, c[0].Hash, "another")
+	broken := said("T", 1, 2, [32]byte{9}, "")
+	lost := said("T", 2, 0, [32]byte{}, "forgot")
+	gapMsg := said("T", 1, 4, [32]byte{7}, "gap")
+	gapMsg.Gap = &telemetry.GapDetail{Boot: 1, FromSeq: 1, ToSeq: 3}
+	stale := said("T", 1, 9, [32]byte{8}, "")
+	stale.TimeMS += 100_000_000
+	for _, tc := range []struct {
+		name  string
+		send  []*Item
+		flags map[int]string // index in send -> flags of that message
+		ack   string
+	}{
+		{"in order", c[:3], nil, "1/2"},
+		{"hole", []*Item{c[0], c[2]}, map[int]string{1: "[seq_gap]"}, "1/0"},
+		{"hole filled", []*Item{c[0], c[2], c[1]}, map[int]string{1: "[seq_gap]", 2: "[reordered]"}, "1/2"},
+		{"repeated", []*Item{c[0], c[1], again(c[1]), again(c[0])}, nil, "1/1"},
+		{"starts late", []*Item{c[3]}, map[int]string{0: "[seq_gap]"}, ""},
+		{"next boot follows", append(append([]*Item{}, c[:5]...), c[5]), nil, "2/0"},
+		{"next boot before the end of the last", []*Item{c[0], c[1], c[5]}, nil, "1/1"},
+		{"end of the last boot comes late", []*Item{c[0], c[1], c[2], c[3], c[5], c[6], c[4]}, map[int]string{6: "[reordered]"}, "2/1"},
+		{"fork", []*Item{c[0], c[1], fork, again(fork)}, map[int]string{2: "[fork]"}, "1/1"},
+		{"chain break", []*Item{c[0], c[1], broken}, map[int]string{2: "[chain_break]"}, "1/2"},
+		{"new boot without memory", []*Item{c[0], c[1], lost}, map[int]string{2: "[chain_break]"}, "2/0"},
+		{"declared gap", []*Item{c[0], gapMsg}, map[int]string{1: "[seq_gap]"}, "1/4"},
+		{"old boot speaks again", []*Item{c[0], c[1], c[2], c[3], c[4], c[5], stale}, map[int]string{6: "[boot_regress]"}, "2/0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			db := openDB(t, t.TempDir(), nil)
+			defer db.Close()
+			s := openSequencer(t, db)
+			ack := ""
+			for _, it := range tc.send {
+				it = again(it)
+				for _, a := range apply(t, s, it) {
+					ack = fmt.Sprintf("%d/%d", a.Boot, a.Seq)
+				}
+			}
+			if ack != tc.ack {
+				t.Errorf("ack %q, want %q", ack, tc.ack)
+			}
+			got := flagsOf(t, db)
+			for i, it := range tc.send {
+				want := tc.flags[i]
+				if want == "" {
+					want = "[]"
+				}
+				if i > 0 && fmt.Sprint(got[it.Hash]) != want && it.Hash != tc.send[i-1].Hash {
+					t.Errorf("message %d has flags %v, want %s", i, got[it.Hash], want)
+				}
+			}
+			// The same in one batch.
+			db2 := openDB(t, t.TempDir(), nil)
+			defer db2.Close()
+			s2 := openSequencer(t, db2)
+			var items []*Item
+			for _, it := range tc.send {
+				items = append(items, again(it))
+			}
+			ack = ""
+			for _, a := range apply(t, s2, items...) {
+				ack = fmt.Sprintf("%d/%d", a.Boot, a.Seq)
+			}
+			if ack != tc.ack || fmt.Sprint(flagsOf(t, db2)) != fmt.Sprint(got) {
+				t.Errorf("one batch: ack %q flags %v, one by one: %q %v", ack, flagsOf(t, db2), tc.ack, got)
+			}
+		})
+	}
+}
+
+func TestPlainMessages(t *testing.T) {
+	db := openDB(t, t.TempDir(), nil)
+	defer db.Close()
+	s := openSequencer(t, db)
+	plain := func(raw string, received int64, timed bool) *Item {
+		return &Item{Raw: []byte(raw), Tracker: "T", Hash: sha256.Sum256([]byte(raw)), ReceivedMS: received, TimeMS: received, Timed: timed,
+			Route: Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, nil)}
+	}
+	for i, tc := range []struct {
+		it   *Item
+		want Outcome
+	}{
+		{plain(`{"time":1}`, 1_000, true), Logged},
+		{plain(`{"time":1}`, 90_000_000, true), Duplicate}, // its own time makes it the same message, whenever it comes
+		{plain(`{"temperature":4}`, 1_000, false), Logged},
+		{plain(`{"temperature":4}`, 1_500, false), Duplicate}, // a repeated delivery
+		{plain(`{"temperature":4}`, 61_000, false), Logged},   // measured again
+		{plain(`{"temperature":5}`, 61_000, false), Logged},
+	} {
+		apply(t, s, tc.it)
+		if tc.it.Outcome != tc.want {
+			t.Errorf("message %d: outcome %d, want %d", i, tc.it.Outcome, tc.want)
+		}
+	}
+}
+
+// Ensure that whatever the order, the repeats, the batching, the failed commits and the restarts: every message has one
+// leaf, no ack promises what is missing, and in the end all is acknowledged.
+func TestAnyDeliveryAccountsForEveryMessage(t *testing.T) {
+	root := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		dir := fmt.Sprintf("%s/%d", root, counter())
+		f := &faults{}
+		db := openDB(t, dir, f)
+		defer func() { db.Close() }()
+		s := openSequencer(t, db)
+		trackers := rapid.IntRange(1, 3).Draw(t, "trackers")
+		var all []*Item
+		for i := range trackers {
+			all = append(all, chain(fmt.Sprintf("T-%d", i), rapid.SliceOfN(rapid.IntRange(1, 12), 1, 4).Draw(t, "boots")...)...)
+		}
+		delivery := make([]*Item, 0, 2*len(all))
+		for _, it := range all {
+			for range rapid.IntRange(1, 3).Draw(t, "copies") {
+				delivery = append(delivery, it)
+			}
+		}
+		delivery = rapid.Permutation(delivery).Draw(t, "order")
+		delivered := map[[32]byte]bool{}
+		for len(delivery) > 0 {
+			n := rapid.IntRange(1, min(20, len(delivery))).Draw(t, "batch")
+			batch := make([]*Item, n)
+			for i, it := range delivery[:n] {
+				batch[i] = again(it)
+			}
+			switch rapid.IntRange(0, 6).Draw(t, "fault") {
+			case 0:
+				f.before = 1
+			case 1:
+				f.after = 1
+			case 2: // a restart
+				if err := db.Close(); err != nil {
+					t.Fatal(err)
+				}
+				db = openDB(t, dir, f)
+				s = openSequencer(t, db)
+			}
+			acks, err := s.Apply(batch)
+			for err != nil {
+				if !errors.Is(err, errInjected) {
+					t.Fatal(err)
+				}
+				acks, err = s.Apply(batch)
+			}
+			f.before, f.after = 0, 0
+			for _, it := range delivery[:n] {
+				delivered[it.Hash] = true
+			}
+			for _, a := range acks {
+				for _, it := range all {
+					covered := it.Boot < a.Boot || it.Boot == a.Boot && it.Seq <= a.Seq
+					if it.Tracker == a.Tracker && covered && !delivered[it.Hash] {
+						t.Fatalf("ack %d/%d of %s promises %d/%d, which never came", a.Boot, a.Seq, a.Tracker, it.Boot, it.Seq)
+					}
+				}
+			}
+			delivery = delivery[n:]
+		}
+		queued := flagsOf(t, db)
+		if len(queued) != len(all) {
+			t.Fatalf("%d messages queued, %d sent", len(queued), len(all))
+		}
+		last := map[string]*Item{}
+		for _, it := range all {
+			last[it.Tracker] = it
+		}
+		for tracker, it := range last {
+			acks := apply(t, s, again(it))
+			if len(acks) != 1 || acks[0].Boot != it.Boot || acks[0].Seq != it.Seq {
+				t.Fatalf("%s: all delivered, ack %+v, want %d/%d", tracker, acks, it.Boot, it.Seq)
+			}
+		}
+		logs, err := s.Logs(anchor.Shipment, "S-1")
+		if err != nil || len(logs) != 1 || logs[0].Size != uint64(len(all)) {
+			t.Fatalf("logs %+v, want one with %d leaves (%v)", logs, len(all), err)
+		}
+		checkLeaves(t, db, logs[0])
+	})
+}
+
+// checkLeaves rebuilds a log from the queue.
+func checkLeaves(t tester, db *journal.DB, info LogInfo) {
+	t.Helper()
+	var l merkle.Log
+	if err := db.Queued(0, func(_ uint64, _ journal.RecordKind, body []byte) (bool, error) {
+		m, err := journal.DecodeMessage(body)
+		if err != nil {
+			return false, err
+		}
+		if m.Leaf != l.Size() {
+			return false, fmt.Errorf("leaf %d queued at %d", m.Leaf, l.Size())
+		}
+		l.Append(merkle.LeafHash(m.Entry), nil)
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if hexRoot(&l) != info.Root {
+		t.Fatalf("root %s, want %s", hexRoot(&l), info.Root)
+	}
+}
+
+var runs int
+
+func counter() int { runs++; return runs }
+
+func FuzzDecodePosition(f *testing.F) {
+	p := position{boot: 3, next: 9, maxBoot: 4, high: 2, bootMS: 5, gaps: []gap{{4, 0, 1}}, starts: []start{{4, [32]byte{1}}}}
+	f.Add(p.append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := decodePosition(b)
+		if err != nil {
+			return
+		}
+		q, err := decodePosition(p.append(nil))
+		if err != nil || fmt.Sprint(*q) != fmt.Sprint(*p) {
+			t.Fatalf("%+v became %+v (%v)", p, q, err)
+		}
+	})
+}

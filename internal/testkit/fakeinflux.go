@@ -1,0 +1,145 @@
+package testkit
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// FakeInflux is an InfluxDB that takes line protocol over HTTP, keeps it in memory and fails on demand. Like the real one it
+// keeps one point per series and time. Queries answer nothing.
+type FakeInflux struct {
+	URL, Bucket, TokenFile string
+
+	server *httptest.Server
+	mu     sync.Mutex
+	points map[string]string // series and time -> fields
+	writes int
+	down   bool
+	failed int // answers to lose after the write was applied
+	refuse func(line string) bool
+}
+
+// NewFakeInflux starts one; it ends with the test.
+func NewFakeInflux(t testing.TB) *FakeInflux {
+	t.Helper()
+	f := &FakeInflux{Bucket: "trackseal/autogen", TokenFile: filepath.Join(t.TempDir(), "token"), points: map[string]string{}}
+	if err := os.WriteFile(f.TokenFile, []byte("admin:test"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/v2/write", f.write)
+	mux.HandleFunc("POST /api/v2/query", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	f.server = httptest.NewServer(mux)
+	f.URL = f.server.URL
+	t.Cleanup(f.server.Close)
+	return f
+}
+
+// SetUnavailable makes every write answer 503, or ends that.
+func (f *FakeInflux) SetUnavailable(down bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.down = down
+}
+
+// FailAfter makes the next n writes be applied and answer 503 all the same.
+func (f *FakeInflux) FailAfter(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.failed = n
+}
+
+// Refuse makes batches with a line for which refuse is true be rejected as a whole; nil ends that.
+func (f *FakeInflux) Refuse(refuse func(line string) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refuse = refuse
+}
+
+// Writes counts the batches that were applied.
+func (f *FakeInflux) Writes() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.writes
+}
+
+func (f *FakeInflux) write(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down {
+		http.Error(w, "injected", http.StatusServiceUnavailable)
+		return
+	}
+	points := map[string]string{}
+	for line := range strings.SplitSeq(strings.TrimSuffix(string(body), "\n"), "\n") {
+		m := linePattern.FindStringSubmatch(line)
+		if m == nil || f.refuse != nil && f.refuse(line) {
+			w.Header().Set("X-Influxdb-Error", "unable to parse a line")
+			http.Error(w, "unable to parse a line", http.StatusBadRequest)
+			return
+		}
+		points[m[1]+" "+m[3]] = m[2]
+	}
+	for k, v := range points {
+		f.points[k] = v
+	}
+	f.writes++
+	if f.failed > 0 {
+		f.failed--
+		http.Error(w, "injected", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// linePattern is enough for the points of docs/formats.md: series without escaped spaces, fields, time.
+var linePattern = regexp.MustCompile(`^(\S+) (.+) (-?\d+)$`)
+
+// Point is one stored point.
+type Point struct{ Series, Fields, Time string }
+
+// Points lists the points of a measurement, in no order.
+func (f *FakeInflux) Points(measurement string) []Point {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var all []Point
+	for k, v := range f.points {
+		series, at, _ := strings.Cut(k, " ")
+		if strings.HasPrefix(series, measurement+",") {
+			all = append(all, Point{series, v, at})
+		}
+	}
+	return all
+}
+
+// Field returns a field's text without its quotes or type mark.
+func (p Point) Field(name string) string {
+	m := regexp.MustCompile(fmt.Sprintf(`(?:^|,)%s=("(?:[^"\\]|\\.)*"|[^,]*)`, regexp.QuoteMeta(name))).FindStringSubmatch(p.Fields)
+	if m == nil {
+		return ""
+	}
+	return strings.TrimSuffix(strings.Trim(m[1], `"`), "i")
+}
+
+// Tag returns a tag's value.
+func (p Point) Tag(name string) string {
+	for part := range strings.SplitSeq(p.Series, ",") {
+		if v, ok := strings.CutPrefix(part, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
