@@ -186,16 +186,22 @@ func resetCommand(open opener) *cobra.Command {
 }
 
 func envCommand(open opener) *cobra.Command {
-	return &cobra.Command{
+	policy := false
+	cmd := &cobra.Command{
 		Use: "env", Short: "Print addresses and credentials as shell variables", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			l, err := open()
 			if err != nil {
 				return err
 			}
+			if policy {
+				return l.Policy()
+			}
 			return l.Env()
 		},
 	}
+	cmd.Flags().BoolVar(&policy, "policy", false, "print the verify program's policy for this stack instead (JSON)")
+	return cmd
 }
 
 // superviseCommand is what `up` starts in the background.
