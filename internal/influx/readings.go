@@ -134,6 +134,9 @@ func (c *Client) readingPage(ctx context.Context, q ReadingsQuery, start, stop t
 		if err != nil {
 			return err
 		}
+		if !at.Before(stop) {
+			return nil // InfluxDB 1.8 answers a point that stands exactly at the range's stop, 2.x does not
+		}
 		leaf, err := r.int("leaf")
 		if err != nil {
 			return err

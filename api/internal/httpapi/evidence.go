@@ -55,20 +55,21 @@ func bundleResponse(about string) map[string]*huma.Response {
 	return map[string]*huma.Response{"200": {Description: about, Content: map[string]*huma.MediaType{bundleType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
 }
 
-type nonceInput struct {
+// NonceInput is what both bundles can be asked for.
+type NonceInput struct {
 	Nonce    string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
 	Withhold string `query:"withhold" enum:"all,location" doc:"Leave readings out: all, or those of messages with a position. Signatures and logs stay checkable"`
 }
 
 type evidenceInput struct {
 	ShipmentPath
-	nonceInput
+	NonceInput
 }
 
 type proofInput struct {
 	Log  string `path:"log" pattern:"^[0-9a-f]{64}$" doc:"Log id"`
 	Leaf uint64 `path:"leaf" doc:"Leaf number"`
-	nonceInput
+	NonceInput
 }
 
 // evidence collects first, so that what fails is a problem and not half a file; then it streams.
