@@ -23,7 +23,11 @@ func text(r *evidence.Report) string {
 	if r.Kind == evidence.OneMessage {
 		what = "one message of " + what
 	}
-	fmt.Fprintf(&b, "%s on channel %s\n\n", what, r.Channel)
+	if r.Channel == "" {
+		b.WriteString("not a readable bundle\n\n")
+	} else {
+		fmt.Fprintf(&b, "%s on channel %s\n\n", what, r.Channel)
+	}
 	for _, q := range evidence.Questions {
 		fmt.Fprintf(&b, "  %-10s %-8s %s\n", q, r.Verdicts.Of(q), meaning[q])
 	}
