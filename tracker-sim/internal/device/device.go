@@ -24,7 +24,7 @@ type Config struct {
 	Deployment string        // audience of the MQTT password of one that can
 	Dial       Dialer
 	Store      Store         // nil = Memory
-	Limit      int           // messages kept; 0 = 4096
+	Limit      int           // messages kept, at least 16; 0 = 4096
 	Window     int           // messages published ahead of their acknowledgement; 0 = 64
 	AckTimeout time.Duration // first wait for an acknowledgement before sending again; 0 = 10 s
 	Redial     time.Duration // first wait between two connection attempts; 0 = 500 ms
@@ -59,10 +59,16 @@ type Stats struct {
 	Signed, Published, Resent, Acked, GivenUp, Sessions, DialErrors uint64
 }
 
+// minLimit leaves room for gap messages beside the messages that start a boot.
+const minLimit = 16
+
 // Open restores a tracker from its store. A tracker that can sign is not ready before Boot.
 func Open(cfg Config) (*Device, error) {
 	if !telemetry.ValidID(cfg.ID) {
 		return nil, fmt.Errorf("tracker id %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", cfg.ID)
+	}
+	if cfg.Limit != 0 && cfg.Limit < minLimit {
+		return nil, fmt.Errorf("tracker %s: limit %d: must be at least %d", cfg.ID, cfg.Limit, minLimit)
 	}
 	if cfg.Store == nil {
 		cfg.Store = Memory{}
@@ -296,13 +302,7 @@ func (d *Device) declare() error {
 	}
 	var dropped []Message
 	for len(d.out.queue)+len(d.out.lost) > max(d.out.limit*7/8, 1) && len(d.out.queue) > 0 {
-		m := d.out.queue[0]
-		dropped = append(dropped, m)
-		d.out.lose(Range{m.Pos.Boot, m.Pos.Seq, m.Pos.Seq})
-		if m.Gap != nil {
-			d.out.lose(*m.Gap)
-		}
-		d.out.cut(1)
+		dropped = append(dropped, d.out.giveUp())
 	}
 	if len(dropped) > 0 {
 		if err := d.gaveUp(dropped); err != nil {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -37,15 +38,16 @@ const (
 
 var crcTable = crc32.MakeTable(crc32.Castagnoli)
 
-// trimRecord is the state after a trim. Queue says which messages of the file are still wanted: those after Acked, from
-// First on. Next and Prev carry the chain over a rewrite that leaves no message.
+// trimRecord is the state after a trim: which messages of the file are still wanted. Next and Prev carry the chain over a
+// rewrite that leaves no message.
 type trimRecord struct {
-	Acked telemetry.Position `json:"acked"`
-	First telemetry.Position `json:"first"`
-	Gone  []uint64           `json:"gone,omitempty"` // plain messages acknowledged out of order
-	Lost  []Range            `json:"lost,omitempty"`
-	Next  telemetry.Position `json:"next"`
-	Prev  telemetry.Hash     `json:"prev"`
+	Acked telemetry.Position   `json:"acked"`
+	First telemetry.Position   `json:"first"`          // wanted from here on,
+	Keep  []telemetry.Position `json:"keep,omitempty"` // and these before
+	Gone  []uint64             `json:"gone,omitempty"` // but not these: plain messages acknowledged out of order
+	Lost  []Range              `json:"lost,omitempty"`
+	Next  telemetry.Position   `json:"next"`
+	Prev  telemetry.Hash       `json:"prev"`
 }
 
 // OpenFile opens or makes the store at path.
@@ -109,7 +111,7 @@ func (t trimRecord) apply(state *State) {
 	}
 	kept := state.Queued[:0]
 	for _, m := range state.Queued {
-		if !m.Pos.Less(t.First) && !gone[m.Pos.Seq] {
+		if slices.Contains(t.Keep, m.Pos) || !m.Pos.Less(t.First) && !gone[m.Pos.Seq] {
 			kept = append(kept, m)
 		}
 	}
@@ -162,20 +164,15 @@ func (s *FileStore) Append(m Message) error {
 
 // Trim notes what is left. It is not synced: forgetting it costs only duplicates, which ingest drops.
 func (s *FileStore) Trim(acked telemetry.Position, queued []Message, lost []Range) error {
-	t := trimRecord{Acked: acked, Lost: lost}
-	if len(queued) == 0 {
-		t.First = telemetry.Position{Boot: ^uint64(0)}
-	} else {
-		t.First = queued[0].Pos
+	t := trimRecord{Acked: acked, Lost: lost, First: telemetry.Position{Boot: ^uint64(0)}}
+	starts := leadingStarts(queued)
+	for _, m := range queued[:starts] {
+		t.Keep = append(t.Keep, m.Pos)
+	}
+	if rest := queued[starts:]; len(rest) > 0 {
+		t.First = rest[0].Pos
 		if t.First.Boot == 0 { // plain messages leave in any order
-			at := 0
-			for seq := t.First.Seq; seq < queued[len(queued)-1].Pos.Seq; seq++ {
-				if queued[at].Pos.Seq == seq {
-					at++
-				} else {
-					t.Gone = append(t.Gone, seq)
-				}
-			}
+			t.Gone = holes(rest)
 		}
 	}
 	b, err := record(recordTrim, t)
@@ -189,6 +186,16 @@ func (s *FileStore) Trim(acked telemetry.Position, queued []Message, lost []Rang
 		return nil
 	}
 	return s.rewrite()
+}
+
+// holes are the sequence numbers missing between plain messages.
+func holes(queue []Message) (gone []uint64) {
+	for i := 1; i < len(queue); i++ {
+		for seq := queue[i-1].Pos.Seq + 1; seq < queue[i].Pos.Seq; seq++ {
+			gone = append(gone, seq)
+		}
+	}
+	return gone
 }
 
 func (s *FileStore) write(b []byte) error {

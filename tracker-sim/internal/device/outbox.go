@@ -35,18 +35,40 @@ func countGaps(queue []Message) (n int) {
 func (o *outbox) add(m Message) (dropped []Message) {
 	o.queue = append(o.queue, m)
 	o.gaps += countGaps(o.queue[len(o.queue)-1:])
-	if over := len(o.queue) - o.limit; over > 0 {
-		dropped = append(dropped, o.queue[:over]...)
-		for _, d := range dropped {
-			o.lose(Range{d.Pos.Boot, d.Pos.Seq, d.Pos.Seq})
-			if d.Gap != nil {
-				// The declaration is lost with its message.
-				o.lose(*d.Gap)
-			}
-		}
-		o.cut(over)
+	for len(o.queue) > o.limit {
+		dropped = append(dropped, o.giveUp())
 	}
 	return dropped
+}
+
+// giveUp drops the oldest message, but none that starts a boot as long as there is another: it carries the link to the boot
+// before, without which nobody can tell where that boot ended.
+func (o *outbox) giveUp() Message {
+	i := o.starts()
+	if i == len(o.queue) {
+		i = 0
+	}
+	m := o.queue[i]
+	copy(o.queue[1:i+1], o.queue[:i])
+	o.queue[0] = m
+	o.cut(1)
+	o.lose(Range{m.Pos.Boot, m.Pos.Seq, m.Pos.Seq})
+	if m.Gap != nil {
+		o.lose(*m.Gap) // the declaration is lost with its message
+	}
+	return m
+}
+
+// starts is how many messages at the head of the queue start a boot.
+func (o *outbox) starts() int { return leadingStarts(o.queue) }
+
+func leadingStarts(queue []Message) int {
+	for i, m := range queue {
+		if m.Pos.Seq != 0 || m.Pos.Boot == 0 {
+			return i
+		}
+	}
+	return len(queue)
 }
 
 // ack removes all messages up to and including p and returns them.

@@ -137,12 +137,16 @@ func (s *Stack) arrive(c *conn, topic string, payload []byte, loseAck bool) {
 		t.heads[m.COSEHash] = true
 		s.store(t, id, "signed", m.Boot, m.Seq, m.COSEHash, flags, m.Readings)
 	}
-	if g := m.Gap; g != nil && t.boots[g.Boot] != nil {
+	if g := m.Gap; g != nil {
+		if t.boots[g.Boot] == nil {
+			t.boots[g.Boot] = &boot{held: make(map[uint64]telemetry.Hash), declared: make(map[uint64]bool)}
+		}
 		for seq := g.FromSeq; seq <= g.ToSeq; seq++ {
 			t.boots[g.Boot].declared[seq] = true
 		}
 	}
-	if m.Seq == 0 && (m.Prev == telemetry.Hash{} || t.heads[m.Prev]) {
+	b.started = b.started || m.Seq == 0
+	if m.Seq == 0 && (m.Prev == telemetry.Hash{} || t.heads[m.Prev] || t.lostEnd(m.Boot)) {
 		b.linked = true
 	}
 	if ack, ok := t.ack(); ok && !loseAck {
@@ -153,14 +157,25 @@ func (s *Stack) arrive(c *conn, topic string, payload []byte, loseAck bool) {
 // ack is the newest position up to which everything is held or declared lost.
 func (t *tracker) ack() (p telemetry.Position, ok bool) {
 	for n, b := range t.boots {
+		b.linked = b.linked || b.started && t.lostEnd(n)
 		for b.has(b.next) {
 			b.next++
 		}
-		if q := (telemetry.Position{Boot: n, Seq: b.next - 1}); b.next > 0 && (b.linked || b.declared[0]) && (!ok || p.Less(q)) {
+		if q := (telemetry.Position{Boot: n, Seq: b.next - 1}); b.next > 0 && b.linked && (!ok || p.Less(q)) {
 			p, ok = q, true
 		}
 	}
 	return p, ok
+}
+
+// lostEnd reports whether the end of a boot before was declared lost: then nothing can hold the link to it.
+func (t *tracker) lostEnd(boot uint64) bool {
+	for n, b := range t.boots {
+		if n < boot && len(b.declared) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *boot) has(seq uint64) bool {

@@ -56,6 +56,7 @@ type boot struct {
 	held     map[uint64]telemetry.Hash
 	declared map[uint64]bool
 	next     uint64 // everything before is held or declared lost
+	started  bool   // its first message is held
 	linked   bool   // follows the boot before without a hole
 }
 

@@ -52,6 +52,10 @@ type Problem struct {
 	Code   string `json:"code"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
+	Errors []struct {
+		Field  string `json:"field"`
+		Detail string `json:"detail"`
+	} `json:"errors"`
 	Method string `json:"-"`
 	Path   string `json:"-"`
 }
@@ -63,6 +67,9 @@ func (p *Problem) Error() string {
 	}
 	if text == "" {
 		text = http.StatusText(p.Status)
+	}
+	for _, e := range p.Errors {
+		text += "; " + e.Field + ": " + e.Detail
 	}
 	return fmt.Sprintf("%s %s: %d %s: %s", p.Method, p.Path, p.Status, p.Code, text)
 }
