@@ -76,14 +76,20 @@ func (s *Server) messages(ctx context.Context, in *messagesInput) (*answer[List[
 		if err != nil {
 			return nil, err
 		}
-		err = s.Telemetry.Messages(ctx, ref.ID, from, 0, func(m influx.Message) error {
+		take := func(m influx.Message) error {
 			if len(out.Items) == in.Limit {
 				out.Next = sealCursor(s.Key, route, leafPlace{ref.ID, m.Leaf})
 				return errEnough
 			}
 			out.Items = append(out.Items, showMessage(m, anchored, in.Include == "raw"))
+			from = m.Leaf + 1
 			return nil
-		})
+		}
+		// A page's worth of leaves is all that is needed, unless some are missing or the log ends.
+		err = s.Telemetry.Messages(ctx, ref.ID, from, from+uint64(in.Limit)+1, take)
+		if err == nil {
+			err = s.Telemetry.Messages(ctx, ref.ID, from, 0, take)
+		}
 		if errors.Is(err, errEnough) {
 			break
 		}
