@@ -112,15 +112,15 @@ func (c *Client) deposit(ctx context.Context, n *node, envelope *common.Envelope
 	}
 	stream, err := orderer.NewAtomicBroadcastClient(conn).Broadcast(ctx)
 	if err != nil {
-		return notSent, &nodeError{n, err}
+		return notSent, streamError(n, err)
 	}
 	// From here on the orderer may have the transaction whatever the connection does.
 	if err := stream.Send(envelope); err != nil {
-		return maybe, &nodeError{n, err}
+		return maybe, streamError(n, err)
 	}
 	response, err := stream.Recv()
 	if err != nil {
-		return maybe, &nodeError{n, err}
+		return maybe, streamError(n, err)
 	}
 	switch {
 	case response.Status == common.Status_SUCCESS:

@@ -106,7 +106,7 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal, strict bool) ([]*
 					continue
 				}
 				if other.same(r) {
-					c.blameSilent(silent)
+					c.blameSilent(silent, chaincodePart)
 					if r.err != nil {
 						return nil, r.err
 					}
@@ -123,20 +123,11 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal, strict bool) ([]*
 			start()
 			hedge.Reset(c.cfg.Timeouts.Hedge)
 		case <-ctx.Done():
-			c.blameSilent(silent)
+			c.blameSilent(silent, chaincodePart)
 			return nil, undecided(answers, append(failures, ctx.Err()))
 		}
 	}
 	return nil, undecided(answers, failures)
-}
-
-// blameSilent notes the peers that kept silent while others answered.
-func (c *Client) blameSilent(silent map[*node]time.Time) {
-	for n, since := range silent {
-		if time.Since(since) >= c.cfg.Timeouts.Hedge {
-			c.health.failed(n, chaincodePart, errSlow)
-		}
-	}
 }
 
 // undecided says why no two organisations said the same.

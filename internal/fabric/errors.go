@@ -54,6 +54,14 @@ func rpcError(n *node, err error) error {
 	return &nodeError{n, errors.New(s.Message())}
 }
 
+// streamError is a failure of a call to an orderer; one that we gave up ourselves is told apart, for it is not the node's.
+func streamError(n *node, err error) error {
+	if status.Code(err) == codes.Canceled {
+		err = context.Canceled
+	}
+	return &nodeError{n, err}
+}
+
 // broken is what a peer says of itself rather than of the request: the chaincode process is away or slow, the channel is not
 // joined yet, the chaincode not committed yet.
 var broken = regexp.MustCompile(`^(error in simulation|make sure the chaincode|channel '[^']*' not found|endorsing with plugin failed|failed to obtain|.*chaincode stream terminated|.*could not launch chaincode)`)

@@ -69,14 +69,14 @@ func race[T any](ctx context.Context, c *Client, at part, nodes []*node, call fu
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := make(chan raced[T], len(nodes))
-	silent := map[*node]bool{}
+	silent := map[*node]time.Time{}
 	var failures []error
 	started := 0
 	start := func() {
 		if started < len(nodes) {
 			n := nodes[started]
 			started++
-			silent[n] = true
+			silent[n] = time.Now()
 			c.spawn(func() {
 				value, err := call(ctx, n)
 				results <- raced[T]{n, value, err}
@@ -100,24 +100,26 @@ func race[T any](ctx context.Context, c *Client, at part, nodes []*node, call fu
 				hedge.Reset(c.cfg.Timeouts.Hedge)
 				continue
 			}
-			for n := range silent {
-				// Asked before the one that answered, and still silent.
-				if started > 1 && n != nodes[started-1] {
-					c.health.failed(n, at, errSlow)
-				}
-			}
+			c.blameSilent(silent, at)
 			return r.value, r.err
 		case <-hedge.C:
 			start()
 			hedge.Reset(c.cfg.Timeouts.Hedge)
 		case <-ctx.Done():
-			for n := range silent {
-				c.health.failed(n, at, errSlow)
-			}
+			c.blameSilent(silent, at)
 			return zero, errors.Join(append(failures, context.Cause(ctx))...)
 		}
 	}
 }
 
-// errSlow: another node answered a later question first, or nobody did in time.
+// errSlow: no answer within the hedge time, while others answered or the caller's time ran out.
 var errSlow = errors.New("keeps silent")
+
+// blameSilent notes the nodes that were asked at least the hedge time ago and have not answered.
+func (c *Client) blameSilent(silent map[*node]time.Time, at part) {
+	for n, since := range silent {
+		if time.Since(since) >= c.cfg.Timeouts.Hedge {
+			c.health.failed(n, at, errSlow)
+		}
+	}
+}

@@ -1,24 +1,13 @@
 package fabric
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"log/slog"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,121 +186,6 @@ func (c countingCreds) ServerHandshake(conn net.Conn) (net.Conn, credentials.Aut
 		c.node.badHands.Add(1)
 	}
 	return out, info, err
-}
-
-// The chain.
-
-func (f *fakeNetwork) wake() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// rwset is what the fake chaincode's transactions say in ChaincodeAction.Results.
-type rwset struct {
-	Key     string
-	Version int // as read
-	Value   string
-}
-
-// cut makes a block of one transaction and judges it as a committing peer does.
-func (f *fakeNetwork) cut(envelope []byte, code peer.TxValidationCode) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	block := &common.Block{
-		Header:   &common.BlockHeader{Number: uint64(len(f.blocks))},
-		Data:     &common.BlockData{},
-		Metadata: &common.BlockMetadata{Metadata: make([][]byte, 5)},
-	}
-	if envelope != nil {
-		if code == 0 {
-			code = judge(f.blocks, envelope)
-		}
-		block.Data.Data = [][]byte{envelope}
-		block.Metadata.Metadata[common.BlockMetadataIndex_TRANSACTIONS_FILTER] = []byte{byte(code)}
-	}
-	f.blocks = append(f.blocks, block)
-	close(f.changed)
-	f.changed = make(chan struct{})
-}
-
-// cutOnce is what BFT orderers do with a transaction that reaches several of them; false when it is ordered already.
-func (f *fakeNetwork) cutOnce(envelope []byte) bool {
-	f.once.Lock()
-	defer f.once.Unlock()
-	id, _ := readEnvelope(envelope)
-	f.mu.Lock()
-	known := findTx(f.blocks, id) != nil
-	f.mu.Unlock()
-	if !known {
-		f.cut(envelope, 0)
-	}
-	return !known
-}
-
-func judge(blocks []*common.Block, envelope []byte) peer.TxValidationCode {
-	id, set := readEnvelope(envelope)
-	if findTx(blocks, id) != nil {
-		return peer.TxValidationCode_DUPLICATE_TXID
-	}
-	if version, _ := state(blocks, set.Key); version != set.Version {
-		return peer.TxValidationCode_MVCC_READ_CONFLICT
-	}
-	return peer.TxValidationCode_VALID
-}
-
-func readEnvelope(raw []byte) (string, rwset) {
-	var tx transaction
-	must(tx.read(raw))
-	body, payload, response, action := &peer.Transaction{}, &peer.ChaincodeActionPayload{}, &peer.ProposalResponsePayload{}, &peer.ChaincodeAction{}
-	must(proto.Unmarshal(tx.body, body))
-	must(proto.Unmarshal(body.Actions[0].Payload, payload))
-	must(proto.Unmarshal(payload.Action.ProposalResponsePayload, response))
-	must(proto.Unmarshal(response.Extension, action))
-	var set rwset
-	must(json.Unmarshal(action.Results, &set))
-	return tx.id, set
-}
-
-func findTx(blocks []*common.Block, id string) *common.Block {
-	for _, b := range blocks {
-		for _, raw := range b.Data.Data {
-			if got, _ := readEnvelope(raw); got == id {
-				return b
-			}
-		}
-	}
-	return nil
-}
-
-func state(blocks []*common.Block, key string) (version int, value string) {
-	for _, b := range blocks {
-		for i, raw := range b.Data.Data {
-			if _, set := readEnvelope(raw); set.Key == key && b.Metadata.Metadata[common.BlockMetadataIndex_TRANSACTIONS_FILTER][i] == 0 {
-				version, value = version+1, set.Value
-			}
-		}
-	}
-	return version, value
-}
-
-// visible are the blocks that a peer holds.
-func (n *fakeNode) visible() ([]*common.Block, <-chan struct{}) {
-	n.mu.Lock()
-	lag := n.lag
-	n.mu.Unlock()
-	n.net.mu.Lock()
-	defer n.net.mu.Unlock()
-	return slices.Clone(n.net.blocks[:max(1, len(n.net.blocks)-lag)]), n.net.changed
-}
-
-// valid counts the valid transactions that wrote a key.
-func (f *fakeNetwork) valid(key string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	version, _ := state(f.blocks, key)
-	return version
 }
 
 // The peer.
@@ -532,73 +406,6 @@ func (o fakeOrderer) take(ctx context.Context, raw []byte) *orderer.BroadcastRes
 		o.net.cut(raw, 0)
 	}
 	return &orderer.BroadcastResponse{Status: common.Status_SUCCESS}
-}
-
-// Files: one authority for everything, one user per organisation, the profile.
-
-type authority struct {
-	cert   *x509.Certificate
-	key    *ecdsa.PrivateKey
-	pem    []byte
-	server tls.Certificate
-}
-
-func newAuthority(t *testing.T) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test root"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	must(err)
-	cert, err := x509.ParseCertificate(der)
-	must(err)
-	a := &authority{cert: cert, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}
-	certPEM, keyPEM := a.issue("node")
-	a.server, err = tls.X509KeyPair(certPEM, keyPEM)
-	must(err)
-	return a
-}
-
-func (a *authority) issue(name string) (certPEM, keyPEM []byte) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-	}, a.cert, key.Public(), a.key)
-	must(err)
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	must(err)
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
-}
-
-func (f *fakeNetwork) writeProfile() {
-	file := func(name string, content []byte) string {
-		path := filepath.Join(f.dir, name)
-		must(os.WriteFile(path, content, 0o600))
-		return path
-	}
-	root := file("root.pem", f.ca.pem)
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "version: 1.0.0\nclient:\n  organization: carrier\n  logging: {level: warning}\n  cryptoconfig: {path: %s}\n", f.dir)
-	fmt.Fprint(&b, "  BCCSP: {security: {enabled: true, default: {provider: SW}, hashAlgorithm: SHA2, softVerify: true, level: 256}}\n")
-	fmt.Fprint(&b, "organizations:\n")
-	for _, org := range fakeOrgs {
-		certPEM, keyPEM := f.ca.issue("api@" + org)
-		fmt.Fprintf(&b, "  %s:\n    mspid: %sMSP\n    cryptoPath: none\n    peers: [peer-%s]\n    users: {api: {cert: {path: %s}, key: {path: %s}}}\n",
-			org, org, org, file(org+".pem", certPEM), file(org+".key", keyPEM))
-	}
-	for _, role := range []string{"peer", "orderer"} {
-		fmt.Fprintf(&b, "%ss:\n", role)
-		for _, org := range fakeOrgs {
-			n := map[string]map[string]*fakeNode{"peer": f.peers, "orderer": f.orderers}[role][org]
-			fmt.Fprintf(&b, "  %s-%s: {url: \"grpcs://%s\", grpcOptions: {allow-insecure: false}, tlsCACerts: {path: %s}}\n", role, org, n.address, root)
-		}
-	}
-	f.profile = file("profile.yaml", b.Bytes())
 }
 
 func must(err error) {

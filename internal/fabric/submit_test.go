@@ -306,6 +306,11 @@ func TestCancelledSubmitIsUnknownOnceSent(t *testing.T) {
 	if _, err := c.Submit(ctx, "kv:Set", rwset{Key: "a"}); !errors.Is(err, ErrUnavailable) {
 		t.Fatalf("cancelled before: %v", err)
 	}
+	c.health.mu.Lock()
+	defer c.health.mu.Unlock()
+	if len(c.health.down) != 0 {
+		t.Fatalf("a caller that gave up is blamed on %v", c.health.down)
+	}
 }
 
 func TestCloseEndsCalls(t *testing.T) {
