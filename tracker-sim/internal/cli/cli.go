@@ -97,7 +97,7 @@ It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --c
 	f.StringVar(&a.deployment, "deployment", "trackseal", "deployment name in trackers' MQTT passwords, with --api")
 	f.StringVar(&a.logLevel, "log", "warn", "log level: debug, info, warn or error")
 	f.BoolVar(&a.noProgress, "no-progress", false, "no progress bars")
-	root.AddCommand(a.runCommand(), a.replayCommand(), a.loadCommand(), a.accountCommand(), a.enrolCommand(), a.passwordCommand())
+	root.AddCommand(a.runCommand(), a.replayCommand(), a.loadCommand(), a.accountCommand(), a.attackCommand(), a.enrolCommand(), a.passwordCommand())
 	root.CompletionOptions.DisableDefaultCmd = true
 	return root
 }

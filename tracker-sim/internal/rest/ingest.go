@@ -28,6 +28,7 @@ type IngestStatus struct {
 	Logged   uint64            `json:"logged"`
 	Anchored uint64            `json:"anchored"`
 	Pending  uint64            `json:"pending_store"`
+	Doubles  uint64            `json:"duplicates"`
 	Rejected map[string]uint64 `json:"rejected"`
 }
 
@@ -44,6 +45,7 @@ func (in *Ingest) Status(ctx context.Context) (IngestStatus, error) {
 		sum.Logged += one.Logged
 		sum.Anchored += one.Anchored
 		sum.Pending += one.Pending
+		sum.Doubles += one.Doubles
 		for reason, n := range one.Rejected {
 			sum.Rejected[reason] += n
 		}

@@ -1,0 +1,121 @@
+package attack
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// parts of a message, taken apart without the strict decoder's help, so that they can be put together wrongly.
+type parts struct {
+	_    struct{} `cbor:",toarray"`
+	COSE []byte
+	Pack []byte
+}
+
+type sign1 struct {
+	_           struct{} `cbor:",toarray"`
+	Protected   []byte
+	Unprotected map[int]int
+	Payload     []byte
+	Signature   []byte
+}
+
+var enc = func() cbor.EncMode {
+	m, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		panic(err)
+	}
+	return m
+}()
+
+func take(raw []byte) (p parts, s sign1, err error) {
+	if err = cbor.Unmarshal(raw, &p); err != nil {
+		return p, s, err
+	}
+	return p, s, cbor.Unmarshal(p.COSE, &s)
+}
+
+func join(s sign1, pack []byte) ([]byte, error) {
+	cose, err := enc.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	return enc.Marshal(parts{COSE: cose, Pack: pack})
+}
+
+// flipSignature changes one bit of the signature.
+func flipSignature(raw []byte) ([]byte, error) {
+	p, s, err := take(raw)
+	if err != nil {
+		return nil, err
+	}
+	s.Signature[40] ^= 1
+	return join(s, p.Pack)
+}
+
+// swapPack puts other readings below a signature.
+func swapPack(raw, other []byte) ([]byte, error) {
+	_, s, err := take(raw)
+	if err != nil {
+		return nil, err
+	}
+	p, _, err := take(other)
+	if err != nil {
+		return nil, err
+	}
+	return join(s, p.Pack)
+}
+
+// loosen writes the same message with a longer length than needed: the same to a lax decoder, other bytes.
+func loosen(raw []byte) ([]byte, error) {
+	if len(raw) < 3 || raw[1] != 0x58 && raw[1] != 0x59 {
+		return nil, errors.New("message does not start with a byte string")
+	}
+	if raw[1] == 0x58 {
+		return append([]byte{raw[0], 0x59, 0, raw[2]}, raw[3:]...), nil
+	}
+	return append([]byte{raw[0], 0x5a, 0, 0, raw[2], raw[3]}, raw[4:]...), nil
+}
+
+// overheat signs, with the tracker's own key, a temperature that no sensor has.
+func overheat(raw []byte, signer crypto.Signer) ([]byte, error) {
+	p, s, err := take(raw)
+	if err != nil {
+		return nil, err
+	}
+	var pack []map[int]any
+	if err := cbor.Unmarshal(p.Pack, &pack); err != nil {
+		return nil, err
+	}
+	pack[0][2] = 5000.0
+	packed, err := enc.Marshal(pack)
+	if err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(packed)
+	s.Payload = hash[:]
+	tbs, err := enc.Marshal([]any{"Signature1", s.Protected, []byte{}, s.Payload})
+	if err != nil {
+		return nil, err
+	}
+	if s.Signature, err = telemetry.Sign(signer, tbs); err != nil {
+		return nil, err
+	}
+	return join(s, packed)
+}
+
+// hashOf is what a leaf of these bytes would carry, if there were one.
+func hashOf(raw []byte) telemetry.Hash {
+	if p, _, err := take(raw); err == nil {
+		return sha256.Sum256(p.COSE)
+	}
+	return sha256.Sum256(raw)
+}
+
+func oversized(n int) []byte { return bytes.Repeat([]byte{0x82}, n) }

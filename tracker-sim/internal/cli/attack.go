@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trackseal/trackseal/tracker-sim/internal/attack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/link"
+	"github.com/trackseal/trackseal/tracker-sim/internal/load"
+	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+)
+
+func (a *app) attackCommand() *cobra.Command {
+	var kinds, name, ruleSet string
+	var bound time.Duration
+	cmd := &cobra.Command{
+		Use:   "attack",
+		Short: "Do what must have no effect, and check that it had none",
+		Long: `Attacks a running stack with trackers of its own: forged and altered messages, other trackers' topics, repetitions, gaps,
+forks, messages that are too large or no messages. Each is then looked up through the REST API, and in ingest's counters when
+--stack gives access to them.
+
+Exit code: 0 all as expected, 1 not.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			want := attack.Kinds
+			if kinds != "all" {
+				want = strings.Split(kinds, ",")
+				for _, k := range want {
+					if !slices.Contains(attack.Kinds, k) {
+						return fmt.Errorf("--kind %q: must be all, or some of %s", k, strings.Join(attack.Kinds, ","))
+					}
+				}
+			}
+			s, err := a.target()
+			if err != nil {
+				return err
+			}
+			log, err := a.log()
+			if err != nil {
+				return err
+			}
+			if name == "" {
+				random, _ := load.RunName()
+				name = "attack" + strings.TrimPrefix(random, "load")
+			}
+			cfg := attack.Config{
+				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: client(s, stack.Carrier), Bound: bound, Log: log,
+				Dial: link.Dialer(link.Options{URL: s.MQTT, Silent: true, Wait: true, Log: log}),
+			}
+			if len(s.Ingest) > 0 {
+				cfg.Ingest = rest.NewIngest(s.Ingest)
+			}
+			rows, err := attack.Run(cmd.Context(), cfg)
+			if a.asJSON {
+				if err := json.NewEncoder(a.stdout).Encode(rows); err != nil {
+					return err
+				}
+			} else {
+				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+				fmt.Fprintln(w, "KIND\tATTACK\tEXPECTED\tSEEN\t")
+				for _, r := range rows {
+					mark := "ok"
+					if !r.OK {
+						mark = "NOT OK"
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Kind, r.Attack, r.Expect, r.Seen, mark)
+				}
+				if err := w.Flush(); err != nil {
+					return err
+				}
+			}
+			if err != nil {
+				return err
+			}
+			if bad := slices.IndexFunc(rows, func(r attack.Row) bool { return !r.OK }); bad >= 0 {
+				return &exit{exitVerdict, fmt.Errorf("not as expected: %s", rows[bad].Attack)}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&kinds, "kind", "all", strings.Join(attack.Kinds, ",")+" or all")
+	f.StringVar(&name, "name", "", "id of the shipment and prefix of the trackers (default: random)")
+	f.StringVar(&ruleSet, "rule-set", "general-2-8@1", "rule set of the shipment")
+	f.DurationVar(&bound, "timeout", 20*time.Second, "bound on seeing each effect")
+	f.BoolVar(&a.asJSON, "json", false, "print the table as JSON")
+	return cmd
+}
