@@ -13,7 +13,7 @@ import (
 type process struct {
 	Name    string `json:"name"`
 	PID     int    `json:"pid"`
-	Healthy bool   `json:"healthy"`
+	State   string `json:"state"`
 }
 
 func (s *stack) processes(t *testing.T) map[string]process {
@@ -68,7 +68,7 @@ func TestStackKill(t *testing.T) {
 			}
 			eventually(t, 60*time.Second, victim+" is back", func() (bool, string) {
 				p := s.processes(t)[victim]
-				return p.Healthy && p.PID != before.PID, "pid " + time.Now().String()
+				return p.State == "ready" && p.PID != before.PID, "pid " + time.Now().String()
 			})
 			t.Log(r.out)
 		})

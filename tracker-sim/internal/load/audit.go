@@ -137,8 +137,15 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 	}
 	target := r.loggedBefore + uint64(r.cfg.Plan.Messages())
 	deadline := time.Now().Add(r.cfg.Drain)
+	last, moved := r.loggedBefore, time.Now()
 	for time.Now().Before(deadline) {
 		logged, err := r.cfg.Logged(ctx)
+		if err == nil && logged != last {
+			last, moved = logged, time.Now()
+		}
+		if time.Since(moved) > 5*time.Second {
+			return // ingest has started again and counts from zero: there is no rate to tell
+		}
 		if err == nil && logged >= target {
 			sum.LoggedRate = round(n / (float64(time.Now().UnixNano()-first) / 1e9))
 			return
