@@ -71,7 +71,7 @@ func (r *run) readBack(ctx context.Context, sum *Summary) error {
 	r.phase("read back", min(r.cfg.Sample, total))
 	for i := 0; i < total && sum.ReadBack < r.cfg.Sample; i += step {
 		n, k := i%p.Trackers, i/p.Trackers
-		at := p.signedAt(i, r.signStart)
+		at := p.signedAt(i, r.signStart, r.window)
 		want := p.readings(n, k, at)
 		shipment := r.shipments[n/r.cfg.PerShip]
 		got := make(map[int64][]map[string]float64)
@@ -122,7 +122,7 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 	n := float64(r.cfg.Plan.Messages())
 	if r.cfg.API == nil {
 		if secs := float64(time.Now().UnixNano()-first) / 1e9; secs > 0 {
-			sum.Rate = round(n / secs)
+			sum.Rate, sum.DurationS = round(n/secs), round(secs)
 		}
 		return
 	}
@@ -131,6 +131,7 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 	}
 	if r.cfg.Plan.Rate == 0 {
 		sum.Rate = sum.AckRate
+		sum.DurationS = round(float64(r.lastAck.Load()-first) / 1e9)
 	}
 	if r.cfg.Logged == nil {
 		return

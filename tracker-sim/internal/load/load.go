@@ -92,12 +92,16 @@ type run struct {
 	shipments []string
 	start     time.Time
 	lag, ack  hist
+	signing   bool // before the schedule, as a phase of its own
+	signed    atomic.Int64
 	published atomic.Int64
 	ackedData atomic.Int64
 	firstPub  atomic.Int64 // unix ns
 	lastAck   atomic.Int64
 	givenUp   atomic.Uint64
 	signStart time.Time // the start that the signatures assumed; r.start may be later
+	assigned  time.Time // when all trackers were
+	window    time.Duration
 	// loggedBefore is ingest's count of logged messages before the schedule.
 	loggedBefore uint64
 }
@@ -115,7 +119,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	} else if err := r.enrol(ctx); err != nil {
 		return sum, fmt.Errorf("set-up: %w", err)
 	}
-	sum.Shipments = r.shipments
+	sum.Shipments, r.assigned = r.shipments, time.Now()
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

@@ -35,14 +35,14 @@ func (p Plan) Due(i int) time.Duration {
 	return time.Duration(float64(i) / p.Rate * float64(time.Second))
 }
 
-// signedAt is the time that message i carries. At full speed everything is due at once; there the messages of a tracker lie
-// side by side before the start, so that each reading has a time of its own.
-func (p Plan) signedAt(i int, start time.Time) time.Time {
+// signedAt is the time that message i carries. At full speed everything is due at once; there the messages of a tracker are
+// spread over the window before the start, so that their readings can be told apart.
+func (p Plan) signedAt(i int, start time.Time, window time.Duration) time.Time {
 	if p.Rate > 0 {
 		return start.Add(p.Due(i))
 	}
-	rounds := p.Messages() / p.Trackers
-	return start.Add(-time.Duration((rounds-i/p.Trackers)*p.Readings) * time.Millisecond)
+	rounds := p.Messages()/p.Trackers + 1
+	return start.Add(-window * time.Duration(rounds-i/p.Trackers) / time.Duration(rounds))
 }
 
 // Tracker names tracker n of the plan.

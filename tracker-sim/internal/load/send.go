@@ -58,11 +58,16 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 	// Readings carry their due time, so the start has to be known before the first signature.
 	r.start = time.Now().Add(time.Second)
 	if sum.Signing == SignPre {
+		r.signing = true
 		r.phase("sign", p.Messages())
 		r.start = time.Now().Add(r.signingTime())
 	}
 
 	r.signStart = r.start
+	if r.cfg.API != nil {
+		// Not before the assignments: such a message would belong to no shipment.
+		r.window = max(0, r.start.Sub(r.assigned)-time.Second)
+	}
 	signers, sctx := errgroup.WithContext(ctx)
 	for l := range lanes {
 		signers.Go(func() error {
@@ -74,6 +79,7 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 		if err := signers.Wait(); err != nil {
 			return err
 		}
+		r.progress(p.Messages())
 		if now := time.Now(); now.After(r.start) {
 			r.start = now
 		}
@@ -90,6 +96,7 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 	if err != nil {
 		return err
 	}
+	r.progress(p.Messages())
 	sum.DurationS = round(time.Since(r.start).Seconds())
 	if secs := time.Since(r.start).Seconds(); secs > 0 && p.Rate > 0 {
 		sum.Rate = round(float64(r.published.Load()) / secs)
@@ -107,10 +114,13 @@ func (r *run) signLane(ctx context.Context, l, width int, ready chan<- planned) 
 			if i >= total {
 				break
 			}
-			at := p.signedAt(i, r.signStart)
+			at := p.signedAt(i, r.signStart, r.window)
 			m, err := r.chains[n].Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: at.UnixMilli()}, p.readings(n, round, at))
 			if err != nil {
 				return err
+			}
+			if done := r.signed.Add(1); r.signing && done%64 == 0 {
+				r.progress(int(done))
 			}
 			select {
 			case ready <- planned{i, n, m}:

@@ -183,7 +183,7 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 			return err
 		}
 	}
-	cfg.phase("acks", d.Pending())
+	cfg.phase("acks", 0)
 	bound, cancel := context.WithTimeout(lctx, cfg.Bound)
 	defer cancel()
 	drained := d.Drained(bound)
