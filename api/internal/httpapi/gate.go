@@ -34,13 +34,10 @@ func (s *Server) reply(c huma.Context, err error) {
 
 // limitTime ends a request that takes too long; streams have no limit.
 func (s *Server) limitTime(c huma.Context, next func(huma.Context)) {
-	limit, _ := c.Operation().Metadata[metaLimit].(time.Duration)
-	switch limit {
-	case unlimited:
+	limit := limitOf(c.Operation())
+	if limit == unlimited {
 		next(c)
 		return
-	case 0:
-		limit = requestTime
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), limit)
 	defer cancel()
@@ -48,6 +45,13 @@ func (s *Server) limitTime(c huma.Context, next func(huma.Context)) {
 }
 
 const unlimited = -1
+
+func limitOf(op *huma.Operation) time.Duration {
+	if limit, _ := op.Metadata[metaLimit].(time.Duration); limit != 0 {
+		return limit
+	}
+	return requestTime
+}
 
 // authorise lets a request through when its token has the operation's scope. Every operation either names a scope or says
 // that it is open; a route without either is a programming error that answers 500.
@@ -158,7 +162,7 @@ func (s *Server) rememberWrites(c huma.Context, next func(huma.Context)) {
 		}
 	}()
 	// A client that goes away must not cut a write in half: the time limit stays, the client's going does not end it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), requestTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Context()), limitOf(c.Operation()))
 	defer cancel()
 	next(huma.WithContext(c, context.WithValue(ctx, writeKey{}, w)))
 	settled = true
