@@ -146,8 +146,8 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 			v.book.warn(PackWithheld, where(), "readings", "they are withheld (the signature and the place in the log are checked)")
 		}
 	case sha256.Sum256(leaf.Pack) != m.PackHash:
+		// The signed part stands: the message still has its place in its tracker's sequence.
 		v.book.fail(Pack, where(), fmt.Sprintf("readings with hash %x, as signed", m.PackHash), "%x", sha256.Sum256(leaf.Pack))
-		return nil
 	}
 	v.signed(where, m, entry.ReceivedMS, at, covering)
 	return nil

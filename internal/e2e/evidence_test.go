@@ -1,0 +1,270 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// policy is what `network env --policy` prints for this stack.
+func (s *stack) policy(t *testing.T) *evidence.Policy {
+	t.Helper()
+	program := os.Getenv("TRACKSEAL_NETWORK")
+	if program == "" {
+		program = filepath.Join(s.Dir, "bin", "network")
+	}
+	out, err := exec.Command(program, "--dir", s.Dir, "env", "--policy").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := evidence.ParsePolicy(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// download fetches a bundle.
+func (a *api) download(path string) []byte {
+	a.t.Helper()
+	req, err := http.NewRequest("GET", a.base+path, nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+a.bearer())
+	resp, err := (&http.Client{Timeout: 90 * time.Second}).Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		a.t.Fatalf("%s: %s %v %.300s", path, resp.Status, err, raw)
+	}
+	return raw
+}
+
+// ownTracker signs and publishes by hand, so that the test decides what is lost, late and under which key.
+type ownTracker struct {
+	t      *testing.T
+	a      *api
+	id     string
+	signer crypto.Signer
+	topic  string
+	device *mqtt.Device
+	claims telemetry.Claims
+}
+
+func (o *ownTracker) possession(signer crypto.Signer) (telemetry.PublicKey, []byte) {
+	pub, err := telemetry.Public(signer)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return pub, ledger.PossessionBytes(o.id, ledger.MSPOf(o.a.org), int(pub.Alg), hex.EncodeToString(pub.Raw))
+}
+
+func (o *ownTracker) sign(signer crypto.Signer, msg []byte) string {
+	sig, err := telemetry.Sign(signer, msg)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return hex.EncodeToString(sig)
+}
+
+func enrolOwn(t *testing.T, s *stack, a *api, id string) *ownTracker {
+	t.Helper()
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &ownTracker{t: t, a: a, id: id, signer: key, claims: telemetry.Claims{Tracker: id, Boot: 1, NextDueS: 600}}
+	pub, msg := o.possession(key)
+	var enrolled struct {
+		MQTT struct {
+			TopicUp string `json:"topic_up"`
+		} `json:"mqtt"`
+	}
+	a.post("/v1/trackers", map[string]any{"id": id, "public_key": hex.EncodeToString(pub.Raw), "alg": pub.Alg.String(), "proof": o.sign(key, msg)}, &enrolled)
+	o.topic = enrolled.MQTT.TopicUp
+	o.connect(s)
+	return o
+}
+
+// connect opens the session; ingest may need a moment to hear of the tracker.
+func (o *ownTracker) connect(s *stack) {
+	o.t.Helper()
+	eventually(o.t, 60*time.Second, "the tracker may connect", func() (bool, string) {
+		d, err := mqtt.Dial(o.t.Context(), mqtt.DeviceConfig{URL: s.MQTT, Tracker: o.id, Password: func() string {
+			p, err := mqtt.NewPassword(o.signer, o.id, "trackseal", time.Now(), time.Hour)
+			if err != nil {
+				o.t.Error(err)
+			}
+			return p
+		}})
+		if err != nil {
+			return false, err.Error()
+		}
+		o.device = d
+		return true, ""
+	})
+	o.t.Cleanup(o.device.Close)
+}
+
+// message signs the next message; publish sends it.
+func (o *ownTracker) message(kind telemetry.Kind) []byte {
+	o.t.Helper()
+	now := time.Now().UnixMilli()
+	o.claims.Kind, o.claims.TimeMS = kind, now
+	var readings []telemetry.Reading
+	if kind == telemetry.Data {
+		readings = []telemetry.Reading{{TimeMS: now, Values: map[string]float64{"temperature": 4.5, "lat": 52.5, "lon": 13.4}}}
+	}
+	raw, err := telemetry.Encode(o.signer, o.claims, readings)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	m, err := telemetry.Decode(raw)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.claims.Prev, o.claims.Seq = m.COSEHash, o.claims.Seq+1
+	return raw
+}
+
+func (o *ownTracker) publish(raw []byte) {
+	o.t.Helper()
+	ctx, cancel := context.WithTimeout(o.t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		err := o.device.Publish(ctx, o.topic, raw)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, mqtt.ErrOffline) || ctx.Err() != nil {
+			o.t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func (o *ownTracker) rotate() {
+	o.t.Helper()
+	next, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	pub, msg := o.possession(next)
+	o.a.post("/v1/trackers/"+o.id+"/rotate", map[string]any{"public_key": hex.EncodeToString(pub.Raw), "alg": pub.Alg.String(), "proof": o.sign(next, msg), "old": o.sign(o.signer, msg)}, nil)
+	o.signer = next
+}
+
+// TestStackEvidence sends a trip with everything that honest trips have: messages before and after, a radio outage with
+// backfill, a key rotation with a message of the old key still on its way. The bundle must convince the verifier, through
+// every organisation's api, and stop convincing it when anything is changed.
+func TestStackEvidence(t *testing.T) {
+	s := load(t)
+	policy := s.policy(t)
+	carrier := s.api(t, "carrier")
+	shipment := name("evidence")
+	tr := enrolOwn(t, s, carrier, name("EV"))
+	tr.publish(tr.message(telemetry.Data)) // before the shipment
+	carrier.post("/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1",
+		"parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}, nil)
+	carrier.post("/v1/shipments/"+shipment+"/assignments", map[string]any{"tracker": tr.id}, nil)
+	count := func() int { return len(all[messageItem](carrier, "/v1/shipments/"+shipment+"/messages?limit=200")) }
+	sent := 0
+	send := func(list ...[]byte) {
+		t.Helper()
+		for _, raw := range list {
+			tr.publish(raw)
+		}
+		sent += len(list)
+		eventually(t, 60*time.Second, "the messages are logged", func() (bool, string) { n := count(); return n == sent, fmt.Sprintf("%d of %d", n, sent) })
+	}
+	send(tr.message(telemetry.Data), tr.message(telemetry.Data))
+	var held [][]byte // a radio outage
+	for range 6 {
+		held = append(held, tr.message(telemetry.Data))
+	}
+	send(tr.message(telemetry.Data))
+	slices.Reverse(held)
+	send(held...)
+	late := tr.message(telemetry.Data)
+	tr.rotate()
+	tr.device.Close()
+	tr.connect(s)
+	send(late, tr.message(telemetry.Data), tr.message(telemetry.Data))
+
+	carrier.post("/v1/shipments/"+shipment+"/handovers", map[string]any{"to": "consignee"}, nil)
+	consignee := s.api(t, "consignee")
+	consignee.post("/v1/shipments/"+shipment+"/handovers/current/accept", nil, nil)
+	consignee.post("/v1/shipments/"+shipment+"/deliver", nil, nil)
+	// The delivery is the consignee's transaction: the carrier's peer has it a moment later.
+	eventually(t, 30*time.Second, "the carrier closes the delivered shipment", func() (bool, string) {
+		_, err := carrier.call("POST", "/v1/shipments/"+shipment+"/close", nil, nil)
+		return err == nil, fmt.Sprint(err)
+	})
+	tr.publish(tr.message(telemetry.Data)) // after it
+
+	nonce := []byte("the auditor's own")
+	path := "/v1/shipments/" + shipment + "/evidence?nonce=" + hex.EncodeToString(nonce)
+	verify := func(bundle []byte) *evidence.Report {
+		t.Helper()
+		r, err := evidence.Verify(bytes.NewReader(bundle), policy, evidence.Options{Nonce: nonce})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	var bundle []byte
+	for _, org := range []string{"carrier", "shipper", "consignee", "auditor"} {
+		bundle = s.api(t, org).download(path)
+		r := verify(bundle)
+		if r.Exit() != evidence.ExitPass || r.Facts.Messages != uint64(sent) || len(r.Facts.Attested) != 4 {
+			t.Errorf("%s: %+v\n%v", org, r.Verdicts, r.Findings)
+		}
+		t.Logf("%s: %d bytes, %d configurations, %+v", org, len(bundle), len(r.Facts.Configs), r.Verdicts)
+	}
+	for _, withhold := range []string{"all", "location"} {
+		r := verify(carrier.download(path + "&withhold=" + withhold))
+		if r.Exit() != evidence.ExitPass || r.Facts.Withheld != uint64(sent) {
+			t.Errorf("withheld %s: %+v %d\n%v", withhold, r.Verdicts, r.Facts.Withheld, r.Findings)
+		}
+	}
+	items := all[struct {
+		Log  string `json:"log"`
+		Leaf uint64 `json:"leaf"`
+	}](carrier, "/v1/shipments/"+shipment+"/messages?limit=200")
+	r := verify(carrier.download(fmt.Sprintf("/v1/messages/%s/%d/proof?nonce=%x", items[3].Log, items[3].Leaf, nonce)))
+	if r.Exit() != evidence.ExitPass || r.Kind != evidence.OneMessage {
+		t.Errorf("proof of one message: %+v\n%v", r.Verdicts, r.Findings)
+	}
+	step := max(1, len(bundle)/400)
+	for at := 0; at < len(bundle); at += step {
+		bundle[at] ^= 4
+		if r := verify(bundle); r.Exit() == evidence.ExitPass {
+			t.Errorf("byte %d changed, and it passes", at)
+		}
+		bundle[at] ^= 4
+	}
+}
