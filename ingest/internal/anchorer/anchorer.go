@@ -109,17 +109,14 @@ func (a *Anchorer) Run(ctx context.Context) error {
 	defer tick.Stop()
 	a.Kick() // what a crash left
 	retry := time.Duration(0)
+	var again <-chan time.Time // set while an error waits; made once per error, or ticks would postpone it for ever
 	for {
-		var again <-chan time.Time
-		if retry > 0 {
-			again = time.After(retry)
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-again:
 		case <-tick.C:
-			if retry > 0 {
+			if again != nil {
 				continue // the retry decides
 			}
 		case <-a.kick:
@@ -129,14 +126,19 @@ func (a *Anchorer) Run(ctx context.Context) error {
 			return nil
 		}
 		a.report(err)
-		switch {
-		case err == nil:
-			retry = 0
-		default:
-			retry = min(max(2*retry, time.Second), 30*time.Second)
+		if err == nil {
+			retry, again = 0, nil
+			continue
 		}
+		retry = min(max(2*retry, firstRetry), lastRetry)
+		again = time.After(retry)
 	}
 }
+
+const (
+	firstRetry = 200 * time.Millisecond
+	lastRetry  = 15 * time.Second
+)
 
 func (a *Anchorer) report(err error) {
 	a.mu.Lock()

@@ -66,7 +66,7 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	gauge("trackseal_journal_max_bytes", "Limit of trackseal_journal_bytes.", func() float64 { return float64(p.db.Metrics().MaxBytes) })
 	gauge("trackseal_journal_free_bytes", "Free disk space below the journal.", func() float64 { return float64(p.db.Metrics().FreeBytes) })
 	gauge("trackseal_store_lag_records", "Records that wait for InfluxDB.", func() float64 { return float64(p.db.Metrics().Queue) })
-	gauge("trackseal_anchor_lag_leaves", "Leaves that no prepared anchor covers.", func() float64 { return float64(p.seq.Growth()) })
+	gauge("trackseal_anchor_lag_leaves", "Leaves that no anchor valid on the ledger covers.", func() float64 { return float64(p.seq.Unanchored()) })
 	gauge("trackseal_anchor_age_seconds", "Time since the newest valid anchor; 0 before the first.", func() float64 {
 		last := p.seq.Last()
 		if last.Size == 0 {
@@ -120,7 +120,7 @@ func (p *Pipeline) Status(ctx context.Context) Status {
 	c, j := p.seq.Counts(), p.db.Metrics()
 	s := Status{
 		ID: p.cfg.ID, Heads: p.seq.HeadsID(), Received: p.received.Load(), Stored: p.writer.Stored(), Logged: c.Logged, Anchored: c.Anchored,
-		Duplicates: c.Duplicates, Rejected: p.rejects.all(), JournalBytes: j.QueueBytes, PendingStore: j.Queue, PendingLog: p.seq.Growth(),
+		Duplicates: c.Duplicates, Rejected: p.rejects.all(), JournalBytes: j.QueueBytes, PendingStore: j.Queue, PendingLog: p.seq.Unanchored(),
 		Outbox: p.watcher.Depth(), Problems: map[string]string{},
 	}
 	s.Trackers, s.Shipments = p.registry.Size()

@@ -16,7 +16,6 @@ import (
 
 // headsLog is the instance's tree of log heads.
 type headsLog struct {
-	id  string
 	log merkle.Log
 	// Last is the newest anchor that is valid on the ledger.
 	last Anchored
@@ -62,8 +61,7 @@ const (
 const maxHeads = 20_000
 
 func (s *Sequencer) loadHeads() error {
-	id := anchor.HeadsID(s.cfg.Channel, s.cfg.Ingest)
-	s.heads, s.pending = headsLog{id: hex.EncodeToString(id[:])}, nil
+	s.heads, s.pending = headsLog{}, nil
 	b, err := s.db.Get(journal.MetaKey(metaHeads))
 	if err != nil {
 		return err
@@ -88,7 +86,7 @@ func (s *Sequencer) loadJSON(name string, to any) error {
 }
 
 // HeadsID is the heads log's id in hex.
-func (s *Sequencer) HeadsID() string { return s.heads.id }
+func (s *Sequencer) HeadsID() string { return s.headsID }
 
 // Last is the newest valid anchor; Size 0 when there is none.
 func (s *Sequencer) Last() Anchored {
@@ -199,7 +197,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 			return err
 		}
 		point := influx.Head{
-			Heads: s.heads.id, Log: h.Log, Index: h.Index, Size: h.Size, Root: h.Root, Prev: -1, Closed: h.Closed, Entry: entry,
+			Heads: s.headsID, Log: h.Log, Index: h.Index, Size: h.Size, Root: h.Root, Prev: -1, Closed: h.Closed, Entry: entry,
 			HeadsSize: p.NewSize, HeadsRoot: p.NewRoot, Tx: a.Tx, Block: a.Block, Proof: proof, TimeMS: a.TimeMS,
 		}
 		if h.Prev != nil {
@@ -234,6 +232,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 	}
 	s.heads.last, s.pending = a, nil
 	s.anchored.Add(leaves)
+	s.unanchored.Add(-leaves)
 	return nil
 }
 

@@ -4,6 +4,7 @@
 package sequence
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
@@ -87,8 +88,9 @@ type Ack struct {
 
 // Sequencer owns the state of trackers and logs. Safe for concurrent use; one Apply runs at a time.
 type Sequencer struct {
-	cfg Config
-	db  *journal.DB
+	cfg     Config
+	db      *journal.DB
+	headsID string
 
 	mu       sync.Mutex
 	trackers map[string]*position
@@ -109,6 +111,7 @@ type Sequencer struct {
 
 	logged, duplicates, rejected, anchored atomic.Uint64
 	growth                                 atomic.Uint64 // leaves since the last prepared anchor
+	unanchored                             atomic.Uint64 // leaves that no valid anchor covers
 }
 
 type seen struct {
@@ -123,7 +126,8 @@ type fork struct {
 
 // Open recovers the state: it is what the last commit left.
 func Open(db *journal.DB, cfg Config) (*Sequencer, error) {
-	s := &Sequencer{cfg: cfg, db: db}
+	id := anchor.HeadsID(cfg.Channel, cfg.Ingest)
+	s := &Sequencer{cfg: cfg, db: db, headsID: hex.EncodeToString(id[:])}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s, s.reset()
@@ -141,12 +145,13 @@ func (s *Sequencer) reset() error {
 	}); err != nil {
 		return err
 	}
-	var growth uint64
+	var growth, unanchored uint64
 	if err := s.db.Scan(journal.LogPrefix, func(key, value []byte) error {
 		l, err := decodeLog([32]byte(key[1:]), value)
 		if err != nil {
 			return fmt.Errorf("log %x: %w", key[1:], err)
 		}
+		unanchored += l.log.Size() - l.Anchored
 		if l.dirty() {
 			s.logs[l.id], s.dirty[l.id] = l, l
 			growth += l.log.Size() - l.Headed
@@ -156,6 +161,7 @@ func (s *Sequencer) reset() error {
 		return err
 	}
 	s.growth.Store(growth)
+	s.unanchored.Store(unanchored)
 	return s.loadHeads()
 }
 
@@ -209,6 +215,7 @@ func (s *Sequencer) Apply(items []*Item) (acks []Ack, err error) {
 		s.dirty[id] = l
 	}
 	s.growth.Add(logged)
+	s.unanchored.Add(logged)
 	s.logged.Add(logged)
 	s.duplicates.Add(duplicates)
 	s.rejected.Add(rejected)
@@ -401,3 +408,6 @@ func (s *Sequencer) Counts() Counts {
 
 // Growth is how many leaves no prepared anchor covers.
 func (s *Sequencer) Growth() uint64 { return s.growth.Load() }
+
+// Unanchored is how many leaves no anchor that is valid on the ledger covers.
+func (s *Sequencer) Unanchored() uint64 { return s.unanchored.Load() }
