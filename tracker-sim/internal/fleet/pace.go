@@ -29,6 +29,11 @@ func (p Pace) Real(trip time.Duration) time.Duration {
 	return time.Duration(float64(trip) / p.Speed)
 }
 
+// Trip is how much of the trip passes in real time.
+func (p Pace) Trip(real time.Duration) time.Duration {
+	return time.Duration(float64(real) * p.Speed).Round(time.Second)
+}
+
 // NextDue is the promise in a message: when the next one is due, with some slack.
 func (p Pace) NextDue() time.Duration {
 	return p.Real(p.Step()*time.Duration(p.PerMessage))*3/2 + 2*time.Second

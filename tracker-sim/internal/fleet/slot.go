@@ -99,7 +99,7 @@ func (s *slot) ship(ctx context.Context, p *place, known bool) error {
 	}
 	trips := make([]*Trip, len(s.trackers))
 	for i, t := range s.trackers {
-		trips[i] = NewTrip(s.f.cfg.Seed, id, t.n, s.kindOf(p.Ordinal), s.f.cfg.Pace.Step())
+		trips[i] = NewTrip(s.f.cfg.Seed, id, t.n, s.kindOf(p.Ordinal), s.f.cfg.Pace)
 	}
 	if !known && p.Ordinal == 1 {
 		p.At = time.Duration(s.start * float64(trips[0].Total()))
@@ -140,7 +140,7 @@ func (s *slot) ship(ctx context.Context, p *place, known bool) error {
 
 func (s *slot) create(ctx context.Context, ordinal int) (rest.Shipment, error) {
 	id := s.shipment(ordinal)
-	trip := NewTrip(s.f.cfg.Seed, id, 0, s.kindOf(ordinal), s.f.cfg.Pace.Step())
+	trip := NewTrip(s.f.cfg.Seed, id, 0, s.kindOf(ordinal), s.f.cfg.Pace)
 	rules := s.f.cfg.RuleSet
 	if rules == "" {
 		rules = s.f.cfg.Pace.RuleSet()
@@ -185,15 +185,17 @@ func (s *slot) depart(ctx context.Context, id string) error {
 
 // ride moves all trackers of the shipment to a time of the trip.
 func (s *slot) ride(ctx context.Context, p *place, trips []*Trip, until time.Duration) error {
+	for _, trip := range trips {
+		trip.Skip(p.At)
+	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i, t := range s.trackers {
-		trips[i].Skip(p.At)
 		g.Go(func() error {
 			return t.ride(gctx, trips[i], s.f.cfg.Pace, until, func(at time.Duration) {
 				if i != 0 {
 					return
 				}
-				p.At = at
+				p.At = at // only this goroutine, and its starter after Wait, has p
 				if err := s.f.memory.put(s.n, *p); err != nil {
 					s.f.cfg.Log.WarnContext(ctx, "the fleet's place is not kept", "error", err)
 				}

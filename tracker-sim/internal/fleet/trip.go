@@ -50,23 +50,28 @@ type window struct{ from, until time.Duration }
 
 func (w window) holds(t time.Duration) bool { return t >= w.from && t < w.until }
 
-// forgottenDoor is how long a forgotten door stays open, longOutage how long the radio is silent.
 const (
-	forgottenDoor = 110 * time.Minute
-	longOutage    = 100 * time.Minute
-	fineStep      = time.Minute
+	// leastDoor is how long a forgotten door stays open at least, in the trip's time; leastDoorReal in real time, so that
+	// rules count it at any speed.
+	leastDoor     = 110 * time.Minute
+	leastDoorReal = 26 * time.Second
+	// leastOutage and leastOutageReal are the same of the long radio outage.
+	leastOutage     = 100 * time.Minute
+	leastOutageReal = 12 * time.Second
+
+	fineStep = time.Minute
 )
 
-// NewTrip starts a journey. step is the time between two readings, a multiple of a minute.
-func NewTrip(seed uint64, shipment string, tracker int, kind Kind, step time.Duration) *Trip {
+// NewTrip starts a journey.
+func NewTrip(seed uint64, shipment string, tracker int, kind Kind, pace Pace) *Trip {
 	// The shipment's own stream chooses what all its trackers share; the tracker's stream its noise.
 	shared := stream(seed, shipment, -1)
 	own := stream(seed, shipment, tracker)
-	t := &Trip{Kind: kind, step: step, rng: own}
+	t := &Trip{Kind: kind, step: pace.Step(), rng: own}
 	t.Route = Routes[shared.IntN(len(Routes))]
 	var forgotten time.Duration
 	if kind == DoorOpen {
-		forgotten = forgottenDoor
+		forgotten = max(leastDoor, pace.Trip(leastDoorReal))
 	}
 	t.legs = t.Route.timetable(forgotten)
 	last := t.legs[len(t.legs)-1]
@@ -77,7 +82,7 @@ func NewTrip(seed uint64, shipment string, tracker int, kind Kind, step time.Dur
 	t.trackerBad = 0.3 * (own.Float64() - 0.5)
 	t.wet = 48 + 8*own.Float64()
 	t.battery = 91 + 8*own.Float64()
-	t.outages = t.holes(own)
+	t.outages = t.holes(own, max(leastOutage, pace.Trip(leastOutageReal)))
 	return t
 }
 
@@ -90,7 +95,7 @@ func stream(seed uint64, name string, n int) *rand.Rand {
 }
 
 // holes are short radio outages on the road, and the long one.
-func (t *Trip) holes(rng *rand.Rand) []window {
+func (t *Trip) holes(rng *rand.Rand, long time.Duration) []window {
 	var out []window
 	for range 1 + rng.IntN(2) {
 		from := time.Duration((0.15 + 0.7*rng.Float64()) * float64(t.total))
@@ -98,7 +103,7 @@ func (t *Trip) holes(rng *rand.Rand) []window {
 	}
 	if t.Kind == Outage {
 		from := time.Duration((0.3 + 0.2*rng.Float64()) * float64(t.total))
-		out = append(out, window{from, from + longOutage})
+		out = append(out, window{from, from + long})
 	}
 	return out
 }
