@@ -36,10 +36,10 @@ func TestStackReadme(t *testing.T) {
 	for _, b := range blocks {
 		script += "echo '=== " + b[1] + "'\n" + b[2]
 	}
+	script = strings.ReplaceAll(script, "/tmp/", t.TempDir()+"/")
 	script = strings.ReplaceAll(script, "go run ./network env", network+" env --dir "+s.Dir)
 	script = strings.ReplaceAll(script, "go run ./tracker-sim replay", filepath.Join(s.Dir, "bin", "tracker-sim")+" replay --stack "+s.Dir)
 	script = strings.ReplaceAll(script, "go run ./verify", filepath.Join(s.Dir, "bin", "verify"))
-	script = strings.ReplaceAll(script, "/tmp/", t.TempDir()+"/")
 	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", script)
