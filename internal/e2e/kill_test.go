@@ -11,9 +11,9 @@ import (
 
 // process is one line of `network status --json`.
 type process struct {
-	Name    string `json:"name"`
-	PID     int    `json:"pid"`
-	State   string `json:"state"`
+	Name  string `json:"name"`
+	PID   int    `json:"pid"`
+	State string `json:"state"`
 }
 
 func (s *stack) processes(t *testing.T) map[string]process {
