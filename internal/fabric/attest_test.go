@@ -118,8 +118,12 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 		if string(at.Nonce) != string(nonce) || at.TxID != res.TxID || at.Block.Hash() != block.Hash() || at.Block.Filter[tx.Position.Tx] != 0 {
 			t.Errorf("%s: %+v", org, at)
 		}
+		// Writes a vector for internal/evidence/oracle.
 		if out := os.Getenv("TRACKSEAL_CAPTURE"); out != "" {
-			data, _ := json.Marshal(map[string]any{"genesis": genesisRaw, "block": raw, "answer": proof})
+			data, err := json.Marshal(map[string]any{"genesis": genesisRaw, "block": raw, "answer": proof, "tx": tx.Position.Tx})
+			if err != nil {
+				t.Fatal(err)
+			}
 			if err := os.WriteFile(out, data, 0o644); err != nil {
 				t.Fatal(err)
 			}

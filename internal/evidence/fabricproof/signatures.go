@@ -138,7 +138,7 @@ func (c *Config) CheckSignatures(b *Block, rule OrdererRule) (*BlockSigners, err
 			out.Signers = append(out.Signers, s)
 		}
 	}
-	if need := quorum(len(c.Consenters)); c.Consensus == BFT && len(out.Signers) < need {
+	if need := Quorum(len(c.Consenters)); c.Consensus == BFT && len(out.Signers) < need {
 		return nil, fault(BlockQuorum, fmt.Sprintf("%d of %d consenters", need, len(c.Consenters)), "%d", len(out.Signers))
 	}
 	if len(organisations) < rule.Organisations {
@@ -165,8 +165,8 @@ func (c *Config) orderer(sig blockSignature) (*Signer, error) {
 	return nil, fault(Identity, "a consenter of the channel", "id %d", sig.consenter)
 }
 
-// quorum of n BFT nodes, f = (n-1)/3 of which may be faulty: any two quorums share an honest node.
-func quorum(n int) int {
+// Quorum of n BFT nodes, f = (n-1)/3 of which may be faulty: any two quorums share an honest node.
+func Quorum(n int) int {
 	f := (n - 1) / 3
 	return (n + f + 2) / 2
 }
