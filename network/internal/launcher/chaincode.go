@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,8 +148,10 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		g, gctx := errgroup.WithContext(ctx)
 		for _, o := range topology.Orgs {
 			g.Go(func() error {
-				call := fabriccli.Approve{Admin: l.admin(o), Orderer: l.orderer(o), Definition: want, PackageID: ids[o]}
+				call := fabriccli.Approve{Admin: l.admin(o), Definition: want, PackageID: ids[o]}
+				next := l.orderers(o)
 				return retry(gctx, 90*time.Second, worthRetrying, func() error {
+					call.Orderer = next()
 					_, err := l.fabric().Run(gctx, call)
 					if fabriccli.Said(err, "with unchanged content") {
 						return nil
@@ -160,13 +163,15 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		if err := g.Wait(); err != nil {
 			return err
 		}
-		commit := fabriccli.Commit{Admin: l.admin(topology.Operator), Orderer: l.orderer(topology.Operator), Definition: want}
+		commit := fabriccli.Commit{Admin: l.admin(topology.Operator), Definition: want}
 		for _, o := range topology.Orgs {
 			commit.Endorsers = append(commit.Endorsers, fabriccli.Endorser{
 				Address: l.Stack.Addr(topology.PeerProcess(o)), TLSRoot: l.Stack.TLSCACert(o),
 			})
 		}
+		next := l.orderers(topology.Operator)
 		return retry(ctx, 90*time.Second, worthRetrying, func() error {
+			commit.Orderer = next()
 			_, err := l.fabric().Run(ctx, commit)
 			if err == nil {
 				return nil
@@ -238,8 +243,15 @@ func (l *Launcher) answers(ctx context.Context) error {
 	return g.Wait()
 }
 
-func (l *Launcher) orderer(o topology.Org) fabriccli.Orderer {
-	return fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)}
+// orderers gives the organisation's own orderer first and another one at every repetition: one that complains about its
+// leader on its own accepts transactions and orders none.
+func (l *Launcher) orderers(first topology.Org) (next func() fabriccli.Orderer) {
+	i := slices.Index(topology.Orgs, first)
+	return func() fabriccli.Orderer {
+		o := topology.Orgs[i%len(topology.Orgs)]
+		i++
+		return fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)}
+	}
 }
 
 func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec, error) {

@@ -1,0 +1,116 @@
+package render
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/trackseal/trackseal/network/internal/topology"
+	"gopkg.in/yaml.v3"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func stack(c topology.Consensus) topology.Stack {
+	return topology.Stack{Dir: "/stack", Root: "/checkout", Orderers: c, Ports: topology.DefaultPorts()}
+}
+
+// everything renders all files of a stack.
+func everything(t *testing.T, s topology.Stack) []File {
+	t.Helper()
+	var all []File
+	for _, part := range []func(topology.Stack) ([]File, error){Fabric, InfluxDB, Programs} {
+		files, err := part(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, files...)
+	}
+	f, err := Stack(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(all, f)
+}
+
+func TestGolden(t *testing.T) {
+	// One of each kind; the other organisations' differ in names and ports only.
+	kinds := []string{
+		"crypto-config.yaml", "configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
+		"profiles/auditor.yaml", "influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release",
+	}
+	for _, c := range []topology.Consensus{topology.BFT, topology.Raft} {
+		for _, f := range everything(t, stack(c)) {
+			rel := strings.TrimPrefix(f.Path, "/stack/")
+			if !matches(rel, kinds) {
+				continue
+			}
+			t.Run(string(c)+"/"+rel, func(t *testing.T) {
+				golden := filepath.Join("testdata", string(c), strings.ReplaceAll(rel, "/", "_"))
+				if *update {
+					if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
+						t.Fatal(err)
+					}
+					if err := os.WriteFile(golden, f.Data, 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want, err := os.ReadFile(golden)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(f.Data, want) {
+					t.Errorf("%s differs from %s; run with -update and look at the difference:\n%s", rel, golden, f.Data)
+				}
+			})
+		}
+	}
+}
+
+func matches(path string, ends []string) bool {
+	for _, e := range ends {
+		if strings.HasSuffix(path, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// Ensure every YAML file of every stack is one valid document, also with a folder that holds blanks.
+func TestYAMLIsValid(t *testing.T) {
+	for _, c := range []topology.Consensus{topology.BFT, topology.Raft} {
+		s := stack(c)
+		s.Dir = "/home/some one/my stack"
+		for _, f := range everything(t, s) {
+			if !strings.HasSuffix(f.Path, ".yaml") {
+				continue
+			}
+			var v map[string]any
+			if err := yaml.Unmarshal(f.Data, &v); err != nil {
+				t.Errorf("%s: %v", f.Path, err)
+			}
+		}
+	}
+}
+
+// Ensure nothing that a stack renders listens on, or points to, another machine.
+func TestLoopbackOnly(t *testing.T) {
+	for _, f := range everything(t, stack(topology.BFT)) {
+		for _, bad := range []string{"0.0.0.0", "[::]", "unix://"} {
+			if bytes.Contains(f.Data, []byte(bad)) {
+				t.Errorf("%s holds %s", f.Path, bad)
+			}
+		}
+	}
+}
+
+func TestPrivateModes(t *testing.T) {
+	for _, f := range everything(t, stack(topology.BFT)) {
+		if f.Mode&0o077 != 0 {
+			t.Errorf("%s: mode %o is readable by others", f.Path, f.Mode)
+		}
+	}
+}
