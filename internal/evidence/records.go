@@ -29,8 +29,6 @@ type tracker struct {
 	keys    map[[32]byte]*key
 	windows []window
 	sent    []sent
-	plain   int // messages that are not signed
-	unbound bool
 }
 
 // records rebuilds the shipment's record from the transactions that wrote it. Each must have read what the one before it

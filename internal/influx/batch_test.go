@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 // replaces control characters in strings by two-character texts).
 func FuzzBatchAgainstLibrary(f *testing.F) {
 	f.Add("reading", "log", "a b,c=d", "note", `say "hi" \ there`, 4.2, int64(-7), int64(1563321600000000001))
-	f.Add("m", "k", "é", "f", "", -0.0, int64(0), int64(0))
+	f.Add("m", "k", "é", "f", "", math.Copysign(0, -1), int64(0), int64(0))
 	f.Fuzz(func(t *testing.T, measurement, tagKey, tagValue, field, text string, x float64, n, at int64) {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f }) || tagValue == "" || strings.Contains(measurement, "=") {
 			t.Skip()

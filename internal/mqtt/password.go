@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/big"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -83,7 +82,7 @@ func verificationKey(k telemetry.PublicKey) (any, error) {
 	case k.Alg == telemetry.Ed25519 && len(k.Raw) == ed25519.PublicKeySize:
 		return ed25519.PublicKey(k.Raw), nil
 	case k.Alg == telemetry.ESP256 && len(k.Raw) == 65:
-		return &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int).SetBytes(k.Raw[1:33]), Y: new(big.Int).SetBytes(k.Raw[33:])}, nil
+		return ecdsa.ParseUncompressedPublicKey(elliptic.P256(), k.Raw)
 	}
 	return nil, fmt.Errorf("key of algorithm %s is malformed", k.Alg)
 }

@@ -48,7 +48,6 @@ type tracker struct {
 	revoked  bool
 	boots    map[uint64]*boot
 	plain    map[telemetry.Hash]bool
-	last     telemetry.Position
 	heads    map[telemetry.Hash]bool // of messages held, which later boots link to
 }
 

@@ -20,11 +20,10 @@ import (
 // It is a text file: a JSON header, then lines "S tracker boot seq hash" (sent) and "A …" (acknowledged). Lines are synced
 // in groups, and only then entered in the book.
 type Journal struct {
-	f     *os.File
-	in    chan entry
-	done  chan struct{} // closed when Run has ended: nobody takes entries any more
-	book  *account.Book
-	acked int
+	f    *os.File
+	in   chan entry
+	done chan struct{} // closed when Run has ended: nobody takes entries any more
+	book *account.Book
 }
 
 type entry struct {
