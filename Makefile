@@ -1,5 +1,5 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
-.PHONY: up down status test bench reset
+.PHONY: up down status test bench reset verify.html
 
 ## up: build and start the whole system with a demo fleet; prints the dashboard's address
 up:
@@ -24,3 +24,7 @@ test:
 ## bench: the figures that the project holds itself to
 bench:
 	@.ci/bench
+
+## verify.html: the evidence verifier as one page that works from disk
+verify.html:
+	@mkdir -p .trackseal && go run ./verify/standalone -out .trackseal/verify.html && echo .trackseal/verify.html
