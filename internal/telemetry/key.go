@@ -153,6 +153,8 @@ func Sign(signer crypto.Signer, msg []byte) ([]byte, error) {
 	return nil, errors.New("signer must be an ed25519.PrivateKey or *ecdsa.PrivateKey")
 }
 
+var errSignature = errors.New("signature does not verify")
+
 // VerifyBytes is Sign's counterpart.
 func (k PublicKey) VerifyBytes(msg, sig []byte) error {
 	if len(sig) != 64 {
@@ -177,5 +179,5 @@ func (k PublicKey) VerifyBytes(msg, sig []byte) error {
 			return nil
 		}
 	}
-	return errors.New("signature does not verify")
+	return errSignature
 }

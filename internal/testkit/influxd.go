@@ -91,6 +91,9 @@ func (d *Influxd) Start() {
 	})
 }
 
+// PID of the running server.
+func (d *Influxd) PID() int { return d.proc.Process.Pid }
+
 // Stop ends it; a second call does nothing.
 func (d *Influxd) Stop() {
 	if d.proc == nil {

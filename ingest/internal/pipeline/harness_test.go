@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 		crashChild()
 		return
 	}
+	if os.Getenv(envBench) != "" {
+		benchChild()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -67,6 +67,9 @@ const (
 	queueDepth = 1024
 	maxBatch   = 2048
 	batchBytes = 8 << 20
+	busyBatch  = 16  // a commit of so many messages means load
+	fullBatch  = 512 // under load, a commit waits for so many, or for linger
+	linger     = 3 * time.Millisecond
 )
 
 // New opens the journal and recovers from it. It talks to nobody.
@@ -181,11 +184,13 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *sequence.Item) error
 // Crash order: commit (synced), then both acknowledgements, then InfluxDB. A crash before the commit leaves nothing, and
 // nobody was told anything; after it, everything is in the journal, and a repeated delivery is a duplicate.
 func (p *Pipeline) sequence(ctx context.Context, in <-chan *sequence.Item) error {
+	busy := false
 	for {
-		items, ok := gather(ctx, in)
+		items, ok := gather(ctx, in, busy)
 		if !ok {
 			return nil
 		}
+		busy = len(items) >= busyBatch
 		if !p.waitForRoom(ctx) {
 			return nil
 		}
@@ -207,29 +212,40 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan *sequence.Item) error
 	}
 }
 
-// gather takes what is there, at least one item.
-func gather(ctx context.Context, in <-chan *sequence.Item) ([]*sequence.Item, bool) {
+// gather takes what is there, at least one item. Under load it waits a moment for more: each commit costs a sync of the
+// disk, the logs' states and an acknowledgement for each tracker, however many messages it holds.
+func gather(ctx context.Context, in <-chan *sequence.Item, busy bool) ([]*sequence.Item, bool) {
 	var items []*sequence.Item
 	bytes := 0
-	select {
-	case it, ok := <-in:
-		if !ok {
-			return nil, false
-		}
-		items, bytes = append(items, it), len(it.Raw)
-	case <-ctx.Done():
-		return nil, false
-	}
+	var wait <-chan time.Time
 	for len(items) < maxBatch && bytes < batchBytes {
+		if len(items) > 0 {
+			select {
+			case it, ok := <-in:
+				if !ok {
+					return items, true
+				}
+				items, bytes = append(items, it), bytes+len(it.Raw)
+				continue
+			default:
+			}
+			if !busy || len(items) >= fullBatch {
+				return items, true
+			}
+			if wait == nil {
+				wait = time.After(linger)
+			}
+		}
 		select {
 		case it, ok := <-in:
 			if !ok {
-				return items, true
+				return items, len(items) > 0
 			}
-			items = append(items, it)
-			bytes += len(it.Raw)
-		default:
+			items, bytes = append(items, it), bytes+len(it.Raw)
+		case <-wait:
 			return items, true
+		case <-ctx.Done():
+			return nil, false
 		}
 	}
 	return items, true

@@ -132,7 +132,7 @@ func (p *position) advance(held lookup) error {
 				continue
 			}
 		}
-		if !p.enterBoot() {
+		if !p.enterBoot() && !p.enterGap() {
 			return nil
 		}
 	}
@@ -140,8 +140,7 @@ func (p *position) advance(held lookup) error {
 
 func (p *position) skipGap() bool {
 	for i, g := range p.gaps {
-		first := p.boot == 0 && g.from == 0
-		if first || g.boot == p.boot && g.from <= p.next && g.to >= p.next {
+		if g.boot == p.boot && g.from <= p.next && g.to >= p.next {
 			p.boot, p.next, p.last = g.boot, g.to+1, [32]byte{}
 			p.gaps = append(p.gaps[:i:i], p.gaps[i+1:]...)
 			return true
@@ -170,6 +169,24 @@ func (p *position) enterBoot() bool {
 		}
 	}
 	p.starts = later
+	return true
+}
+
+// enterGap goes on to a later boot whose beginning the tracker has declared lost. Trackers give up their oldest messages
+// first: when the beginning of a boot is lost, so is every older message that is not held here.
+func (p *position) enterGap() bool {
+	best := -1
+	for i, g := range p.gaps {
+		if g.boot > p.boot && g.from == 0 && (best < 0 || g.boot < p.gaps[best].boot) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return false
+	}
+	g := p.gaps[best]
+	p.boot, p.next, p.last = g.boot, g.to+1, [32]byte{}
+	p.gaps = append(p.gaps[:best:best], p.gaps[best+1:]...)
 	return true
 }
 

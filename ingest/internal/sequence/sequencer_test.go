@@ -128,6 +128,8 @@ func TestFlagsAndAcks(t *testing.T) {
 	lost := said("T", 2, 0, [32]byte{}, "forgot")
 	gapMsg := said("T", 1, 4, [32]byte{7}, "gap")
 	gapMsg.Gap = &telemetry.GapDetail{Boot: 1, FromSeq: 1, ToSeq: 3}
+	lostStart := said("T", 2, 3, [32]byte{6}, "gap")
+	lostStart.Gap = &telemetry.GapDetail{Boot: 2, FromSeq: 0, ToSeq: 2}
 	stale := said("T", 1, 9, [32]byte{8}, "")
 	stale.TimeMS += 100_000_000
 	for _, tc := range []struct {
@@ -148,6 +150,8 @@ func TestFlagsAndAcks(t *testing.T) {
 		{"chain break", []*Item{c[0], c[1], broken}, map[int]string{2: "[chain_break]"}, "1/2"},
 		{"new boot without memory", []*Item{c[0], c[1], lost}, map[int]string{2: "[chain_break]"}, "2/0"},
 		{"declared gap", []*Item{c[0], gapMsg}, map[int]string{1: "[seq_gap]"}, "1/4"},
+		{"beginning of a boot declared lost", []*Item{c[0], c[1], lostStart}, map[int]string{2: "[seq_gap]"}, "2/3"},
+		{"everything so far declared lost", []*Item{lostStart}, map[int]string{0: "[seq_gap]"}, "2/3"},
 		{"old boot speaks again", []*Item{c[0], c[1], c[2], c[3], c[4], c[5], stale}, map[int]string{6: "[boot_regress]"}, "2/0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -24,7 +24,10 @@ type Registry interface {
 }
 
 // Verifier is safe for concurrent use.
-type Verifier struct{ Registry Registry }
+type Verifier struct {
+	Registry Registry
+	keys     keys
+}
 
 // Times before 2015 come from a clock that was never set. A time more than a day ahead comes from a wrong one.
 var (
@@ -79,7 +82,7 @@ func (v *Verifier) signed(ctx context.Context, it *sequence.Item) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSignature(m, t); err != nil {
+	if err := v.checkSignature(m, t, it.ReceivedMS); err != nil {
 		return err
 	}
 	it.Signed, it.Hash, it.TimeMS = true, m.COSEHash, m.TimeMS
@@ -123,7 +126,7 @@ func (v *Verifier) tracker(ctx context.Context, id string) (*registry.Tracker, e
 }
 
 // checkSignature uses the key that the message names, if it was in force when the message says it was signed.
-func checkSignature(m *telemetry.Message, t *registry.Tracker) error {
+func (v *Verifier) checkSignature(m *telemetry.Message, t *registry.Tracker, nowMS int64) error {
 	if len(t.Keys) == 0 {
 		return refuse(telemetry.WrongKey, "this tracker has no key")
 	}
@@ -134,6 +137,9 @@ func checkSignature(m *telemetry.Message, t *registry.Tracker) error {
 		}
 		if k.ToMS != 0 && m.TimeMS > k.ToMS+keyGraceMS {
 			return refuse(telemetry.WrongKey, "key %x was replaced before the message was signed", m.KID[:8])
+		}
+		if p := v.keys.get(k.KID, k.Public, nowMS); p != nil {
+			return m.VerifyPrepared(p)
 		}
 		return m.Verify(k.Public)
 	}
