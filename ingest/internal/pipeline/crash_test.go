@@ -345,9 +345,9 @@ func TestKilledAtEveryStep(t *testing.T) {
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
 		wg.Go(func() {
-			for {
+			for n := 0; ; n++ {
 				for _, f := range s.fleet {
-					f.measure(t, t.Context(), 5+20*float64(i%2)) // in and out of range, so that there is something to record
+					f.measure(t, t.Context(), 5+20*float64(n/10%2)) // in and out of range, so that there is something to record
 				}
 				select {
 				case <-stop:
