@@ -35,7 +35,6 @@ type Consortium struct {
 	state    map[string]entry
 	pending  [][]byte
 	codes    []byte
-	writes   []map[string][]byte
 
 	// OnTx and OnBlock falsify what is made next.
 	OnTx    func(*Tx)
@@ -66,7 +65,6 @@ func New(consensus string) *Consortium {
 	// The chaincode's definition stands in block 1 in every consortium.
 	c.put(lifecycleKey, []byte("1"))
 	c.pending, c.codes = [][]byte{Msg{}.Bytes(1, []byte("definition")).Bytes(2, []byte("x"))}, []byte{0}
-	c.writes = []map[string][]byte{{lifecycleKey: []byte("1")}}
 	c.Cut()
 	return c
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +28,8 @@ type ID struct {
 	Key *ecdsa.PrivateKey
 }
 
-var serial int64
+// serial numbers are shared by consortiums that tests make side by side.
+var serial atomic.Int64
 
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -42,9 +44,8 @@ var Epoch = time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 // NewAuthority makes a root certificate.
 func NewAuthority(msp string) *Authority {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	serial++
 	t := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "ca." + msp}, NotBefore: Epoch.Add(-time.Hour),
+		SerialNumber: big.NewInt(serial.Add(1)), Subject: pkix.Name{CommonName: "ca." + msp}, NotBefore: Epoch.Add(-time.Hour),
 		NotAfter: Epoch.AddDate(10, 0, 0), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der := must(x509.CreateCertificate(rand.Reader, t, t, key.Public(), key))
@@ -59,9 +60,8 @@ func (a *Authority) PEM() []byte {
 // Issue makes a member with a NodeOU role.
 func (a *Authority) Issue(name string, units ...string) *ID {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	serial++
 	t := &x509.Certificate{
-		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name, OrganizationalUnit: units},
+		SerialNumber: big.NewInt(serial.Add(1)), Subject: pkix.Name{CommonName: name, OrganizationalUnit: units},
 		NotBefore: Epoch.Add(-time.Hour), NotAfter: Epoch.AddDate(5, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
 	}
 	der := must(x509.CreateCertificate(rand.Reader, t, a.Cert, key.Public(), a.key))

@@ -89,14 +89,11 @@ func (c *Consortium) Submit(org *Org, fn string, arg any, run func(*Sim)) (evide
 	p := evidence.Position{Block: c.next, Tx: uint64(len(c.pending))}
 	c.pending = append(c.pending, c.envelope(tx))
 	c.codes = append(c.codes, tx.Code)
-	w := map[string][]byte{}
 	if tx.Code == 0 {
 		for _, x := range tx.Writes {
-			w[x.Key] = x.Value
 			c.state[x.Key] = entry{x.Value, fabricproof.Version(p)}
 		}
 	}
-	c.writes = append(c.writes, w)
 	return p, tx.ID
 }
 
@@ -110,7 +107,7 @@ func (c *Consortium) put(key string, value []byte) {
 func (c *Consortium) Cut() *fabricproof.Block {
 	codes := c.codes
 	envelopes := c.pending
-	c.pending, c.codes, c.writes = nil, nil, nil
+	c.pending, c.codes = nil, nil
 	b := c.seal(envelopes, false)
 	c.Filters[b.Number] = codes
 	return b
