@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -53,6 +54,10 @@ func (s *slot) shipment(ordinal int) string {
 	return fmt.Sprintf("%sS-%d-%03d", s.f.cfg.Prefix, s.n+1, ordinal)
 }
 
+func (s *slot) trip(ordinal, tracker int) *Trip {
+	return NewTrip(s.f.cfg.Seed, s.shipment(ordinal), s.n+2*ordinal, tracker, s.kindOf(ordinal), s.f.cfg.Pace)
+}
+
 // kindOf alternates: a forgotten door or a long outage is not every trip's fate.
 func (s *slot) kindOf(ordinal int) Kind {
 	if s.kind == Plain || ordinal%2 == 1 {
@@ -99,7 +104,7 @@ func (s *slot) ship(ctx context.Context, p *place, known bool) error {
 	}
 	trips := make([]*Trip, len(s.trackers))
 	for i, t := range s.trackers {
-		trips[i] = NewTrip(s.f.cfg.Seed, id, t.n, s.kindOf(p.Ordinal), s.f.cfg.Pace)
+		trips[i] = s.trip(p.Ordinal, t.n)
 	}
 	if !known && p.Ordinal == 1 {
 		p.At = time.Duration(s.start * float64(trips[0].Total()))
@@ -140,7 +145,7 @@ func (s *slot) ship(ctx context.Context, p *place, known bool) error {
 
 func (s *slot) create(ctx context.Context, ordinal int) (rest.Shipment, error) {
 	id := s.shipment(ordinal)
-	trip := NewTrip(s.f.cfg.Seed, id, 0, s.kindOf(ordinal), s.f.cfg.Pace)
+	trip := s.trip(ordinal, 0)
 	rules := s.f.cfg.RuleSet
 	if rules == "" {
 		rules = s.f.cfg.Pace.RuleSet()
@@ -267,7 +272,11 @@ func (s *slot) do(ctx context.Context, what string, act func(context.Context) er
 				return fmt.Errorf("%s: %w", what, err)
 			}
 		}
-		s.f.cfg.Log.WarnContext(ctx, "will try again", "act", what, "slot", s.n+1, "error", err, "in", wait)
+		level := slog.LevelWarn
+		if refused == 1 {
+			level = slog.LevelDebug // each organisation's view of the ledger lags a little behind the others'
+		}
+		s.f.cfg.Log.Log(ctx, level, "will try again", "act", what, "slot", s.n+1, "error", err, "in", wait)
 		if !pause(ctx, wait) {
 			return ctx.Err()
 		}

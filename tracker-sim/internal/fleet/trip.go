@@ -62,13 +62,13 @@ const (
 	fineStep = time.Minute
 )
 
-// NewTrip starts a journey.
-func NewTrip(seed uint64, shipment string, tracker int, kind Kind, pace Pace) *Trip {
+// NewTrip starts a journey on one of the routes; any number names one.
+func NewTrip(seed uint64, shipment string, route, tracker int, kind Kind, pace Pace) *Trip {
 	// The shipment's own stream chooses what all its trackers share; the tracker's stream its noise.
 	shared := stream(seed, shipment, -1)
 	own := stream(seed, shipment, tracker)
 	t := &Trip{Kind: kind, step: pace.Step(), rng: own}
-	t.Route = Routes[shared.IntN(len(Routes))]
+	t.Route = Routes[(seed+uint64(route))%uint64(len(Routes))]
 	var forgotten time.Duration
 	if kind == DoorOpen {
 		forgotten = max(leastDoor, pace.Trip(leastDoorReal))
@@ -78,6 +78,9 @@ func NewTrip(seed uint64, shipment string, tracker int, kind Kind, pace Pace) *T
 	t.total = last.begin + last.length
 	t.startHour = 4 + 10*shared.Float64()
 	t.baseTemp = 15 + 6*shared.Float64()
+	if kind == DoorOpen {
+		t.baseTemp += 8 // on a cool night a forgotten door does no harm, and shows nothing
+	}
 	t.cold = newCold(t.Route.SetPoint, 0.6*(own.Float64()-0.5))
 	t.trackerBad = 0.3 * (own.Float64() - 0.5)
 	t.wet = 48 + 8*own.Float64()

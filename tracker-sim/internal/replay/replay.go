@@ -95,6 +95,11 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 			book.Acked(cfg.Device.ID, m.Pos, m.Hash)
 		}
 	}
+	cfg.Device.OnGiveUp = func(gone []device.Message) { // it may have arrived all the same
+		for _, m := range gone {
+			book.Sent(cfg.Device.ID, m.Pos, m.Hash)
+		}
+	}
 	d, err := device.Open(cfg.Device)
 	if err != nil {
 		return sum, err
@@ -155,7 +160,8 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 	defer hangUp()
 	link.Go(func() error { return d.Run(lctx) })
 
-	if !cfg.Unsigned {
+	// An earlier replay may have left a full buffer.
+	if !cfg.Unsigned && d.Room(lctx) == nil {
 		if err := d.Boot(); err != nil {
 			return err
 		}
@@ -178,7 +184,7 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 		}
 		cfg.set(i + 1)
 	}
-	if lctx.Err() == nil {
+	if d.Room(lctx) == nil {
 		if err := d.End(); err != nil {
 			return err
 		}
