@@ -124,8 +124,8 @@ func stageOf(name string) string {
 // Reset is Down, and deletes everything that the stack made except the built servers.
 func (l *Launcher) Reset(ctx context.Context) error {
 	if _, err := os.Stat(l.Stack.RunDir()); errors.Is(err, os.ErrNotExist) {
-		if entries, err := os.ReadDir(l.Stack.Dir); err == nil && len(entries) > 0 {
-			return fmt.Errorf("%s is not a stack: nothing was deleted", l.Stack.Dir)
+		if err := l.ours(); err != nil {
+			return fmt.Errorf("nothing was deleted: %w", err)
 		}
 		fmt.Fprintln(l.Out, "nothing to delete")
 		return nil

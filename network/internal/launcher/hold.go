@@ -46,22 +46,34 @@ func (l *Launcher) holderID() (proc.Identity, bool) {
 	return id, err == nil && json.Unmarshal(data, &id) == nil && id.Alive()
 }
 
-// claim makes the folder ours. One that holds something else is refused: `reset` deletes what is inside.
+// claim makes the folder ours. One that holds something else is refused.
 func (l *Launcher) claim() error {
-	entries, err := os.ReadDir(l.Stack.Dir)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-	case err != nil:
+	if err := l.ours(); err != nil {
 		return err
-	case len(entries) > 0:
-		if _, err := os.Stat(l.Stack.RunDir()); err != nil {
-			return fmt.Errorf("%s is not empty and not a stack: choose another --dir", l.Stack.Dir)
-		}
 	}
 	for _, dir := range []string{l.Stack.Dir, l.Stack.RunDir(), l.Stack.LogDir(), l.Stack.BinDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// ours is an error unless the folder is a stack, or may become one: it is absent, empty, or a checkout's own .trackseal, where
+// other tools keep things as well.
+func (l *Launcher) ours() error {
+	entries, err := os.ReadDir(l.Stack.Dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 || filepath.Base(l.Stack.Dir) == filepath.Base(DefaultDir("")) {
+		return nil
+	}
+	if _, err := os.Stat(l.Stack.RunDir()); err != nil {
+		return fmt.Errorf("%s is not empty and not a stack: choose another --dir", l.Stack.Dir)
 	}
 	return nil
 }

@@ -130,6 +130,30 @@ func TestForeignFolderIsLeftAlone(t *testing.T) {
 	}
 }
 
+// Ensure a checkout's own folder may hold what other tools put there, and that it survives.
+func TestDefaultFolderIsShared(t *testing.T) {
+	dir := DefaultDir(t.TempDir())
+	other := filepath.Join(dir, "verify.html")
+	l, _ := open(t, dir)
+	if err := l.write(other, []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	release, err := l.hold()
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := l.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestResetKeepsServersAndForeignFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "stack")
 	l, out := open(t, dir)
