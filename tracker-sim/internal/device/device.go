@@ -50,6 +50,7 @@ type Device struct {
 	hangUp   context.CancelFunc // ends the session in progress, nil without one
 	waiters  []waiter
 	stats    Stats
+	dialErr  error // of the newest attempt to connect
 
 	kick chan struct{} // there may be something to send, or the radio changed
 }
@@ -237,9 +238,15 @@ func (d *Device) changed() {
 	d.waiters = kept
 }
 
-// Online waits until a session is open.
+// Online waits until a session is open. The error tells why there is none.
 func (d *Device) Online(ctx context.Context) error {
-	return d.await(ctx, func() bool { return d.hangUp != nil })
+	err := d.await(ctx, func() bool { return d.hangUp != nil })
+	if err == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Join(err, d.dialErr)
 }
 
 // Published waits until the broker has been handed every message at least once, for brokers behind which nobody

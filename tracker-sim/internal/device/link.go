@@ -36,6 +36,7 @@ func (d *Device) Run(ctx context.Context) error {
 		} else {
 			d.mu.Lock()
 			d.stats.DialErrors++
+			d.dialErr = err
 			d.mu.Unlock()
 		}
 		var fatal storeError

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -258,7 +259,7 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 	defer cancel()
 	for n, d := range r.devices {
 		if err := d.Online(bctx); err != nil {
-			return fmt.Errorf("tracker %s got no connection (%d of %d have one)", d.ID(), n, p.Trackers)
+			return fmt.Errorf("tracker %s got no connection (%d of %d have one): %s", d.ID(), n, p.Trackers, oneLine(err))
 		}
 		if err := d.Drained(bctx); err != nil {
 			return fmt.Errorf("ingest did not acknowledge the boot message of tracker %s (it did for %d of %d)", d.ID(), n, p.Trackers)
@@ -332,5 +333,7 @@ func (r *run) progress(done int) {
 }
 
 var errStopped = errors.New("stopped before the schedule was over")
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
 
 func round(f float64) float64 { return math.Round(f*10) / 10 }
