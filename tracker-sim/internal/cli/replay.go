@@ -140,7 +140,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 	if fl.unsigned {
 		dev.Secret, err = journey.PlainSecret(ctx, carrier, home, fl.tracker)
 	} else if dev.Signer, err = home.Key(alg); err == nil {
-		err = journey.Enrol(ctx, carrier, fl.tracker, dev.Signer, "replay")
+		_, err = carrier.Enrol(ctx, fl.tracker, dev.Signer, "replay")
 	}
 	if err != nil {
 		return err

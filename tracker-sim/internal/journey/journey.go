@@ -4,7 +4,6 @@ package journey
 
 import (
 	"context"
-	"crypto"
 	"fmt"
 	"net/http"
 	"time"
@@ -47,12 +46,6 @@ func Assign(ctx context.Context, by *rest.Client, shipment, tracker string, from
 			return nil
 		}
 	}
-	return err
-}
-
-// Enrol registers a tracker with its key for the client's organisation.
-func Enrol(ctx context.Context, by *rest.Client, id string, signer crypto.Signer, model string) error {
-	_, err := by.Enrol(ctx, id, signer, model)
 	return err
 }
 

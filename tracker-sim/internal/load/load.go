@@ -228,14 +228,15 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 		window = limit
 	}
 	for n := range p.Trackers {
-		signer, err := device.DeriveKey(p.Seed, p.Tracker(n), telemetry.Ed25519)
+		id := p.Tracker(n)
+		signer, err := device.DeriveKey(p.Seed, id, telemetry.Ed25519)
 		if err != nil {
 			return err
 		}
 		d, err := device.Open(device.Config{
-			ID: p.Tracker(n), Signer: signer, Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
+			ID: id, Signer: signer, Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
 			Limit: limit, Window: window, AckTimeout: r.ackTimeout(),
-			OnAck:    func(done []device.Message) { r.onAck(n, done) },
+			OnAck:    func(done []device.Message) { r.onAck(id, n, done) },
 			OnGiveUp: func(gone []device.Message) { r.givenUp.Add(uint64(len(gone))) },
 		})
 		if err != nil {
@@ -280,10 +281,10 @@ func (r *run) ackTimeout() time.Duration {
 	return 10 * time.Second
 }
 
-func (r *run) onAck(n int, done []device.Message) {
+func (r *run) onAck(id string, n int, done []device.Message) {
 	now := time.Now()
 	for _, m := range done {
-		r.journal.Acked(r.devices[n].ID(), m.Pos, m.Hash)
+		r.journal.Acked(id, m.Pos, m.Hash)
 		if m.Pos.Seq == 0 {
 			continue // boot message, before the schedule
 		}

@@ -18,7 +18,7 @@ func config(t *testing.T, s *fakestack.Stack) Config {
 	return Config{
 		Plan:       Plan{Name: "load-t", Seed: 3, Trackers: 5, Rate: 400, Duration: time.Second, Readings: 2},
 		Deployment: "trackseal", Dial: s.Dial, API: s.Client("carrier"), RuleSet: "general-2-8@1", PerShip: 2,
-		Sign: SignAuto, Journal: filepath.Join(t.TempDir(), "journal"), Drain: 2 * time.Second, Sample: 20, MaxLag: time.Second,
+		Sign: SignAuto, Journal: filepath.Join(t.TempDir(), "journal"), Drain: 20 * time.Second, Sample: 20, MaxLag: time.Second,
 	}
 }
 
@@ -118,7 +118,7 @@ func TestLyingSystemIsRed(t *testing.T) {
 			s := fakestack.New(t)
 			c.lie(s)
 			cfg := config(t, s)
-			cfg.Drain = time.Second
+			cfg.Drain = 5 * time.Second
 			sum, err := Run(context.Background(), cfg)
 			if err != nil {
 				t.Fatal(err)
