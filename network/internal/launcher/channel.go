@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/network/internal/fabriccli"
+	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
 	"golang.org/x/sync/errgroup"
@@ -38,13 +39,13 @@ func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, e
 	var started counter
 	for _, o := range topology.Orgs {
 		g.Go(func() error {
-			if err := l.run(ctx, &started, l.ordererSpec(o)); err != nil {
+			if err := l.runNode(ctx, &started, l.ordererSpec(o)); err != nil {
 				return err
 			}
 			return l.joinOrderer(ctx, o)
 		})
 		g.Go(func() error {
-			if err := l.run(ctx, &started, l.peerSpec(o)); err != nil {
+			if err := l.runNode(ctx, &started, l.peerSpec(o)); err != nil {
 				return err
 			}
 			return l.joinPeer(ctx, o)
@@ -55,6 +56,17 @@ func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, e
 	}
 	return started.of(8), nil
 }
+
+// runNode starts a node with fresh data as long as it has not joined the channel: nothing is ordered before all have.
+func (l *Launcher) runNode(ctx context.Context, started *counter, s proc.Spec) error {
+	fresh := unlessMarked(l.nodeMark(s.Name, joined), l.Stack.NodeData(s.Name))
+	if err := l.begin(ctx, started, s, fresh); err != nil {
+		return err
+	}
+	return l.ready(ctx, s)
+}
+
+const joined = "joined"
 
 // The marks of what a node has achieved lie in its data, and vanish with it.
 func (l *Launcher) nodeMark(process, what string) steps.Mark {
@@ -71,7 +83,7 @@ func (l *Launcher) joinOrderer(ctx context.Context, o topology.Org) error {
 			ClientCert: filepath.Join(tls, "client.crt"), ClientKey: filepath.Join(tls, "client.key"),
 		},
 	}
-	return l.nodeMark(process, "joined").Once(topology.Channel, func() error {
+	return l.nodeMark(process, joined).Once(topology.Channel, func() error {
 		var out []byte
 		err := l.eager(ctx, process, func() (err error) {
 			out, err = l.fabric().Run(ctx, join)
@@ -84,8 +96,8 @@ func (l *Launcher) joinOrderer(ctx context.Context, o topology.Org) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", process, err)
 		}
-		joined := code == http.StatusCreated || (code == http.StatusMethodNotAllowed && strings.Contains(rest, "already exists"))
-		if !joined {
+		ok := code == http.StatusCreated || (code == http.StatusMethodNotAllowed && strings.Contains(rest, "already exists"))
+		if !ok {
 			return fmt.Errorf("%s does not join: %d %s", process, code, rest)
 		}
 		return nil
@@ -94,7 +106,7 @@ func (l *Launcher) joinOrderer(ctx context.Context, o topology.Org) error {
 
 func (l *Launcher) joinPeer(ctx context.Context, o topology.Org) error {
 	process := topology.PeerProcess(o)
-	return l.nodeMark(process, "joined").Once(topology.Channel, func() error {
+	return l.nodeMark(process, joined).Once(topology.Channel, func() error {
 		admin := l.admin(o)
 		// A join that was cut short goes on inside the peer, and is listed only at its end: ask again after a refusal.
 		return l.eager(ctx, process, func() error {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/steps"
 )
 
@@ -30,6 +31,19 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	}
 	// The mark lies in the result and vanishes with it.
 	mark := steps.Mark(filepath.Join(l.Stack.DashboardDir(), ".built"))
+	if mark.Is(key) {
+		return "built before", nil
+	}
+	// Two stacks of one checkout share the result: the second waits and finds it done.
+	shared := DefaultDir(l.Stack.Root)
+	if err := mkdir(shared); err != nil {
+		return "", err
+	}
+	unlock, err := proc.Lock(ctx, filepath.Join(shared, "dashboard.lock"))
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
 	if mark.Is(key) {
 		return "built before", nil
 	}

@@ -23,14 +23,11 @@ func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, err
 	if err != nil {
 		return "", err
 	}
-	if err := l.wish(spec); err != nil {
+	var started counter
+	if err := l.begin(ctx, &started, spec, unlessMarked(l.influxMark(), l.influxData())); err != nil {
 		return "", err
 	}
-	did, err := l.table.Ensure(ctx, spec)
-	if err != nil {
-		return "", err
-	}
-	if did {
+	if started.n.Load() > 0 {
 		return "starting", nil
 	}
 	return "running", nil
@@ -55,7 +52,7 @@ func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string,
 	if err := l.ready(ctx, spec); err != nil {
 		return "", err
 	}
-	mark := steps.Mark(filepath.Join(l.Stack.InfluxDir(), "data", ".ready"))
+	mark := l.influxMark()
 	if mark.Is(topology.Database) {
 		return "kept", nil
 	}
@@ -63,6 +60,13 @@ func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string,
 		return "", err
 	}
 	return "made", mark.Set(topology.Database)
+}
+
+func (l *Launcher) influxData() string { return filepath.Join(l.Stack.InfluxDir(), "data") }
+
+// influxMark says that the database was opened; it vanishes with it.
+func (l *Launcher) influxMark() steps.Mark {
+	return steps.Mark(filepath.Join(l.influxData(), ".ready"))
 }
 
 // prepareInflux may be repeated: every statement accepts that its effect is there already.

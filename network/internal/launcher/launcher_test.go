@@ -472,6 +472,52 @@ func TestAProcessThatEndsIsReportedWithItsLastWords(t *testing.T) {
 	}
 }
 
+// Ensure half-made data is deleted before a start, and data that somebody relies on is not, nor that of a running process.
+func TestHalfMadeDataIsMadeAnew(t *testing.T) {
+	l := held(t, filepath.Join(t.TempDir(), "stack"))
+	path, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip("no sleep on this machine")
+	}
+	s := proc.Spec{Name: topology.Influx, Path: path, Args: []string{"300"}, Dir: l.Stack.Dir, Log: l.Stack.Log(topology.Influx)}
+	t.Cleanup(func() {
+		if _, err := l.stopAll(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	debris := filepath.Join(l.influxData(), "debris")
+	for _, tt := range []struct {
+		name     string
+		mark     bool
+		restart  bool
+		survives bool
+	}{
+		{"first start", false, true, false},
+		{"running", false, false, true},
+		{"in use", true, true, true},
+	} {
+		if err := l.write(debris, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if tt.mark {
+			if err := l.influxMark().Set("done"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tt.restart {
+			if _, err := l.table.Stop(t.Context(), s.Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.begin(t.Context(), &counter{}, s, unlessMarked(l.influxMark(), l.influxData())); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(debris); (err == nil) != tt.survives {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
 func TestTrim(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -543,6 +589,40 @@ func TestDashboardKeyFollowsTheSources(t *testing.T) {
 	put("src/app.ts", "b")
 	if key() == first {
 		t.Error("a source does not change the key")
+	}
+}
+
+// Ensure nothing about the web app stops `up`: it is left out with a reason.
+func TestDashboardIsOptional(t *testing.T) {
+	root := t.TempDir()
+	l, err := Open(filepath.Join(t.TempDir(), "stack"), root, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	build := func() string {
+		t.Helper()
+		outcome, err := l.buildDashboard(t.Context(), func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outcome
+	}
+	if got := build(); !strings.Contains(got, "no dashboards") {
+		t.Error(got)
+	}
+	if err := l.write(filepath.Join(root, "dashboards", "package-lock.json"), []byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	tools := t.TempDir()
+	t.Setenv("PATH", tools)
+	if got := build(); !strings.Contains(got, "install Node 20") {
+		t.Error(got)
+	}
+	if err := os.WriteFile(filepath.Join(tools, "npm"), []byte("#!/bin/sh\necho no such package\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if got := build(); !strings.Contains(got, "npm ci: exit status 1; see") {
+		t.Error(got)
 	}
 }
 

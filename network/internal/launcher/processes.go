@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
@@ -34,17 +35,37 @@ func (c *counter) of(total int) string {
 // run makes the process run and waits until it is ready. The wish is stored before the start, so that the supervisor and
 // `down` know of everything that may run.
 func (l *Launcher) run(ctx context.Context, started *counter, s proc.Spec) error {
+	if err := l.begin(ctx, started, s, func() error { return nil }); err != nil {
+		return err
+	}
+	return l.ready(ctx, s)
+}
+
+// begin is run without the waiting; prepare is called right before a start.
+func (l *Launcher) begin(ctx context.Context, started *counter, s proc.Spec, prepare func() error) error {
 	if err := l.wish(s); err != nil {
 		return err
 	}
-	did, err := l.table.Ensure(ctx, s)
+	did, err := l.table.EnsureAfter(ctx, s, prepare)
 	if err != nil {
 		return err
 	}
 	if did {
 		started.n.Add(1)
 	}
-	return l.ready(ctx, s)
+	return nil
+}
+
+// unlessMarked deletes data that a process began to make and may not have finished: Fabric's nodes do not start any more
+// after a death in the middle of their very first start. It is only safe while nobody relies on the data; the mark says that
+// somebody may.
+func unlessMarked(mark steps.Mark, data string) func() error {
+	return func() error {
+		if mark.Exists() {
+			return nil
+		}
+		return os.RemoveAll(data)
+	}
 }
 
 // ready waits for the probe. A process that ends instead is started again by the supervisor, if there is one; without,

@@ -47,6 +47,12 @@ func (m Mark) Is(key string) bool {
 	return err == nil && strings.TrimSpace(string(data)) == key
 }
 
+// Exists tells whether the mark was set with any key.
+func (m Mark) Exists() bool {
+	_, err := os.Stat(string(m))
+	return err == nil
+}
+
 // Set writes the mark. Its folder must exist: when the marked thing was deleted, its mark must not come back.
 func (m Mark) Set(key string) error {
 	return proc.WriteFile(string(m), []byte(key+"\n"), 0o600)
