@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/hex"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -69,9 +68,6 @@ func (d *device) message(t testing.TB, temperature float64, change ...func(*tele
 	d.seq, d.prev, d.now = c.Seq+1, m.COSEHash, d.now+60_000
 	return raw
 }
-
-// restart begins a new boot.
-func (d *device) restart() { d.boot, d.seq = d.boot+1, 0 }
 
 func enrol(t testing.TB, l *testkit.Ledger, d *device) {
 	t.Helper()
@@ -142,18 +138,6 @@ func (s *memorySource) poke() {
 	case s.wake <- struct{}{}:
 	default:
 	}
-}
-
-// redeliver puts everything unacknowledged back, in random order, as after a reconnect.
-func (s *memorySource) redeliver() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, m := range s.unacked {
-		s.queue = append(s.queue, m)
-	}
-	clear(s.unacked)
-	rand.Shuffle(len(s.queue), func(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] })
-	s.poke()
 }
 
 func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(), error) {

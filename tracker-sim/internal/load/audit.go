@@ -116,9 +116,6 @@ func equal(want, got map[string]float64) bool {
 	return true
 }
 
-// loggedBound is how long the last leaf is waited for, for the sake of the rate; the account has a bound of its own.
-const loggedBound = time.Minute
-
 // rates measures from the first publish to the last acknowledgement, and to the last leaf where ingest tells.
 func (r *run) rates(ctx context.Context, sum *Summary) {
 	first := r.firstPub.Load()
