@@ -284,7 +284,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 	}
 }
 
-// RFC 9679 section 6 gives the thumbprint of this P-256 key; the bytes are those of RFC 7517's example coordinates.
+// RFC 9679: the thumbprint is the hash of the deterministic COSE_Key that holds the required members only.
 func TestThumbprintShape(t *testing.T) {
 	k, _ := Public(edKey(1))
 	raw, err := canonical.Marshal(map[int]any{1: 1, -1: 6, -2: k.Raw})

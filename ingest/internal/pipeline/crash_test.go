@@ -338,7 +338,7 @@ var crashPoints = []string{
 // Ensure that a kill -9 at any step loses nothing, doubles nothing, and is repaired by the next start alone.
 func TestKilledAtEveryStep(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts 20 processes")
+		t.Skip("-short: starts 20 processes")
 	}
 	s := newCrashStack(t, 3)
 	for i, point := range crashPoints {
@@ -378,7 +378,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 // Ensure the same for kills at random times.
 func TestKilledAtRandomTimes(t *testing.T) {
 	if testing.Short() {
-		t.Skip("starts many processes")
+		t.Skip("-short: starts many processes")
 	}
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -143,7 +143,7 @@ func (c *counting) Evaluate(ctx context.Context, fn string, arg any) ([]byte, er
 // Ensure 100,000 assigned trackers fit into memory (1 GB for the whole process).
 func TestManyTrackersAreSmall(t *testing.T) {
 	if testing.Short() {
-		t.Skip("fills memory")
+		t.Skip("-short: fills 64 MB of memory")
 	}
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
