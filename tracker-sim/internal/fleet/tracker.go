@@ -7,6 +7,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/tracker-sim/internal/schedule"
 )
 
 // tracker is one device of the fleet. It belongs to a slot and travels with that slot's shipments, one after the other.
@@ -46,7 +47,7 @@ func (t *tracker) ride(ctx context.Context, trip *Trip, pace Pace, until time.Du
 	for trip.At() < until {
 		m := trip.Next()
 		due := began.Add(pace.Real(m.At - from))
-		if !sleepUntil(ctx, due) {
+		if !schedule.SleepUntil(ctx, due) {
 			return nil // the next start goes on from the last message's place
 		}
 		if m.Radio != linked {
@@ -67,19 +68,6 @@ func (t *tracker) ride(ctx context.Context, trip *Trip, pace Pace, until time.Du
 	return nil
 }
 
-func sleepUntil(ctx context.Context, at time.Time) bool {
-	wait := time.Until(at)
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+func pause(ctx context.Context, d time.Duration) bool {
+	return schedule.SleepUntil(ctx, time.Now().Add(d))
 }
-
-func pause(ctx context.Context, d time.Duration) bool { return sleepUntil(ctx, time.Now().Add(d)) }

@@ -13,6 +13,7 @@ import (
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/journey"
 	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
+	"github.com/trackseal/trackseal/tracker-sim/internal/schedule"
 )
 
 // What to wait for after the last message.
@@ -171,7 +172,7 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 	for i, b := range batches {
 		if cfg.Speed > 0 {
 			due := began.Add(time.Duration(float64(b.At) / cfg.Speed))
-			if !sleepUntil(lctx, due) {
+			if !schedule.SleepUntil(lctx, due) {
 				break
 			}
 		}
@@ -227,24 +228,9 @@ func (cfg Config) settle(ctx context.Context, book *account.Book) (account.Repor
 		if done || ctx.Err() != nil || time.Now().After(deadline) || r.Doubled > 0 {
 			return r, done, err
 		}
-		if !sleepUntil(ctx, time.Now().Add(time.Second)) {
+		if !schedule.SleepUntil(ctx, time.Now().Add(time.Second)) {
 			return r, false, ctx.Err()
 		}
-	}
-}
-
-func sleepUntil(ctx context.Context, t time.Time) bool {
-	wait := time.Until(t)
-	if wait <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }
 
