@@ -1,0 +1,67 @@
+package detect
+
+// Course is what the ledger says of a shipment, as far as a verdict depends on it. Whoever has the ledger's records has the
+// same course, so anybody can recompute the verdict.
+type Course struct {
+	// FromMS is the start of the first assignment.
+	FromMS int64
+	// DepartMS is the first accepted handover, 0 = none yet; DeliverMS the delivery, 0 = not delivered.
+	DepartMS, DeliverMS int64
+	// EndMS is when judging ends for good: the close, or 0 while the shipment is open.
+	EndMS    int64
+	Legs     []Leg
+	Trackers []Tracker
+	// Carried is the stability budget that the lot had spent before this shipment.
+	Carried []Carried
+}
+
+// Leg is a time [FromMS, ToMS) during which one party held the goods; ToMS 0 = still.
+type Leg struct {
+	Custodian    string // MSP id
+	FromMS, ToMS int64
+}
+
+// Tracker is one assigned tracker: the windows [FromMS, ToMS) in which it was bound to the shipment, and its calibrations.
+type Tracker struct {
+	ID           string
+	Signed       bool
+	Model        string
+	Windows      []Window
+	Calibrations []Window // the validity of the certificates on the ledger
+}
+
+// Window is [FromMS, ToMS), ToMS 0 = open.
+type Window struct{ FromMS, ToMS int64 }
+
+// Carried is one band's use before this shipment.
+type Carried struct {
+	Rule, Band string
+	SpentMS    int64
+}
+
+// Stage of a shipment.
+type Stage string
+
+// Stages: until departure, until delivery, after it.
+const (
+	AtOrigin      Stage = "at_origin"
+	InTransit     Stage = "in_transit"
+	AtDestination Stage = "at_destination"
+)
+
+// StageWindow is when a stage lasts, [FromMS, ToMS) with ToMS 0 = open; ok is false when it has not begun. A shipment that
+// nobody handed over is in transit from its first assignment on.
+func (c *Course) StageWindow(s Stage) (w Window, ok bool) {
+	depart := c.DepartMS
+	if depart == 0 || depart < c.FromMS {
+		depart = c.FromMS
+	}
+	switch s {
+	case AtOrigin:
+		return Window{c.FromMS, depart}, depart > c.FromMS
+	case InTransit:
+		return Window{depart, c.DeliverMS}, true
+	default:
+		return Window{c.DeliverMS, c.EndMS}, c.DeliverMS != 0
+	}
+}

@@ -1,0 +1,149 @@
+package detect
+
+import "math/bits"
+
+// Metric is what a rule can be about: the quantities that trackers measure, and what follows from them.
+type Metric uint8
+
+// The metrics; units as trackers report them (docs/formats.md).
+const (
+	Temperature Metric = iota // °C
+	Humidity                  // %RH
+	AccelX                    // m/s2, gravity included
+	AccelY
+	AccelZ
+	Shock     // m/s2, peak of a pulse that the tracker itself caught
+	ShockMS   // ms, the pulse's duration
+	Vibration // m/s2 RMS that the tracker itself computed
+	Tilt      // degrees
+	Light     // lx
+	Door      // 0 closed, 1 open
+	Latitude  // degrees
+	Longitude // degrees
+	Speed     // m/s
+	Battery   // %
+	// Acceleration is the magnitude of AccelX, AccelY and AccelZ, there when all three are.
+	Acceleration
+	Metrics // how many there are
+)
+
+var metricNames = [Metrics]string{"temperature", "humidity", "accel_x", "accel_y", "accel_z", "shock", "shock_ms", "vibration", "tilt", "light",
+	"door", "lat", "lon", "speed", "battery", "acceleration"}
+
+// String is the name that rule sets, telemetry and InfluxDB use.
+func (m Metric) String() string { return metricNames[m] }
+
+// MetricOf finds a metric by its name.
+func MetricOf(name string) (Metric, bool) {
+	for m, n := range metricNames {
+		if n == name {
+			return Metric(m), true
+		}
+	}
+	return 0, false
+}
+
+// Point is one reading of one tracker: some metrics at one event time. It is never changed once made.
+type Point struct {
+	MS      int64    // event time
+	Message [32]byte // SHA-256 of the message that carried it, as in the message's leaf; arrival does not change it
+	has     uint16
+	values  []Decimal // of the metrics in has, ascending
+}
+
+// NewPoint makes a point of the values that fit a decimal; others are left out, which makes them unknown, never in range.
+func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
+	p := Point{MS: ms, Message: message}
+	var all [Metrics]Decimal
+	for m := range Acceleration {
+		if v, ok := values[m.String()]; ok {
+			if all[m], ok = FromFloat(v); ok {
+				p.has |= 1 << m
+			}
+		}
+	}
+	const axes = 1<<AccelX | 1<<AccelY | 1<<AccelZ
+	if p.has&axes == axes {
+		all[Acceleration] = magnitude(all[AccelX], all[AccelY], all[AccelZ])
+		p.has |= 1 << Acceleration
+	}
+	p.values = make([]Decimal, 0, bits.OnesCount16(p.has))
+	for m := range Metrics {
+		if p.has&(1<<m) != 0 {
+			p.values = append(p.values, all[m])
+		}
+	}
+	return p
+}
+
+// Get gives a metric's value, if the reading has it.
+func (p *Point) Get(m Metric) (Decimal, bool) {
+	if p.has&(1<<m) == 0 {
+		return 0, false
+	}
+	return p.values[bits.OnesCount16(p.has&(1<<m-1))], true
+}
+
+// Compare orders points by time, then by what they say, then by message: a total order that arrival has no part in.
+// 0 = the same reading, which counts once.
+func (p *Point) Compare(q *Point) int {
+	switch {
+	case p.MS != q.MS:
+		return order(p.MS, q.MS)
+	case p.has != q.has:
+		return order(int64(p.has), int64(q.has))
+	}
+	for i := range p.values {
+		if p.values[i] != q.values[i] {
+			return order(int64(p.values[i]), int64(q.values[i]))
+		}
+	}
+	for i := range p.Message {
+		if p.Message[i] != q.Message[i] {
+			return order(int64(p.Message[i]), int64(q.Message[i]))
+		}
+	}
+	return 0
+}
+
+func order(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// magnitude is the integer square root of the sum of squares, rounded down, in 128 bits: the same everywhere.
+func magnitude(x, y, z Decimal) Decimal {
+	var hi, lo uint64
+	for _, v := range [...]Decimal{x, y, z} {
+		n := uint64(max(v, -v))
+		h, l := bits.Mul64(n, n)
+		var carry uint64
+		lo, carry = bits.Add64(lo, l, 0)
+		hi, _ = bits.Add64(hi, h, carry)
+	}
+	if hi == 0 && lo == 0 {
+		return 0
+	}
+	// Newton from above: r*r > sum, so hi < r and the division fits. The values are below 2^50, so the root is below 2^51.
+	r := uint64(1) << ((129 - leading(hi, lo)) / 2)
+	for {
+		q, _ := bits.Div64(hi, lo, r)
+		next := (r + q) / 2
+		if next >= r {
+			return Decimal(r)
+		}
+		r = next
+	}
+}
+
+func leading(hi, lo uint64) int {
+	if hi != 0 {
+		return bits.LeadingZeros64(hi)
+	}
+	return 64 + bits.LeadingZeros64(lo)
+}
