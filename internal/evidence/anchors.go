@@ -16,6 +16,7 @@ type anchored struct {
 	head ledger.Head
 	root Hash
 	tx   *fabricproof.Transaction
+	path []string // the consistency proof in the transaction's own arguments, hex
 }
 
 // checkAnchors reads what each anchor's transaction wrote and proves each heads log against its state before.
@@ -90,7 +91,7 @@ func (v *verifier) anchor(ingest string, t *fabricproof.Transaction) (*anchored,
 	if read, ok := t.Read(ns, ledger.HeadKey(heads)); !ok || (read.Version == nil) != (h.N == 0) {
 		return nil, wrong(fmt.Sprintf("anchor %d to have read the one before", h.N), "%s", version(read, ok))
 	}
-	out := &anchored{head: h, root: root, tx: t}
+	out := &anchored{head: h, root: root, tx: t, path: a.Proof}
 	v.report.Facts.Anchors = append(v.report.Facts.Anchors, v.anchorFact(out))
 	return out, nil
 }
@@ -103,7 +104,7 @@ func (v *verifier) anchorFact(a *anchored) AnchorFact {
 	}
 	sort.Strings(confirmed)
 	return AnchorFact{
-		Block: p.Block, Tx: a.tx.ID, Ingest: a.head.Ingest, Size: a.head.Size, Root: a.head.Root, TimeMS: a.head.TimeMS,
+		N: a.head.N, Block: p.Block, Tx: a.tx.ID, Ingest: a.head.Ingest, Size: a.head.Size, Root: a.head.Root, TimeMS: a.head.TimeMS,
 		OrderedBy: organisationsOf(v.blocks[p.Block].signers), EndorsedBy: organisationsOf(a.tx.Endorsers), ConfirmedBy: confirmed,
 	}
 }

@@ -15,6 +15,7 @@ type Hash = merkle.Hash
 const (
 	WholeShipment = "shipment" // every leaf of every log
 	OneMessage    = "message"  // one leaf with its inclusion proof
+	HeadsLog      = "heads"    // consecutive anchors of one heads log
 )
 
 // Manifest is all of a bundle but its leaves.
@@ -106,6 +107,7 @@ const (
 	keyOutside
 	keyLeaves
 	keyProof
+	keyHeadsLog
 )
 
 // Bounds. What comes before the leaves is held in memory, so it has a budget; a leaf is bounded by the largest message.

@@ -255,6 +255,10 @@ func NewReader(r io.Reader) (*Reader, error) {
 		b.Kind = OneMessage
 		b.readProof()
 		b.end()
+	case k == keyHeadsLog:
+		b.Kind = HeadsLog
+		b.readHeadsLog()
+		b.end()
 	default:
 		d.fail("key %d", k)
 	}

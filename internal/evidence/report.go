@@ -11,7 +11,7 @@ type Report struct {
 	Version  int       `json:"version"` // of this shape: 1
 	Bundle   string    `json:"bundle"`  // SHA-256 of the bundle, hex; "" when it was not read to its end
 	Policy   string    `json:"policy"`  // SHA-256 of the policy file, hex
-	Kind     string    `json:"kind"`    // shipment | message
+	Kind     string    `json:"kind"`    // shipment | message | heads
 	Channel  string    `json:"channel"`
 	Shipment string    `json:"shipment"`
 	Verdicts Verdicts  `json:"verdicts"`
@@ -114,6 +114,7 @@ type TrackerFact struct {
 
 // AnchorFact is one anchor.
 type AnchorFact struct {
+	N           uint64   `json:"n"`
 	Block       uint64   `json:"block"`
 	Tx          string   `json:"tx"`
 	Ingest      string   `json:"ingest"`

@@ -24,6 +24,14 @@ type Options struct {
 // records, anchors, heads, leaves, messages, sequences. A failure in what later checks build on ends the verification, and
 // the questions that were not reached stay unknown.
 func Verify(r io.Reader, policy *Policy, o Options) (*Report, error) {
+	v, err := verify(r, policy, o)
+	if err != nil {
+		return nil, err
+	}
+	return v.report, nil
+}
+
+func verify(r io.Reader, policy *Policy, o Options) (*verifier, error) {
 	v := &verifier{
 		policy: policy, options: o, book: newBook(),
 		txs: map[Position]*fabricproof.Transaction{}, blocks: map[uint64]*block{}, trackers: map[string]*tracker{},
@@ -42,7 +50,7 @@ func Verify(r io.Reader, policy *Policy, o Options) (*Report, error) {
 		return nil, fmt.Errorf("read the bundle: %w", err)
 	}
 	v.conclude()
-	return v.report, nil
+	return v, nil
 }
 
 type verifier struct {
@@ -78,7 +86,18 @@ func (v *verifier) run(r io.Reader) error {
 	if m.Chaincode != v.policy.Chaincode {
 		return stop(fabricproof.Chaincode, "subject", v.policy.Chaincode, "%s", m.Chaincode)
 	}
-	for _, step := range []func() error{v.configs, v.checkBlocks, v.transactions, v.attestations, v.finality, v.records, v.checkAnchors, v.heads} {
+	for _, step := range []func() error{v.configs, v.checkBlocks, v.transactions, v.attestations, v.finality} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if in.Kind == HeadsLog {
+		if err := v.headsLog(); err != nil {
+			return err
+		}
+		return v.finish()
+	}
+	for _, step := range []func() error{v.records, v.checkAnchors, v.heads} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -106,17 +125,22 @@ func (v *verifier) finish() error {
 }
 
 func (v *verifier) conclude() {
-	v.book.unknown(NotJudged, "rules", "a judgement of the compliance rules", "none by this version")
+	if v.report.Kind != HeadsLog {
+		v.book.unknown(NotJudged, "rules", "a judgement of the compliance rules", "none by this version")
+	}
 	for _, q := range Questions {
 		s := Pass
 		if w, ok := v.book.worst[q]; ok {
 			s = w
-		} else if v.reached != Complete {
+		} else if v.reached != Complete || v.report.Kind == HeadsLog && q != Anchored && q != Final {
 			s = Unknown
 		}
 		*v.report.Verdicts.at(q) = s
 	}
 	v.report.Findings = v.book.findings
+	if v.report.Kind == HeadsLog {
+		v.report.Required = []string{string(Anchored), string(Final)}
+	}
 	v.report.Passed = true
 	for _, q := range v.required() {
 		if v.report.Verdicts.Of(q) != Pass {
@@ -125,8 +149,12 @@ func (v *verifier) conclude() {
 	}
 }
 
-// required is what the policy asks for; one message cannot show that nothing was left out.
+// required is what the policy asks for; one message cannot show that nothing was left out, and anchors say nothing of any
+// message but always have to be final.
 func (v *verifier) required() []Question {
+	if v.report.Kind == HeadsLog {
+		return []Question{Anchored, Final}
+	}
 	var out []Question
 	for _, q := range v.policy.Require {
 		if v.report.Kind == OneMessage && (Question(q) == Complete || Question(q) == Compliant) {

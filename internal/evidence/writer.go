@@ -172,7 +172,7 @@ func (e *encoder) leaf(l Leaf) {
 }
 
 func (e *encoder) manifest(m *Manifest) {
-	e.head(5, keyOutside+2) // the keys below and one of leaves or proof
+	e.head(5, keyOutside+2) // the keys below and one of leaves, proof, heads log
 	e.uint(keyVersion)
 	e.uint(FormatVersion)
 	e.uint(keySubject)

@@ -83,6 +83,7 @@ type Trip struct {
 	anchors   []evidence.Anchor
 	sizes     []uint64 // heads log's size at each anchor
 	headTree  merkle.Tree
+	heads     []merkle.Hash // leaves of headTree
 	headCount uint64
 	logHeads  []evidence.Head
 	tree      merkle.Tree
@@ -253,8 +254,10 @@ func (t *Trip) Anchor(closed bool) {
 	}
 	// Another shipment's head shares the anchor.
 	other := anchor.HeadLeaf{Log: sum([]byte("another log")), Size: t.headCount + 1, Root: sum(h.Encode())}
-	t.headTree.Append(merkle.LeafHash(other.Encode()))
-	t.headTree.Append(merkle.LeafHash(h.Encode()))
+	for _, l := range []anchor.HeadLeaf{other, h} {
+		t.heads = append(t.heads, merkle.LeafHash(l.Encode()))
+		t.headTree.Append(merkle.LeafHash(l.Encode()))
+	}
 	at := t.headCount + 1
 	t.headCount += 2
 	t.prevHead = &at
@@ -267,7 +270,14 @@ func (t *Trip) Anchor(closed bool) {
 	if n := len(t.sizes); n > 0 {
 		old = t.sizes[n-1]
 	}
-	args := ledger.ExtendArgs{Heads: heads, Ingest: t.Ingest, OldSize: old, NewSize: t.headCount, NewRoot: hex.EncodeToString(newRoot[:]), TimeMS: t.C.NowMS}
+	args := ledger.ExtendArgs{Heads: heads, Ingest: t.Ingest, OldSize: old, NewSize: t.headCount, NewRoot: hex.EncodeToString(newRoot[:]), Proof: []string{}, TimeMS: t.C.NowMS}
+	var proof []merkle.Hash
+	if old > 0 {
+		proof = must(merkle.Consistency(&t.headTree, old, t.headCount))
+	}
+	for _, h := range proof {
+		args.Proof = append(args.Proof, hex.EncodeToString(h[:]))
+	}
 	t.strangers()
 	carrier := t.C.Org("carrier")
 	run := func(s *Sim) {
@@ -288,10 +298,6 @@ func (t *Trip) Anchor(closed bool) {
 	}
 	p, _ := t.C.Submit(carrier, ledger.AnchorExtend, args, run)
 	b := t.C.Cut()
-	var proof []merkle.Hash
-	if old > 0 {
-		proof = must(merkle.Consistency(&t.headTree, old, t.headCount))
-	}
 	t.anchors = append(t.anchors, evidence.Anchor{Position: p, Consistency: proof})
 	t.sizes = append(t.sizes, t.headCount)
 	for _, tr := range t.Trackers {
