@@ -98,6 +98,7 @@ func New(cfg Config) *Server {
 	s.verificationRoutes()
 	s.evidenceRoutes()
 	s.anchorRoutes()
+	s.headsRoutes()
 	s.networkRoutes()
 	s.streamRoutes()
 	s.pageRoutes()

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
@@ -45,6 +46,8 @@ type world struct {
 	api    *httpapi.Server
 	dir    string
 	writes *idempotency.Store
+	// evidence is nil, hence no evidence routes, unless a test sets it and opens again.
+	evidence *bundle.Source
 }
 
 const secret = "a-secret"
@@ -96,7 +99,7 @@ func (w *world) open() {
 	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883",
 		Ledger: w.ledger, Peers: w.ledger, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: w.writes,
 		Verifier: auth.NewVerifier(w.org, time.Now, w.issuer.Trusted()), Key: bytes.Repeat([]byte{3}, 32),
-		Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
+		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if w.ingest == nil {
 		w.ingest = &ingest{}
 	}

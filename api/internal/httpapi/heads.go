@@ -1,0 +1,114 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// headsRoutes are what a monitor follows (verify monitor): the newest anchor of every heads log, and evidence for each step.
+func (s *Server) headsRoutes() {
+	add(s, operation{method: http.MethodGet, path: "/v1/heads", id: "list-heads", tag: "Evidence", scope: auth.AnchorsRead,
+		summary: "The newest anchor of every heads log"}, s.heads)
+	if s.Evidence == nil {
+		return
+	}
+	op := operation{method: http.MethodGet, path: "/v1/heads/{heads}/evidence", id: "get-heads-evidence", tag: "Evidence", scope: auth.AnchorsRead, limit: verifyTime,
+		summary: "Prove consecutive anchors of a heads log",
+		about: fmt.Sprintf("A bundle of up to %d anchors from number `from` on, for `verify heads` and `verify monitor`: blocks with the orderers' signatures, each "+
+			"anchor's transaction with its consistency proof, and the peers' signed answers, with the nonce, about the last one. Nothing is verified here.", evidence.MaxAnchors),
+		errors: []int{http.StatusNotFound, http.StatusTooManyRequests}}.huma()
+	op.Responses = bundleResponse("Evidence of anchors")
+	huma.Register(s.api, op, func(ctx context.Context, in *headsInput) (*headsBundle, error) {
+		select {
+		case s.verifying <- struct{}{}:
+			defer func() { <-s.verifying }()
+		default:
+			return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5").In(ctx)
+		}
+		body, err := s.headsEvidence(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return &headsBundle{ContentType: bundleType, CacheControl: "no-store", Body: body}, nil
+	})
+}
+
+func (s *Server) heads(ctx context.Context, _ *struct{}) (*answer[List[Anchor]], error) {
+	newest, err := listAll[ledger.Head](ctx, s.Ledger, ledger.AnchorHeads, "", maxInstances)
+	if err != nil {
+		return nil, err
+	}
+	out := List[Anchor]{Items: make([]Anchor, 0, len(newest))}
+	for _, h := range newest {
+		out.Items = append(out.Items, showAnchor(h))
+	}
+	return &answer[List[Anchor]]{Body: out}, nil
+}
+
+type headsInput struct {
+	Heads string `path:"heads" pattern:"^[0-9a-f]{64}$" doc:"Heads-log id"`
+	From  uint64 `query:"from" required:"true" doc:"Number of the first anchor"`
+	Nonce string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
+}
+
+type headsBundle struct {
+	ContentType  string `header:"Content-Type"`
+	CacheControl string `header:"Cache-Control"`
+	Body         []byte
+}
+
+func (s *Server) headsEvidence(ctx context.Context, in *headsInput) ([]byte, error) {
+	nonce, err := hex.DecodeString(in.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.anchorsFrom(ctx, in.Heads, in.From)
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.Evidence.CollectHeads(ctx, list, nonce)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = b.Write(&out)
+	return out.Bytes(), err
+}
+
+// anchorsFrom lists anchors in ascending order. The ledger lists the newest first, so what lies above is read and dropped:
+// a monitor that follows asks for the newest few.
+func (s *Server) anchorsFrom(ctx context.Context, heads string, from uint64) ([]ledger.Head, error) {
+	var kept []ledger.Head // newest first, all at or above from
+	for q := (ledger.ListArgs{ID: heads, Limit: ledger.MaxLimit}); ; {
+		page, err := evaluate[ledger.Page[ledger.Head]](ctx, s.Ledger, ledger.AnchorList, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range page.Items {
+			if h.N >= from {
+				kept = append(kept, h)
+			}
+		}
+		kept = kept[max(0, len(kept)-evidence.MaxAnchors):]
+		if n := len(page.Items); page.Bookmark == "" || n == 0 || page.Items[n-1].N <= from {
+			break
+		}
+		q.Bookmark = page.Bookmark
+	}
+	if len(kept) == 0 || kept[len(kept)-1].N != from {
+		return nil, notFound("anchor", fmt.Sprintf("%d of heads log %s", from, heads))
+	}
+	slices.Reverse(kept)
+	return kept, nil
+}
