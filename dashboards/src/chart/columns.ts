@@ -43,6 +43,7 @@ export function columnsOf(
   }
 
   const cells = new Map<number, Map<string, Point | null>>();
+  const silences = new Map<string, Window[]>();
   const put = (ms: number, tracker: string, point: Point | null) => {
     const row = cells.get(ms);
     if (row) row.set(tracker, point);
@@ -52,10 +53,15 @@ export function columnsOf(
   let max = -Infinity;
   for (const [tracker, points] of byTracker) {
     points.sort((a, b) => a.from - b.from);
+    const silent: Window[] = [];
+    silences.set(tracker, silent);
     let before: Point | undefined;
     for (const point of points) {
-      if (before && point.from - before.to > maxGapMs) put((before.to + point.from) / 2, tracker, null);
-      put((point.from + point.to) / 2, tracker, point);
+      if (before && point.from - before.to > maxGapMs) {
+        put((before.to + point.from) / 2, tracker, null);
+        silent.push({ from: middle(before), to: middle(point) });
+      }
+      put(middle(point), tracker, point);
       min = Math.min(min, point.low);
       max = Math.max(max, point.high);
       before = point;
@@ -64,11 +70,18 @@ export function columnsOf(
 
   const times = [...cells.keys()].sort((a, b) => a - b);
   const trackers = [...byTracker.keys()].sort();
-  const column = (tracker: string, of: (p: Point) => number): Cell[] =>
-    times.map((ms) => {
+  // uPlot breaks a line from the cell before a run of nulls to the cell after it, also where those cells hold nothing:
+  // within a silence every cell is null, or another tracker's times would leave part of it drawn.
+  const column = (tracker: string, of: (p: Point) => number): Cell[] => {
+    const silent = silences.get(tracker)!;
+    let s = 0;
+    return times.map((ms) => {
       const point = cells.get(ms)!.get(tracker);
-      return point ? of(point) : point;
+      if (point) return of(point);
+      while (s < silent.length && silent[s]!.to <= ms) s++;
+      return s < silent.length && silent[s]!.from < ms ? null : point;
     });
+  };
   return {
     metric,
     x: times.map((ms) => ms / 1000),
@@ -83,6 +96,10 @@ export function columnsOf(
     min,
     max,
   };
+}
+
+function middle(point: Point): number {
+  return (point.from + point.to) / 2;
 }
 
 function readingPoint(item: RawReading, metric: string, convert: (v: number) => number): Point | null {

@@ -124,7 +124,7 @@ export function overlay(u: uPlot, palette: Palette, marks: Marks): void {
     const from = Math.max(u.valToPos(gap.from / 1000, "x", true), box.left);
     const to = Math.min(u.valToPos(gap.to / 1000, "x", true), right);
     if (to - from < 62 * px) continue;
-    label(ctx, "no data", (from + to) / 2, box.top + box.height / 2 + 4 * px, palette.unsure, palette.surface, px);
+    label(ctx, "unknown", (from + to) / 2, box.top + box.height / 2 + 4 * px, palette.unsure, palette.surface, px);
   }
   ctx.restore();
 }

@@ -41,6 +41,19 @@ describe("columnsOf", () => {
     expect(c.gaps).toEqual([]);
   });
 
+  test("breaks each tracker's line over all of its own silence, whatever the others report meanwhile", () => {
+    const items = [reading(0, "a", 1), reading(0.1, "b", 5), reading(30, "a", 2), reading(30.1, "b", 6)];
+    const c = columnsOf(items, "temperature", 10 * minute, { from: t0, to: t0 + 31 * minute });
+    expect(c.x.map((s) => Math.round((s - t0 / 1000) / 6) / 10)).toEqual([0, 0.1, 15, 15.1, 30, 30.1]);
+    expect(c.trackers[0]!.mid).toEqual([1, null, null, null, 2, undefined]);
+    expect(c.trackers[1]!.mid).toEqual([undefined, 5, null, null, null, 6]);
+    expect(c.gaps).toHaveLength(1);
+    // One is silent, the other is not: only the first line breaks, and no time is unknown.
+    const one = columnsOf([reading(0, "a", 1), ...[0.1, 8, 16, 24, 30].map((m) => reading(m, "b", 5)), reading(29, "a", 2)], "temperature", 10 * minute, { from: t0, to: t0 + 31 * minute });
+    expect(one.trackers[0]!.mid).toEqual([1, null, null, null, null, null, 2, undefined]);
+    expect(one.gaps).toEqual([]);
+  });
+
   test("keeps lowest and highest of a period, converted", () => {
     const bucket: Bucket = { from: iso(t0), to: iso(t0 + minute), tracker: "a", min: { temperature: 0 }, max: { temperature: 10 }, mean: { temperature: 4 }, count: { temperature: 3 } };
     const c = columnsOf([bucket], "temperature", hour, window, (v) => (v * 9) / 5 + 32);
