@@ -39,7 +39,7 @@ func build(out, dir string) error {
 	}
 	defer os.RemoveAll(temp)
 	binary := filepath.Join(temp, "verify.wasm")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "github.com/trackseal/trackseal/verify/wasm")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, "github.com/trackseal/trackseal/verify/wasm")
 	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "CGO_ENABLED=0")
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
