@@ -3,9 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"html/template"
-	"io/fs"
 	"net/http"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -16,9 +14,6 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
-
-// pageCSP lets the dashboard load what it brings and talk to this api, nothing else. Its charts and map set style attributes.
-const pageCSP = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // infrastructure routes are not part of the OpenAPI document.
 func (s *Server) pageRoutes() {
@@ -63,35 +58,6 @@ func (s *Server) noRoute(c *gin.Context) {
 		return
 	}
 	problem.New(http.StatusNotFound, problem.NotFound, "nothing is here; /openapi.json lists what there is").Write(c.Writer, c.Request)
-}
-
-// dashboard answers from dashboard_dir; paths below app/ are the page's own and answer index.html.
-func (s *Server) dashboard(c *gin.Context, name string) bool {
-	if s.DashboardDir == "" {
-		return false
-	}
-	// A root never leaves its folder, whatever links are in it.
-	root, err := os.OpenRoot(s.DashboardDir)
-	if err != nil {
-		return false
-	}
-	defer root.Close()
-	files := root.FS()
-	if name == "" || name == "app" || strings.HasPrefix(name, "app/") {
-		name = "index.html"
-	}
-	// Hidden files and folders are not served; a folder has no listing.
-	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") {
-		return false
-	}
-	info, err := fs.Stat(files, name)
-	if err != nil || !info.Mode().IsRegular() {
-		return false
-	}
-	c.Header("Content-Security-Policy", pageCSP)
-	c.Header("Cache-Control", "no-cache")
-	http.ServeFileFS(c.Writer, c.Request, files, name)
-	return true
 }
 
 type docsLine struct{ Method, Path, Summary, About, Scope string }

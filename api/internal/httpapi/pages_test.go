@@ -58,7 +58,7 @@ func TestPages(t *testing.T) {
 		if path == "/index.html" && r.Code == 301 {
 			continue
 		}
-		if r.Code != 200 || !strings.Contains(string(r.Body), want) || !strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'self'") {
+		if r.Code != 200 || !strings.Contains(string(r.Body), want) || !strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'") {
 			t.Errorf("%s: %d %s %s", path, r.Code, r.Body, r.Header.Get("Content-Security-Policy"))
 		}
 	}
@@ -69,6 +69,42 @@ func TestPages(t *testing.T) {
 			continue
 		}
 		r.problem()
+	}
+}
+
+// The verifier has megabytes: it travels packed, and once.
+func TestPagesPacked(t *testing.T) {
+	w := newWorld(t)
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"index.html": "page", "assets/v-1.wasm": "plain", "assets/v-1.wasm.gz": "as gzip", "assets/v-1.wasm.br": "as brotli", "assets/a-1.js": "code",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.api.DashboardDir = dir
+	const ever, ask = "public, max-age=31536000, immutable", "no-cache"
+	for _, c := range []struct{ path, accept, body, coding, kind, cache string }{
+		{"/", "gzip", "page", "", "text/html; charset=utf-8", ask},
+		{"/assets/a-1.js", "gzip, br", "code", "", "text/javascript; charset=utf-8", ever},
+		{"/assets/v-1.wasm", "", "plain", "", "application/wasm", ever},
+		{"/assets/v-1.wasm", "gzip, deflate, br, zstd", "as brotli", "br", "application/wasm", ever},
+		{"/assets/v-1.wasm", "GZIP;q=0.5", "as gzip", "gzip", "application/wasm", ever},
+		{"/assets/v-1.wasm", "br;q=0, gzip; q = 0.001", "as gzip", "gzip", "application/wasm", ever},
+		{"/assets/v-1.wasm", "br;q=0, gzip;q=none", "plain", "", "application/wasm", ever},
+		{"/assets/v-1.wasm", "identity, *", "plain", "", "application/wasm", ever},
+	} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, c.path, nil)
+		req.Header.Set("Accept-Encoding", c.accept)
+		r := w.send(req)
+		h := r.Header
+		if r.Code != 200 || string(r.Body) != c.body || h.Get("Content-Encoding") != c.coding || h.Get("Content-Type") != c.kind || h.Get("Cache-Control") != c.cache || h.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%s with %q: %d %q %v", c.path, c.accept, r.Code, r.Body, h)
+		}
 	}
 }
 
