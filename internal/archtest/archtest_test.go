@@ -73,6 +73,8 @@ var owners = []struct {
 	{"github.com/cockroachdb/pebble/v2", []string{"ingest", "api"}, "the journal and the idempotency records"},
 	{"github.com/gin-gonic/gin", []string{"api"}, "HTTP routing belongs to the API"},
 	{"github.com/danielgtaylor/huma/v2", []string{"api"}, "OpenAPI belongs to the API"},
+	{"codeberg.org/go-pdf/fpdf", []string{"api"}, "reports are documents of the API; nothing else draws"},
+	{"github.com/xuri/excelize/v2", []string{"api"}, "reports are documents of the API; nothing else writes workbooks"},
 	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
 }
 

@@ -1,0 +1,151 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+)
+
+// Header of the CSV: one fact a row, so that every part fits one table that can be sorted and filtered.
+var csvHeader = []string{"section", "item", "field", "value", "unit", "from", "to"}
+
+// CSV writes the report as RFC 4180 with a header. Times are RFC 3339 in UTC, durations in seconds.
+func CSV(w io.Writer, r *Report) error {
+	out := csv.NewWriter(w)
+	out.UseCRLF = true
+	rows := facts(r)
+	if err := out.Write(csvHeader); err != nil {
+		return err
+	}
+	for _, row := range rows {
+		line := []string{row.section, cell(row.item), row.field, row.value, row.unit, stamp(row.fromMS), stamp(row.toMS)}
+		if !row.number {
+			line[3] = cell(row.value)
+		}
+		if err := out.Write(line); err != nil {
+			return err
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// fact is one row. number: value is a decimal that we made, so a minus in front is a sign.
+type fact struct {
+	section, item, field, value, unit string
+	fromMS, toMS                      int64
+	number                            bool
+}
+
+func facts(r *Report) []fact {
+	var f []fact
+	text := func(section, item, field, value string) {
+		if value != "" {
+			f = append(f, fact{section: section, item: item, field: field, value: value})
+		}
+	}
+	moment := func(section, item, field string, ms int64) { text(section, item, field, stamp(ms)) }
+	number := func(section, item, field, value, unit string, from, to int64) {
+		if value != "" {
+			f = append(f, fact{section, item, field, value, unit, from, to, true})
+		}
+	}
+	seconds := func(section, item, field string, ms, from, to int64) {
+		number(section, item, field, strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64), "s", from, to)
+	}
+	text("shipment", r.Shipment, "description", r.Description)
+	text("shipment", r.Shipment, "origin", r.Origin)
+	text("shipment", r.Shipment, "destination", r.Destination)
+	text("shipment", r.Shipment, "lot", r.Lot)
+	text("shipment", r.Shipment, "state", r.State)
+	for _, p := range r.Parties {
+		text("shipment", r.Shipment, p.Role, p.Org)
+	}
+	moment("shipment", r.Shipment, "created", r.CreatedMS)
+	moment("shipment", r.Shipment, "delivered", r.DeliveredMS)
+	moment("shipment", r.Shipment, "closed", r.ClosedMS)
+	moment("report", r.Shipment, "generated", r.GeneratedMS)
+	text("report", r.Shipment, "generated_by", r.By)
+	text("verdict", r.Shipment, "result", r.Verdict)
+	moment("verdict", r.Shipment, "evaluated_to", r.EvaluatedToMS)
+	text("verdict", r.Shipment, "algorithm", r.Algorithm)
+	text("verdict", r.Shipment, "rule_set", r.RuleSet)
+	text("verdict", r.Shipment, "rule_set_hash", r.RuleSetHash)
+	for _, reason := range r.Reasons {
+		text("verdict", r.Shipment, "reason", reason)
+	}
+	for _, x := range r.Rules {
+		text("rule", x.ID, "text", x.Text)
+		text("rule", x.ID, "state", x.State)
+	}
+	for _, m := range r.Metrics {
+		seconds("metric", m.Name, "in_range", m.InMS, 0, 0)
+		seconds("metric", m.Name, "out_of_range", m.OutMS, 0, 0)
+		seconds("metric", m.Name, "unknown", m.UnknownMS, 0, 0)
+		number("metric", m.Name, "min", m.Min, m.Unit, 0, 0)
+		number("metric", m.Name, "max", m.Max, m.Unit, 0, 0)
+		number("metric", m.Name, "mean", m.Mean, m.Unit, 0, 0)
+		number("metric", m.Name, "readings", strconv.Itoa(m.Readings), "", 0, 0)
+	}
+	for _, x := range r.Figures {
+		number("figure", x.Rule+" "+x.Tracker, x.Name, x.Value, x.Unit, 0, 0)
+	}
+	for _, b := range r.Budget {
+		item := b.Rule + " " + b.Band
+		text("budget", item, "state", b.State)
+		seconds("budget", item, "spent", b.SpentMS, 0, 0)
+		seconds("budget", item, "limit", b.MaxMS, 0, 0)
+		seconds("budget", item, "carried", b.CarriedMS, 0, 0)
+		seconds("budget", item, "charged_unknown", b.ChargedUnknowns, 0, 0)
+	}
+	for _, e := range r.Excursions {
+		number("excursion", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
+		number("excursion", e.ID, "limit", e.Limit, e.Metric, e.StartMS, e.EndMS)
+		text("excursion", e.ID, "rule", e.Rule)
+		text("excursion", e.ID, "severity", e.Severity)
+		text("excursion", e.ID, "tracker", e.Tracker)
+		text("excursion", e.ID, "custodian", e.Custodian)
+		text("excursion", e.ID, "note", e.Note)
+		text("excursion", e.ID, "transaction", e.Tx)
+	}
+	for i, l := range r.Legs {
+		item := strconv.Itoa(i+1) + " " + l.Custodian
+		number("leg", item, "excursions", strconv.Itoa(l.Excursions), "", l.FromMS, l.ToMS)
+		seconds("leg", item, "out_of_range", l.OutMS, l.FromMS, l.ToMS)
+		text("leg", item, "verdict_at_handover", l.Verdict)
+	}
+	for _, v := range r.Revisions {
+		item := strconv.Itoa(v.N)
+		text("revision", item, "result", v.Result)
+		moment("revision", item, "evaluated_to", v.ToMS)
+		moment("revision", item, "recorded", v.RecordedMS)
+		text("revision", item, "transaction", v.Tx)
+	}
+	for _, a := range r.Acts {
+		text(a.Kind, a.Subject, "signed_by", a.Name)
+		text(a.Kind, a.Subject, "organisation", a.Org)
+		text(a.Kind, a.Subject, "meaning", a.Meaning)
+		text(a.Kind, a.Subject, "reason", a.Reason)
+		moment(a.Kind, a.Subject, "signed_at", a.TimeMS)
+		text(a.Kind, a.Subject, "transaction", a.Tx)
+	}
+	for _, t := range r.Trackers {
+		text("tracker", t.ID, "trust", t.Trust)
+		text("tracker", t.ID, "calibration", t.Calibration)
+		moment("tracker", t.ID, "calibration_valid_to", t.CalibrationValidToMS)
+	}
+	for _, l := range r.Logs {
+		number("log", l.ID, "size", strconv.FormatUint(l.Size, 10), "leaves", 0, 0)
+		text("log", l.ID, "root", l.Root)
+	}
+	for _, a := range r.Anchors {
+		text("anchor", a.Tx, "root", a.Root)
+		number("anchor", a.Tx, "size", strconv.FormatUint(a.Size, 10), "leaves", 0, 0)
+		moment("anchor", a.Tx, "time", a.TimeMS)
+	}
+	text("verification", r.Shipment, "evidence", r.Verification.EvidenceURL)
+	for _, c := range r.Verification.Commands {
+		text("verification", r.Shipment, "command", c)
+	}
+	return f
+}

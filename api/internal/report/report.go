@@ -1,0 +1,256 @@
+// Package report renders what a shipment went through for people: PDF, spreadsheet (XLSX) and CSV, and the FSMA 204
+// sortable spreadsheet. Pure: the same Report says the same (the bytes of PDF and XLSX may differ, as their libraries order fonts and parts).
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Report is everything that the documents show. Times are milliseconds since 1970 UTC, 0 = none; durations milliseconds;
+// numbers that somebody judged are decimals as text, so that no rounding hides a limit.
+type Report struct {
+	Shipment    string
+	Description string
+	Origin      string
+	Destination string
+	Lot         string
+	State       string
+	Parties     []Party
+	CreatedMS   int64
+	DeliveredMS int64
+	ClosedMS    int64
+
+	// GeneratedMS is when the report was made, By the organisation whose server made it.
+	GeneratedMS int64
+	By          string
+
+	Verdict       string // compliant | non_compliant | inconclusive
+	Reasons       []string
+	EvaluatedToMS int64
+	Algorithm     string
+	RuleSet       string // id@version
+	RuleSetTitle  string
+	RuleSetHash   string
+	Rules         []Rule
+
+	Metrics      []Metric
+	Excursions   []Excursion
+	Figures      []Figure
+	Budget       []Band
+	Legs         []Leg
+	Revisions    []Revision
+	Acts         []Act
+	Trackers     []Tracker
+	Anchors      []Anchor
+	Logs         []Log
+	Series       []Series
+	Verification Verification
+}
+
+// Party is an organisation in a role.
+type Party struct{ Role, Org string }
+
+// Rule is one rule in words, with the state that it is in: met, unknown or broken.
+type Rule struct{ ID, Text, Severity, State string }
+
+// Metric is for how long a metric was in range, out of it and unknown (tracker-time), and its extremes.
+type Metric struct {
+	Name, Unit             string
+	InMS, OutMS, UnknownMS int64
+	Min, Max, Mean         string
+	Readings               int
+}
+
+// Excursion is one time that a rule was broken.
+type Excursion struct {
+	ID, Rule, Metric, Tracker, Severity string
+	StartMS, EndMS                      int64 // EndMS 0 = not over
+	Peak, Limit, Note                   string
+	Custodian                           string // who held the goods when it began
+	Tx                                  string // ledger transaction, "" = not recorded
+	Verified                            bool   // every endorsing peer checked the signed reading itself
+}
+
+// Figure is a number beside a rule, such as the mean kinetic temperature.
+type Figure struct{ Rule, Tracker, Name, Value, Unit string }
+
+// Band is the use of one band of a stability budget.
+type Band struct {
+	Rule, Band, State          string
+	SpentMS, MaxMS, LongestMS  int64
+	CarriedMS, ChargedUnknowns int64
+}
+
+// Leg is a time during which one party held the goods.
+type Leg struct {
+	Custodian    string
+	FromMS, ToMS int64
+	Excursions   int
+	OutMS        int64
+	Verdict      string // on the ledger at the handover that ended the leg; "" = none
+}
+
+// Revision is a verdict on the ledger.
+type Revision struct {
+	N                    int
+	Result               string
+	ToMS, RecordedMS     int64
+	LogSize              uint64
+	Root, By, Tx, Reason string
+}
+
+// Act is a signed act of a person: an acknowledgement of an excursion, or a disposition of the goods.
+type Act struct {
+	Kind, Subject, Name, Org, Meaning, Reason, Tx string
+	TimeMS                                        int64
+}
+
+// Tracker is one device of the shipment.
+type Tracker struct {
+	ID, Trust, Model     string
+	FromMS, ToMS         int64
+	Calibration          string
+	CalibrationValidToMS int64
+}
+
+// Anchor is an accepted heads-log root that covers one of the shipment's logs.
+type Anchor struct {
+	Size   uint64
+	Root   string
+	Tx     string
+	Block  uint64
+	TimeMS int64
+}
+
+// Log is one of the shipment's logs and its newest head.
+type Log struct {
+	ID   string
+	Size uint64
+	Root string
+}
+
+// Series is what a chart shows of one metric: one curve a tracker, each point an interval's extremes.
+type Series struct {
+	Metric, Unit string
+	Limits       []Line
+	Curves       []Curve
+	// Unknown and Out are the shaded times.
+	Unknown, Out []Span
+}
+
+// Line is a limit in a chart.
+type Line struct {
+	Value float64
+	Label string
+}
+
+// Curve is one tracker's points in the order of time; a gap between them longer than GapMS is not joined.
+type Curve struct {
+	Tracker string
+	GapMS   int64
+	Points  []Point
+}
+
+// Point covers [MS, MS+WidthMS).
+type Point struct {
+	MS, WidthMS    int64
+	Min, Max, Mean float64
+}
+
+// Span is [FromMS, ToMS).
+type Span struct{ FromMS, ToMS int64 }
+
+// Verification says how a reader checks all this without trusting us.
+type Verification struct {
+	PageURL     string // where the shipment can be seen; in the QR code
+	EvidenceURL string
+	Commands    []string
+	Genesis     string // hash of the channel's first block, "" = not known here
+}
+
+// Word is a verdict's word for people.
+func Word(verdict string) string {
+	switch verdict {
+	case "compliant":
+		return "Compliant"
+	case "non_compliant":
+		return "Not compliant"
+	case "inconclusive":
+		return "Inconclusive"
+	}
+	return "No verdict"
+}
+
+// when shows a time with its zone; a dash for none.
+func when(ms int64) string {
+	if ms == 0 {
+		return "–"
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// at is when without the zone, for columns whose head names it.
+func at(ms int64) string { return strings.TrimSuffix(when(ms), " UTC") }
+
+// short shows the beginning of a hash or an id: enough to find it in the spreadsheet.
+func short(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "…"
+}
+
+// stamp is the machine-readable form; "" for none.
+func stamp(ms int64) string {
+	if ms == 0 {
+		return ""
+	}
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// span shows a duration as people write it: 26 h 5 min, 3 min 20 s, 0 s.
+func span(ms int64) string {
+	s := ms / 1000
+	switch {
+	case s < 0:
+		return "–"
+	case s < 60:
+		return fmt.Sprintf("%d s", s)
+	case s < 3600:
+		return strings.TrimSuffix(fmt.Sprintf("%d min %d s", s/60, s%60), " 0 s")
+	case s < 100*3600:
+		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", s/3600, s%3600/60), " 0 min")
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%d d %d h", s/86400, s%86400/3600), " 0 h")
+}
+
+// minutes is for columns that are summed.
+func minutes(ms int64) float64 { return float64(ms) / 60000 }
+
+// plain makes text safe to show on one line: controls and line ends become blanks.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return ' '
+		}
+		if r > 0xffff { // the PDF's fonts hold the basic plane only
+			return '□'
+		}
+		return r
+	}, s)
+}
+
+// cell makes text safe in a spreadsheet that guesses types: what could begin a formula gets an apostrophe in front (CWE-1236).
+// Full-width forms count as well, since some programs fold them.
+func cell(s string) string {
+	s = plain(s)
+	switch []rune(s + " ")[0] {
+	case '=', '+', '-', '@', '|', '%', '＝', '＋', '－', '＠', ' ':
+		if s != "" {
+			return "'" + s
+		}
+	}
+	return s
+}
