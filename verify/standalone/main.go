@@ -61,7 +61,7 @@ func build(out, dir string) error {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-		if err := errors.Join(os.WriteFile(filepath.Join(dir, "verify.wasm"), wasm, 0o644), os.WriteFile(filepath.Join(dir, "wasm_exec.js"), glue, 0o644)); err != nil {
+		if err := errors.Join(place(dir, "verify.wasm", wasm), place(dir, "wasm_exec.js", glue)); err != nil {
 			return err
 		}
 	}
@@ -82,4 +82,21 @@ func build(out, dir string) error {
 	encode := base64.StdEncoding.EncodeToString
 	html := strings.NewReplacer("{{glue}}", encode(glue), "{{wasm}}", encode(packed.Bytes())).Replace(page)
 	return os.WriteFile(out, []byte(html), 0o644)
+}
+
+// place writes a file in one step, since another build may be reading it, and leaves one that is right as it is.
+func place(dir, name string, data []byte) error {
+	path := filepath.Join(dir, name)
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	f, err := os.CreateTemp(dir, name+".")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
 }

@@ -18,21 +18,15 @@ import (
 	"github.com/trackseal/trackseal/network/internal/steps"
 )
 
+// verifierBuilder writes the verifier for browsers: verify.wasm and what runs it.
+const verifierBuilder = "verify/standalone"
+
 // buildDashboard builds the web app when Node is there and its sources changed. Without it the api works all the same, so
 // nothing here stops `up`.
 func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (string, error) {
 	source := filepath.Join(l.Stack.Root, "dashboards")
 	if _, err := os.Stat(filepath.Join(source, "package-lock.json")); err != nil {
 		return "left out: the checkout has no dashboards", nil
-	}
-	key, err := dashboardKey(source)
-	if err != nil {
-		return "", err
-	}
-	// The mark lies in the result and vanishes with it.
-	mark := steps.Mark(filepath.Join(l.Stack.DashboardDir(), ".built"))
-	if mark.Is(key) {
-		return "built before", nil
 	}
 	// Two stacks of one checkout share the result: the second waits and finds it done.
 	shared := DefaultDir(l.Stack.Root)
@@ -44,6 +38,19 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 		return "", err
 	}
 	defer unlock()
+	// The page carries the evidence verifier. Go knows best whether it changed, and what it built is part of the key.
+	if l.hasSource(verifierBuilder) {
+		err := goTool(ctx, l.Stack.Root, nil, "run", "-buildvcs=false", "./"+verifierBuilder, "-dir", filepath.Join(source, ".verifier"))
+		if err != nil {
+			return l.withoutDashboard(ctx, err)
+		}
+	}
+	key, err := dashboardKey(source)
+	if err != nil {
+		return "", err
+	}
+	// The mark lies in the result and vanishes with it.
+	mark := steps.Mark(filepath.Join(l.Stack.DashboardDir(), ".built"))
 	if mark.Is(key) {
 		return "built before", nil
 	}
@@ -83,7 +90,7 @@ func (l *Launcher) withoutDashboard(ctx context.Context, err error) (string, err
 	return "left out: " + first + "; see " + log, nil
 }
 
-// dashboardKey changes with every source file. Dependencies count through the lock file, results not at all.
+// dashboardKey changes with every source file and with the verifier. Dependencies count through the lock file, results not at all.
 func dashboardKey(source string) (string, error) {
 	h := sha256.New()
 	err := filepath.WalkDir(source, func(path string, d fs.DirEntry, err error) error {

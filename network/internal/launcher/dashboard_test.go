@@ -36,8 +36,13 @@ func TestDashboardKeyFollowsTheSources(t *testing.T) {
 		t.Error("results or dependencies change the key")
 	}
 	put("src/app.ts", "b")
-	if key() == first {
+	second := key()
+	if second == first {
 		t.Error("a source does not change the key")
+	}
+	put(".verifier/verify.wasm", "another verifier")
+	if key() == second {
+		t.Error("another verifier does not change the key")
 	}
 }
 
