@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -158,9 +159,12 @@ func hexSHA256(s string) string {
 	return hex.EncodeToString(h[:])
 }
 
+// builtinRules are what the tests' shipments pin: hot is instant (temperature >= 25).
+var builtinRules, _ = compliance.Lookup("general-2-8@1")
+
 func shipmentArgs(id string) ledger.CreateArgs {
 	return ledger.CreateArgs{
-		ID: id, RuleSet: "general-2-8@1", RuleSetHash: hexSHA256("rules"),
+		ID: id, RuleSet: builtinRules.Ref(), RuleSetHash: hexSHA256(string(builtinRules.Canonical())),
 		Parties: map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP"},
 	}
 }

@@ -73,7 +73,7 @@ func TestStackChaincodeAccess(t *testing.T) {
 	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentAccept, ledger.IDArgs{ID: ship})
 
 	// Compliance: only ingest, only of a party.
-	verdict := ledger.Verdict{Shipment: ship, Revision: 1, Result: ledger.Compliant, ToMS: 1, Log: logHead("a", 1), RuleHash: hexSHA256("rules")}
+	verdict := ledger.Verdict{Shipment: ship, Revision: 1, Result: ledger.Compliant, ToMS: 1, Log: logHead("a", 1), RuleHash: shipmentArgs(ship).RuleSetHash}
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.ComplianceRevise, verdict)
 	wrong := verdict
 	wrong.RuleHash = hexSHA256("milder rules")

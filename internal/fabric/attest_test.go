@@ -2,10 +2,12 @@ package fabric
 
 import (
 	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"os"
 	"testing"
 
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -16,8 +18,9 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 	c := s.open(t, "carrier", "api")
 	ctx := t.Context()
 	id := "ev-" + rand.Text()[:10]
-	hash := "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: "general-2-8@1", RuleSetHash: hash,
+	rules, _ := compliance.Lookup("general-2-8@1")
+	hash := rules.Hash()
+	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: hex.EncodeToString(hash[:]),
 		Parties: map[string]string{ledger.Carrier: "CarrierMSP", ledger.Shipper: "ShipperMSP", ledger.Consignee: "ConsigneeMSP"}})
 	if err != nil {
 		t.Fatal(err)

@@ -81,7 +81,8 @@ func TestAnchorKeysScanNewestFirst(t *testing.T) {
 			t.Fatalf("anchor %d does not come before %d", n+1, n)
 		}
 	}
-	if VerdictKey("s", 9) >= VerdictKey("s", 10) || HandoverKey("s", 99) >= HandoverKey("s", 100) {
+	if VerdictKey("s", 9) >= VerdictKey("s", 10) || HandoverKey("s", 99) >= HandoverKey("s", 100) || RuleSetKey("r", 9) >= RuleSetKey("r", 10) ||
+		DispositionKey("s", 9) >= DispositionKey("s", 10) || AcknowledgementKey("s", "e", 9) >= AcknowledgementKey("s", "e", 10) {
 		t.Error("numbers do not sort")
 	}
 }
@@ -91,6 +92,11 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range []string{
 		`{"id":"a","parties":{"carrier":"CarrierMSP"}}`, `{"shipment":"s","detail":{"x":[1,2]},"reasons":["r"]}`,
 		`{"heads":"ab","proof":["00"],"new_size":18446744073709551615}`, `{"id":"a","heads":[{"log":"x","size":1,"root":"y"}]}`,
+		`{"shipment":"s","rule":"hot","op":">=","messages":[{"raw":"AAE=","time_ms":1}]}`, `{"rules":"e30="}`, `{"ref":"a@1"}`,
+		`{"id":"a","lot":"L","carried":[{"rule":"r","band":"b","spent_s":1}],"carried_from":["b"]}`,
+		`{"shipment":"s","excursion":"e","n":1,"reason":"r","name":"n","meaning":"reviewed"}`,
+		`{"shipment":"s","revision":1,"decision":"release","reason":"r","verdict_revision":1,"name":"n","meaning":"approved"}`,
+		`{"shipment":"s","detail":{"budget":[{"rule":"r","band":"b","spent_s":1,"max_s":2}]}}`,
 		`{"id":"a","id":"b"}`, `{"ID":"a"}`, "{}", "[]",
 	} {
 		for i := range targets() {
@@ -129,12 +135,15 @@ func FuzzDecode(f *testing.F) {
 
 func targets() []any {
 	return []any{&EnrolArgs{}, &RotateArgs{}, &RevokeArgs{}, &CalibrateArgs{}, &IDArgs{}, &ListArgs{}, &CreateArgs{}, &AssignArgs{},
-		&UnassignArgs{}, &ProposeArgs{}, &RejectArgs{}, &CloseArgs{}, &ExtendArgs{}, &Excursion{}, &Verdict{}}
+		&UnassignArgs{}, &ProposeArgs{}, &RejectArgs{}, &CloseArgs{}, &ExtendArgs{}, &Excursion{}, &Verdict{},
+		&BreachArgs{}, &AcknowledgeArgs{}, &DisposeArgs{}, &PublishArgs{}, &RefArgs{}}
 }
 
 // Every member of an argument or a record has a JSON name of its own: the strict decoder knows members by these only.
 func TestEveryMemberIsNamed(t *testing.T) {
-	all := append(targets(), &Tracker{}, &TrackerKey{}, &Calibration{}, &Shipment{}, &Assignment{}, &LogHead{}, &Handover{}, &Close{}, &Head{})
+	all := append(targets(), &Tracker{}, &TrackerKey{}, &Calibration{}, &Shipment{}, &Assignment{}, &LogHead{}, &Handover{}, &Close{}, &Head{},
+		&Standing{}, &BudgetLine{}, &Spent{}, &CarriedFrom{}, &Tally{}, &Witness{}, &BreachMessage{}, &Signature{}, &Acknowledgement{},
+		&Disposition{}, &RuleSet{})
 	for _, x := range all {
 		typ := reflect.TypeOf(x).Elem()
 		for i := range typ.NumField() {

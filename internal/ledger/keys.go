@@ -20,6 +20,13 @@ const (
 	ObjExcursion = "excursion" // shipment id, excursion id -> Excursion
 	ObjVerdict   = "verdict"   // shipment id, revision -> Verdict
 	ObjRevision  = "revision"  // shipment id -> number of the newest revision
+	ObjTally     = "tally"     // shipment id -> Tally of its excursions
+
+	ObjAcknowledgement = "acknowledgement" // shipment id, excursion id, n -> Acknowledgement
+	ObjAcknowledged    = "acknowledged"    // shipment id, excursion id -> number of the newest acknowledgement
+	ObjDisposition     = "disposition"     // shipment id, revision -> Disposition
+	ObjDisposed        = "disposed"        // shipment id -> number of the newest disposition
+	ObjRuleSet         = "ruleset"         // rule-set id, version -> RuleSet
 )
 
 // Key builds a composite state key exactly as Fabric's shim does: NUL, then each part followed by NUL.
@@ -43,14 +50,27 @@ func CloseKey(shipment string) string         { return Key(ObjClose, shipment) }
 func HeadKey(heads string) string             { return Key(ObjHead, heads) }
 func ExcursionKey(shipment, id string) string { return Key(ObjExcursion, shipment, id) }
 func RevisionKey(shipment string) string      { return Key(ObjRevision, shipment) }
+func TallyKey(shipment string) string         { return Key(ObjTally, shipment) }
+func DisposedKey(shipment string) string      { return Key(ObjDisposed, shipment) }
+func AcknowledgedKey(shipment, excursion string) string {
+	return Key(ObjAcknowledged, shipment, excursion)
+}
 
-// HandoverKey and VerdictKey pad the number, so that a scan comes in the order of the numbers.
-func HandoverKey(shipment string, n int) string {
-	return Key(ObjHandover, shipment, fmt.Sprintf("%010d", n))
-}
+// The keys below pad the number, so that a scan comes in the order of the numbers.
+
+func HandoverKey(shipment string, n int) string { return Key(ObjHandover, shipment, padded(n)) }
 func VerdictKey(shipment string, revision int) string {
-	return Key(ObjVerdict, shipment, fmt.Sprintf("%010d", revision))
+	return Key(ObjVerdict, shipment, padded(revision))
 }
+func DispositionKey(shipment string, revision int) string {
+	return Key(ObjDisposition, shipment, padded(revision))
+}
+func AcknowledgementKey(shipment, excursion string, n int) string {
+	return Key(ObjAcknowledgement, shipment, excursion, padded(n))
+}
+func RuleSetKey(id string, version int) string { return Key(ObjRuleSet, id, padded(version)) }
+
+func padded(n int) string { return fmt.Sprintf("%010d", n) }
 
 // AnchorKey inverts n, so that a forward scan (the only kind that Fabric has) gives the newest first.
 func AnchorKey(heads string, n uint64) string {

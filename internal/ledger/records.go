@@ -84,8 +84,13 @@ type Shipment struct {
 	Assignments []Assignment `json:"assignments"`
 	// Pending is the open custody proposal, if any.
 	Pending *Handover `json:"pending"`
-	// Handovers counts the answered proposals; each is a record of its own.
+	// Handovers counts the ended proposals (answered or withdrawn); each is a record of its own.
 	Handovers int `json:"handovers"`
+	// Lot is the production lot whose stability budget this shipment draws on, "" for none.
+	Lot string `json:"lot,omitempty"`
+	// Carried is what earlier shipments of the lot had spent, by rule and band; CarriedFrom says which shipments.
+	Carried     []Spent       `json:"carried,omitempty"`
+	CarriedFrom []CarriedFrom `json:"carried_from,omitempty"`
 }
 
 // Assignment is a tracker bound to a shipment for a time window [FromMS, ToMS).
@@ -105,19 +110,39 @@ type LogHead struct {
 	Root string `json:"root"` // hex
 }
 
-// Handover is one custody proposal and its answer.
+// States of a handover.
+const (
+	Proposed  = "proposed"
+	Accepted  = "accepted"
+	Rejected  = "rejected"  // by the one that it was offered to
+	Withdrawn = "withdrawn" // by the one that offered it
+)
+
+// Handover is one custody proposal and its end.
 type Handover struct {
 	N         int       `json:"n"` // 0, 1, …
 	From      string    `json:"from"`
 	To        string    `json:"to"`
-	State     string    `json:"state"` // proposed | accepted | rejected
+	State     string    `json:"state"`
 	Heads     []LogHead `json:"heads"`
 	Note      string    `json:"note"`
-	Reason    string    `json:"reason"` // of a rejection
+	Reason    string    `json:"reason"` // of a rejection or withdrawal
 	ProposeMS int64     `json:"propose_ms"`
 	ProposeTx string    `json:"propose_tx"`
-	AnswerMS  int64     `json:"answer_ms"`
+	AnswerMS  int64     `json:"answer_ms"` // of the answer or withdrawal
 	AnswerTx  string    `json:"answer_tx"`
+	// AtProposal and AtAnswer are what the ledger held about the goods at these two moments, copied by the chaincode.
+	AtProposal *Standing `json:"at_proposal,omitempty"`
+	AtAnswer   *Standing `json:"at_answer,omitempty"`
+}
+
+// Standing is what the ledger holds about a shipment's compliance at one moment.
+type Standing struct {
+	Revision int          `json:"revision"` // of the newest verdict, 0 = none yet
+	Result   string       `json:"result"`   // of that verdict, "" = none yet
+	Open     int          `json:"open"`     // excursions that were not over
+	Total    int          `json:"total"`    // all excursions
+	Budget   []BudgetLine `json:"budget"`   // as that verdict states it
 }
 
 // Close is the create-only record that ends a shipment.
@@ -144,7 +169,8 @@ type Head struct {
 	N        uint64 `json:"n"` // 0 for the first anchor
 }
 
-// Excursion is one time that a rule was broken, opened and then closed.
+// Excursion is one time that a rule was broken, opened and then closed. A verified one stands on the trackers' own signed
+// messages, which every endorsing peer checked, and on nobody's word; it is closed from the start and judged from no log.
 type Excursion struct {
 	ID       string  `json:"id"` // unique in the shipment; chosen by the recorder
 	Shipment string  `json:"shipment"`
@@ -161,22 +187,41 @@ type Excursion struct {
 	OpenTx   string  `json:"open_tx"`
 	CloseMS  int64   `json:"close_ms"`
 	CloseTx  string  `json:"close_tx"`
+	// Only of a verified excursion:
+	Verified  bool      `json:"verified,omitempty"`
+	Op        string    `json:"op,omitempty"` // > >= < <=: "metric op limit" held
+	Tracker   string    `json:"tracker,omitempty"`
+	Witnesses []Witness `json:"witnesses,omitempty"`
+}
+
+// Witness is one reading in a signed message that breaks the limit. The message itself is in the transaction's argument.
+type Witness struct {
+	Message string `json:"message"` // SHA-256 of its cose_sign1, hex
+	TimeMS  int64  `json:"time_ms"` // of the reading
+	Value   string `json:"value"`   // decimal
+}
+
+// Tally counts a shipment's excursions.
+type Tally struct {
+	Open  int `json:"open"`
+	Total int `json:"total"`
 }
 
 // Verdict is one revision of what the rules say of a shipment; a later one supersedes, never edits.
 type Verdict struct {
-	Shipment   string          `json:"shipment"`
-	Revision   int             `json:"revision"` // 1, 2, …
-	Result     string          `json:"result"`   // compliant | non_compliant | inconclusive
-	Reasons    []string        `json:"reasons"`
-	ToMS       int64           `json:"to_ms"` // judged up to this event time
-	Log        LogHead         `json:"log"`
-	RuleHash   string          `json:"rule_hash"`
-	Supersedes int             `json:"supersedes"`
-	Detail     json.RawMessage `json:"detail,omitempty"`
-	By         string          `json:"by"`
-	TimeMS     int64           `json:"time_ms"`
-	Tx         string          `json:"tx"`
+	Shipment   string   `json:"shipment"`
+	Revision   int      `json:"revision"` // 1, 2, …
+	Result     string   `json:"result"`   // compliant | non_compliant | inconclusive
+	Reasons    []string `json:"reasons"`
+	ToMS       int64    `json:"to_ms"` // judged up to this event time
+	Log        LogHead  `json:"log"`
+	RuleHash   string   `json:"rule_hash"`
+	Supersedes int      `json:"supersedes"`
+	// Detail is a JSON object for readers, see docs/formats.md. The chaincode looks at its member budget only.
+	Detail json.RawMessage `json:"detail,omitempty"`
+	By     string          `json:"by"`
+	TimeMS int64           `json:"time_ms"`
+	Tx     string          `json:"tx"`
 }
 
 // Page is one page of a listing; Bookmark is "" on the last.

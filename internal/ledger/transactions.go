@@ -3,8 +3,9 @@ package ledger
 // Names of the transactions, "contract:Function". Each takes exactly one argument, a JSON object of the type named
 // beside it, and answers JSON.
 //
-// A changing transaction needs the certificate attribute trackseal.role: operator for tracker and shipment, ingest for anchor
-// and compliance. What belongs to a shipment is NOT_FOUND to all but its parties.
+// A changing transaction needs the certificate attribute trackseal.role: operator for tracker, shipment, ruleset and what a
+// person signs (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach. What belongs to a
+// shipment is NOT_FOUND to all but its parties.
 const (
 	TrackerEnrol     = "tracker:Enrol"     // EnrolArgs -> Tracker
 	TrackerRotate    = "tracker:Rotate"    // RotateArgs -> Tracker
@@ -19,6 +20,7 @@ const (
 	ShipmentPropose  = "shipment:Propose"   // ProposeArgs -> Shipment
 	ShipmentAccept   = "shipment:Accept"    // IDArgs -> Shipment
 	ShipmentReject   = "shipment:Reject"    // RejectArgs -> Shipment
+	ShipmentWithdraw = "shipment:Withdraw"  // RejectArgs -> Shipment: by who proposed, before the answer
 	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment: by the consignee, once it has custody
 	ShipmentClose    = "shipment:Close"     // CloseArgs -> Close
 	ShipmentGet      = "shipment:Get"       // IDArgs -> Shipment (evaluate)
@@ -37,15 +39,28 @@ const (
 	ComplianceVerdict  = "compliance:Verdict"  // IDArgs -> Verdict, the newest (evaluate)
 	ComplianceVerdicts = "compliance:Verdicts" // ListArgs with id -> Page[Verdict] (evaluate)
 	ComplianceList     = "compliance:List"     // ListArgs with id -> Page[Excursion] (evaluate)
+	ComplianceBreach   = "compliance:Breach"   // BreachArgs -> Excursion, verified: by any party
+
+	ComplianceAcknowledge      = "compliance:Acknowledge"      // AcknowledgeArgs -> Acknowledgement
+	ComplianceAcknowledgements = "compliance:Acknowledgements" // ListArgs with id -> Page[Acknowledgement] (evaluate)
+	ComplianceDispose          = "compliance:Dispose"          // DisposeArgs -> Disposition
+	ComplianceDisposition      = "compliance:Disposition"      // IDArgs -> Disposition, the newest (evaluate)
+	ComplianceDispositions     = "compliance:Dispositions"     // ListArgs with id -> Page[Disposition] (evaluate)
+
+	RuleSetPublish = "ruleset:Publish" // PublishArgs -> RuleSet; EXISTS when these very rules are there already
+	RuleSetGet     = "ruleset:Get"     // RefArgs -> RuleSet (evaluate)
+	RuleSetList    = "ruleset:List"    // ListArgs, with id for the versions of one -> Page[RuleSet] without the rules (evaluate)
 )
 
 // Transactions that the chaincode has; it refuses every other spelling.
 var Transactions = []string{
 	TrackerEnrol, TrackerRotate, TrackerRevoke, TrackerCalibrate, TrackerGet, TrackerList,
-	ShipmentCreate, ShipmentAssign, ShipmentUnassign, ShipmentPropose, ShipmentAccept, ShipmentReject, ShipmentDeliver,
+	ShipmentCreate, ShipmentAssign, ShipmentUnassign, ShipmentPropose, ShipmentAccept, ShipmentReject, ShipmentWithdraw, ShipmentDeliver,
 	ShipmentClose, ShipmentGet, ShipmentList, ShipmentHandover, ShipmentGetClose,
 	AnchorExtend, AnchorHead, AnchorList, AnchorHeads,
-	ComplianceOpen, ComplianceClose, ComplianceRevise, ComplianceVerdict, ComplianceVerdicts, ComplianceList,
+	ComplianceOpen, ComplianceClose, ComplianceRevise, ComplianceVerdict, ComplianceVerdicts, ComplianceList, ComplianceBreach,
+	ComplianceAcknowledge, ComplianceAcknowledgements, ComplianceDispose, ComplianceDisposition, ComplianceDispositions,
+	RuleSetPublish, RuleSetGet, RuleSetList,
 }
 
 // EnrolArgs registers a tracker. Either a key with its possession proof, or a secret hash.
@@ -95,7 +110,10 @@ type ListArgs struct {
 }
 
 // CreateArgs opens a shipment. The caller must be one of the parties, and becomes custodian unless Custodian names
-// another party.
+// another party. The rule set must be built into the chaincode or in its registry, with that hash.
+//
+// A shipment of a lot goes on with the stability budget that the shipments in CarriedFrom had spent: the ledger takes it from
+// their newest verdicts, the larger amount where several name one band. Carried may be left out; given, it must say the same.
 type CreateArgs struct {
 	ID          string            `json:"id"`
 	Parties     map[string]string `json:"parties"`
@@ -105,6 +123,9 @@ type CreateArgs struct {
 	Description string            `json:"description"`
 	Origin      string            `json:"origin"`
 	Destination string            `json:"destination"`
+	Lot         string            `json:"lot,omitempty"`
+	Carried     []Spent           `json:"carried,omitempty"`
+	CarriedFrom []string          `json:"carried_from,omitempty"` // shipment ids
 }
 
 // AssignArgs binds a tracker of the caller's, who is the shipment's carrier or holds the goods. FromMS 0 means the
@@ -130,6 +151,7 @@ type ProposeArgs struct {
 	Note  string    `json:"note"`
 }
 
+// RejectArgs ends a proposal: a rejection or a withdrawal.
 type RejectArgs struct {
 	ID     string `json:"id"`
 	Reason string `json:"reason"`
@@ -161,6 +183,10 @@ const (
 	EventAnchor    = "anchor"    // Head
 	EventExcursion = "excursion" // Excursion
 	EventVerdict   = "verdict"   // Verdict
+
+	EventAcknowledged = "acknowledged" // Acknowledgement
+	EventDisposition  = "disposition"  // Disposition
+	EventRuleSet      = "ruleset"      // RuleSet
 )
 
 // PossessionBytes is what a key signs to prove that its holder enrols it: deployment-independent, bound to the tracker,

@@ -1,6 +1,9 @@
 package ledger
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 // Each Validate checks the shape of an argument, without state: what it accepts may still be refused by the contract. The
 // error is an *Error with code Invalid, so a client may call it before it submits.
@@ -84,6 +87,9 @@ func (a CreateArgs) Validate() error {
 		// Without them nobody could assign trackers or take delivery.
 		return invalid("parties must name a carrier and a consignee")
 	}
+	if err := a.validateLot(); err != nil {
+		return err
+	}
 	if a.Custodian == "" {
 		return nil
 	}
@@ -135,6 +141,9 @@ func (a ExtendArgs) Validate() error {
 
 // ValidateOpen checks what opening an excursion needs; end and close members are ignored.
 func (e Excursion) ValidateOpen() error {
+	if strings.HasPrefix(e.ID, breachPrefix) {
+		return invalid("id: those that begin with %s are given by compliance:Breach", breachPrefix)
+	}
 	return first(e.validateID(), checkText("rule", e.Rule, 1, 64), checkText("metric", e.Metric, 1, 64),
 		checkTime("start_ms", e.StartMS, false), checkDecimal("peak", e.Peak), checkDecimal("limit", e.Limit),
 		checkHash("rule_hash", e.RuleHash), e.Log.Validate())
@@ -177,6 +186,9 @@ func (v Verdict) Validate() error {
 		return invalid("reasons: %d given, at most %d are accepted", len(v.Reasons), MaxReasons)
 	case len(v.Detail) > MaxDetail:
 		return invalid("detail is larger than %d bytes", MaxDetail)
+	}
+	if _, err := v.Budget(); err != nil {
+		return err
 	}
 	for _, r := range v.Reasons {
 		if err := checkText("reasons", r, 1, 512); err != nil {

@@ -3,7 +3,7 @@ package contract
 import "github.com/trackseal/trackseal/internal/ledger"
 
 // skewMS is how far a time given by a client may run ahead of the transaction's.
-const skewMS = 120_000
+const skewMS = ledger.SkewMS
 
 // assign binds a tracker to a shipment from a time on.
 //

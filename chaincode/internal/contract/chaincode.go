@@ -1,8 +1,8 @@
-// Package contract is Trackseal's chaincode: the contracts tracker, shipment, anchor and compliance.
+// Package contract is Trackseal's chaincode: the contracts tracker, shipment, anchor, compliance and ruleset.
 //
 // Every endorsing peer runs this code on its own and the results must be equal byte for byte. So nothing here reads a
-// clock (the transaction's time counts), draws random numbers, decides by floating point or walks a map. Who calls is
-// taken from the certificate, never from an argument.
+// clock (the transaction's time counts), draws random numbers or walks a map; floating point is only what a tracker signed,
+// compared with a limit. Who calls is taken from the certificate, never from an argument.
 //
 // State is not private: every organisation's peer holds all of it. What the evaluate transactions hide from those who are
 // no party keeps clients honest and listings short; it is not secrecy from the organisations that run peers.
@@ -27,7 +27,8 @@ func New() (shim.Chaincode, error) {
 		&Tracker{base("tracker", "Trackers, their keys and their calibration")},
 		&Shipment{base("shipment", "Shipments: parties, assignments, custody, close")},
 		&Anchor{base("anchor", "Heads logs: append-only roots of an ingest instance's logs")},
-		&Compliance{base("compliance", "Excursions and verdict revisions")},
+		&Compliance{base("compliance", "Excursions, verdict revisions, what people sign about them")},
+		&RuleSet{base("ruleset", "Published compliance rule sets")},
 	)
 	if err != nil {
 		return nil, fmt.Errorf("build the contracts: %w", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/hyperledger/fabric-contract-api-go/v2/metadata"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // journey is every changing transaction once, in an order in which each succeeds.
@@ -23,6 +24,7 @@ func journey(t testing.TB) []struct {
 	next := edDevice("next")
 	h := newHeads("ingest-carrier")
 	h.grow(30)
+	hot := edDevice("next").message("T-1", t0+15_000, telemetry.Reading{TimeMS: t0 + 14_000, Values: map[string]float64{"temperature": 25.5}})
 	return []struct {
 		by  who
 		fn  string
@@ -45,11 +47,20 @@ func journey(t testing.TB) []struct {
 		{carrierIn, ledger.ComplianceOpen, excursion("warm/T-1/1")},
 		{carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: "warm/T-1/1", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Log: head("a", 9)}},
 		{carrierIn, ledger.ComplianceRevise, verdict(1)},
+		{shipperOp, ledger.ComplianceBreach, breachArgs("S-1", ledger.BreachMessage{Raw: hot, TimeMS: t0 + 14_000})},
+		{consigneeOp, ledger.ComplianceAcknowledge, acknowledgeArgs("warm/T-1/1")},
+		{consigneeOp, ledger.ComplianceAcknowledge, acknowledgeArgs("warm/T-1/1")},
+		{consigneeOp, ledger.ComplianceDispose, disposeArgs(1, ledger.Quarantine, 1)},
+		{shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: ruleSet("vaccine", 1)}},
+		{shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: ruleSet("vaccine", 2)}},
+		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: shipper}},
+		{carrierOp, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: "S-1", Reason: "wrong dock"}},
 		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: consignee, Heads: []ledger.LogHead{head("a", 9)}}},
 		{consigneeOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"}},
 		{consigneeOp, ledger.ShipmentDeliver, ledger.IDArgs{ID: "S-1"}},
 		{carrierOp, ledger.ShipmentClose, ledger.CloseArgs{ID: "S-1", Heads: []ledger.LogHead{head("a", 12)}}},
 		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1", Cause: "retired"}},
+		{consigneeOp, ledger.ComplianceDispose, disposeArgs(2, ledger.Release, 1)},
 	}
 }
 
@@ -97,6 +108,8 @@ var reads = map[string]bool{
 	ledger.TrackerGet: true, ledger.TrackerList: true, ledger.ShipmentGet: true, ledger.ShipmentList: true,
 	ledger.ShipmentHandover: true, ledger.ShipmentGetClose: true, ledger.AnchorHead: true, ledger.AnchorList: true,
 	ledger.AnchorHeads: true, ledger.ComplianceVerdict: true, ledger.ComplianceVerdicts: true, ledger.ComplianceList: true,
+	ledger.ComplianceAcknowledgements: true, ledger.ComplianceDisposition: true, ledger.ComplianceDispositions: true,
+	ledger.RuleSetGet: true, ledger.RuleSetList: true,
 }
 
 // Records are stored as package ledger writes them: what is read back and written again stays the same.
@@ -107,6 +120,8 @@ func TestStateIsCanonical(t *testing.T) {
 		ledger.ObjTracker: ledger.Tracker{}, ledger.ObjShipment: ledger.Shipment{}, ledger.ObjHandover: ledger.Handover{},
 		ledger.ObjClose: ledger.Close{}, ledger.ObjHead: ledger.Head{}, ledger.ObjAnchor: ledger.Head{},
 		ledger.ObjExcursion: ledger.Excursion{}, ledger.ObjVerdict: ledger.Verdict{},
+		ledger.ObjTally: ledger.Tally{}, ledger.ObjAcknowledgement: ledger.Acknowledgement{},
+		ledger.ObjDisposition: ledger.Disposition{}, ledger.ObjRuleSet: ledger.RuleSet{},
 	}
 	checked := map[string]bool{}
 	for key, value := range w.state {
@@ -181,13 +196,15 @@ func TestEveryStubFailureFailsTheTransaction(t *testing.T) {
 		switch fn {
 		case ledger.TrackerGet:
 			arg = ledger.IDArgs{ID: "T-1"}
-		case ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict:
+		case ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict, ledger.ComplianceDisposition:
 			arg = ledger.IDArgs{ID: "S-1"}
+		case ledger.RuleSetGet:
+			arg = ledger.RefArgs{Ref: "vaccine@2"}
 		case ledger.AnchorHead:
 			arg = ledger.IDArgs{ID: heads}
 		case ledger.AnchorList:
 			arg = ledger.ListArgs{ID: heads}
-		case ledger.TrackerList, ledger.ShipmentList, ledger.AnchorHeads:
+		case ledger.TrackerList, ledger.ShipmentList, ledger.AnchorHeads, ledger.RuleSetList:
 			arg = ledger.ListArgs{}
 		default:
 			arg = ledger.ListArgs{ID: "S-1"}

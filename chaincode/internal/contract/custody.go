@@ -2,12 +2,6 @@ package contract
 
 import "github.com/trackseal/trackseal/internal/ledger"
 
-const (
-	proposed = "proposed"
-	accepted = "accepted"
-	rejected = "rejected"
-)
-
 // propose offers custody to another party. The heads fix what the logs held when the goods changed hands, so that neither
 // side can later move an excursion to the other's time.
 func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
@@ -26,45 +20,63 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 	case !s.IsParty(a.To):
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
 	}
+	now, err := standing(t, s.ID)
+	if err != nil {
+		return nil, err
+	}
 	s.Pending = &ledger.Handover{
-		N: s.Handovers, From: t.caller, To: a.To, State: proposed, Heads: listOf(a.Heads), Note: a.Note,
-		ProposeMS: t.nowMS, ProposeTx: t.id,
+		N: s.Handovers, From: t.caller, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Note: a.Note,
+		ProposeMS: t.nowMS, ProposeTx: t.id, AtProposal: now,
 	}
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
 
 func accept(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
-	return answer(t, a.ID, func(s *ledger.Shipment, h *ledger.Handover) {
-		h.State = accepted
+	return end(t, a.ID, receiver, func(s *ledger.Shipment, h *ledger.Handover) {
+		h.State = ledger.Accepted
 		s.Custodian = h.To
 		s.State = ledger.InTransit
 	})
 }
 
 func reject(t *transaction, a ledger.RejectArgs) (*ledger.Shipment, error) {
-	return answer(t, a.ID, func(_ *ledger.Shipment, h *ledger.Handover) {
-		h.State = rejected
+	return end(t, a.ID, receiver, func(_ *ledger.Shipment, h *ledger.Handover) {
+		h.State = ledger.Rejected
 		h.Reason = a.Reason
 	})
 }
 
-// answer ends the pending proposal, by the party that it names only, and keeps it as a record of its own.
-func answer(t *transaction, id string, decide func(*ledger.Shipment, *ledger.Handover)) (*ledger.Shipment, error) {
+// withdraw takes a proposal back before it is answered: a receiver who never answers would hold the goods where they are.
+func withdraw(t *transaction, a ledger.RejectArgs) (*ledger.Shipment, error) {
+	return end(t, a.ID, proposer, func(_ *ledger.Shipment, h *ledger.Handover) {
+		h.State = ledger.Withdrawn
+		h.Reason = a.Reason
+	})
+}
+
+func receiver(h *ledger.Handover) string { return h.To }
+func proposer(h *ledger.Handover) string { return h.From }
+
+// end ends the pending proposal, by the party that may, and keeps it as a record of its own.
+func end(t *transaction, id string, by func(*ledger.Handover) string, decide func(*ledger.Shipment, *ledger.Handover)) (*ledger.Shipment, error) {
 	s, err := shipment(t, id)
 	switch {
 	case err != nil:
 		return nil, err
 	case s.Pending == nil:
-		return nil, ledger.Refuse(ledger.BadState, "shipment %s has no handover to answer", s.ID)
-	case t.caller != s.Pending.To:
-		return nil, ledger.Refuse(ledger.Forbidden, "only %s answers this handover", s.Pending.To)
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s has no open handover", s.ID)
+	case t.caller != by(s.Pending):
+		return nil, ledger.Refuse(ledger.Forbidden, "only %s may do this with the open handover", by(s.Pending))
 	}
 	h := s.Pending
+	if h.AtAnswer, err = standing(t, s.ID); err != nil {
+		return nil, err
+	}
 	decide(s, h)
 	h.AnswerMS, h.AnswerTx = t.nowMS, t.id
 	s.Pending = nil
 	s.Handovers++
-	taken := ledger.Refuse(ledger.Conflict, "handover %d of shipment %s is answered already", h.N, s.ID)
+	taken := ledger.Refuse(ledger.Conflict, "handover %d of shipment %s has ended already", h.N, s.ID)
 	if err := t.create(ledger.HandoverKey(s.ID, h.N), h, taken); err != nil {
 		return nil, err
 	}

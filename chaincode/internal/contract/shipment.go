@@ -34,6 +34,10 @@ func (*Shipment) Reject(ctx *Context, arg string) (string, error) {
 	return change(ctx, operator, ledger.EventShipment, arg, ledger.RejectArgs.Validate, reject)
 }
 
+func (*Shipment) Withdraw(ctx *Context, arg string) (string, error) {
+	return change(ctx, operator, ledger.EventShipment, arg, ledger.RejectArgs.Validate, withdraw)
+}
+
 func (*Shipment) Deliver(ctx *Context, arg string) (string, error) {
 	return change(ctx, operator, ledger.EventShipment, arg, ledger.IDArgs.Validate, deliver)
 }
@@ -97,7 +101,7 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	s := &ledger.Shipment{
 		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.caller, Custodian: a.Custodian,
 		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Description: a.Description, Origin: a.Origin,
-		Destination: a.Destination, CreatedMS: t.nowMS, CreateTx: t.id, Assignments: []ledger.Assignment{},
+		Destination: a.Destination, CreatedMS: t.nowMS, CreateTx: t.id, Assignments: []ledger.Assignment{}, Lot: a.Lot,
 	}
 	if !s.IsParty(t.caller) {
 		return nil, ledger.Refuse(ledger.Forbidden, "%s is not one of the parties it names", t.caller)
@@ -105,7 +109,17 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	if s.Custodian == "" {
 		s.Custodian = t.caller
 	}
-	if err := t.create(ledger.ShipmentKey(a.ID), s, ledger.Refuse(ledger.Exists, "shipment %s exists already", a.ID)); err != nil {
+	// First, so that a repeated create learns that it succeeded before, whatever its other arguments are worth now.
+	if err := t.free(ledger.ShipmentKey(a.ID), ledger.Refuse(ledger.Exists, "shipment %s exists already", a.ID)); err != nil {
+		return nil, err
+	}
+	if err := known(t, a.RuleSet, a.RuleSetHash); err != nil {
+		return nil, err
+	}
+	if err := carry(t, s, a); err != nil {
+		return nil, err
+	}
+	if err := t.put(ledger.ShipmentKey(a.ID), s); err != nil {
 		return nil, err
 	}
 	indexed := map[string]bool{} // an organisation may hold several roles

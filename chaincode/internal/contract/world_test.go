@@ -25,6 +25,7 @@ import (
 	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -39,7 +40,14 @@ const (
 	ruleID = "general-2-8@1"
 )
 
-var ruleHash = hexHash("rules")
+// rules are built into the chaincode: hot is instant (temperature >= 25), warm is not.
+var rules, ruleHash = func() (compliance.RuleSet, string) {
+	r, ok := compliance.Lookup(ruleID)
+	if !ok {
+		panic(ruleID)
+	}
+	return r, hashOf(r)
+}()
 
 func hexHash(s string) string {
 	h := sha256.Sum256([]byte(s))

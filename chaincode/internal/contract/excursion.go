@@ -1,0 +1,111 @@
+package contract
+
+import "github.com/trackseal/trackseal/internal/ledger"
+
+// openExcursion records what an ingest found. It says so on its own word: what only a proof gives is taken out.
+func openExcursion(t *transaction, e ledger.Excursion) (*ledger.Excursion, error) {
+	s, err := shipment(t, e.Shipment)
+	if err != nil {
+		return nil, err
+	}
+	if err := pinned(s, e.RuleHash); err != nil {
+		return nil, err
+	}
+	e.EndMS, e.CloseMS, e.CloseTx = 0, 0, ""
+	e.Verified, e.Op, e.Tracker, e.Witnesses = false, "", "", nil
+	return addExcursion(t, &e, 1)
+}
+
+// addExcursion writes a new excursion and counts it.
+func addExcursion(t *transaction, e *ledger.Excursion, open int) (*ledger.Excursion, error) {
+	e.By, e.OpenMS, e.OpenTx = t.caller, t.nowMS, t.id
+	taken := ledger.Refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
+	if err := t.create(ledger.ExcursionKey(e.Shipment, e.ID), e, taken); err != nil {
+		return nil, err
+	}
+	return e, count(t, e.Shipment, open, 1)
+}
+
+func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, error) {
+	if _, err := shipment(t, a.Shipment); err != nil {
+		return nil, err
+	}
+	e, err := findExcursion(t, a.Shipment, a.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.CloseTx != "" && e.Verified:
+		return nil, ledger.Refuse(ledger.BadState, "excursion %s is verified, and so closed from the start", a.ID)
+	case e.By != t.caller:
+		return nil, ledger.Refuse(ledger.Conflict, "excursion %s was opened by %s", a.ID, e.By)
+	case e.CloseTx != "":
+		return nil, ledger.Refuse(ledger.BadState, "excursion %s is closed already", a.ID)
+	case a.EndMS < e.StartMS:
+		return nil, ledger.Refuse(ledger.Invalid, "end_ms lies before the excursion's start, %d", e.StartMS)
+	}
+	e.EndMS, e.Peak, e.Log = a.EndMS, a.Peak, a.Log
+	e.CloseMS, e.CloseTx = t.nowMS, t.id
+	if err := t.put(ledger.ExcursionKey(a.Shipment, a.ID), e); err != nil {
+		return nil, err
+	}
+	return e, count(t, a.Shipment, -1, 0)
+}
+
+func findExcursion(t *transaction, shipment, id string) (*ledger.Excursion, error) {
+	e, err := get[ledger.Excursion](t, ledger.ExcursionKey(shipment, id))
+	if err == nil && e == nil {
+		return nil, ledger.Refuse(ledger.NotFound, "shipment %s has no excursion %s", shipment, id)
+	}
+	return e, err
+}
+
+// count keeps the numbers of a shipment's excursions: handovers need them, and a scan could not be paged there.
+func count(t *transaction, shipment string, open, total int) error {
+	n, err := tally(t, shipment)
+	if err != nil {
+		return err
+	}
+	n.Open += open
+	n.Total += total
+	return t.put(ledger.TallyKey(shipment), n)
+}
+
+func tally(t *transaction, shipment string) (*ledger.Tally, error) {
+	n, err := get[ledger.Tally](t, ledger.TallyKey(shipment))
+	if err == nil && n == nil {
+		n = new(ledger.Tally)
+	}
+	return n, err
+}
+
+// breach records an excursion that signed messages prove. Nobody's word is needed: each endorsing peer decodes and checks them
+// against the ledger's own records and the limit of the pinned rules.
+func breach(t *transaction, a ledger.BreachArgs) (*ledger.Excursion, error) {
+	s, err := shipment(t, a.Shipment)
+	if err != nil {
+		return nil, err
+	}
+	if err := pinned(s, a.RuleHash); err != nil {
+		return nil, err
+	}
+	rules, err := rulesOf(t, s)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := rules.InstantLimit(a.Rule)
+	switch {
+	case err != nil:
+		return nil, ledger.Refuse(ledger.Invalid, "rule: %v", err)
+	case limit.Metric != a.Metric || limit.Op != a.Op:
+		return nil, ledger.Refuse(ledger.Invalid, "rule %s of %s is %s %s %s, not %s %s", a.Rule, s.RuleSet, limit.Metric, limit.Op, limit.Limit, a.Metric, a.Op)
+	}
+	e, err := a.Prove(s, func(id string) (*ledger.Tracker, error) {
+		return get[ledger.Tracker](t, ledger.TrackerKeyOf(id))
+	}, limit, t.nowMS)
+	if err != nil {
+		return nil, err
+	}
+	e.Limit = limit.Limit
+	e.CloseMS, e.CloseTx = t.nowMS, t.id
+	return addExcursion(t, e, 0)
+}

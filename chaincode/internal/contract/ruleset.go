@@ -1,0 +1,152 @@
+package contract
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strconv"
+
+	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// RuleSet is the contract "ruleset": the registry of compliance rule sets beside those that are built in. Everybody on the
+// channel may read it; a version never changes.
+type RuleSet struct{ contractapi.Contract }
+
+func (*RuleSet) Publish(ctx *Context, arg string) (string, error) {
+	return change(ctx, operator, ledger.EventRuleSet, arg, ledger.PublishArgs.Validate, publish)
+}
+
+func (*RuleSet) Get(ctx *Context, arg string) (string, error) {
+	return read(ctx, arg, ledger.RefArgs.Validate, func(t *transaction, a ledger.RefArgs) (*ledger.RuleSet, error) {
+		r, err := registered(t, a.Ref)
+		if err == nil && r == nil {
+			return nil, ledger.Refuse(ledger.NotFound, "there is no published rule set %s", a.Ref)
+		}
+		return r, err
+	})
+}
+
+// List gives all versions, by id and version, or those of one id. The rules themselves come from Get.
+func (*RuleSet) List(ctx *Context, arg string) (string, error) {
+	validate := func(a ledger.ListArgs) error {
+		if a.ID == "" {
+			return a.Validate()
+		}
+		return withID(a)
+	}
+	return read(ctx, arg, validate, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.RuleSet], error) {
+		item := func(key string, value []byte) (ledger.RuleSet, error) {
+			r, err := stored[ledger.RuleSet](key, value)
+			r.Rules = nil
+			return r, err
+		}
+		if a.ID != "" {
+			return page(t, a, item, ledger.ObjRuleSet, a.ID)
+		}
+		return page(t, a, item, ledger.ObjRuleSet)
+	})
+}
+
+// GetEvaluateTransactions marks what only reads, for the contract's metadata.
+func (*RuleSet) GetEvaluateTransactions() []string { return []string{"Get", "List"} }
+
+// publish adds one version. The same bytes once more are EXISTS, which the sender may take as done.
+func publish(t *transaction, a ledger.PublishArgs) (*ledger.RuleSet, error) {
+	rules, err := compliance.Parse(a.Rules)
+	if err != nil {
+		return nil, ledger.Refuse(ledger.Invalid, "rules: %.2000v", err)
+	}
+	ref := rules.Ref()
+	switch _, _, ok := ledger.SplitRef(ref); {
+	case !ok:
+		return nil, ledger.Refuse(ledger.Invalid, "rules: %.80q is not name@version", ref)
+	case !bytes.Equal(rules.Canonical(), a.Rules):
+		return nil, ledger.Refuse(ledger.Invalid, "rules: not in canonical form, whose SHA-256 is %x", rules.Hash())
+	}
+	r := &ledger.RuleSet{
+		ID: rules.ID, Version: rules.Version, Hash: hashOf(rules), Rules: a.Rules, Publisher: t.caller, TimeMS: t.nowMS, Tx: t.id,
+	}
+	if b, ok := compliance.Lookup(ref); ok && hashOf(b) == r.Hash {
+		return nil, ledger.Refuse(ledger.Exists, "rule set %s is built in", ref)
+	}
+	if _, ok := compliance.Lookup(r.ID + "@1"); ok {
+		return nil, ledger.Refuse(ledger.Conflict, "rule sets named %s are built in; choose another id", r.ID)
+	}
+	old, err := registered(t, ref)
+	switch {
+	case err != nil:
+		return nil, err
+	case old != nil && old.Hash == r.Hash:
+		return nil, ledger.Refuse(ledger.Exists, "rule set %s is published with these rules already", ref)
+	case old != nil:
+		return nil, ledger.Refuse(ledger.Conflict, "rule set %s is published with other rules, of hash %s; a version never changes", ref, old.Hash)
+	}
+	if r.Version > 1 {
+		previous, err := registered(t, r.ID+"@"+strconv.Itoa(r.Version-1))
+		switch {
+		case err != nil:
+			return nil, err
+		case previous == nil:
+			return nil, ledger.Refuse(ledger.BadState, "version %d of rule set %s comes after version %d, which is not published", r.Version, r.ID, r.Version-1)
+		case previous.Publisher != t.caller: // the same for all versions, so this is the owner
+			return nil, ledger.Refuse(ledger.Forbidden, "rule sets named %s belong to %s", r.ID, previous.Publisher)
+		}
+	}
+	return r, t.put(ledger.RuleSetKey(r.ID, r.Version), r)
+}
+
+// registered reads a published rule set; nil when there is none.
+func registered(t *transaction, ref string) (*ledger.RuleSet, error) {
+	id, version, ok := ledger.SplitRef(ref)
+	if !ok {
+		return nil, nil
+	}
+	return get[ledger.RuleSet](t, ledger.RuleSetKey(id, version))
+}
+
+// known refuses a rule set that nobody could judge by: neither built in nor published, or another one of that name.
+func known(t *transaction, ref, hash string) error {
+	b, builtin := compliance.Lookup(ref)
+	if builtin && hashOf(b) == hash {
+		return nil
+	}
+	r, err := registered(t, ref)
+	switch {
+	case err != nil:
+		return err
+	case r != nil && r.Hash == hash:
+		return nil
+	case r != nil:
+		return ledger.Refuse(ledger.Conflict, "rule_set_hash: the published %s has hash %s", ref, r.Hash)
+	case builtin:
+		return ledger.Refuse(ledger.Conflict, "rule_set_hash: the built-in %s has hash %s", ref, hashOf(b))
+	}
+	return ledger.Refuse(ledger.Invalid, "rule_set: %s is neither built in nor published; publish it with %s first", ref, ledger.RuleSetPublish)
+}
+
+// rulesOf reads the rules that a shipment pinned.
+func rulesOf(t *transaction, s *ledger.Shipment) (compliance.RuleSet, error) {
+	if b, ok := compliance.Lookup(s.RuleSet); ok && hashOf(b) == s.RuleSetHash {
+		return b, nil
+	}
+	r, err := registered(t, s.RuleSet)
+	if err != nil {
+		return compliance.RuleSet{}, err
+	}
+	if r == nil || r.Hash != s.RuleSetHash {
+		return compliance.RuleSet{}, ledger.Refuse(ledger.BadState, "this version of the chaincode has no rules %s with the hash that shipment %s pinned", s.RuleSet, s.ID)
+	}
+	rules, err := compliance.Parse(r.Rules)
+	if err != nil {
+		return compliance.RuleSet{}, ledger.Refuse(ledger.BadState, "this version of the chaincode cannot read %s: %.2000v", s.RuleSet, err)
+	}
+	return rules, nil
+}
+
+func hashOf(r compliance.RuleSet) string {
+	h := r.Hash()
+	return hex.EncodeToString(h[:])
+}

@@ -1,0 +1,189 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// budget is a verdict's detail with one band spent.
+func budget(spentS int64) json.RawMessage {
+	return json.RawMessage(fmt.Sprintf(`{"algorithm":"1","budget":[{"rule":"tor","band":"8-15","spent_s":%d,"max_s":43200}]}`, spentS))
+}
+
+func withBudget(shipment string, revision int, spentS int64) ledger.Verdict {
+	v := verdict(revision)
+	v.Shipment, v.Detail = shipment, budget(spentS)
+	return v
+}
+
+// A handover keeps what the ledger held about the goods when it was proposed and when it was answered.
+func TestHandoverKeepsTheStanding(t *testing.T) {
+	w := newWorld(t)
+	w.create(shipperOp, "S-1")
+	propose := func(by, to who) ledger.Shipment {
+		return must[ledger.Shipment](w, by, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: to.msp})
+	}
+	s := propose(shipperOp, carrierOp)
+	nothing := ledger.Standing{Budget: []ledger.BudgetLine{}}
+	if s.Pending.AtProposal == nil || !reflect.DeepEqual(*s.Pending.AtProposal, nothing) || s.Pending.AtAnswer != nil {
+		t.Fatalf("got %+v", s.Pending)
+	}
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("a"))
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("b"))
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "a", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Log: head("a", 9)})
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("S-1", 1, 600))
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("S-1", 2, 900))
+	propose(carrierOp, consigneeOp)
+
+	h := query[ledger.Page[ledger.Handover]](w, consigneeOp, ledger.ShipmentHandover, ledger.ListArgs{ID: "S-1"}).Items
+	want := ledger.Standing{Revision: 1, Result: ledger.NonCompliant, Open: 1, Total: 2, Budget: []ledger.BudgetLine{{Rule: "tor", Band: "8-15", SpentS: 600, MaxS: 43200}}}
+	if len(h) != 1 || !reflect.DeepEqual(*h[0].AtProposal, nothing) || !reflect.DeepEqual(*h[0].AtAnswer, want) {
+		t.Fatalf("got %+v", h)
+	}
+	s = query[ledger.Shipment](w, consigneeOp, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"})
+	if s.Pending.AtProposal.Revision != 2 || s.Pending.AtProposal.Budget[0].SpentS != 900 {
+		t.Fatalf("got %+v", s.Pending.AtProposal)
+	}
+	// Nobody can say otherwise.
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, `{"id":"S-1","to":"CarrierMSP","at_proposal":{"revision":9}}`)
+}
+
+func TestWithdraw(t *testing.T) {
+	w := newWorld(t)
+	w.create(shipperOp, "S-1")
+	back := ledger.RejectArgs{ID: "S-1", Reason: "truck broke down"}
+	w.refused(ledger.BadState, shipperOp, ledger.ShipmentWithdraw, back)
+	must[ledger.Shipment](w, shipperOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: carrier})
+	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentWithdraw, back)
+	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentWithdraw, back)
+	w.refused(ledger.NotFound, auditorOp, ledger.ShipmentWithdraw, back)
+	w.refused(ledger.Forbidden, shipperIn, ledger.ShipmentWithdraw, back)
+	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: "S-1"})
+	s := must[ledger.Shipment](w, shipperOp, ledger.ShipmentWithdraw, ledger.EventShipment, back)
+	if s.Pending != nil || s.Custodian != shipper || s.Handovers != 1 || s.State != ledger.Created {
+		t.Fatalf("got %+v", s)
+	}
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"})
+	must[ledger.Shipment](w, shipperOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+	h := query[ledger.Page[ledger.Handover]](w, consigneeOp, ledger.ShipmentHandover, ledger.ListArgs{ID: "S-1"}).Items
+	if len(h) != 2 || h[0].State != ledger.Withdrawn || h[0].Reason != back.Reason || h[0].AnswerTx == "" || h[1].State != ledger.Accepted {
+		t.Fatalf("got %+v", h)
+	}
+}
+
+// lotTrip is a delivered shipment of lot L-7 that spent some of its budget.
+func (w *world) lotTrip(id string, spentS int64) {
+	w.t.Helper()
+	a := createArgs(id)
+	a.Lot = "L-7"
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget(id, 1, spentS))
+	w.handOver(carrierOp, consigneeOp, id)
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: id})
+}
+
+func TestTheLotKeepsItsBudget(t *testing.T) {
+	w := newWorld(t)
+	w.lotTrip("A", 600)
+	w.lotTrip("B", 1800)
+	next := func(id string, f func(*ledger.CreateArgs)) ledger.CreateArgs {
+		a := createArgs(id)
+		a.Lot, a.CarriedFrom = "L-7", []string{"A"}
+		f(&a)
+		return a
+	}
+	create := func(a ledger.CreateArgs) ledger.Shipment {
+		t.Helper()
+		return must[ledger.Shipment](w, consigneeOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+	}
+	spent := func(s int64) []ledger.Spent { return []ledger.Spent{{Rule: "tor", Band: "8-15", SpentS: s}} }
+
+	// Split: each part is as old as the whole.
+	for _, id := range []string{"A1", "A2"} {
+		s := create(next(id, func(a *ledger.CreateArgs) { a.Carried = spent(600) }))
+		if s.Lot != "L-7" || !slices.Equal(s.Carried, spent(600)) || !slices.Equal(s.CarriedFrom, []ledger.CarriedFrom{{Shipment: "A", Revision: 1}}) {
+			t.Fatalf("got %+v", s)
+		}
+	}
+	// Merge: the oldest counts. The ledger fills in what is left out.
+	s := create(next("AB", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"A", "B"} }))
+	if !slices.Equal(s.Carried, spent(1800)) || len(s.CarriedFrom) != 2 {
+		t.Fatalf("got %+v", s)
+	}
+	// Late data raises A's budget: what is carried from now on is more, and the record says from which revision.
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("A", 2, 700))
+	w.refused(ledger.Conflict, consigneeOp, ledger.ShipmentCreate, next("A3", func(a *ledger.CreateArgs) { a.Carried = spent(600) }))
+	if s := create(next("A3", func(*ledger.CreateArgs) {})); s.Carried[0].SpentS != 700 || s.CarriedFrom[0].Revision != 2 {
+		t.Fatalf("got %+v", s)
+	}
+	// The next verdict cannot forget it.
+	v := withBudget("AB", 1, 1799)
+	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, v)
+	v.Detail = budget(1800)
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, v)
+
+	w.create(carrierOp, "other") // of no lot
+	a := createArgs("underway")
+	a.Lot = "L-7"
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+	a = createArgs("foreign")
+	a.Lot, a.Parties = "L-7", map[string]string{ledger.Carrier: carrier, ledger.Consignee: carrier}
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+	silent := createArgs("silent")
+	silent.Lot = "L-7"
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, silent)
+	w.handOver(carrierOp, consigneeOp, "silent")
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "silent"})
+
+	for _, tc := range []struct {
+		name string
+		code ledger.Code
+		arg  ledger.CreateArgs
+	}{
+		{"less than was spent", ledger.Conflict, next("X", func(a *ledger.CreateArgs) { a.Carried = spent(1) })},
+		{"another band", ledger.Conflict, next("X", func(a *ledger.CreateArgs) { a.Carried = []ledger.Spent{{Rule: "tor", Band: "0-2", SpentS: 700}} })},
+		{"no such shipment", ledger.NotFound, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"Q"} })},
+		{"a stranger's shipment", ledger.NotFound, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"foreign"} })},
+		{"of no lot", ledger.Conflict, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"other"} })},
+		{"another lot", ledger.Conflict, next("X", func(a *ledger.CreateArgs) { a.Lot = "L-8" })},
+		{"underway", ledger.BadState, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"underway"} })},
+		{"never judged", ledger.BadState, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"silent"} })},
+		{"itself", ledger.Invalid, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"X"} })},
+		{"one twice", ledger.Invalid, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"A", "A"} })},
+		{"without a lot", ledger.Invalid, next("X", func(a *ledger.CreateArgs) { a.Lot = "" })},
+		{"from nowhere", ledger.Invalid, next("X", func(a *ledger.CreateArgs) { a.CarriedFrom, a.Carried = nil, spent(1) })},
+	} {
+		if _, e := w.submit(consigneeOp, ledger.ShipmentCreate, tc.arg, nil); e == nil || e.Code != tc.code {
+			t.Errorf("%s: got %v, want %s", tc.name, e, tc.code)
+		}
+	}
+}
+
+func TestVerdictsStateABudgetOrNone(t *testing.T) {
+	w := newWorld(t)
+	w.create(carrierOp, "S-1")
+	for _, detail := range []string{
+		`[]`, `"x"`, `null`, `{"budget":null}`, `{"budget":{}}`, `{"budget":[{"rule":"a"}]}`, `{"budget":[{"rule":"a","band":"b","spent_s":-1,"max_s":1}]}`,
+		`{"budget":[{"rule":"a","band":"b","spent_s":1.5,"max_s":1}]}`, `{"budget":[{"rule":"a","band":"b","spent_s":1,"max_s":-1}]}`,
+		`{"budget":[{"rule":"a","band":"b","spent_s":1,"max_s":1,"Spent_s":2}]}`,
+		`{"budget":[{"rule":"a","band":"b","spent_s":1,"max_s":1},{"rule":"a","band":"b","spent_s":2,"max_s":1}]}`,
+		`{"budget":[],"budget":[]}`,
+	} {
+		v := verdict(1)
+		b, err := ledger.Encode(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, string(b[:len(b)-1])+`,"detail":`+detail+`}`)
+	}
+	v := verdict(1)
+	v.Detail = json.RawMessage(`{"Budget":"a name of its own","mkt":5.25}`)
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, v)
+}

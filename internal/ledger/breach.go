@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strconv"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// BreachArgs claims that signed messages of one tracker break an instant limit of the shipment's rules. Rule, metric and
+// comparator say which; the limit itself comes from the pinned rule set.
+type BreachArgs struct {
+	Shipment string          `json:"shipment"`
+	RuleHash string          `json:"rule_hash"`
+	Rule     string          `json:"rule"`
+	Metric   string          `json:"metric"`
+	Op       string          `json:"op"` // > >= < <=
+	Messages []BreachMessage `json:"messages"`
+}
+
+// BreachMessage is a signed message exactly as it was published, and which of its readings breaks the limit.
+type BreachMessage struct {
+	Raw    []byte `json:"raw"` // CBOR [cose_sign1, pack]; base64 in JSON
+	TimeMS int64  `json:"time_ms"`
+}
+
+// Validate wants 1 to MaxWitnesses messages, later readings after earlier ones.
+func (a BreachArgs) Validate() error {
+	err := first(checkID("shipment", a.Shipment), checkHash("rule_hash", a.RuleHash), checkText("rule", a.Rule, 1, 64),
+		checkText("metric", a.Metric, 1, 64), checkText("op", a.Op, 1, 2))
+	switch {
+	case err != nil:
+		return err
+	case len(a.Messages) == 0 || len(a.Messages) > MaxWitnesses:
+		return invalid("messages: %d given, 1 to %d are accepted", len(a.Messages), MaxWitnesses)
+	}
+	for i, m := range a.Messages {
+		switch {
+		case len(m.Raw) == 0 || len(m.Raw) > telemetry.MaxMessage:
+			return invalid("messages[%d].raw must be 1 to %d bytes, base64", i, telemetry.MaxMessage)
+		case i > 0 && m.TimeMS <= a.Messages[i-1].TimeMS:
+			return invalid("messages[%d].time_ms must be after the one before it", i)
+		}
+		if err := checkTime(fmt.Sprintf("messages[%d].time_ms", i), m.TimeMS, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// breachPrefix sets the ids of verified excursions apart: a recorder cannot take one, nor be in the way of a recorder's.
+const breachPrefix = "verified:"
+
+// BreachID is the id of a verified excursion. It follows from the claim, so that two parties who make the same one learn
+// that it is there.
+func BreachID(rule, tracker string, firstMS int64) string {
+	return breachPrefix + rule + "/" + tracker + "/" + strconv.FormatInt(firstMS, 10)
+}
+
+// Limit is what one reading can break, see package compliance.
+type Limit interface {
+	Value(reading map[string]float64) (v float64, ok bool)
+	Breaks(v float64) bool
+	Worse(a, b float64) bool
+}
+
+// SkewMS is how far a clock may be off the transactions' time.
+const SkewMS = 120_000
+
+// Prove checks the claim against the ledger's own records and returns the excursion that it shows, without what the
+// recorder adds (By, times and transactions). Pure: every peer comes to the same. tracker answers nil for an unknown id.
+//
+// Refusals: INVALID when a message cannot be read, CONFLICT when the ledger contradicts the claim (tracker, assignment, key),
+// BAD_PROOF when a message does not show what is claimed (signature, reading, value).
+func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error), limit Limit, nowMS int64) (*Excursion, error) {
+	e := &Excursion{Shipment: s.ID, Rule: a.Rule, Metric: a.Metric, Op: a.Op, RuleHash: a.RuleHash, Verified: true}
+	var tr *Tracker
+	var peak float64
+	for i, claim := range a.Messages {
+		m, err := telemetry.Decode(claim.Raw)
+		if err != nil {
+			return nil, invalid("messages[%d]: %v", i, err)
+		}
+		switch {
+		case tr == nil:
+			if tr, err = tracker(m.Tracker); err != nil {
+				return nil, err
+			}
+			if tr == nil {
+				return nil, Refuse(Conflict, "messages[%d]: tracker %s is not enrolled", i, m.Tracker)
+			}
+		case m.Tracker != tr.ID:
+			return nil, invalid("messages[%d] is of tracker %s, the first of %s: claim them apart", i, m.Tracker, tr.ID)
+		}
+		if err := authentic(tr, m, nowMS); err != nil {
+			return nil, Refuse(err.Code, "messages[%d]: %s", i, err.Message)
+		}
+		switch {
+		case !s.assignedAt(tr.ID, claim.TimeMS):
+			return nil, Refuse(Conflict, "messages[%d]: tracker %s was not assigned to shipment %s at %d", i, tr.ID, s.ID, claim.TimeMS)
+		case claim.TimeMS > nowMS+SkewMS:
+			return nil, Refuse(Conflict, "messages[%d]: the reading's time, %d, lies in the future", i, claim.TimeMS)
+		}
+		reading := readingAt(m, claim.TimeMS)
+		if reading == nil {
+			return nil, Refuse(BadProof, "messages[%d] has no reading of %d", i, claim.TimeMS)
+		}
+		v, ok := limit.Value(reading)
+		if !ok {
+			return nil, Refuse(BadProof, "messages[%d]: the reading of %d has no %s", i, claim.TimeMS, a.Metric)
+		}
+		value := strconv.FormatFloat(v, 'f', -1, 64)
+		if !limit.Breaks(v) {
+			return nil, Refuse(BadProof, "messages[%d]: %s %s keeps the limit of rule %s", i, a.Metric, value, a.Rule)
+		}
+		if i == 0 || limit.Worse(v, peak) {
+			peak, e.Peak = v, value
+		}
+		e.Witnesses = append(e.Witnesses, Witness{hex.EncodeToString(m.COSEHash[:]), claim.TimeMS, value})
+	}
+	e.Tracker = tr.ID
+	e.StartMS, e.EndMS = a.Messages[0].TimeMS, a.Messages[len(a.Messages)-1].TimeMS
+	e.ID = BreachID(a.Rule, tr.ID, e.StartMS)
+	return e, nil
+}
+
+// authentic checks that the tracker's own key signed the message while it was in force by the message's signed time.
+//
+// The first key has no lower bound: a recorded trip was signed before its tracker was enrolled, and the assignment's window,
+// which lies on the ledger, bounds it. The key of a revoked tracker may be in anybody's hands and can sign for any past time,
+// so a claim that comes after the revocation shows nothing.
+func authentic(tr *Tracker, m *telemetry.Message, nowMS int64) *Error {
+	if tr.RevokedMS != 0 {
+		return Refuse(Conflict, "tracker %s is revoked: nothing tells when its key signed", tr.ID)
+	}
+	kid := hex.EncodeToString(m.KID[:])
+	for i, k := range tr.Keys {
+		if k.KID != kid {
+			continue
+		}
+		switch {
+		case i > 0 && m.TimeMS < k.FromMS-SkewMS, k.ToMS != 0 && m.TimeMS > k.ToMS+SkewMS:
+			return Refuse(Conflict, "key %.16s of tracker %s was not in force when the message says it was signed, %d", kid, tr.ID, m.TimeMS)
+		case m.TimeMS > nowMS+SkewMS:
+			return Refuse(Conflict, "the message's signed time, %d, lies in the future", m.TimeMS)
+		}
+		raw, err := hex.DecodeString(k.Public)
+		if err == nil {
+			err = m.Verify(telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw})
+		}
+		if err != nil {
+			return Refuse(BadProof, "%v", err)
+		}
+		return nil
+	}
+	return Refuse(BadProof, "key %.16s is none of tracker %s", kid, tr.ID)
+}
+
+func readingAt(m *telemetry.Message, ms int64) map[string]float64 {
+	for _, r := range m.Readings {
+		if r.TimeMS == ms {
+			return r.Values
+		}
+	}
+	return nil
+}
+
+// assignedAt reports whether the tracker belonged to the shipment at an event time.
+func (s *Shipment) assignedAt(tracker string, ms int64) bool {
+	for _, a := range s.Assignments {
+		if a.Tracker == tracker && a.FromMS <= ms && (a.ToMS == 0 || ms < a.ToMS) {
+			return true
+		}
+	}
+	return false
+}
