@@ -178,56 +178,110 @@ func (o *ownTracker) rotate() {
 	o.signer = next
 }
 
+// trip is a shipment that the carrier's own tracker rides on, driven by hand.
+type trip struct {
+	t    *testing.T
+	s    *stack
+	tr   *ownTracker
+	id   string
+	sent int
+}
+
+// begin creates a shipment and binds the tracker to it.
+func begin(t *testing.T, s *stack, tr *ownTracker, id string, parties ...string) *trip {
+	t.Helper()
+	roles := map[string]string{}
+	for _, p := range parties {
+		roles[p] = p
+	}
+	tr.a.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1", "parties": roles}, nil)
+	tr.a.post("/v1/shipments/"+id+"/assignments", map[string]any{"tracker": tr.id}, nil)
+	return &trip{t: t, s: s, tr: tr, id: id}
+}
+
+func (p *trip) messages() []messageItem {
+	p.t.Helper()
+	return all[messageItem](p.tr.a, "/v1/shipments/"+p.id+"/messages?limit=200")
+}
+
+// send publishes and waits until the shipment's log holds all that was sent.
+func (p *trip) send(list ...[]byte) {
+	p.t.Helper()
+	for _, raw := range list {
+		p.tr.publish(raw)
+	}
+	p.sent += len(list)
+	eventually(p.t, 60*time.Second, "the messages are logged", func() (bool, string) {
+		n := len(p.messages())
+		return n == p.sent, fmt.Sprintf("%d of %d", n, p.sent)
+	})
+}
+
+// anchored waits until an anchor covers everything.
+func (p *trip) anchored() {
+	p.t.Helper()
+	eventually(p.t, 90*time.Second, "the messages are anchored", func() (bool, string) {
+		list := p.messages()
+		return !slices.ContainsFunc(list, func(m messageItem) bool { return m.Status != "anchored" }), fmt.Sprintf("%+v", list)
+	})
+}
+
+// end hands the goods over and closes the shipment.
+func (p *trip) end() {
+	p.t.Helper()
+	path := "/v1/shipments/" + p.id
+	p.tr.a.post(path+"/handovers", map[string]any{"to": "consignee"}, nil)
+	consignee := p.s.api(p.t, "consignee")
+	consignee.post(path+"/handovers/current/accept", nil, nil)
+	consignee.post(path+"/deliver", nil, nil)
+	// The delivery is the consignee's transaction: the carrier's peer has it a moment later.
+	eventually(p.t, 30*time.Second, "the carrier closes the delivered shipment", func() (bool, string) {
+		_, err := p.tr.a.call("POST", path+"/close", nil, nil)
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
 // TestStackEvidence sends a trip with everything that honest trips have: messages before and after, a radio outage with
-// backfill, a key rotation with a message of the old key still on its way. The bundle must convince the verifier, through
-// every organisation's api, and stop convincing it when anything is changed.
+// backfill, a key rotation with a message of the old key still on its way, a change of the channel's configuration between
+// two anchors, and a next shipment on the same tracker without a message between. The bundles must convince the verifier,
+// through every organisation's api, and stop convincing it when anything is changed.
 func TestStackEvidence(t *testing.T) {
 	s := load(t)
 	policy := s.policy(t)
 	carrier := s.api(t, "carrier")
-	shipment := name("evidence")
 	tr := enrolOwn(t, s, carrier, name("EV"))
 	tr.publish(tr.message(telemetry.Data)) // before the shipment
-	carrier.post("/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1",
-		"parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}, nil)
-	carrier.post("/v1/shipments/"+shipment+"/assignments", map[string]any{"tracker": tr.id}, nil)
-	count := func() int { return len(all[messageItem](carrier, "/v1/shipments/"+shipment+"/messages?limit=200")) }
-	sent := 0
-	send := func(list ...[]byte) {
-		t.Helper()
-		for _, raw := range list {
-			tr.publish(raw)
-		}
-		sent += len(list)
-		eventually(t, 60*time.Second, "the messages are logged", func() (bool, string) { n := count(); return n == sent, fmt.Sprintf("%d of %d", n, sent) })
-	}
-	send(tr.message(telemetry.Data), tr.message(telemetry.Data))
+	first := begin(t, s, tr, name("evidence"), "carrier", "shipper", "consignee", "auditor")
+	first.send(tr.message(telemetry.Data), tr.message(telemetry.Data))
+	first.anchored()
+
+	update := s.configUpdate(t, "auditor")
+	before := update.anchorHost("localhost")
+	t.Cleanup(func() { update.anchorHost(before) }) // other tests find the channel as it was
+
 	var held [][]byte // a radio outage
 	for range 6 {
 		held = append(held, tr.message(telemetry.Data))
 	}
-	send(tr.message(telemetry.Data))
+	first.send(tr.message(telemetry.Data))
 	slices.Reverse(held)
-	send(held...)
+	first.send(held...)
 	late := tr.message(telemetry.Data)
 	tr.rotate()
 	tr.device.Close()
 	tr.connect(s)
-	send(late, tr.message(telemetry.Data), tr.message(telemetry.Data))
+	rotated, lastOfFirst := tr.message(telemetry.Data), tr.message(telemetry.Data)
+	first.send(late, rotated, lastOfFirst)
+	first.end()
 
-	carrier.post("/v1/shipments/"+shipment+"/handovers", map[string]any{"to": "consignee"}, nil)
-	consignee := s.api(t, "consignee")
-	consignee.post("/v1/shipments/"+shipment+"/handovers/current/accept", nil, nil)
-	consignee.post("/v1/shipments/"+shipment+"/deliver", nil, nil)
-	// The delivery is the consignee's transaction: the carrier's peer has it a moment later.
-	eventually(t, 30*time.Second, "the carrier closes the delivered shipment", func() (bool, string) {
-		_, err := carrier.call("POST", "/v1/shipments/"+shipment+"/close", nil, nil)
-		return err == nil, fmt.Sprint(err)
-	})
-	tr.publish(tr.message(telemetry.Data)) // after it
+	// The next shipment is not the shipper's. Its first message is the only one that shows where the first shipment's end.
+	second := begin(t, s, tr, name("evidence"), "carrier", "consignee", "auditor")
+	firstOfSecond := tr.message(telemetry.Data)
+	second.send(firstOfSecond, tr.message(telemetry.Data))
+	second.end()
+	tr.publish(tr.message(telemetry.Data)) // after both
 
 	nonce := []byte("the auditor's own")
-	path := "/v1/shipments/" + shipment + "/evidence?nonce=" + hex.EncodeToString(nonce)
 	verify := func(bundle []byte) *evidence.Report {
 		t.Helper()
 		r, err := evidence.Verify(bytes.NewReader(bundle), policy, evidence.Options{Nonce: nonce})
@@ -236,29 +290,52 @@ func TestStackEvidence(t *testing.T) {
 		}
 		return r
 	}
-	var bundle []byte
-	for _, org := range []string{"carrier", "shipper", "consignee", "auditor"} {
-		bundle = s.api(t, org).download(path)
-		r := verify(bundle)
-		if r.Exit() != evidence.ExitPass || r.Facts.Messages != uint64(sent) || len(r.Facts.Attested) != 4 {
-			t.Errorf("%s: %+v\n%v", org, r.Verdicts, r.Findings)
+	path := func(p *trip) string { return "/v1/shipments/" + p.id + "/evidence?nonce=" + hex.EncodeToString(nonce) }
+	bundles := map[*trip][]byte{}
+	for _, c := range []struct {
+		trip    *trip
+		orgs    []string
+		foreign []byte // message of the other shipment beside its own
+	}{
+		{first, []string{"carrier", "shipper", "consignee", "auditor"}, firstOfSecond},
+		{second, []string{"consignee"}, lastOfFirst},
+	} {
+		other, err := telemetry.Decode(c.foreign)
+		if err != nil {
+			t.Fatal(err)
 		}
-		t.Logf("%s: %d bytes, %d configurations, %+v", org, len(bundle), len(r.Facts.Configs), r.Verdicts)
+		for _, org := range c.orgs {
+			b := s.api(t, org).download(path(c.trip))
+			r := verify(b)
+			if r.Exit() != evidence.ExitPass || r.Facts.Messages != uint64(c.trip.sent) || len(r.Facts.Attested) != 4 {
+				t.Errorf("%s for %s: %+v\n%v", c.trip.id, org, r.Verdicts, r.Findings)
+			}
+			if !bytes.Contains(b, other.COSE) || bytes.Contains(b, other.Pack) {
+				t.Errorf("%s for %s: of the other shipment's message the signed part must be there, and no reading", c.trip.id, org)
+			}
+			config := slices.Max(r.Facts.Configs)
+			anchor := func(before bool) bool {
+				return slices.ContainsFunc(r.Facts.Anchors, func(a evidence.AnchorFact) bool { return (a.Block < config) == before })
+			}
+			if c.trip == first && (config == 0 || !anchor(true) || !anchor(false)) {
+				t.Errorf("%s for %s: configurations %v, anchors %+v: want some before and after the change", c.trip.id, org, r.Facts.Configs, r.Facts.Anchors)
+			}
+			t.Logf("%s for %s: %d bytes, configurations %v, %+v", c.trip.id, org, len(b), r.Facts.Configs, r.Verdicts)
+			bundles[c.trip] = b
+		}
 	}
 	for _, withhold := range []string{"all", "location"} {
-		r := verify(carrier.download(path + "&withhold=" + withhold))
-		if r.Exit() != evidence.ExitPass || r.Facts.Withheld != uint64(sent) {
+		r := verify(carrier.download(path(first) + "&withhold=" + withhold))
+		if r.Exit() != evidence.ExitPass || r.Facts.Withheld != uint64(first.sent) {
 			t.Errorf("withheld %s: %+v %d\n%v", withhold, r.Verdicts, r.Facts.Withheld, r.Findings)
 		}
 	}
-	items := all[struct {
-		Log  string `json:"log"`
-		Leaf uint64 `json:"leaf"`
-	}](carrier, "/v1/shipments/"+shipment+"/messages?limit=200")
-	r := verify(carrier.download(fmt.Sprintf("/v1/messages/%s/%d/proof?nonce=%x", items[3].Log, items[3].Leaf, nonce)))
+	item := first.messages()[3]
+	r := verify(carrier.download(fmt.Sprintf("/v1/messages/%s/%d/proof?nonce=%x", item.Log, item.Leaf, nonce)))
 	if r.Exit() != evidence.ExitPass || r.Kind != evidence.OneMessage {
 		t.Errorf("proof of one message: %+v\n%v", r.Verdicts, r.Findings)
 	}
+	bundle := bundles[first]
 	step := max(1, len(bundle)/400)
 	for at := 0; at < len(bundle); at += step {
 		bundle[at] ^= 4

@@ -9,6 +9,7 @@ import (
 )
 
 type messageItem struct {
+	Log     string   `json:"log"`
 	Tracker string   `json:"tracker"`
 	Trust   string   `json:"trust"`
 	Leaf    uint64   `json:"leaf"`

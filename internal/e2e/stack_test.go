@@ -41,6 +41,10 @@ type stack struct {
 		URL         string `json:"url"`
 		ClientsFile string `json:"clients_file"`
 	} `json:"api"`
+	Processes []struct {
+		Name string `json:"name"`
+		Port int    `json:"port"`
+	} `json:"processes"`
 }
 
 func load(t *testing.T) *stack {

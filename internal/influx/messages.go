@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -38,7 +39,7 @@ const pageMessages = 5_000
 func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(Message) error) error {
 	filter := `r._measurement == "message" and r.log == ` + quote(log)
 	// The leaf numbers alone are small: they say which times to ask for, page by page.
-	index, err := c.leafTimes(ctx, filter, from, to)
+	index, err := c.leafTimes(ctx, filter, minTime, maxTime, from, to)
 	if err != nil {
 		return err
 	}
@@ -64,7 +65,8 @@ type leafTime struct {
 	at   time.Time
 }
 
-func (c *Client) leafTimes(ctx context.Context, filter string, from, to uint64) ([]leafTime, error) {
+// leafTimes lists the leaves [from, to) that were received in [start, stop).
+func (c *Client) leafTimes(ctx context.Context, filter string, start, stop time.Time, from, to uint64) ([]leafTime, error) {
 	cond := fmt.Sprintf("r._value >= %d", from)
 	if to > 0 {
 		cond += fmt.Sprintf(" and r._value < %d", to)
@@ -72,7 +74,7 @@ func (c *Client) leafTimes(ctx context.Context, filter string, from, to uint64) 
 	var index []leafTime
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s and r._field == "leaf")
   |> filter(fn: (r) => %s) |> keep(columns: ["_time", "_value"])`,
-		quote(c.cfg.Bucket), fluxTime(minTime), fluxTime(maxTime), filter, cond), func(r row) error {
+		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), filter, cond), func(r row) error {
 		leaf, err := r.int("_value")
 		if err != nil {
 			return err
@@ -81,6 +83,9 @@ func (c *Client) leafTimes(ctx context.Context, filter string, from, to uint64) 
 		if err != nil {
 			return err
 		}
+		if !at.Before(stop) {
+			return nil // InfluxDB 1.8 answers a point that stands exactly at the range's stop, 2.x does not
+		}
 		index = append(index, leafTime{uint64(leaf), at})
 		return nil
 	})
@@ -88,21 +93,17 @@ func (c *Client) leafTimes(ctx context.Context, filter string, from, to uint64) 
 		return nil, err
 	}
 	slices.SortFunc(index, func(a, b leafTime) int {
-		if a.leaf != b.leaf {
-			if a.leaf < b.leaf {
-				return -1
-			}
-			return 1
+		if d := cmp.Compare(a.leaf, b.leaf); d != 0 {
+			return d
 		}
 		return a.at.Compare(b.at)
 	})
 	return index, nil
 }
 
-// messagePage reads the messages of some leaves. What lies between them in time but has another leaf number (a point that
-// somebody edited or added) is answered with the page that its number belongs to.
-func (c *Client) messagePage(ctx context.Context, filter string, index []leafTime) ([]Message, error) {
-	first, last := index[0].at, index[0].at
+// span is the earliest and the latest time of some leaves.
+func span(index []leafTime) (first, last time.Time) {
+	first, last = index[0].at, index[0].at
 	for _, l := range index {
 		if l.at.Before(first) {
 			first = l.at
@@ -111,6 +112,13 @@ func (c *Client) messagePage(ctx context.Context, filter string, index []leafTim
 			last = l.at
 		}
 	}
+	return first, last
+}
+
+// messagePage reads the messages of some leaves. What lies between them in time but has another leaf number (a point that
+// somebody edited or added) is answered with the page that its number belongs to.
+func (c *Client) messagePage(ctx context.Context, filter string, index []leafTime) ([]Message, error) {
+	first, last := span(index)
 	page := make([]Message, 0, len(index))
 	low, high := index[0].leaf, index[len(index)-1].leaf
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s)
@@ -134,15 +142,7 @@ func (c *Client) messagePage(ctx context.Context, filter string, index []leafTim
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(page, func(a, b Message) int {
-		switch {
-		case a.Leaf < b.Leaf:
-			return -1
-		case a.Leaf > b.Leaf:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(page, func(a, b Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
 	return page, nil
 }
 

@@ -32,6 +32,9 @@ type Ledger interface {
 type Store interface {
 	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
 	Heads(ctx context.Context, log string) ([]influx.Head, error)
+	Places(ctx context.Context, q influx.PlacesQuery, fn func(influx.Place) error) error
+	MessageAt(ctx context.Context, p influx.Place) (m influx.Message, ok bool, err error)
+	LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error)
 }
 
 // Consistency asks an ingest instance for the consistency proof of its heads log between two sizes.

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/merkle"
@@ -50,89 +49,6 @@ func placed(r telemetry.Reading) bool {
 	_, lat := r.Values["lat"]
 	_, lon := r.Values["lon"]
 	return lat || lon
-}
-
-// ends is the first and the last of a tracker's messages in the shipment's logs.
-type ends struct {
-	first, last telemetry.Position
-	seen        bool
-}
-
-// around finds, per tracker, the message before its first and the one after its last in the shipment's logs, in the
-// tracker's own log: they show that nothing is missing at the ends.
-func (c *collector) around(ctx context.Context, b *Bundle) error {
-	trackers := map[string]*ends{}
-	for _, a := range c.request.Shipment.Assignments {
-		trackers[a.Tracker] = &ends{}
-	}
-	for i, log := range b.logs {
-		err := c.Store.Messages(ctx, log, 0, b.sizes[i], func(m influx.Message) error {
-			e := trackers[m.Tracker]
-			if e == nil || m.Trust != influx.Signed {
-				return nil
-			}
-			p := telemetry.Position{Boot: m.Boot, Seq: m.Seq}
-			if !e.seen || p.Less(e.first) {
-				e.first = p
-			}
-			if !e.seen || e.last.Less(p) {
-				e.last = p
-			}
-			e.seen = true
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, id := range sortedKeys(trackers) {
-		if err := c.neighbours(ctx, id, trackers[id]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *collector) neighbours(ctx context.Context, id string, e *ends) error {
-	enrolTx, err := c.enrolTx(id)
-	if err != nil {
-		return err
-	}
-	var before, after *influx.Message
-	for _, ingest := range c.instances() {
-		log := anchor.LogID(c.Channel, anchor.Tracker, id, enrolTx, ingest)
-		err := c.Store.Messages(ctx, hexHash(log), 0, 0, func(m influx.Message) error {
-			if m.Trust != influx.Signed {
-				return nil
-			}
-			p := telemetry.Position{Boot: m.Boot, Seq: m.Seq}
-			switch {
-			case e.seen && p.Less(e.first) && (before == nil || positionOf(before).Less(p)):
-				before = &m
-			case e.seen && e.last.Less(p) && (after == nil || p.Less(positionOf(after))):
-				after = &m
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	for _, m := range []*influx.Message{before, after} {
-		if m == nil {
-			continue
-		}
-		d, err := telemetry.Decode(m.Raw)
-		if err != nil {
-			continue // a damaged point proves nothing, so it stays out
-		}
-		c.manifest.Outside = append(c.manifest.Outside, d.COSE)
-	}
-	return nil
-}
-
-func positionOf(m *influx.Message) telemetry.Position {
-	return telemetry.Position{Boot: m.Boot, Seq: m.Seq}
 }
 
 // instances of ingest that hold the shipment's logs.

@@ -170,3 +170,35 @@ func (s *Store) Heads(_ context.Context, log string) ([]influx.Head, error) {
 	_, _, all, err := s.snapshot()
 	return slices.DeleteFunc(all, func(h influx.Head) bool { return h.Log != log }), err
 }
+
+// Places of signed messages in leaf order.
+func (s *Store) Places(ctx context.Context, q influx.PlacesQuery, fn func(influx.Place) error) error {
+	return s.Messages(ctx, q.Log, 0, q.Leaves, func(m influx.Message) error {
+		if m.Trust != influx.Signed || q.Tracker != "" && m.Tracker != q.Tracker || m.ReceivedMS < q.FromMS || q.ToMS > 0 && m.ReceivedMS >= q.ToMS {
+			return nil
+		}
+		return fn(influx.Place{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, Boot: m.Boot, Seq: m.Seq, TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS})
+	})
+}
+
+// MessageAt reads the message of a place.
+func (s *Store) MessageAt(ctx context.Context, p influx.Place) (found influx.Message, ok bool, err error) {
+	err = s.Messages(ctx, p.Log, p.Leaf, p.Leaf+1, func(m influx.Message) error {
+		found, ok = m, m.ReceivedMS == p.ReceivedMS
+		return nil
+	})
+	return found, ok, err
+}
+
+// LogsOf lists the logs with readings of a tracker in a time range.
+func (s *Store) LogsOf(_ context.Context, tracker string, fromMS, toMS int64) ([]string, error) {
+	_, all, _, err := s.snapshot()
+	var logs []string
+	for _, p := range all {
+		if p.Tracker == tracker && p.TimeMS >= fromMS && (toMS == 0 || p.TimeMS < toMS) {
+			logs = append(logs, p.Log)
+		}
+	}
+	slices.Sort(logs)
+	return slices.Compact(logs), err
+}

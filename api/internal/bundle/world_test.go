@@ -1,0 +1,385 @@
+package bundle_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// world is a trip, the ledger and the store that hold it, and a source over both.
+type world struct {
+	t       *testing.T
+	trip    *evidencetest.Trip
+	store   *store
+	ledger  *chain
+	source  *bundle.Source
+	request bundle.Request
+}
+
+// store counts and intercepts the calls of the store.
+type store struct {
+	fakestore.Store
+	calls *calls
+}
+
+// calls decides what happens to each call of ledger and store, in their order.
+type calls struct {
+	n      int
+	names  []string
+	before func(n int, call string) error
+}
+
+func (c *calls) note(format string, args ...any) error {
+	call := fmt.Sprintf(format, args...)
+	c.n++
+	c.names = append(c.names, call)
+	if c.before == nil {
+		return nil
+	}
+	return c.before(c.n, call)
+}
+
+func (s *store) Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error {
+	if err := s.calls.note("messages"); err != nil {
+		return err
+	}
+	return s.Store.Messages(ctx, log, from, to, fn)
+}
+
+func (s *store) Heads(ctx context.Context, log string) ([]influx.Head, error) {
+	if err := s.calls.note("heads"); err != nil {
+		return nil, err
+	}
+	return s.Store.Heads(ctx, log)
+}
+
+func (s *store) Places(ctx context.Context, q influx.PlacesQuery, fn func(influx.Place) error) error {
+	if err := s.calls.note("places"); err != nil {
+		return err
+	}
+	return s.Store.Places(ctx, q, fn)
+}
+
+func (s *store) MessageAt(ctx context.Context, p influx.Place) (influx.Message, bool, error) {
+	if err := s.calls.note("message"); err != nil {
+		return influx.Message{}, false, err
+	}
+	return s.Store.MessageAt(ctx, p)
+}
+
+func (s *store) LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error) {
+	if err := s.calls.note("logs"); err != nil {
+		return nil, err
+	}
+	return s.Store.LogsOf(ctx, tracker, fromMS, toMS)
+}
+
+// chain is the ledger of a consortium in memory.
+type chain struct {
+	c      *evidencetest.Consortium
+	calls  *calls
+	change func(org string, b *fabricproof.Block) // what a peer shows
+}
+
+var errNone = errors.New("no such block or transaction")
+
+func raw(b *fabricproof.Block) []byte {
+	whole := *b
+	if len(whole.Signatures) == 0 {
+		whole.Signatures = [][]byte{nil}
+	}
+	return evidencetest.EncodeBlock(&whole)
+}
+
+func (l *chain) txBlock(id string) (*fabricproof.Block, error) {
+	for _, b := range l.c.Blocks {
+		for i := range b.Envelopes {
+			if p, err := b.Peek(i, ledger.Chaincode); err == nil && p.ID == id {
+				return b, nil
+			}
+		}
+	}
+	return nil, errNone
+}
+
+func (l *chain) BlockByTx(ctx context.Context, id string) ([]byte, error) {
+	if err := errors.Join(l.calls.note("block of tx"), ctx.Err()); err != nil {
+		return nil, err
+	}
+	b, err := l.txBlock(id)
+	if err != nil {
+		return nil, err
+	}
+	return raw(b), nil
+}
+
+func (l *chain) BlockByNumber(ctx context.Context, n uint64) ([]byte, error) {
+	if err := errors.Join(l.calls.note("block %d", n), ctx.Err()); err != nil {
+		return nil, err
+	}
+	if b := l.c.Blocks[n]; b != nil {
+		return raw(b), nil
+	}
+	return nil, errNone
+}
+
+func (l *chain) SignedBlockByTx(ctx context.Context, org, id string, nonce []byte) (ledger.SignedAnswer, error) {
+	if err := errors.Join(l.calls.note("answer of %s", org), ctx.Err()); err != nil {
+		return ledger.SignedAnswer{}, err
+	}
+	b, err := l.txBlock(id)
+	if err != nil {
+		return ledger.SignedAnswer{}, err
+	}
+	a := l.c.Answer(l.c.Org(org), b.Number, nonce, func(b *fabricproof.Block) {
+		if l.change != nil {
+			l.change(org, b)
+		}
+	})
+	return ledger.SignedAnswer{Org: org, ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal, Response: a.Response, Endorser: a.Endorser, Signature: a.Signature}, nil
+}
+
+// OrdererBlock: three of the four orderers signed; the fourth caught up and keeps the copy of the first.
+func (l *chain) OrdererBlock(ctx context.Context, org string, n uint64) ([]byte, error) {
+	if err := errors.Join(l.calls.note("orderer of %s", org), ctx.Err()); err != nil {
+		return nil, err
+	}
+	b := *l.c.Blocks[n]
+	i := slices.IndexFunc(l.c.Orgs, func(o *evidencetest.Org) bool { return o.Name == org })
+	if len(b.Signatures) > 0 {
+		b.Signatures = [][]byte{b.Signatures[i%len(b.Signatures)]}
+	}
+	return raw(&b), nil
+}
+
+func (l *chain) PeerOrganisations() []string {
+	var out []string
+	for _, o := range l.c.Orgs {
+		out = append(out, o.Name)
+	}
+	return out
+}
+
+func (l *chain) OrdererOrganisations() []string { return l.PeerOrganisations() }
+
+// record reads a record of the ledger's state.
+func record[T any](w *world, key string) T {
+	w.t.Helper()
+	var r T
+	if err := json.Unmarshal(w.trip.C.State(key), &r); err != nil {
+		w.t.Fatalf("%q: %v", key, err)
+	}
+	return r
+}
+
+// newWorld drives a trip and stores it as ingest would.
+func newWorld(t *testing.T, consensus string, closed bool, drive func(*evidencetest.Trip)) *world {
+	t.Helper()
+	c := evidencetest.New(consensus)
+	trip := evidencetest.NewTrip(c, evidencetest.NewTracker("T-ED", telemetry.Ed25519), evidencetest.NewTracker("T-EC", telemetry.ESP256))
+	if drive == nil {
+		trip.Drive(6, 2)
+	} else {
+		drive(trip)
+	}
+	if closed {
+		trip.Finish()
+	} else {
+		trip.Collect()
+	}
+	counter := &calls{}
+	w := &world{t: t, trip: trip, store: &store{calls: counter}, ledger: &chain{c: c, calls: counter}}
+	w.source = &bundle.Source{
+		Channel: ledger.Channel, Chaincode: ledger.Chaincode, Ledger: w.ledger, Store: w.store, Log: slog.New(slog.DiscardHandler),
+		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
+			if err := errors.Join(counter.note("consistency"), ctx.Err()); err != nil {
+				return nil, err
+			}
+			return w.consistency(ingest, first, second)
+		},
+	}
+	w.request = bundle.Request{Shipment: record[ledger.Shipment](w, ledger.ShipmentKey(trip.Shipment)), Nonce: trip.Nonce}
+	if closed {
+		r := record[ledger.Close](w, ledger.CloseKey(trip.Shipment))
+		w.request.Close = &r
+	}
+	log := w.log(anchor.Shipment, trip.Shipment, trip.CreateTx)
+	w.request.Logs = []bundle.Log{{ID: log, Ingest: trip.Ingest}}
+	for i, l := range trip.Leaves {
+		w.put(log, uint64(i), l, trip.Shipment)
+	}
+	for _, cose := range trip.Outside {
+		m, err := telemetry.DecodeCOSE(cose)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := w.log(anchor.Tracker, m.Tracker, record[ledger.Tracker](w, ledger.TrackerKeyOf(m.Tracker)).EnrolTx)
+		w.putOutside(own, cose)
+	}
+	for _, h := range trip.Manifest.Logs[0].Heads {
+		w.putHead(log, h)
+	}
+	return w
+}
+
+func (w *world) log(kind, subject, tx string) string {
+	id := anchor.LogID(ledger.Channel, kind, subject, tx, w.trip.Ingest)
+	return hex.EncodeToString(id[:])
+}
+
+// put stores a signed message and its reading.
+func (w *world) put(log string, leaf uint64, l evidence.Leaf, shipment string) {
+	w.t.Helper()
+	body, err := cbor.Marshal([][]byte{l.COSE, l.Pack})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	m, err := telemetry.Decode(body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	entry, err := telemetry.DecodeLeaf(l.Entry)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store.Stored = append(w.store.Stored, influx.Message{
+		Log: log, Leaf: leaf, Entry: l.Entry, Raw: body, Tracker: m.Tracker, Shipment: shipment, Trust: influx.Signed, Boot: m.Boot, Seq: m.Seq,
+		Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: entry.ReceivedMS, Readings: len(m.Readings),
+	})
+	for _, r := range m.Readings {
+		w.store.Points = append(w.store.Points, fakestore.Point{Reading: influx.Reading{Log: log, Tracker: m.Tracker, Leaf: leaf, TimeMS: r.TimeMS, Values: r.Values}})
+	}
+}
+
+// putOutside stores a message of another log. The trip keeps only its signed part; the readings are the trip's constant ones.
+func (w *world) putOutside(log string, cose []byte) {
+	w.t.Helper()
+	m, err := telemetry.DecodeCOSE(cose)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	twin, err := telemetry.Encode(w.trip.Trackers[0].Signer, m.Claims, []telemetry.Reading{{TimeMS: m.TimeMS, Values: map[string]float64{"temperature": 4.5, "humidity": 50, "lat": 52.5, "lon": 13.4}}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, pack := evidencetest.Split(twin)
+	leaf := uint64(0)
+	for _, s := range w.store.Stored {
+		if s.Log == log {
+			leaf = max(leaf, s.Leaf+1)
+		}
+	}
+	entry := telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash, ReceivedMS: m.TimeMS, Ingest: w.trip.Ingest}.Encode()
+	w.put(log, leaf, evidence.Leaf{Entry: entry, COSE: cose, Pack: pack}, "")
+}
+
+// at is what an anchor's transaction wrote.
+func (w *world) at(n int) (string, ledger.Head) {
+	w.t.Helper()
+	p := w.trip.Manifest.Instances[0].Anchors[n].Position
+	peek, err := w.trip.C.Blocks[p.Block].Peek(int(p.Tx), ledger.Chaincode)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var h ledger.Head
+	if err := json.Unmarshal(peek.Writes[0].Value, &h); err != nil {
+		w.t.Fatal(err)
+	}
+	return peek.ID, h
+}
+
+func (w *world) putHead(log string, h evidence.Head) {
+	w.t.Helper()
+	tx, record := w.at(h.Anchor)
+	leaf, err := anchor.DecodeHeadLeaf(h.Entry)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.store.HeadList = append(w.store.HeadList, influx.Head{
+		Heads: record.Heads, Log: log, Index: h.Index, Size: leaf.Size, Root: hex.EncodeToString(leaf.Root[:]), Prev: -1, Closed: leaf.Closed, Entry: h.Entry,
+		HeadsSize: record.Size, HeadsRoot: record.Root, Tx: tx, Block: w.trip.Manifest.Instances[0].Anchors[h.Anchor].Block, Proof: h.Path, TimeMS: record.TimeMS,
+	})
+}
+
+func (w *world) consistency(ingest string, first, second uint64) ([]evidence.Hash, error) {
+	if ingest != w.trip.Ingest {
+		return nil, errNone
+	}
+	for i := range w.trip.Manifest.Instances[0].Anchors {
+		if _, h := w.at(i); i > 0 && h.PrevSize == first && h.Size == second {
+			return w.trip.Manifest.Instances[0].Anchors[i].Consistency, nil
+		}
+	}
+	return nil, errNone
+}
+
+// bundle collects and writes.
+func (w *world) bundle(ctx context.Context) ([]byte, error) {
+	b, err := w.source.Collect(ctx, w.request)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = b.Write(ctx, &out)
+	return out.Bytes(), err
+}
+
+func (w *world) verify(b []byte) *evidence.Report {
+	w.t.Helper()
+	r, err := evidence.Verify(bytes.NewReader(b), w.trip.C.Policy(), evidence.Options{Nonce: w.trip.Nonce})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return r
+}
+
+// judge makes a bundle and verifies it.
+func (w *world) judge() *evidence.Report {
+	w.t.Helper()
+	b, err := w.bundle(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return w.verify(b)
+}
+
+// want requires the exit code and that every finding which is no warning has one of the codes.
+func want(t *testing.T, r *evidence.Report, exit int, codes ...evidence.Code) {
+	t.Helper()
+	found := map[evidence.Code]bool{}
+	for _, f := range r.Findings {
+		if f.Severity == "warn" || f.Code == evidence.NotJudged {
+			continue
+		}
+		found[f.Code] = true
+		if !slices.Contains(codes, f.Code) {
+			t.Errorf("unexpected %s", f)
+		}
+	}
+	for _, c := range codes {
+		if !found[c] {
+			t.Errorf("no %s in %v", c, r.Findings)
+		}
+	}
+	if r.Exit() != exit {
+		t.Errorf("exit %d, want %d; %+v", r.Exit(), exit, r.Verdicts)
+	}
+}
