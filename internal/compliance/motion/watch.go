@@ -1,0 +1,46 @@
+package motion
+
+// watch accounts the time that one metric's readings speak for: a value holds until the next reading, at most for maxGap.
+type watch struct {
+	maxGap int64
+
+	lastMS int64
+	on     bool // had a reading since the last cut
+	seen   bool // had a reading ever
+
+	inMS, unknownMS int64
+}
+
+// reading takes the next one and gives the time since the one before, 0 for the first.
+func (w *watch) reading(ms int64) (since int64) {
+	since = w.until(ms)
+	w.on, w.seen, w.lastMS = true, true, ms
+	return since
+}
+
+func (w *watch) until(ms int64) (since int64) {
+	if !w.on {
+		return 0
+	}
+	since = ms - w.lastMS
+	known := min(since, w.maxGap)
+	w.inMS += known
+	w.unknownMS += since - known
+	return since
+}
+
+func (w *watch) cut(ms int64) {
+	w.until(ms)
+	w.on = false
+}
+
+// unknown gives the reasons why a metric is not known all the time.
+func (w *watch) unknown(what string) []string {
+	switch {
+	case !w.seen:
+		return []string{"no " + what + " at all"}
+	case w.unknownMS > 0:
+		return []string{what + " unknown for " + seconds(w.unknownMS)}
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package place
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// Corridor is a route to keep to: the goods must stay within within_m of the line through the points, each leg of which is
+// a great circle. One fix outside is not enough; two in a row are, from the first on. With min_s they must have been outside
+// for that long.
+type Corridor struct {
+	Points  [][2]string `json:"points"`
+	WithinM int         `json:"within_m"`
+	MinS    int         `json:"min_s,omitempty"`
+}
+
+// MaxPoints of a corridor.
+const MaxPoints = 500
+
+// maxLeg is the longest leg in decimetres, a quarter of the earth, beyond which the short way round is no longer plain.
+const maxLeg = 100_000_000
+
+// line is a compiled corridor.
+type line struct {
+	points []vec
+	normal []vec // of the plane of the leg from points[i] to points[i+1]
+	within int64
+}
+
+func (c Corridor) compile() (*line, error) {
+	var problems []error
+	if c.WithinM < 1 || c.WithinM > MaxRadiusM {
+		problems = append(problems, fmt.Errorf("within_m: must be 1 to %d", MaxRadiusM))
+	}
+	if c.MinS < 0 {
+		problems = append(problems, errors.New("min_s: must be 0 or more"))
+	}
+	if len(c.Points) < 2 || len(c.Points) > MaxPoints {
+		return nil, errors.Join(append(problems, fmt.Errorf("points: must be 2 to %d", MaxPoints))...)
+	}
+	l := &line{within: int64(c.WithinM) * 10}
+	for i, p := range c.Points {
+		lat, err1 := degrees(fmt.Sprintf("points[%d][0]", i), p[0], 90)
+		lon, err2 := degrees(fmt.Sprintf("points[%d][1]", i), p[1], 180)
+		problems = append(problems, err1, err2)
+		v := at(lat, lon)
+		if i > 0 && err1 == nil && err2 == nil {
+			last := l.points[len(l.points)-1]
+			n := last.cross(&v)
+			switch d := last.distance(&v); {
+			case n == vec{} || d == 0:
+				problems = append(problems, fmt.Errorf("points[%d]: is the same place as the one before", i))
+			case d > maxLeg:
+				problems = append(problems, fmt.Errorf("points[%d]: is %d km from the one before; put points between them, at most 10000 km apart", i, d/10_000))
+			default:
+				l.normal = append(l.normal, n.unit())
+			}
+		}
+		l.points = append(l.points, v)
+	}
+	return l, errors.Join(problems...)
+}
+
+// Validate names everything that is wrong.
+func (c Corridor) Validate() error {
+	_, err := c.compile()
+	return err
+}
+
+// Detector of this rule on one tracker.
+func (c Corridor) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+	l, err := c.compile()
+	if err != nil {
+		return nil, err
+	}
+	return &presence{cfg: &rule{
+		kind: outside, regions: []region{l}, minMS: int64(c.MinS) * 1000, maxGap: maxGapMS,
+		event: "left the corridor", place: fmt.Sprintf("the corridor of %d m to each side", c.WithinM),
+	}}, nil
+}
+
+func (l *line) margin() int64 { return 0 }
+
+func (l *line) distance(f *fix) int64 {
+	nearest := l.points[0].distance(&f.v)
+	for i := range l.normal {
+		a, b, n := &l.points[i], &l.points[i+1], &l.normal[i]
+		along, back := n.cross(a), b.cross(n)
+		if along.dot(&f.v) >= 0 && back.dot(&f.v) >= 0 { // abreast of the leg
+			d := f.v.dot(n)
+			nearest = min(nearest, arc(arcsine(max(d, -d))))
+		} else {
+			nearest = min(nearest, b.distance(&f.v))
+		}
+	}
+	return nearest - l.within
+}

@@ -1,0 +1,73 @@
+package place
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// Geofence forbids to enter any of the fences, to leave them once inside, or to be outside all of them.
+//
+// A fix within a fence enters it. It is left by two fixes in a row that are outside by more than a tenth of the radius and
+// more than 20 m (20 m for a polygon), from the first of them on. With dwell_s the goods must have been in the forbidden
+// place for that long; time between fixes beyond the rule set's largest gap is unknown and proves nothing.
+type Geofence struct {
+	Fences []Fence `json:"fences"`
+	Forbid string  `json:"forbid"` // enter | exit | outside
+	DwellS int     `json:"dwell_s,omitempty"`
+}
+
+// What a geofence forbids.
+const (
+	Enter   = "enter"   // to be inside any fence
+	Exit    = "exit"    // to be outside all fences after having been inside one
+	Outside = "outside" // to be outside all fences
+)
+
+func (g Geofence) compile() (*rule, error) {
+	var problems []error
+	if len(g.Fences) == 0 {
+		problems = append(problems, errors.New("fences: must be one or more"))
+	}
+	fences, err := Compile("fences", g.Fences)
+	problems = append(problems, err)
+	if g.DwellS < 0 {
+		problems = append(problems, errors.New("dwell_s: must be 0 or more"))
+	}
+	r := &rule{regions: fences.regions, minMS: int64(g.DwellS) * 1000}
+	names := ""
+	for i, id := range fences.ids {
+		if i > 0 {
+			names += ", "
+		}
+		names += id
+	}
+	switch g.Forbid {
+	case Enter:
+		r.kind, r.event, r.place = inside, "entered "+names, names
+	case Exit:
+		r.kind, r.event, r.place = gone, "left "+names, names
+	case Outside:
+		r.kind, r.event, r.place = outside, "expected inside "+names+" but was not", names
+	default:
+		problems = append(problems, fmt.Errorf("forbid: %q: must be enter, exit or outside", g.Forbid))
+	}
+	return r, errors.Join(problems...)
+}
+
+// Validate names everything that is wrong.
+func (g Geofence) Validate() error {
+	_, err := g.compile()
+	return err
+}
+
+// Detector of this rule on one tracker.
+func (g Geofence) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+	r, err := g.compile()
+	if err != nil {
+		return nil, err
+	}
+	r.maxGap = maxGapMS
+	return &presence{cfg: r}, nil
+}
