@@ -104,7 +104,6 @@ type Trip struct {
 // NewTrip creates a shipment and enrols and assigns its trackers; each has sent two messages before.
 func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 	t := &Trip{C: c, Shipment: "SHIP-1", Ingest: "ingest-carrier", Trackers: trackers, Nonce: nonce(), StepMS: 60_000}
-	carrier := c.Org("carrier")
 	t.record(c.Org("shipper"), ledger.ShipmentCreate, ledger.CreateArgs{ID: t.Shipment}, func(s *Sim) {
 		s.Get(ledger.ShipmentKey(t.Shipment))
 		t.CreateTx = s.ID
@@ -132,15 +131,35 @@ func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 	}
 	c.NowMS += t.StepMS
 	for _, tr := range trackers {
-		t.record(carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: t.Shipment, Tracker: tr.ID}, func(s *Sim) {
-			sh, r := t.shipment(s), trackerRecord(s, tr.ID)
-			sh.Assignments = append(sh.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: s.TimeMS, AssignTx: s.ID, By: "CarrierMSP"})
-			sh.State, r.Assigned = ledger.InTransit, sh.ID
-			s.Put(ledger.ShipmentKey(sh.ID), sh)
-			s.Put(ledger.TrackerKeyOf(tr.ID), r)
-		})
+		t.Assign(tr)
 	}
 	return t
+}
+
+// Assign binds a tracker to the shipment.
+func (t *Trip) Assign(tr *Tracker) {
+	t.record(t.C.Org("carrier"), ledger.ShipmentAssign, ledger.AssignArgs{Shipment: t.Shipment, Tracker: tr.ID}, func(s *Sim) {
+		sh, r := t.shipment(s), trackerRecord(s, tr.ID)
+		sh.Assignments = append(sh.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: s.TimeMS, AssignTx: s.ID, By: "CarrierMSP"})
+		sh.State, r.Assigned = ledger.InTransit, sh.ID
+		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		s.Put(ledger.TrackerKeyOf(tr.ID), r)
+	})
+}
+
+// Unassign takes a tracker off the shipment.
+func (t *Trip) Unassign(tr *Tracker) {
+	t.record(t.C.Org("carrier"), ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: t.Shipment, Tracker: tr.ID}, func(s *Sim) {
+		sh, r := t.shipment(s), trackerRecord(s, tr.ID)
+		for i := range sh.Assignments {
+			if a := &sh.Assignments[i]; a.Tracker == tr.ID && a.ToMS == 0 {
+				a.ToMS, a.UnassignTx = s.TimeMS, s.ID
+			}
+		}
+		r.Assigned, r.FreeFromMS = "", s.TimeMS
+		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		s.Put(ledger.TrackerKeyOf(tr.ID), r)
+	})
 }
 
 // record submits a transaction that belongs to the shipment's history.
@@ -318,6 +337,9 @@ func (t *Trip) Finish() *evidence.Manifest {
 		sh := t.shipment(s)
 		s.Get(ledger.CloseKey(sh.ID))
 		for i := range sh.Assignments {
+			if sh.Assignments[i].ToMS != 0 {
+				continue
+			}
 			sh.Assignments[i].ToMS, sh.Assignments[i].UnassignTx = s.TimeMS, s.ID
 			r := trackerRecord(s, sh.Assignments[i].Tracker)
 			r.Assigned, r.FreeFromMS = "", s.TimeMS
