@@ -71,6 +71,7 @@ var owners = []struct {
 	{"github.com/mochi-mqtt/server/v2", []string{"internal/mqtt/broker"}, "the embedded broker can be replaced by any other"},
 	{"github.com/influxdata/influxdb-client-go/v2", []string{"internal/influx"}, "its batching loses data: only our own batches write"},
 	{"github.com/cockroachdb/pebble/v2", []string{"ingest", "api"}, "the journal and the idempotency records"},
+	{"github.com/oasisprotocol/curve25519-voi", []string{"ingest"}, "checking many signatures at once is for who receives many; all others use telemetry's one rule"},
 	{"github.com/gin-gonic/gin", []string{"api"}, "HTTP routing belongs to the API"},
 	{"github.com/danielgtaylor/huma/v2", []string{"api"}, "OpenAPI belongs to the API"},
 	{"codeberg.org/go-pdf/fpdf", []string{"api"}, "reports are documents of the API; nothing else draws"},

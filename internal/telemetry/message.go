@@ -199,6 +199,12 @@ func (m *Message) Verify(k PublicKey) error {
 	return nil
 }
 
+// Signed is what the signature covers, and the signature: for a verifier that checks many at once, after it has compared
+// Alg and KID.
+func (m *Message) Signed() (msg, sig []byte) {
+	return toBeSigned(m.protected, m.PackHash[:]), m.signature
+}
+
 // Position orders a tracker's messages.
 func (m *Message) Position() Position { return Position{m.Boot, m.Seq} }
 

@@ -178,7 +178,7 @@ func TestJournalFull(t *testing.T) {
 	s.send(t, 1000)
 	testkit.WaitFor(t, 10*time.Second, "readiness is lost", func() bool { return s.db.Ready(t.Context()) != nil })
 	testkit.WaitFor(t, 5*time.Second, "messages stay unacknowledged", func() bool { return s.src.open() > 0 })
-	if m := s.db.Metrics(); m.QueueBytes > m.MaxBytes+batchBytes {
+	if m := s.db.Metrics(); m.QueueBytes > m.MaxBytes+groupBytes {
 		t.Fatalf("journal holds %d bytes, limit %d", m.QueueBytes, m.MaxBytes)
 	}
 	s.influx.SetUnavailable(false)

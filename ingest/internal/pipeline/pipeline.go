@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -65,11 +64,11 @@ type Pipeline struct {
 // Bounds of what is under way between the stages.
 const (
 	queueDepth = 1024
-	maxBatch   = 2048
-	batchBytes = 8 << 20
-	busyBatch  = 16  // a commit of so many messages means load
-	fullBatch  = 512 // under load, a commit waits for so many, or for linger
-	linger     = 3 * time.Millisecond
+	maxGroup   = 2048
+	groupBytes = 8 << 20
+	busyGroup  = 16  // so many messages at once mean load
+	fullGroup  = 256 // under load, a group waits for so many, or for linger
+	linger     = 8 * time.Millisecond
 )
 
 // New opens the journal and recovers from it. It talks to nobody.
@@ -135,11 +134,12 @@ func (p *Pipeline) Sequencer() *sequence.Sequencer { return p.seq }
 // Parts are the goroutines of the pipeline.
 func (p *Pipeline) Parts() []service.Part {
 	received := make(chan *sequence.Item, queueDepth)
-	verified := make(chan *sequence.Item, queueDepth)
-	pool := &verify.Pool{Verifier: &verify.Verifier{Registry: p.registry}, Workers: 2 * runtime.GOMAXPROCS(0), Depth: 128}
+	groups, verified := make(chan []*sequence.Item), make(chan []*sequence.Item)
+	verifier := &verify.Verifier{Registry: p.registry}
 	return []service.Part{
 		{Name: "receive", Run: func(ctx context.Context) error { return p.receive(ctx, received) }},
-		{Name: "verify", Run: func(ctx context.Context) error { return pool.Run(ctx, received, verified) }},
+		{Name: "gather", Run: func(ctx context.Context) error { return gather(ctx, received, groups) }},
+		{Name: "verify", Run: func(ctx context.Context) error { return verifier.Run(ctx, groups, verified) }},
 		{Name: "sequence", Run: func(ctx context.Context) error { return p.sequence(ctx, verified) }},
 		{Name: "acknowledge", Run: p.acker.run},
 		{Name: "store", Run: p.writer.Run},
@@ -179,18 +179,13 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *sequence.Item) error
 	}
 }
 
-// sequence commits what has arrived, as one group: while a commit waits for the disk, the next group gathers.
+// sequence commits one group after the other: while a commit waits for the disk, the next group is verified, and the one
+// after it gathers.
 //
 // Crash order: commit (synced), then both acknowledgements, then InfluxDB. A crash before the commit leaves nothing, and
 // nobody was told anything; after it, everything is in the journal, and a repeated delivery is a duplicate.
-func (p *Pipeline) sequence(ctx context.Context, in <-chan *sequence.Item) error {
-	busy := false
-	for {
-		items, ok := gather(ctx, in, busy)
-		if !ok {
-			return nil
-		}
-		busy = len(items) >= busyBatch
+func (p *Pipeline) sequence(ctx context.Context, in <-chan []*sequence.Item) error {
+	for items := range in {
 		if !p.waitForRoom(ctx) {
 			return nil
 		}
@@ -210,27 +205,45 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan *sequence.Item) error
 			return nil
 		}
 	}
+	return nil
 }
 
-// gather takes what is there, at least one item. Under load it waits a moment for more: each commit costs a sync of the
-// disk, the logs' states and an acknowledgement for each tracker, however many messages it holds.
-func gather(ctx context.Context, in <-chan *sequence.Item, busy bool) ([]*sequence.Item, bool) {
-	var items []*sequence.Item
+// gather makes groups of what arrives, each to be verified and committed together. It closes out.
+func gather(ctx context.Context, in <-chan *sequence.Item, out chan<- []*sequence.Item) error {
+	defer close(out)
+	for busy := false; ; {
+		items := next(ctx, in, busy)
+		if len(items) == 0 {
+			return nil
+		}
+		busy = len(items) >= busyGroup
+		select {
+		case out <- items:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// next takes what is there, at least one item; nothing means the end. Under load it waits a moment for more: each group costs
+// a sync of the disk, the logs' states and an acknowledgement for each tracker, however many messages it holds, and a
+// signature is the cheaper to check the more there are.
+func next(ctx context.Context, in <-chan *sequence.Item, busy bool) (items []*sequence.Item) {
 	bytes := 0
 	var wait <-chan time.Time
-	for len(items) < maxBatch && bytes < batchBytes {
+	for len(items) < maxGroup && bytes < groupBytes {
 		if len(items) > 0 {
 			select {
 			case it, ok := <-in:
 				if !ok {
-					return items, true
+					return items
 				}
 				items, bytes = append(items, it), bytes+len(it.Raw)
 				continue
 			default:
 			}
-			if !busy || len(items) >= fullBatch {
-				return items, true
+			if !busy || len(items) >= fullGroup {
+				return items
 			}
 			if wait == nil {
 				wait = time.After(linger)
@@ -239,16 +252,16 @@ func gather(ctx context.Context, in <-chan *sequence.Item, busy bool) ([]*sequen
 		select {
 		case it, ok := <-in:
 			if !ok {
-				return items, len(items) > 0
+				return items
 			}
 			items, bytes = append(items, it), bytes+len(it.Raw)
 		case <-wait:
-			return items, true
+			return items
 		case <-ctx.Done():
-			return nil, false
+			return nil
 		}
 	}
-	return items, true
+	return items
 }
 
 // waitForRoom stops accepting while the journal or the disk is full. Nothing is acknowledged meanwhile: the broker's

@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -158,6 +160,9 @@ func TestThroughput(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		if cfg.Profile != "" {
+			go saveProfile(t, d.URL, cfg.Profile+".influxd")
+		}
 		begin, self, child, server := time.Now(), cpu(os.Getpid()), cpu(cmd.Process.Pid), cpu(d.PID())
 		var wg sync.WaitGroup
 		for i, dev := range devices {
@@ -200,6 +205,23 @@ func TestThroughput(t *testing.T) {
 		t.Logf("bare %.0f/s (%d MB), ingest %.0f/s (%d MB), ratio %.2f", bare, barePeak>>10, full, fullPeak>>10, full/bare)
 		d.Stop()
 		d.Start()
+	}
+}
+
+// saveProfile writes what influxd does in the next seconds.
+func saveProfile(t *testing.T, url, path string) {
+	resp, err := http.Get(url + "/debug/pprof/profile?seconds=2")
+	if err != nil {
+		t.Log(err)
+		return
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Log(err)
 	}
 }
 

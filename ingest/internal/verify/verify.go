@@ -4,9 +4,11 @@ package verify
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
@@ -26,7 +28,9 @@ type Registry interface {
 // Verifier is safe for concurrent use.
 type Verifier struct {
 	Registry Registry
-	keys     keys
+	// Random makes the factors of the signature batches; nil = crypto/rand.
+	Random io.Reader
+	keys   keys
 }
 
 // Times before 2015 come from a clock that was never set. A time more than a day ahead comes from a wrong one.
@@ -39,12 +43,67 @@ var (
 // ledger's differ.
 const keyGraceMS = 10 * 60 * 1000
 
-// Verify fills the item. What is wrong with a message is in it.Reject; there is no other failure.
-func (v *Verifier) Verify(ctx context.Context, it *sequence.Item) {
-	err := v.verify(ctx, it)
-	if err == nil {
+// verify fills the items. What is wrong with a message is in its Reject; there is no other failure. The items' signatures are
+// checked together.
+func (v *Verifier) verify(ctx context.Context, items []*sequence.Item, b *batch) {
+	b.reset()
+	waiting := make([]signed, 0, len(items)) // parallel to the batch's terms
+	for _, it := range items {
+		s, err := v.open(ctx, it)
+		if err != nil {
+			turnDown(it, err)
+			continue
+		}
+		if s.message == nil { // a plain message: done
+			continue
+		}
+		switch covered, signature := s.message.Signed(); {
+		case s.key == nil:
+			if err := s.message.Verify(s.public); err != nil {
+				turnDown(it, err)
+				continue
+			}
+			v.accept(ctx, &s)
+		case b.add(s.key, covered, signature):
+			waiting = append(waiting, s)
+		default:
+			turnDown(it, errBadSignature)
+		}
+	}
+	v.settle(ctx, waiting, b)
+}
+
+// settle judges what waits for the batch.
+func (v *Verifier) settle(ctx context.Context, waiting []signed, b *batch) {
+	if len(waiting) == 0 {
 		return
 	}
+	random := v.Random
+	if random == nil {
+		random = rand.Reader
+	}
+	wrong, err := b.wrong(random)
+	for i := range waiting {
+		s := &waiting[i]
+		switch {
+		case err != nil: // no random numbers: one by one
+			if err := s.message.Verify(s.public); err != nil {
+				turnDown(s.item, err)
+				continue
+			}
+		case len(wrong) > 0 && wrong[0] == i:
+			wrong = wrong[1:]
+			turnDown(s.item, errBadSignature)
+			continue
+		}
+		v.accept(ctx, s)
+	}
+}
+
+var errBadSignature = refuse(telemetry.BadSignature, "signature does not verify")
+
+// turnDown makes the item a refusal.
+func turnDown(it *sequence.Item, err error) {
 	var r *telemetry.Reject
 	if !errors.As(err, &r) {
 		r = &telemetry.Reject{Reason: telemetry.Malformed, Detail: err.Error()}
@@ -52,43 +111,56 @@ func (v *Verifier) Verify(ctx context.Context, it *sequence.Item) {
 	*it = sequence.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Reject: r}
 }
 
-func (v *Verifier) verify(ctx context.Context, it *sequence.Item) error {
+// signed is a message whose signature is still to be checked.
+type signed struct {
+	item    *sequence.Item
+	message *telemetry.Message
+	tracker *registry.Tracker
+	public  telemetry.PublicKey
+	key     *expandedKey // nil when the signature has to be checked on its own
+}
+
+// open does everything with a message but its signature. A plain message has none: signed is empty.
+func (v *Verifier) open(ctx context.Context, it *sequence.Item) (signed, error) {
 	tracker, channel, err := telemetry.ParseTopic(it.Topic)
 	if err != nil {
-		return refuse(telemetry.TopicMismatch, "topic is not a tracker's")
+		return signed{}, refuse(telemetry.TopicMismatch, "topic is not a tracker's")
 	}
 	if len(it.Raw) > telemetry.MaxMessage {
-		return refuse(telemetry.Oversized, "%d bytes, at most %d", len(it.Raw), telemetry.MaxMessage)
+		return signed{}, refuse(telemetry.Oversized, "%d bytes, at most %d", len(it.Raw), telemetry.MaxMessage)
 	}
 	it.Tracker = tracker
 	switch channel {
 	case telemetry.Up:
-		return v.signed(ctx, it)
+		return v.openSigned(ctx, it)
 	case telemetry.JSON:
-		return v.plain(ctx, it)
+		return signed{}, v.plain(ctx, it)
 	}
-	return refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
+	return signed{}, refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
 }
 
-func (v *Verifier) signed(ctx context.Context, it *sequence.Item) error {
+func (v *Verifier) openSigned(ctx context.Context, it *sequence.Item) (signed, error) {
 	m, err := telemetry.Decode(it.Raw)
 	if err != nil {
-		return err
+		return signed{}, err
 	}
 	if m.Tracker != it.Tracker {
-		return refuse(telemetry.TopicMismatch, "signed as %s, published as %s", m.Tracker, it.Tracker)
+		return signed{}, refuse(telemetry.TopicMismatch, "signed as %s, published as %s", m.Tracker, it.Tracker)
 	}
 	t, err := v.tracker(ctx, it.Tracker)
 	if err != nil {
-		return err
+		return signed{}, err
 	}
-	if err := v.checkSignature(m, t, it.ReceivedMS); err != nil {
-		return err
-	}
+	s := signed{item: it, message: m, tracker: t}
+	return s, v.findKey(&s)
+}
+
+// accept fills the item of an authentic message.
+func (v *Verifier) accept(ctx context.Context, s *signed) {
+	it, m := s.item, s.message
 	it.Signed, it.Hash, it.TimeMS = true, m.COSEHash, m.TimeMS
 	it.Boot, it.Seq, it.Prev, it.Kind, it.Gap = m.Boot, m.Seq, m.Prev, m.Kind, m.Gap
-	v.finish(ctx, it, t, m.Readings)
-	return nil
+	v.finish(ctx, it, s.tracker, m.Readings)
 }
 
 func (v *Verifier) plain(ctx context.Context, it *sequence.Item) error {
@@ -125,8 +197,9 @@ func (v *Verifier) tracker(ctx context.Context, id string) (*registry.Tracker, e
 	return t, nil
 }
 
-// checkSignature uses the key that the message names, if it was in force when the message says it was signed.
-func (v *Verifier) checkSignature(m *telemetry.Message, t *registry.Tracker, nowMS int64) error {
+// findKey finds the key that the message names, if it was in force when the message says it was signed.
+func (v *Verifier) findKey(s *signed) error {
+	m, t := s.message, s.tracker
 	if len(t.Keys) == 0 {
 		return refuse(telemetry.WrongKey, "this tracker has no key")
 	}
@@ -138,10 +211,11 @@ func (v *Verifier) checkSignature(m *telemetry.Message, t *registry.Tracker, now
 		if k.ToMS != 0 && m.TimeMS > k.ToMS+keyGraceMS {
 			return refuse(telemetry.WrongKey, "key %x was replaced before the message was signed", m.KID[:8])
 		}
-		if p := v.keys.get(k.KID, k.Public, nowMS); p != nil {
-			return m.VerifyPrepared(p)
+		s.public = k.Public
+		if m.Alg == k.Public.Alg {
+			s.key = v.keys.get(k.KID, k.Public)
 		}
-		return m.Verify(k.Public)
+		return nil
 	}
 	// Let the newest key say what is wrong: algorithm or key.
 	if err := m.Verify(t.Keys[len(t.Keys)-1].Public); err != nil {
