@@ -86,33 +86,44 @@ func Contradiction(a, b *HeadsProof) (ingest, how string, proven bool) {
 			return "", fmt.Sprintf("side %d does not hold by itself: %v", i+1, firstOf(p.Report.Findings)), false
 		}
 	}
+	ingest, how, best := "", "the two sides do not contradict each other", none
 	for i := range a.Anchors {
 		for j := range b.Anchors {
-			if how := a.Anchors[i].contradicts(&b.Anchors[j]); how != "" {
-				return a.Anchors[i].Ingest, how, true
+			if text, c := a.Anchors[i].contradicts(&b.Anchors[j]); c < best {
+				ingest, how, best = a.Anchors[i].Ingest, text, c
 			}
 		}
 	}
-	return "", "the two sides do not contradict each other", false
+	return ingest, how, best < none
 }
 
-// contradicts says how two anchors exclude each other, "" when they do not.
-func (x *ProvenAnchor) contradicts(y *ProvenAnchor) string {
+// Contradictions, the plainest first.
+const (
+	twoBlocks = iota
+	twoRoots
+	twoAnchors
+	goesBack
+	noSequence
+	none
+)
+
+// contradicts says how two anchors exclude each other.
+func (x *ProvenAnchor) contradicts(y *ProvenAnchor) (how string, which int) {
 	switch {
 	case x.At.Block == y.At.Block && x.Header != y.Header:
-		return fmt.Sprintf("two blocks %d, with header hashes %x and %x", x.At.Block, x.Header, y.Header)
+		return fmt.Sprintf("two blocks %d, with header hashes %x and %x", x.At.Block, x.Header, y.Header), twoBlocks
 	case x.Heads != y.Heads:
-		return ""
+		return "", none
 	case x.Size == y.Size && x.Root != y.Root:
-		return fmt.Sprintf("two roots of size %d of the heads log of %s: %s and %s", x.Size, x.Ingest, x.Root, y.Root)
+		return fmt.Sprintf("two roots of size %d of the heads log of %s: %s and %s", x.Size, x.Ingest, x.Root, y.Root), twoRoots
 	case x.N == y.N && (x.Size != y.Size || x.Tx != y.Tx || x.At != y.At):
-		return fmt.Sprintf("two anchors %d of %s: size %d in %s and size %d in %s", x.N, x.Ingest, x.Size, place(x.At), y.Size, place(y.At))
+		return fmt.Sprintf("two anchors %d of %s: size %d in %s and size %d in %s", x.N, x.Ingest, x.Size, place(x.At), y.Size, place(y.At)), twoAnchors
 	case x.N < y.N && x.Size >= y.Size, x.N > y.N && x.Size <= y.Size:
-		return fmt.Sprintf("the heads log of %s goes back: anchor %d has size %d, anchor %d has size %d", x.Ingest, x.N, x.Size, y.N, y.Size)
+		return fmt.Sprintf("the heads log of %s goes back: anchor %d has size %d, anchor %d has size %d", x.Ingest, x.N, x.Size, y.N, y.Size), goesBack
 	case x.N+1 == y.N && (y.PrevSize != x.Size || y.PrevRoot != x.Root), y.N+1 == x.N && (x.PrevSize != y.Size || x.PrevRoot != y.Root):
-		return fmt.Sprintf("anchors %d and %d of %s do not follow one another", x.N, y.N, x.Ingest)
+		return fmt.Sprintf("anchors %d and %d of %s do not follow one another", x.N, y.N, x.Ingest), noSequence
 	}
-	return ""
+	return "", none
 }
 
 func firstOf(list []Finding) string {

@@ -42,7 +42,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Short: "Check a shipment's evidence offline, trusting nobody's server",
 		Long: `verify reads an evidence bundle (.tsb) and your own policy file and answers five questions: are the messages the
 trackers' (authentic), does the consortium's ledger hold their root (anchored), do enough organisations hold that as
-valid (final), was nothing left out (complete), were the rules kept (compliant). It needs no network.
+valid (final), was nothing left out (complete), were the rules kept (compliant). It needs no network. Other commands check the
+proof of one message, anchors, a fork file; monitor follows the ledger's anchors over time.
 
 Exit code: 0 all that the policy requires passed, 1 something failed, 2 something is unknown, 64 wrong call.`,
 		Args: cobra.ExactArgs(1), RunE: run(evidence.WholeShipment), SilenceErrors: true, SilenceUsage: true,
@@ -52,7 +53,11 @@ Exit code: 0 all that the policy requires passed, 1 something failed, 2 somethin
 		Use: "message PROOF --policy POLICY", Short: "Check the proof of a single message", Args: cobra.ExactArgs(1),
 		RunE: run(evidence.OneMessage),
 	}
-	for _, c := range []*cobra.Command{root, message} {
+	heads := &cobra.Command{
+		Use: "heads EVIDENCE --policy POLICY", Short: "Check the evidence of a heads log's anchors", Args: cobra.ExactArgs(1),
+		RunE: run(evidence.HeadsLog),
+	}
+	for _, c := range []*cobra.Command{root, message, heads} {
 		f := c.Flags()
 		f.StringVar(&o.policy, "policy", "", "your policy file (JSON); required")
 		f.StringVar(&o.nonce, "nonce", "", "nonce (hex) that you gave when asking for the bundle; the peers' answers must carry it")
@@ -60,26 +65,22 @@ Exit code: 0 all that the policy requires passed, 1 something failed, 2 somethin
 		f.BoolVar(&o.asJSON, "json", false, "print the report as JSON")
 		f.BoolVar(&o.quiet, "quiet", false, "no progress")
 	}
-	root.AddCommand(message)
+	root.AddCommand(message, heads, forkCommand(&exit, stdout), monitorCommand(&exit, stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(stderr, "verify:", err)
+		if exit == evidence.ExitFail {
+			return exit // what the monitor found matters more than that it could not go on
+		}
 		return evidence.ExitUsage
 	}
 	return exit
 }
 
 func verify(ctx context.Context, path, kind string, o options, stderr io.Writer) (*evidence.Report, error) {
-	if o.policy == "" {
-		return nil, errors.New("--policy is missing: say whom you trust (see docs/evidence-format.md, or network env --policy for a development stack)")
-	}
-	raw, err := os.ReadFile(o.policy)
-	if err != nil {
-		return nil, err
-	}
-	policy, err := evidence.ParsePolicy(raw)
+	policy, err := readPolicy(o.policy)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +103,11 @@ func verify(ctx context.Context, path, kind string, o options, stderr io.Writer)
 		return nil, err
 	}
 	if r.Verdicts.Anchored != evidence.Fail && r.Kind != kind {
-		if r.Kind == evidence.OneMessage {
+		switch r.Kind {
+		case evidence.OneMessage:
 			return nil, fmt.Errorf("%s proves a single message: use `verify message %s`", path, path)
+		case evidence.HeadsLog:
+			return nil, fmt.Errorf("%s proves a heads log's anchors: use `verify heads %s`", path, path)
 		}
 		return nil, fmt.Errorf("%s holds a whole shipment: use `verify %s`", path, path)
 	}

@@ -20,8 +20,11 @@ var meaning = map[evidence.Question]string{
 func text(r *evidence.Report) string {
 	var b strings.Builder
 	what := "shipment " + r.Shipment
-	if r.Kind == evidence.OneMessage {
+	switch r.Kind {
+	case evidence.OneMessage:
 		what = "one message of " + what
+	case evidence.HeadsLog:
+		what = "anchors of a heads log"
 	}
 	if r.Channel == "" {
 		b.WriteString("not a readable bundle\n\n")
@@ -32,7 +35,10 @@ func text(r *evidence.Report) string {
 		fmt.Fprintf(&b, "  %-10s %-8s %s\n", q, r.Verdicts.Of(q), meaning[q])
 	}
 	f := r.Facts
-	fmt.Fprintf(&b, "\n%d messages of %d trackers, readings of %d withheld\n", f.Messages, len(f.Trackers), f.Withheld)
+	b.WriteByte('\n')
+	if r.Kind != evidence.HeadsLog {
+		fmt.Fprintf(&b, "%d messages of %d trackers, readings of %d withheld\n", f.Messages, len(f.Trackers), f.Withheld)
+	}
 	for _, t := range f.Trackers {
 		fmt.Fprintf(&b, "  tracker %s of %s: %d messages", t.ID, t.Owner, t.Messages)
 		if t.Messages > 0 {
