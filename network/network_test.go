@@ -194,11 +194,3 @@ func TestNetworkHeals(t *testing.T) {
 	p.run("down")
 	p.wantNothingLeft()
 }
-
-func TestNetworkWithRaft(t *testing.T) {
-	p := stackProgram(t)
-	p.up("--orderers", "raft")
-	p.wantUp()
-	p.run("down")
-	p.wantNothingLeft()
-}
