@@ -42,9 +42,12 @@ func TestHandoverKeepsTheStanding(t *testing.T) {
 	propose(carrierOp, consigneeOp)
 
 	h := query[ledger.Page[ledger.Handover]](w, consigneeOp, ledger.ShipmentHandover, ledger.ListArgs{ID: "S-1"}).Items
-	want := ledger.Standing{Revision: 1, Result: ledger.NonCompliant, Open: 1, Total: 2, Budget: []ledger.BudgetLine{{Rule: "tor", Band: "8-15", SpentS: 600, MaxS: 43200}}}
-	if len(h) != 1 || !reflect.DeepEqual(*h[0].AtProposal, nothing) || !reflect.DeepEqual(*h[0].AtAnswer, want) {
+	if len(h) != 1 || !reflect.DeepEqual(*h[0].AtProposal, nothing) {
 		t.Fatalf("got %+v", h)
+	}
+	spent := []ledger.BudgetLine{{Rule: "tor", Band: "8-15", SpentS: 600, MaxS: 43200}}
+	if at := h[0].AtAnswer; at.Revision != 1 || at.Result != ledger.NonCompliant || at.Open != 1 || at.Total != 2 || !slices.Equal(at.Budget, spent) {
+		t.Fatalf("got %+v", at)
 	}
 	s = query[ledger.Shipment](w, consigneeOp, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"})
 	if s.Pending.AtProposal.Revision != 2 || s.Pending.AtProposal.Budget[0].SpentS != 900 {

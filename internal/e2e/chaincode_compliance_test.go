@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/fabric"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// signedTemperature is a message that the tracker with this key seed publishes.
+func signedTemperature(t *testing.T, tracker, keyOf string, ms int64, v float64) []byte {
+	t.Helper()
+	seed := sha256.Sum256([]byte(keyOf))
+	raw, err := telemetry.Encode(ed25519.NewKeyFromSeed(seed[:]), telemetry.Claims{Tracker: tracker, Boot: 1, TimeMS: ms},
+		[]telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": v}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// refusedByEach asks every organisation's peer by itself: none would endorse, and each says why.
+func refusedByEach(t *testing.T, code ledger.Code, reason string, c *fabric.Client, fn string, arg any) {
+	t.Helper()
+	for _, o := range ledger.Organisations {
+		_, err := c.EvaluateAt(t.Context(), o.Name, fn, arg)
+		var refused *ledger.Error
+		if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(refused.Message, reason) {
+			t.Errorf("the peer of %s: got %v, want [%s] … %s", o.Name, err, code, reason)
+		}
+	}
+	refusedLedger(t, code, c, fn, arg)
+}
+
+// TestStackChaincodeBreach: a claim that a signed message breaks a limit is believed by no peer, and by all when it is true.
+func TestStackChaincodeBreach(t *testing.T) {
+	l := openLedger(t)
+	carrier, shipper, consignee, auditor := l.op("carrier"), l.op("shipper"), l.op("consignee"), l.op("auditor")
+	ship, other, tracker := name("S"), name("S")+".b", name("T")
+	mustLedger[ledger.Tracker](t, carrier, ledger.TrackerEnrol, enrolArgs(tracker, "CarrierMSP", tracker))
+	for _, id := range []string{ship, other} {
+		mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, shipmentArgs(id))
+	}
+	now := time.Now().UnixMilli()
+	mustLedger[ledger.Shipment](t, carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: ship, Tracker: tracker, FromMS: now - 60_000})
+
+	claim := ledger.BreachArgs{
+		Shipment: ship, RuleHash: shipmentArgs(ship).RuleSetHash, Rule: "hot", Metric: "temperature", Op: ">=",
+		Messages: []ledger.BreachMessage{{Raw: signedTemperature(t, tracker, tracker, now-30_000, 31.5), TimeMS: now - 30_000}},
+	}
+	lie := func(f func(*ledger.BreachArgs)) ledger.BreachArgs {
+		a := claim
+		a.Messages = []ledger.BreachMessage{claim.Messages[0]}
+		f(&a)
+		return a
+	}
+	at := claim.Messages[0].TimeMS
+	refusedByEach(t, ledger.BadProof, "24.9 keeps the limit", consignee, ledger.ComplianceBreach, lie(func(a *ledger.BreachArgs) {
+		a.Messages[0].Raw = signedTemperature(t, tracker, tracker, at, 24.9)
+	}))
+	refusedByEach(t, ledger.BadProof, "is none of tracker", consignee, ledger.ComplianceBreach, lie(func(a *ledger.BreachArgs) {
+		a.Messages[0].Raw = signedTemperature(t, tracker, "a thief", at, 31.5)
+	}))
+	refusedByEach(t, ledger.BadProof, "has no reading of", consignee, ledger.ComplianceBreach, lie(func(a *ledger.BreachArgs) { a.Messages[0].TimeMS-- }))
+	refusedByEach(t, ledger.Conflict, "was not assigned", consignee, ledger.ComplianceBreach, lie(func(a *ledger.BreachArgs) { a.Shipment = other }))
+	refusedByEach(t, ledger.Invalid, "not instant", consignee, ledger.ComplianceBreach, lie(func(a *ledger.BreachArgs) { a.Rule, a.Op = "warm", ">" }))
+	refusedByEach(t, ledger.NotFound, "there is no shipment", auditor, ledger.ComplianceBreach, claim)
+	if p := askLedger[ledger.Page[ledger.Excursion]](t, shipper, ledger.ComplianceList, ledger.ListArgs{ID: ship}); len(p.Items) != 0 {
+		t.Fatalf("a lie was recorded: %+v", p.Items)
+	}
+
+	e := mustLedger[ledger.Excursion](t, consignee, ledger.ComplianceBreach, claim)
+	if !e.Verified || e.By != "ConsigneeMSP" || e.Peak != "31.5" || e.Limit != "25" || e.ID != ledger.BreachID("hot", tracker, at) || len(e.Witnesses) != 1 {
+		t.Fatalf("recorded %+v", e)
+	}
+	refusedLedger(t, ledger.Exists, shipper, ledger.ComplianceBreach, claim)
+	p := agree[ledger.Page[ledger.Excursion]](t, shipper, ledger.ComplianceList, ledger.ListArgs{ID: ship}, "carrier", "shipper", "consignee", "auditor")
+	if len(p.Items) != 1 || !p.Items[0].Verified || p.Items[0].OpenTx != e.OpenTx {
+		t.Errorf("the peers hold %+v", p.Items)
+	}
+}
+
+// TestStackChaincodeSignOff takes goods from a published rule set to a release that late data overtakes: the handover keeps
+// the standing, the consignee signs, the lot's next shipment goes on with what was spent.
+func TestStackChaincodeSignOff(t *testing.T) {
+	l := openLedger(t)
+	carrier, shipper, consignee := l.op("carrier"), l.op("shipper"), l.op("consignee")
+	ingest := l.as("carrier", "ingest")
+
+	rules := builtinRules
+	rules.ID = "e2e-" + hexSHA256(name("R"))[:12]
+	publish := ledger.PublishArgs{Rules: rules.Canonical()}
+	first := name("S")
+	args := shipmentArgs(first)
+	args.RuleSet, args.RuleSetHash, args.Lot = rules.Ref(), hexSHA256(string(publish.Rules)), name("L")
+	refusedLedger(t, ledger.Invalid, shipper, ledger.ShipmentCreate, args)
+	mustLedger[ledger.RuleSet](t, shipper, ledger.RuleSetPublish, publish)
+	refusedLedger(t, ledger.Exists, carrier, ledger.RuleSetPublish, publish)
+	rules.Version = 2
+	refusedLedger(t, ledger.Forbidden, carrier, ledger.RuleSetPublish, ledger.PublishArgs{Rules: rules.Canonical()})
+	wrong := args
+	wrong.RuleSetHash = hexSHA256("other rules")
+	refusedLedger(t, ledger.Conflict, shipper, ledger.ShipmentCreate, wrong)
+	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, args)
+
+	verdict := func(revision int, spent string) ledger.Verdict {
+		return ledger.Verdict{Shipment: first, Revision: revision, Supersedes: revision - 1, Result: ledger.Compliant, ToMS: 1, Log: logHead("a", 1),
+			RuleHash: args.RuleSetHash, Detail: []byte(`{"budget":[{"rule":"tor","band":"8-15","spent_s":` + spent + `,"max_s":43200}]}`)}
+	}
+	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict(1, "600"))
+	excursion := ledger.Excursion{ID: "warm/x/1", Shipment: first, Rule: "warm", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", Log: logHead("a", 1), RuleHash: args.RuleSetHash}
+	mustLedger[ledger.Excursion](t, ingest, ledger.ComplianceOpen, excursion)
+
+	// Offered to the wrong one, taken back, then handed over.
+	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentPropose, ledger.ProposeArgs{ID: first, To: "CarrierMSP"})
+	refusedLedger(t, ledger.Forbidden, carrier, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: first, Reason: "x"})
+	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: first, Reason: "direct"})
+	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentPropose, ledger.ProposeArgs{ID: first, To: "ConsigneeMSP"})
+	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentAccept, ledger.IDArgs{ID: first})
+	s := mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentDeliver, ledger.IDArgs{ID: first})
+	handovers := agree[ledger.Page[ledger.Handover]](t, carrier, ledger.ShipmentHandover, ledger.ListArgs{ID: first}, "carrier", "shipper", "consignee", "auditor").Items
+	if len(handovers) != 2 || handovers[0].State != ledger.Withdrawn || handovers[1].AtAnswer == nil {
+		t.Fatalf("handovers %+v", handovers)
+	}
+	if got := handovers[1].AtAnswer; got.Revision != 1 || got.Result != ledger.Compliant || got.Open != 1 || got.Total != 1 || len(got.Budget) != 1 || got.Budget[0].SpentS != 600 {
+		t.Errorf("at the handover the ledger held %+v", got)
+	}
+	if legs := ledger.Legs(s, handovers); len(legs) != 2 || legs[0].Custodian != "ShipperMSP" || legs[1].ToMS != s.DeliveredMS {
+		t.Errorf("legs %+v", legs)
+	}
+
+	note := ledger.AcknowledgeArgs{Shipment: first, Excursion: excursion.ID, Reason: "loading", Name: "Ana Lopez", Meaning: "reviewed"}
+	refusedLedger(t, ledger.Forbidden, ingest, ledger.ComplianceAcknowledge, note)
+	ack := mustLedger[ledger.Acknowledgement](t, consignee, ledger.ComplianceAcknowledge, note)
+	if ack.N != 1 || ack.Signature.MSP != "ConsigneeMSP" || ack.Signature.Subject == "" || !ledger.IsHash(ack.Signature.Cert) {
+		t.Errorf("acknowledged %+v", ack)
+	}
+	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Reason: "within the budget", VerdictRevision: 1, Name: "Ana Lopez", Meaning: "approved"}
+	refusedLedger(t, ledger.Forbidden, carrier, ledger.ComplianceDispose, release)
+	mustLedger[ledger.Disposition](t, consignee, ledger.ComplianceDispose, release)
+	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict(2, "900"))
+	if d := askLedger[ledger.Disposition](t, shipper, ledger.ComplianceDisposition, ledger.IDArgs{ID: first}); d.VerdictRevision != 1 || d.Result != ledger.Compliant {
+		t.Errorf("disposition %+v", d)
+	}
+
+	next := args
+	next.ID, next.CarriedFrom, next.Carried = name("S")+".next", []string{first}, []ledger.Spent{{Rule: "tor", Band: "8-15", SpentS: 600}}
+	refusedLedger(t, ledger.Conflict, consignee, ledger.ShipmentCreate, next)
+	next.Carried = nil
+	got := mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentCreate, next)
+	if len(got.Carried) != 1 || got.Carried[0].SpentS != 900 || got.CarriedFrom[0] != (ledger.CarriedFrom{Shipment: first, Revision: 2}) {
+		t.Errorf("carried %+v from %+v", got.Carried, got.CarriedFrom)
+	}
+}
