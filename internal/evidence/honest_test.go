@@ -133,6 +133,36 @@ func TestHonestTrips(t *testing.T) {
 			t.Manifest.Outside = t.Manifest.Outside[:2]
 		}},
 		{name: "blocks shared with strangers", during: func(t *evidencetest.Trip) { t.Strangers = 3; t.Drive(4, 2) }},
+		{name: "the same message logged twice", warns: evidence.Repeated, during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			raw := t.Trackers[0].Message(t.C.NowMS, nil)
+			t.Log(raw)
+			t.Log(raw)
+			t.Drive(2, 2)
+		}},
+		{name: "the receiver's clock set back", warns: evidence.ReceivedOrder, during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			t.C.NowMS += 20_000
+			t.Log(t.Trackers[0].Message(t.C.NowMS, nil))
+			t.C.NowMS -= 12_000
+			t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+			t.C.NowMS += t.StepMS
+			t.Drive(2, 2)
+		}},
+		{name: "a tracker taken off and put on again", during: func(t *evidencetest.Trip) {
+			t.Drive(2, 2)
+			tr := t.Trackers[0]
+			t.Unassign(tr)
+			t.C.NowMS += t.StepMS
+			for range 3 {
+				cose, _ := evidencetest.Split(tr.Message(t.C.NowMS, nil))
+				t.Outside = append(t.Outside, cose)
+				t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+				t.C.NowMS += t.StepMS
+			}
+			t.Assign(tr)
+			t.Drive(2, 2)
+		}},
 		{name: "any chaincode definition", warns: evidence.NoDefinition, policy: func(p *evidence.Policy) { p.Definitions = nil }},
 	}
 	for _, consensus := range []string{fabricproof.BFT, fabricproof.Raft} {
@@ -168,6 +198,15 @@ func TestHonestTrips(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestWithoutANonceAnswersMayBeOld(t *testing.T) {
+	trip := evidencetest.Standard(fabricproof.BFT, 2)
+	r := check(t, trip.Bundle(), trip.C.Policy(), nil)
+	passes(t, r)
+	if !slices.ContainsFunc(r.Findings, func(f evidence.Finding) bool { return f.Code == evidence.NoNonce }) {
+		t.Errorf("no %s in %v", evidence.NoNonce, r.Findings)
 	}
 }
 

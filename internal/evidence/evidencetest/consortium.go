@@ -131,6 +131,7 @@ type BlockParts struct {
 	Signers    []*Org
 	Value      []byte // nil: made from LastConfig
 	Config     bool
+	Sign       func(o *Org, signature []byte) []byte // nil: as it is
 }
 
 // seal makes the next block from envelopes.
@@ -166,18 +167,25 @@ func (c *Consortium) SignBlock(p *BlockParts) {
 	if value == nil {
 		value = OrdererValue(p.LastConfig)
 	}
+	sign := func(o *Org, head []byte) []byte {
+		s := o.Orderer.Sign(value, head, p.Block.Header.Bytes())
+		if p.Sign != nil {
+			s = p.Sign(o, s)
+		}
+		return s
+	}
 	p.Block.Signatures = nil
 	set := Msg{}.Bytes(1, value)
 	for _, o := range p.Signers {
 		if c.Consensus == fabricproof.BFT {
 			head := Msg{}.Uint(1, uint64(c.index(o)+1)).Bytes(2, nonce())
-			set = set.Sub(2, Msg{}.Bytes(2, o.Orderer.Sign(value, head, p.Block.Header.Bytes())).Bytes(3, head))
+			set = set.Sub(2, Msg{}.Bytes(2, sign(o, head)).Bytes(3, head))
 			continue
 		}
 		// Each Raft orderer signs its own copy of the block.
 		head := Msg{}.Bytes(1, o.Orderer.Serialized()).Bytes(2, nonce())
 		p.Block.Signatures = append(p.Block.Signatures,
-			Msg{}.Bytes(1, value).Sub(2, Msg{}.Bytes(1, head).Bytes(2, o.Orderer.Sign(value, head, p.Block.Header.Bytes()))))
+			Msg{}.Bytes(1, value).Sub(2, Msg{}.Bytes(1, head).Bytes(2, sign(o, head))))
 	}
 	if c.Consensus == fabricproof.BFT {
 		p.Block.Signatures = [][]byte{set}

@@ -126,3 +126,18 @@ func HighSRaw(signature []byte) {
 	s := new(big.Int).SetBytes(signature[32:])
 	s.Sub(elliptic.P256().Params().N, s).FillBytes(signature[32:])
 }
+
+// AddOrder turns an Ed25519 signature into a form that a verifier without the range check of RFC 8032 accepts: s becomes s + L,
+// in place.
+func AddOrder(signature []byte) {
+	order, _ := new(big.Int).SetString("7237005577332262213973186563042994240857116359379907606001950938285454250989", 10)
+	le := signature[32:]
+	s := new(big.Int)
+	for i := len(le) - 1; i >= 0; i-- {
+		s.Lsh(s, 8).Or(s, big.NewInt(int64(le[i])))
+	}
+	sum := s.Add(s, order).FillBytes(make([]byte, 32))
+	for i := range sum {
+		le[i] = sum[len(sum)-1-i]
+	}
+}

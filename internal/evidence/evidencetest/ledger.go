@@ -30,7 +30,8 @@ type Tx struct {
 	TxIDIs     string // transaction id, "" = the right one
 	Header     []byte // header of the action, nil = the signature header
 	Endorse    func(i int, signature []byte) []byte
-	SignWith   *ID // nil = Creator
+	SignWith   *ID                           // nil = Creator
+	Sign       func(signature []byte) []byte // of the creator, nil = as it is
 	nonce      []byte
 	Namespaces []byte // extra namespaces of the read-write set
 }
@@ -95,6 +96,12 @@ func (c *Consortium) Submit(org *Org, fn string, arg any, run func(*Sim)) (evide
 		}
 	}
 	return p, tx.ID
+}
+
+// Repeat orders a transaction once more, in a block of its own. Peers give the copy the code of a duplicate.
+func (c *Consortium) Repeat(p evidence.Position) *fabricproof.Block {
+	c.pending, c.codes = [][]byte{c.Blocks[p.Block].Envelopes[p.Tx]}, []byte{9}
+	return c.Cut()
 }
 
 func (c *Consortium) other(org *Org) *Org { return c.Orgs[(c.index(org)+1)%len(c.Orgs)] }
@@ -167,7 +174,11 @@ func (c *Consortium) envelope(tx *Tx) []byte {
 	if signer == nil {
 		signer = tx.Creator
 	}
-	return Msg{}.Bytes(1, payload).Bytes(2, signer.Sign(payload))
+	signature := signer.Sign(payload)
+	if tx.Sign != nil {
+		signature = tx.Sign(signature)
+	}
+	return Msg{}.Bytes(1, payload).Bytes(2, signature)
 }
 
 func (c *Consortium) rwset(tx *Tx) []byte {
