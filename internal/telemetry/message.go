@@ -136,11 +136,20 @@ func Encode(signer crypto.Signer, c Claims, readings []Reading) ([]byte, error) 
 	return raw, nil
 }
 
-// Decode reads a signed message strictly. Every error is a *Reject with a Reason.
+// Decode reads a signed message strictly. Every error is a *Reject with a Reason. The message may refer to raw, which must not
+// change any more.
 func Decode(raw []byte) (*Message, error) {
 	if len(raw) > MaxMessage {
 		return nil, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
 	}
+	if m, ok := onePass(raw); ok {
+		return m, nil
+	}
+	return decodeLong(raw)
+}
+
+// decodeLong takes every message, and says what is wrong with it.
+func decodeLong(raw []byte) (*Message, error) {
 	var env envelope
 	if err := decodeCanonical(raw, &env, "message"); err != nil {
 		return nil, err

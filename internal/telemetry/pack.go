@@ -1,10 +1,11 @@
 package telemetry
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 )
 
 // Reading is all that was measured at one time.
@@ -90,64 +91,107 @@ func join(records []record, tracker string) ([]Reading, error) {
 	if len(records) > MaxRecords {
 		return nil, reject(Malformed, "%d records, at most %d", len(records), MaxRecords)
 	}
-	var readings []Reading
-	var base float64
-	at := -1 // the reading that the previous record went to: records of one time mostly follow each other
+	j := joiner{tracker: tracker}
 	for i := range records {
-		rec := &records[i]
-		if i == 0 {
-			if rec.BaseName == nil || *rec.BaseName != tracker+"/" {
-				return nil, reject(Malformed, "the first record's base name must be %q", tracker+"/")
-			}
-			var ok bool
-			if base, ok = number(rec.BaseTime); !ok {
-				return nil, reject(Malformed, "the first record needs a base time")
-			}
-		} else if rec.BaseName != nil || rec.BaseTime != nil {
-			return nil, reject(Malformed, "record %d: only the first may have a base", i)
+		flat, err := records[i].flatten(i)
+		if err == nil {
+			err = j.add(i, flat)
 		}
-		q, ok := quantityByName[rec.Name]
-		if !ok || q.Unit != rec.Unit {
-			return nil, reject(Malformed, "record %d: quantity %q in %q is not known", i, rec.Name, rec.Unit)
+		if err != nil {
+			return nil, err
 		}
-		v, ok := number(rec.Value)
-		if !ok {
-			return nil, reject(Malformed, "record %d: the value must be a number", i)
-		}
-		if !(v >= q.Min && v <= q.Max) { // also refuses NaN
-			return nil, reject(OutOfRange, "%s %v is outside %v … %v", q.Name, v, q.Min, q.Max)
-		}
-		offset := 0.0
-		if rec.Time != nil {
-			if offset, ok = number(rec.Time); !ok || offset == 0 {
-				return nil, reject(Malformed, "record %d: a time offset must be a number other than zero", i)
-			}
-		}
-		seconds := base + offset
-		if !(seconds >= 1<<28 && seconds*1000 < maxTimeMS) { // RFC 8428: smaller times are relative to now
-			return nil, reject(OutOfRange, "record %d: time %v s", i, seconds)
-		}
-		ms := int64(math.Round(seconds * 1000))
-		if at < 0 || readings[at].TimeMS != ms {
-			at = -1
-			for j := range readings {
-				if readings[j].TimeMS == ms {
-					at = j
-					break
-				}
-			}
-			if at < 0 {
-				readings = append(readings, Reading{TimeMS: ms, Values: make(map[string]float64, 8)})
-				at = len(readings) - 1
-			}
-		}
-		if _, dup := readings[at].Values[q.Name]; dup {
-			return nil, reject(Malformed, "record %d: %s is given twice for one time", i, q.Name)
-		}
-		readings[at].Values[q.Name] = v
 	}
-	sort.Slice(readings, func(i, j int) bool { return readings[i].TimeMS < readings[j].TimeMS })
-	return readings, nil
+	return j.sorted(), nil
+}
+
+// flatRecord is a record whose numbers are floats.
+type flatRecord struct {
+	name, unit, baseName      []byte
+	value, time, base         float64
+	hasName, hasBase, hasTime bool
+}
+
+func (rec *record) flatten(i int) (*flatRecord, error) {
+	f := &flatRecord{name: []byte(rec.Name), unit: []byte(rec.Unit), hasName: rec.BaseName != nil, hasBase: rec.BaseTime != nil, hasTime: rec.Time != nil}
+	if f.hasName {
+		f.baseName = []byte(*rec.BaseName)
+	}
+	var ok bool
+	if f.value, ok = number(rec.Value); !ok {
+		return nil, reject(Malformed, "record %d: the value must be a number", i)
+	}
+	if f.hasBase {
+		if f.base, ok = number(rec.BaseTime); !ok {
+			return nil, reject(Malformed, "record %d: the base time must be a number", i)
+		}
+	}
+	if f.hasTime {
+		if f.time, ok = number(rec.Time); !ok {
+			return nil, reject(Malformed, "record %d: the time offset must be a number", i)
+		}
+	}
+	return f, nil
+}
+
+// joiner makes readings of records.
+type joiner struct {
+	tracker  string
+	readings []Reading
+	base     float64
+	at       int // the reading that the previous record went to: records of one time mostly follow each other
+}
+
+// add takes record number i.
+func (j *joiner) add(i int, rec *flatRecord) error {
+	if i == 0 {
+		if n := len(j.tracker); !rec.hasName || len(rec.baseName) != n+1 || string(rec.baseName[:n]) != j.tracker || rec.baseName[n] != '/' {
+			return reject(Malformed, "the first record's base name must be %q", j.tracker+"/")
+		}
+		if !rec.hasBase {
+			return reject(Malformed, "the first record needs a base time")
+		}
+		j.base = rec.base
+	} else if rec.hasName || rec.hasBase {
+		return reject(Malformed, "record %d: only the first may have a base", i)
+	}
+	q := quantityByName[string(rec.name)]
+	if q == nil || q.Unit != string(rec.unit) {
+		return reject(Malformed, "record %d: quantity %q in %q is not known", i, rec.name, rec.unit)
+	}
+	if !(rec.value >= q.Min && rec.value <= q.Max) { // also refuses NaN
+		return reject(OutOfRange, "%s %v is outside %v … %v", q.Name, rec.value, q.Min, q.Max)
+	}
+	if rec.hasTime && rec.time == 0 {
+		return reject(Malformed, "record %d: a time offset must be a number other than zero", i)
+	}
+	seconds := j.base + rec.time
+	if !(seconds >= 1<<28 && seconds*1000 < maxTimeMS) { // RFC 8428: smaller times are relative to now
+		return reject(OutOfRange, "record %d: time %v s", i, seconds)
+	}
+	values := j.values(int64(math.Round(seconds * 1000)))
+	if _, dup := values[q.Name]; dup {
+		return reject(Malformed, "record %d: %s is given twice for one time", i, q.Name)
+	}
+	values[q.Name] = rec.value
+	return nil
+}
+
+// values are those of the reading at a time.
+func (j *joiner) values(ms int64) map[string]float64 {
+	if len(j.readings) == 0 || j.readings[j.at].TimeMS != ms {
+		j.at = slices.IndexFunc(j.readings, func(r Reading) bool { return r.TimeMS == ms })
+		if j.at < 0 {
+			j.readings = append(j.readings, Reading{TimeMS: ms, Values: make(map[string]float64, 8)})
+			j.at = len(j.readings) - 1
+		}
+	}
+	return j.readings[j.at].Values
+}
+
+// sorted are the readings by time.
+func (j *joiner) sorted() []Reading {
+	slices.SortFunc(j.readings, func(a, b Reading) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
+	return j.readings
 }
 
 // number reads a CBOR number that a float64 holds exactly.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"regexp"
 	"strings"
 )
 
@@ -19,10 +18,18 @@ const (
 // TopicPrefix starts every topic.
 const TopicPrefix = "trackseal/v1/"
 
-var id = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-
-// ValidID reports whether s may name a tracker, a shipment or an ingest instance.
-func ValidID(s string) bool { return id.MatchString(s) }
+// ValidID reports whether s may name a tracker, a shipment or an ingest instance: [A-Za-z0-9][A-Za-z0-9._-]{0,63}.
+func ValidID(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9':
+		case i > 0 && (c == '.' || c == '_' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 64
+}
 
 // Partition is the topic level that lets ingest instances share the load.
 func Partition(tracker string) string {
@@ -44,13 +51,14 @@ func ParseTopic(topic string) (tracker, channel string, err error) {
 	if !ok {
 		return "", "", ErrTopic
 	}
-	parts := strings.Split(rest, "/")
-	if len(parts) != 3 || !ValidID(parts[1]) || parts[0] != Partition(parts[1]) {
+	partition, rest, _ := strings.Cut(rest, "/")
+	tracker, channel, _ = strings.Cut(rest, "/")
+	if !ValidID(tracker) || partition != Partition(tracker) {
 		return "", "", ErrTopic
 	}
-	switch parts[2] {
+	switch channel {
 	case Up, JSON, Status, Down:
-		return parts[1], parts[2], nil
+		return tracker, channel, nil
 	}
 	return "", "", ErrTopic
 }
