@@ -10,6 +10,8 @@ import (
 // Shock counts the pulses that the tracker itself caught (the metrics shock and shock_ms): those at or above min that last
 // min_ms or longer, and those whose velocity change (half-sine, from peak and duration) is min_velocity or more. It needs one
 // of the two, and with both either counts. More than max_events break the rule.
+//
+// A tracker may leave shock out of a reading when there was none; one that never reports it is unknown.
 type Shock struct {
 	Min         string `json:"min,omitempty"`          // m/s2
 	MinMS       string `json:"min_ms,omitempty"`       // ms
@@ -69,10 +71,10 @@ type shocks struct {
 // Step takes the next reading.
 func (d *shocks) Step(p *detect.Point) {
 	peak, ok := p.Get(detect.Shock)
+	d.time.reading(p.MS, ok)
 	if !ok {
 		return
 	}
-	d.time.reading(p.MS)
 	d.peak = max(d.peak, peak)
 	if peak <= 0 {
 		return
@@ -121,7 +123,9 @@ func (d *shocks) Finish(toMS int64) detect.Finding {
 	t.cut(toMS)
 	n := d.found.Count()
 	f := detect.Finding{InMS: t.inMS, UnknownMS: t.unknownMS}
-	if t.seen {
+	if !t.seen {
+		f.InMS, f.UnknownMS = 0, t.inMS+t.unknownMS
+	} else {
 		f.Figures = []detect.Figure{{Name: "shocks", Value: fmt.Sprint(n)}, {Name: "shock_peak", Value: d.peak.String(), Unit: "m/s2"}}
 	}
 	if n > d.cfg.maxEvents {

@@ -1,32 +1,29 @@
 package motion
 
-// watch accounts the time that one metric's readings speak for: a value holds until the next reading, at most for maxGap.
+// watch accounts the time that readings speak for: each does until the next, at most for maxGap.
 type watch struct {
 	maxGap int64
 
 	lastMS int64
 	on     bool // had a reading since the last cut
-	seen   bool // had a reading ever
+	seen   bool // had a value ever
 
 	inMS, unknownMS int64
 }
 
-// reading takes the next one and gives the time since the one before, 0 for the first.
-func (w *watch) reading(ms int64) (since int64) {
-	since = w.until(ms)
-	w.on, w.seen, w.lastMS = true, true, ms
-	return since
+// reading takes the next one.
+func (w *watch) reading(ms int64, value bool) {
+	w.until(ms)
+	w.on, w.seen, w.lastMS = true, w.seen || value, ms
 }
 
-func (w *watch) until(ms int64) (since int64) {
-	if !w.on {
-		return 0
+func (w *watch) until(ms int64) {
+	if w.on {
+		since := ms - w.lastMS
+		known := min(since, w.maxGap)
+		w.inMS += known
+		w.unknownMS += since - known
 	}
-	since = ms - w.lastMS
-	known := min(since, w.maxGap)
-	w.inMS += known
-	w.unknownMS += since - known
-	return since
 }
 
 func (w *watch) cut(ms int64) {

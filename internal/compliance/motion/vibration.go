@@ -1,0 +1,332 @@
+package motion
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"math/bits"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// Vibration limits the RMS over windows of window_s, which follow one another from 1970-01-01T00:00:00Z on, so that
+// anybody cuts them alike. A window that has readings of the tracker's own vibration is judged by these, each weighted by the
+// time until the next. Any other is judged by the acceleration, if it was sampled at least every max_sample_ms: the RMS of
+// its three axes, each without its mean in the window (gravity, whatever the pose). Half of a window must be known.
+type Vibration struct {
+	Max         string `json:"max"` // m/s2
+	WindowS     int    `json:"window_s"`
+	MaxSampleMS int    `json:"max_sample_ms,omitempty"` // 20 where it is absent: vibration to 25 Hz shows
+}
+
+type vibrationRule struct {
+	max                    detect.Decimal
+	windowMS, need, maxGap int64
+}
+
+func (v Vibration) compile() (*vibrationRule, error) {
+	r := &vibrationRule{windowMS: int64(v.WindowS) * 1000, need: int64(v.MaxSampleMS)}
+	var problems [3]error
+	if r.max, problems[0] = amount("max", v.Max, 1, 5000*detect.Micro); v.Max == "" {
+		problems[0] = errors.New("max: is missing")
+	}
+	if v.WindowS < 1 || v.WindowS > 86_400 {
+		problems[1] = errors.New("window_s: must be 1 to 86400")
+	}
+	if v.MaxSampleMS < 0 || v.MaxSampleMS > 100 {
+		problems[2] = errors.New("max_sample_ms: must be 0 to 100")
+	}
+	if r.need == 0 {
+		r.need = 20
+	}
+	return r, errors.Join(problems[:]...)
+}
+
+// Validate names everything that is wrong.
+func (v Vibration) Validate() error {
+	_, err := v.compile()
+	return err
+}
+
+// Detector of this rule on one tracker.
+func (v Vibration) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+	r, err := v.compile()
+	if err != nil {
+		return nil, err
+	}
+	r.maxGap = maxGapMS
+	return &vibrations{cfg: r}, nil
+}
+
+type vibrations struct {
+	cfg *vibrationRule
+
+	on     bool
+	atMS   int64 // everything before is accounted
+	startM int64 // of the current window
+	fromMS int64 // where judging began in it
+	w      window
+
+	value      detect.Decimal // the tracker's own, from valueMS on
+	valueMS    int64
+	held       bool
+	heldBy     [32]byte
+	sampleMS   int64
+	sampled    bool
+	seenOwn    bool
+	seenSample bool
+
+	slowPairs, slowSum int64
+
+	run   vibrationRun
+	found detect.Excursions
+	most  detect.Decimal
+
+	inMS, outMS, unknownMS int64
+}
+
+// window is what one window has so far.
+type window struct {
+	ownMS   int64
+	own     wide // sum of value² times ms
+	n       int64
+	sums    [3]int64
+	squares wide
+	nearMS  int64 // time between samples near enough
+
+	any               bool
+	worst             detect.Decimal
+	first, peak, last [32]byte
+}
+
+func (w *window) message(v detect.Decimal, m [32]byte) {
+	if !w.any {
+		w.any, w.first, w.worst, w.peak = true, m, v, m
+	}
+	if v > w.worst {
+		w.worst, w.peak = v, m
+	}
+	w.last = m
+}
+
+// vibrationRun is a row of windows beyond the limit.
+type vibrationRun struct {
+	on                bool
+	fromMS, known     int64
+	worst             detect.Decimal
+	first, peak, last [32]byte
+}
+
+// wide is a sum of 128 bits.
+type wide struct{ hi, lo uint64 }
+
+// add adds v² times n.
+func (s *wide) add(v, n int64) {
+	a := uint64(max(v, -v))
+	hi, lo := bits.Mul64(a, a)
+	h, l := bits.Mul64(lo, uint64(n))
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, l, 0)
+	s.hi, _ = bits.Add64(s.hi, h+hi*uint64(n), carry)
+}
+
+func (s *wide) big() *big.Int {
+	n := new(big.Int).SetUint64(s.hi)
+	return n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(s.lo))
+}
+
+// bounded keeps sums within their 128 bits whatever a file claims: no sensor reads more.
+func bounded(v detect.Decimal) int64 { return min(max(int64(v), -1e10), 1e10) }
+
+// Step takes the next reading.
+func (d *vibrations) Step(p *detect.Point) {
+	v, own := p.Get(detect.Vibration)
+	a, sampled := p.Get(detect.Acceleration)
+	if !own && !sampled {
+		return
+	}
+	if !d.on {
+		d.on, d.atMS, d.fromMS = true, p.MS, p.MS
+		d.startM = p.MS - ((p.MS%d.cfg.windowMS)+d.cfg.windowMS)%d.cfg.windowMS
+	}
+	d.advance(p.MS, sampled)
+	if own {
+		d.held, d.seenOwn, d.value, d.valueMS, d.heldBy = true, true, max(v, 0), p.MS, p.Message
+	}
+	if sampled {
+		d.sample(p, a)
+	}
+}
+
+func (d *vibrations) sample(p *detect.Point, a detect.Decimal) {
+	if since := p.MS - d.sampleMS; d.near(p.MS) {
+		d.w.nearMS += p.MS - max(d.sampleMS, d.fromMS)
+	} else if d.sampled && since <= d.cfg.maxGap {
+		d.slowPairs, d.slowSum = d.slowPairs+1, d.slowSum+since
+	}
+	d.sampleMS, d.sampled, d.seenSample = p.MS, true, true
+	d.w.n++
+	for i, m := range [3]detect.Metric{detect.AccelX, detect.AccelY, detect.AccelZ} {
+		axis, _ := p.Get(m)
+		d.w.sums[i] += bounded(axis)
+		d.w.squares.add(bounded(axis), 1)
+	}
+	if d.w.ownMS == 0 {
+		d.w.message(a, p.Message)
+	}
+}
+
+// near reports whether a sample at ms is near enough to the last one.
+func (d *vibrations) near(ms int64) bool { return d.sampled && ms-d.sampleMS <= d.cfg.need }
+
+// advance accounts the time until ms and judges the windows that end by then. A sample at ms speaks for the time since the
+// one before it, part of which may lie in a window that ends.
+func (d *vibrations) advance(ms int64, sampled bool) {
+	if end := d.startM + d.cfg.windowMS; sampled && ms >= end && d.near(ms) {
+		d.w.nearMS += max(0, end-max(d.sampleMS, d.fromMS))
+	}
+	for size := d.cfg.windowMS; ms >= d.startM+size; {
+		end := d.startM + size
+		// Whole windows of one value, or of nothing, are judged in one step.
+		times := int64(1)
+		if d.atMS == d.startM {
+			if whole := (ms - d.startM) / size; d.held && d.valueMS+d.cfg.maxGap >= end {
+				times = max(1, min(whole, (d.valueMS+d.cfg.maxGap-d.startM)/size))
+			} else if d.w.n == 0 && d.w.ownMS == 0 && (!d.held || d.valueMS+d.cfg.maxGap <= d.startM) {
+				times = max(1, whole)
+			}
+			if d.w.n > 0 {
+				times = 1
+			}
+		}
+		d.hold(end)
+		d.judge(end, times)
+		d.startM += times * size
+		d.atMS, d.fromMS, d.w = d.startM, d.startM, window{}
+	}
+	d.hold(ms)
+}
+
+// hold accounts the tracker's own value until ms, which is in the current window.
+func (d *vibrations) hold(ms int64) {
+	if known := min(ms, d.valueMS+d.cfg.maxGap) - max(d.atMS, d.valueMS); d.held && known > 0 {
+		if d.w.ownMS == 0 {
+			d.w.any = false // the messages are those of the values now
+		}
+		d.w.own.add(bounded(d.value), known)
+		d.w.ownMS += known
+		d.w.message(d.value, d.heldBy)
+	}
+	d.atMS = ms
+}
+
+// judge decides on the current window until endMS, and on times-1 that are like it.
+func (d *vibrations) judge(endMS, times int64) {
+	span := endMS - d.fromMS
+	if d.w.ownMS == 0 && d.w.n < 2 && span <= d.cfg.need {
+		return // too short to say anything of it
+	}
+	limit := new(big.Int).Mul(big.NewInt(int64(d.cfg.max)), big.NewInt(int64(d.cfg.max)))
+	var known int64
+	var square, weight *big.Int // RMS² is square/weight
+	switch {
+	case d.w.ownMS > 0 && 2*d.w.ownMS >= span:
+		known, square, weight = d.w.ownMS, d.w.own.big(), big.NewInt(d.w.ownMS)
+	case d.w.n > 0 && 2*d.w.nearMS >= span:
+		// n·Σa² - (Σa)² over n², summed over the axes.
+		n := big.NewInt(d.w.n)
+		known, square, weight = min(d.w.nearMS, span), d.w.squares.big(), new(big.Int).Mul(n, n)
+		square.Mul(square, n)
+		for _, s := range d.w.sums {
+			square.Sub(square, new(big.Int).Mul(big.NewInt(s), big.NewInt(s)))
+		}
+	default:
+		d.unknownMS += span * times
+		d.over(d.fromMS)
+		return
+	}
+	d.unknownMS += (span - known) * times
+	rms := detect.Decimal(new(big.Int).Sqrt(new(big.Int).Quo(square, weight)).Int64())
+	d.most = max(d.most, rms)
+	if square.Cmp(limit.Mul(limit, weight)) <= 0 {
+		d.inMS += known * times
+		d.over(d.fromMS)
+		return
+	}
+	d.outMS += known * times
+	r := &d.run
+	if !r.on {
+		*r = vibrationRun{on: true, fromMS: d.fromMS, worst: rms, first: d.w.first, peak: d.w.peak}
+	}
+	if rms > r.worst {
+		r.worst, r.peak = rms, d.w.peak
+	}
+	r.known, r.last = r.known+known*times, d.w.last
+}
+
+// over ends the run, if there is one, at ms.
+func (d *vibrations) over(ms int64) { d.close(ms, false) }
+
+func (d *vibrations) close(ms int64, open bool) {
+	if r := d.run; r.on {
+		d.found.Add(detect.Excursion{
+			StartMS: r.fromMS, EndMS: ms, Open: open, Peak: r.worst, Limit: d.cfg.max, OutMS: r.known,
+			Messages: detect.Messages(r.first, r.peak, r.last), Note: "vibration of up to " + brief(r.worst) + " m/s2 RMS",
+		})
+	}
+	d.run = vibrationRun{}
+}
+
+// Cut ends judging at ms.
+func (d *vibrations) Cut(ms int64) { d.stop(ms, false) }
+
+func (d *vibrations) stop(ms int64, open bool) {
+	if !d.on {
+		return
+	}
+	d.advance(ms, true) // a sample holds for as long as the next may be away
+	if d.near(ms) && d.w.n > 0 {
+		d.w.nearMS += ms - max(d.sampleMS, d.fromMS)
+	}
+	if ms > d.fromMS {
+		d.judge(ms, 1)
+	}
+	d.close(ms, open)
+	d.on, d.held, d.sampled, d.w = false, false, false, window{}
+}
+
+// Clone gives an independent copy.
+func (d *vibrations) Clone() detect.Detector { return d.clone() }
+
+func (d *vibrations) clone() *vibrations {
+	c := *d
+	c.found = d.found.Clone()
+	return &c
+}
+
+// Finish tells what was found up to toMS.
+func (d *vibrations) Finish(toMS int64) detect.Finding {
+	c := d.clone()
+	c.stop(toMS, true)
+	f := detect.Finding{InMS: c.inMS, OutMS: c.outMS, UnknownMS: c.unknownMS}
+	c.found.Into(&f)
+	if c.found.Count() > 0 {
+		f.State = detect.Broken
+		f.Reasons = append(f.Reasons, fmt.Sprintf("vibration above %s m/s2 RMS for %s, up to %s m/s2", c.cfg.max, seconds(c.outMS), brief(c.most)))
+	}
+	switch {
+	case !c.seenOwn && !c.seenSample:
+		f.Reasons = append(f.Reasons, "no vibration at all")
+	case c.unknownMS > 0 && !c.seenOwn && c.slowPairs > 0:
+		f.Reasons = append(f.Reasons, fmt.Sprintf("recorder inadequate for vibration: interval %d ms, needs <= %d ms", mean(c.slowSum, c.slowPairs), c.cfg.need))
+	case c.unknownMS > 0:
+		f.Reasons = append(f.Reasons, "vibration unknown for "+seconds(c.unknownMS))
+	}
+	if c.seenOwn || c.most > 0 {
+		f.Figures = []detect.Figure{{Name: "vibration_rms", Value: c.most.String(), Unit: "m/s2"}}
+	}
+	if f.State == detect.Met && len(f.Reasons) > 0 {
+		f.State = detect.Unknown
+	}
+	return f
+}
