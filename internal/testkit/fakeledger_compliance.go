@@ -11,16 +11,33 @@ func openExcursion(t *tx, e ledger.Excursion) (ledger.Excursion, error) {
 	if err != nil {
 		return e, err
 	}
-	key := "excursion/" + e.Shipment + "/" + e.ID
-	switch {
-	case e.RuleHash != s.RuleSetHash:
+	if e.RuleHash != s.RuleSetHash {
 		return e, refuse(ledger.Conflict, "rule_hash differs from that of %s, which shipment %s pinned", s.RuleSet, s.ID)
-	case t.has(key):
-		return e, refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
 	}
 	e.EndMS, e.CloseMS, e.CloseTx = 0, 0, ""
+	e.Verified, e.Op, e.Tracker, e.Witnesses = false, "", "", nil
+	return t.addExcursion(e, 1)
+}
+
+// addExcursion writes a new excursion and counts it.
+func (t *tx) addExcursion(e ledger.Excursion, open int) (ledger.Excursion, error) {
+	key := "excursion/" + e.Shipment + "/" + e.ID
+	if t.has(key) {
+		return e, refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
+	}
 	e.By, e.OpenMS, e.OpenTx = t.msp, t.ms, t.id
+	if err := t.count(e.Shipment, open, 1); err != nil {
+		return e, err
+	}
 	return e, t.put(key, e)
+}
+
+func (t *tx) count(shipment string, open, total int) error {
+	var n ledger.Tally
+	t.get("tally/"+shipment, &n)
+	n.Open += open
+	n.Total += total
+	return t.put("tally/"+shipment, n)
 }
 
 func closeExcursion(t *tx, a ledger.Excursion) (ledger.Excursion, error) {
@@ -32,6 +49,8 @@ func closeExcursion(t *tx, a ledger.Excursion) (ledger.Excursion, error) {
 	switch {
 	case !t.get(key, &e):
 		return a, refuse(ledger.NotFound, "shipment %s has no excursion %s", a.Shipment, a.ID)
+	case e.Verified:
+		return a, refuse(ledger.BadState, "excursion %s is verified, and so closed from the start", e.ID)
 	case e.By != t.msp:
 		return a, refuse(ledger.Conflict, "excursion %s was opened by %s", e.ID, e.By)
 	case e.CloseTx != "":
@@ -40,6 +59,9 @@ func closeExcursion(t *tx, a ledger.Excursion) (ledger.Excursion, error) {
 		return a, refuse(ledger.Invalid, "end_ms lies before the excursion's start, %d", e.StartMS)
 	}
 	e.EndMS, e.Peak, e.Log, e.CloseMS, e.CloseTx = a.EndMS, a.Peak, a.Log, t.ms, t.id
+	if err := t.count(a.Shipment, -1, 0); err != nil {
+		return e, err
+	}
 	return e, t.put(key, e)
 }
 
@@ -55,6 +77,9 @@ func revise(t *tx, v ledger.Verdict) (ledger.Verdict, error) {
 		return v, refuse(ledger.Conflict, "rule_hash differs from that of %s, which shipment %s pinned", s.RuleSet, s.ID)
 	case v.Revision != last.Revision+1:
 		return v, refuse(ledger.Conflict, "the newest revision is %d, so the next is %d, not %d", last.Revision, last.Revision+1, v.Revision)
+	}
+	if err := keepsCarried(s, v); err != nil {
+		return v, err
 	}
 	v.Reasons = listOf(v.Reasons)
 	v.By, v.TimeMS, v.Tx = t.msp, t.ms, t.id
@@ -76,15 +101,19 @@ func newestVerdict(t *tx, a ledger.IDArgs) (ledger.Verdict, error) {
 }
 
 func verdicts(t *tx, a ledger.ListArgs) (ledger.Page[ledger.Verdict], error) {
-	if _, err := t.shipment(a.ID); err != nil {
-		return ledger.Page[ledger.Verdict]{}, err
-	}
-	return list[ledger.Verdict](t, "verdict/"+a.ID+"/", a, nil)
+	return ofShipment[ledger.Verdict]("verdict/")(t, a)
 }
 
 func excursions(t *tx, a ledger.ListArgs) (ledger.Page[ledger.Excursion], error) {
-	if _, err := t.shipment(a.ID); err != nil {
-		return ledger.Page[ledger.Excursion]{}, err
+	return ofShipment[ledger.Excursion]("excursion/")(t, a)
+}
+
+// ofShipment lists the records of one kind that a shipment has.
+func ofShipment[R any](kind string) func(*tx, ledger.ListArgs) (ledger.Page[R], error) {
+	return func(t *tx, a ledger.ListArgs) (ledger.Page[R], error) {
+		if _, err := t.shipment(a.ID); err != nil {
+			return ledger.Page[R]{}, err
+		}
+		return list[R](t, kind+a.ID+"/", a, nil)
 	}
-	return list[ledger.Excursion](t, "excursion/"+a.ID+"/", a, nil)
 }

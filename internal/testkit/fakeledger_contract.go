@@ -12,6 +12,7 @@ var contract map[string]func(*tx, []byte) (any, error)
 const (
 	Operator = "operator" // trackers and shipments
 	Ingest   = "ingest"   // anchors and compliance
+	either   = "operator or ingest"
 )
 
 func init() {
@@ -31,6 +32,7 @@ func init() {
 		ledger.ShipmentPropose:  change(Operator, ledger.EventShipment, ledger.ProposeArgs.Validate, propose),
 		ledger.ShipmentAccept:   change(Operator, ledger.EventShipment, ledger.IDArgs.Validate, accept),
 		ledger.ShipmentReject:   change(Operator, ledger.EventShipment, ledger.RejectArgs.Validate, reject),
+		ledger.ShipmentWithdraw: change(Operator, ledger.EventShipment, ledger.RejectArgs.Validate, withdraw),
 		ledger.ShipmentDeliver:  change(Operator, ledger.EventShipment, ledger.IDArgs.Validate, deliver),
 		ledger.ShipmentClose:    change(Operator, ledger.EventClosed, ledger.CloseArgs.Validate, closeShipment),
 		ledger.ShipmentGet:      read(ledger.IDArgs.Validate, func(t *tx, a ledger.IDArgs) (ledger.Shipment, error) { return t.shipment(a.ID) }),
@@ -51,13 +53,24 @@ func init() {
 		ledger.ComplianceVerdict:  read(ledger.IDArgs.Validate, newestVerdict),
 		ledger.ComplianceVerdicts: read(withID, verdicts),
 		ledger.ComplianceList:     read(withID, excursions),
+		ledger.ComplianceBreach:   change(either, ledger.EventExcursion, ledger.BreachArgs.Validate, breach),
+
+		ledger.ComplianceAcknowledge:      change(Operator, ledger.EventAcknowledged, ledger.AcknowledgeArgs.Validate, acknowledge),
+		ledger.ComplianceAcknowledgements: read(withID, ofShipment[ledger.Acknowledgement]("acknowledgement/")),
+		ledger.ComplianceDispose:          change(Operator, ledger.EventDisposition, ledger.DisposeArgs.Validate, dispose),
+		ledger.ComplianceDisposition:      read(ledger.IDArgs.Validate, newestDisposition),
+		ledger.ComplianceDispositions:     read(withID, ofShipment[ledger.Disposition]("disposition/")),
+
+		ledger.RuleSetPublish: change(Operator, ledger.EventRuleSet, ledger.PublishArgs.Validate, publish),
+		ledger.RuleSetGet:     read(ledger.RefArgs.Validate, ruleSet),
+		ledger.RuleSetList:    read(ledger.ListArgs.Validate, ruleSets),
 	}
 }
 
 // change is a transaction that may write; one that did emits its event with the answer as payload.
 func change[A, R any](role, event string, validate func(A) error, act func(*tx, A) (R, error)) func(*tx, []byte) (any, error) {
 	return func(t *tx, arg []byte) (any, error) {
-		if t.role != "" && t.role != role {
+		if t.role != "" && t.role != role && role != either {
 			return nil, refuse(ledger.Forbidden, "the caller's certificate needs the role %s", role)
 		}
 		r, err := decodeAndRun(t, arg, validate, act)

@@ -31,7 +31,7 @@ func create(t *tx, a ledger.CreateArgs) (ledger.Shipment, error) {
 	r := ledger.Shipment{
 		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.msp, Custodian: a.Custodian,
 		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Description: a.Description, Origin: a.Origin, Destination: a.Destination,
-		CreatedMS: t.ms, CreateTx: t.id, Assignments: []ledger.Assignment{},
+		CreatedMS: t.ms, CreateTx: t.id, Assignments: []ledger.Assignment{}, Lot: a.Lot,
 	}
 	if r.Custodian == "" {
 		r.Custodian = t.msp
@@ -41,6 +41,10 @@ func create(t *tx, a ledger.CreateArgs) (ledger.Shipment, error) {
 	}
 	if t.has("shipment/" + a.ID) {
 		return r, refuse(ledger.Exists, "shipment %s exists already", a.ID)
+	}
+	// Unlike the chaincode, the fake takes any rule set: tests need not have one that is built in or published.
+	if err := t.carry(&r, a); err != nil {
+		return r, err
 	}
 	return t.putShipment(r)
 }
@@ -139,32 +143,45 @@ func propose(t *tx, a ledger.ProposeArgs) (ledger.Shipment, error) {
 		return r, refuse(ledger.Invalid, "to must be another party of shipment %s", r.ID)
 	}
 	r.Pending = &ledger.Handover{
-		N: r.Handovers, From: t.msp, To: a.To, State: "proposed", Heads: listOf(a.Heads), Note: a.Note, ProposeMS: t.ms, ProposeTx: t.id,
+		N: r.Handovers, From: t.msp, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Note: a.Note, ProposeMS: t.ms, ProposeTx: t.id,
+		AtProposal: t.standing(r.ID),
 	}
 	return t.putShipment(r)
 }
 
-func accept(t *tx, a ledger.IDArgs) (ledger.Shipment, error) { return answer(t, a.ID, "accepted", "") }
-
-func reject(t *tx, a ledger.RejectArgs) (ledger.Shipment, error) {
-	return answer(t, a.ID, "rejected", a.Reason)
+func accept(t *tx, a ledger.IDArgs) (ledger.Shipment, error) {
+	return end(t, a.ID, ledger.Accepted, "")
 }
 
-func answer(t *tx, id, state, reason string) (ledger.Shipment, error) {
+func reject(t *tx, a ledger.RejectArgs) (ledger.Shipment, error) {
+	return end(t, a.ID, ledger.Rejected, a.Reason)
+}
+
+func withdraw(t *tx, a ledger.RejectArgs) (ledger.Shipment, error) {
+	return end(t, a.ID, ledger.Withdrawn, a.Reason)
+}
+
+// end ends the open handover: its proposer withdraws, the other answers.
+func end(t *tx, id, state, reason string) (ledger.Shipment, error) {
 	r, err := t.shipment(id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return r, err
-	case r.Pending == nil:
-		return r, refuse(ledger.BadState, "shipment %s has no handover to answer", id)
-	case r.Pending.To != t.msp:
-		return r, refuse(ledger.Forbidden, "only %s answers this handover", r.Pending.To)
+	}
+	if r.Pending == nil {
+		return r, refuse(ledger.BadState, "shipment %s has no open handover", id)
+	}
+	by := r.Pending.To
+	if state == ledger.Withdrawn {
+		by = r.Pending.From
+	}
+	if by != t.msp {
+		return r, refuse(ledger.Forbidden, "only %s may do this with the open handover", by)
 	}
 	h := *r.Pending
-	h.State, h.Reason, h.AnswerMS, h.AnswerTx = state, reason, t.ms, t.id
+	h.State, h.Reason, h.AnswerMS, h.AnswerTx, h.AtAnswer = state, reason, t.ms, t.id, t.standing(id)
 	r.Pending = nil
 	r.Handovers++
-	if state == "accepted" {
+	if state == ledger.Accepted {
 		r.Custodian, r.State = t.msp, ledger.InTransit
 	}
 	if err := t.put(fmt.Sprintf("handover/%s/%08d", id, h.N), h); err != nil {
