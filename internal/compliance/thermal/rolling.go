@@ -1,0 +1,350 @@
+package thermal
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// rolling is the detector of MKT.
+type rolling struct {
+	k             activation
+	limit         detect.Decimal
+	above         uint64 // the least mean weight that is above the limit
+	window, step  int64  // ms; window = looks * step
+	coverage      detect.Decimal
+	gap           int64
+	endMS         int64
+	running, seen bool // judged time goes on; there was a reading
+	reading       reading
+	first         reading
+	warmest       reading
+	sinceLook     int64 // judged ms since the last look, below step
+	judged        int64
+
+	sum   total   // of all judged time
+	marks []total // sums at the last looks, the oldest being looks before the newest once there are looks+1 of them
+	head  int     // where the next mark goes once marks is full
+
+	state                         lookState
+	mean, best                    uint64 // mean weight of the last window that could be evaluated, and the highest
+	evaluated                     bool
+	leastKnown                    int64 // least known time of a full window
+	inMS, outMS, unknownMS, blind int64 // blind: the steps at whose end the window was not evaluable
+	untilMS                       int64 // event time up to which was judged
+	open                          *hot
+	done                          excursions
+}
+
+// reading is the newest one that has a temperature.
+type reading struct {
+	ms      int64
+	weight  uint64
+	message [32]byte
+}
+
+// total is a sum of weight times milliseconds, and of the known milliseconds: below 2^63 * 2^63, exact.
+type total struct {
+	hi, lo uint64
+	known  int64
+}
+
+func (t *total) add(weight uint64, ms int64) {
+	hi, lo := bits.Mul64(weight, uint64(ms))
+	var carry uint64
+	t.lo, carry = bits.Add64(t.lo, lo, 0)
+	t.hi, _ = bits.Add64(t.hi, hi, carry)
+	t.known += ms
+}
+
+func (t total) minus(o total) total {
+	lo, borrow := bits.Sub64(t.lo, o.lo, 0)
+	hi, _ := bits.Sub64(t.hi, o.hi, borrow)
+	return total{hi, lo, t.known - o.known}
+}
+
+// mean weight, rounded down: weights are integers, so it is at or above one exactly when the true mean is. known is not 0.
+func (t total) mean() uint64 {
+	q, _ := bits.Div64(t.hi, t.lo, uint64(t.known))
+	return q
+}
+
+// lookState is what the last look at the window said; it holds until the next.
+type lookState uint8
+
+const (
+	early lookState = iota // no full window yet
+	fine
+	tooWarm
+	blind // not evaluable
+)
+
+// hot is an excursion that is going on.
+type hot struct {
+	startMS, outMS    int64
+	peak              uint64
+	first, worst, end [32]byte
+}
+
+func (d *rolling) Step(p *detect.Point) {
+	v, ok := p.Get(detect.Temperature)
+	if !ok {
+		return
+	}
+	if d.running {
+		d.advance(p.MS)
+	}
+	d.reading = reading{p.MS, d.k.weight(v), p.Message}
+	if !d.seen {
+		d.seen, d.first, d.marks = true, d.reading, append(d.marks, total{})
+	}
+	if d.running = true; d.reading.weight > d.warmest.weight {
+		d.warmest = d.reading
+	}
+	switch {
+	case d.open != nil:
+		d.open.end = p.Message
+	case d.state == tooWarm: // after a Cut
+		d.heed(tooWarm, p.MS)
+	}
+}
+
+func (d *rolling) Cut(ms int64) {
+	if !d.running {
+		return
+	}
+	d.advance(ms)
+	d.running = false
+	d.shut(ms)
+}
+
+func (d *rolling) Clone() detect.Detector {
+	c := *d
+	c.marks = slices.Clone(d.marks)
+	c.done = d.done.clone()
+	if d.open != nil {
+		open := *d.open
+		c.open = &open
+	}
+	return &c
+}
+
+// advance judges the time from the last reading to ms: known while its value holds, unknown from then on.
+func (d *rolling) advance(ms int64) {
+	from := d.reading.ms
+	held := min(ms-from, d.gap)
+	d.pass(from, held, true)
+	d.pass(from+held, ms-from-held, false)
+	d.untilMS = ms
+}
+
+// pass takes a stretch of one kind. A stretch that fills the whole window looks the same for ever after, so the rest of it is
+// taken at once: a year of silence costs no more than a window.
+func (d *rolling) pass(from, length int64, known bool) {
+	for done, n := int64(0), 0; done < length; {
+		part := min(length-done, d.step-d.sinceLook)
+		d.charge(part, known)
+		done += part
+		if d.sinceLook < d.step {
+			return
+		}
+		d.sinceLook = 0
+		d.look(from + done)
+		if n++; n > looks {
+			rest := (length - done) / d.step * d.step
+			d.charge(rest, known)
+			if d.sinceLook = 0; d.state == blind {
+				d.blind += rest
+			}
+			if known {
+				for i := range d.marks {
+					d.marks[i].add(d.reading.weight, rest)
+				}
+			}
+			done += rest
+		}
+	}
+}
+
+func (d *rolling) charge(ms int64, known bool) {
+	d.sinceLook += ms
+	d.judged += ms
+	switch {
+	case !known:
+		d.unknownMS += ms
+	case d.state == tooWarm:
+		d.outMS += ms
+		d.open.outMS += ms
+	default:
+		d.inMS += ms
+	}
+	if known {
+		d.sum.add(d.reading.weight, ms)
+	}
+}
+
+// look judges the window that ends now.
+func (d *rolling) look(ms int64) {
+	if len(d.marks) <= looks {
+		d.marks = append(d.marks, d.sum)
+	} else {
+		d.marks[d.head] = d.sum
+		d.head = (d.head + 1) % len(d.marks)
+	}
+	if len(d.marks) <= looks {
+		return
+	}
+	w := d.windowSum()
+	if d.state == early || w.known < d.leastKnown {
+		d.leastKnown = w.known
+	}
+	if d.heed(d.judge(w, d.window), ms); d.state == blind {
+		d.blind += d.step
+	}
+}
+
+// heed takes a look's result: an excursion begins, goes on or ends.
+func (d *rolling) heed(state lookState, ms int64) {
+	if d.state = state; state != tooWarm {
+		d.shut(ms)
+		return
+	}
+	if d.open == nil {
+		d.open = &hot{startMS: ms, first: d.reading.message}
+	}
+	if d.mean > d.open.peak {
+		d.open.peak, d.open.worst = d.mean, d.reading.message
+	}
+	d.open.end = d.reading.message
+}
+
+// windowSum is the sum since the mark that was made a window before the newest one. marks is full.
+func (d *rolling) windowSum() total { return d.sum.minus(d.marks[d.head]) }
+
+// judge says what a window of the given length is.
+func (d *rolling) judge(w total, length int64) lookState {
+	// known * 10^6 < coverage * length; both sides below 2^63 * 2^20.
+	ah, al := bits.Mul64(uint64(w.known), detect.Micro)
+	bh, bl := bits.Mul64(uint64(d.coverage), uint64(length))
+	if w.known == 0 || ah < bh || ah == bh && al < bl {
+		return blind
+	}
+	d.mean, d.evaluated = w.mean(), true
+	d.best = max(d.best, d.mean)
+	if d.mean >= d.above {
+		return tooWarm
+	}
+	return fine
+}
+
+func (d *rolling) shut(ms int64) {
+	if d.open == nil {
+		return
+	}
+	d.done.add(d.excursion(ms, false, span(d.window)))
+	d.open = nil
+}
+
+func (d *rolling) excursion(end int64, open bool, over string) detect.Excursion {
+	o := d.open
+	return detect.Excursion{
+		StartMS: o.startMS, EndMS: end, Open: open, Peak: detect.Decimal(d.k.milli(o.peak) * 1000), Limit: d.limit, OutMS: o.outMS,
+		Messages: deciding(o.first, o.worst, o.end), Note: "mean kinetic temperature over " + over,
+	}
+}
+
+func (d *rolling) Finish(toMS int64) detect.Finding {
+	c := d.Clone().(*rolling)
+	over := d.endMS != 0 && toMS >= d.endMS || !c.running
+	if c.running {
+		c.advance(toMS)
+	}
+	return c.finding(over)
+}
+
+// finding reports what was seen; over says that the trip is. It uses d up.
+func (d *rolling) finding(over bool) detect.Finding {
+	if !d.seen {
+		return detect.Finding{State: detect.Unknown, Reasons: []string{"no temperature"}}
+	}
+	length, known, of, warmNow := span(d.window), d.leastKnown, d.window, false
+	if d.state == early {
+		length, known, of = "trip", d.sum.known, d.judged
+		switch d.state = d.judge(d.sum, d.judged); {
+		case d.state == tooWarm && over:
+			d.open = &hot{startMS: d.first.ms, outMS: d.inMS, peak: d.best, first: d.first.message, worst: d.warmest.message, end: d.reading.message}
+			d.inMS, d.outMS = 0, d.inMS
+		case d.state == tooWarm:
+			warmNow = true
+		case d.state == blind:
+			d.blind = d.judged
+		}
+	} else if over && d.sinceLook > 0 && d.state != tooWarm {
+		if d.heed(d.judge(d.windowSum(), d.window+d.sinceLook), d.untilMS); d.state == blind {
+			d.blind += d.sinceLook
+		}
+	}
+
+	f := detect.Finding{Excursions: d.done.list, More: d.done.more, InMS: d.inMS, OutMS: d.outMS, UnknownMS: d.unknownMS}
+	if d.open != nil {
+		last := excursions{slices.Clip(f.Excursions), f.More}
+		last.add(d.excursion(d.untilMS, !over, length))
+		f.Excursions, f.More = last.list, last.more
+	}
+	mean := milli(d.k.milli(d.best))
+	if len(f.Excursions) > 0 {
+		f.State = detect.Broken
+		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature %s °C over %s, limit %s °C", mean, length, d.limit))
+	}
+	if warmNow {
+		f.State = detect.Unknown
+		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature %s °C so far, limit %s °C; %s are not over", mean, d.limit, span(d.window)))
+	}
+	if d.blind > 0 || d.judged == 0 {
+		f.State = max(f.State, detect.Unknown)
+		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature not evaluable for %d s: known for %s %% of %s, %s %% are needed",
+			(d.blind+999)/1000, percent(tenths(known, of)), length, d.coverage*100))
+	}
+	if d.evaluated {
+		f.Figures = append(f.Figures, detect.Figure{Name: "mkt", Value: mean, Unit: "Cel"})
+	}
+	f.Figures = append(f.Figures, detect.Figure{Name: "mkt_over", Value: length}, detect.Figure{Name: "mkt_coverage", Value: percent(tenths(known, of)), Unit: "%"})
+	return f
+}
+
+// span is a length of time in words: "24 h", "30 d".
+func span(ms int64) string {
+	if ms%86_400_000 == 0 && ms > 86_400_000 {
+		return fmt.Sprintf("%d d", ms/86_400_000)
+	}
+	return fmt.Sprintf("%d h", ms/3_600_000)
+}
+
+// tenths of a percent of the whole, rounded down.
+func tenths(part, whole int64) int64 {
+	if whole == 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(uint64(part), 1000)
+	q, _ := bits.Div64(hi, lo, uint64(whole)) // fits: whole is 1000 ms or more, or not below part
+	return int64(q)
+}
+
+// percent writes tenths of a percent.
+func percent(tenths int64) string {
+	if tenths%10 == 0 {
+		return fmt.Sprint(tenths / 10)
+	}
+	return fmt.Sprintf("%d.%d", tenths/10, tenths%10)
+}
+
+// milli writes thousandths with all three places.
+func milli(n int64) string {
+	sign := ""
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	return fmt.Sprintf("%s%d.%03d", sign, n/1000, n%1000)
+}
