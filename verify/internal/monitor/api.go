@@ -214,7 +214,7 @@ func (c *Client) do(req *http.Request, limit int64) (int, []byte, error) {
 	if int64(len(raw)) > limit {
 		return 0, nil, fmt.Errorf("answers more than %d bytes", limit)
 	}
-	if t, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); t == "text/html" {
+	if t, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); resp.StatusCode == http.StatusOK && t == "text/html" {
 		return 0, nil, errors.New("answers a page, so it is not an API (is the address right?)")
 	}
 	return resp.StatusCode, raw, nil
