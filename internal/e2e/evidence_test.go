@@ -201,7 +201,7 @@ func begin(t *testing.T, s *stack, tr *ownTracker, id string, parties ...string)
 
 func (p *trip) messages() []messageItem {
 	p.t.Helper()
-	return all[messageItem](p.tr.a, "/v1/shipments/"+p.id+"/messages?limit=200")
+	return all[messageItem](p.tr.a, "/v1/shipments/"+p.id+"/messages?limit=1000")
 }
 
 // send publishes and waits until the shipment's log holds all that was sent.

@@ -64,6 +64,8 @@ func TestLifeOfAShipment(t *testing.T) {
 	}
 
 	var messages httpapi.List[httpapi.Message]
+	w.must(200, "GET", "/v1/shipments/s1/messages?limit=1000", "").into(&messages)
+	w.must(422, "GET", "/v1/shipments/s1/messages?limit=1001", "")
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&include=raw", "").into(&messages)
 	if len(messages.Items) != 9 || messages.Items[7].Status != "anchored" || messages.Items[8].Status != "logged" || messages.Items[0].Raw == nil || messages.Items[0].Kind != "data" {
 		t.Fatalf("%+v", messages)

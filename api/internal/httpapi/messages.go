@@ -39,7 +39,9 @@ func (s *Server) messageRoutes() {
 
 type messagesInput struct {
 	ShipmentPath
-	Paging
+	// A page may be larger than of other lists: whoever accounts for messages walks all of them.
+	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Items of a page"`
+	Cursor  string `query:"cursor" maxLength:"2048" doc:"next of the page before"`
 	Include string `query:"include" enum:"raw" doc:"raw adds the bytes"`
 }
 

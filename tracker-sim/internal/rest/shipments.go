@@ -138,7 +138,7 @@ func IsAnchored(status string) bool { return status == Anchored || status == Fin
 
 // Page sizes: the largest that the API allows.
 const (
-	messagePage = 200
+	messagePage = 1000
 	samplePage  = 5000
 )
 
