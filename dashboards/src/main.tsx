@@ -4,5 +4,6 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/parts.css";
 import "./styles/chart.css";
+import "./styles/evidence.css";
 
 render(<App />, document.getElementById("app")!);

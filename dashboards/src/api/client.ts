@@ -13,10 +13,17 @@ export class Client {
   ) {}
 
   async get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
+    const answer = await this.ask(path, query, "application/json", signal);
+    if (!answer.ok) throw await problemFrom(answer);
+    return (await answer.json()) as T;
+  }
+
+  // ask answers as soon as the head of the answer is there, whatever its status.
+  private async ask(path: string, query: Query, accept: string, signal?: AbortSignal): Promise<Response> {
     let answer: Response;
     try {
       answer = await this.send(path + encode(query), {
-        headers: { Authorization: `Bearer ${this.token}`, Accept: "application/json" },
+        headers: { Authorization: `Bearer ${this.token}`, Accept: accept },
         ...(signal ? { signal } : {}),
       });
     } catch (cause) {
@@ -24,8 +31,7 @@ export class Client {
       throw new Problem(0, "unreachable", titleOf(0), "Trackseal tries again when you press Retry.");
     }
     if (answer.status === 401) this.onSignedOut();
-    if (!answer.ok) throw await problemFrom(answer);
-    return (await answer.json()) as T;
+    return answer;
   }
 
   shipments(state: string, cursor: string | undefined, signal?: AbortSignal) {
@@ -46,6 +52,12 @@ export class Client {
 
   verification(id: string, signal?: AbortSignal) {
     return this.get<Verification>(`/v1/shipments/${encodeURIComponent(id)}/verification`, {}, signal);
+  }
+
+  // evidence streams the bundle; the caller reads it and looks at its status.
+  evidence(id: string, nonce: string, signal?: AbortSignal) {
+    const accept = "application/vnd.trackseal.evidence, application/problem+json";
+    return this.ask(`/v1/shipments/${encodeURIComponent(id)}/evidence`, { nonce }, accept, signal);
   }
 
   // telemetry follows the cursor to the end of the window, or to maxItems.

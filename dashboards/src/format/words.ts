@@ -54,6 +54,17 @@ export function count(n: number): string {
   return n.toLocaleString("en-GB").replaceAll(",", "\u202f");
 }
 
+// formatBytes: 1234567 is "1.2 MB".
+export function formatBytes(n: number): string {
+  let at = 0;
+  const units = ["bytes", "kB", "MB", "GB"];
+  while (n >= 1000 && at < units.length - 1) {
+    n /= 1000;
+    at++;
+  }
+  return `${at === 0 ? n : n.toFixed(n < 10 ? 1 : 0)}\u00a0${units[at]}`;
+}
+
 export function shortHash(hash: string): string {
   return hash.length > 14 ? `${hash.slice(0, 6)}…${hash.slice(-6)}` : hash;
 }

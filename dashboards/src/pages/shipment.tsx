@@ -4,6 +4,7 @@ import { useResource, useThrottled } from "../resource";
 import { shipmentsHref } from "../route";
 import { Custody } from "../shipment/custody";
 import { Details } from "../shipment/details";
+import { Evidence } from "../shipment/evidence";
 import { Excursions } from "../shipment/excursions";
 import { Readings } from "../shipment/readings";
 import { Verdict } from "../shipment/verdict";
@@ -76,6 +77,7 @@ export function ShipmentPage({ id }: { id: string }) {
       </div>
       <Readings shipment={s} compliance={compliance.data} pulse={pulse} key={s.id} />
       <Verify shipment={s} key={`verify ${s.id}`} />
+      <Evidence shipment={s} key={`evidence ${s.id}`} />
       <div class="grid">
         <Excursions compliance={compliance.data} failed={compliance.problem !== undefined} />
         <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />

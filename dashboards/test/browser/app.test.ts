@@ -1,12 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
+import { obstacles } from "./axe";
 import { browserMissing, launch, open, type Watched } from "./chromium";
 import * as fixtures from "./fixtures";
+import { inkIn } from "./ink";
 import { MockApi } from "./mock";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
   let browser: Browser;
@@ -44,16 +42,6 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
   async function openShipment(page: Page, id = "VAX-2026-0117"): Promise<void> {
     await page.getByRole("link", { name: id }).click();
     await page.getByRole("heading", { level: 1, name: id }).waitFor();
-  }
-
-  // Problems that a person with a disability would meet, by WCAG 2.2 AA.
-  async function obstacles(page: Page): Promise<string[]> {
-    await page.evaluate(axe);
-    return page.evaluate(async () => {
-      const run = (globalThis as unknown as { axe: { run: (c: Document, o: object) => Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }> } }).axe;
-      const result = await run.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] });
-      return result.violations.flatMap((v) => v.nodes.map((n) => `${v.id}: ${n.html} ${n.failureSummary}`));
-    });
   }
 
   test("signs in by form, and says so when the secret is wrong", async () => {
@@ -138,6 +126,23 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await expect.poll(() => api.seen.filter((r) => r.includes("/telemetry")).at(-1)).not.toContain("every=");
     await page.getByRole("button", { name: "Reset zoom" }).click();
     await expect.poll(() => page.getByRole("button", { name: "Reset zoom" }).count()).toBe(0);
+  });
+
+  test("draws nothing over unknown time, when trackers stop and start at different moments", async () => {
+    const page = await signedIn();
+    await openShipment(page);
+    const over = page.locator(".plot-temperature .u-over");
+    await over.scrollIntoViewIfNeeded();
+    const box = (await over.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.55, box.y + 50);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.63, box.y + 60, { steps: 5 });
+    await page.mouse.up();
+    await expect.poll(() => api.seen.filter((r) => r.includes("/telemetry")).at(-1)).not.toContain("every="); // single readings
+    const lines = ["--series-1", "--series-2"];
+    await expect.poll(async () => (await inkIn(page, ".plot-temperature canvas", lines, 0.72)).every((n) => n > 50)).toBe(true);
+    await expect.poll(() => inkIn(page, ".plot-temperature canvas", lines, 0.35, 0.6)).toEqual([0, 0]);
+    if (process.env.TRACKSEAL_SHOTS) await page.locator(".charts").screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/gap.png` });
   });
 
   test("has the same data as a table, in either unit and zone", async () => {
@@ -317,24 +322,4 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
 
 function focused(page: Page): Promise<string> {
   return page.evaluate(() => (document.activeElement as HTMLElement | null)?.innerText?.trim() ?? "");
-}
-
-// inkIn counts pixels of about each colour of the style sheet: something was really drawn.
-function inkIn(page: Page, selector: string, colours: string[]): Promise<number[]> {
-  return page.evaluate(
-    ({ selector, colours }) => {
-      const canvas = document.querySelector<HTMLCanvasElement>(selector)!;
-      const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
-      return colours.map((colour) => {
-        const n = Number.parseInt(getComputedStyle(canvas).getPropertyValue(colour).trim().slice(1), 16);
-        let found = 0;
-        for (let i = 0; i < data.length; i += 4) {
-          const distance = Math.abs(data[i]! - (n >> 16)) + Math.abs(data[i + 1]! - ((n >> 8) & 255)) + Math.abs(data[i + 2]! - (n & 255));
-          if (data[i + 3]! > 200 && distance < 60) found++;
-        }
-        return found;
-      });
-    },
-    { selector, colours },
-  );
 }

@@ -15,6 +15,11 @@ export class MockApi {
   fail = new Map<string, number>(); // path ending -> status
   delayMs = 0;
   tokenValid = true;
+  policy =
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  evidence: (nonce: string) => Promise<Uint8Array> = () => Promise.reject(new Error("no evidence in this test"));
+  evidenceEnds = Infinity; // cut the transfer after so many bytes
+  missing = ""; // files with this in their name are not there
   seen: string[] = []; // every request
   foreignHosts: string[] = [];
   private streams = new Set<ServerResponse>();
@@ -49,10 +54,7 @@ export class MockApi {
     const url = new URL(request.url ?? "/", this.url);
     this.seen.push(`${request.method} ${url.pathname}${url.search}`);
     // The api sends this policy; a page that needs more would fail here first.
-    response.setHeader(
-      "Content-Security-Policy",
-      "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    );
+    response.setHeader("Content-Security-Policy", this.policy);
     response.setHeader("X-Content-Type-Options", "nosniff");
     if (url.pathname === "/oauth2/token") return this.token(request, response);
     if (!url.pathname.startsWith("/v1/")) return this.file(url.pathname, response);
@@ -62,11 +64,20 @@ export class MockApi {
     }
     for (const [ending, status] of this.fail) {
       if (url.pathname.endsWith(ending)) {
-        return problem(response, status, status === 503 ? "store_unavailable" : "internal", "InfluxDB does not answer; try again in a minute");
+        const [code, detail] = failures[status] ?? ["internal", "no more is known"];
+        return problem(response, status, code, detail);
       }
     }
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
+    if (url.pathname.endsWith("/evidence")) return this.bundle(url, response);
     this.rest(url, response);
+  }
+
+  private async bundle(url: URL, response: ServerResponse): Promise<void> {
+    const raw = await this.evidence(url.searchParams.get("nonce") ?? "");
+    response.writeHead(200, { "Content-Type": "application/vnd.trackseal.evidence", "Transfer-Encoding": "chunked", "Cache-Control": "no-store" });
+    if (raw.length <= this.evidenceEnds) return void response.end(raw);
+    response.write(raw.subarray(0, this.evidenceEnds), () => response.destroy());
   }
 
   private rest(url: URL, response: ServerResponse): void {
@@ -129,9 +140,10 @@ export class MockApi {
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
-    const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
+    const types: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".wasm": "application/wasm" };
     const name = normalize(path === "/" ? "/index.html" : path);
     try {
+      if (this.missing && name.includes(this.missing)) throw new Error("not there");
       const body = await readFile(join(import.meta.dirname, "../../dist", name));
       response.writeHead(200, { "Content-Type": types[extname(name)] ?? "application/octet-stream" });
       response.end(body);
@@ -140,6 +152,12 @@ export class MockApi {
     }
   }
 }
+
+const failures: Record<number, [code: string, detail: string]> = {
+  403: ["missing_scope", "the token lacks the scope telemetry:read"],
+  409: ["bad_state", "the newest entries are not anchored yet; try again after the next anchor"],
+  503: ["store_unavailable", "InfluxDB does not answer; try again in a minute"],
+};
 
 function json(response: ServerResponse, body: unknown): void {
   response.writeHead(200, { "Content-Type": "application/json" });
