@@ -21,6 +21,7 @@ type drops struct {
 	found                     detect.Excursions
 	byFall, byImpact, byPulse int
 	soft                      int // falls whose impact would have shown and did not
+	vague                     int // strong pulses without a duration
 	faultMS                   int64
 	faulty                    bool
 }
@@ -120,6 +121,8 @@ func (d *drops) shock(p *detect.Point, peak detect.Decimal) {
 	switch {
 	case d.fall.over && (high || peak >= d.cfg.impact):
 		d.resolve(hit)
+	case d.cfg.pulses && !timed && peak >= d.cfg.impact && !d.bouncing(p.MS):
+		d.vague++
 	case high && !d.bouncing(p.MS):
 		d.fall = fall{}
 		d.byPulse++
@@ -213,6 +216,9 @@ func (d *drops) Finish(toMS int64) detect.Finding {
 	}
 	if c.faulty {
 		f.Reasons = append(f.Reasons, fmt.Sprintf("acceleration near 0 for %s, which no fall lasts: the sensor does not work", seconds(c.faultMS)))
+	}
+	if c.vague > 0 {
+		f.Reasons = append(f.Reasons, plural(c.vague, "pulse")+" without a duration")
 	}
 	if c.samples.seen || c.pulses.seen {
 		f.Figures = append(f.Figures, detect.Figure{Name: "drops", Value: fmt.Sprint(c.found.Count())}, detect.Figure{Name: "soft_falls", Value: fmt.Sprint(c.soft)})

@@ -56,10 +56,12 @@ func (p *polygon) unroll(member string) error {
 	p.middle = (low + high) / 2
 	var area int64
 	for i, a := range p.ring {
-		b := p.ring[(i+1)%len(p.ring)]
-		if a == b {
-			return fmt.Errorf("%s: corners %d and %d are the same; a ring does not repeat its first corner", member, i, (i+1)%len(p.ring))
+		if j := (i + 1) % len(p.ring); a == p.ring[j] {
+			return fmt.Errorf("%s: corners %d and %d are the same; a ring does not repeat its first corner", member, i, j)
 		}
+	}
+	for i, a := range p.ring {
+		b := p.ring[(i+1)%len(p.ring)]
 		area += (a.lon-p.middle)*b.lat - (b.lon-p.middle)*a.lat // below 200 · 2 · 9e7 · 9e7
 		for j := i + 1; j < len(p.ring); j++ {
 			neighbours := j == i+1 || (i == 0 && j == len(p.ring)-1)
