@@ -218,15 +218,12 @@ type piece struct {
 
 // naiveMKT looks at every window anew, over all pieces.
 type naiveMKT struct {
-	k                          activation
-	limit, window, gap, endMS  int64
-	coverage                   int64 // per mille
-	pieces                     []piece
-	judged, in, out, unknown   int64
-	best                       string
-	spells                     []string
-	state                      detect.State
-	evaluable, unevaluable, on bool
+	k                      activation
+	coverage               int64 // per mille
+	pieces                 []piece
+	judged                 int64
+	state                  detect.State
+	evaluable, unevaluable bool
 }
 
 func (n *naiveMKT) mean(from, to int64) (milli int64, ok bool) {
@@ -244,7 +241,7 @@ func (n *naiveMKT) mean(from, to int64) (milli int64, ok bool) {
 }
 
 func naiveFinding(k activation, limit, window, gap, endMS int64, events []event, toMS int64) (state detect.State, best string, in, out, unknown int64) {
-	n := naiveMKT{k: k, limit: limit, window: window, gap: gap, coverage: 900}
+	n := naiveMKT{k: k, coverage: 900}
 	running, seen := false, false
 	var last event
 	until := func(ms int64) {
