@@ -50,7 +50,7 @@ func keepsCarried(s ledger.Shipment, v ledger.Verdict) error {
 	for _, l := range budget {
 		for _, c := range s.Carried {
 			if c.Rule == l.Rule && c.Band == l.Band && l.SpentS < c.SpentS {
-				return refuse(ledger.Conflict, "detail.budget: band %s of rule %s had %d s spent when the shipment began, not %d", l.Band, l.Rule, c.SpentS, l.SpentS)
+				return refuse(ledger.Invalid, "detail.budget: band %s of rule %s had %d s spent when the shipment began, not %d", l.Band, l.Rule, c.SpentS, l.SpentS)
 			}
 		}
 	}

@@ -128,7 +128,7 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	}
 	// The next verdict cannot forget it.
 	v := withBudget("AB", 1, 1799)
-	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, v)
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, v)
 	v.Detail = budget(1800)
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, v)
 

@@ -51,7 +51,7 @@ func keepsCarried(s *ledger.Shipment, v ledger.Verdict) error {
 	for _, l := range budget {
 		for _, c := range s.Carried {
 			if c.Rule == l.Rule && c.Band == l.Band && l.SpentS < c.SpentS {
-				return ledger.Refuse(ledger.Conflict, "detail.budget: band %s of rule %s had %d s spent when the shipment began, not %d", l.Band, l.Rule, c.SpentS, l.SpentS)
+				return ledger.Refuse(ledger.Invalid, "detail.budget: band %s of rule %s had %d s spent when the shipment began, not %d", l.Band, l.Rule, c.SpentS, l.SpentS)
 			}
 		}
 	}
