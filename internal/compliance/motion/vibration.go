@@ -223,7 +223,7 @@ func (d *vibrations) hold(ms int64) {
 // judge decides on the current window until endMS, and on times-1 that are like it.
 func (d *vibrations) judge(endMS, times int64) {
 	span := endMS - d.fromMS
-	if d.w.ownMS == 0 && d.w.n < 2 && span <= d.cfg.need {
+	if !d.held && d.w.n < 2 && span <= d.cfg.need {
 		return // too short to say anything of it
 	}
 	limit := new(big.Int).Mul(big.NewInt(int64(d.cfg.max)), big.NewInt(int64(d.cfg.max)))
