@@ -309,7 +309,7 @@ func FuzzInvoke(f *testing.F) {
 		f.Add(slices.Index(ledger.Transactions, j.fn), j.by.role == ingest, string(b))
 	}
 	f.Add(0, true, `{"id":null}`)
-	f.Add(19, false, `{"id":"S-1","bookmark":"AHBhcnR5AA","limit":3}`)
+	f.Add(slices.Index(ledger.Transactions, ledger.ShipmentHandover), false, `{"id":"S-1","bookmark":"AHBhcnR5AA","limit":3}`)
 	w := newWorld(f)
 	run(w, f)
 	f.Fuzz(func(t *testing.T, fn int, in bool, arg string) {
