@@ -1,191 +1,187 @@
 package compliance
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
-	"math"
+	"maps"
+	"reflect"
 	"slices"
-	"sort"
-	"strconv"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
-// Sample is one reading of one tracker.
-type Sample struct {
+// ErrStale: the evaluator no longer holds what it would need. Build a new one from all readings.
+var ErrStale = errors.New("readings or ledger records changed what was judged too long ago: build the evaluator anew")
+
+// Reading is one reading of one tracker.
+type Reading struct {
 	Tracker string
-	TimeMS  int64
-	Values  map[string]float64
-	Message [32]byte // hash of the message that carried it
+	Point   detect.Point
 }
 
-// Excursion is one time that a rule was broken. EndMS 0 = not over at the last reading.
-type Excursion struct {
-	ID             string // rule/tracker/start in ms: the same whenever it is computed from the same readings
-	Rule, Metric   string
-	Tracker        string
-	Severity       string
-	StartMS, EndMS int64
-	Peak, Limit    string // decimals
-	OutMS          int64
-}
-
-// Result of an evaluation up to ToMS.
-type Result struct {
-	Verdict      string // Compliant, NonCompliant or Inconclusive
-	Reasons      []string
-	Excursions   []Excursion // by start, then id
-	FromMS, ToMS int64
-	// Tracker-time by metric, in milliseconds: with two trackers an hour of the trip counts two.
-	InMS, OutMS, UnknownMS map[string]int64
-}
-
-// Verdicts.
-const (
-	Compliant    = "compliant"
-	NonCompliant = "non_compliant"
-	Inconclusive = "inconclusive"
-)
-
-// Evaluator absorbs samples in any order, with repeats, and gives the same Result for the same set of samples. In-order
-// samples cost the same however many came before; a late one makes the next Result judge its series again. Not safe for
-// concurrent use.
+// Evaluator absorbs readings in any order, with repeats, and gives the same Result for the same set of readings and the same
+// course. Readings in order cost the same however many came before. Its memory does not grow with the readings: see Window.
+// Not safe for concurrent use.
 type Evaluator struct {
 	rules  RuleSet
-	limits []float64 // by rule
-	judged []string  // the metrics that a rule names, each once, in the order of the rules
-	from   int64
-	series map[seriesKey]*series
-	latest int64
+	course *detect.Course
+	series map[string]*series
+	// passed over: readings outside all windows, which another course might have put into one.
+	passed bool
+	stale  bool
 }
 
-type seriesKey struct{ tracker, metric string }
-
-type point struct {
-	ms int64
-	v  float64
-}
-
-// series is one metric of one tracker. points is sorted by time; fold has judged the first folded of them.
-type series struct {
-	points []point
-	folded int
-	fold   fold
-}
-
-// New judges from fromMS (the assignment's start) on.
-func New(rs RuleSet, fromMS int64) *Evaluator {
-	e := &Evaluator{rules: rs, from: fromMS, series: map[seriesKey]*series{}, latest: fromMS}
-	for _, r := range rs.Rules {
-		v, _ := strconv.ParseFloat(r.Limit, 64) // Validate has checked it
-		e.limits = append(e.limits, v)
-		if !slices.Contains(e.judged, r.Metric) {
-			e.judged = append(e.judged, r.Metric)
-		}
+// New judges by a valid rule set.
+func New(rs RuleSet, course detect.Course) (*Evaluator, error) {
+	if err := rs.Validate(); err != nil {
+		return nil, err
 	}
-	return e
+	e := &Evaluator{rules: rs}
+	return e, e.plan(course)
 }
 
-// Add takes one reading. Two different values of one metric at one time: the one further from zero counts, so that the
-// order of arrival does not decide.
-func (e *Evaluator) Add(s Sample) {
-	if s.TimeMS < e.from {
+// plan begins anew with a course.
+func (e *Evaluator) plan(course detect.Course) error {
+	c := copyOf(course)
+	all := make(map[string]*series, len(c.Trackers))
+	for i := range c.Trackers {
+		t := &c.Trackers[i]
+		if all[t.ID] != nil {
+			return fmt.Errorf("tracker %s is in the course twice", t.ID)
+		}
+		p, err := newPlan(&e.rules, c, t)
+		if err != nil {
+			return err
+		}
+		all[t.ID] = newSeries(p)
+	}
+	e.course, e.series = c, all
+	return nil
+}
+
+func copyOf(c detect.Course) *detect.Course {
+	c.Legs, c.Carried = slices.Clone(c.Legs), slices.Clone(c.Carried)
+	c.Trackers = slices.Clone(c.Trackers)
+	for i := range c.Trackers {
+		t := &c.Trackers[i]
+		t.Windows, t.Calibrations = slices.Clone(t.Windows), slices.Clone(t.Calibrations)
+	}
+	slices.SortFunc(c.Trackers, func(a, b detect.Tracker) int { return cmp.Compare(a.ID, b.ID) })
+	return &c
+}
+
+// Add takes one reading. What lies outside the tracker's windows is not judged.
+func (e *Evaluator) Add(tracker string, p detect.Point) {
+	s := e.series[tracker]
+	if s == nil || !s.now.within(p.MS) {
+		e.passed = true
 		return
 	}
-	e.latest = max(e.latest, s.TimeMS)
-	for _, metric := range e.judged {
-		if v, ok := value(s.Values, metric); ok {
-			e.add(seriesKey{s.Tracker, metric}, point{s.TimeMS, v})
-		}
-	}
+	s.add(&p)
 }
 
-// value reads a metric. The conversions keep the compiler from fusing multiplication and addition, which would make the
-// result differ between processors.
-func value(values map[string]float64, metric string) (float64, bool) {
-	if metric != Acceleration {
-		v, ok := values[metric]
-		return v, ok
-	}
-	x, okX := values["accel_x"]
-	y, okY := values["accel_y"]
-	z, okZ := values["accel_z"]
-	return math.Sqrt(float64(float64(x*x)+float64(y*y)) + float64(z*z)), okX && okY && okZ
-}
-
-func (e *Evaluator) add(key seriesKey, p point) {
-	s := e.series[key]
-	if s == nil {
-		s = &series{}
-		e.series[key] = s
-	}
-	n := len(s.points)
-	if n == 0 || s.points[n-1].ms < p.ms {
-		s.points = append(s.points, p)
-		return
-	}
-	i := sort.Search(n, func(i int) bool { return s.points[i].ms >= p.ms })
-	if s.points[i].ms == p.ms {
-		a, b := math.Abs(s.points[i].v), math.Abs(p.v)
-		if b < a || b == a && p.v <= s.points[i].v {
-			return
-		}
-		s.points[i].v = p.v
-	} else {
-		s.points = slices.Insert(s.points, i, p)
-	}
-	if i < s.folded {
-		s.folded, s.fold = 0, fold{}
-	}
-}
-
-// Result judges up to toMS; 0 means up to the newest sample.
-func (e *Evaluator) Result(toMS int64) Result {
-	if toMS == 0 {
-		toMS = e.latest
-	}
-	res := Result{FromMS: e.from, ToMS: toMS, InMS: map[string]int64{}, OutMS: map[string]int64{}, UnknownMS: map[string]int64{}}
-	keys := make([]seriesKey, 0, len(e.series))
-	for k := range e.series {
-		keys = append(keys, k)
-	}
-	sort.Slice(keys, func(i, j int) bool {
-		return keys[i].tracker < keys[j].tracker || keys[i].tracker == keys[j].tracker && keys[i].metric < keys[j].metric
+// Load takes many readings, in any order, without ever getting stale by them. It sorts them in place.
+func (e *Evaluator) Load(all []Reading) {
+	slices.SortFunc(all, func(a, b Reading) int {
+		return cmp.Or(cmp.Compare(a.Tracker, b.Tracker), a.Point.Compare(&b.Point))
 	})
-	heard := map[string]bool{}
-	for _, k := range keys {
-		heard[k.metric] = true
-		e.judge(k, e.series[k], toMS, &res)
+	for _, r := range all {
+		e.Add(r.Tracker, r.Point)
 	}
-	sort.Slice(res.Excursions, func(i, j int) bool {
-		a, b := res.Excursions[i], res.Excursions[j]
-		return a.StartMS < b.StartMS || a.StartMS == b.StartMS && a.ID < b.ID
-	})
-	e.verdict(&res, heard)
-	return res
 }
 
-func (e *Evaluator) verdict(res *Result, heard map[string]bool) {
-	res.Verdict = Compliant
-	for _, metric := range e.judged {
-		switch {
-		case !heard[metric] && !e.optional(metric):
-			res.Verdict = Inconclusive
-			res.Reasons = append(res.Reasons, "no reading of "+metric)
-		case res.UnknownMS[metric] > 0:
-			res.Verdict = Inconclusive
-			res.Reasons = append(res.Reasons, fmt.Sprintf("%s unknown for %d s", metric, res.UnknownMS[metric]/1000))
+// SetCourse takes what the ledger says now (a handover, the delivery, the close, a calibration). When the evaluator no longer
+// holds all readings it becomes stale.
+func (e *Evaluator) SetCourse(course detect.Course) error {
+	if reflect.DeepEqual(copyOf(course), e.course) {
+		return nil
+	}
+	was := e.series
+	e.stale = e.Stale() || e.passed
+	for _, s := range was {
+		e.stale = e.stale || s.floor != nil
+	}
+	if err := e.plan(course); err != nil {
+		e.stale = true
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(was)) {
+		for _, p := range was[id].points {
+			e.Add(id, *p)
 		}
 	}
-	for _, x := range res.Excursions {
-		res.Verdict = NonCompliant
-		res.Reasons = append(res.Reasons, fmt.Sprintf("%s: %s %s, limit %s", x.Rule, x.Metric, x.Peak, x.Limit))
-	}
+	return nil
 }
 
-// optional metrics are reported only when something happened, or are two ways to measure one thing: their absence is no
-// gap as long as another judged metric of the same kind was heard.
-func (e *Evaluator) optional(metric string) bool {
-	switch metric {
-	case "shock", "shock_ms", "door", "light", "tilt", Acceleration:
-		return len(e.judged) > 1
+// Stale tells that the evaluator can no longer judge: a reading came that is older than those it holds.
+func (e *Evaluator) Stale() bool {
+	for _, s := range e.series {
+		if s.stale {
+			return true
+		}
 	}
-	return false
+	return e.stale
+}
+
+// Size is how many readings are held in memory.
+func (e *Evaluator) Size() int {
+	n := 0
+	for _, s := range e.series {
+		n += len(s.points)
+	}
+	return n
+}
+
+// end is up to when Result judges by itself: the newest reading, or the ends that the ledger knows.
+func (e *Evaluator) end() int64 {
+	to := e.course.FromMS
+	for _, s := range e.series {
+		if n := len(s.points); n > 0 {
+			to = max(to, s.points[n-1].MS)
+		}
+		for _, w := range s.now.windows {
+			if w.to != forever {
+				to = max(to, w.to)
+			}
+		}
+	}
+	if e.course.EndMS != 0 {
+		return e.course.EndMS
+	}
+	return to
+}
+
+// Result judges up to toMS; 0 means up to the newest reading, or to the end of a shipment or of a tracker's window that the
+// ledger knows. It leaves the evaluator as it is. The error is ErrStale.
+func (e *Evaluator) Result(toMS int64) (Result, error) {
+	if e.Stale() {
+		return Result{}, ErrStale
+	}
+	if end := e.end(); toMS == 0 || e.course.EndMS != 0 && toMS > end {
+		toMS = end
+	}
+	a := newAssembly(&e.rules, e.course, toMS)
+	for _, t := range e.course.Trackers { // by id
+		s := e.series[t.ID]
+		if len(s.now.windows) == 0 || s.now.windows[0].from > toMS {
+			continue
+		}
+		st, ok := s.at(toMS)
+		if !ok {
+			return Result{}, ErrStale
+		}
+		a.trackers = append(a.trackers, st)
+	}
+	return a.result(), nil
+}
+
+// Judge is the verdict on a set of readings. It sorts them in place.
+func Judge(rs RuleSet, course detect.Course, all []Reading, toMS int64) (Result, error) {
+	e, err := New(rs, course)
+	if err != nil {
+		return Result{}, err
+	}
+	e.Load(all)
+	return e.Result(toMS)
 }

@@ -6,13 +6,13 @@ import (
 )
 
 func TestInstantBreach(t *testing.T) {
-	rules, err := Parse([]byte(`{"id":"x","version":1,"title":"","max_gap_s":60,"rules":[
-		{"id":"hot","metric":"temperature","op":">=","limit":"25","mode":"instant","duration_s":0,"severity":"major"},
-		{"id":"over","metric":"temperature","op":">","limit":"25.5","mode":"instant","duration_s":0,"severity":"major"},
-		{"id":"cold","metric":"temperature","op":"<=","limit":"-0.5","mode":"instant","duration_s":0,"severity":"major"},
-		{"id":"low","metric":"battery","op":"<","limit":"10","mode":"instant","duration_s":0,"severity":"minor"},
-		{"id":"drop","metric":"acceleration","op":">=","limit":"25","mode":"instant","duration_s":0,"severity":"major"},
-		{"id":"warm","metric":"temperature","op":">","limit":"8","mode":"consecutive","duration_s":60,"severity":"major"}]}`))
+	rules, err := Parse([]byte(`{"schema":"trackseal-rule-set/1","id":"x","version":1,"title":"","max_gap_s":60,"rules":[
+		{"id":"hot","severity":"major","limit":{"metric":"temperature","op":">=","value":"25","mode":"instant"}},
+		{"id":"over","severity":"major","limit":{"metric":"temperature","op":">","value":"25.5","mode":"instant"}},
+		{"id":"cold","severity":"major","limit":{"metric":"temperature","op":"<=","value":"-0.5","mode":"instant"}},
+		{"id":"low","severity":"minor","limit":{"metric":"battery","op":"<","value":"10","mode":"instant"}},
+		{"id":"drop","severity":"major","limit":{"metric":"acceleration","op":">=","value":"25","mode":"instant"}},
+		{"id":"warm","severity":"major","limit":{"metric":"temperature","op":">","value":"8","mode":"consecutive","duration_s":60}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -80,11 +82,22 @@ func (s *Server) compliance(ctx context.Context, in *ShipmentPath) (*answer[Comp
 	if err != nil {
 		return nil, err
 	}
-	judge := compliance.New(rules, judgedFrom(r))
+	handovers, err := listAll[ledger.Handover](ctx, s.Ledger, ledger.ShipmentHandover, r.ID, maxRecords)
+	if err != nil {
+		return nil, err
+	}
+	judge, err := compliance.New(rules, course.Of(r, handovers, nil))
+	if err != nil {
+		return nil, err
+	}
 	err = s.Telemetry.Readings(ctx, influx.ReadingsQuery{Logs: logIDs(refs)}, func(x influx.Reading, _ time.Time) error {
-		judge.Add(compliance.Sample{Tracker: x.Tracker, TimeMS: x.TimeMS, Values: x.Values})
+		judge.Add(x.Tracker, detect.NewPoint(x.TimeMS, [32]byte{}, x.Values))
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	result, err := judge.Result(0)
 	if err != nil {
 		return nil, err
 	}
@@ -96,33 +109,20 @@ func (s *Server) compliance(ctx context.Context, in *ShipmentPath) (*answer[Comp
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Compliance]{Body: showCompliance(r, rules, judge.Result(0), recorded, revisions)}, nil
-}
-
-// judgedFrom is the start of the first assignment.
-func judgedFrom(r ledger.Shipment) int64 {
-	from := r.CreatedMS
-	for i, a := range r.Assignments {
-		if i == 0 || a.FromMS < from {
-			from = a.FromMS
-		}
-	}
-	return from
+	return &answer[Compliance]{Body: showCompliance(r, rules, result, recorded, revisions)}, nil
 }
 
 func showCompliance(r ledger.Shipment, rules compliance.RuleSet, res compliance.Result, recorded []ledger.Excursion, revisions []ledger.Verdict) Compliance {
 	v := Compliance{Verdict: res.Verdict, RuleSet: showRules(rules), RuleSetHash: r.RuleSetHash, Reasons: res.Reasons, EvaluatedTo: instantOrNull(res.ToMS),
 		Metrics: map[string]MetricTimes{}, Excursions: []Excursion{}, Revisions: []Revision{}}
-	if v.Reasons == nil {
-		v.Reasons = []string{}
-	}
-	for _, m := range []map[string]int64{res.InMS, res.OutMS, res.UnknownMS} {
-		for name := range m {
-			v.Metrics[name] = MetricTimes{float64(res.InMS[name]) / 1000, float64(res.OutMS[name]) / 1000, float64(res.UnknownMS[name]) / 1000}
-		}
+	for _, m := range res.Metrics {
+		v.Metrics[m.Metric] = MetricTimes{float64(m.InMS) / 1000, float64(m.OutMS) / 1000, float64(m.UnknownMS) / 1000}
 	}
 	for _, e := range res.Excursions {
-		x := Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, Start: Instant(e.StartMS), End: instantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit}
+		x := Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, Start: Instant(e.StartMS), Peak: e.Peak, Limit: e.Limit}
+		if !e.Open {
+			x.End = instantOrNull(e.EndMS)
+		}
 		for _, l := range recorded {
 			// The recorder chooses ids for the ledger's alphabet; rule, metric and start name the same excursion.
 			if l.ID == e.ID || l.Rule == e.Rule && l.Metric == e.Metric && l.StartMS == e.StartMS {

@@ -19,6 +19,8 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -51,7 +53,7 @@ type Config struct {
 	Log       *slog.Logger
 	// Every is how often shipments with new readings are judged; 0 = 2 s.
 	Every time.Duration
-	// MaxPoints bounds the readings kept in memory over all shipments; 0 = 4 million (about 64 MB).
+	// MaxPoints bounds the readings kept in memory over all shipments; 0 = 400,000 (about 100 MB with what they found).
 	MaxPoints int
 }
 
@@ -76,7 +78,7 @@ type shipmentCase struct {
 	rules  compliance.RuleSet
 	eval   *compliance.Evaluator
 	loaded bool
-	late   []compliance.Sample
+	late   []compliance.Reading
 	points int
 	used   time.Time
 }
@@ -87,7 +89,7 @@ func New(cfg Config) *Watcher {
 		cfg.Every = 2 * time.Second
 	}
 	if cfg.MaxPoints == 0 {
-		cfg.MaxPoints = 4_000_000
+		cfg.MaxPoints = 400_000
 	}
 	return &Watcher{cfg: cfg, outbox: newOutbox(cfg.DB, cfg.Ledger, cfg.Log), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}}
 }
@@ -104,15 +106,16 @@ func (w *Watcher) Observe(stored []store.Stored) {
 			continue // loading it will find the readings
 		}
 		err := st.Readings.Each(func(ms int64, values []journal.Value) {
-			s := compliance.Sample{Tracker: st.Tracker, TimeMS: ms, Values: make(map[string]float64, len(values))}
+			measured := make(map[string]float64, len(values))
 			for _, v := range values {
-				s.Values[telemetry.Quantities[v.Quantity].Name] = v.Value
+				measured[telemetry.Quantities[v.Quantity].Name] = v.Value
 			}
+			r := compliance.Reading{Tracker: st.Tracker, Point: detect.NewPoint(ms, [32]byte{}, measured)}
 			if !c.loaded {
-				c.late = append(c.late, s)
+				c.late = append(c.late, r)
 				return
 			}
-			w.add(c, s)
+			c.eval.Add(r.Tracker, r.Point)
 		})
 		if err != nil {
 			w.cfg.Log.Error("readings cannot be judged", "shipment", st.Shipment, "err", err)
@@ -120,10 +123,10 @@ func (w *Watcher) Observe(stored []store.Stored) {
 	}
 }
 
-func (w *Watcher) add(c *shipmentCase, s compliance.Sample) {
-	c.eval.Add(s)
-	c.points += len(s.Values)
-	w.points += len(s.Values)
+// count notes what a case keeps in memory. The caller holds mu.
+func (w *Watcher) count(c *shipmentCase) {
+	w.points += c.eval.Size() - c.points
+	c.points = c.eval.Size()
 }
 
 // Run judges until ctx ends.
@@ -206,9 +209,13 @@ func (w *Watcher) judge(ctx context.Context, id string, final bool) error {
 		return err
 	}
 	w.mu.Lock()
-	result := c.eval.Result(0)
+	result, err := c.eval.Result(0)
 	c.used = time.Now()
+	w.count(c)
 	w.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	w.judged.Add(1)
 	return w.record(s, head, result, final)
 }
@@ -219,8 +226,19 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase
 	w.mu.Lock()
 	c := w.cases[s.ID]
 	w.mu.Unlock()
+	facts := course.Of(ledger.Shipment{Assignments: s.Assignments}, nil, nil)
 	if c != nil && c.loaded {
-		return c, nil
+		w.mu.Lock()
+		err := c.eval.SetCourse(facts)
+		stale := c.eval.Stale()
+		w.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		if !stale {
+			return c, nil
+		}
+		w.drop(s.ID)
 	}
 	rules, ok := compliance.Lookup(s.RuleSet)
 	if hash := rules.Hash(); !ok || fmt.Sprintf("%x", hash) != s.RuleHash {
@@ -234,13 +252,17 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase
 	for _, l := range logs {
 		q.Logs = append(q.Logs, l.Log)
 	}
-	c = &shipmentCase{rules: rules, eval: compliance.New(rules, s.FirstMS()), used: time.Now()}
+	eval, err := compliance.New(rules, facts)
+	if err != nil {
+		return nil, err
+	}
+	c = &shipmentCase{rules: rules, eval: eval, used: time.Now()}
 	w.mu.Lock()
 	w.cases[s.ID] = c
 	w.mu.Unlock()
-	var samples []compliance.Sample
+	var readings []compliance.Reading
 	err = w.cfg.Database.Readings(ctx, q, func(r influx.Reading, _ time.Time) error {
-		samples = append(samples, compliance.Sample{Tracker: r.Tracker, TimeMS: r.TimeMS, Values: r.Values})
+		readings = append(readings, compliance.Reading{Tracker: r.Tracker, Point: detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)})
 		return nil
 	})
 	w.mu.Lock()
@@ -249,10 +271,9 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase
 		delete(w.cases, s.ID)
 		return nil, err
 	}
-	for _, sample := range append(samples, c.late...) {
-		w.add(c, sample)
-	}
+	c.eval.Load(append(readings, c.late...))
 	c.loaded, c.late = true, nil
+	w.count(c)
 	return c, nil
 }
 
@@ -323,7 +344,7 @@ func (w *Watcher) record(s *registry.Shipment, head ledger.LogHead, result compl
 			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceOpen, Excursion: &opening})
 			now.Excursions[e.ID], changed = false, true
 		}
-		if e.EndMS != 0 && !closed {
+		if !e.Open && !closed {
 			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &entry})
 			now.Excursions[e.ID] = true
 		}
@@ -372,10 +393,8 @@ func detail(r compliance.Result) json.RawMessage {
 		Unknown int64 `json:"unknown_s"`
 	}
 	metrics := map[string]seconds{}
-	for _, m := range []map[string]int64{r.InMS, r.OutMS, r.UnknownMS} {
-		for name := range m {
-			metrics[name] = seconds{r.InMS[name] / 1000, r.OutMS[name] / 1000, r.UnknownMS[name] / 1000}
-		}
+	for _, m := range r.Metrics {
+		metrics[m.Metric] = seconds{m.InMS / 1000, m.OutMS / 1000, m.UnknownMS / 1000}
 	}
 	return mustJSON(map[string]any{"from_ms": r.FromMS, "metrics": metrics, "excursions": len(r.Excursions)})
 }

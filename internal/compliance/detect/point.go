@@ -47,8 +47,10 @@ func MetricOf(name string) (Metric, bool) {
 type Point struct {
 	MS      int64    // event time
 	Message [32]byte // SHA-256 of the message that carried it, as in the message's leaf; arrival does not change it
-	has     uint16
-	values  []Decimal // of the metrics in has, ascending
+	// NextDueS is the tracker's promise in that message: the next one within so many seconds; 0 = none.
+	NextDueS uint32
+	has      uint16
+	values   []Decimal // of the metrics in has, ascending
 }
 
 // NewPoint makes a point of the values that fit a decimal; others are left out, which makes them unknown, never in range.
@@ -84,7 +86,7 @@ func (p *Point) Get(m Metric) (Decimal, bool) {
 	return p.values[bits.OnesCount16(p.has&(1<<m-1))], true
 }
 
-// Compare orders points by time, then by what they say, then by message: a total order that arrival has no part in.
+// Compare orders points by time, then by what they say, then by message and its promise: a total order that arrival has no part in.
 // 0 = the same reading, which counts once.
 func (p *Point) Compare(q *Point) int {
 	switch {
@@ -103,7 +105,7 @@ func (p *Point) Compare(q *Point) int {
 			return order(int64(p.Message[i]), int64(q.Message[i]))
 		}
 	}
-	return 0
+	return order(int64(p.NextDueS), int64(q.NextDueS))
 }
 
 func order(a, b int64) int {

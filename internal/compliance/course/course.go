@@ -1,0 +1,69 @@
+// Package course reads from the ledger's records what a verdict depends on. Ingest, the API and the auditor's verifier use the
+// same function, so that they judge by the same facts.
+package course
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Of gives the course of a shipment. Handovers are its answered ones, in any order; rejected ones do not count. Trackers are
+// the records of those that were assigned, as far as the caller has them: without one, its calibration is unknown.
+func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracker) detect.Course {
+	c := detect.Course{FromMS: s.CreatedMS, DeliverMS: s.DeliveredMS, EndMS: s.ClosedMS}
+	byID := map[string]int{}
+	for i, a := range s.Assignments {
+		if i == 0 || a.FromMS < c.FromMS {
+			c.FromMS = a.FromMS
+		}
+		n, ok := byID[a.Tracker]
+		if !ok {
+			n = len(c.Trackers)
+			byID[a.Tracker] = n
+			c.Trackers = append(c.Trackers, detect.Tracker{ID: a.Tracker})
+		}
+		c.Trackers[n].Windows = append(c.Trackers[n].Windows, detect.Window{FromMS: a.FromMS, ToMS: a.ToMS})
+	}
+	for _, t := range trackers {
+		n, ok := byID[t.ID]
+		if !ok {
+			continue
+		}
+		x := &c.Trackers[n]
+		x.Model, x.Signed = t.Model, t.Alg != 0
+		if t.Calibration != nil {
+			x.Calibrations = []detect.Window{{FromMS: t.Calibration.ValidFromMS, ToMS: t.Calibration.ValidToMS}}
+		}
+	}
+	slices.SortFunc(c.Trackers, func(a, b detect.Tracker) int { return cmp.Compare(a.ID, b.ID) })
+	for i := range c.Trackers {
+		slices.SortFunc(c.Trackers[i].Windows, func(a, b detect.Window) int {
+			return cmp.Or(cmp.Compare(a.FromMS, b.FromMS), cmp.Compare(a.ToMS, b.ToMS))
+		})
+	}
+	for _, x := range s.Carried {
+		c.Carried = append(c.Carried, detect.Carried{Rule: x.Rule, Band: x.Band, SpentMS: x.SpentS * 1000})
+	}
+	c.Legs = legs(s, c.FromMS, handovers)
+	for _, h := range handovers {
+		if h.State == ledger.Accepted && (c.DepartMS == 0 || h.AnswerMS < c.DepartMS) {
+			c.DepartMS = h.AnswerMS
+		}
+	}
+	return c
+}
+
+// legs are the ledger's, as far as something is judged in them.
+func legs(s ledger.Shipment, fromMS int64, handovers []ledger.Handover) []detect.Leg {
+	var out []detect.Leg
+	for _, l := range ledger.Legs(s, handovers) {
+		l.FromMS = max(l.FromMS, fromMS)
+		if l.ToMS == 0 || l.ToMS > l.FromMS {
+			out = append(out, detect.Leg{Custodian: l.Custodian, FromMS: l.FromMS, ToMS: l.ToMS})
+		}
+	}
+	return out
+}

@@ -1,0 +1,238 @@
+package compliance
+
+import (
+	"fmt"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// limitRule is what all detectors of one limit share.
+type limitRule struct {
+	config     *Limit
+	metric     detect.Metric
+	bound      bound
+	hysteresis detect.Decimal
+	gap        int64
+	duration   int64
+	window     int64 // 0 = the whole time
+	clearMS    int64
+}
+
+// limitDetector judges a metric whose value holds until the next reading.
+type limitDetector struct {
+	*limitRule
+	clock
+	found excursions
+
+	next   sample // not judged yet: another one of the same time may be worse
+	known  bool   // there is a last reading, and judging was not cut since
+	lastMS int64
+	beyond bool // the last value breaks the limit
+
+	open       bool // in a stay
+	stay       stay
+	clearing   bool // the value is back, but not for clear_s yet
+	clearSince int64
+
+	sum     stay // cumulative without a window: all stays so far
+	summed  bool
+	sumEnd  int64
+	rolling rolling
+	longest int64 // consecutive: the longest time out, for the reason
+}
+
+// sample is the metric's value in one reading.
+type sample struct {
+	there   bool
+	ms      int64
+	v       detect.Decimal
+	message [32]byte
+}
+
+// Step implements detect.Detector. Of readings with the same time the worst one counts.
+func (d *limitDetector) Step(p *detect.Point) {
+	v, ok := p.Get(d.metric)
+	switch {
+	case !ok:
+		return
+	case !d.next.there || d.next.ms != p.MS:
+		d.flush()
+	case !d.bound.worse(v, d.next.v):
+		return
+	}
+	d.next = sample{true, p.MS, v, p.Message}
+}
+
+// flush judges the sample that waits.
+func (d *limitDetector) flush() {
+	s := d.next
+	if !s.there {
+		return
+	}
+	d.next.there = false
+	if d.known {
+		d.spend(s.ms)
+	}
+	broken := d.bound.breaks(s.v)
+	d.known, d.lastMS, d.beyond = true, s.ms, broken
+	switch {
+	case broken && !d.open:
+		d.open, d.clearing, d.stay = true, false, newStay(s.ms, s.v, s.message)
+	case broken:
+		d.clearing = false
+		d.stay.meet(d.bound, s.v, s.message)
+	case d.open && d.bound.clear(s.v, d.hysteresis):
+		if !d.clearing {
+			d.clearing, d.clearSince = true, s.ms
+		}
+		if d.clearMS == 0 {
+			d.end(d.clearSince)
+		}
+	case d.open:
+		d.clearing = false
+	}
+}
+
+// spend charges the time since the last reading. A gap ends a stay where the known time ends.
+func (d *limitDetector) spend(to int64) {
+	known, gap := split(d.lastMS, to, d.gap)
+	until := d.lastMS + known
+	if d.beyond {
+		d.out += known
+		d.stay.out += known
+		if d.window > 0 {
+			d.rolling.spent(d, d.lastMS, until)
+		}
+	} else {
+		d.in += known
+	}
+	d.unknown += gap
+	switch {
+	case !d.open:
+	case d.clearing && until-d.clearSince >= d.clearMS:
+		d.end(d.clearSince)
+	case gap > 0 && d.clearing:
+		d.end(d.clearSince)
+	case gap > 0:
+		d.end(until)
+	}
+}
+
+// end closes the stay.
+func (d *limitDetector) end(at int64) {
+	d.open, d.clearing = false, false
+	d.longest = max(d.longest, d.stay.out)
+	switch {
+	case d.config.Mode == Instant, d.config.Mode == Consecutive && d.stay.out >= d.duration:
+		d.found.add(d.stay.excursion(d.bound, at, false))
+	case d.config.Mode != Cumulative:
+	case d.window > 0:
+		d.rolling.stayed(d, at)
+	case !d.summed:
+		d.sum, d.summed, d.sumEnd = d.stay, true, at
+	default:
+		d.sum.join(d.bound, d.stay)
+		d.sumEnd = at
+	}
+}
+
+// Cut implements detect.Detector.
+func (d *limitDetector) Cut(ms int64) {
+	d.flush()
+	if !d.known {
+		return
+	}
+	d.spend(ms)
+	switch {
+	case d.open && d.clearing:
+		d.end(d.clearSince)
+	case d.open:
+		d.end(ms)
+	}
+	d.known = false
+}
+
+// Clone implements detect.Detector.
+func (d *limitDetector) Clone() detect.Detector {
+	c := *d
+	c.found = d.found.clone()
+	c.rolling = d.rolling.clone()
+	return &c
+}
+
+// Finish implements detect.Detector.
+func (d *limitDetector) Finish(toMS int64) detect.Finding {
+	c := d.Clone().(*limitDetector)
+	c.flush()
+	if c.known {
+		c.spend(toMS)
+	}
+	c.pending(toMS)
+	f := detect.Finding{Excursions: c.found.list, More: c.found.more, InMS: c.in, OutMS: c.out, UnknownMS: c.unknown}
+	switch {
+	case len(f.Excursions) > 0:
+		f.State, f.Reasons = detect.Broken, []string{d.reason(f)}
+	case c.unknown > 0:
+		f.State, f.Reasons = detect.Unknown, []string{unknownFor(d.metric.String(), c.unknown)}
+	}
+	return f
+}
+
+// pending lists the stay that is open, and the sum over stays.
+func (d *limitDetector) pending(toMS int64) {
+	switch {
+	case d.config.Mode == Cumulative && d.window > 0:
+		d.rolling.finish(d, toMS)
+	case d.config.Mode == Cumulative:
+		open := d.open && !d.clearing
+		end := d.sumEnd
+		if d.open {
+			if end = toMS; d.clearing {
+				end = d.clearSince
+			}
+			if d.summed {
+				d.sum.join(d.bound, d.stay)
+			} else {
+				d.sum, d.summed = d.stay, true
+			}
+		}
+		if d.summed && d.sum.out >= d.duration {
+			d.found.add(d.sum.excursion(d.bound, end, open))
+		}
+	case d.open && (d.config.Mode == Instant || d.stay.out >= d.duration):
+		d.longest = max(d.longest, d.stay.out)
+		d.found.add(d.stay.excursion(d.bound, toMS, true))
+	}
+}
+
+func (d *limitDetector) reason(f detect.Finding) string {
+	peak, out := f.Excursions[0].Peak, int64(0)
+	for _, x := range f.Excursions {
+		if d.bound.worse(x.Peak, peak) {
+			peak = x.Peak
+		}
+		out = max(out, x.OutMS)
+	}
+	text := fmt.Sprintf("%s %s %s", d.metric, d.bound.op, d.bound.value)
+	switch {
+	case d.config.Mode == Instant:
+		return fmt.Sprintf("%s: %s", text, peak)
+	case d.config.Mode == Consecutive:
+		return fmt.Sprintf("%s for %s in a row, less than %s are allowed; worst %s", text, seconds(out), seconds(d.duration), peak)
+	case d.window > 0:
+		return fmt.Sprintf("%s for %s within %s, less than %s are allowed; worst %s", text, seconds(out), seconds(d.window), seconds(d.duration), peak)
+	}
+	return fmt.Sprintf("%s for %s in all, less than %s are allowed; worst %s", text, seconds(out), seconds(d.duration), peak)
+}
+
+// seconds shows milliseconds.
+func seconds(ms int64) string {
+	if ms%1000 == 0 {
+		return fmt.Sprintf("%d s", ms/1000)
+	}
+	return fmt.Sprintf("%d.%03d s", ms/1000, ms%1000)
+}
+
+func unknownFor(what string, ms int64) string {
+	return fmt.Sprintf("%s unknown for %s", what, seconds(ms))
+}

@@ -1,0 +1,175 @@
+package compliance
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// ready is one rule made ready for one tracker.
+type ready struct {
+	rule   *Rule
+	demand *demand
+	spans  []span // where it applies, over all legs
+	// bounds are what counts as out of range, by metric; a metric without bounds is still a judged one.
+	bounds map[detect.Metric][]bound
+}
+
+// task is a demand with its spans: what a unit is made of.
+type task struct {
+	rule   int // place in the rule set, -1 for a ranged one
+	leg    int // -1 = all legs
+	metric detect.Metric
+	demand *demand
+	spans  []span
+}
+
+// plan is all that one tracker is judged by. It does not change.
+type plan struct {
+	tracker string
+	windows []span
+	tasks   []task // rules first, then ranges
+	gap     int64
+}
+
+func sorted(ms []int64) []int64 {
+	slices.Sort(ms)
+	return slices.Compact(ms)
+}
+
+// newPlan makes a tracker's plan.
+func newPlan(rs *RuleSet, c *detect.Course, t *detect.Tracker) (*plan, error) {
+	p := &plan{tracker: t.ID, windows: windowsOf(c, t), gap: int64(rs.MaxGapS) * 1000}
+	legs := legsOf(c)
+	var all []ready
+	for i := range rs.Rules {
+		r := &rs.Rules[i]
+		if excluded(rs, r) != "" {
+			continue
+		}
+		d, err := newDemand(r, c, t.ID, p.gap)
+		if err != nil {
+			return nil, fmt.Errorf("rules[%d]: %w", i, err)
+		}
+		spans := applies(c, p.windows, r)
+		all = append(all, ready{r, d, spans, boundsOf(r)})
+		if r.Per != "leg" {
+			p.tasks = append(p.tasks, task{rule: i, leg: -1, demand: d, spans: spans})
+			continue
+		}
+		for n, l := range legs {
+			if in := clip(spans, []span{spanOfLeg(l)}); len(in) > 0 {
+				p.tasks = append(p.tasks, task{rule: i, leg: n, demand: d, spans: in})
+			}
+		}
+	}
+	for _, x := range rangesOf(all, legs, p.gap) {
+		p.tasks = append(p.tasks, task{rule: -1, leg: x.leg, metric: x.metric, demand: x.demand, spans: x.spans})
+	}
+	return p, nil
+}
+
+// newDemand makes a rule ready. Its detectors have been made once, so that making one later cannot fail.
+func newDemand(r *Rule, c *detect.Course, tracker string, gap int64) (*demand, error) {
+	d := &demand{id: r.ID, all: r.All != nil}
+	for i := range slices.Concat(r.All, r.Any) {
+		k, err := newDemand(&slices.Concat(r.All, r.Any)[i], c, tracker, gap)
+		if err != nil {
+			return nil, err
+		}
+		d.kids = append(d.kids, k)
+		d.name, d.about = "any", "any"
+		if d.all {
+			d.name, d.about = "all", "all"
+		}
+	}
+	for _, k := range kindsOf(r) {
+		first, err := k.config.Detector(c, tracker, gap)
+		if err != nil {
+			return nil, err
+		}
+		d.name, d.about, d.need = k.name, k.metric, k.need
+		d.make = func() detect.Detector { return first.Clone() }
+	}
+	return d, nil
+}
+
+// boundsOf is what a rule takes as in range. Rules without weight in the verdict and nested ones say nothing about it.
+func boundsOf(r *Rule) map[detect.Metric][]bound {
+	out := map[detect.Metric][]bound{}
+	if r.Severity == severities[0] {
+		return out
+	}
+	if c := r.Limit; c != nil {
+		m, _ := detect.MetricOf(c.Metric)
+		out[m] = []bound{c.bound()}
+	}
+	return out
+}
+
+// excluded says why a rule is not applied at all, "" when it is.
+func excluded(*RuleSet, *Rule) string { return "" }
+
+// state is how far a tracker has been judged.
+type state struct {
+	*plan
+	window   int // current, -1 before the first
+	held     held
+	heard    heardOf
+	readings int
+	firstMS  int64
+	lastMS   int64
+	units    []*unit // by task
+}
+
+func newState(p *plan) *state {
+	s := &state{plan: p, window: -1}
+	for _, t := range p.tasks {
+		s.units = append(s.units, newUnit(t.demand, t.spans, p.gap))
+	}
+	return s
+}
+
+func (s *state) clone() *state {
+	c := *s
+	c.units = make([]*unit, len(s.units))
+	for i, u := range s.units {
+		c.units[i] = u.clone()
+	}
+	return &c
+}
+
+// moveTo enters the windows that begin at or before ms.
+func (s *state) moveTo(ms int64) {
+	for s.window+1 < len(s.windows) && s.windows[s.window+1].from <= ms {
+		s.window++
+		from := s.windows[s.window].from
+		for _, u := range s.units {
+			u.leave(from, &s.held)
+		}
+		s.held.enter(from)
+	}
+}
+
+func (s *state) step(p *detect.Point) {
+	s.moveTo(p.MS)
+	for _, u := range s.units {
+		u.step(p, &s.held)
+	}
+	s.held.take(p)
+	s.heard.take(p)
+	if s.readings++; s.readings == 1 {
+		s.firstMS = p.MS
+	}
+	s.lastMS = p.MS
+}
+
+// within reports whether ms lies in one of the tracker's windows.
+func (p *plan) within(ms int64) bool {
+	return slices.ContainsFunc(p.windows, func(s span) bool { return s.from <= ms && ms < s.to })
+}
+
+// keys of a map in order.
+func keys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

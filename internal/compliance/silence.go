@@ -1,0 +1,117 @@
+package compliance
+
+import (
+	"fmt"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// Silence is the longest time without any reading, of whatever metric. Longer silence is unknown time and listed as an
+// excursion: it makes a verdict inconclusive, since nothing says that the goods suffered.
+type Silence struct {
+	MaxS int `json:"max_s"`
+	// Promise: a message may say when the next one is due; silence beyond that is too long even when it is shorter than MaxS.
+	Promise bool `json:"promise,omitempty"`
+}
+
+// Validate implements config.
+func (c *Silence) Validate() error {
+	if c.MaxS < 1 || c.MaxS > maxTime {
+		return fmt.Errorf("max_s must be 1 to %d", maxTime)
+	}
+	return nil
+}
+
+// Detector implements config.
+func (c *Silence) Detector(_ *detect.Course, _ string, _ int64) (detect.Detector, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return &silenceDetector{config: c}, nil
+}
+
+// beginner is a detector that wants to know when judging begins: at fromMS, while the tracker has been silent since sinceMS.
+type beginner interface{ begin(fromMS, sinceMS int64) }
+
+type silenceDetector struct {
+	config *Silence
+	judged bool
+	fromMS int64 // judging began
+	lastMS int64
+	due    int64 // silence is too long from here on
+	last   [32]byte
+	clock
+	longest, allowed int64
+	found            excursions
+}
+
+func (d *silenceDetector) begin(fromMS, sinceMS int64) {
+	d.judged, d.fromMS, d.lastMS, d.last = true, fromMS, sinceMS, [32]byte{}
+	d.due = sinceMS + int64(d.config.MaxS)*1000
+}
+
+// Step implements detect.Detector.
+func (d *silenceDetector) Step(p *detect.Point) {
+	if d.judged {
+		d.spend(p.MS, false, p.Message)
+	}
+	d.judged, d.fromMS, d.lastMS, d.last = true, p.MS, p.MS, p.Message
+	allowed := int64(d.config.MaxS)
+	if n := int64(p.NextDueS); d.config.Promise && n > 0 {
+		allowed = min(allowed, n)
+	}
+	d.due = p.MS + allowed*1000
+}
+
+// spend charges the silence up to ms. fromMS is where the judged part of it begins.
+func (d *silenceDetector) spend(ms int64, open bool, next [32]byte) {
+	from := max(d.fromMS, d.due)
+	if ms <= from {
+		d.in += ms - d.fromMS
+		return
+	}
+	d.in += from - d.fromMS
+	d.unknown += ms - from
+	x := detect.Excursion{StartMS: from, EndMS: ms, Open: open, Peak: inSeconds(ms - d.lastMS), Limit: inSeconds(d.due - d.lastMS)}
+	for _, m := range deciding(d.last, next) {
+		if m != [32]byte{} {
+			x.Messages = append(x.Messages, m)
+		}
+	}
+	if ms-d.lastMS > d.longest {
+		d.longest, d.allowed = ms-d.lastMS, d.due-d.lastMS
+	}
+	d.found.add(x)
+}
+
+// inSeconds is a time as a number; the largest times do not fit and stay at the largest number.
+func inSeconds(ms int64) detect.Decimal { return detect.Decimal(min(ms, 999_999_999_999) * 1000) }
+
+// Cut implements detect.Detector.
+func (d *silenceDetector) Cut(ms int64) {
+	if d.judged {
+		d.spend(ms, false, [32]byte{})
+	}
+	d.judged = false
+}
+
+// Clone implements detect.Detector.
+func (d *silenceDetector) Clone() detect.Detector {
+	c := *d
+	c.found = d.found.clone()
+	return &c
+}
+
+// Finish implements detect.Detector.
+func (d *silenceDetector) Finish(toMS int64) detect.Finding {
+	c := d.Clone().(*silenceDetector)
+	if c.judged {
+		c.spend(toMS, true, [32]byte{})
+	}
+	f := detect.Finding{Excursions: c.found.list, More: c.found.more, InMS: c.in, UnknownMS: c.unknown}
+	if n := len(f.Excursions); n > 0 {
+		f.State = detect.Unknown
+		f.Reasons = []string{fmt.Sprintf("no reading for %s, %s are allowed; %d times too long", seconds(c.longest), seconds(c.allowed), n+f.More)}
+	}
+	return f
+}

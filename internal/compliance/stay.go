@@ -1,0 +1,81 @@
+package compliance
+
+import (
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// stay is one time beyond a limit.
+type stay struct {
+	start              int64
+	out                int64 // known time beyond the limit
+	peak               detect.Decimal
+	first, worst, last [32]byte // messages
+}
+
+func newStay(ms int64, v detect.Decimal, message [32]byte) stay {
+	return stay{start: ms, peak: v, first: message, worst: message, last: message}
+}
+
+// meet takes another breaking value.
+func (s *stay) meet(b bound, v detect.Decimal, message [32]byte) {
+	if b.worse(v, s.peak) {
+		s.peak, s.worst = v, message
+	}
+	s.last = message
+}
+
+// join adds a later stay.
+func (s *stay) join(b bound, t stay) {
+	if b.worse(t.peak, s.peak) {
+		s.peak, s.worst = t.peak, t.worst
+	}
+	s.out, s.last = s.out+t.out, t.last
+}
+
+func (s *stay) excursion(b bound, end int64, open bool) detect.Excursion {
+	return detect.Excursion{StartMS: s.start, EndMS: end, Open: open, Peak: s.peak, Limit: b.value, OutMS: s.out, Messages: deciding(s.first, s.worst, s.last)}
+}
+
+// deciding are messages without repeats.
+func deciding(messages ...[32]byte) [][32]byte {
+	var out [][32]byte
+	for _, m := range messages {
+		if !slices.Contains(out, m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// excursions is a list that only grows, to detect.MaxExcursions. Clones share what they have in common.
+type excursions struct {
+	list []detect.Excursion
+	more int
+}
+
+func (x *excursions) add(e detect.Excursion) {
+	if len(x.list) == detect.MaxExcursions {
+		x.more++
+		return
+	}
+	x.list = append(x.list, e)
+}
+
+// clone takes the room behind both lists away, so that neither grows into the other's.
+func (x *excursions) clone() excursions {
+	x.list = slices.Clip(x.list)
+	return *x
+}
+
+// clock is the time of one metric.
+type clock struct{ in, out, unknown int64 }
+
+// split divides the time from a to b into known and unknown.
+func split(a, b, gap int64) (known, unknown int64) {
+	if known = b - a; known > gap {
+		return gap, known - gap
+	}
+	return known, 0
+}

@@ -1,0 +1,249 @@
+package compliance
+
+import "github.com/trackseal/trackseal/internal/compliance/detect"
+
+// demand is a rule made ready for one tracker: a detector's maker, or nested demands. It is shared by all clones.
+type demand struct {
+	id    string
+	name  string // of the kind
+	need  need
+	about string // what excursions are about: a metric or the kind
+	make  func() detect.Detector
+	all   bool // of kids: all, else any
+	kids  []*demand
+}
+
+// unit judges one demand on one tracker within its spans. It cuts the time line for the detector and accounts for what a
+// detector cannot see: the time between the start of a span and the first reading in it.
+type unit struct {
+	*demand
+	spans []span
+	gap   int64
+	i     int  // current span
+	in    bool // it was entered
+
+	d       detect.Detector
+	pending *detect.Point // the value that held when the span began; given to the detector when time goes on
+	until   int64         // it holds until then, unless a reading comes; 0 = nothing is held
+	wait    int64         // unknown from here until a reading comes; noWait = not waiting
+	unknown int64
+	kids    []*unit
+}
+
+const noWait = forever
+
+func newUnit(d *demand, spans []span, gap int64) *unit {
+	u := &unit{demand: d, spans: spans, gap: gap, wait: noWait}
+	for _, k := range d.kids {
+		u.kids = append(u.kids, newUnit(k, spans, gap))
+	}
+	if d.make != nil {
+		u.d = d.make()
+	}
+	return u
+}
+
+func (u *unit) clone() *unit {
+	c := *u
+	if u.d != nil {
+		c.d = u.d.Clone()
+	}
+	c.kids = make([]*unit, len(u.kids))
+	for i, k := range u.kids {
+		c.kids[i] = k.clone()
+	}
+	return &c
+}
+
+// step judges a reading. h is what was measured before it.
+func (u *unit) step(p *detect.Point, h *held) {
+	for _, k := range u.kids {
+		k.step(p, h)
+	}
+	if u.d == nil {
+		return
+	}
+	u.leave(p.MS, h)
+	if u.i == len(u.spans) || p.MS < u.spans[u.i].from {
+		return
+	}
+	if !u.in {
+		u.enter(h)
+	}
+	met := u.meets(p)
+	if u.pending != nil {
+		if p.MS == u.spans[u.i].from {
+			if met { // measured anew at the very start
+				u.pending, u.until = nil, 0
+			}
+			u.d.Step(p)
+			return
+		}
+		u.d.Step(u.pending)
+		u.pending = nil
+	}
+	if u.until != 0 {
+		if p.MS > u.until {
+			u.d.Cut(u.until)
+			u.wait, u.until = u.until, 0
+		} else if met {
+			u.until = 0
+		}
+	}
+	if met && u.wait != noWait {
+		u.unknown += max(0, p.MS-u.wait)
+		u.wait = noWait
+	}
+	u.d.Step(p)
+}
+
+// meets reports whether a reading tells what the demand needs.
+func (u *unit) meets(p *detect.Point) bool {
+	if u.need.event {
+		return true
+	}
+	for _, m := range u.need.metrics {
+		if _, ok := p.Get(m); ok {
+			return true
+		}
+	}
+	return len(u.need.metrics) == 0
+}
+
+func (u *unit) enter(h *held) {
+	u.in = true
+	from := u.spans[u.i].from
+	if b, ok := u.d.(beginner); ok {
+		b.begin(from, h.since())
+		return
+	}
+	if !u.need.event {
+		if p, until, ok := h.point(u.need, from, u.gap); ok {
+			u.pending, u.until = &p, until
+			return
+		}
+	}
+	if len(u.need.metrics) > 0 {
+		u.wait = max(from, h.knownUntil(u.need, u.gap))
+	}
+}
+
+// leave ends the spans that are over at ms.
+func (u *unit) leave(ms int64, h *held) {
+	for _, k := range u.kids {
+		k.leave(ms, h)
+	}
+	if u.d == nil {
+		return
+	}
+	for u.i < len(u.spans) && u.spans[u.i].to <= ms {
+		if !u.in {
+			u.enter(h)
+		}
+		to := u.spans[u.i].to
+		if !u.settle(to) {
+			u.d.Cut(to)
+		}
+		u.i, u.in, u.wait, u.until = u.i+1, false, noWait, 0
+	}
+}
+
+// settle accounts up to ms for what the detector does not see; cut tells that judging has been cut before.
+func (u *unit) settle(ms int64) (cut bool) {
+	if u.pending != nil {
+		u.d.Step(u.pending)
+		u.pending = nil
+	}
+	if u.until != 0 && u.until < ms {
+		u.d.Cut(u.until)
+		u.wait, cut = u.until, true
+	}
+	if u.wait != noWait {
+		u.unknown += max(0, ms-u.wait)
+		u.wait = ms
+	}
+	return cut
+}
+
+// heardOf says what a tracker has reported.
+type heardOf struct {
+	any     bool
+	metrics [detect.Metrics]bool
+}
+
+func (h *heardOf) take(p *detect.Point) {
+	h.any = true
+	for m := range detect.Metrics {
+		if !h.metrics[m] {
+			_, h.metrics[m] = p.Get(m)
+		}
+	}
+}
+
+// measures reports whether anything was heard that a demand, or one within it, needs.
+func (h *heardOf) measures(d *demand) bool {
+	for _, k := range d.kids {
+		if h.measures(k) {
+			return true
+		}
+	}
+	for _, m := range d.need.metrics {
+		if h.metrics[m] {
+			return true
+		}
+	}
+	return len(d.kids) == 0 && len(d.need.metrics) == 0
+}
+
+// finish tells what was found up to toMS; judged is false when the demand did not apply yet. The unit is used up.
+func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, judged bool) {
+	if len(u.kids) > 0 {
+		return u.compose(toMS, h, heard)
+	}
+	u.leave(toMS, h)
+	if u.i < len(u.spans) && u.spans[u.i].from <= toMS {
+		if !u.in {
+			u.enter(h)
+		}
+		u.settle(toMS)
+	}
+	if u.i == 0 && !u.in {
+		return f, false
+	}
+	f = u.d.Finish(toMS)
+	if !heard.any || !heard.measures(u.demand) {
+		f.UnknownMS, f.State = u.length(toMS), detect.Unknown
+		f.Reasons = []string{"no reading of " + u.needs()}
+		if !heard.any {
+			f.Reasons = []string{"the tracker never reported"}
+		}
+		return f, true
+	}
+	if f.UnknownMS += u.unknown; u.unknown > 0 && f.State == detect.Met {
+		f.State = detect.Unknown
+	}
+	if u.unknown > 0 && f.State == detect.Unknown {
+		f.Reasons = append(f.Reasons, unknownFor(u.needs(), u.unknown)+" before the first reading")
+	}
+	return f, true
+}
+
+// needs names what the demand needs.
+func (u *unit) needs() string {
+	text := ""
+	for i, m := range u.need.metrics {
+		if i > 0 {
+			text += " or "
+		}
+		text += m.String()
+	}
+	return text
+}
+
+// length is how long the demand applied up to toMS.
+func (u *unit) length(toMS int64) (ms int64) {
+	for _, s := range u.spans {
+		ms += max(0, min(s.to, toMS)-s.from)
+	}
+	return ms
+}

@@ -1,0 +1,173 @@
+package compliance
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+var (
+	ruleID  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+	country = regexp.MustCompile(`^[A-Z]{2}$`)
+	stages  = []string{string(detect.AtOrigin), string(detect.InTransit), string(detect.AtDestination)}
+)
+
+// maxTitle is in bytes.
+const maxTitle = 256
+
+// problems gathers what is wrong, each with its place.
+type problems struct {
+	list []error
+	seen map[string]bool // rule ids
+	n    int
+}
+
+func (p *problems) bad(place, format string, args ...any) {
+	p.list = append(p.list, fmt.Errorf(place+" "+format, args...))
+}
+
+// Validate names everything that is wrong with a rule set, each with its place, such as rules[2].limit.value.
+func (r RuleSet) Validate() error {
+	p := &problems{seen: map[string]bool{}}
+	if r.Schema != Schema {
+		p.bad("schema", "must be %s", Schema)
+	}
+	p.id("id", r.ID)
+	if r.Version < 1 || r.Version > 1_000_000 {
+		p.bad("version", "must be 1 to 1000000")
+	}
+	p.title("title", r.Title)
+	if r.Jurisdiction != "" && !country.MatchString(r.Jurisdiction) {
+		p.bad("jurisdiction", "must be a country code such as US, or absent")
+	}
+	if r.MaxGapS < 1 || r.MaxGapS > maxTime {
+		p.bad("max_gap_s", "must be 1 to %d", maxTime)
+	}
+	if len(r.Rules) == 0 {
+		p.bad("rules", "must have at least one rule")
+	}
+	for i := range r.Rules {
+		p.rule(fmt.Sprintf("rules[%d]", i), &r.Rules[i], 0)
+	}
+	if p.n > MaxRules {
+		p.bad("rules", "has %d rules with the nested ones, at most %d are accepted", p.n, MaxRules)
+	}
+	return errors.Join(p.list...)
+}
+
+func (p *problems) id(place, id string) {
+	if !ruleID.MatchString(id) {
+		p.bad(place, "%.80q: lower-case letters, digits and dashes, at most 64", id)
+	}
+}
+
+func (p *problems) title(place, title string) {
+	if !utf8.ValidString(title) || len(title) > maxTitle || strings.ContainsFunc(title, unicode.IsControl) {
+		p.bad(place, "must be at most %d bytes of text without control characters", maxTitle)
+	}
+}
+
+func (p *problems) severity(place, s string) {
+	if !slices.Contains(severities, s) {
+		p.bad(place, "%.80q: must be info, minor, major or critical", s)
+	}
+}
+
+func (p *problems) seconds(place string, s, least int) {
+	if s < least || s > maxTime {
+		p.bad(place, "must be %d to %d", least, maxTime)
+	}
+}
+
+func (p *problems) rule(place string, r *Rule, depth int) {
+	p.n++
+	p.id(place+".id", r.ID)
+	if p.seen[r.ID] {
+		p.bad(place+".id", "%.80q is there twice", r.ID)
+	}
+	p.seen[r.ID] = true
+	p.title(place+".title", r.Title)
+	if depth == 0 {
+		p.top(place, r)
+	} else if r.Severity != "" || r.Optional || len(r.Stages) > 0 || r.SettleS != 0 || r.Per != "" || len(r.Escalation) > 0 {
+		p.bad(place, "a nested rule has only id, title and its kind")
+	}
+	p.kind(place, r, depth)
+}
+
+func (p *problems) top(place string, r *Rule) {
+	p.severity(place+".severity", r.Severity)
+	for i, s := range r.Stages {
+		if !slices.Contains(stages, s) || slices.Contains(r.Stages[:i], s) {
+			p.bad(fmt.Sprintf("%s.stages[%d]", place, i), "%.80q: must be at_origin, in_transit or at_destination, each once", s)
+		}
+	}
+	p.seconds(place+".settle_s", r.SettleS, 0)
+	if r.Per != "" && r.Per != "shipment" && r.Per != "leg" {
+		p.bad(place+".per", "%.80q: must be shipment or leg", r.Per)
+	}
+	if len(r.Escalation) > len(severities) {
+		p.bad(place+".escalation", "has more than %d steps", len(severities))
+		return
+	}
+	after, rank := 0, slices.Index(severities, r.Severity)
+	for i, e := range r.Escalation {
+		at := fmt.Sprintf("%s.escalation[%d]", place, i)
+		p.seconds(at+".after_s", e.AfterS, 1)
+		p.severity(at+".severity", e.Severity)
+		if n := slices.Index(severities, e.Severity); e.AfterS <= after || n <= rank {
+			p.bad(at, "must come later and be more severe than what is before it")
+		} else {
+			after, rank = e.AfterS, n
+		}
+	}
+}
+
+// kind checks the rule's one kind.
+func (p *problems) kind(place string, r *Rule, depth int) {
+	n := 0
+	for _, k := range kindsOf(r) {
+		n++
+		if err := k.config.Validate(); err != nil {
+			for _, e := range each(err) {
+				p.list = append(p.list, fmt.Errorf("%s.%s.%w", place, k.name, e))
+			}
+		}
+	}
+	for _, nested := range []struct {
+		name  string
+		rules []Rule
+	}{{"all", r.All}, {"any", r.Any}} {
+		if nested.rules == nil {
+			continue
+		}
+		n++
+		if len(nested.rules) < 2 {
+			p.bad(place+"."+nested.name, "must have at least two rules")
+		}
+		if depth == MaxDepth {
+			p.bad(place+"."+nested.name, "is nested deeper than %d", MaxDepth)
+			continue
+		}
+		for i := range nested.rules {
+			p.rule(fmt.Sprintf("%s.%s[%d]", place, nested.name, i), &nested.rules[i], depth+1)
+		}
+	}
+	if n != 1 {
+		p.bad(place, "must have exactly one of %s", strings.Join(kindNames, ", "))
+	}
+}
+
+// each takes a joined error apart.
+func each(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}

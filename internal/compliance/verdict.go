@@ -1,0 +1,337 @@
+package compliance
+
+import (
+	"cmp"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
+
+// assembly puts together what the trackers' units found.
+type assembly struct {
+	rules    *RuleSet
+	course   *detect.Course
+	legs     []detect.Leg
+	toMS     int64
+	trackers []*state // by id; to be used up
+	metrics  [detect.Metrics]*MetricTime
+	byLeg    [][detect.Metrics]*MetricTime
+	res      Result
+	silent   []string // trackers that never reported
+	adequate map[string]*Adequacy
+}
+
+func newAssembly(rs *RuleSet, c *detect.Course, toMS int64) *assembly {
+	hash := rs.Hash()
+	return &assembly{rules: rs, course: c, legs: legsOf(c), toMS: toMS, adequate: map[string]*Adequacy{}, res: Result{
+		Algorithm: Algorithm, RuleSet: rs.Ref(), RuleSetHash: hex.EncodeToString(hash[:]), FromMS: c.FromMS, ToMS: toMS,
+		Final: c.EndMS != 0 && toMS >= c.EndMS, Reasons: []string{}, Metrics: []MetricTime{}, Excursions: []Excursion{}, Rules: []RuleResult{},
+		Legs: []LegResult{}, Trackers: []TrackerResult{}, Figures: []Figure{}, Budget: []BudgetUse{}, Recorders: []Adequacy{},
+	}}
+}
+
+// verdictSoFar is the state of the rules together.
+type verdictSoFar struct {
+	worst  detect.State
+	judged bool
+}
+
+func (a *assembly) result() Result {
+	a.byLeg = make([][detect.Metrics]*MetricTime, len(a.legs))
+	for _, st := range a.trackers {
+		a.res.Trackers = append(a.res.Trackers, TrackerResult{st.tracker, st.readings, st.firstMS, st.lastMS})
+		if !st.heard.any {
+			a.silent = append(a.silent, st.tracker)
+		}
+	}
+	var so verdictSoFar
+	for _, id := range a.silent {
+		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("tracker %s never reported", id))
+	}
+	for i := range a.rules.Rules {
+		a.rule(i, &so)
+	}
+	a.ranges()
+	if len(a.silent) > 0 {
+		so.worst, so.judged = max(so.worst, detect.Unknown), true
+	}
+	a.finish(so)
+	return a.res
+}
+
+// rule joins one rule's findings.
+func (a *assembly) rule(i int, so *verdictSoFar) {
+	r := &a.rules.Rules[i]
+	out := RuleResult{ID: r.ID, Title: r.Title, Severity: r.Severity, Kind: kindOf(r), State: NotJudged, Reasons: []string{}}
+	if why := excluded(a.rules, r); why != "" {
+		out.Reasons = append(out.Reasons, why)
+		a.res.Rules = append(a.res.Rules, out)
+		return
+	}
+	measured := a.measured(i)
+	worst, judged := detect.Met, false
+	for _, st := range a.trackers {
+		for n, t := range st.tasks {
+			if t.rule != i || !measured && r.Optional || measured && st.heard.any && !st.heard.measures(t.demand) {
+				continue
+			}
+			f, ok := st.units[n].finish(a.toMS, &st.held, &st.heard)
+			if !ok {
+				continue
+			}
+			judged, worst = true, max(worst, f.State)
+			a.finding(r, t, st, f, &out)
+		}
+	}
+	if judged {
+		out.State = worst.String()
+		if r.Severity != severities[0] {
+			so.judged, so.worst = true, max(so.worst, worst)
+		}
+	}
+	a.res.Rules = append(a.res.Rules, out)
+	if r.Severity != severities[0] {
+		a.res.Reasons = append(a.res.Reasons, prefixed(r.ID, out.Reasons)...)
+	}
+}
+
+func prefixed(id string, reasons []string) []string {
+	out := make([]string, len(reasons))
+	for i, s := range reasons {
+		out[i] = id + ": " + s
+	}
+	return out
+}
+
+// kindOf names a rule's kind.
+func kindOf(r *Rule) string {
+	for _, k := range kindsOf(r) {
+		return k.name
+	}
+	if r.All != nil {
+		return "all"
+	}
+	return "any"
+}
+
+// measured reports whether any tracker measures what a rule is about.
+func (a *assembly) measured(i int) bool {
+	for _, st := range a.trackers {
+		for _, t := range st.tasks {
+			if t.rule == i && st.heard.any && st.heard.measures(t.demand) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// finding adds what one unit found.
+func (a *assembly) finding(r *Rule, t task, st *state, f detect.Finding, out *RuleResult) {
+	out.InMS, out.OutMS, out.UnknownMS = out.InMS+f.InMS, out.OutMS+f.OutMS, out.UnknownMS+f.UnknownMS
+	out.Excursions += len(f.Excursions) + f.More
+	a.res.More += f.More
+	where := st.tracker
+	if t.leg >= 0 {
+		where += fmt.Sprintf(", leg %d", t.leg+1)
+	}
+	if st.heard.any { // else it is said once, for all rules
+		for _, s := range f.Reasons {
+			out.Reasons = append(out.Reasons, fmt.Sprintf("%s (%s)", s, where))
+		}
+	}
+	a.recorder(r, st.tracker, f)
+	for _, x := range f.Excursions {
+		a.res.Excursions = append(a.res.Excursions, a.excursion(r, t, st.tracker, x))
+	}
+	for _, g := range f.Figures {
+		a.res.Figures = append(a.res.Figures, Figure{r.ID, st.tracker, g.Name, g.Value, g.Unit})
+	}
+	for _, s := range f.Spent {
+		a.spent(r.ID, st.tracker, s)
+	}
+}
+
+// recorder notes whether a tracker was fit.
+func (a *assembly) recorder(r *Rule, tracker string, f detect.Finding) {
+	var reasons []string
+	for _, s := range f.Reasons {
+		if _, why, ok := strings.Cut(s, Inadequate); ok {
+			reasons = append(reasons, r.ID+": "+why)
+		}
+	}
+	if r.Recorder == nil && len(reasons) == 0 {
+		return
+	}
+	x := a.adequate[tracker]
+	if x == nil {
+		x = &Adequacy{Tracker: tracker, Adequate: true, Reasons: []string{}}
+		a.adequate[tracker] = x
+	}
+	x.Adequate = x.Adequate && len(reasons) == 0 && (r.Recorder == nil || f.State == detect.Met)
+	x.Reasons = append(x.Reasons, reasons...)
+}
+
+func (a *assembly) excursion(r *Rule, t task, tracker string, x detect.Excursion) Excursion {
+	out := Excursion{Rule: r.ID, Kind: t.demand.name, Metric: t.demand.about, Tracker: tracker, Severity: r.Severity, Leg: legAt(a.legs, x.StartMS),
+		StartMS: x.StartMS, EndMS: x.EndMS, Open: x.Open, Peak: x.Peak.String(), Limit: x.Limit.String(), OutMS: x.OutMS, Messages: []string{}, Note: x.Note}
+	lasted := x.OutMS
+	if lasted == 0 {
+		lasted = x.EndMS - x.StartMS
+	}
+	for _, e := range r.Escalation {
+		if lasted >= int64(e.AfterS)*1000 {
+			out.Severity = e.Severity
+		}
+	}
+	for _, m := range x.Messages {
+		out.Messages = append(out.Messages, hex.EncodeToString(m[:]))
+	}
+	return out
+}
+
+// spent keeps the tracker that shows most of a band.
+func (a *assembly) spent(rule, tracker string, s detect.Spent) {
+	use := BudgetUse{Rule: rule, Band: s.Band, Tracker: tracker, SpentMS: s.SpentMS, MaxMS: s.MaxMS, LongestMS: s.LongestMS, MaxSingleMS: s.MaxSingleMS,
+		ChargedMS: s.ChargedMS, CarriedMS: s.CarriedMS, Level: level(s)}
+	for i := range a.res.Budget {
+		if b := &a.res.Budget[i]; b.Rule == rule && b.Band == s.Band {
+			if b.SpentMS < use.SpentMS || b.SpentMS == use.SpentMS && b.LongestMS < use.LongestMS {
+				*b = use
+			}
+			return
+		}
+	}
+	a.res.Budget = append(a.res.Budget, use)
+}
+
+func level(s detect.Spent) string {
+	out := "ok"
+	for _, x := range [...]struct{ spent, most int64 }{{s.SpentMS, s.MaxMS}, {s.LongestMS, s.MaxSingleMS}} {
+		switch {
+		case x.most == 0:
+		case x.spent >= x.most:
+			return "exhausted"
+		case x.spent/4 >= x.most/5:
+			out = "critical"
+		case x.spent >= x.most/2 && out == "ok":
+			out = "watch"
+		}
+	}
+	return out
+}
+
+// ranges sums the metrics' times.
+func (a *assembly) ranges() {
+	var measured [detect.Metrics]bool
+	for _, st := range a.trackers {
+		for m := range detect.Metrics {
+			measured[m] = measured[m] || st.heard.metrics[m]
+		}
+	}
+	for _, st := range a.trackers {
+		for n, t := range st.tasks {
+			if t.rule >= 0 || measured[t.metric] && st.heard.any && !st.heard.metrics[t.metric] || !measured[t.metric] && !a.demanded(t.metric) {
+				continue
+			}
+			f, ok := st.units[n].finish(a.toMS, &st.held, &st.heard)
+			if !ok {
+				continue
+			}
+			a.count(&a.metrics[t.metric], t.metric, f)
+			if t.leg >= 0 {
+				a.count(&a.byLeg[t.leg][t.metric], t.metric, f)
+			}
+		}
+	}
+}
+
+// demanded reports whether a rule that is not optional is about a metric.
+func (a *assembly) demanded(m detect.Metric) bool {
+	for i := range a.rules.Rules {
+		if r := &a.rules.Rules[i]; !r.Optional && excluded(a.rules, r) == "" {
+			if _, ok := boundsOf(r)[m]; ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a *assembly) count(t **MetricTime, m detect.Metric, f detect.Finding) {
+	if *t == nil {
+		*t = &MetricTime{Metric: m.String()}
+	}
+	(*t).InMS, (*t).OutMS, (*t).UnknownMS = (*t).InMS+f.InMS, (*t).OutMS+f.OutMS, (*t).UnknownMS+f.UnknownMS
+}
+
+// finish orders, names and sums up.
+func (a *assembly) finish(so verdictSoFar) {
+	for _, t := range a.metrics {
+		if t != nil {
+			a.res.Metrics = append(a.res.Metrics, *t)
+		}
+	}
+	a.name()
+	a.split()
+	for _, id := range keys(a.adequate) {
+		a.res.Recorders = append(a.res.Recorders, *a.adequate[id])
+	}
+	switch {
+	case len(a.trackers) == 0:
+		a.res.Verdict, a.res.Reasons = Inconclusive, append(a.res.Reasons, "no tracker was assigned")
+	case so.worst == detect.Broken:
+		a.res.Verdict = NonCompliant
+	case so.worst == detect.Unknown:
+		a.res.Verdict = Inconclusive
+	case !so.judged:
+		a.res.Verdict, a.res.Reasons = Inconclusive, append(a.res.Reasons, "no rule could be judged")
+	default:
+		a.res.Verdict = Compliant
+	}
+}
+
+// name orders the excursions and gives each its id; those of one rule, tracker and moment are numbered.
+func (a *assembly) name() {
+	all := a.res.Excursions
+	slices.SortStableFunc(all, func(x, y Excursion) int {
+		return cmp.Or(cmp.Compare(x.StartMS, y.StartMS), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Tracker, y.Tracker), cmp.Compare(x.EndMS, y.EndMS))
+	})
+	used := map[string]int{}
+	for i := range all {
+		x := &all[i]
+		x.ID = x.Rule + "/" + x.Tracker + "/" + strconv.FormatInt(x.StartMS, 10)
+		if used[x.ID]++; used[x.ID] > 1 {
+			x.ID += "/" + strconv.Itoa(used[x.ID])
+		}
+	}
+}
+
+// split says who held the goods when what began.
+func (a *assembly) split() {
+	for i, l := range a.legs {
+		if l.FromMS > a.toMS {
+			break
+		}
+		out := LegResult{Custodian: l.Custodian, FromMS: l.FromMS, ToMS: l.ToMS, Metrics: []MetricTime{}, Excursions: []string{}}
+		for _, t := range a.byLeg[i] {
+			if t != nil {
+				out.Metrics = append(out.Metrics, *t)
+			}
+		}
+		for _, x := range a.res.Excursions {
+			if x.Leg != i {
+				continue
+			}
+			out.Excursions = append(out.Excursions, x.ID)
+			if slices.Index(severities, x.Severity) > slices.Index(severities, out.Severity) {
+				out.Severity = x.Severity
+			}
+		}
+		a.res.Legs = append(a.res.Legs, out)
+	}
+}
