@@ -18,8 +18,9 @@ export function usefulRanges(whole: Window): Range[] {
   return ranges.filter((range) => range === "all" || spans[range] < length);
 }
 
-export function defaultRange(whole: Window): Range {
-  return whole.to - whole.from > 3 * spans["24h"] ? "24h" : "all";
+// defaultRange is the newest day of a long trip, unless that day has no reading: lastMs is when the newest was taken.
+export function defaultRange(whole: Window, lastMs = whole.to): Range {
+  return whole.to - whole.from > 3 * spans["24h"] && lastMs > whole.to - spans["24h"] ? "24h" : "all";
 }
 
 const steps: [text: string, ms: number][] = [

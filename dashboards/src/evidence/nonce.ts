@@ -17,7 +17,8 @@ export function commandOf(bundle: string, policy: string, nonce: string, kind = 
   return `go run ./verify ${verb}${quote(bundle)} --policy ${quote(policy)}${nonce ? ` --nonce ${nonce}` : ""}`;
 }
 
-// quote for a POSIX shell; plain names stay plain.
+// quote for a POSIX shell; plain names stay plain, and a name never becomes an option.
 function quote(text: string): string {
+  if (text.startsWith("-")) text = `./${text}`;
   return /^[A-Za-z0-9_./:@%+,=][A-Za-z0-9_./:@%+,=-]*$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -185,7 +185,7 @@ function PolicyField({ trusted }: { trusted: PolicyFile | null }) {
           <p class="muted">asks for {summary.required.join(", ")}</p>
           <p class="policy-keep">
             <label>
-              <input type="checkbox" checked={kept} onChange={(e) => setKept(rememberPolicy(e.currentTarget.checked ? trusted : null))} /> Remember it
+              <input type="checkbox" checked={kept} onChange={(e) => setKept(rememberPolicy(e.currentTarget.checked ? trusted : null))} /> Remember
               in this browser
             </label>
             <button

@@ -29,7 +29,7 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
   const [now, setNow] = useState(Date.now());
 
   const whole = wholeWindow(shipment, now);
-  const chosen = range ?? defaultRange(whole);
+  const chosen = range ?? defaultRange(whole, shipment.last ? Date.parse(shipment.last.time) : undefined);
   const window = zoom ?? windowOf(chosen, whole);
   const every = everyFor(window);
   const choice = zoom ? `${zoom.from}-${zoom.to}` : chosen;

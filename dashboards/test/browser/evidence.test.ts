@@ -193,11 +193,11 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     await page.getByText("Needs your policy.").waitFor();
 
     await bring(page);
-    await page.getByLabel("Remember it in this browser").check();
+    await page.getByLabel("Remember in this browser").check();
     expect(await kept()).toHaveLength(1);
     await page.reload();
     await page.getByText("policy.json", { exact: true }).waitFor();
-    expect(await page.getByLabel("Remember it in this browser").isChecked()).toBe(true);
+    expect(await page.getByLabel("Remember in this browser").isChecked()).toBe(true);
     await page.getByRole("button", { name: "Remove" }).click();
     await page.getByText("Needs your policy.").waitFor();
     expect(await kept()).toEqual([]);

@@ -1,9 +1,15 @@
-import { readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Compliance, List, Shipment } from "../../src/api/shapes";
 import { browserMissing, launch, open } from "../browser/chromium";
+import { verifyWith } from "../browser/vectors";
+
+const run = promisify(execFile);
 
 // A running stack, as `network` made it. Needs shipments with readings: a fleet that runs, or ran.
 const dir = process.env.TRACKSEAL_STACK;
@@ -78,6 +84,62 @@ describe.skipIf(!dir || browserMissing())("in Chromium, against a real stack", (
     expect(complaints).toEqual([]);
     await context.close();
   });
+
+  test("verifies a closed shipment in the page, and finds a byte that was changed", async () => {
+    const files = await mkdtemp(join(tmpdir(), "trackseal-page-"));
+    const at = (name: string) => join(files, name);
+    const program = (name: string) => join(dir!, "bin", name);
+    const id = `PAGE-${Date.now()}`;
+    const rows = Array.from({ length: 30 }, (_, n) => `${new Date(Date.UTC(2026, 0, 5, 10, 0, n)).toISOString()},${(4 + (n % 10) / 10).toFixed(1)},51`);
+    await writeFile(at("trip.csv"), `time,temperature,humidity\n${rows.join("\n")}\n`);
+    await run(program("tracker-sim"), ["replay", at("trip.csv"), "--stack", dir!, "--shipment", id, "--tracker", `T-${id}`, "--speed", "max", "--close", "--no-progress", "--state", at("state")], { timeout: 150_000 });
+    // What an auditor gets from the organisations in person, the development network prints.
+    const [network, ...before] = process.env.TRACKSEAL_NETWORK ? [process.env.TRACKSEAL_NETWORK] : ["go", "run", "./network"];
+    const printed = await run(network!, [...before, "--dir", dir!, "env", "--policy"], { cwd: join(import.meta.dirname, "../../.."), timeout: 60_000 });
+    await writeFile(at("policy.json"), printed.stdout);
+
+    const { page, context, complaints } = await open(browser, url);
+    await page.goto(`${url}/#client=${client}&secret=${secret}`);
+    await page.getByRole("heading", { name: "Shipments" }).waitFor();
+    await page.goto(`${url}/#/shipments/${id}`);
+    await page.setInputFiles("#policy-file", at("policy.json"));
+    await page.getByRole("button", { name: "Fetch and verify" }).click();
+    const title = page.locator(".evidence-result .banner-title, .evidence-failed .trouble");
+    await title.waitFor({ timeout: 120_000 });
+    const said = async () => (await page.locator(".five-status").allInnerTexts()).map((t) => t.trim().toLowerCase());
+    const codes = async () => (await page.locator(".evidence-findings code").allInnerTexts()).join();
+    expect(await title.innerText()).toBe("All that your policy asks for passed");
+    expect((await said()).slice(0, 4), await codes()).toEqual(["pass", "pass", "pass", "pass"]);
+
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: `Save ${id}.tsb` }).click()]);
+    const raw = await readFile(await saved.path());
+    await writeFile(at("honest.tsb"), raw);
+    const nonce = /--nonce ([0-9a-f]{32})$/.exec(await page.locator(".command code").innerText())![1]!;
+    const honest = await verifyWith(program("verify"), at("honest.tsb"), at("policy.json"), nonce);
+    expect(honest.exit).toBe(0);
+    expect(await said()).toEqual(Object.values(honest.report.verdicts));
+    const look = async (name: string) => {
+      if (process.env.TRACKSEAL_SHOTS) await page.locator("section", { has: page.locator("#evidence-title") }).screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/stack-evidence-${name}.png` });
+    };
+    await look("pass");
+
+    raw[raw.length - 60]! ^= 1; // within the last message
+    await writeFile(at("changed.tsb"), raw);
+    const changed = await verifyWith(program("verify"), at("changed.tsb"), at("policy.json"), nonce);
+    expect(changed.exit).toBe(1);
+    await page.getByRole("button", { name: "A file" }).click();
+    await page.setInputFiles("#evidence-file", at("changed.tsb"));
+    await page.getByLabel("Nonce").fill(nonce);
+    await page.getByRole("button", { name: "Verify the file" }).click();
+    await title.waitFor({ timeout: 60_000 });
+    expect(await title.innerText()).toMatch(/^Not passed: .*failed$/);
+    expect(await said()).toEqual(Object.values(changed.report.verdicts));
+    expect(await codes()).toBe(changed.report.findings.map((f) => f.code).join());
+    await look("fail");
+    expect(complaints).toEqual([]);
+    await context.close();
+    await rm(files, { recursive: true });
+  }, 400_000);
 });
 
 async function post(url: string, form: Record<string, string>): Promise<{ access_token: string }> {

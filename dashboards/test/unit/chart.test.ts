@@ -144,6 +144,8 @@ describe("window", () => {
     expect(windowOf("6h", { from: now - 7 * hour, to: now })).toEqual({ from: now - 6 * hour, to: now });
     expect(defaultRange({ from: now - 70 * hour, to: now })).toBe("all");
     expect(defaultRange({ from: now - 80 * hour, to: now })).toBe("24h");
+    expect(defaultRange({ from: now - 80 * hour, to: now }, now - 23 * hour)).toBe("24h");
+    expect(defaultRange({ from: now - 80 * hour, to: now }, now - 25 * hour)).toBe("all"); // an old trip is shown, not an empty day
   });
 
   test("asks for periods when single readings would be too many", () => {
