@@ -101,7 +101,7 @@ var forbidden = []struct {
 	{"internal/fabric", "internal/mqtt", "adapters do not know one another"},
 }
 
-var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/compliance", "internal/evidence"}
+var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/compliance", "internal/quality", "internal/evidence"}
 
 // coreLibraries are the codecs that CORE may link; everything else makes the verifier larger and less sure.
 var coreLibraries = []string{
