@@ -55,15 +55,16 @@ export type Bucket = {
   count: Values;
 };
 
-export type Rule = {
-  id: string;
+export type LimitRule = {
   metric: string;
   op: ">" | ">=" | "<" | "<=";
-  limit: string;
+  value: string;
   mode: "instant" | "consecutive" | "cumulative";
   duration_s?: number;
-  severity: "minor" | "major" | "critical";
 };
+
+// A rule has one kind; the chart draws limits.
+export type Rule = { id: string; severity: "info" | "minor" | "major" | "critical"; limit?: LimitRule };
 
 export type RuleSet = { id: string; version: number; title?: string; max_gap_s?: number; rules: Rule[] | null };
 

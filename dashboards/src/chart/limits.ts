@@ -15,10 +15,11 @@ export type Limit = {
 export function limitsOf(rules: RuleSet | null | undefined, metric: string, unit: TemperatureUnit): Limit[] {
   const limits: Limit[] = [];
   for (const rule of rules?.rules ?? []) {
-    const raw = Number(rule.limit);
-    if (rule.metric !== metric || !Number.isFinite(raw)) continue;
-    const side = rule.op.startsWith(">") ? "upper" : "lower";
-    const allowed = rule.duration_s ? ` for ${formatSpan(rule.duration_s)}${rule.mode === "cumulative" ? " in total" : ""}` : "";
+    const bound = rule.limit;
+    const raw = Number(bound?.value);
+    if (bound?.metric !== metric || !Number.isFinite(raw)) continue;
+    const side = bound.op.startsWith(">") ? "upper" : "lower";
+    const allowed = bound.duration_s ? ` for ${formatSpan(bound.duration_s)}${bound.mode === "cumulative" ? " in total" : ""}` : "";
     limits.push({
       rule: rule.id,
       side,

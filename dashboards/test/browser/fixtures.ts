@@ -23,11 +23,11 @@ export const ruleSet: RuleSet = {
   title: "Refrigerated 2 to 8 °C",
   max_gap_s: 900,
   rules: [
-    { id: "warm", metric: "temperature", op: ">", limit: "8", mode: "consecutive", duration_s: 600, severity: "major" },
-    { id: "cold", metric: "temperature", op: "<", limit: "2", mode: "consecutive", duration_s: 600, severity: "major" },
-    { id: "frozen", metric: "temperature", op: "<=", limit: "-0.5", mode: "instant", duration_s: 0, severity: "critical" },
-    { id: "humid", metric: "humidity", op: ">", limit: "75", mode: "cumulative", duration_s: 7200, severity: "minor" },
-    { id: "drop", metric: "shock", op: ">", limit: "245", mode: "instant", duration_s: 0, severity: "major" },
+    { id: "warm", severity: "major", limit: { metric: "temperature", op: ">", value: "8", mode: "consecutive", duration_s: 600 } },
+    { id: "cold", severity: "major", limit: { metric: "temperature", op: "<", value: "2", mode: "consecutive", duration_s: 600 } },
+    { id: "frozen", severity: "critical", limit: { metric: "temperature", op: "<=", value: "-0.5", mode: "instant" } },
+    { id: "humid", severity: "minor", limit: { metric: "humidity", op: ">", value: "75", mode: "cumulative", duration_s: 7200 } },
+    { id: "drop", severity: "major", limit: { metric: "shock", op: ">", value: "245", mode: "instant" } },
   ],
 };
 

@@ -80,11 +80,11 @@ describe("limits", () => {
     id: "r",
     version: 1,
     rules: [
-      { id: "warm", metric: "temperature", op: ">", limit: "8", mode: "consecutive", duration_s: 600, severity: "major" },
-      { id: "hot", metric: "temperature", op: ">=", limit: "25.5", mode: "instant", severity: "critical" },
-      { id: "cold", metric: "temperature", op: "<", limit: "2", mode: "cumulative", duration_s: 3600, severity: "major" },
-      { id: "odd", metric: "temperature", op: ">", limit: "many", mode: "instant", severity: "minor" },
-      { id: "wet", metric: "humidity", op: ">", limit: "75", mode: "instant", severity: "minor" },
+      { id: "warm", severity: "major", limit: { metric: "temperature", op: ">", value: "8", mode: "consecutive", duration_s: 600 } },
+      { id: "hot", severity: "critical", limit: { metric: "temperature", op: ">=", value: "25.5", mode: "instant" } },
+      { id: "cold", severity: "major", limit: { metric: "temperature", op: "<", value: "2", mode: "cumulative", duration_s: 3600 } },
+      { id: "odd", severity: "minor", limit: { metric: "temperature", op: ">", value: "many", mode: "instant" } },
+      { id: "wet", severity: "minor", limit: { metric: "humidity", op: ">", value: "75", mode: "instant" } },
     ],
   };
 
