@@ -102,7 +102,7 @@ func TestReadingsPagesAndWindows(t *testing.T) {
 		if i%2 == 0 {
 			r.Values["humidity"] = 50
 		}
-		b.Reading(&r, "S1")
+		b.Reading(&r)
 	}
 	if err := c.WriteBatch(ctx, &b); err != nil {
 		t.Fatal(err)

@@ -157,7 +157,10 @@ func readMessage(r row) (Message, error) {
 		return v
 	}
 	m.Leaf, m.Boot, m.Seq = uint64(num("leaf")), uint64(num("boot")), uint64(num("seq"))
-	m.Kind, m.Readings = int(num("kind")), int(num("readings"))
+	m.Kind, m.Readings = int(num("kind")), 1
+	if r.has("readings") {
+		m.Readings = int(num("readings"))
+	}
 	m.TimeMS, m.ReceivedMS = num("time_ms"), num("received_ms")
 	if err != nil {
 		return m, err

@@ -20,7 +20,7 @@ func TestPlacesAreFoundByLogTrackerAndReceipt(t *testing.T) {
 	add := func(log, tracker string, leaf, seq uint64, receivedMS int64) influx.Place {
 		m := influx.Message{Log: log, Leaf: leaf, Entry: []byte{1}, Raw: []byte(tracker + log), Tracker: tracker, Trust: influx.Signed, Boot: 2, Seq: seq, TimeMS: receivedMS - 7, ReceivedMS: receivedMS, Readings: 1}
 		b.Message(&m)
-		b.Reading(&influx.Reading{Log: log, Tracker: tracker, Leaf: leaf, TimeMS: m.TimeMS, Values: map[string]float64{"temperature": 1}}, "")
+		b.Reading(&influx.Reading{Log: log, Tracker: tracker, Leaf: leaf, TimeMS: m.TimeMS, Values: map[string]float64{"temperature": 1}})
 		return influx.Place{Log: log, Tracker: tracker, Leaf: leaf, Boot: 2, Seq: seq, TimeMS: m.TimeMS, ReceivedMS: receivedMS}
 	}
 	const hour = 3_600_000

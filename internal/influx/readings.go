@@ -20,9 +20,10 @@ type Reading struct {
 	Values       map[string]float64
 }
 
-// ReadingsQuery selects readings of one or more logs in a time range [FromMS, ToMS), ToMS 0 = no end.
+// ReadingsQuery selects readings of one or more logs, or of one tracker, in a time range [FromMS, ToMS), ToMS 0 = no end.
 type ReadingsQuery struct {
 	Logs         []string
+	Tracker      string // "" = all of Logs; without Logs it is all that the tracker measured
 	FromMS, ToMS int64
 	Fields       []string  // quantity names; nil = all
 	Limit        int       // 0 = no limit
@@ -35,7 +36,7 @@ const pageReadings = 10_000
 
 // Readings calls fn in (time, tracker) order.
 func (c *Client) Readings(ctx context.Context, q ReadingsQuery, fn func(Reading, time.Time) error) error {
-	if len(q.Logs) == 0 {
+	if len(q.Logs) == 0 && q.Tracker == "" {
 		return nil
 	}
 	start, stop := q.window()
@@ -90,7 +91,14 @@ func (q ReadingsQuery) window() (start, stop time.Time) {
 }
 
 func (q ReadingsQuery) filter() string {
-	return `r._measurement == "reading" and ` + anyOf("log", q.Logs)
+	f := `r._measurement == "reading"`
+	if len(q.Logs) > 0 {
+		f += " and " + anyOf("log", q.Logs)
+	}
+	if q.Tracker != "" {
+		f += " and r.tracker == " + quote(q.Tracker)
+	}
+	return f
 }
 
 func (c *Client) pageEnd(ctx context.Context, q ReadingsQuery, start, stop time.Time, size int) (last time.Time, full bool, err error) {

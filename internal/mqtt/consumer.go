@@ -73,6 +73,7 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 			c.subscribed.Store(false)
 			cfg.Log.Warn("mqtt connection lost, reconnecting", "err", err)
 		})
+	gatherConnections(in, cfg.URL)
 	c.in = paho.NewClient(in)
 	// Acknowledgements to trackers leave on a connection of their own: brokers that keep one packet-id space per client
 	// mix up our publishes with their unacknowledged deliveries.
@@ -81,6 +82,7 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 		return nil, err
 	}
 	out.SetCleanSession(true)
+	gatherConnections(out, cfg.URL)
 	c.out = paho.NewClient(out)
 	return c, nil
 }

@@ -136,6 +136,8 @@ type record struct {
 	body []byte
 	n    uint64
 	size int64
+	// Of a message.
+	message journal.Message
 }
 
 // step writes one batch. more tells that the queue holds another full one.
@@ -152,7 +154,14 @@ func (w *Writer) step(ctx context.Context) (more bool, err error) {
 			return false, nil
 		}
 		r := record{kind: kind, body: append([]byte(nil), body...), n: n, size: int64(len(body)) + 1}
-		if err := encode(&w.batch, &r); err != nil {
+		var err error
+		if kind == journal.MessageRecord {
+			r.message, err = journal.DecodeMessage(r.body)
+		}
+		if err == nil {
+			err = encode(&w.batch, &r)
+		}
+		if err != nil {
 			return false, fmt.Errorf("record %d: %w", n, err)
 		}
 		records = append(records, r)
@@ -224,9 +233,8 @@ func (w *Writer) setAside(ctx context.Context, r *record, cause *influx.Rejected
 	}
 	q := influx.Rejected{Reason: Unstorable, Detail: cause.Detail, ReceivedMS: time.Now().UnixMilli(), Raw: r.body}
 	if r.kind == journal.MessageRecord {
-		if m, err := journal.DecodeMessage(r.body); err == nil {
-			q.Raw, q.ReceivedMS, q.Topic = m.Raw, m.ReceivedMS, telemetry.Topic(m.Tracker, telemetry.Up)
-		}
+		m := &r.message
+		q.Raw, q.ReceivedMS, q.Topic = m.Raw, m.ReceivedMS, telemetry.Topic(m.Tracker, telemetry.Up)
 	}
 	w.single.Reset()
 	w.single.Rejected(&q, r.n)
@@ -242,7 +250,7 @@ func (w *Writer) setAside(ctx context.Context, r *record, cause *influx.Rejected
 func encode(b *influx.Batch, r *record) error {
 	switch r.kind {
 	case journal.MessageRecord:
-		return encodeMessage(b, r.body)
+		return encodeMessage(b, &r.message)
 	case journal.RejectedRecord:
 		q, err := journal.DecodeRejected(r.body)
 		if err != nil {
@@ -261,11 +269,7 @@ func encode(b *influx.Batch, r *record) error {
 	return fmt.Errorf("unknown kind %d", r.kind)
 }
 
-func encodeMessage(b *influx.Batch, body []byte) error {
-	m, err := journal.DecodeMessage(body)
-	if err != nil {
-		return err
-	}
+func encodeMessage(b *influx.Batch, m *journal.Message) error {
 	log := hex.EncodeToString(m.Log[:])
 	point := influx.Message{
 		Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: influx.Unsigned,
@@ -276,7 +280,7 @@ func encodeMessage(b *influx.Batch, body []byte) error {
 	}
 	b.Message(&point)
 	return m.Readings.Each(func(ms int64, values []journal.Value) {
-		b.ReadingValues(log, m.Tracker, m.Shipment, m.Leaf, ms, len(values), func(i int) (string, float64) {
+		b.ReadingValues(log, m.Tracker, m.Leaf, ms, len(values), func(i int) (string, float64) {
 			return telemetry.Quantities[values[i].Quantity].Name, values[i].Value
 		})
 	})
@@ -288,8 +292,7 @@ func observed(records []record) (stored []Stored, messages uint64) {
 			continue
 		}
 		messages++
-		m, err := journal.DecodeMessage(records[i].body)
-		if err == nil && m.Shipment != "" {
+		if m := &records[i].message; m.Shipment != "" {
 			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Readings: m.Readings})
 		}
 	}
