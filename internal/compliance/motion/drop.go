@@ -97,7 +97,7 @@ func (c Drop) compile() (*dropRule, error) {
 	if r.within == 0 {
 		r.within = 1000
 	}
-	return &r, errors.Join(problems...)
+	return &r, detect.Problems(problems...)
 }
 
 // Validate names everything that is wrong.

@@ -44,7 +44,7 @@ func (o Opening) compile() (*openingRule, error) {
 	if o.MaxOpenS < 0 {
 		problems[4] = errors.New("max_open_s: must be 0 or more")
 	}
-	return r, errors.Join(problems[:]...)
+	return r, detect.Problems(problems[:]...)
 }
 
 // Validate names everything that is wrong.

@@ -42,7 +42,7 @@ func (s Shock) compile() (*shockRule, error) {
 		problems[4] = errors.New("max_events: must be 0 or more")
 	}
 	r.maxEvents = s.MaxEvents
-	return &r, errors.Join(problems[:]...)
+	return &r, detect.Problems(problems[:]...)
 }
 
 // Validate names everything that is wrong.

@@ -39,7 +39,7 @@ func (v Vibration) compile() (*vibrationRule, error) {
 	if r.need == 0 {
 		r.need = 20
 	}
-	return r, errors.Join(problems[:]...)
+	return r, detect.Problems(problems[:]...)
 }
 
 // Validate names everything that is wrong.

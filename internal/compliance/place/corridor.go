@@ -11,9 +11,9 @@ import (
 // a great circle. One fix outside is not enough; two in a row are, from the first on. With min_s they must have been outside
 // for that long.
 type Corridor struct {
-	Points  [][2]string `json:"points"`
-	WithinM int         `json:"within_m"`
-	MinS    int         `json:"min_s,omitempty"`
+	Points  [][]string `json:"points"`
+	WithinM int        `json:"within_m"`
+	MinS    int        `json:"min_s,omitempty"`
 }
 
 // MaxPoints of a corridor.
@@ -38,15 +38,14 @@ func (c Corridor) compile() (*line, error) {
 		problems = append(problems, errors.New("min_s: must be 0 or more"))
 	}
 	if len(c.Points) < 2 || len(c.Points) > MaxPoints {
-		return nil, errors.Join(append(problems, fmt.Errorf("points: must be 2 to %d", MaxPoints))...)
+		return nil, detect.Problems(append(problems, fmt.Errorf("points: must be 2 to %d", MaxPoints))...)
 	}
 	l := &line{within: int64(c.WithinM) * 10}
 	for i, p := range c.Points {
-		lat, err1 := degrees(fmt.Sprintf("points[%d][0]", i), p[0], 90)
-		lon, err2 := degrees(fmt.Sprintf("points[%d][1]", i), p[1], 180)
-		problems = append(problems, err1, err2)
+		lat, lon, err := pair(fmt.Sprintf("points[%d]", i), p)
+		problems = append(problems, err)
 		v := at(lat, lon)
-		if i > 0 && err1 == nil && err2 == nil {
+		if i > 0 && err == nil {
 			last := l.points[len(l.points)-1]
 			n := last.cross(&v)
 			switch d := last.distance(&v); {
@@ -60,7 +59,7 @@ func (c Corridor) compile() (*line, error) {
 		}
 		l.points = append(l.points, v)
 	}
-	return l, errors.Join(problems...)
+	return l, detect.Problems(problems...)
 }
 
 // Validate names everything that is wrong.

@@ -1,7 +1,6 @@
 package place
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 
@@ -14,7 +13,7 @@ type Fence struct {
 	Circle *Circle `json:"circle,omitempty"`
 	// Polygon is a ring of [latitude, longitude] in degrees, without a repeat of the first. Its sides are straight in latitude
 	// and longitude, as in GeoJSON, and take the short way round the earth, so a fence may lie across the antimeridian.
-	Polygon [][2]string `json:"polygon,omitempty"`
+	Polygon [][]string `json:"polygon,omitempty"`
 }
 
 // Circle is everything within radius_m of a position.
@@ -70,6 +69,16 @@ func degrees(name, text string, limit int64) (detect.Decimal, error) {
 	return d, nil
 }
 
+// pair reads [latitude, longitude].
+func pair(name string, texts []string) (lat, lon detect.Decimal, err error) {
+	if len(texts) != 2 {
+		return 0, 0, fmt.Errorf("%s: must be [latitude, longitude]", name)
+	}
+	lat, err1 := degrees(name+"[0]", texts[0], 90)
+	lon, err2 := degrees(name+"[1]", texts[1], 180)
+	return lat, lon, detect.Problems(err1, err2)
+}
+
 // margin of a boundary, in decimetres, so that a position's noise at the boundary does not end a stay.
 const margin = 200
 
@@ -117,7 +126,7 @@ func Compile(name string, fences []Fence) (Fences, error) {
 		}
 		out.ids, out.regions = append(out.ids, f.ID), append(out.regions, r)
 	}
-	return out, errors.Join(problems...)
+	return out, detect.Problems(problems...)
 }
 
 func newCircle(member string, c *Circle) (region, error) {
@@ -127,7 +136,7 @@ func newCircle(member string, c *Circle) (region, error) {
 	if c.RadiusM < 1 || c.RadiusM > MaxRadiusM {
 		err3 = fmt.Errorf("%s.radius_m: must be 1 to %d", member, MaxRadiusM)
 	}
-	return &circle{at(lat, lon), int64(c.RadiusM) * 10}, errors.Join(err1, err2, err3)
+	return &circle{at(lat, lon), int64(c.RadiusM) * 10}, detect.Problems(err1, err2, err3)
 }
 
 // Around tells whether a reading has a position, and the id of the first fence that it lies in, "" when it lies in none.

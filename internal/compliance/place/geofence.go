@@ -53,7 +53,7 @@ func (g Geofence) compile() (*rule, error) {
 	default:
 		problems = append(problems, fmt.Errorf("forbid: %q: must be enter, exit or outside", g.Forbid))
 	}
-	return r, errors.Join(problems...)
+	return r, detect.Problems(problems...)
 }
 
 // Validate names everything that is wrong.

@@ -90,22 +90,22 @@ func TestGeofence(t *testing.T) {
 
 func TestPolygons(t *testing.T) {
 	for name, tc := range map[string]struct {
-		ring     [][2]string
+		ring     [][]string
 		lat, lon string
 		metres   float64 // outside, below 0 inside
 	}{
-		"middle":                       {[][2]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.005", "0.005", -555.97},
-		"corner":                       {[][2]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.01", "0.01", 0},
-		"side":                         {[][2]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0", "0.003", 0},
-		"north of it":                  {[][2]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.011", "0.005", 111.19},
-		"beyond a corner":              {[][2]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.013", "0.014", 555.9},
-		"at 60 degrees":                {[][2]string{{"60", "10"}, {"60.1", "10"}, {"60.1", "10.1"}, {"60", "10.1"}}, "60.05", "10.11", 555.1},
-		"across the antimeridian":      {[][2]string{{"-1", "179"}, {"-1", "-179"}, {"1", "-179"}, {"1", "179"}}, "0", "-179.5", -55597},
-		"across it, from the west":     {[][2]string{{"-1", "179"}, {"-1", "-179"}, {"1", "-179"}, {"1", "179"}}, "0", "179.5", -55597},
-		"not on the other side of it":  {[][2]string{{"-1", "179"}, {"-1", "-179"}, {"1", "-179"}, {"1", "179"}}, "0", "178.99", 1112},
-		"clockwise":                    {[][2]string{{"0", "0"}, {"0.01", "0"}, {"0.01", "0.01"}, {"0", "0.01"}}, "0.005", "0.005", -555.97},
-		"in the notch of a horseshoe":  {[][2]string{{"0", "0"}, {"0", "0.03"}, {"0.03", "0.03"}, {"0.03", "0.02"}, {"0.01", "0.02"}, {"0.01", "0.01"}, {"0.03", "0.01"}, {"0.03", "0"}}, "0.02", "0.015", 555.97},
-		"in the branch of a horseshoe": {[][2]string{{"0", "0"}, {"0", "0.03"}, {"0.03", "0.03"}, {"0.03", "0.02"}, {"0.01", "0.02"}, {"0.01", "0.01"}, {"0.03", "0.01"}, {"0.03", "0"}}, "0.02", "0.025", -555.97},
+		"middle":                       {[][]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.005", "0.005", -555.97},
+		"corner":                       {[][]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.01", "0.01", 0},
+		"side":                         {[][]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0", "0.003", 0},
+		"north of it":                  {[][]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.011", "0.005", 111.19},
+		"beyond a corner":              {[][]string{{"0", "0"}, {"0", "0.01"}, {"0.01", "0.01"}, {"0.01", "0"}}, "0.013", "0.014", 555.9},
+		"at 60 degrees":                {[][]string{{"60", "10"}, {"60.1", "10"}, {"60.1", "10.1"}, {"60", "10.1"}}, "60.05", "10.11", 555.1},
+		"across the antimeridian":      {[][]string{{"-1", "179"}, {"-1", "-179"}, {"1", "-179"}, {"1", "179"}}, "0", "-179.5", -55597},
+		"across it, from the west":     {[][]string{{"-1", "179"}, {"-1", "-179"}, {"1", "-179"}, {"1", "179"}}, "0", "179.5", -55597},
+		"not on the other side of it":  {[][]string{{"-1", "179"}, {"-1", "-179"}, {"1", "-179"}, {"1", "179"}}, "0", "178.99", 1112},
+		"clockwise":                    {[][]string{{"0", "0"}, {"0.01", "0"}, {"0.01", "0.01"}, {"0", "0.01"}}, "0.005", "0.005", -555.97},
+		"in the notch of a horseshoe":  {[][]string{{"0", "0"}, {"0", "0.03"}, {"0.03", "0.03"}, {"0.03", "0.02"}, {"0.01", "0.02"}, {"0.01", "0.01"}, {"0.03", "0.01"}, {"0.03", "0"}}, "0.02", "0.015", 555.97},
+		"in the branch of a horseshoe": {[][]string{{"0", "0"}, {"0", "0.03"}, {"0.03", "0.03"}, {"0.03", "0.02"}, {"0.01", "0.02"}, {"0.01", "0.01"}, {"0.03", "0.01"}, {"0.03", "0"}}, "0.02", "0.025", -555.97},
 	} {
 		r, err := newPolygon("p", tc.ring)
 		if err != nil {
@@ -126,20 +126,20 @@ func abs(v float64) float64 { return max(v, -v) }
 // Turning and mirroring a ring, and moving it round the earth, changes no distance.
 func TestPolygonsDoNotDependOnWhereTheyBegin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var ring [][2]string
+		var ring [][]string
 		n := rapid.IntRange(3, 8).Draw(t, "corners")
 		shift := rapid.Int64Range(-179_000_000, 179_000_000).Draw(t, "shift")
 		wrap := func(lon int64) string {
 			return detect.Decimal((lon+shift+3*turn/2)%turn - turn/2).String()
 		}
-		plain := [][2]string{}
+		plain := [][]string{}
 		for i := range n { // star-shaped about 0.5, 0.5: no sides cross
 			angle := detect.Decimal(int64(i) * turn / int64(n))
 			s, c := sine(angle)
 			r := rapid.Int64Range(10_000, 400_000).Draw(t, "r")
 			lat, lon := 500_000+mul(s, r), 500_000+mul(c, r)
-			ring = append(ring, [2]string{detect.Decimal(lat).String(), wrap(lon)})
-			plain = append(plain, [2]string{detect.Decimal(lat).String(), detect.Decimal(lon).String()})
+			ring = append(ring, []string{detect.Decimal(lat).String(), wrap(lon)})
+			plain = append(plain, []string{detect.Decimal(lat).String(), detect.Decimal(lon).String()})
 		}
 		k := rapid.IntRange(0, n-1).Draw(t, "turn")
 		ring = append(ring[k:], ring[:k]...)
@@ -164,7 +164,7 @@ func TestPolygonsDoNotDependOnWhereTheyBegin(t *testing.T) {
 
 func TestCorridor(t *testing.T) {
 	// North along the Greenwich meridian, then east along the equator's neighbour.
-	rule := Corridor{Points: [][2]string{{"0", "0"}, {"1", "0"}, {"1", "1"}}, WithinM: 1000}
+	rule := Corridor{Points: [][]string{{"0", "0"}, {"1", "0"}, {"1", "1"}}, WithinM: 1000}
 	east := func(ms int64, lat, lon float64) detect.Point {
 		return detect.NewPoint(ms, [32]byte{byte(ms / 1000)}, map[string]float64{"lat": lat, "lon": lon})
 	}
@@ -188,7 +188,7 @@ func TestCorridor(t *testing.T) {
 		}
 	}
 	// Between Hamburg and New York the great circle runs far north of the straight line on a map.
-	l, err := Corridor{Points: [][2]string{{"53.5", "9.9"}, {"40.7", "-74"}}, WithinM: 1}.compile()
+	l, err := Corridor{Points: [][]string{{"53.5", "9.9"}, {"40.7", "-74"}}, WithinM: 1}.compile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func TestStop(t *testing.T) {
 }
 
 func TestValidateNamesEverything(t *testing.T) {
-	poly := func(ring ...[2]string) Geofence {
+	poly := func(ring ...[]string) Geofence {
 		return Geofence{Fences: []Fence{{ID: "p", Polygon: ring}}, Forbid: Enter}
 	}
 	for _, tc := range []struct {
@@ -242,15 +242,16 @@ func TestValidateNamesEverything(t *testing.T) {
 		{Geofence{Fences: []Fence{{ID: "a", Circle: &Circle{Lat: "91", Lon: "x", RadiusM: 0}}}, Forbid: Enter, DwellS: -1},
 			"fences[0].circle.lat: 91 is not within -90 and 90 degrees\nfences[0].circle.lon: \"x\": must be a decimal such as 8 or -0.5\nfences[0].circle.radius_m: must be 1 to 1000000\ndwell_s: must be 0 or more"},
 		{Geofence{Fences: []Fence{{ID: "a"}, {ID: "a"}}, Forbid: Exit}, "fences[0]: must have a circle or a polygon, one of them\nfences[1].id \"a\": must be unique, letters, digits, dots, dashes, at most 64\nfences[1]: must have a circle or a polygon, one of them"},
-		{poly([2]string{"0", "0"}, [2]string{"1", "1"}), "fences[0].polygon: must have 3 to 200 corners"},
-		{poly([2]string{"0", "0"}, [2]string{"1", "1"}, [2]string{"2", "2"}), "fences[0].polygon: has no area"},
-		{poly([2]string{"0", "0"}, [2]string{"1", "1"}, [2]string{"1", "0"}, [2]string{"0", "1"}), "fences[0].polygon: sides 0 and 2 cross"},
-		{poly([2]string{"0", "0"}, [2]string{"0", "1"}, [2]string{"1", "1"}, [2]string{"0", "0"}), "fences[0].polygon: corners 3 and 0 are the same; a ring does not repeat its first corner"},
-		{poly([2]string{"80", "0"}, [2]string{"80", "120"}, [2]string{"80", "-120"}), "fences[0].polygon: goes round a pole; use a circle there"},
-		{poly([2]string{"0", "-100"}, [2]string{"0", "0"}, [2]string{"0", "100"}, [2]string{"1", "0"}), "fences[0].polygon: is wider than 180 degrees; divide it"},
-		{poly([2]string{"89.5", "0"}, [2]string{"80", "1"}, [2]string{"80", "0"}), "fences[0].polygon[0][0]: 89.5 is too near a pole for a polygon (89 degrees at most); use a circle there"},
+		{poly([]string{"0", "0"}, []string{"1", "1"}), "fences[0].polygon: must have 3 to 200 corners"},
+		{poly([]string{"0", "0"}, []string{"1", "1"}, []string{"2", "2"}), "fences[0].polygon: has no area"},
+		{poly([]string{"0", "0"}, []string{"1", "1"}, []string{"1", "0"}, []string{"0", "1"}), "fences[0].polygon: sides 0 and 2 cross"},
+		{poly([]string{"0", "0"}, []string{"0", "1"}, []string{"1", "1"}, []string{"0", "0"}), "fences[0].polygon: corners 3 and 0 are the same; a ring does not repeat its first corner"},
+		{poly([]string{"80", "0"}, []string{"80", "120"}, []string{"80", "-120"}), "fences[0].polygon: goes round a pole; use a circle there"},
+		{poly([]string{"0", "-100"}, []string{"0", "0"}, []string{"0", "100"}, []string{"1", "0"}), "fences[0].polygon: is wider than 180 degrees; divide it"},
+		{poly([]string{"89.5", "0"}, []string{"80", "1"}, []string{"80", "0"}), "fences[0].polygon[0][0]: 89.5 is too near a pole for a polygon (89 degrees at most); use a circle there"},
 		{Corridor{}, "within_m: must be 1 to 1000000\npoints: must be 2 to 500"},
-		{Corridor{Points: [][2]string{{"0", "0"}, {"0", "0"}, {"0", "120"}}, WithinM: 5, MinS: -1}, "min_s: must be 0 or more\npoints[1]: is the same place as the one before\npoints[2]: is 13343 km from the one before; put points between them, at most 10000 km apart"},
+		{Corridor{Points: [][]string{{"0", "0"}, {"0", "0"}, {"0", "120"}}, WithinM: 5, MinS: -1}, "min_s: must be 0 or more\npoints[1]: is the same place as the one before\npoints[2]: is 13343 km from the one before; put points between them, at most 10000 km apart"},
+		{Corridor{Points: [][]string{{"0"}, {"0", "1", "2"}}, WithinM: 5}, "points[0]: must be [latitude, longitude]\npoints[1]: must be [latitude, longitude]"},
 		{Stop{}, "max_s: must be 1 or more\nradius_m: must be 1 to 1000000"},
 		{Geofence{Fences: []Fence{{ID: "pole", Circle: &Circle{Lat: "-90", Lon: "0", RadiusM: 1_000_000}}}, Forbid: Enter}, ""},
 	} {
@@ -347,10 +348,10 @@ func TestGeofenceAgainstANaiveModel(t *testing.T) {
 }
 
 func TestClonesGoOnAlike(t *testing.T) {
-	two := append(yard, Fence{ID: "square", Polygon: [][2]string{{"0.02", "-0.01"}, {"0.02", "0.01"}, {"0.03", "0.01"}, {"0.03", "-0.01"}}})
+	two := append(yard, Fence{ID: "square", Polygon: [][]string{{"0.02", "-0.01"}, {"0.02", "0.01"}, {"0.03", "0.01"}, {"0.03", "-0.01"}}})
 	for name, rule := range map[string]config{
 		"enter": Geofence{Fences: two, Forbid: Enter, DwellS: 90}, "exit": Geofence{Fences: two, Forbid: Exit}, "outside": Geofence{Fences: two, Forbid: Outside},
-		"corridor": Corridor{Points: [][2]string{{"0", "-1"}, {"0", "1"}}, WithinM: 700}, "stop": Stop{MaxS: 100, RadiusM: 150, AllowedIn: yard},
+		"corridor": Corridor{Points: [][]string{{"0", "-1"}, {"0", "1"}}, WithinM: 700}, "stop": Stop{MaxS: 100, RadiusM: 150, AllowedIn: yard},
 	} {
 		t.Run(name, rapid.MakeCheck(func(t *rapid.T) {
 			d, err := rule.Detector(nil, "", 300_000)

@@ -1,7 +1,6 @@
 package place
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 
@@ -18,22 +17,21 @@ type corner struct{ lat, lon int64 }
 
 const turn = 360 * detect.Micro
 
-func newPolygon(member string, corners [][2]string) (region, error) {
+func newPolygon(member string, corners [][]string) (region, error) {
 	if len(corners) < 3 || len(corners) > MaxCorners {
 		return nil, fmt.Errorf("%s: must have 3 to %d corners", member, MaxCorners)
 	}
 	var problems []error
 	p := &polygon{}
 	for i, c := range corners {
-		lat, err1 := degrees(fmt.Sprintf("%s[%d][0]", member, i), c[0], 90)
-		lon, err2 := degrees(fmt.Sprintf("%s[%d][1]", member, i), c[1], 180)
+		lat, lon, err := pair(fmt.Sprintf("%s[%d]", member, i), c)
 		if lat < -89*detect.Micro || lat > 89*detect.Micro {
-			err1 = fmt.Errorf("%s[%d][0]: %s is too near a pole for a polygon (89 degrees at most); use a circle there", member, i, c[0])
+			err = fmt.Errorf("%s[%d][0]: %s is too near a pole for a polygon (89 degrees at most); use a circle there", member, i, c[0])
 		}
-		problems = append(problems, err1, err2)
+		problems = append(problems, err)
 		p.ring = append(p.ring, corner{int64(lat), int64(lon)})
 	}
-	if err := errors.Join(problems...); err != nil {
+	if err := detect.Problems(problems...); err != nil {
 		return nil, err
 	}
 	return p, p.unroll(member)

@@ -36,7 +36,7 @@ func (s Stop) compile() (*stopRule, error) {
 	if len(s.AllowedIn) > 0 {
 		text += " outside the allowed fences"
 	}
-	return &stopRule{maxMS: int64(s.MaxS) * 1000, radius: int64(s.RadiusM) * 10, allowed: fences, text: text}, errors.Join(problems...)
+	return &stopRule{maxMS: int64(s.MaxS) * 1000, radius: int64(s.RadiusM) * 10, allowed: fences, text: text}, detect.Problems(problems...)
 }
 
 // Validate names everything that is wrong.
