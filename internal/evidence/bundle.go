@@ -37,6 +37,9 @@ type Manifest struct {
 	// Outside are COSE_Sign1 messages of the shipment's trackers that are not in its logs: the one before the first and
 	// the one after the last show that none is missing at the ends.
 	Outside [][]byte
+	// RuleSet is the canonical JSON of the rules that the shipment pinned; empty in a bundle of one message or of anchors,
+	// and where it is not known.
+	RuleSet []byte
 }
 
 // Instance is one ingest instance: one heads log.
@@ -105,6 +108,7 @@ const (
 	keyAttestations
 	keyLogs
 	keyOutside
+	keyRuleSet
 	keyLeaves
 	keyProof
 	keyHeadsLog

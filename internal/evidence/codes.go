@@ -52,6 +52,13 @@ const (
 	NoMessage   Code = "E_NO_MESSAGE"   // an assigned tracker has no message at all
 	NotWhole    Code = "E_NOT_WHOLE"    // a selective proof: says nothing of the other messages
 
+	Rules            Code = "E_RULES"             // the rules in the bundle are not those that the shipment pinned
+	RulesBroken      Code = "E_NOT_COMPLIANT"     // a rule was broken
+	NotConclusive    Code = "E_INCONCLUSIVE"      // no rule was seen to be broken, but something is not known
+	Claim            Code = "E_VERDICT"           // the ledger's verdict is not what the readings and the pinned rules give
+	ReadingsWithheld Code = "E_READINGS_WITHHELD" // not all readings are there to be judged
+	NotJudged        Code = "E_NOT_JUDGED"        // the rules are not known, or there is only one message
+
 	BeforeBeacon Code = "E_TIME_BEFORE_BEACON" // says it was signed before an anchor that it names
 	Future       Code = "E_TIME_FUTURE"        // says it was signed after it was received or anchored
 
@@ -65,7 +72,8 @@ const (
 	UnsignedOK    Code = "W_UNSIGNED" // accepted by the policy
 	NoNonce       Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
 	NoDefinition  Code = "W_CC_DEFINITION"
-	NotJudged     Code = "W_NOT_JUDGED" // compliance is not judged by this version
+	OldClaim      Code = "W_OLD_VERDICT" // the ledger's verdict was made from less than the whole log
+	NoClaim       Code = "W_NO_VERDICT"  // the ledger held no verdict when the shipment was closed
 )
 
 // Question is one of the five that a report answers.
@@ -115,7 +123,8 @@ var questionOf = map[Code]Question{
 	PackWithheld: Authentic, UnsignedOK: Authentic,
 	SeqGap: Complete, Chain: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
 	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Repeated: Complete,
-	NotJudged: Compliant,
+	Rules: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
+	OldClaim: Compliant, NoClaim: Compliant,
 }
 
 func question(c Code) Question {

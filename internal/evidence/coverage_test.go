@@ -13,6 +13,7 @@ import (
 var elsewhere = map[evidence.Code]string{
 	evidence.LeafInclusion: "TestSelectiveProof",
 	evidence.NotWhole:      "TestSelectiveProof",
+	evidence.NotJudged:     "TestSelectiveProof",
 }
 
 func read(t *testing.T, file string) string {

@@ -84,8 +84,8 @@ func (v *verifier) leaf(l *shipmentLog, at uint64, leaf Leaf) error {
 // proof checks the one leaf of a selective proof.
 func (v *verifier) proof() error {
 	p := v.in.Proof
-	if len(v.in.Manifest.Outside) != 0 {
-		return stop(BundleFormat, "selective proof", "no messages from outside the logs", "%d", len(v.in.Manifest.Outside))
+	if len(v.in.Manifest.Outside) != 0 || len(v.in.Manifest.RuleSet) != 0 {
+		return stop(BundleFormat, "selective proof", "neither messages from outside the logs nor rules", "%d and %d bytes", len(v.in.Manifest.Outside), len(v.in.Manifest.RuleSet))
 	}
 	if p.Log != 0 || len(v.logs) != 1 || len(v.logs[0].heads) != 1 {
 		return stop(BundleFormat, "selective proof", "one log with one head", "more")
@@ -127,6 +127,7 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 		return stop(MsgHash, where(), "a signed message", "another one")
 	case leaf.COSE == nil:
 		v.report.Facts.Withheld++
+		v.judging.withheld++
 		v.book.unknown(Withheld, where(), "the signed part of the message", "nothing: it is withheld")
 		return nil
 	}
@@ -148,8 +149,9 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 	case sha256.Sum256(leaf.Pack) != m.PackHash:
 		// The signed part stands: the message still has its place in its tracker's sequence.
 		v.book.fail(Pack, where(), fmt.Sprintf("readings with hash %x, as signed", m.PackHash), "%x", sha256.Sum256(leaf.Pack))
+		leaf.Pack = nil
 	}
-	v.signed(where, m, entry.ReceivedMS, at, covering)
+	v.signed(where, m, leaf.Pack, entry.ReceivedMS, at, covering)
 	return nil
 }
 
@@ -159,6 +161,7 @@ func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf) error
 		return stop(MsgHash, where, "a message that is not signed", "a signed one")
 	case leaf.Plain == nil:
 		v.report.Facts.Withheld++
+		v.judging.withheld++
 		v.book.unknown(Withheld, where, "the message", "nothing: it is withheld")
 		return nil
 	}
@@ -168,6 +171,9 @@ func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf) error
 	}
 	if entry.Kind == telemetry.LeafNote {
 		return nil
+	}
+	if v.in.Kind == WholeShipment {
+		v.judgeUnsigned(where, entry.Hash, leaf.Plain, entry.ReceivedMS)
 	}
 	if v.policy.Unsigned == "accept" {
 		if v.book.count[UnsignedOK] == 0 {
@@ -194,7 +200,7 @@ type sent struct {
 }
 
 // signed checks signature, key and time of a message of the shipment.
-func (v *verifier) signed(where func() string, m *telemetry.Message, receivedMS int64, at uint64, covering *anchored) {
+func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte, receivedMS int64, at uint64, covering *anchored) {
 	tr := v.trackers[m.Tracker]
 	if tr == nil {
 		v.book.fail(Unbound, where(), "a tracker that was assigned to the shipment", "%s", m.Tracker)
@@ -219,6 +225,9 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, receivedMS 
 	}
 	v.beacon(where, m)
 	tr.sent = append(tr.sent, sentOf(m, k, at, receivedMS))
+	if v.in.Kind == WholeShipment {
+		v.judgeSigned(where, m, pack)
+	}
 }
 
 func sentOf(m *telemetry.Message, k *key, at uint64, receivedMS int64) sent {

@@ -206,7 +206,7 @@ func (d *decoder) blocks() []fabricproof.Block {
 func NewReader(r io.Reader) (*Reader, error) {
 	b := &Reader{d: decoder{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), budget: maxManifest}}
 	d := &b.d
-	if v := d.want(5, "a map"); d.err == nil && v != keyOutside+2 {
+	if v := d.want(5, "a map"); d.err == nil && v != keyRuleSet+2 {
 		d.fail("a map of %d", v)
 	}
 	d.key(keyVersion)
@@ -244,6 +244,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 	}
 	d.key(keyOutside)
 	m.Outside = d.strings()
+	d.key(keyRuleSet)
+	m.RuleSet = d.bytes()
 	switch k := d.uint(); {
 	case d.err != nil:
 	case k == keyLeaves:

@@ -62,6 +62,9 @@ func (v *verifier) records() error {
 		case !ok || read.Version == nil || Position(*read.Version) != Position(last.Position):
 			return stop(RecordChain, place(p), "a change of the record that "+placeOf(last)+" wrote", "of %s", version(read, ok))
 		}
+		if err := v.handover(t, s); err != nil {
+			return err
+		}
 		if err := v.closeRecord(t, s); err != nil {
 			return err
 		}
@@ -72,6 +75,9 @@ func (v *verifier) records() error {
 	}
 	if v.closing == nil {
 		v.book.unknown(NotClosed, "records", "a closing record", "the shipment is %s", v.shipment.State)
+	}
+	if err := v.givenRules(); err != nil {
+		return err
 	}
 	return v.bind()
 }

@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 )
 
@@ -19,6 +20,8 @@ type Report struct {
 	Required []string  `json:"required"`
 	Findings []Finding `json:"findings"`
 	Facts    Facts     `json:"facts"`
+	// Judgement is what the rules give, recomputed from the readings; nil when they were not judged.
+	Judgement *compliance.Result `json:"judgement,omitempty"`
 }
 
 // Verdicts answers the five questions.

@@ -21,7 +21,7 @@ type Options struct {
 
 // Verify checks a bundle against an auditor's policy. Its error is one of reading; what is wrong with the evidence is in
 // the report. Checks go from the ledger inwards: configurations, blocks, transactions, their finality, the shipment's
-// records, anchors, heads, leaves, messages, sequences. A failure in what later checks build on ends the verification, and
+// records, anchors, heads, leaves, messages, sequences, rules. A failure in what later checks build on ends the verification, and
 // the questions that were not reached stay unknown.
 func Verify(r io.Reader, policy *Policy, o Options) (*Report, error) {
 	v, err := verify(r, policy, o)
@@ -70,6 +70,7 @@ type verifier struct {
 	trackers map[string]*tracker
 	anchors  [][]*anchored // by instance
 	logs     []*shipmentLog
+	judging  judging
 }
 
 func (v *verifier) run(r io.Reader) error {
@@ -110,6 +111,11 @@ func (v *verifier) run(r io.Reader) error {
 		return err
 	}
 	v.sequences()
+	if in.Kind == WholeShipment {
+		if err := v.compliance(); err != nil {
+			return err
+		}
+	}
 	return v.finish()
 }
 
@@ -120,19 +126,19 @@ func (v *verifier) finish() error {
 		return stop(BundleFormat, "end", "the end of the bundle", "more")
 	}
 	v.report.Bundle = hex.EncodeToString(sum[:])
-	v.reached = Complete
+	v.reached = Compliant
 	return nil
 }
 
 func (v *verifier) conclude() {
-	if v.report.Kind != HeadsLog {
-		v.book.unknown(NotJudged, "rules", "a judgement of the compliance rules", "none by this version")
+	if v.report.Kind == OneMessage {
+		v.book.unknown(NotJudged, "rules", "every reading of the shipment", "one message")
 	}
 	for _, q := range Questions {
 		s := Pass
 		if w, ok := v.book.worst[q]; ok {
 			s = w
-		} else if v.reached != Complete || v.report.Kind == HeadsLog && q != Anchored && q != Final {
+		} else if v.reached != Compliant || v.report.Kind == HeadsLog && q != Anchored && q != Final {
 			s = Unknown
 		}
 		*v.report.Verdicts.at(q) = s

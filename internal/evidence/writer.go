@@ -140,7 +140,7 @@ func WriteProof(w io.Writer, m *Manifest, p Proof) error {
 	small := *m
 	l := m.Logs[p.Log]
 	l.Heads = l.Heads[len(l.Heads)-1:]
-	small.Logs, small.Outside, p.Log = []Log{l}, nil, 0
+	small.Logs, small.Outside, small.RuleSet, p.Log = []Log{l}, nil, nil, 0
 	e := &encoder{bufio.NewWriter(w)}
 	e.manifest(&small)
 	e.uint(keyProof)
@@ -172,7 +172,7 @@ func (e *encoder) leaf(l Leaf) {
 }
 
 func (e *encoder) manifest(m *Manifest) {
-	e.head(5, keyOutside+2) // the keys below and one of leaves, proof, heads log
+	e.head(5, keyRuleSet+2) // the keys below and one of leaves, proof, heads log
 	e.uint(keyVersion)
 	e.uint(FormatVersion)
 	e.uint(keySubject)
@@ -229,6 +229,8 @@ func (e *encoder) manifest(m *Manifest) {
 	}
 	e.uint(keyOutside)
 	e.strings(m.Outside)
+	e.uint(keyRuleSet)
+	e.bytes(m.RuleSet)
 }
 
 // NewAttestation takes the part out of a peer's signed answer that the bundle holds anyway.

@@ -57,6 +57,9 @@ type Request struct {
 	Shipment ledger.Shipment
 	Close    *ledger.Close // nil while the shipment is open
 	Logs     []Log
+	// RuleSet is the canonical JSON of the pinned rules; nil where nobody has it, and then only a verifier that knows them can
+	// judge.
+	RuleSet []byte
 	// Nonce is the asker's; peers sign it along, which shows that their answers are not old.
 	Nonce []byte
 	// Withhold leaves readings out: "", "all", or "location" for every message that has a position.
@@ -83,7 +86,7 @@ var ErrNotReady = errors.New("no anchor covers the shipment's messages yet")
 func (s *Source) Collect(ctx context.Context, r Request) (*Bundle, error) {
 	c := &collector{Source: s, request: r, blocks: map[uint64]*fabricproof.Block{}, used: map[uint64]string{}}
 	m := &c.manifest
-	m.Channel, m.Chaincode, m.Shipment = s.Channel, s.Chaincode, r.Shipment.ID
+	m.Channel, m.Chaincode, m.Shipment, m.RuleSet = s.Channel, s.Chaincode, r.Shipment.ID, r.RuleSet
 	if err := c.records(ctx); err != nil {
 		return nil, fmt.Errorf("records of the shipment: %w", err)
 	}

@@ -28,6 +28,8 @@ type Tracker struct {
 	Seq    uint64
 	Prev   telemetry.Hash
 	Beacon *telemetry.Beacon
+	// Temperature, if not nil, is what it measures at a time; else 4.5 °C.
+	Temperature func(ms int64) float64
 }
 
 // NewTracker makes a tracker with a fresh key.
@@ -52,7 +54,11 @@ func (t *Tracker) Message(ms int64, change func(*telemetry.Claims)) []byte {
 	if change != nil {
 		change(&c)
 	}
-	readings := []telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": 4.5, "humidity": 50, "lat": 52.5, "lon": 13.4}}}
+	temperature := 4.5
+	if t.Temperature != nil {
+		temperature = t.Temperature(ms)
+	}
+	readings := []telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": temperature, "humidity": 50, "lat": 52.5, "lon": 13.4}}}
 	raw := must(telemetry.Encode(t.Signer, c, readings))
 	m := must(telemetry.Decode(raw))
 	t.Boot, t.Seq, t.Prev = c.Boot, c.Seq+1, m.COSEHash
@@ -108,7 +114,7 @@ func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 		s.Get(ledger.ShipmentKey(t.Shipment))
 		t.CreateTx = s.ID
 		s.Put(ledger.ShipmentKey(t.Shipment), &ledger.Shipment{
-			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: "general-2-8@1",
+			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: rules.Ref(), RuleSetHash: ruleHash(),
 			Parties:   map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"},
 			CreatedMS: s.TimeMS, CreateTx: s.ID, Assignments: []ledger.Assignment{},
 		})
@@ -346,7 +352,8 @@ func (t *Trip) Finish() *evidence.Manifest {
 			s.Put(ledger.TrackerKeyOf(r.ID), r)
 		}
 		sh.State, sh.ClosedMS = ledger.Closed, s.TimeMS
-		c := &ledger.Close{Shipment: sh.ID, Heads: []ledger.LogHead{{Log: hex.EncodeToString(h.Log[:]), Size: h.Size, Root: hex.EncodeToString(h.Root[:])}}, By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID}
+		head := ledger.LogHead{Log: hex.EncodeToString(h.Log[:]), Size: h.Size, Root: hex.EncodeToString(h.Root[:])}
+		c := &ledger.Close{Shipment: sh.ID, Heads: []ledger.LogHead{head}, By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID, Standing: t.standing(sh, head)}
 		if t.OnClose != nil {
 			t.OnClose(c)
 		}
@@ -364,7 +371,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 // Collect makes the manifest of what there is.
 func (t *Trip) Collect() *evidence.Manifest {
 	m := &t.Manifest
-	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside}
+	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside, RuleSet: rules.Canonical()}
 	for i, b := range t.C.Configs {
 		c := *b
 		if i == 0 {

@@ -1,0 +1,41 @@
+package evidencetest
+
+import (
+	"encoding/hex"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// RuleSet is the rule set of every trip.
+const RuleSet = "general-2-8@1"
+
+var rules, _ = compliance.Lookup(RuleSet)
+
+func ruleHash() string {
+	h := rules.Hash()
+	return hex.EncodeToString(h[:])
+}
+
+// standing is what an honest ingest instance has told the ledger by the closing.
+func (t *Trip) standing(s *ledger.Shipment, log ledger.LogHead) *ledger.Standing {
+	var all []compliance.Reading
+	for _, l := range t.Leaves {
+		m, err := telemetry.DecodeCOSE(l.COSE)
+		if err != nil {
+			continue
+		}
+		readings, err := telemetry.DecodePack(l.Pack, m.Tracker)
+		if err != nil {
+			continue
+		}
+		for _, r := range readings {
+			all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Values)})
+		}
+	}
+	r := must(compliance.Judge(rules, course.Of(*s, nil, nil), all, 0))
+	return &ledger.Standing{Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Log: log, Total: len(r.Excursions), Budget: []ledger.BudgetLine{}}
+}

@@ -1,0 +1,178 @@
+package evidence
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// judging gathers what the rules need while the leaves come by. Its memory grows with the readings: some 100 bytes each.
+type judging struct {
+	readings  []compliance.Reading
+	handovers []ledger.Handover
+	rules     *compliance.RuleSet // nil: none in the bundle
+	withheld  uint64              // messages whose readings are not there
+}
+
+// handover keeps a handover's record that a transaction of the shipment wrote.
+func (v *verifier) handover(t *fabricproof.Transaction, s *ledger.Shipment) error {
+	prefix := ledger.Key(ledger.ObjHandover, s.ID)
+	for _, w := range t.Writes {
+		if w.Namespace != v.policy.Chaincode || w.Delete || !strings.HasPrefix(w.Key, prefix) {
+			continue
+		}
+		var h ledger.Handover
+		if err := record(w.Value, &h); err != nil || w.Key != ledger.HandoverKey(s.ID, h.N) || h.N != len(v.judging.handovers) || h.N+1 != s.Handovers {
+			return stop(RecordChain, placeOf(t), fmt.Sprintf("handover %d of shipment %s", len(v.judging.handovers), s.ID), "%v, %q", err, w.Key)
+		}
+		v.judging.handovers = append(v.judging.handovers, h)
+	}
+	if len(v.judging.handovers) != s.Handovers {
+		return stop(RecordChain, placeOf(t), fmt.Sprintf("%d handover records, as the shipment's record counts", s.Handovers), "%d", len(v.judging.handovers))
+	}
+	return nil
+}
+
+// judgeSigned keeps the readings of a message whose signature was checked, and judgeUnsigned those of one that has none.
+func (v *verifier) judgeSigned(where func() string, m *telemetry.Message, pack []byte) {
+	if pack == nil {
+		v.judging.withheld++
+		return
+	}
+	readings, err := telemetry.DecodePack(pack, m.Tracker)
+	if err != nil {
+		// Ingest refuses such a message, so an honest log does not hold it.
+		v.book.fail(MsgCanon, where(), "readings in their one valid form", "%v", err)
+		return
+	}
+	v.judge(m.Tracker, m.COSEHash, readings)
+}
+
+func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64) {
+	var only string
+	for id, tr := range v.trackers {
+		if tr.record.Alg == 0 {
+			if only != "" {
+				// A plain message does not say whose it is: with two such trackers nobody but ingest knows.
+				v.judging.withheld++
+				return
+			}
+			only = id
+		}
+	}
+	p, err := telemetry.DecodePlain(raw, time.UnixMilli(receivedMS))
+	if only == "" {
+		v.judging.withheld++
+		return
+	}
+	if err != nil {
+		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
+		return
+	}
+	v.judge(only, hash, p.Readings)
+}
+
+func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading) {
+	for _, r := range readings {
+		v.judging.readings = append(v.judging.readings, compliance.Reading{Tracker: tracker, Point: detect.NewPoint(r.TimeMS, message, r.Values)})
+	}
+}
+
+// compliance judges the readings by the rules that the shipment pinned, and compares with what the ledger was told.
+func (v *verifier) compliance() error {
+	rules := v.rules()
+	if rules == nil {
+		return nil
+	}
+	if n := v.judging.withheld; n > 0 {
+		v.book.unknown(ReadingsWithheld, "rules", "every reading", "%d messages without theirs", n)
+		return nil
+	}
+	result, err := compliance.Judge(*rules, course.Of(*v.shipment, v.judging.handovers, v.trackerRecordsInOrder()), v.judging.readings, 0)
+	v.judging.readings = nil
+	if err != nil {
+		return fmt.Errorf("judge by %s: %w", v.shipment.RuleSet, err)
+	}
+	v.report.Judgement = &result
+	found := strings.Join(result.Reasons, "; ")
+	switch result.Verdict {
+	case compliance.NonCompliant:
+		v.book.fail(RulesBroken, "rule set "+v.shipment.RuleSet, "that every rule was kept", "%s", found)
+	case compliance.Inconclusive:
+		v.book.unknown(NotConclusive, "rule set "+v.shipment.RuleSet, "readings that show whether every rule was kept", "%s", found)
+	}
+	v.claim(result)
+	return nil
+}
+
+// givenRules reads the rules in the bundle. They are bytes of the bundle like all others, so wrong ones end the verification.
+func (v *verifier) givenRules() error {
+	raw := v.in.Manifest.RuleSet
+	if len(raw) == 0 {
+		return nil
+	}
+	s := v.shipment
+	where := "rule set " + s.RuleSet
+	if sum := sha256.Sum256(raw); hex.EncodeToString(sum[:]) != s.RuleSetHash {
+		return stop(Rules, where, "rules with hash "+s.RuleSetHash+", which the shipment pinned", "%x", sum)
+	}
+	rs, err := compliance.Parse(raw)
+	if err != nil || rs.Ref() != s.RuleSet || !slices.Equal(rs.Canonical(), raw) {
+		return stop(Rules, where, "its canonical form", "%q, %v", rs.Ref(), err)
+	}
+	v.judging.rules = &rs
+	return nil
+}
+
+// rules are the bundle's, or those that this program knows; their hash decides. Nil leaves the question open.
+func (v *verifier) rules() *compliance.RuleSet {
+	if v.judging.rules != nil {
+		return v.judging.rules
+	}
+	s := v.shipment
+	rs, ok := compliance.Lookup(s.RuleSet)
+	if hash := rs.Hash(); !ok || hex.EncodeToString(hash[:]) != s.RuleSetHash {
+		v.book.unknown(NotJudged, "rule set "+s.RuleSet, "the rules with hash "+s.RuleSetHash, "none in the bundle")
+		return nil
+	}
+	return &rs
+}
+
+// claim compares the verdict with the one that the ledger held when the shipment was closed. The chaincode copied it into
+// the closing record, so nobody can have chosen it. It is comparable when it was made from the whole log.
+func (v *verifier) claim(result compliance.Result) {
+	if v.closing == nil {
+		return
+	}
+	c := v.closing.Standing
+	if c == nil || c.Revision == 0 {
+		v.book.warn(NoClaim, "closing record", "a verdict on the ledger", "none")
+		return
+	}
+	whole := len(v.logs) == 1 && c.Log.Log == hex.EncodeToString(v.logs[0].id[:]) && c.Log.Size == v.logs[0].tree.Size()
+	switch {
+	case !whole:
+		v.book.warn(OldClaim, "closing record", "a verdict made from the whole log", "revision %d, made from %d leaves of log %.16s", c.Revision, c.Log.Size, c.Log.Log)
+	case c.Result != result.Verdict:
+		v.book.fail(Claim, fmt.Sprintf("verdict revision %d on the ledger", c.Revision), result.Verdict+", as the readings and the pinned rules give", "%s", c.Result)
+	}
+}
+
+func (v *verifier) trackerRecordsInOrder() []ledger.Tracker {
+	var out []ledger.Tracker
+	for _, tr := range v.trackers {
+		out = append(out, tr.record)
+	}
+	slices.SortFunc(out, func(a, b ledger.Tracker) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
