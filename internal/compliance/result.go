@@ -22,7 +22,7 @@ type Result struct {
 	Reasons     []string `json:"reasons"`
 	FromMS      int64    `json:"from_ms"`
 	ToMS        int64    `json:"to_ms"`
-	Final       bool     `json:"final"` // the shipment is closed: no more time comes
+	Final       bool     `json:"final"` // the shipment is delivered: no more time comes
 	// Metrics: time in range of all rules that apply, out of range of one, and unknown, summed over the trackers that measure it.
 	Metrics    []MetricTime    `json:"metrics"`
 	Excursions []Excursion     `json:"excursions"` // by start, then id

@@ -52,6 +52,10 @@ func (a *assembly) result() Result {
 	for _, id := range a.silent {
 		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("tracker %s never reported", id))
 	}
+	if ms := a.uncovered(); ms > 0 {
+		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("no tracker was assigned for %d s", ms/1000))
+		so.worst, so.judged = detect.Unknown, true
+	}
 	for i := range a.rules.Rules {
 		a.rule(i, &so)
 	}
@@ -61,6 +65,24 @@ func (a *assembly) result() Result {
 	}
 	a.finish(so)
 	return a.res
+}
+
+// uncovered is for how long no tracker was assigned, between the first assignment and the end of judging: taking the tracker
+// off must not make a shipment look better than keeping it on. Changing one tracker for another may take the rule set's gap.
+func (a *assembly) uncovered() int64 {
+	var all []span
+	for i := range a.course.Trackers {
+		all = append(all, windowsOf(a.course, &a.course.Trackers[i])...)
+	}
+	var sum int64
+	at := a.course.FromMS
+	for _, s := range append(join(all), span{a.toMS, a.toMS}) {
+		if gap := min(s.from, a.toMS) - at; gap > int64(a.rules.MaxGapS)*1000 {
+			sum += gap
+		}
+		at = max(at, s.to)
+	}
+	return sum
 }
 
 // rule joins one rule's findings.
@@ -160,8 +182,8 @@ func (a *assembly) finding(r *Rule, t task, st *state, f detect.Finding, out *Ru
 func (a *assembly) recorder(r *Rule, tracker string, f detect.Finding) {
 	var reasons []string
 	for _, s := range f.Reasons {
-		if _, why, ok := strings.Cut(s, Inadequate); ok {
-			reasons = append(reasons, r.ID+": "+why)
+		if strings.Contains(s, "recorder inadequate") {
+			reasons = append(reasons, r.ID+": "+s)
 		}
 	}
 	if r.Recorder == nil && len(reasons) == 0 {
@@ -216,9 +238,9 @@ func level(s detect.Spent) string {
 		case x.most == 0:
 		case x.spent >= x.most:
 			return "exhausted"
-		case x.spent/4 >= x.most/5:
+		case x.spent*5 >= x.most*4:
 			out = "critical"
-		case x.spent >= x.most/2 && out == "ok":
+		case x.spent*2 >= x.most && out == "ok":
 			out = "watch"
 		}
 	}

@@ -101,6 +101,9 @@ type Assignment struct {
 	AssignTx   string `json:"assign_tx"`
 	UnassignTx string `json:"unassign_tx"`
 	By         string `json:"by"` // MSP id
+	// Calibration is the tracker's certificate as it was when the tracker was assigned: what a verdict rests on may not
+	// change afterwards.
+	Calibration *Calibration `json:"calibration,omitempty"`
 }
 
 // LogHead names the state of one shipment log.
@@ -140,6 +143,8 @@ type Handover struct {
 type Standing struct {
 	Revision int          `json:"revision"` // of the newest verdict, 0 = none yet
 	Result   string       `json:"result"`   // of that verdict, "" = none yet
+	ToMS     int64        `json:"to_ms"`    // up to which event time that verdict judged
+	Log      LogHead      `json:"log"`      // from which state of the log
 	Open     int          `json:"open"`     // excursions that were not over
 	Total    int          `json:"total"`    // all excursions
 	Budget   []BudgetLine `json:"budget"`   // as that verdict states it
@@ -152,6 +157,8 @@ type Close struct {
 	By       string    `json:"by"`
 	TimeMS   int64     `json:"time_ms"`
 	Tx       string    `json:"tx"`
+	// Standing is what the ledger held about the goods when the shipment was closed, copied by the chaincode.
+	Standing *Standing `json:"standing,omitempty"`
 }
 
 // Head is a heads log as the ledger last accepted it, and one accepted anchor.

@@ -37,6 +37,10 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
 		return nil, err
 	}
-	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.caller, TimeMS: t.nowMS, Tx: t.id}
+	now, err := standing(t, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.caller, TimeMS: t.nowMS, Tx: t.id, Standing: now}
 	return c, t.put(ledger.CloseKey(s.ID), c)
 }

@@ -97,7 +97,7 @@ func standing(t *transaction, shipment string) (*ledger.Standing, error) {
 	if v == nil {
 		return now, nil
 	}
-	now.Revision, now.Result = v.Revision, v.Result
+	now.Revision, now.Result, now.ToMS, now.Log = v.Revision, v.Result, v.ToMS, v.Log
 	now.Budget, err = v.Budget()
 	return now, err
 }

@@ -10,10 +10,14 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// Of gives the course of a shipment. Handovers are its answered ones, in any order; rejected ones do not count. Trackers are
-// the records of those that were assigned, as far as the caller has them: without one, its calibration is unknown.
+// Of gives the course of a shipment. Handovers are its ended ones, in any order; only accepted ones count. Trackers are the
+// records of those that were assigned, as far as the caller has them; a verdict does not depend on them.
+//
+// Judging ends with the delivery, which the ledger knows before the logs are sealed: so the verdict at the sealing, at the
+// close and years later have one end. Departure is the first handover, unless that is to the consignee, and arrival the one
+// to the consignee. A tracker's calibration is the one that its assignment recorded: what comes later changes no verdict.
 func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracker) detect.Course {
-	c := detect.Course{FromMS: s.CreatedMS, DeliverMS: s.DeliveredMS, EndMS: s.ClosedMS}
+	c := detect.Course{FromMS: s.CreatedMS, EndMS: s.DeliveredMS}
 	byID := map[string]int{}
 	for i, a := range s.Assignments {
 		if i == 0 || a.FromMS < c.FromMS {
@@ -26,6 +30,9 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 			c.Trackers = append(c.Trackers, detect.Tracker{ID: a.Tracker})
 		}
 		c.Trackers[n].Windows = append(c.Trackers[n].Windows, detect.Window{FromMS: a.FromMS, ToMS: a.ToMS})
+		if x := a.Calibration; x != nil {
+			c.Trackers[n].Calibrations = append(c.Trackers[n].Calibrations, detect.Window{FromMS: x.ValidFromMS, ToMS: x.ValidToMS})
+		}
 	}
 	for _, t := range trackers {
 		n, ok := byID[t.ID]
@@ -34,9 +41,6 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 		}
 		x := &c.Trackers[n]
 		x.Model, x.Signed = t.Model, t.Alg != 0
-		if t.Calibration != nil {
-			x.Calibrations = []detect.Window{{FromMS: t.Calibration.ValidFromMS, ToMS: t.Calibration.ValidToMS}}
-		}
 	}
 	slices.SortFunc(c.Trackers, func(a, b detect.Tracker) int { return cmp.Compare(a.ID, b.ID) })
 	for i := range c.Trackers {
@@ -49,7 +53,11 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 	}
 	c.Legs = legs(s, c.FromMS, handovers)
 	for _, h := range handovers {
-		if h.State == ledger.Accepted && (c.DepartMS == 0 || h.AnswerMS < c.DepartMS) {
+		switch {
+		case h.State != ledger.Accepted:
+		case h.To == s.Parties[ledger.Consignee]:
+			c.DeliverMS = max(c.DeliverMS, h.AnswerMS)
+		case c.DepartMS == 0 || h.AnswerMS < c.DepartMS:
 			c.DepartMS = h.AnswerMS
 		}
 	}

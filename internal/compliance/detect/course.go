@@ -5,9 +5,10 @@ package detect
 type Course struct {
 	// FromMS is the start of the first assignment.
 	FromMS int64
-	// DepartMS is the first accepted handover, 0 = none yet; DeliverMS the delivery, 0 = not delivered.
+	// DepartMS is when the goods left the place of origin, 0 = with the first assignment; DeliverMS when they arrived, 0 = not
+	// yet.
 	DepartMS, DeliverMS int64
-	// EndMS is when judging ends for good: the close, or 0 while the shipment is open.
+	// EndMS is when judging ends for good: the delivery, or 0 before it.
 	EndMS    int64
 	Legs     []Leg
 	Trackers []Tracker
