@@ -122,7 +122,7 @@ func intersection(found []detect.Finding) []detect.Excursion {
 // merged keeps the numbers of the first and the messages of both.
 func merged(a, b detect.Excursion, from, to int64, open bool) detect.Excursion {
 	a.StartMS, a.EndMS, a.Open = from, to, open
-	a.Messages = deciding(append(slices.Clone(a.Messages), b.Messages...)...)
+	a.Messages = detect.Messages(append(slices.Clone(a.Messages), b.Messages...)...)
 	if len(a.Messages) > maxDeciding {
 		a.Messages = a.Messages[:maxDeciding]
 	}

@@ -27,20 +27,64 @@ type kind struct {
 	metric string // what excursions are about
 }
 
-var kindNames = []string{"limit", "silence", "recorder", "all", "any"}
+var kindNames = []string{"limit", "mkt", "budget", "shock", "drop", "vibration", "opening", "geofence", "corridor", "stop", "silence", "recorder", "all", "any"}
 
 // kindsOf lists the kinds that a rule names, nested rules apart. A valid rule has one, or nested rules.
 func kindsOf(r *Rule) []kind {
 	var out []kind
+	add := func(name string, c config, event bool, metrics ...detect.Metric) {
+		out = append(out, kind{name, c, need{metrics, event}, name})
+	}
 	if c := r.Limit; c != nil {
 		m, _ := detect.MetricOf(c.Metric)
 		out = append(out, kind{"limit", c, need{[]detect.Metric{m}, isEvent(m)}, c.Metric})
 	}
+	if c := r.MKT; c != nil {
+		out = append(out, kind{"mkt", c, need{metrics: []detect.Metric{detect.Temperature}}, c.Metric})
+	}
+	if c := r.Budget; c != nil {
+		m, _ := detect.MetricOf(c.Metric)
+		named := *c
+		named.Rule = r.ID
+		out = append(out, kind{"budget", &named, need{metrics: []detect.Metric{m}}, c.Metric})
+	}
+	if c := r.Shock; c != nil {
+		add("shock", c, true, detect.Shock)
+	}
+	if c := r.Drop; c != nil {
+		if c.Restitution == "" {
+			add("drop", c, false, detect.Acceleration)
+		} else {
+			add("drop", c, true, detect.Acceleration, detect.Shock)
+		}
+	}
+	if c := r.Vibration; c != nil {
+		add("vibration", c, false, detect.Vibration, detect.Acceleration)
+	}
+	if c := r.Opening; c != nil {
+		var metrics []detect.Metric
+		if c.LightAbove != "" {
+			metrics = append(metrics, detect.Light)
+		}
+		if c.Door {
+			metrics = append(metrics, detect.Door)
+		}
+		add("opening", c, false, metrics...)
+	}
+	if c := r.Geofence; c != nil {
+		add("geofence", c, false, detect.Latitude)
+	}
+	if c := r.Corridor; c != nil {
+		add("corridor", c, false, detect.Latitude)
+	}
+	if c := r.Stop; c != nil {
+		add("stop", c, false, detect.Latitude)
+	}
 	if c := r.Silence; c != nil {
-		out = append(out, kind{"silence", c, need{}, "silence"})
+		add("silence", c, false)
 	}
 	if c := r.Recorder; c != nil {
-		out = append(out, kind{"recorder", c, need{}, "recorder"})
+		add("recorder", c, false)
 	}
 	return out
 }

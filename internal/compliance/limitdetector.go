@@ -22,7 +22,7 @@ type limitRule struct {
 type limitDetector struct {
 	*limitRule
 	clock
-	found excursions
+	found detect.Excursions
 
 	next   sample // not judged yet: another one of the same time may be worse
 	known  bool   // there is a last reading, and judging was not cut since
@@ -124,7 +124,7 @@ func (d *limitDetector) end(at int64) {
 	d.longest = max(d.longest, d.stay.out)
 	switch {
 	case d.config.Mode == Instant, d.config.Mode == Consecutive && d.stay.out >= d.duration:
-		d.found.add(d.stay.excursion(d.bound, at, false))
+		d.found.Add(d.stay.excursion(d.bound, at, false))
 	case d.config.Mode != Cumulative:
 	case d.window > 0:
 		d.rolling.stayed(d, at)
@@ -155,7 +155,7 @@ func (d *limitDetector) Cut(ms int64) {
 // Clone implements detect.Detector.
 func (d *limitDetector) Clone() detect.Detector {
 	c := *d
-	c.found = d.found.clone()
+	c.found = d.found.Clone()
 	c.rolling = d.rolling.clone()
 	return &c
 }
@@ -168,7 +168,8 @@ func (d *limitDetector) Finish(toMS int64) detect.Finding {
 		c.spend(toMS)
 	}
 	c.pending(toMS)
-	f := detect.Finding{Excursions: c.found.list, More: c.found.more, InMS: c.in, OutMS: c.out, UnknownMS: c.unknown}
+	f := detect.Finding{InMS: c.in, OutMS: c.out, UnknownMS: c.unknown}
+	c.found.Into(&f)
 	switch {
 	case len(f.Excursions) > 0:
 		f.State, f.Reasons = detect.Broken, []string{d.reason(f)}
@@ -197,11 +198,11 @@ func (d *limitDetector) pending(toMS int64) {
 			}
 		}
 		if d.summed && d.sum.out >= d.duration {
-			d.found.add(d.sum.excursion(d.bound, end, open))
+			d.found.Add(d.sum.excursion(d.bound, end, open))
 		}
 	case d.open && (d.config.Mode == Instant || d.stay.out >= d.duration):
 		d.longest = max(d.longest, d.stay.out)
-		d.found.add(d.stay.excursion(d.bound, toMS, true))
+		d.found.Add(d.stay.excursion(d.bound, toMS, true))
 	}
 }
 

@@ -10,9 +10,8 @@ import (
 
 // ready is one rule made ready for one tracker.
 type ready struct {
-	rule   *Rule
-	demand *demand
-	spans  []span // where it applies, over all legs
+	rule  *Rule
+	spans []span // where it applies, over all legs
 	// bounds are what counts as out of range, by metric; a metric without bounds is still a judged one.
 	bounds map[detect.Metric][]bound
 }
@@ -49,20 +48,21 @@ func newPlan(rs *RuleSet, c *detect.Course, t *detect.Tracker) (*plan, error) {
 		if excluded(rs, r) != "" {
 			continue
 		}
-		d, err := newDemand(r, c, t.ID, p.gap)
-		if err != nil {
-			return nil, fmt.Errorf("rules[%d]: %w", i, err)
-		}
 		spans := applies(c, p.windows, r)
-		all = append(all, ready{r, d, spans, boundsOf(r)})
-		if r.Per != "leg" {
-			p.tasks = append(p.tasks, task{rule: i, leg: -1, demand: d, spans: spans})
-			continue
-		}
-		for n, l := range legs {
-			if in := clip(spans, []span{spanOfLeg(l)}); len(in) > 0 {
-				p.tasks = append(p.tasks, task{rule: i, leg: n, demand: d, spans: in})
+		all = append(all, ready{r, spans, boundsOf(r)})
+		parts := []task{{rule: i, leg: -1, spans: spans}}
+		if r.Per == "leg" {
+			parts = nil
+			for n, l := range legs {
+				parts = append(parts, task{rule: i, leg: n, spans: clip(spans, []span{spanOfLeg(l)})})
 			}
+		}
+		for _, x := range parts {
+			var err error
+			if x.demand, err = newDemand(rs, r, until(c, x.spans), t.ID, p.gap); err != nil {
+				return nil, fmt.Errorf("rules[%d]: %w", i, err)
+			}
+			p.tasks = append(p.tasks, x)
 		}
 	}
 	for _, x := range rangesOf(all, legs, p.gap) {
@@ -71,26 +71,36 @@ func newPlan(rs *RuleSet, c *detect.Course, t *detect.Tracker) (*plan, error) {
 	return p, nil
 }
 
+// until is the course as far as a rule follows it: detectors see no more of it than where they apply.
+func until(c *detect.Course, spans []span) *detect.Course {
+	if len(spans) == 0 || spans[len(spans)-1].to == forever {
+		return c
+	}
+	x := *c
+	x.EndMS = spans[len(spans)-1].to
+	return &x
+}
+
 // newDemand makes a rule ready. Its detectors have been made once, so that making one later cannot fail.
-func newDemand(r *Rule, c *detect.Course, tracker string, gap int64) (*demand, error) {
-	d := &demand{id: r.ID, all: r.All != nil}
-	for i := range slices.Concat(r.All, r.Any) {
-		k, err := newDemand(&slices.Concat(r.All, r.Any)[i], c, tracker, gap)
+func newDemand(rs *RuleSet, r *Rule, c *detect.Course, tracker string, gap int64) (*demand, error) {
+	d := &demand{id: r.ID, all: r.All != nil, name: kindOf(r), about: kindOf(r)}
+	nested := slices.Concat(r.All, r.Any)
+	for i := range nested {
+		if excluded(rs, &nested[i]) != "" {
+			continue
+		}
+		k, err := newDemand(rs, &nested[i], c, tracker, gap)
 		if err != nil {
 			return nil, err
 		}
 		d.kids = append(d.kids, k)
-		d.name, d.about = "any", "any"
-		if d.all {
-			d.name, d.about = "all", "all"
-		}
 	}
 	for _, k := range kindsOf(r) {
 		first, err := k.config.Detector(c, tracker, gap)
 		if err != nil {
 			return nil, err
 		}
-		d.name, d.about, d.need = k.name, k.metric, k.need
+		d.about, d.need = k.metric, k.need
 		d.make = func() detect.Detector { return first.Clone() }
 	}
 	return d, nil
@@ -106,11 +116,32 @@ func boundsOf(r *Rule) map[detect.Metric][]bound {
 		m, _ := detect.MetricOf(c.Metric)
 		out[m] = []bound{c.bound()}
 	}
+	if r.MKT != nil {
+		out[detect.Temperature] = nil
+	}
+	if c := r.Budget; c != nil {
+		m, _ := detect.MetricOf(c.Metric)
+		least, _ := detect.ParseDecimal(c.LabelMin)
+		most, _ := detect.ParseDecimal(c.LabelMax)
+		out[m] = []bound{{"<", least}, {">", most}}
+	}
 	return out
 }
 
-// excluded says why a rule is not applied at all, "" when it is.
-func excluded(*RuleSet, *Rule) string { return "" }
+// excluded says why a rule is not applied at all, "" when it is. A nested rule that is not applied is left out of its group.
+func excluded(rs *RuleSet, r *Rule) string {
+	if r.MKT != nil && !r.MKT.Applies(rs.Jurisdiction) {
+		return "a mean kinetic temperature is not admitted in " + rs.Jurisdiction
+	}
+	nested := slices.Concat(r.All, r.Any)
+	why := ""
+	for i := range nested {
+		if why = excluded(rs, &nested[i]); why == "" {
+			return ""
+		}
+	}
+	return why
+}
 
 // state is how far a tracker has been judged.
 type state struct {

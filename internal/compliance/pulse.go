@@ -17,7 +17,7 @@ type pulseDetector struct {
 	known  bool
 	lastMS int64
 	peak   detect.Decimal
-	found  excursions
+	found  detect.Excursions
 }
 
 // Step implements detect.Detector.
@@ -27,10 +27,10 @@ func (d *pulseDetector) Step(p *detect.Point) {
 	}
 	d.known, d.lastMS = true, p.MS
 	if v, ok := p.Get(d.metric); ok && d.bound.breaks(v) {
-		if len(d.found.list) == 0 || d.bound.worse(v, d.peak) {
+		if d.found.Count() == 0 || d.bound.worse(v, d.peak) {
 			d.peak = v
 		}
-		d.found.add(detect.Excursion{StartMS: p.MS, EndMS: p.MS, Peak: v, Limit: d.bound.value, Messages: deciding(p.Message)})
+		d.found.Add(detect.Excursion{StartMS: p.MS, EndMS: p.MS, Peak: v, Limit: d.bound.value, Messages: detect.Messages(p.Message)})
 	}
 }
 
@@ -50,7 +50,7 @@ func (d *pulseDetector) Cut(ms int64) {
 // Clone implements detect.Detector.
 func (d *pulseDetector) Clone() detect.Detector {
 	c := *d
-	c.found = d.found.clone()
+	c.found = d.found.Clone()
 	return &c
 }
 
@@ -60,10 +60,11 @@ func (d *pulseDetector) Finish(toMS int64) detect.Finding {
 	if c.known {
 		c.spend(toMS)
 	}
-	f := detect.Finding{Excursions: c.found.clone().list, More: c.found.more, InMS: c.in, UnknownMS: c.unknown}
+	f := detect.Finding{InMS: c.in, UnknownMS: c.unknown}
+	c.found.Into(&f)
 	switch {
 	case len(f.Excursions) > 0:
-		f.State, f.Reasons = detect.Broken, []string{fmt.Sprintf("%s %s %s: %d times, worst %s", d.metric, d.bound.op, d.bound.value, len(f.Excursions)+f.More, d.peak)}
+		f.State, f.Reasons = detect.Broken, []string{fmt.Sprintf("%s %s %s: %d times, worst %s", d.metric, d.bound.op, d.bound.value, d.found.Count(), d.peak)}
 	case c.unknown > 0:
 		f.State, f.Reasons = detect.Unknown, []string{unknownFor(d.metric.String(), c.unknown)}
 	}

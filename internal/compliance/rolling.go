@@ -48,7 +48,7 @@ func (r *rolling) spent(d *limitDetector, a, b int64) {
 // below ends the excursion when the sum has fallen below the duration.
 func (r *rolling) below(d *limitDetector) {
 	if r.over && r.sum < d.duration {
-		d.found.add(r.current.excursion(d.bound, r.end, false))
+		d.found.Add(r.current.excursion(d.bound, r.end, false))
 		r.over = false
 	}
 }
@@ -112,7 +112,7 @@ func (r *rolling) finish(d *limitDetector, toMS int64) {
 	if open {
 		r.end = toMS
 	}
-	d.found.add(r.current.excursion(d.bound, r.end, open))
+	d.found.Add(r.current.excursion(d.bound, r.end, open))
 }
 
 func (r *rolling) clone() rolling {

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/trackseal/trackseal/internal/compliance/motion"
+	"github.com/trackseal/trackseal/internal/compliance/place"
+	"github.com/trackseal/trackseal/internal/compliance/thermal"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -46,11 +49,20 @@ type Rule struct {
 	Per        string       `json:"per,omitempty" enum:"shipment,leg"`
 	Escalation []Escalation `json:"escalation,omitempty"`
 
-	Limit    *Limit    `json:"limit,omitempty"`
-	Silence  *Silence  `json:"silence,omitempty"`
-	Recorder *Recorder `json:"recorder,omitempty"`
-	All      []Rule    `json:"all,omitempty"` // broken while all of these are
-	Any      []Rule    `json:"any,omitempty"` // broken while one of these is
+	Limit     *Limit            `json:"limit,omitempty"`
+	MKT       *thermal.MKT      `json:"mkt,omitempty"`
+	Budget    *thermal.Budget   `json:"budget,omitempty"`
+	Shock     *motion.Shock     `json:"shock,omitempty"`
+	Drop      *motion.Drop      `json:"drop,omitempty"`
+	Vibration *motion.Vibration `json:"vibration,omitempty"`
+	Opening   *motion.Opening   `json:"opening,omitempty"`
+	Geofence  *place.Geofence   `json:"geofence,omitempty"`
+	Corridor  *place.Corridor   `json:"corridor,omitempty"`
+	Stop      *place.Stop       `json:"stop,omitempty"`
+	Silence   *Silence          `json:"silence,omitempty"`
+	Recorder  *Recorder         `json:"recorder,omitempty"`
+	All       []Rule            `json:"all,omitempty"` // broken while all of these are
+	Any       []Rule            `json:"any,omitempty"` // broken while one of these is
 }
 
 // Escalation: an excursion out of range for AfterS seconds has this severity.

@@ -42,7 +42,7 @@ type silenceDetector struct {
 	last   [32]byte
 	clock
 	longest, allowed int64
-	found            excursions
+	found            detect.Excursions
 }
 
 func (d *silenceDetector) begin(fromMS, sinceMS int64) {
@@ -73,7 +73,7 @@ func (d *silenceDetector) spend(ms int64, open bool, next [32]byte) {
 	d.in += from - d.fromMS
 	d.unknown += ms - from
 	x := detect.Excursion{StartMS: from, EndMS: ms, Open: open, Peak: inSeconds(ms - d.lastMS), Limit: inSeconds(d.due - d.lastMS)}
-	for _, m := range deciding(d.last, next) {
+	for _, m := range detect.Messages(d.last, next) {
 		if m != [32]byte{} {
 			x.Messages = append(x.Messages, m)
 		}
@@ -81,7 +81,7 @@ func (d *silenceDetector) spend(ms int64, open bool, next [32]byte) {
 	if ms-d.lastMS > d.longest {
 		d.longest, d.allowed = ms-d.lastMS, d.due-d.lastMS
 	}
-	d.found.add(x)
+	d.found.Add(x)
 }
 
 // inSeconds is a time as a number; the largest times do not fit and stay at the largest number.
@@ -98,7 +98,7 @@ func (d *silenceDetector) Cut(ms int64) {
 // Clone implements detect.Detector.
 func (d *silenceDetector) Clone() detect.Detector {
 	c := *d
-	c.found = d.found.clone()
+	c.found = d.found.Clone()
 	return &c
 }
 
@@ -108,10 +108,11 @@ func (d *silenceDetector) Finish(toMS int64) detect.Finding {
 	if c.judged {
 		c.spend(toMS, true, [32]byte{})
 	}
-	f := detect.Finding{Excursions: c.found.list, More: c.found.more, InMS: c.in, UnknownMS: c.unknown}
-	if n := len(f.Excursions); n > 0 {
+	f := detect.Finding{InMS: c.in, UnknownMS: c.unknown}
+	c.found.Into(&f)
+	if n := c.found.Count(); n > 0 {
 		f.State = detect.Unknown
-		f.Reasons = []string{fmt.Sprintf("no reading for %s, %s are allowed; %d times too long", seconds(c.longest), seconds(c.allowed), n+f.More)}
+		f.Reasons = []string{fmt.Sprintf("no reading for %s, %s are allowed; %d times too long", seconds(c.longest), seconds(c.allowed), n)}
 	}
 	return f
 }

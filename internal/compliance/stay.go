@@ -1,10 +1,6 @@
 package compliance
 
-import (
-	"slices"
-
-	"github.com/trackseal/trackseal/internal/compliance/detect"
-)
+import "github.com/trackseal/trackseal/internal/compliance/detect"
 
 // stay is one time beyond a limit.
 type stay struct {
@@ -35,38 +31,7 @@ func (s *stay) join(b bound, t stay) {
 }
 
 func (s *stay) excursion(b bound, end int64, open bool) detect.Excursion {
-	return detect.Excursion{StartMS: s.start, EndMS: end, Open: open, Peak: s.peak, Limit: b.value, OutMS: s.out, Messages: deciding(s.first, s.worst, s.last)}
-}
-
-// deciding are messages without repeats.
-func deciding(messages ...[32]byte) [][32]byte {
-	var out [][32]byte
-	for _, m := range messages {
-		if !slices.Contains(out, m) {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// excursions is a list that only grows, to detect.MaxExcursions. Clones share what they have in common.
-type excursions struct {
-	list []detect.Excursion
-	more int
-}
-
-func (x *excursions) add(e detect.Excursion) {
-	if len(x.list) == detect.MaxExcursions {
-		x.more++
-		return
-	}
-	x.list = append(x.list, e)
-}
-
-// clone takes the room behind both lists away, so that neither grows into the other's.
-func (x *excursions) clone() excursions {
-	x.list = slices.Clip(x.list)
-	return *x
+	return detect.Excursion{StartMS: s.start, EndMS: end, Open: open, Peak: s.peak, Limit: b.value, OutMS: s.out, Messages: detect.Messages(s.first, s.worst, s.last)}
 }
 
 // clock is the time of one metric.

@@ -210,6 +210,9 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 	if u.i == 0 && !u.in {
 		return f, false
 	}
+	if m, ok := u.d.(interface{ Measures() }); ok && u.need.event && heard.measures(u.demand) {
+		m.Measures()
+	}
 	f = u.d.Finish(toMS)
 	if !heard.any || !heard.measures(u.demand) {
 		f.UnknownMS, f.State = u.length(toMS), detect.Unknown

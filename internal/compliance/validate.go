@@ -3,6 +3,7 @@ package compliance
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,6 +135,7 @@ func (p *problems) kind(place string, r *Rule, depth int) {
 	n := 0
 	for _, k := range kindsOf(r) {
 		n++
+		p.list = append(p.list, numbers(place+"."+k.name, reflect.ValueOf(k.config))...)
 		if err := k.config.Validate(); err != nil {
 			for _, e := range each(err) {
 				p.list = append(p.list, fmt.Errorf("%s.%s.%w", place, k.name, e))
@@ -166,8 +168,31 @@ func (p *problems) kind(place string, r *Rule, depth int) {
 
 // each takes a joined error apart.
 func each(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, each(e)...)
+	}
+	return all
+}
+
+// numbers finds the integers of a configuration that no kind has use for: times in milliseconds would overflow.
+func numbers(place string, v reflect.Value) (bad []error) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		return numbers(place, v.Elem())
+	case reflect.Struct:
+		for i := range v.NumField() {
+			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+			bad = append(bad, numbers(place+"."+name, v.Field(i))...)
+		}
+	case reflect.Int, reflect.Int64:
+		if n := v.Int(); n > maxTime || n < -maxTime {
+			bad = append(bad, fmt.Errorf("%s must be at most %d", place, maxTime))
+		}
+	}
+	return bad
 }

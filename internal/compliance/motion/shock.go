@@ -103,6 +103,9 @@ func (d *shocks) Step(p *detect.Point) {
 	}
 }
 
+// Measures tells that the tracker reports shocks, at another time of the trip: so their absence means that there were none.
+func (d *shocks) Measures() { d.time.seen = true }
+
 func (d *shocks) add(p *detect.Point, peak, limit detect.Decimal, note string) {
 	d.found.Add(detect.Excursion{StartMS: p.MS, EndMS: p.MS, Peak: peak, Limit: limit, Messages: detect.Messages(p.Message), Note: note})
 }
