@@ -94,6 +94,17 @@ type Shipment struct {
 	RuleHash    string
 	State       string
 	Assignments []ledger.Assignment
+	// What a verdict depends on besides, see Facts.
+	Consignee, Custodian   string
+	CreatedMS, DeliveredMS int64
+	Handovers              int
+	Carried                []ledger.Spent
+}
+
+// Facts is the part of the shipment's record from which package course reads.
+func (s *Shipment) Facts() ledger.Shipment {
+	return ledger.Shipment{ID: s.ID, State: s.State, Parties: map[string]string{ledger.Consignee: s.Consignee}, Custodian: s.Custodian, CreatedMS: s.CreatedMS,
+		DeliveredMS: s.DeliveredMS, Assignments: s.Assignments, Handovers: s.Handovers, Carried: s.Carried}
 }
 
 // FirstMS is when the first assignment began; 0 when there is none.
@@ -275,7 +286,8 @@ func (r *Registry) putTracker(rec ledger.Tracker) {
 
 // putShipment replaces a shipment's record and its trackers' windows. The caller holds mu or is alone.
 func (r *Registry) putShipment(rec ledger.Shipment) *Shipment {
-	s := &Shipment{ID: rec.ID, CreateTx: rec.CreateTx, RuleSet: rec.RuleSet, RuleHash: rec.RuleSetHash, State: rec.State, Assignments: rec.Assignments}
+	s := &Shipment{ID: rec.ID, CreateTx: rec.CreateTx, RuleSet: rec.RuleSet, RuleHash: rec.RuleSetHash, State: rec.State, Assignments: rec.Assignments,
+		Consignee: rec.Parties[ledger.Consignee], Custodian: rec.Custodian, CreatedMS: rec.CreatedMS, DeliveredMS: rec.DeliveredMS, Handovers: rec.Handovers, Carried: rec.Carried}
 	affected := map[string]bool{}
 	for _, a := range rec.Assignments {
 		affected[a.Tracker] = true

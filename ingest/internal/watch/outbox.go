@@ -32,6 +32,8 @@ type transaction struct {
 	Verdict   *ledger.Verdict   `json:"verdict,omitempty"`
 	// Void closes an excursion that later readings took back: its end is its start, which only the ledger still knows.
 	Void bool `json:"void,omitempty"`
+	// Tracker of a breach claim.
+	Tracker string `json:"tracker,omitempty"`
 }
 
 // outbox submits transactions durably: in order within a shipment, several shipments at once.
@@ -41,6 +43,9 @@ type outbox struct {
 	log    *slog.Logger
 	wake   chan struct{}
 	failed atomic.Uint64
+	// claim makes the argument of a breach claim. It is made when it is submitted: the message is in InfluxDB, and the outbox
+	// stays small.
+	claim func(ctx context.Context, tx transaction) (ledger.BreachArgs, error)
 
 	mu    sync.Mutex
 	next  uint64
@@ -212,6 +217,15 @@ func (o *outbox) submit(ctx context.Context, it item) error {
 		}
 		e.EndMS, e.Log = e.StartMS, it.tx.Excursion.Log
 		arg = e
+	case it.tx.Fn == ledger.ComplianceBreach:
+		claim, err := o.claim(ctx, it.tx)
+		if errors.Is(err, errNoClaim) {
+			return o.remove(it)
+		}
+		if err != nil {
+			return err
+		}
+		arg = claim
 	default:
 		arg = it.tx.Excursion
 	}

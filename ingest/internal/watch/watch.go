@@ -4,8 +4,6 @@ package watch
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -26,9 +24,11 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// Readings is where a shipment's readings are read again after a restart. Errors mean: later.
+// Readings is where a shipment's readings are read again after a restart, and the message that broke a limit. Errors mean:
+// later.
 type Readings interface {
 	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
+	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
 }
 
 // Shipments is the registry.
@@ -70,17 +70,19 @@ type Watcher struct {
 	points int
 	dirty  map[string]bool
 	judged atomic.Uint64
+	rules  map[string]*compliance.RuleSet // by id@version, published ones; used by the one judge
 }
 
 // shipmentCase is a shipment's evaluator. loaded is false until what InfluxDB holds has been added; late holds what came
 // meanwhile (adding a reading twice changes nothing).
 type shipmentCase struct {
-	rules  compliance.RuleSet
-	eval   *compliance.Evaluator
-	loaded bool
-	late   []compliance.Reading
-	points int
-	used   time.Time
+	rules     *compliance.RuleSet
+	handovers []ledger.Handover // the ended ones
+	eval      *compliance.Evaluator
+	loaded    bool
+	late      []compliance.Reading
+	points    int
+	used      time.Time
 }
 
 // New makes a watcher; Run works.
@@ -91,7 +93,9 @@ func New(cfg Config) *Watcher {
 	if cfg.MaxPoints == 0 {
 		cfg.MaxPoints = 400_000
 	}
-	return &Watcher{cfg: cfg, outbox: newOutbox(cfg.DB, cfg.Ledger, cfg.Log), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}}
+	w := &Watcher{cfg: cfg, outbox: newOutbox(cfg.DB, cfg.Ledger, cfg.Log), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, rules: map[string]*compliance.RuleSet{}}
+	w.outbox.claim = w.claim
+	return w
 }
 
 // Observe takes messages that are in InfluxDB now. It does no I/O.
@@ -204,7 +208,14 @@ func (w *Watcher) judge(ctx context.Context, id string, final bool) error {
 	if err != nil || !ok {
 		return err
 	}
-	c, err := w.open(ctx, s)
+	facts := s.Facts()
+	if final {
+		// The delivery ends the judging. Its event may not have come here yet, so the ledger is asked.
+		if facts, err = w.delivered(ctx, facts); err != nil {
+			return err
+		}
+	}
+	c, err := w.open(ctx, s, facts)
 	if err != nil || c == nil {
 		return err
 	}
@@ -217,17 +228,28 @@ func (w *Watcher) judge(ctx context.Context, id string, final bool) error {
 		return err
 	}
 	w.judged.Add(1)
-	return w.record(s, head, result, final)
+	return w.record(s, c.rules, head, result, final)
 }
 
 // open returns the shipment's evaluator, rebuilt from InfluxDB when it is not in memory; nil when nobody can judge by its
 // rule set.
-func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase, error) {
+func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.Shipment) (*shipmentCase, error) {
 	w.mu.Lock()
 	c := w.cases[s.ID]
 	w.mu.Unlock()
-	facts := course.Of(ledger.Shipment{Assignments: s.Assignments}, nil, nil)
+	var handovers []ledger.Handover
+	if c != nil {
+		handovers = c.handovers
+	}
+	if len(handovers) != record.Handovers {
+		var err error
+		if handovers, err = w.handovers(ctx, s.ID); err != nil {
+			return nil, err
+		}
+	}
+	facts := course.Of(record, handovers, nil)
 	if c != nil && c.loaded {
+		c.handovers = handovers
 		w.mu.Lock()
 		err := c.eval.SetCourse(facts)
 		stale := c.eval.Stale()
@@ -240,9 +262,9 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase
 		}
 		w.drop(s.ID)
 	}
-	rules, ok := compliance.Lookup(s.RuleSet)
-	if hash := rules.Hash(); !ok || fmt.Sprintf("%x", hash) != s.RuleHash {
-		return nil, nil // the API and the verifier say so; there is nothing to record
+	rules, err := w.ruleSet(ctx, s)
+	if err != nil || rules == nil {
+		return nil, err // without rules the API and the verifier say so; there is nothing to record
 	}
 	logs, err := w.cfg.Logs.Logs(anchor.Shipment, s.ID)
 	if err != nil {
@@ -252,11 +274,11 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment) (*shipmentCase
 	for _, l := range logs {
 		q.Logs = append(q.Logs, l.Log)
 	}
-	eval, err := compliance.New(rules, facts)
+	eval, err := compliance.New(*rules, facts)
 	if err != nil {
 		return nil, err
 	}
-	c = &shipmentCase{rules: rules, eval: eval, used: time.Now()}
+	c = &shipmentCase{rules: rules, handovers: handovers, eval: eval, used: time.Now()}
 	w.mu.Lock()
 	w.cases[s.ID] = c
 	w.mu.Unlock()
@@ -303,106 +325,4 @@ func (w *Watcher) evict() {
 		w.points -= w.cases[oldest].points
 		delete(w.cases, oldest)
 	}
-}
-
-// recorded is what the ledger was told about a shipment, or will be: it is kept together with the outbox.
-type recorded struct {
-	Excursions map[string]bool `json:"excursions"` // id -> closed
-	Revision   int             `json:"revision"`
-	Result     string          `json:"result"`
-	ToMS       int64           `json:"to_ms"`
-	LogSize    uint64          `json:"log_size"`
-}
-
-// record queues transactions for the difference. The new state and the transactions are one synced batch: a crash neither
-// forgets nor repeats one.
-func (w *Watcher) record(s *registry.Shipment, head ledger.LogHead, result compliance.Result, final bool) error {
-	was := recorded{Excursions: map[string]bool{}}
-	v, err := w.cfg.DB.Get(journal.WatchKey(s.ID))
-	if err != nil {
-		return err
-	}
-	if v != nil {
-		if err := json.Unmarshal(v, &was); err != nil {
-			return err
-		}
-	}
-	now := recorded{Excursions: maps.Clone(was.Excursions), Revision: was.Revision, Result: was.Result, ToMS: was.ToMS, LogSize: was.LogSize}
-	var txs []transaction
-	seen := map[string]bool{}
-	changed := was.Revision == 0 || was.Result != result.Verdict
-	for _, e := range result.Excursions {
-		seen[e.ID] = true
-		closed, known := was.Excursions[e.ID]
-		entry := ledger.Excursion{
-			ID: e.ID, Shipment: s.ID, Rule: e.Rule, Metric: e.Metric, StartMS: e.StartMS, EndMS: e.EndMS, Peak: e.Peak, Limit: e.Limit,
-			Log: head, RuleHash: s.RuleHash,
-		}
-		if !known {
-			opening := entry
-			opening.EndMS = 0
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceOpen, Excursion: &opening})
-			now.Excursions[e.ID], changed = false, true
-		}
-		if !e.Open && !closed {
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &entry})
-			now.Excursions[e.ID] = true
-		}
-	}
-	// Late readings can show that a recorded excursion was another one: it stays on the ledger, ended where it began, and
-	// the new revision counts without it.
-	for _, id := range slices.Sorted(maps.Keys(was.Excursions)) {
-		if seen[id] {
-			continue
-		}
-		changed = changed || !was.Excursions[id]
-		if !was.Excursions[id] {
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &ledger.Excursion{ID: id, Shipment: s.ID, Peak: "0", Log: head}, Void: true})
-			now.Excursions[id] = true
-		}
-	}
-	if changed || final && was.LogSize != head.Size {
-		now.Revision, now.Result, now.ToMS, now.LogSize = was.Revision+1, result.Verdict, result.ToMS, head.Size
-		txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceRevise, Verdict: &ledger.Verdict{
-			Shipment: s.ID, Revision: now.Revision, Supersedes: was.Revision, Result: result.Verdict, Reasons: clipReasons(result.Reasons),
-			ToMS: result.ToMS, Log: head, RuleHash: s.RuleHash, Detail: detail(result),
-		}})
-	}
-	if len(txs) == 0 {
-		return nil
-	}
-	return w.outbox.add(txs, journal.WatchKey(s.ID), mustJSON(now))
-}
-
-func clipReasons(reasons []string) []string {
-	out := make([]string, 0, len(reasons))
-	for _, r := range reasons[:min(len(reasons), ledger.MaxReasons)] {
-		if len(r) > 512 {
-			r = r[:512]
-		}
-		out = append(out, r)
-	}
-	return out
-}
-
-// detail is what a reader wants to see beside the verdict: seconds by metric, and how many excursions.
-func detail(r compliance.Result) json.RawMessage {
-	type seconds struct {
-		In      int64 `json:"in_s"`
-		Out     int64 `json:"out_s"`
-		Unknown int64 `json:"unknown_s"`
-	}
-	metrics := map[string]seconds{}
-	for _, m := range r.Metrics {
-		metrics[m.Metric] = seconds{m.InMS / 1000, m.OutMS / 1000, m.UnknownMS / 1000}
-	}
-	return mustJSON(map[string]any{"from_ms": r.FromMS, "metrics": metrics, "excursions": len(r.Excursions)})
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil { // our own plain types: cannot fail
-		panic(err)
-	}
-	return b
 }
