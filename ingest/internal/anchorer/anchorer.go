@@ -35,17 +35,21 @@ type Config struct {
 	Heads  Heads
 	Ingest string
 	Every  time.Duration // at most this long between a leaf and its anchor's submit; 0 = 10 s
-	Leaves uint64        // or after so many leaves; 0 = 4,096
-	Now    func() time.Time
-	Log    *slog.Logger
+	Leaves uint64        // or after so many leaves since the last anchor; 0 = 4,096
+	// Spacing is how long leaves, however many, wait for the last anchor to be so old; 0 = 1 s. Each anchor is work for every
+	// peer and orderer. What is asked for by Kick does not wait.
+	Spacing time.Duration
+	Now     func() time.Time
+	Log     *slog.Logger
 	// OnAnchored, if set, is called after an anchor is complete.
 	OnAnchored func(sequence.Anchored)
 }
 
 // Anchorer is the only submitter of one heads log.
 type Anchorer struct {
-	cfg  Config
-	kick chan struct{}
+	cfg   Config
+	kick  chan struct{}
+	grown chan struct{}
 
 	mu    sync.Mutex
 	done  chan struct{} // closed and replaced after each round
@@ -64,20 +68,25 @@ func New(cfg Config) *Anchorer {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Anchorer{cfg: cfg, kick: make(chan struct{}, 1), done: make(chan struct{})}
+	if cfg.Spacing == 0 {
+		cfg.Spacing = min(time.Second, cfg.Every)
+	}
+	return &Anchorer{cfg: cfg, kick: make(chan struct{}, 1), grown: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
 // Grown tells that the logs grew; it starts an anchor early when there are enough leaves.
 func (a *Anchorer) Grown() {
 	if a.cfg.Heads.Growth() >= a.cfg.Leaves {
-		a.Kick()
+		signal(a.grown)
 	}
 }
 
 // Kick starts an anchor now.
-func (a *Anchorer) Kick() {
+func (a *Anchorer) Kick() { signal(a.kick) }
+
+func signal(c chan struct{}) {
 	select {
-	case a.kick <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -105,19 +114,28 @@ func (a *Anchorer) Ready(context.Context) error {
 
 // Run anchors until ctx ends.
 func (a *Anchorer) Run(ctx context.Context) error {
-	tick := time.NewTicker(a.cfg.Every)
-	defer tick.Stop()
-	a.Kick() // what a crash left
+	due := time.NewTimer(a.cfg.Every) // counts from the last round, whatever brought that
+	defer due.Stop()
+	var last time.Time // end of the last round
+	a.Kick()           // what a crash left
 	retry := time.Duration(0)
-	var again <-chan time.Time // set while an error waits; made once per error, or ticks would postpone it for ever
+	var again <-chan time.Time // set while an error waits; made once per error, or leaves would postpone it for ever
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-again:
-		case <-tick.C:
+		case <-due.C:
 			if again != nil {
-				continue // the retry decides
+				continue // the retry decides, and sets the next due time
+			}
+		case <-a.grown:
+			if again != nil {
+				continue
+			}
+			if wait := a.cfg.Spacing - time.Since(last); wait > 0 {
+				due.Reset(wait)
+				continue
 			}
 		case <-a.kick:
 		}
@@ -126,8 +144,11 @@ func (a *Anchorer) Run(ctx context.Context) error {
 			return nil
 		}
 		a.report(err)
+		last = time.Now()
+		due.Reset(a.cfg.Every)
 		if err == nil {
 			retry, again = 0, nil
+			a.Grown() // there may be enough for the next
 			continue
 		}
 		retry = min(max(2*retry, firstRetry), lastRetry)
@@ -160,28 +181,24 @@ func (a *Anchorer) report(err error) {
 	a.done = make(chan struct{})
 }
 
-// round anchors until nothing is left.
+// round brings one anchor to the ledger, if there is something to anchor.
 func (a *Anchorer) round(ctx context.Context) error {
-	for {
-		p, err := a.cfg.Heads.PrepareAnchor()
-		if err != nil || p == nil {
-			return err
-		}
-		anchored, err := a.settle(ctx, p)
-		if err != nil {
-			return err
-		}
-		if err := a.cfg.Heads.CompleteAnchor(p, anchored); err != nil {
-			return err
-		}
-		a.cfg.Log.Info("anchored", "size", anchored.Size, "heads", len(p.Heads), "tx", anchored.Tx, "block", anchored.Block)
-		if a.cfg.OnAnchored != nil {
-			a.cfg.OnAnchored(anchored)
-		}
-		if a.cfg.Heads.Growth() < a.cfg.Leaves {
-			return nil
-		}
+	p, err := a.cfg.Heads.PrepareAnchor()
+	if err != nil || p == nil {
+		return err
 	}
+	anchored, err := a.settle(ctx, p)
+	if err != nil {
+		return err
+	}
+	if err := a.cfg.Heads.CompleteAnchor(p, anchored); err != nil {
+		return err
+	}
+	a.cfg.Log.Info("anchored", "size", anchored.Size, "heads", len(p.Heads), "tx", anchored.Tx, "block", anchored.Block)
+	if a.cfg.OnAnchored != nil {
+		a.cfg.OnAnchored(anchored)
+	}
+	return nil
 }
 
 // settle brings one pending anchor to the ledger and returns how the ledger has it.

@@ -3,6 +3,7 @@ package sequence
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -133,6 +134,7 @@ func (p *position) advance(held lookup) error {
 			}
 		}
 		if !p.enterBoot() && !p.enterGap() {
+			p.forget()
 			return nil
 		}
 	}
@@ -149,11 +151,15 @@ func (p *position) skipGap() bool {
 	return false
 }
 
-// enterBoot goes on to the lowest later boot whose first message continues what is held.
+// enterBoot goes on to the lowest later boot whose first message continues what is held. After messages that were declared
+// lost, no hash tells whether there is a boot in between: only the very next one is entered. A tracker that skips numbers then
+// waits for its acks until it gives its oldest messages up, which is the safe side. That the boot ended with what was lost is
+// taken from the order of arrival: a tracker sends its oldest message first, and MQTT keeps its messages in order.
 func (p *position) enterBoot() bool {
 	best := -1
 	for i, s := range p.starts {
-		continues := s.prev == [32]byte{} || p.boot > 0 && (s.prev == p.last || p.last == [32]byte{})
+		lost := p.last == [32]byte{}
+		continues := s.prev == [32]byte{} || p.boot > 0 && (!lost && s.prev == p.last || lost && s.boot == p.boot+1)
 		if s.boot > p.boot && continues && (best < 0 || s.boot < p.starts[best].boot) {
 			best = i
 		}
@@ -162,14 +168,13 @@ func (p *position) enterBoot() bool {
 		return false
 	}
 	p.boot, p.next = p.starts[best].boot, 0
-	later := p.starts[:0]
-	for _, s := range p.starts {
-		if s.boot > p.boot {
-			later = append(later, s)
-		}
-	}
-	p.starts = later
 	return true
+}
+
+// forget drops what the position has passed.
+func (p *position) forget() {
+	p.starts = slices.DeleteFunc(p.starts, func(s start) bool { return s.boot <= p.boot })
+	p.gaps = slices.DeleteFunc(p.gaps, func(g gap) bool { return g.boot < p.boot || g.boot == p.boot && g.to < p.next })
 }
 
 // enterGap goes on to a later boot whose beginning the tracker has declared lost. Trackers give up their oldest messages
