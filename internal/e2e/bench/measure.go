@@ -142,6 +142,8 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64) (
 		return 0, 0, err
 	}
 	var peak float64
+	parts := map[string]int{"broker": b.cmd.Process.Pid, "ingest": i.cmd.Process.Pid}
+	used := cpuOf(s.dir, parts)
 	took, err := fire(ctx, url, run, each, func() (time.Time, error) {
 		deadline := time.Now().Add(5 * time.Minute)
 		for {
@@ -151,7 +153,9 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64) (
 			}
 			peak = max(peak, rssMiB(i.cmd.Process.Pid))
 			if st.Stored-before.Stored >= n && st.Logged-before.Logged >= n {
-				return time.Now(), nil
+				at := time.Now()
+				note("cpu µs/message: %s", used.since(cpuOf(s.dir, parts), n))
+				return at, nil
 			}
 			if time.Now().After(deadline) {
 				return time.Time{}, fmt.Errorf("only %d of %d stored, %d logged", st.Stored-before.Stored, n, st.Logged-before.Logged)
