@@ -75,7 +75,7 @@ func (s *Scorer) Pause() { s.paused = s.seen }
 
 // Count adds a flag to its hour, if that is the newest one or the one before.
 func (s *Scorer) Count(f Flag) {
-	switch start := hourOf(f.MS); {
+	switch start := HourOf(f.MS); {
 	case start == s.now.StartMS:
 		s.now.Flags[f.Reason]++
 		s.changed = true
@@ -88,18 +88,18 @@ func (s *Scorer) Count(f Flag) {
 // clock moves on to the hour and minute of a reading.
 func (s *Scorer) clock(ms int64, flag func(Flag)) {
 	minute := floor(ms, minuteMS)
-	start := hourOf(ms)
+	start := HourOf(ms)
 	if !s.seen {
 		s.seen, s.firstMS, s.minute = true, ms, minute
 		s.now = Hour{StartMS: start, Minutes: 1, Expected: 1}
 		return
 	}
+	usual := s.usual() // of the time before: an hour's account is the same whether Close or a reading ends it
 	if gap := minute - s.minute; gap > 0 && !s.paused {
 		copy(s.gaps[:], s.gaps[1:])
 		s.gaps[len(s.gaps)-1] = gap
 		s.gapCount = min(s.gapCount+1, len(s.gaps))
 	}
-	usual := s.usual()
 	switch {
 	case s.paused:
 		s.paused, s.firstMS = false, ms
@@ -172,4 +172,35 @@ func (s *Scorer) Drain() []Hour {
 
 func floor(ms, unit int64) int64 { return (ms - (ms%unit+unit)%unit) / unit }
 
-func hourOf(ms int64) int64 { return floor(ms, HourMS) * HourMS }
+// HourOf is the start of the hour that a time lies in.
+func HourOf(ms int64) int64 { return floor(ms, HourMS) * HourMS }
+
+// Since is the start of the earlier of the two hours that flags are still counted for.
+func (s *Scorer) Since() int64 {
+	if s.hasBefore {
+		return s.before.StartMS
+	}
+	return s.now.StartMS
+}
+
+// Close says that the newest hour is over and no more readings come: its account is finished.
+func (s *Scorer) Close(flag func(Flag)) {
+	if s.seen {
+		s.finish(&s.now, s.usual(), func(f Flag) {
+			s.Count(f)
+			flag(f)
+		})
+	}
+}
+
+// Hours are the hours that flags are still counted for, the earlier first.
+func (s *Scorer) Hours() []Hour {
+	var hours []Hour
+	if s.hasBefore {
+		hours = append(hours, s.before)
+	}
+	if s.seen {
+		hours = append(hours, s.now)
+	}
+	return hours
+}

@@ -43,11 +43,24 @@ func (c *rejectCounter) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
+// anomalyCounter counts odd readings by reason.
+type anomalyCounter struct{ counts func() map[string]uint64 }
+
+// Describe and Collect make it a Prometheus collector.
+func (c anomalyCounter) Describe(ch chan<- *prometheus.Desc) { ch <- anomaliesDesc }
+func (c anomalyCounter) Collect(ch chan<- prometheus.Metric) {
+	for reason, n := range c.counts() {
+		ch <- prometheus.MustNewConstMetric(anomaliesDesc, prometheus.CounterValue, float64(n), reason)
+	}
+}
+
+var anomaliesDesc = prometheus.NewDesc("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", []string{"reason"}, nil)
+
 var rejectedDesc = prometheus.NewDesc("trackseal_messages_rejected_total", "Messages refused and quarantined, by reason code.", []string{"reason"}, nil)
 
 func (p *Pipeline) newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(&p.rejects, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(&p.rejects, anomalyCounter{p.quality.Counts}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, f func() uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
 	}
@@ -61,6 +74,8 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	counter("trackseal_messages_duplicate_total", "Messages that were held already.", func() uint64 { return p.seq.Counts().Duplicates })
 	counter("trackseal_records_unstorable_total", "Records that InfluxDB refused for good; they stay in the journal.", p.writer.Refused)
 	counter("trackseal_acks_published_total", "Application acknowledgements sent to trackers.", p.acker.published.Load)
+	counter("trackseal_quality_missed_total", "Messages that did not fit into the queue for data quality; their hours are scored again.", p.quality.Missed)
+	counter("trackseal_quality_too_old_total", "Late readings that data quality does not count.", p.quality.TooOld)
 	counter("trackseal_compliance_refused_total", "Compliance records that the ledger refused for good.", p.watcher.Failed)
 	gauge("trackseal_journal_bytes", "Bytes that wait in the journal for InfluxDB.", func() float64 { return float64(p.db.Metrics().QueueBytes) })
 	gauge("trackseal_journal_max_bytes", "Limit of trackseal_journal_bytes.", func() float64 { return float64(p.db.Metrics().MaxBytes) })

@@ -15,6 +15,7 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/ingest/internal/store"
@@ -53,6 +54,7 @@ type Pipeline struct {
 	writer   *store.Writer
 	anchorer *anchorer.Anchorer
 	watcher  *watch.Watcher
+	quality  *quality.Watcher
 	acker    *acker
 	rejects  rejectCounter
 	metrics  *prometheus.Registry
@@ -108,7 +110,11 @@ func (p *Pipeline) open() error {
 	p.watcher = watch.New(watch.Config{
 		DB: p.db, Database: p.cfg.Database, Shipments: p.registry, Logs: p.seq, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Every: p.cfg.JudgeEvery,
 	})
-	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: p.watcher.Observe})
+	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
+	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: func(stored []store.Stored) {
+		p.watcher.Observe(stored)
+		p.quality.Observe(stored)
+	}})
 	p.anchorer = anchorer.New(anchorer.Config{
 		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.cfg.ID, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
 		OnAnchored: func(a sequence.Anchored) {
@@ -146,6 +152,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "anchor", Run: p.anchorer.Run},
 		{Name: "registry", Run: p.registry.Run},
 		{Name: "watch", Run: p.watcher.Run},
+		{Name: "quality", Run: p.quality.Run},
 	}
 }
 

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 
+	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/ingest/internal/watch"
@@ -24,6 +25,7 @@ type Source interface {
 type Database interface {
 	store.Database
 	watch.Readings
+	quality.Database
 	Ping(ctx context.Context) error
 }
 

@@ -1,0 +1,84 @@
+package quality
+
+import (
+	"context"
+	"errors"
+
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/quality"
+)
+
+// batchPoints bounds one write.
+const batchPoints = 5000
+
+// point is an hour as InfluxDB keeps it.
+func point(tracker string, h *quality.Hour) influx.QualityHour {
+	p := influx.QualityHour{Tracker: tracker, StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
+		Flags: make(map[string]int64, quality.Reasons)}
+	for r := range quality.Reasons {
+		p.Flags[r.String()] = h.Flags[r]
+	}
+	return p
+}
+
+// put queues an hour of a tracker's scorer for being written.
+func (w *Watcher) put(id string, h *quality.Hour) {
+	k := hourKey{id, h.StartMS}
+	p := point(id, h)
+	p.Flags[quality.Drift.String()] += w.drift[k]
+	w.unwritten[k] = p
+}
+
+// drain queues the hours that changed.
+func (w *Watcher) drain(id string, t *tracker) {
+	for _, h := range t.scorer.Drain() {
+		w.put(id, &h)
+	}
+}
+
+// write stores the hours that changed and the flags. Points that were not taken are written again; that changes nothing.
+// Hours that wait for being scored again are not written: what is in memory is less than what InfluxDB holds.
+func (w *Watcher) write(ctx context.Context) {
+	for id := range w.changed {
+		if t := w.trackers[id]; t != nil {
+			t.flags = 0
+			w.drain(id, t)
+		}
+		delete(w.changed, id)
+	}
+	w.batch.Reset()
+	var keys []hourKey
+	flags := 0
+	for flags < len(w.odd) && w.batch.Points() < batchPoints {
+		w.batch.QualityFlag(&w.odd[flags])
+		flags++
+	}
+	for k, h := range w.unwritten {
+		if w.batch.Points() >= batchPoints {
+			break
+		}
+		if !w.again[k] {
+			w.batch.QualityHour(&h)
+			keys = append(keys, k)
+		}
+	}
+	if w.batch.Points() == 0 {
+		return
+	}
+	err := w.cfg.Database.WriteBatch(ctx, &w.batch)
+	var rejected *influx.RejectedError
+	switch {
+	case errors.As(err, &rejected):
+		w.cfg.Log.Error("InfluxDB refuses points of data quality", "points", w.batch.Points(), "err", err)
+	case err != nil:
+		w.cfg.Log.Debug("points of data quality not written, later again", "err", err)
+		return
+	}
+	w.odd = w.odd[flags:]
+	for _, k := range keys {
+		delete(w.unwritten, k)
+	}
+	if len(keys)+flags >= batchPoints && ctx.Err() == nil {
+		w.write(ctx)
+	}
+}
