@@ -44,23 +44,30 @@ func (s *stack) policy(t *testing.T) *evidence.Policy {
 	return p
 }
 
-// download fetches a bundle.
+// download fetches a bundle; an API that is busy with others is asked again.
 func (a *api) download(path string) []byte {
 	a.t.Helper()
-	req, err := http.NewRequest("GET", a.base+path, nil)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+a.bearer())
-	resp, err := (&http.Client{Timeout: 90 * time.Second}).Do(req)
-	if err != nil {
-		a.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		a.t.Fatalf("%s: %s %v %.300s", path, resp.Status, err, raw)
-	}
+	var raw []byte
+	eventually(a.t, 2*time.Minute, "the API has time for "+path, func() (bool, string) {
+		req, err := http.NewRequest("GET", a.base+path, nil)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+a.bearer())
+		resp, err := (&http.Client{Timeout: 90 * time.Second}).Do(req)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		raw, err = io.ReadAll(resp.Body)
+		if resp.StatusCode == http.StatusTooManyRequests {
+			return false, resp.Status
+		}
+		if err != nil || resp.StatusCode != http.StatusOK {
+			a.t.Fatalf("%s: %s %v %.300s", path, resp.Status, err, raw)
+		}
+		return true, ""
+	})
 	return raw
 }
 
