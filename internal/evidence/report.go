@@ -141,7 +141,7 @@ type book struct {
 }
 
 func newBook() *book {
-	return &book{count: map[Code]int{}, first: map[Code]int{}, worst: map[Question]Status{}}
+	return &book{findings: []Finding{}, count: map[Code]int{}, first: map[Code]int{}, worst: map[Question]Status{}}
 }
 
 func (b *book) add(s Severity, f *fabricproof.Fault) {

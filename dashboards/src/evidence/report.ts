@@ -81,6 +81,13 @@ export function outcomeOf(report: Report, wanted: string): Outcome {
   return { tone: failed.length > 0 ? "bad" : "unsure", title: sentenceOf(one + title), other };
 }
 
+const weight = { fail: 0, unknown: 1, warn: 2 };
+
+// worstFirst keeps the verifier's order within one severity: from the ledger inwards.
+export function worstFirst(findings: EvidenceFinding[]): EvidenceFinding[] {
+  return [...findings].sort((a, b) => (weight[a.severity] ?? 0) - (weight[b.severity] ?? 0));
+}
+
 function sentenceOf(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

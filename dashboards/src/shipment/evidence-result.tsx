@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { commandOf } from "../evidence/nonce";
-import { meaning, outcomeOf, questions, type EvidenceFinding, type Question, type Report, type Status } from "../evidence/report";
+import { meaning, outcomeOf, questions, worstFirst, type EvidenceFinding, type Question, type Report, type Status } from "../evidence/report";
 import type { Bundle, Run } from "../evidence/run";
 import { count, formatBytes, plural, sentence } from "../format/words";
 import { Command } from "../ui/command";
@@ -46,7 +46,7 @@ export function Result({ run, wanted }: { run: Extract<Run, { state: "done" }>; 
         <p class="muted">None.</p>
       ) : (
         <ul class="evidence-findings">
-          {report.findings.map((finding, n) => (
+          {worstFirst(report.findings).map((finding, n) => (
             <FindingRow key={n} finding={finding} />
           ))}
         </ul>

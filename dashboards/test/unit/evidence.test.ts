@@ -3,7 +3,7 @@ import { Problem } from "../../src/api/problem";
 import { download } from "../../src/evidence/download";
 import { commandOf, newNonce, problemOfNonce } from "../../src/evidence/nonce";
 import { NotAPolicy, readPolicy, rememberedPolicy, rememberPolicy, summaryOf } from "../../src/evidence/policy";
-import { outcomeOf, reportFrom, type Report } from "../../src/evidence/report";
+import { outcomeOf, reportFrom, worstFirst, type Report } from "../../src/evidence/report";
 import { formatBytes } from "../../src/format/words";
 
 const report = (more: Partial<Report> = {}): Report => ({
@@ -35,6 +35,13 @@ describe("a report", () => {
     expect(outcomeOf(report({ passed: false, verdicts }), "S-1")).toMatchObject({ tone: "bad", title: "Not passed: final failed" });
     const open = { ...report().verdicts, complete: "unknown" } as const;
     expect(outcomeOf(report({ passed: false, verdicts: open }), "S-1")).toMatchObject({ tone: "unsure", title: "Not passed: complete unknown" });
+  });
+
+  test("tells the worst first, and else keeps the order", () => {
+    const finding = (code: string, severity: "fail" | "unknown" | "warn") => ({ code, severity, verdict: "final", where: "", expected: "", found: "" });
+    const list = [finding("a", "warn"), finding("b", "unknown"), finding("c", "fail"), finding("d", "unknown"), finding("e", "fail")];
+    expect(worstFirst(list).map((f) => f.code).join("")).toBe("cebda");
+    expect(list[0]!.code).toBe("a");
   });
 
   test("is whole or none", () => {

@@ -38,6 +38,9 @@ func TestVerifySaysWhatTheProgramSays(t *testing.T) {
 		"honest": {honest, nonce}, "edited": {edited, nonce}, "cut": {honest[:len(honest)/2], nonce}, "empty": {nil, nonce},
 		"one message": {trip.Proof(1), nonce}, "stale": {honest, "00"}, "no nonce": {honest, ""},
 	} {
+		if answer := Verify(bytes.NewReader(c.bundle), string(raw), c.nonce, nil); strings.Contains(answer, `"findings":null`) {
+			t.Errorf("%s: a page needs a list: %s", name, answer)
+		}
 		n, err := hex.DecodeString(c.nonce)
 		if err != nil {
 			t.Fatal(err)
