@@ -79,7 +79,7 @@ func TestStackRecordedTrip(t *testing.T) {
 	s := load(t)
 	trip := tripFile(t)
 	shipment, tracker := name("trip"), name("XDK")
-	out, code := s.sim(t, 10*time.Minute, "replay", trip, "--shipment", shipment, "--tracker", tracker, "--speed", "max", "--rule-set", "fragile-goods@1", "--wait", "anchored")
+	out, code := s.sim(t, 10*time.Minute, "replay", trip, "--shipment", shipment, "--tracker", tracker, "--speed", "max", "--rule-set", "fragile-goods@2", "--wait", "anchored")
 	if code != 0 {
 		t.Fatalf("replay: exit %d\n%s", code, out)
 	}
