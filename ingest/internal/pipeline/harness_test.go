@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		benchChild()
 		return
 	}
+	if os.Getenv(envIdleChild) != "" {
+		idleChild()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
