@@ -201,7 +201,7 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 		return u.compose(toMS, h, heard)
 	}
 	u.leave(toMS, h)
-	if u.i < len(u.spans) && u.spans[u.i].from <= toMS {
+	if u.i < len(u.spans) && (u.in || u.spans[u.i].from < toMS) {
 		if !u.in {
 			u.enter(h)
 		}
