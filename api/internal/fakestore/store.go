@@ -24,6 +24,7 @@ type Store struct {
 	Stored   []influx.Message
 	Points   []Point
 	HeadList []influx.Head
+	Hours    []influx.QualityHour
 	Down     bool
 }
 
@@ -201,4 +202,20 @@ func (s *Store) LogsOf(_ context.Context, tracker string, fromMS, toMS int64) ([
 	}
 	slices.Sort(logs)
 	return slices.Compact(logs), err
+}
+
+// QualityHours of a tracker.
+func (s *Store) QualityHours(_ context.Context, tracker string, fromMS, toMS int64, fn func(influx.QualityHour) error) error {
+	if _, _, _, err := s.snapshot(); err != nil {
+		return err
+	}
+	for _, h := range s.Hours {
+		if h.Tracker != tracker || h.StartMS < fromMS || h.StartMS >= toMS {
+			continue
+		}
+		if err := fn(h); err != nil {
+			return err
+		}
+	}
+	return nil
 }

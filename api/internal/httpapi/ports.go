@@ -31,6 +31,8 @@ type Telemetry interface {
 	Heads(ctx context.Context, log string) ([]influx.Head, error)
 	// Latest is the newest value of each quantity of a log; ok is false for a log without readings.
 	Latest(ctx context.Context, log string) (r influx.Reading, ok bool, err error)
+	// QualityHours are a tracker's hours of data quality that start in [fromMS, toMS), oldest first.
+	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(influx.QualityHour) error) error
 	Ping(ctx context.Context) error
 }
 

@@ -109,6 +109,7 @@ func (s *Server) trackerRoutes() {
 	add(s, change("rotate", "Replace the tracker's key"), s.rotate)
 	add(s, change("revoke", "Revoke the tracker: its messages are refused from now on"), s.revoke)
 	add(s, change("calibration", "Record a calibration certificate"), s.calibrate)
+	s.qualityRoutes()
 }
 
 type enrolInput struct {

@@ -1,0 +1,95 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/internal/influx"
+)
+
+// Quality is how good a tracker's readings were, hour by hour. It says nothing about the goods.
+type Quality struct {
+	Items []QualityHour `json:"items" doc:"Oldest first; an hour without any reading may be missing"`
+	Total QualityTotal  `json:"total"`
+}
+
+// QualityHour is one hour of event time.
+type QualityHour struct {
+	Hour         Instant          `json:"hour" doc:"Its start"`
+	Readings     int64            `json:"readings"`
+	Minutes      int64            `json:"minutes" doc:"Minutes with a reading"`
+	Expected     int64            `json:"expected" doc:"Minutes that were to be expected at the tracker's usual interval"`
+	Availability Null[float64]    `json:"availability" doc:"minutes / expected, 0 to 1"`
+	Flags        map[string]int64 `json:"flags" doc:"Odd readings by reason: out_of_bounds, jump, constancy, outlier, drift, teleport; availability is 1 for a poor hour"`
+}
+
+// QualityTotal adds the hours up.
+type QualityTotal struct {
+	Hours        int              `json:"hours"`
+	Readings     int64            `json:"readings"`
+	Availability Null[float64]    `json:"availability"`
+	Flags        map[string]int64 `json:"flags"`
+}
+
+func (s *Server) qualityRoutes() {
+	add(s, operation{method: http.MethodGet, path: "/v1/trackers/{id}/quality", id: "get-tracker-quality", tag: "Trackers", scope: auth.TrackersRead,
+		summary: "Get the quality of a tracker's readings by hour", errors: []int{http.StatusNotFound},
+		about: "Counts of readings that look wrong, by reason, as ingest flagged them. Flagged readings are kept and judged like all others. " +
+			"The newest hour is a few seconds behind."}, s.quality)
+}
+
+type qualityInput struct {
+	TrackerPath
+	From When `query:"from" doc:"First hour, inclusive; 24 hours before to when absent"`
+	To   When `query:"to" doc:"Last hour, exclusive; now when absent"`
+}
+
+// maxQuality bounds one answer.
+const maxQuality = 31 * 24 * time.Hour
+
+func (s *Server) quality(ctx context.Context, in *qualityInput) (*answer[Quality], error) {
+	from, to := int64(in.From.Instant), int64(in.To.Instant)
+	if to == 0 {
+		to = s.Now().UnixMilli()
+	}
+	if from == 0 {
+		from = max(to-(24*time.Hour).Milliseconds(), 0)
+	}
+	switch {
+	case to <= from:
+		return nil, invalidField("query.to", "must be after from")
+	case to-from > maxQuality.Milliseconds():
+		return nil, invalidField("query.from", "must be at most 31 days before to")
+	}
+	if _, err := s.tracker(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	// The hour that from lies in begins before it.
+	from -= from % time.Hour.Milliseconds()
+	out := Quality{Items: []QualityHour{}, Total: QualityTotal{Flags: map[string]int64{}}}
+	var minutes, expected int64
+	err := s.Telemetry.QualityHours(ctx, in.ID, from, to, func(h influx.QualityHour) error {
+		out.Items = append(out.Items, QualityHour{Hour: Instant(h.StartMS), Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
+			Availability: share(h.Minutes, h.Expected), Flags: h.Flags})
+		minutes, expected, out.Total.Readings = minutes+h.Minutes, expected+h.Expected, out.Total.Readings+h.Readings
+		for reason, n := range h.Flags {
+			out.Total.Flags[reason] += n
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.Total.Hours, out.Total.Availability = len(out.Items), share(minutes, expected)
+	return &answer[Quality]{Body: out}, nil
+}
+
+// share is null when nothing was to be expected.
+func share(part, whole int64) Null[float64] {
+	if whole == 0 {
+		return Null[float64]{}
+	}
+	return some(float64(part) / float64(whole))
+}
