@@ -81,7 +81,7 @@ func assign(t *tx, a ledger.AssignArgs) (ledger.Shipment, error) {
 		return r, err
 	}
 	r.State = ledger.InTransit
-	r.Assignments = append(r.Assignments, ledger.Assignment{Tracker: tracker.ID, FromMS: from, AssignTx: t.id, By: t.msp})
+	r.Assignments = append(r.Assignments, ledger.Assignment{Tracker: tracker.ID, FromMS: from, AssignTx: t.id, By: t.msp, Calibration: tracker.Calibration})
 	return t.putShipment(r)
 }
 
@@ -236,7 +236,7 @@ func closeShipment(t *tx, a ledger.CloseArgs) (ledger.Close, error) {
 	if _, err := t.putShipment(r); err != nil {
 		return ledger.Close{}, err
 	}
-	c := ledger.Close{Shipment: r.ID, Heads: listOf(a.Heads), By: t.msp, TimeMS: t.ms, Tx: t.id}
+	c := ledger.Close{Shipment: r.ID, Heads: listOf(a.Heads), By: t.msp, TimeMS: t.ms, Tx: t.id, Standing: t.standing(r.ID)}
 	return c, t.put("close/"+r.ID, c)
 }
 

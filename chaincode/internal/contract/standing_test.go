@@ -57,6 +57,32 @@ func TestHandoverKeepsTheStanding(t *testing.T) {
 	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, `{"id":"S-1","to":"CarrierMSP","at_proposal":{"revision":9}}`)
 }
 
+// The closing record keeps the last verdict as the ledger has it, and an assignment the calibration of its moment.
+func TestTheCloseKeepsTheStanding(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "T-1")
+	calibrate := func(ref string) {
+		must[ledger.Tracker](w, carrierOp, ledger.TrackerCalibrate, ledger.EventTracker, ledger.CalibrateArgs{ID: "T-1", Ref: ref, Hash: hexHash(ref), ValidFromMS: 1, ValidToMS: t0 * 2})
+	}
+	calibrate("before")
+	w.create(carrierOp, "S-1")
+	w.assign(carrierOp, "S-1", "T-1")
+	calibrate("after")
+	w.handOver(carrierOp, consigneeOp, "S-1")
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
+	v := must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("S-1", 2, 600))
+	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "S-1", Heads: []ledger.LogHead{head("a", 12)}})
+	if s := c.Standing; s == nil || s.Revision != 2 || s.Result != v.Result || s.ToMS != v.ToMS || s.Log != v.Log || len(s.Budget) != 1 {
+		t.Fatalf("got %+v", c.Standing)
+	}
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentClose, `{"id":"S-1","heads":[],"standing":{"revision":1}}`)
+	s := query[ledger.Shipment](w, consigneeOp, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"})
+	if k := s.Assignments[0].Calibration; k == nil || k.Ref != "before" {
+		t.Fatalf("got %+v", k)
+	}
+}
+
 func TestWithdraw(t *testing.T) {
 	w := newWorld(t)
 	w.create(shipperOp, "S-1")

@@ -168,10 +168,21 @@ func checkCompliance(t testing.TB, l *testkit.Ledger, shipment string) {
 	if err := json.Unmarshal(b, &page); err != nil || len(page.Items) == 0 {
 		t.Fatalf("excursions %+v, err %v", page, err)
 	}
+	// The hot readings are an instant breach, so the signed message itself went to the ledger as well.
+	verified := 0
 	for _, e := range page.Items {
+		if e.Verified {
+			verified++
+			if len(e.Witnesses) != 1 || e.Tracker != "T-A" || e.Rule != "hot" {
+				t.Errorf("verified excursion %+v", e)
+			}
+		}
 		if e.CloseTx == "" || e.EndMS == 0 {
 			t.Errorf("excursion %s is open on the ledger: %+v", e.ID, e)
 		}
+	}
+	if verified != 1 {
+		t.Errorf("%d verified excursions in %+v", verified, page.Items)
 	}
 }
 
