@@ -104,7 +104,7 @@ func intersection(found []detect.Finding) []detect.Excursion {
 		for _, a := range out {
 			for _, b := range broken(f) {
 				from, to := max(a.StartMS, b.StartMS), min(a.EndMS, b.EndMS)
-				if from > to || from == to && a.StartMS < a.EndMS && b.StartMS < b.EndMS {
+				if from > to || from == to && !(covers(a, from) && covers(b, from)) {
 					continue
 				}
 				both = append(both, merged(a, b, from, to, a.Open && b.Open))
@@ -117,6 +117,11 @@ func intersection(found []detect.Finding) []detect.Excursion {
 		out[i].OutMS = out[i].EndMS - out[i].StartMS
 	}
 	return out
+}
+
+// covers reports whether an excursion was on at a moment: its end is no part of it, unless it goes on or is but a moment.
+func covers(x detect.Excursion, ms int64) bool {
+	return x.StartMS <= ms && ms < x.EndMS || ms == x.StartMS || x.Open && ms == x.EndMS
 }
 
 // merged keeps the numbers of the first and the messages of both.
