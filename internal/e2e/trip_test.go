@@ -95,6 +95,7 @@ func TestStackRecordedTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows = rows[1:]
+	checkDrops(t, carrier, shipment)
 	items := all[telemetryItem](carrier, "/v1/shipments/"+shipment+"/telemetry?limit=1000")
 	if len(items) != len(rows) {
 		t.Fatalf("%d readings, the trip has %d", len(items), len(rows))
@@ -182,4 +183,31 @@ func expectFinding(t *testing.T, a *api, shipment, leaf, detail string) {
 		}
 	}
 	t.Errorf("no finding names leaf %s (%s): %+v", leaf, detail, v.findings())
+}
+
+// checkDrops: the box was dropped ten times at the end of the trip. What two samples a second can show of it is found, what
+// they cannot show is said, and nothing is found while the box rides or lies still.
+func checkDrops(t *testing.T, a *api, shipment string) {
+	t.Helper()
+	var c struct {
+		Verdict    string   `json:"verdict"`
+		Reasons    []string `json:"reasons"`
+		Excursions []struct {
+			Rule  string    `json:"rule"`
+			Start time.Time `json:"start"`
+		} `json:"excursions"`
+	}
+	a.get("/v1/shipments/"+shipment+"/compliance", &c)
+	drops := 0
+	for _, x := range c.Excursions {
+		if x.Start.Before(time.Date(2019, 3, 24, 9, 41, 40, 0, time.UTC)) {
+			t.Errorf("%s found at %s, when nothing happened", x.Rule, x.Start)
+		}
+		if x.Rule == "drop" {
+			drops++
+		}
+	}
+	if c.Verdict != "non_compliant" || drops != 6 || !strings.Contains(strings.Join(c.Reasons, "\n"), "inadequate for drops") {
+		t.Errorf("%s with %d drops, reasons %q", c.Verdict, drops, c.Reasons)
+	}
 }
