@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
@@ -18,6 +19,7 @@ type Config struct {
 	MSP          string            `yaml:"msp"`           // its MSP id; "" = by the organisation's name
 	Deployment   string            `yaml:"deployment"`    // audience of the trackers' MQTT passwords
 	Listen       string            `yaml:"listen"`        // host:port
+	PublicURL    string            `yaml:"public_url"`    // how people reach this api and its pages, printed in reports; "" = http://listen
 	Dir          string            `yaml:"dir"`           // own data: idempotency records and the sealing key
 	Influx       influx.Config     `yaml:"influx"`        // telemetry store
 	Fabric       fabric.Config     `yaml:"fabric"`        // ledger
@@ -78,6 +80,13 @@ func (c *Config) Validate() error {
 	}
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen %q: must be host:port", c.Listen)
+	}
+	if c.PublicURL == "" {
+		c.PublicURL = "http://" + c.Listen
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		bad("public_url %q: must be a URL such as https://api.example.com", c.PublicURL)
 	}
 	need("dir", c.Dir)
 	need("influx.url", c.Influx.URL)

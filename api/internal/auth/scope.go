@@ -16,10 +16,11 @@ const (
 	TelemetryRead  = "telemetry:read"
 	AnchorsRead    = "anchors:read"
 	NetworkRead    = "network:read"
+	RulesWrite     = "rules:write"
 )
 
 // Scopes in the order in which they are documented.
-var Scopes = []string{TrackersRead, TrackersWrite, ShipmentsRead, ShipmentsWrite, TelemetryRead, AnchorsRead, NetworkRead}
+var Scopes = []string{TrackersRead, TrackersWrite, ShipmentsRead, ShipmentsWrite, TelemetryRead, AnchorsRead, NetworkRead, RulesWrite}
 
 // Principal is who makes a request.
 type Principal struct {

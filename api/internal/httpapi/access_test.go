@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"flag"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -46,12 +47,31 @@ var bodies = map[string]string{
 	"assign-tracker":      `{"tracker":"t-s1"}`,
 	"propose-handover":    `{"to":"consignee"}`,
 	"reject-handover":     `{"reason":"x"}`,
+	"withdraw-handover":   `{"reason":"x"}`,
+
+	"acknowledge-excursion": `{"name":"A. Person","meaning":"reviewed","reason":"x"}`,
+	"dispose-shipment":      `{"decision":"quarantine","name":"A. Person","meaning":"responsibility","reason":"x","verdict_revision":0}`,
+	"claim-breach":          `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0}]}`,
+	"publish-rule-set":      ruleSetBody("mine", 1),
+	"simulate-rule-set":     `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,4.5\n"}`,
+}
+
+// ruleSetBody is a rule set with an instant, a consecutive and a cumulative limit.
+func ruleSetBody(id string, version int) string {
+	return fmt.Sprintf(`{"schema":"trackseal-rule-set/1","id":%q,"version":%d,"title":"of a test","max_gap_s":900,"rules":[
+		{"id":"hot","severity":"critical","limit":{"metric":"temperature","op":">=","value":"12","mode":"instant"}},
+		{"id":"warm","severity":"major","limit":{"metric":"temperature","op":">","value":"8","mode":"consecutive","duration_s":120}}]}`, id, version)
+}
+
+// filled puts values into an operation's path.
+func filled(op *huma.Operation, id, other string) string {
+	return strings.NewReplacer("{id}", id, "{tracker}", other, "{excursion}", "warm%2Ft-s1%2F1", "{ref}", "general-2-8@1", "{log}", strings.Repeat("ab", 32), "{leaf}", "0",
+		"{heads}", strings.Repeat("ab", 32)).Replace(op.Path)
 }
 
 func request(t *testing.T, op *huma.Operation, id string) *http.Request {
 	t.Helper()
-	path := strings.NewReplacer("{id}", id, "{tracker}", "t-"+id).Replace(op.Path)
-	r := httptest.NewRequestWithContext(t.Context(), op.Method, path, strings.NewReader(bodies[op.OperationID]))
+	r := httptest.NewRequestWithContext(t.Context(), op.Method, filled(op, id, "t-"+id), strings.NewReader(bodies[op.OperationID]))
 	if bodies[op.OperationID] != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -69,6 +89,7 @@ func scopeOf(op *huma.Operation) string {
 // id of somebody else's shipment or tracker.
 func TestAccessMatrix(t *testing.T) {
 	mine := newWorld(t)
+	mine.withEvidence()
 	// Somebody else's: shipper and consignee have a shipment in which the carrier of this api takes no part.
 	other := newWorldOf(t, "shipper", mine.ledger, mine.store)
 	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "t-foreign"))
@@ -154,13 +175,19 @@ func TestAccessMatrix(t *testing.T) {
 // a problem, and every status is documented.
 func TestHostileValues(t *testing.T) {
 	w := newWorld(t)
+	w.withEvidence()
 	w.ship("s1")
 	values := []string{"", "0", "-1", "99999999999999999999", "1e400", "NaN", "null", "true", "..%2f..", "%00", "%ff%fe", "'%20or%201=1", "%22%5d%20%7c%3e%20drop()", "$%7bx%7d",
 		strings.Repeat("A", 3000), "2026-11-22T10:00:00Z", "9999-12-31T23:59:59Z", "1m", "0s", "temperature", "lat,lon,lat", "%F0%9F%9A%9A", "AAAA.BBBB", "%0d%0aX-Evil:%201"}
 	raws := []string{"", "null", "[]", "{}", "1", `"x"`, "{", strings.Repeat("[", 20_000), `{"id":null}`, `{"id":1}`, `{"id":"a","id":"b"}`, `{"id":"\u0000"}`,
 		`{"id":"x","parties":{"carrier":"x"},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":{"a":"carrier"},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":[],"rule_set":1}`,
 		`{"id":"x","parties":{"carrier":"carrier"},"rule_set":"general-2-8@1"}`, `{"tracker":"t-s1","from":"1969-01-01T00:00:00Z"}`, `{"tracker":"t-s1","from":12}`, `{"to":"nobody"}`, `{"reason":""}`,
-		`{"public_key":"zz"}`, "\xff\xfe", `{"cause":"` + strings.Repeat("x", 60_000) + `"}`, `{"id":"x","unsigned":true,"owner":"ShipperMSP"}`}
+		`{"public_key":"zz"}`, "\xff\xfe", `{"cause":"` + strings.Repeat("x", 60_000) + `"}`, `{"id":"x","unsigned":true,"owner":"ShipperMSP"}`,
+		`{"rule_set":"x@1","csv":"a"}`, `{"rule_set":{},"csv":"time,temperature"}`, `{"rule_set":[[[[1]]]],"shipment":"s1"}`, `{"rule_set":"general-2-8@1","shipment":"none","csv":""}`,
+		`{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,=1+1"}`, `{"rule_set":"general-2-8@1","csv":"\u0000"}`,
+		`{"schema":"trackseal-rule-set/1","id":"x","version":1,"title":"\u202e","max_gap_s":1,"rules":[{"id":"a","severity":"major","limit":{"metric":"__proto__","op":">","value":"1e999","mode":"instant"}}]}`,
+		`{"rule":"hot","messages":[{"log":"` + strings.Repeat("0", 64) + `","leaf":18446744073709551615}]}`, `{"rule":"","messages":[]}`,
+		`{"name":"=cmd()","meaning":"approved","reason":"x"}`, `{"name":"x","meaning":"liked","reason":"x"}`, `{"decision":"burn","name":"x","meaning":"approved","reason":"x","verdict_revision":-1}`}
 	check := func(op *huma.Operation, r response, what string) {
 		t.Helper()
 		if r.Code >= 500 {
@@ -196,10 +223,15 @@ func TestHostileValues(t *testing.T) {
 			}
 			check(op, w.send(r), what)
 		}
-		good := strings.NewReplacer("{id}", "s1", "{tracker}", "t-s1").Replace(op.Path)
+		good := filled(op, "s1", "t-s1")
 		for _, v := range values {
 			if strings.Contains(op.Path, "{id}") && v != "" {
-				send(strings.NewReplacer("{id}", v, "{tracker}", v).Replace(op.Path), bodies[op.OperationID], "path "+v)
+				send(filled(op, v, v), bodies[op.OperationID], "path "+v)
+			}
+			for _, name := range []string{"{excursion}", "{ref}", "{log}", "{leaf}", "{heads}"} {
+				if strings.Contains(op.Path, name) && v != "" {
+					send(filled(&huma.Operation{Path: strings.Replace(op.Path, name, v, 1)}, "s1", "t-s1"), bodies[op.OperationID], name+" "+v)
+				}
 			}
 			for _, p := range op.Parameters {
 				if p.In == "query" {
@@ -224,6 +256,7 @@ func httpStatus(code int) string {
 // TestOpenAPI: the document is reviewed as a file.
 func TestOpenAPI(t *testing.T) {
 	w := newWorld(t)
+	w.withEvidence()
 	r := w.must(200, "GET", "/openapi.json", "")
 	var doc any
 	r.into(&doc)

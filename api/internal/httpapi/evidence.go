@@ -121,6 +121,11 @@ func (s *Server) collect(ctx context.Context, id, nonce, withhold string) (*bund
 		return nil, err
 	}
 	request := bundle.Request{Shipment: r, Nonce: raw, Withhold: withhold}
+	if rules, err := s.rules.pinned(ctx, r); err == nil {
+		request.RuleSet = rules.Canonical()
+	} else if ledger.CodeOf(err) != ledger.Conflict { // rules that this version does not know: the verifier may
+		return nil, err
+	}
 	refs, err := s.logs(ctx, r)
 	if err != nil {
 		return nil, err

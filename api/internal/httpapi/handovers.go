@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -17,6 +18,7 @@ func (s *Server) handoverRoutes() {
 	add(s, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated), s.propose)
 	add(s, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0), s.accept)
 	add(s, op("/current/reject", "reject-handover", "Reject the open handover, with a reason", 0), s.reject)
+	add(s, op("/current/withdraw", "withdraw-handover", "Take the open handover back, as the organisation that proposed it", 0), s.withdraw)
 	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/handovers", id: "list-handovers", tag: tag, scope: auth.ShipmentsRead,
 		summary: "List the handovers, the open one last", errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.listHandovers)
 }
@@ -85,7 +87,16 @@ type rejectInput struct {
 }
 
 func (s *Server) reject(ctx context.Context, in *rejectInput) (*answer[Shipment], error) {
-	return s.changeShipment(ctx, in.ID, ledger.ShipmentReject, ledger.RejectArgs{ID: in.ID, Reason: in.Body.Reason}, func(r ledger.Shipment) bool {
+	return s.endHandover(ctx, ledger.ShipmentReject, in, func(last ledger.Handover) bool { return last.To == s.MSP && last.State == ledger.Rejected })
+}
+
+func (s *Server) withdraw(ctx context.Context, in *rejectInput) (*answer[Shipment], error) {
+	return s.endHandover(ctx, ledger.ShipmentWithdraw, in, func(last ledger.Handover) bool { return last.From == s.MSP && last.State == ledger.Withdrawn })
+}
+
+// endHandover ends the open proposal without a change of custody; ours tells whether the newest ended one is what was asked for.
+func (s *Server) endHandover(ctx context.Context, fn string, in *rejectInput, ours func(ledger.Handover) bool) (*answer[Shipment], error) {
+	return s.changeShipment(ctx, in.ID, fn, ledger.RejectArgs{ID: in.ID, Reason: in.Body.Reason}, func(r ledger.Shipment) bool {
 		if r.Pending != nil || r.Handovers == 0 {
 			return false
 		}
@@ -93,13 +104,8 @@ func (s *Server) reject(ctx context.Context, in *rejectInput) (*answer[Shipment]
 		if err != nil || len(hs) == 0 {
 			return false
 		}
-		last := hs[0]
-		for _, h := range hs {
-			if h.N > last.N {
-				last = h
-			}
-		}
-		return last.To == s.MSP && last.State == "rejected" && last.Reason == in.Body.Reason
+		last := slices.MaxFunc(hs, func(a, b ledger.Handover) int { return a.N - b.N })
+		return ours(last) && last.Reason == in.Body.Reason
 	})
 }
 

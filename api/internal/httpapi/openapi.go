@@ -22,8 +22,9 @@ func openapiConfig(issuer *auth.Issuer) huma.Config {
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	scopes := map[string]string{
 		auth.TrackersRead: "See trackers", auth.TrackersWrite: "Enrol, rotate, revoke and calibrate trackers",
-		auth.ShipmentsRead: "See shipments", auth.ShipmentsWrite: "Create shipments, assign trackers, hand over, deliver, close",
+		auth.ShipmentsRead: "See shipments", auth.ShipmentsWrite: "Create shipments, assign trackers, hand over, deliver, close, sign, claim breaches",
 		auth.TelemetryRead: "Read telemetry, messages, compliance, verification", auth.AnchorsRead: "See anchors", auth.NetworkRead: "See the network's health",
+		auth.RulesWrite: "Publish rule sets",
 	}
 	scheme := &huma.SecurityScheme{Type: "http", Scheme: "bearer", BearerFormat: "JWT"}
 	if issuer != nil {

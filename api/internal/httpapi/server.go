@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,6 +40,8 @@ type Config struct {
 	MSP     string
 	Channel string // of the ledger; part of every log id
 	MQTTURL string // told to those who enrol a tracker
+	// PublicURL is where people reach this api and its pages, without a slash at its end; it is printed in reports.
+	PublicURL string
 
 	Ledger      Ledger
 	Peers       Peers
@@ -65,6 +68,7 @@ type Server struct {
 	engine    *gin.Engine
 	api       huma.API
 	recent    *recent
+	rules     *rulebook
 	verifying chan struct{}
 	streams   streamCounter
 	stopping  context.Context
@@ -75,7 +79,8 @@ type Server struct {
 // New builds the routes; it does no I/O.
 func New(cfg Config) *Server {
 	problem.Install()
-	s := &Server{Config: cfg, recent: newRecent(cfg.Now), verifying: make(chan struct{}, maxVerifying), metrics: newMetrics(cfg.Metrics)}
+	cfg.Ledger = insistent{cfg.Ledger, pause}
+	s := &Server{Config: cfg, rules: newRulebook(cfg.Ledger), recent: newRecent(cfg.Now), verifying: make(chan struct{}, maxVerifying), metrics: newMetrics(cfg.Metrics)}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.streams.byClient = map[string]int{}
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
@@ -95,6 +100,11 @@ func New(cfg Config) *Server {
 	s.telemetryRoutes()
 	s.messageRoutes()
 	s.complianceRoutes()
+	s.ruleSetRoutes()
+	s.simulateRoutes()
+	s.signOffRoutes()
+	s.breachRoutes()
+	s.reportRoutes()
 	s.verificationRoutes()
 	s.evidenceRoutes()
 	s.anchorRoutes()
@@ -106,7 +116,11 @@ func New(cfg Config) *Server {
 }
 
 // ServeHTTP makes the server an http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// gin reads escaped path elements as if they stood in a query, where a plus is a blank.
+	r.URL.RawPath = strings.ReplaceAll(r.URL.RawPath, "+", "%2B")
+	s.engine.ServeHTTP(w, r)
+}
 
 // Stop ends the streams, so that the HTTP server can drain.
 func (s *Server) Stop() { s.stop() }
@@ -123,6 +137,7 @@ type operation struct {
 	errors                           []int  // beside those of every route
 	limit                            time.Duration
 	write                            bool // honours Idempotency-Key
+	body                             int  // largest body in bytes; 0 = maxBody
 }
 
 // add registers a route. Errors of the handler become problems here and nowhere else.
@@ -142,8 +157,11 @@ const (
 )
 
 func (o operation) huma() huma.Operation {
+	if o.body == 0 {
+		o.body = maxBody
+	}
 	op := huma.Operation{Method: o.method, Path: o.path, OperationID: o.id, Summary: o.summary, Description: o.about, Tags: []string{o.tag},
-		DefaultStatus: o.status, MaxBodyBytes: maxBody, Errors: o.errors, Metadata: map[string]any{metaWrite: o.write, metaLimit: o.limit}}
+		DefaultStatus: o.status, MaxBodyBytes: int64(o.body), Errors: o.errors, Metadata: map[string]any{metaWrite: o.write, metaLimit: o.limit}}
 	op.Errors = append(op.Errors, http.StatusUnprocessableEntity, http.StatusInternalServerError)
 	if o.scope != "" {
 		op.Security = []map[string][]string{{securityScheme: {o.scope}}}

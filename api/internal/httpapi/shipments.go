@@ -5,12 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
-	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -25,6 +24,9 @@ type Shipment struct {
 	Description     string            `json:"description"`
 	Origin          string            `json:"origin"`
 	Destination     string            `json:"destination"`
+	Lot             string            `json:"lot" doc:"Whose stability budget it draws on"`
+	Carried         []ledger.Spent    `json:"carried" doc:"What earlier shipments of the lot had spent, by rule and band"`
+	CarriedFrom     []CarriedFrom     `json:"carried_from"`
 	CreatedAt       Instant           `json:"created_at"`
 	DeliveredAt     Null[Instant]     `json:"delivered_at"`
 	ClosedAt        Null[Instant]     `json:"closed_at"`
@@ -34,6 +36,12 @@ type Shipment struct {
 	Last            Null[LastReading] `json:"last" doc:"Newest value of each quantity"`
 	Messages        uint64            `json:"messages" doc:"Logged so far"`
 	Tx              string            `json:"tx" doc:"Transaction that answered, or that created it"`
+}
+
+// CarriedFrom names the verdict whose budget was carried over.
+type CarriedFrom struct {
+	Shipment string `json:"shipment"`
+	Revision int    `json:"revision"`
 }
 
 // LastReading has a member time and one member per quantity.
@@ -52,7 +60,7 @@ type Handover struct {
 	N          int              `json:"n"`
 	From       string           `json:"from"`
 	To         string           `json:"to"`
-	State      string           `json:"state" enum:"proposed,accepted,rejected"`
+	State      string           `json:"state" enum:"proposed,accepted,rejected,withdrawn"`
 	Note       string           `json:"note"`
 	Reason     string           `json:"reason"`
 	ProposedAt Instant          `json:"proposed_at"`
@@ -60,11 +68,14 @@ type Handover struct {
 	Heads      []ledger.LogHead `json:"heads" doc:"Logs as they were when the handover was proposed"`
 	ProposeTx  string           `json:"propose_tx"`
 	AnswerTx   string           `json:"answer_tx"`
+	AtProposal Null[Standing]   `json:"at_proposal" doc:"What the ledger held about the goods at that moment"`
+	AtAnswer   Null[Standing]   `json:"at_answer"`
 }
 
 func showHandover(h ledger.Handover) Handover {
 	v := Handover{N: h.N, From: orgName(h.From), To: orgName(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: Instant(h.ProposeMS),
-		AnsweredAt: instantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx}
+		AnsweredAt: instantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
+		AtProposal: showStanding(h.AtProposal), AtAnswer: showStanding(h.AtAnswer)}
 	if v.Heads == nil {
 		v.Heads = []ledger.LogHead{}
 	}
@@ -78,7 +89,14 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 	}
 	v := Shipment{ID: r.ID, State: r.State, Parties: make(map[string]string, len(r.Parties)), Custodian: orgName(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: Instant(r.CreatedMS),
-		DeliveredAt: instantOrNull(r.DeliveredMS), ClosedAt: instantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx}
+		DeliveredAt: instantOrNull(r.DeliveredMS), ClosedAt: instantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
+		Lot: r.Lot, Carried: r.Carried, CarriedFrom: []CarriedFrom{}}
+	if v.Carried == nil {
+		v.Carried = []ledger.Spent{}
+	}
+	for _, c := range r.CarriedFrom {
+		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
+	}
 	for role, msp := range r.Parties {
 		v.Parties[role] = orgName(msp)
 	}
@@ -99,6 +117,8 @@ type createBody struct {
 	Description string            `json:"description,omitempty" maxLength:"256"`
 	Origin      string            `json:"origin,omitempty" maxLength:"128"`
 	Destination string            `json:"destination,omitempty" maxLength:"128"`
+	Lot         string            `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
+	CarriedFrom []string          `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
 }
 
 func (s *Server) shipmentRoutes() {
@@ -111,8 +131,6 @@ func (s *Server) shipmentRoutes() {
 		summary: "Get a shipment", errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
 	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/deliver", id: "deliver-shipment", tag: tag, scope: auth.ShipmentsWrite, write: true,
 		summary: "Declare the shipment delivered, as the consignee that holds it", errors: []int{http.StatusNotFound}}, s.deliver)
-	add(s, operation{method: http.MethodGet, path: "/v1/rule-sets", id: "list-rule-sets", tag: tag, scope: auth.ShipmentsRead,
-		summary: "List the rule sets that a shipment can be pinned to"}, s.listRuleSets)
 }
 
 type createInput struct {
@@ -122,12 +140,15 @@ type createInput struct {
 
 func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[Shipment], error) {
 	b := in.Body
-	rules, ok := compliance.Lookup(b.RuleSet)
-	if !ok {
+	rules, err := s.rules.find(ctx, b.RuleSet)
+	if isNotFound(err) {
 		return nil, invalidField("body.rule_set", "no such rule set; /v1/rule-sets lists them")
 	}
-	args := ledger.CreateArgs{ID: b.ID, Parties: make(map[string]string, len(b.Parties)), RuleSet: b.RuleSet, RuleSetHash: fmt.Sprintf("%x", rules.Hash()),
-		Description: b.Description, Origin: b.Origin, Destination: b.Destination}
+	if err != nil {
+		return nil, err
+	}
+	args := ledger.CreateArgs{ID: b.ID, Parties: make(map[string]string, len(b.Parties)), RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
+		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
 	for role, org := range b.Parties {
 		if args.Parties[role] = ledger.MSPOf(org); args.Parties[role] == "" {
 			return nil, invalidField("body.parties."+role, "must be carrier, shipper, consignee or auditor")
@@ -152,7 +173,8 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
 	return r.Creator == msp && maps.Equal(r.Parties, a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
-		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination
+		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination && r.Lot == a.Lot &&
+		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
 }
 
 type listShipmentsInput struct {
@@ -236,23 +258,4 @@ func (s *Server) changeShipment(ctx context.Context, id, fn string, args any, do
 	v := []Shipment{showShipment(r, tx)}
 	s.enrich(ctx, []ledger.Shipment{r}, v)
 	return &answer[Shipment]{Body: v[0]}, nil
-}
-
-// RuleSet is a rule set with what a shipment pins.
-type RuleSet struct {
-	compliance.RuleSet
-	Ref  string `json:"ref" doc:"id@version"`
-	Hash string `json:"hash"`
-}
-
-func showRules(r compliance.RuleSet) RuleSet {
-	return RuleSet{RuleSet: r, Ref: r.Ref(), Hash: fmt.Sprintf("%x", r.Hash())}
-}
-
-func (s *Server) listRuleSets(context.Context, *struct{}) (*answer[List[RuleSet]], error) {
-	out := List[RuleSet]{Items: []RuleSet{}}
-	for _, r := range compliance.Builtin() {
-		out.Items = append(out.Items, showRules(r))
-	}
-	return &answer[List[RuleSet]]{Body: out}, nil
 }

@@ -155,7 +155,7 @@ func eventText(e feed.Event) (string, error) {
 	case feed.Verdict:
 		data = LiveVerdict{e.ShipID, showRevision(*e.Verdict)}
 	case feed.Excursion:
-		data = LiveExcursion{e.ShipID, showRecorded(*e.Excurs)}
+		data = LiveExcursion{e.ShipID, showLive(*e.Excurs)}
 	}
 	body, err := json.Marshal(data)
 	if err != nil {
@@ -168,8 +168,10 @@ func eventText(e feed.Event) (string, error) {
 	return fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, e.Name, body), nil
 }
 
-func showRecorded(e ledger.Excursion) Excursion {
-	return Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Start: Instant(e.StartMS), End: instantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit, LedgerTx: textOrNull(e.OpenTx)}
+// showLive is what a record alone tells of an excursion.
+func showLive(e ledger.Excursion) Excursion {
+	return Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Start: Instant(e.StartMS), End: instantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit,
+		Messages: []DecidingMessage{}, LedgerTx: textOrNull(e.OpenTx), Verified: e.Verified}
 }
 
 // streamCounter bounds open streams, of all and of one client.

@@ -96,7 +96,7 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.feed = feed.New(ledger.MSPOf(w.org), w.ledger, w.store, log)
-	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883",
+	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
 		Ledger: w.ledger, Peers: w.ledger, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: w.writes,
 		Verifier: auth.NewVerifier(w.org, time.Now, w.issuer.Trusted()), Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
@@ -172,6 +172,24 @@ func (w *world) must(code int, method, path, body string, headers ...string) res
 		w.t.Fatalf("%s %s: %d instead of %d: %s", method, path, r.Code, code, r.Body)
 	}
 	return r
+}
+
+// withEvidence opens the api again with evidence routes over a ledger that has no blocks to show.
+func (w *world) withEvidence() {
+	w.t.Helper()
+	w.evidence = &bundle.Source{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Ledger: missingBlocks{}, Store: w.store, Log: slog.New(slog.DiscardHandler)}
+	w.api.Stop()
+	if err := w.writes.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.open()
+}
+
+// missingBlocks knows no transaction.
+type missingBlocks struct{ bundle.Ledger }
+
+func (missingBlocks) BlockByTx(_ context.Context, tx string) ([]byte, error) {
+	return nil, &ledger.Error{Code: ledger.NotFound, Message: "no transaction " + tx}
 }
 
 // trackerKey is a tracker's key, made from its id.

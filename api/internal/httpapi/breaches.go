@@ -1,0 +1,128 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+func (s *Server) breachRoutes() {
+	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/breaches", id: "claim-breach", tag: "Compliance", scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
+		summary: "Claim that signed messages break an instant limit", errors: []int{http.StatusNotFound},
+		about: "The messages are named by log and leaf; their bytes go to the peers, and every endorsing peer checks signature, tracker, assignment and limit by itself. " +
+			"What they refuse comes back with their reason. Nothing is judged here."}, s.breach)
+}
+
+type breachInput struct {
+	ShipmentPath
+	Idempotent
+	Body struct {
+		Rule     string        `json:"rule" maxLength:"64" doc:"Id of an instant limit in the pinned rule set"`
+		Messages []breachClaim `json:"messages" minItems:"1" maxItems:"8" doc:"Of one tracker"`
+	}
+}
+
+type breachClaim struct {
+	Log  string   `json:"log" pattern:"^[0-9a-f]{64}$"`
+	Leaf uint64   `json:"leaf"`
+	Time *Instant `json:"time,omitempty" doc:"Of the reading in it that breaks the limit; when absent, of the worst one"`
+}
+
+func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedExcursion], error) {
+	r, err := s.shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.rules.pinned(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := rules.InstantLimit(in.Body.Rule)
+	if err != nil {
+		return nil, invalidField("body.rule", err.Error())
+	}
+	refs, err := s.logs(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	args := ledger.BreachArgs{Shipment: r.ID, RuleHash: r.RuleSetHash, Rule: in.Body.Rule, Metric: limit.Metric, Op: limit.Op}
+	tracker := ""
+	for i, c := range in.Body.Messages {
+		m, err := s.messageAt(ctx, refs, c)
+		if err != nil {
+			return nil, err
+		}
+		if m.Trust != influx.Signed {
+			return nil, invalidField("body.messages["+strconv.Itoa(i)+"]", "the message is unsigned: it shows nothing to a peer")
+		}
+		claim := ledger.BreachMessage{Raw: m.Raw, TimeMS: m.TimeMS}
+		switch {
+		case c.Time != nil:
+			claim.TimeMS = int64(*c.Time)
+		default:
+			claim.TimeMS = worstReading(m, limit)
+		}
+		tracker = cmp.Or(tracker, m.Tracker)
+		args.Messages = append(args.Messages, claim)
+	}
+	slices.SortFunc(args.Messages, func(a, b ledger.BreachMessage) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
+	e, _, err := submit[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceBreach, args)
+	if writeOf(ctx).again && ledger.CodeOf(err) == ledger.Exists {
+		id := ledger.BreachID(args.Rule, tracker, args.Messages[0].TimeMS)
+		all, lerr := listAll[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceList, r.ID, maxRecords)
+		if i := slices.IndexFunc(all, func(x ledger.Excursion) bool { return x.ID == id && x.By == s.MSP }); lerr == nil && i >= 0 {
+			e, err = all[i], nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &answer[RecordedExcursion]{Body: showRecorded(e, nil)}, nil
+}
+
+// messageAt reads a stored message of the shipment.
+func (s *Server) messageAt(ctx context.Context, refs []logRef, c breachClaim) (influx.Message, error) {
+	var found influx.Message
+	missing := notFound("message", c.Log+"/"+strconv.FormatUint(c.Leaf, 10))
+	if !slices.Contains(logIDs(refs), c.Log) {
+		return found, missing
+	}
+	ok := false
+	err := s.Telemetry.Messages(ctx, c.Log, c.Leaf, c.Leaf+1, func(m influx.Message) error {
+		found, ok = m, true
+		return nil
+	})
+	if err == nil && !ok {
+		return found, missing
+	}
+	return found, err
+}
+
+// instantLimit is compliance.InstantLimit.
+type instantLimit interface {
+	Value(reading map[string]float64) (float64, bool)
+	Worse(a, b float64) bool
+}
+
+// worstReading is the time of the reading that goes furthest in the limit's direction, whether it breaks it or not: that is
+// for the peers to say. Without such a reading it is the message's own time.
+func worstReading(m influx.Message, limit instantLimit) int64 {
+	at, worst, found := m.TimeMS, 0.0, false
+	d, err := telemetry.Decode(m.Raw)
+	if err != nil {
+		return at
+	}
+	for _, r := range d.Readings {
+		if v, ok := limit.Value(r.Values); ok && (!found || limit.Worse(v, worst)) {
+			at, worst, found = r.TimeMS, v, true
+		}
+	}
+	return at
+}

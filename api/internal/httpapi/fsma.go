@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/report"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+type fsmaInput struct {
+	From   When   `query:"from" doc:"First time, inclusive"`
+	To     When   `query:"to" doc:"Last time, exclusive"`
+	Lot    string `query:"lot" maxLength:"128" doc:"Only this traceability lot code"`
+	Format string `query:"format" enum:"xlsx,csv" default:"xlsx"`
+}
+
+// maxShipments bounds how many shipments one list covers.
+const maxShipments = 20_000
+
+func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
+	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
+		return nil, invalidField("query.to", "must be after from")
+	}
+	done, err := s.rendering()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	all, err := listAll[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentList, "", maxShipments)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(r ledger.Shipment) bool {
+		return !r.IsParty(s.MSP) || in.Lot != "" && r.Lot != in.Lot || r.Handovers == 0
+	})
+	each := make([][]report.TrackingEvent, len(all))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(enrichers)
+	for i, r := range all {
+		g.Go(func() error {
+			handovers, err := listAll[ledger.Handover](gctx, s.Ledger, ledger.ShipmentHandover, r.ID, maxHandovers)
+			each[i] = trackingEvents(r, handovers)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	events := slices.DeleteFunc(slices.Concat(each...), func(e report.TrackingEvent) bool {
+		return e.TimeMS < int64(in.From.Instant) || in.To.Instant != 0 && e.TimeMS >= int64(in.To.Instant)
+	})
+	slices.SortFunc(events, func(a, b report.TrackingEvent) int {
+		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Shipment, b.Shipment), cmp.Compare(a.Kind, b.Kind))
+	})
+	name := "fsma204-" + s.Org + "-" + s.Now().UTC().Format(time.DateOnly)
+	if in.Format == "csv" {
+		return render(typeCSV+"; charset=utf-8", name+".csv", func(w io.Writer) error { return report.FSMACSV(w, events) })
+	}
+	return render(typeXLSX, name+".xlsx", func(w io.Writer) error { return report.FSMAXLSX(w, events) })
+}
+
+// trackingEvents are two of each accepted handover: custody was given when it was proposed, and taken when it was accepted.
+// Origin and destination of the shipment locate the ends of the journey; between, the organisations do.
+func trackingEvents(r ledger.Shipment, handovers []ledger.Handover) []report.TrackingEvent {
+	taken := slices.DeleteFunc(slices.Clone(handovers), func(h ledger.Handover) bool { return h.State != ledger.Accepted })
+	slices.SortFunc(taken, func(a, b ledger.Handover) int { return a.N - b.N })
+	var out []report.TrackingEvent
+	for i, h := range taken {
+		from, to := orgName(h.From), orgName(h.To)
+		if i == 0 && r.Origin != "" {
+			from += ", " + r.Origin
+		}
+		if i == len(taken)-1 && h.To == r.Parties[ledger.Consignee] && r.Destination != "" {
+			to += ", " + r.Destination
+		}
+		e := report.TrackingEvent{Lot: r.Lot, Product: r.Description, FromLocation: from, ToLocation: to, Shipment: r.ID, Document: "Trackseal shipment"}
+		e.Kind, e.TimeMS, e.Tx = "shipping", h.ProposeMS, h.ProposeTx
+		out = append(out, e)
+		e.Kind, e.TimeMS, e.Tx = "receiving", h.AnswerMS, h.AnswerTx
+		out = append(out, e)
+	}
+	return out
+}

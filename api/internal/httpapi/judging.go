@@ -1,0 +1,199 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// judged is a verdict with what it was made from.
+type judged struct {
+	rules     RuleSetInfo
+	result    compliance.Result
+	legs      []detect.Leg
+	handovers []ledger.Handover
+	trackers  []ledger.Tracker
+	refs      []logRef
+	gaps      *gaps
+}
+
+// maxRecords bounds a listing that one answer needs whole.
+const maxRecords = 10_000
+
+// judge judges a shipment's stored readings by a rule set, which may be another than the pinned one.
+func (s *Server) judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo) (*judged, error) {
+	j := &judged{rules: rules, gaps: newGaps(int64(rules.MaxGapS) * 1000)}
+	var err error
+	if j.refs, err = s.logs(ctx, r); err != nil {
+		return nil, err
+	}
+	if j.handovers, err = listAll[ledger.Handover](ctx, s.Ledger, ledger.ShipmentHandover, r.ID, maxRecords); err != nil {
+		return nil, err
+	}
+	if j.trackers, err = s.assigned(ctx, r); err != nil {
+		return nil, err
+	}
+	promises, err := s.promises(ctx, rules.RuleSet, j.refs)
+	if err != nil {
+		return nil, err
+	}
+	facts := course.Of(r, j.handovers, j.trackers)
+	j.legs = facts.Legs
+	judge, err := compliance.New(rules.RuleSet, facts)
+	if err != nil {
+		return nil, err
+	}
+	place := make(map[string]uint64, len(j.refs))
+	for i, ref := range j.refs {
+		place[ref.ID] = uint64(i)
+	}
+	// The store answers in the order of time, so the evaluator needs to hold little of it.
+	err = s.Telemetry.Readings(ctx, influx.ReadingsQuery{Logs: logIDs(j.refs)}, func(x influx.Reading, _ time.Time) error {
+		log := place[x.Log]
+		p := detect.NewPoint(x.TimeMS, surrogate(log, x.Leaf), x.Values)
+		p.NextDueS = promises[leafOf{log, x.Leaf}]
+		judge.Add(x.Tracker, p)
+		j.gaps.take(x.TimeMS, x.Values)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.result, err = judge.Result(0)
+	return j, err
+}
+
+// assigned are the records of the shipment's trackers, as far as the ledger has them.
+func (s *Server) assigned(ctx context.Context, r ledger.Shipment) ([]ledger.Tracker, error) {
+	var out []ledger.Tracker
+	seen := map[string]bool{}
+	for _, a := range r.Assignments {
+		if seen[a.Tracker] {
+			continue
+		}
+		seen[a.Tracker] = true
+		t, err := evaluate[ledger.Tracker](ctx, s.Ledger, ledger.TrackerGet, ledger.IDArgs{ID: a.Tracker})
+		if ledger.CodeOf(err) != "" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+type leafOf struct{ log, leaf uint64 }
+
+// promises are what the messages said about the next one. They stand in the signed bytes only, so they are read when a rule
+// asks for them.
+func (s *Server) promises(ctx context.Context, rules compliance.RuleSet, refs []logRef) (map[leafOf]uint32, error) {
+	if !promised(rules.Rules) {
+		return nil, nil
+	}
+	out := map[leafOf]uint32{}
+	for i, ref := range refs {
+		err := s.Telemetry.Messages(ctx, ref.ID, 0, 0, func(m influx.Message) error {
+			if m.Trust != influx.Signed {
+				return nil
+			}
+			if d, err := telemetry.Decode(m.Raw); err == nil && d.NextDueS > 0 { // a damaged one is verification's business
+				out[leafOf{uint64(i), m.Leaf}] = uint32(d.NextDueS)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func promised(rules []compliance.Rule) bool {
+	for _, r := range rules {
+		if r.Silence != nil && r.Silence.Promise || promised(r.All) || promised(r.Any) {
+			return true
+		}
+	}
+	return false
+}
+
+// surrogate stands for a message's hash while judging: a stored reading names its log and leaf only. It is never zero.
+func surrogate(log, leaf uint64) (id [32]byte) {
+	binary.BigEndian.PutUint64(id[:8], log+1)
+	binary.BigEndian.PutUint64(id[24:], leaf)
+	return id
+}
+
+// DecidingMessage is a message that decides an excursion: the first, the worst or the last that breaks the rule.
+type DecidingMessage struct {
+	Log  string       `json:"log"`
+	Leaf uint64       `json:"leaf"`
+	Hash Null[string] `json:"hash" doc:"What the leaf carries, hex; null beyond the first few hundred messages of an answer"`
+}
+
+// maxDeciding bounds how many messages are read to tell their hashes.
+const maxDeciding = 300
+
+// deciding translates the surrogates in a result into messages.
+func (s *Server) deciding(ctx context.Context, j *judged) (map[string]DecidingMessage, error) {
+	out := map[string]DecidingMessage{}
+	var order []string
+	for _, e := range j.result.Excursions {
+		for _, text := range e.Messages {
+			raw, err := hex.DecodeString(text)
+			if err != nil || len(raw) != 32 {
+				return nil, fmt.Errorf("message %q in excursion %s", text, e.ID)
+			}
+			log := binary.BigEndian.Uint64(raw[:8])
+			if _, known := out[text]; known || log == 0 || log > uint64(len(j.refs)) {
+				continue
+			}
+			out[text] = DecidingMessage{Log: j.refs[log-1].ID, Leaf: binary.BigEndian.Uint64(raw[24:])}
+			order = append(order, text)
+		}
+	}
+	order = order[:min(len(order), maxDeciding)]
+	hashes := make([]string, len(order))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(enrichers)
+	for i, text := range order {
+		at := out[text]
+		g.Go(func() error {
+			return s.Telemetry.Messages(gctx, at.Log, at.Leaf, at.Leaf+1, func(m influx.Message) error {
+				if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil { // a damaged entry is verification's business
+					hashes[i] = hex.EncodeToString(leaf.Hash[:])
+				}
+				return nil
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, text := range order {
+		m := out[text]
+		m.Hash = textOrNull(hashes[i])
+		out[text] = m
+	}
+	return out, nil
+}
+
+func isNotFound(err error) bool {
+	var p *problem.Problem
+	return errors.As(err, &p) && p.Code == problem.NotFound
+}

@@ -1,0 +1,115 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/report"
+)
+
+// Media types of reports.
+const (
+	typePDF  = "application/pdf"
+	typeXLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+)
+
+func (s *Server) reportRoutes() {
+	about := func(text string, types ...string) map[string]*huma.Response {
+		content := map[string]*huma.MediaType{}
+		for _, t := range types {
+			content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+		}
+		return map[string]*huma.Response{"200": {Description: text, Content: content}}
+	}
+	op := operation{method: http.MethodGet, path: "/v1/shipments/{id}/report", id: "get-report", tag: "Reports", scope: auth.TelemetryRead, limit: verifyTime,
+		summary: "Download the shipment's report", about: "Verdict, charts with limits and unknown time, excursions, custody, signatures, anchors, and how to check it without this server.",
+		errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}.huma()
+	op.Responses = about("The report, as a file", typePDF, typeXLSX, typeCSV)
+	huma.Register(s.api, op, func(ctx context.Context, in *reportInput) (*file, error) {
+		f, err := s.report(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return f, nil
+	})
+	op = operation{method: http.MethodGet, path: "/v1/reports/fsma204", id: "get-fsma204", tag: "Reports", scope: auth.TelemetryRead, limit: verifyTime,
+		summary: "Download the FSMA 204 sortable spreadsheet", about: "Shipping and receiving of traceability lots (21 CFR 1.1340, 1.1345), as custody moved on the ledger, of the shipments that this organisation takes part in. " +
+			"What the ledger does not hold is left blank and named in the last column.",
+		errors: []int{http.StatusTooManyRequests}}.huma()
+	op.Responses = about("The list, as a file", typeXLSX, typeCSV)
+	huma.Register(s.api, op, func(ctx context.Context, in *fsmaInput) (*file, error) {
+		f, err := s.fsma(ctx, in)
+		if err != nil {
+			return nil, s.problem(ctx, err)
+		}
+		return f, nil
+	})
+}
+
+type reportInput struct {
+	ShipmentPath
+	Format string `query:"format" enum:"pdf,xlsx,csv" default:"pdf"`
+}
+
+func (s *Server) report(ctx context.Context, in *reportInput) (*file, error) {
+	r, err := s.shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.rendering()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	rules, err := s.rules.pinned(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	j, err := s.judge(ctx, r, rules)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.showJudged(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.join(ctx, r.ID, &v); err != nil {
+		return nil, err
+	}
+	model, err := s.model(ctx, r, j, &v)
+	if err != nil {
+		return nil, err
+	}
+	switch in.Format {
+	case "csv":
+		return render(typeCSV+"; charset=utf-8", r.ID+".csv", func(w io.Writer) error { return report.CSV(w, model) })
+	case "xlsx":
+		return render(typeXLSX, r.ID+".xlsx", func(w io.Writer) error { return report.XLSX(w, model) })
+	}
+	return render(typePDF, r.ID+".pdf", func(w io.Writer) error { return report.PDF(w, model) })
+}
+
+// rendering bounds what costs a core; the caller calls what it gets.
+func (s *Server) rendering() (done func(), err error) {
+	select {
+	case s.verifying <- struct{}{}:
+		return func() { <-s.verifying }, nil
+	default:
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+	}
+}
+
+// render makes a file; its name is made of ids and so needs no quoting.
+func render(contentType, name string, write func(io.Writer) error) (*file, error) {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return nil, err
+	}
+	return &file{ContentType: contentType, Disposition: `attachment; filename="` + name + `"`, Body: b.Bytes()}, nil
+}

@@ -1,0 +1,81 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// rulebook finds rule sets: those that are built in, and those in the ledger's registry. A published version never changes,
+// so it is asked for once.
+type rulebook struct {
+	ledger Ledger
+	mu     sync.Mutex
+	known  map[string]RuleSetInfo
+}
+
+// maxKnown bounds what is kept: a rule set may have 64 KiB.
+const maxKnown = 512
+
+func newRulebook(l Ledger) *rulebook { return &rulebook{ledger: l, known: map[string]RuleSetInfo{}} }
+
+func hashOf(r compliance.RuleSet) string {
+	h := r.Hash()
+	return hex.EncodeToString(h[:])
+}
+
+// find gives a rule set by its id@version; the error is NOT_FOUND when there is none.
+func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
+	if r, ok := compliance.Lookup(ref); ok {
+		return RuleSetInfo{RuleSet: r, Ref: ref, Hash: hashOf(r), Builtin: true}, nil
+	}
+	if _, _, ok := ledger.SplitRef(ref); !ok {
+		return RuleSetInfo{}, notFound("rule set", ref)
+	}
+	b.mu.Lock()
+	v, ok := b.known[ref]
+	b.mu.Unlock()
+	if ok {
+		return v, nil
+	}
+	record, err := evaluate[ledger.RuleSet](ctx, b.ledger, ledger.RuleSetGet, ledger.RefArgs{Ref: ref})
+	if ledger.CodeOf(err) == ledger.NotFound {
+		return v, notFound("rule set", ref)
+	}
+	if err != nil {
+		return v, err
+	}
+	rules, err := compliance.Parse(record.Rules)
+	if err == nil && (hashOf(rules) != record.Hash || rules.Ref() != ref || !bytes.Equal(rules.Canonical(), record.Rules)) {
+		err = fmt.Errorf("its hash or name differs")
+	}
+	if err != nil {
+		// Chaincode of a newer version may accept rules that this program cannot read; it must not judge by half of them.
+		return v, &ledger.Error{Code: ledger.Conflict, Message: fmt.Sprintf("rule set %s cannot be read by this version: %v", ref, err)}
+	}
+	v = showPublished(rules, record)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.known) >= maxKnown {
+		clear(b.known)
+	}
+	b.known[ref] = v
+	return v, nil
+}
+
+// pinned gives the rules that a shipment is judged by, checked against the hash that it pinned.
+func (b *rulebook) pinned(ctx context.Context, r ledger.Shipment) (RuleSetInfo, error) {
+	v, err := b.find(ctx, r.RuleSet)
+	if err == nil && v.Hash == r.RuleSetHash {
+		return v, nil
+	}
+	if err != nil && !isNotFound(err) {
+		return v, err
+	}
+	return v, &ledger.Error{Code: ledger.Conflict, Message: fmt.Sprintf("rule set %s with hash %s is not one that this version knows", r.RuleSet, r.RuleSetHash)}
+}

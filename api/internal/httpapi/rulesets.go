@@ -1,0 +1,222 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// RuleSetInfo is a rule set with what a shipment pins, and where it comes from.
+type RuleSetInfo struct {
+	compliance.RuleSet
+	Ref         string        `json:"ref" doc:"id@version"`
+	Hash        string        `json:"hash" doc:"SHA-256 of the canonical JSON"`
+	Builtin     bool          `json:"builtin" doc:"Comes with the programs; else it is in the ledger's registry"`
+	Publisher   Null[string]  `json:"publisher" doc:"Organisation that published it"`
+	PublishedAt Null[Instant] `json:"published_at"`
+	Tx          Null[string]  `json:"tx" doc:"Transaction that published it"`
+}
+
+func showPublished(rules compliance.RuleSet, r ledger.RuleSet) RuleSetInfo {
+	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: textOrNull(orgName(r.Publisher)), PublishedAt: instantOrNull(r.TimeMS), Tx: textOrNull(r.Tx)}
+}
+
+func (s *Server) ruleSetRoutes() {
+	const tag, path = "Rule sets", "/v1/rule-sets"
+	add(s, operation{method: http.MethodGet, path: path, id: "list-rule-sets", tag: tag, scope: auth.ShipmentsRead,
+		summary: "List the rule sets that a shipment can be pinned to", about: "The built-in ones first, then those that were published.", errors: []int{http.StatusBadRequest}}, s.listRuleSets)
+	add(s, operation{method: http.MethodPost, path: path, id: "publish-rule-set", tag: tag, scope: auth.RulesWrite, status: http.StatusCreated, write: true,
+		summary: "Publish a version of a rule set on the ledger",
+		about: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
+			"What is wrong with a rule set is listed in `errors`, each with its place."}, s.publish)
+	s.describeBody(path, "application/json", s.schemaOf(reflect.TypeFor[compliance.RuleSet]()))
+	add(s, operation{method: http.MethodGet, path: path + "/{ref}", id: "get-rule-set", tag: tag, scope: auth.ShipmentsRead,
+		summary: "Get a rule set", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.getRuleSet)
+	op := operation{method: http.MethodGet, path: path + "/schema", id: "get-rule-set-schema", tag: tag, scope: auth.ShipmentsRead,
+		summary: "Get the JSON Schema of a rule set", about: "For editors. It says less than publishing checks: docs/compliance.md has the rest."}.huma()
+	op.Responses = map[string]*huma.Response{"200": {Description: "JSON Schema 2020-12", Content: map[string]*huma.MediaType{schemaType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
+	huma.Register(s.api, op, func(context.Context, *struct{}) (*file, error) {
+		return &file{ContentType: schemaType, Body: compliance.JSONSchema}, nil
+	})
+}
+
+const schemaType = "application/schema+json"
+
+// file is an answer that is no JSON of ours.
+type file struct {
+	ContentType string `header:"Content-Type"`
+	Disposition string `header:"Content-Disposition"`
+	Body        []byte
+}
+
+// schemaOf registers a type as a component of the OpenAPI document.
+func (s *Server) schemaOf(t reflect.Type) *huma.Schema {
+	return s.api.OpenAPI().Components.Schemas.Schema(t, true, t.Name())
+}
+
+// describeBody replaces what huma says of a body that the handler itself reads.
+func (s *Server) describeBody(path, contentType string, schema *huma.Schema) {
+	s.api.OpenAPI().Paths[path].Post.RequestBody.Content[contentType] = &huma.MediaType{Schema: schema}
+}
+
+// PublishedRuleSet is what publishing answers.
+type PublishedRuleSet struct {
+	Ref         string        `json:"ref" doc:"id@version: what a shipment names"`
+	Hash        string        `json:"hash" doc:"SHA-256 of the canonical JSON: what a shipment pins"`
+	Publisher   string        `json:"publisher"`
+	PublishedAt Null[Instant] `json:"published_at"`
+	Tx          Null[string]  `json:"tx"`
+}
+
+type publishInput struct {
+	Idempotent
+	RawBody []byte `contentType:"application/json"`
+}
+
+type publishOutput struct {
+	Status int
+	Body   PublishedRuleSet
+}
+
+func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput, error) {
+	rules, err := compliance.Parse(in.RawBody)
+	if err != nil {
+		return nil, badRules("body", err)
+	}
+	out := &publishOutput{Status: http.StatusCreated}
+	r, _, err := submit[ledger.RuleSet](ctx, s.Ledger, ledger.RuleSetPublish, ledger.PublishArgs{Rules: rules.Canonical()})
+	if ledger.CodeOf(err) == ledger.Exists {
+		known, ferr := s.rules.find(ctx, rules.Ref())
+		if ferr != nil {
+			return nil, ferr
+		}
+		if !writeOf(ctx).again {
+			out.Status = http.StatusOK
+		}
+		out.Body = PublishedRuleSet{Ref: known.Ref, Hash: known.Hash, PublishedAt: known.PublishedAt, Tx: known.Tx}
+		if known.Publisher.V != nil {
+			out.Body.Publisher = *known.Publisher.V
+		}
+		return out, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: orgName(r.Publisher), PublishedAt: instantOrNull(r.TimeMS), Tx: textOrNull(r.Tx)}
+	return out, nil
+}
+
+// maxFields bounds how many problems one answer lists.
+const maxFields = 100
+
+// badRules lists all that is wrong with a rule set. Each line of compliance's error begins with its place.
+func badRules(where string, err error) *problem.Problem {
+	p := problem.New(http.StatusUnprocessableEntity, problem.InvalidRequest, "the rule set is not valid; see errors")
+	for _, e := range eachOf(err) {
+		text := strings.TrimPrefix(e.Error(), "rule set: ")
+		place, what, ok := strings.Cut(text, " ")
+		if !ok || !isPlace(place) {
+			place, what = "", text
+		}
+		at := where
+		if place != "" {
+			at += "." + place
+		}
+		p.Errors = append(p.Errors, problem.Field{Field: at, Detail: what})
+		if len(p.Errors) == maxFields {
+			break
+		}
+	}
+	return p
+}
+
+// isPlace tells a path such as rules[2].limit.value from a word.
+func isPlace(s string) bool {
+	switch s {
+	case "schema", "id", "version", "title", "jurisdiction", "max_gap_s", "rules":
+		return true
+	}
+	return strings.HasPrefix(s, "rules[")
+}
+
+// eachOf takes a joined error apart.
+func eachOf(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+type ruleSetPath struct {
+	Ref string `path:"ref" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[1-9][0-9]{0,8}$" doc:"id@version" example:"general-2-8@1"`
+}
+
+func (s *Server) getRuleSet(ctx context.Context, in *ruleSetPath) (*answer[RuleSetInfo], error) {
+	v, err := s.rules.find(ctx, in.Ref)
+	if err != nil {
+		return nil, err
+	}
+	return &answer[RuleSetInfo]{Body: v}, nil
+}
+
+// rulePlace is where a page of rule sets ended: how many built-in ones were given, then the ledger's bookmark.
+type rulePlace struct {
+	N int    `json:"n"`
+	B string `json:"b"`
+}
+
+func (s *Server) listRuleSets(ctx context.Context, in *Paging) (*answer[List[RuleSetInfo]], error) {
+	const route = "rule-sets"
+	var at rulePlace
+	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	out := List[RuleSetInfo]{Items: []RuleSetInfo{}}
+	builtin := compliance.Builtin()
+	for ; at.N < len(builtin) && len(out.Items) < in.Limit; at.N++ {
+		r := builtin[at.N]
+		out.Items = append(out.Items, RuleSetInfo{RuleSet: r, Ref: r.Ref(), Hash: hashOf(r), Builtin: true})
+	}
+	more := at.N < len(builtin)
+	if room := in.Limit - len(out.Items); room > 0 {
+		page, err := evaluate[ledger.Page[ledger.RuleSet]](ctx, s.Ledger, ledger.RuleSetList, ledger.ListArgs{Limit: room, Bookmark: at.B})
+		if err != nil {
+			return nil, err
+		}
+		published := make([]RuleSetInfo, len(page.Items))
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(enrichers)
+		for i, r := range page.Items {
+			g.Go(func() (err error) {
+				published[i], err = s.rules.find(ctx, compliance.RuleSet{ID: r.ID, Version: r.Version}.Ref())
+				if ledger.CodeOf(err) == ledger.Conflict { // of a newer version: it is there, but cannot be shown whole
+					published[i], err = showPublished(compliance.RuleSet{ID: r.ID, Version: r.Version, Rules: []compliance.Rule{}}, r), nil
+				}
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return nil, err
+		}
+		out.Items = append(out.Items, published...)
+		at.B, more = page.Bookmark, page.Bookmark != ""
+	} else if !more {
+		// The page is full of built-in ones and they are all given: whether any is published, the next page tells.
+		more = true
+	}
+	if more {
+		out.Next = sealCursor(s.Key, route, at)
+	}
+	return &answer[List[RuleSetInfo]]{Body: out}, nil
+}
