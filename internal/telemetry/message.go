@@ -154,7 +154,7 @@ func decodeLong(raw []byte) (*Message, error) {
 	if err := decodeCanonical(raw, &env, "message"); err != nil {
 		return nil, err
 	}
-	m, err := DecodeCOSE(env.COSE)
+	m, err := decodeCOSELong(env.COSE)
 	if err != nil {
 		return nil, err
 	}
@@ -173,6 +173,13 @@ func decodeLong(raw []byte) (*Message, error) {
 
 // DecodeCOSE reads the signed part alone, for a message whose readings are withheld.
 func DecodeCOSE(cose []byte) (*Message, error) {
+	if m, ok := onePassCOSE(cose); ok {
+		return m, nil
+	}
+	return decodeCOSELong(cose)
+}
+
+func decodeCOSELong(cose []byte) (*Message, error) {
 	var s sign1
 	if err := decodeCanonical(cose, &s, "cose_sign1"); err != nil {
 		return nil, err

@@ -17,20 +17,31 @@ func onePass(raw []byte) (*Message, bool) {
 	if !r.done() {
 		return nil, false
 	}
-	s := reader{b: cose}
-	s.exactly(0x84)
-	m := &Message{COSE: cose, Pack: pack, protected: s.text(majorBytes)}
-	s.exactly(0xa0)
-	s.hash(&m.PackHash)
-	m.signature = s.text(majorBytes)
-	if !s.done() || len(m.signature) != 64 || !m.onePassClaims(m.protected) || sha256.Sum256(pack) != m.PackHash {
+	m, ok := onePassCOSE(cose)
+	if !ok || sha256.Sum256(pack) != m.PackHash {
 		return nil, false
 	}
+	m.Pack = pack
 	j := joiner{tracker: m.Tracker}
 	if !j.onePass(pack) || m.Kind == Data && len(j.readings) == 0 {
 		return nil, false
 	}
-	m.Readings, m.COSEHash = j.sorted(), sha256.Sum256(cose)
+	m.Readings = j.sorted()
+	return m, true
+}
+
+// onePassCOSE reads the signed part.
+func onePassCOSE(cose []byte) (*Message, bool) {
+	s := reader{b: cose}
+	s.exactly(0x84)
+	m := &Message{COSE: cose, protected: s.text(majorBytes)}
+	s.exactly(0xa0)
+	s.hash(&m.PackHash)
+	m.signature = s.text(majorBytes)
+	if !s.done() || len(m.signature) != 64 || !m.onePassClaims(m.protected) {
+		return nil, false
+	}
+	m.COSEHash = sha256.Sum256(cose)
 	return m, true
 }
 
