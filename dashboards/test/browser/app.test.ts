@@ -82,7 +82,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
   test("lists shipments, filters by state and pages", async () => {
     api.pageSize = 4;
     const page = await signedIn();
-    expect(await page.locator(".list tbody tr").count()).toBe(4);
+    await expect.poll(() => page.locator(".list tbody tr").count()).toBe(4);
     await page.getByRole("button", { name: "Show more" }).click();
     await expect.poll(() => page.locator(".list tbody tr").count()).toBe(6);
     const row = page.locator(".list tbody tr", { hasText: "VAX-2026-0117" });

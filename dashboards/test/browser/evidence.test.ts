@@ -282,19 +282,26 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
 
   test("can be used with the keyboard alone", async () => {
     const page = await visit();
-    const reach = async (id: string, name: string) => {
+    const reach = async (wanted: string) => {
       for (let i = 0; i < 60; i++) {
         await page.keyboard.press("Tab");
-        const at = await page.evaluate(() => [document.activeElement?.id, (document.activeElement as HTMLElement | null)?.innerText?.trim()]);
-        if (at[0] === id || at[1] === name) return;
+        const at = await page.evaluate(() => document.activeElement?.id || (document.activeElement as HTMLElement | null)?.innerText?.trim());
+        if (at === wanted) return;
       }
-      throw new Error(`the keyboard does not reach ${id || name}`);
+      throw new Error(`the keyboard does not reach ${wanted}`);
     };
-    await reach("policy-file", "");
+    await reach("policy-file");
     expect(await page.evaluate(() => getComputedStyle(document.activeElement!.nextElementSibling!).outlineStyle)).toBe("solid");
-    const [chooser] = await Promise.all([page.waitForEvent("filechooser"), page.keyboard.press("Space")]);
-    await chooser.setFiles(policy);
-    await reach("", "Fetch and verify");
+    // The browser's own dialog follows the click; whether a headless one opens it in time is not ours to test.
+    await page.evaluate(() => {
+      const input = document.getElementById("policy-file")!;
+      input.addEventListener("click", (e) => (e.preventDefault(), (input.dataset.asked = "yes")));
+    });
+    await page.keyboard.press("Space");
+    await expect.poll(() => page.locator("#policy-file").getAttribute("data-asked")).toBe("yes");
+    await bring(page);
+    await page.getByText("asks for authentic").waitFor(); // the button can be pressed from now on
+    await reach("Fetch and verify");
     await page.keyboard.press("Enter");
     await banner(page, passed);
   });
