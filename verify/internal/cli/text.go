@@ -51,6 +51,9 @@ func text(r *evidence.Report) string {
 		fmt.Fprintf(&b, "%d anchors, the last in block %d at %s; ordered by %s; held as valid by %s\n", n, a.Block, stamp(a.TimeMS),
 			strings.Join(a.OrderedBy, ", "), strings.Join(a.ConfirmedBy, ", "))
 	}
+	if r.Judgement != nil {
+		judgement(&b, r.Judgement)
+	}
 	if len(r.Findings) > 0 {
 		b.WriteString("\nfindings\n")
 		for _, f := range r.Findings {

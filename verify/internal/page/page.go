@@ -15,8 +15,10 @@ import (
 var source string
 
 var report = template.Must(template.New("report").Funcs(template.FuncMap{
-	"time": func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") },
-	"join": func(list []string) string { return strings.Join(list, ", ") },
+	"time":   func(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") },
+	"length": func(ms int64) string { return (time.Duration(ms) * time.Millisecond).Round(time.Second).String() },
+	"words":  func(s string) string { return strings.ReplaceAll(s, "_", " ") },
+	"join":   func(list []string) string { return strings.Join(list, ", ") },
 	"questions": func(r *evidence.Report) []answer {
 		out := make([]answer, 0, len(evidence.Questions))
 		for _, q := range evidence.Questions {
