@@ -4,7 +4,7 @@ import "github.com/trackseal/trackseal/internal/compliance/detect"
 
 const (
 	fastest    = 340        // m/s: faster than airliners
-	noise      = 2000       // m that a bad fix may be off before it counts
+	noise      = 5000       // m that a fix may be off: by the cell, not by satellites
 	microMetre = 111_195    // millionths of a degree of latitude, in micrometres
 	believe    = 3          // odd fixes in a row become the new place: then the first one was wrong
 	farthest   = 20_100_000 // m, half around the Earth

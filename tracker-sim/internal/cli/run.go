@@ -59,6 +59,7 @@ and started again with the same --state, it goes on where it was.`,
 	f.BoolVar(&cfg.Once, "once", false, "stop when every shipment is closed, instead of starting others")
 	f.StringVar(&cfg.Prefix, "name", "", "prefix of all ids, to tell fleets apart")
 	f.StringVar(&cfg.RuleSet, "rule-set", "", "rule set (default: demo-2-8@1 from speed 10 on, else general-2-8@1)")
+	f.StringVar((*string)(&cfg.Fault), "fault", "", "what the first tracker's sensor does wrong: stuck, jump, outlier, drift, bounds or teleport")
 	f.StringVar(&cfg.State, "state", "", "folder for keys, buffers and progress (default: fleet/run in the stack's folder)")
 	f.DurationVar(&cfg.Drain, "drain", 2*time.Minute, "how long a shipment waits for its last acknowledgements before it is closed")
 	return cmd

@@ -26,6 +26,7 @@ type Config struct {
 	Trackers   int    // at least one for each
 	Prefix     string // of all ids
 	RuleSet    string // "" = what fits the pace
+	Fault      Fault  // of one tracker's sensor; "" = none
 	Once       bool   // every slot plays one shipment
 	State      string // folder for keys, buffers and the place of each slot
 	Drain      time.Duration
@@ -50,7 +51,7 @@ func (c Config) Validate() error {
 	case c.Prefix != "" && !telemetry.ValidID(c.Prefix+"S-1000-000"):
 		return fmt.Errorf("--name %q: must match [A-Za-z0-9][A-Za-z0-9._-]* and be short", c.Prefix)
 	}
-	return nil
+	return c.Fault.validate()
 }
 
 // Fleet at play.
@@ -114,6 +115,9 @@ func (f *Fleet) lineUp() error {
 		}
 		s.trackers = append(s.trackers, t)
 		t.clock = newClock(f.cfg.Seed, t.id, now)
+		if i == 0 {
+			t.sensor.fault = f.cfg.Fault
+		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type tracker struct {
 	home   *device.Home
 	dev    *device.Device
 	clock  clock
+	sensor sensor
 }
 
 // clock is a tracker's own: a little wrong from the start and drifting.
@@ -54,6 +55,7 @@ func (t *tracker) ride(ctx context.Context, trip *Trip, pace Pace, until time.Du
 			linked = m.Radio
 			t.dev.Radio(linked)
 		}
+		t.sensor.spoil(m.Values)
 		batch = append(batch, telemetry.Reading{TimeMS: t.clock.at(due).UnixMilli(), Values: m.Values})
 		if len(batch) < pace.PerMessage && trip.At() < until {
 			continue
