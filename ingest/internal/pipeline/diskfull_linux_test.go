@@ -105,7 +105,10 @@ func TestDiskFull(t *testing.T) {
 		// More than the last page of the open log has room for; the first of it arrives before the guard looks again.
 		held := s.seq.Counts().Logged
 		s.send(t, 2_000)
-		testkit.WaitFor(t, 30*time.Second, "readiness is lost", func() bool { code, body := ready(); return code == http.StatusServiceUnavailable && strings.Contains(body, "disk is") })
+		testkit.WaitFor(t, 30*time.Second, "readiness is lost", func() bool {
+			code, body := ready()
+			return code == http.StatusServiceUnavailable && strings.Contains(body, "disk is")
+		})
 		testkit.WaitFor(t, 30*time.Second, "the log says it", func() bool { return strings.Contains(log.String(), "disk is") })
 		// What is acknowledged is what the journal has: never more.
 		acknowledged := s.sent - s.src.open()
