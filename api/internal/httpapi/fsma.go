@@ -56,7 +56,7 @@ func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 		return e.TimeMS < int64(in.From.Instant) || in.To.Instant != 0 && e.TimeMS >= int64(in.To.Instant)
 	})
 	slices.SortFunc(events, func(a, b report.TrackingEvent) int {
-		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Shipment, b.Shipment), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Shipment, b.Shipment), cmp.Compare(b.Kind, a.Kind)) // shipping before receiving
 	})
 	name := "fsma204-" + s.Org + "-" + s.Now().UTC().Format(time.DateOnly)
 	if in.Format == "csv" {

@@ -35,7 +35,7 @@ func (s *Server) ruleSetRoutes() {
 	const tag, path = "Rule sets", "/v1/rule-sets"
 	add(s, operation{method: http.MethodGet, path: path, id: "list-rule-sets", tag: tag, scope: auth.ShipmentsRead,
 		summary: "List the rule sets that a shipment can be pinned to", about: "The built-in ones first, then those that were published.", errors: []int{http.StatusBadRequest}}, s.listRuleSets)
-	add(s, operation{method: http.MethodPost, path: path, id: "publish-rule-set", tag: tag, scope: auth.RulesWrite, status: http.StatusCreated, write: true,
+	add(s, operation{method: http.MethodPost, path: path, id: "publish-rule-set", tag: tag, scope: auth.RulesWrite, status: http.StatusCreated, write: true, own: true,
 		summary: "Publish a version of a rule set on the ledger",
 		about: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
 			"What is wrong with a rule set is listed in `errors`, each with its place."}, s.publish)

@@ -138,6 +138,7 @@ type operation struct {
 	limit                            time.Duration
 	write                            bool // honours Idempotency-Key
 	body                             int  // largest body in bytes; 0 = maxBody
+	own                              bool // the handler reads and checks the body itself
 }
 
 // add registers a route. Errors of the handler become problems here and nowhere else.
@@ -161,7 +162,7 @@ func (o operation) huma() huma.Operation {
 		o.body = maxBody
 	}
 	op := huma.Operation{Method: o.method, Path: o.path, OperationID: o.id, Summary: o.summary, Description: o.about, Tags: []string{o.tag},
-		DefaultStatus: o.status, MaxBodyBytes: int64(o.body), Errors: o.errors, Metadata: map[string]any{metaWrite: o.write, metaLimit: o.limit}}
+		DefaultStatus: o.status, MaxBodyBytes: int64(o.body), SkipValidateBody: o.own, Errors: o.errors, Metadata: map[string]any{metaWrite: o.write, metaLimit: o.limit}}
 	op.Errors = append(op.Errors, http.StatusUnprocessableEntity, http.StatusInternalServerError)
 	if o.scope != "" {
 		op.Security = []map[string][]string{{securityScheme: {o.scope}}}

@@ -28,7 +28,7 @@ const (
 )
 
 func (s *Server) simulateRoutes() {
-	add(s, operation{method: http.MethodPost, path: simulatePath, id: "simulate-rule-set", tag: "Rule sets", scope: auth.TelemetryRead, limit: verifyTime, body: maxTrip,
+	add(s, operation{method: http.MethodPost, path: simulatePath, id: "simulate-rule-set", tag: "Rule sets", scope: auth.TelemetryRead, limit: verifyTime, body: maxTrip, own: true,
 		summary: "Try a rule set on a shipment, or on a trip from a CSV file",
 		about: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment` or `csv`. As text/csv: the file, with ?rule_set=id@version. " +
 			"Columns: time (RFC 3339, or milliseconds since 1970), tracker (may be left out), and metrics by their names.",

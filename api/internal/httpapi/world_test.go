@@ -48,6 +48,9 @@ type world struct {
 	writes *idempotency.Store
 	// evidence is nil, hence no evidence routes, unless a test sets it and opens again.
 	evidence *bundle.Source
+	ruleSet  string        // that ship pins; "" = general-2-8@1
+	promise  uint64        // next_due_s of ship's messages
+	age      time.Duration // of ship's first message
 }
 
 const secret = "a-secret"
@@ -227,8 +230,15 @@ func shipmentBody(id string) string {
 func (w *world) ship(id string) {
 	w.t.Helper()
 	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(w.t, w.org, "t-"+id))
-	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments", shipmentBody(id))
-	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments/"+id+"/assignments", `{"tracker":"t-`+id+`"}`)
+	body, from := shipmentBody(id), ""
+	if w.age != 0 {
+		from = `,"from":"` + httpapi.Instant(time.Now().Add(-w.age).UnixMilli()).String() + `"`
+	}
+	if w.ruleSet != "" {
+		body = strings.Replace(body, "general-2-8@1", w.ruleSet, 1)
+	}
+	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments", body)
+	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments/"+id+"/assignments", `{"tracker":"t-`+id+`"`+from+`}`)
 	raw, err := w.ledger.Evaluate(w.t.Context(), ledger.ShipmentGet, ledger.IDArgs{ID: id})
 	if err != nil {
 		w.t.Fatal(err)
@@ -246,7 +256,7 @@ func (w *world) ship(id string) {
 		if seq == 9 {
 			degrees = 26
 		}
-		raw, err := telemetry.Encode(trackerKey("t-"+id), telemetry.Claims{Tracker: "t-" + id, Boot: 1, Seq: seq, Prev: prev, TimeMS: at},
+		raw, err := telemetry.Encode(trackerKey("t-"+id), telemetry.Claims{Tracker: "t-" + id, Boot: 1, Seq: seq, Prev: prev, TimeMS: at, NextDueS: w.promise},
 			[]telemetry.Reading{{TimeMS: at, Values: map[string]float64{"temperature": degrees, "humidity": 50}}})
 		if err != nil {
 			w.t.Fatal(err)

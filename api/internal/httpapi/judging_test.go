@@ -1,0 +1,545 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// warmTrip publishes a rule set as version 1 and sends goods by it that get hotter: 4, 5 … 12 °C by the minute, then 26 °C.
+func (w *world) warmTrip(id, rules string) httpapi.Compliance {
+	w.t.Helper()
+	if r := w.call("POST", "/v1/rule-sets", ruleSetBody(rules, 1)); r.Code != 201 && r.Code != 200 {
+		w.t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	w.ruleSet, w.age = rules+"@1", time.Hour
+	w.ship(id)
+	var c httpapi.Compliance
+	w.must(200, "GET", "/v1/shipments/"+id+"/compliance", "").into(&c)
+	return c
+}
+
+// record does what ingest does with an excursion and a verdict.
+func (w *world) record(id string, c httpapi.Compliance) {
+	w.t.Helper()
+	log := ledger.LogHead{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}
+	for _, e := range c.Excursions {
+		_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceOpen, ledger.Excursion{ID: e.ID, Shipment: id, Rule: e.Rule, Metric: e.Metric, StartMS: int64(e.Start), Peak: e.Peak, Limit: e.Limit,
+			Log: log, RuleHash: c.RuleSetHash})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceRevise, ledger.Verdict{Shipment: id, Revision: 1, Result: c.Verdict, Reasons: c.Reasons, ToMS: 1, Log: log, RuleHash: c.RuleSetHash,
+		Detail: []byte(`{"algorithm":"x"}`)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func excursionOf(t *testing.T, c httpapi.Compliance, rule string) httpapi.Excursion {
+	t.Helper()
+	i := slices.IndexFunc(c.Excursions, func(e httpapi.Excursion) bool { return e.Rule == rule })
+	if i < 0 {
+		t.Fatalf("no excursion of %s: %+v", rule, c)
+	}
+	return c.Excursions[i]
+}
+
+func TestComplianceOfAPublishedRuleSet(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	if c.Verdict != "non_compliant" || c.RuleSet.Ref != "mine@1" || c.RuleSet.Builtin || *c.RuleSet.Publisher.V != "carrier" || c.RuleSet.Hash != c.RuleSetHash || c.Algorithm != compliance.Algorithm {
+		t.Fatalf("%+v", c)
+	}
+	if len(c.Rules) != 2 || c.Rules[0].State != "broken" || c.Rules[0].Text != "no temperature ≥ 12 °C at any moment" || c.Rules[1].Text != "no temperature > 8 °C for 2 min in a row" {
+		t.Fatalf("%+v", c.Rules)
+	}
+	hot := excursionOf(t, c, "hot")
+	if hot.Peak != "26" || hot.Limit != "12" || hot.Severity != "critical" || *hot.HeldBy.V != "carrier" || hot.LedgerTx.V != nil || hot.Verified {
+		t.Fatalf("%+v", hot)
+	}
+	var messages httpapi.List[httpapi.Message]
+	w.must(200, "GET", "/v1/shipments/s1/messages", "").into(&messages)
+	if len(hot.Messages) == 0 {
+		t.Fatal("no deciding message")
+	}
+	for _, m := range hot.Messages {
+		if got := messages.Items[m.Leaf]; got.Log != m.Log || m.Hash.V == nil || got.Hash != *m.Hash.V {
+			t.Errorf("message %+v is %+v", m, got)
+		}
+	}
+	if last := hot.Messages[len(hot.Messages)-1]; last.Leaf != 9 {
+		t.Errorf("the worst reading is in leaf 9: %+v", hot.Messages)
+	}
+	if len(c.Legs) != 1 || c.Legs[0].Custodian != "carrier" || len(c.Legs[0].Excursions) != 2 || c.Legs[0].To.V != nil || c.Legs[0].Severity != "critical" {
+		t.Errorf("%+v", c.Legs)
+	}
+
+	w.record("s1", c)
+	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if len(c.Recorded) != 2 || !c.Recorded[0].Found || excursionOf(t, c, "hot").LedgerTx.V == nil || len(c.Revisions) != 1 || string(c.Revisions[0].Detail) != `{"algorithm":"x"}` {
+		t.Fatalf("%+v", c)
+	}
+	// The handover keeps what the ledger held.
+	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
+	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if st := c.Legs[0].Standing.V; c.Legs[0].To.V == nil || st == nil || st.Result != "non_compliant" || st.Total != 2 || st.Open != 2 {
+		t.Fatalf("%+v", c.Legs)
+	}
+	// A shipment that pinned other bytes under the same name is not judged.
+	if p := w.call("GET", "/v1/shipments/none/compliance", "").problem(); p.Code != "not_found" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestAPromiseIsReadFromTheMessages(t *testing.T) {
+	w := newWorld(t)
+	w.must(201, "POST", "/v1/rule-sets", `{"schema":"trackseal-rule-set/1","id":"quiet","version":1,"title":"t","max_gap_s":3600,"rules":[{"id":"promised","severity":"minor","silence":{"max_s":3600,"promise":true}}]}`)
+	w.ruleSet = "quiet@1"
+	w.promise = 30 // and a message a minute
+	w.ship("s1")
+	var c httpapi.Compliance
+	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if c.Verdict != "inconclusive" || len(c.Excursions) == 0 {
+		t.Fatalf("%+v", c)
+	}
+}
+
+func TestRuleSets(t *testing.T) {
+	w := newWorld(t)
+	var p httpapi.PublishedRuleSet
+	w.must(201, "POST", "/v1/rule-sets", ruleSetBody("mine", 1)).into(&p)
+	if p.Ref != "mine@1" || p.Publisher != "carrier" || p.Tx.V == nil || len(p.Hash) != 64 {
+		t.Fatalf("%+v", p)
+	}
+	// Another order of members and other blanks are the same rules.
+	w.must(200, "POST", "/v1/rule-sets", " "+strings.ReplaceAll(ruleSetBody("mine", 1), "\n", "")).into(&p)
+	if p.Ref != "mine@1" || p.Publisher != "carrier" {
+		t.Fatalf("%+v", p)
+	}
+	for name, tc := range map[string]struct {
+		body         string
+		status       int
+		code, detail string
+	}{
+		"other rules, same version": {strings.Replace(ruleSetBody("mine", 1), `"12"`, `"13"`, 1), 409, "conflict", "published with other rules"},
+		"a version is missing":      {ruleSetBody("mine", 3), 409, "bad_state", "comes after version 2"},
+		"a built-in name":           {ruleSetBody("general-2-8", 9), 409, "conflict", "built in"},
+		"not JSON":                  {`{"id"`, 422, "invalid_request", ""},
+		"repeated member":           {`{"id":"a","id":"b"}`, 422, "invalid_request", ""},
+		"unknown member":            {`{"rulez":[]}`, 422, "invalid_request", ""},
+	} {
+		got := w.call("POST", "/v1/rule-sets", tc.body)
+		if p := got.problem(); got.Code != tc.status || string(p.Code) != tc.code || !strings.Contains(p.Detail, tc.detail) {
+			t.Errorf("%s: %d %s", name, got.Code, got.Body)
+		}
+	}
+	other := newWorldOf(t, "shipper", w.ledger, w.store)
+	if p := other.must(403, "POST", "/v1/rule-sets", ruleSetBody("mine", 2)).problem(); p.Code != "forbidden" {
+		t.Errorf("%+v", p)
+	}
+	// All problems at once, each with its place.
+	wrong := strings.NewReplacer(`"mine"`, `"M Y"`, `"12"`, `"x"`, `"major"`, `"huge"`).Replace(ruleSetBody("mine", 1))
+	fields := map[string]bool{}
+	for _, f := range w.must(422, "POST", "/v1/rule-sets", wrong).problem().Errors {
+		fields[f.Field] = true
+	}
+	for _, want := range []string{"body.id", "body.rules[0].limit.value", "body.rules[1].severity"} {
+		if !fields[want] {
+			t.Errorf("%s is not named: %v", want, fields)
+		}
+	}
+
+	// Everybody sees it, page by page, after the built-in ones.
+	for i := range 5 {
+		other.must(201, "POST", "/v1/rule-sets", ruleSetBody(fmt.Sprintf("other-%d", i), 1))
+	}
+	var refs []string
+	for cursor := ""; ; {
+		var page httpapi.List[httpapi.RuleSetInfo]
+		other.must(200, "GET", "/v1/rule-sets?limit=3&cursor="+cursor, "").into(&page)
+		if len(page.Items) > 3 {
+			t.Fatalf("%d on a page", len(page.Items))
+		}
+		for _, r := range page.Items {
+			if len(r.Rules) == 0 || r.Builtin == (r.Publisher.V != nil) {
+				t.Errorf("%+v", r)
+			}
+			refs = append(refs, r.Ref)
+		}
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	if len(refs) != len(compliance.Builtin())+6 || refs[0] != compliance.Builtin()[0].Ref() || !slices.Contains(refs, "mine@1") || !slices.Contains(refs, "other-4@1") {
+		t.Errorf("%v", refs)
+	}
+	var r httpapi.RuleSetInfo
+	other.must(200, "GET", "/v1/rule-sets/mine@1", "").into(&r)
+	if r.Ref != "mine@1" || r.Rules[1].Limit.DurationS != 120 || *r.Publisher.V != "carrier" {
+		t.Errorf("%+v", r)
+	}
+	other.must(200, "GET", "/v1/rule-sets/general-2-8@1", "")
+	other.must(404, "GET", "/v1/rule-sets/mine@7", "")
+	if got := other.must(200, "GET", "/v1/rule-sets/schema", ""); got.Header.Get("Content-Type") != "application/schema+json" || string(got.Body) != string(compliance.JSONSchema) {
+		t.Errorf("%v %.200s", got.Header, got.Body)
+	}
+}
+
+func TestALotGoesOnWithItsBudget(t *testing.T) {
+	w := newWorld(t)
+	body := `{"id":"s1",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1"}`
+	var s httpapi.Shipment
+	w.must(201, "POST", "/v1/shipments", body).into(&s)
+	if s.Lot != "L-1" || len(s.Carried) != 0 || len(s.CarriedFrom) != 0 {
+		t.Fatalf("%+v", s)
+	}
+	next := `{"id":"s2",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1","carried_from":["s1"]}`
+	if p := w.call("POST", "/v1/shipments", next).problem(); p.Status < 400 || p.Status >= 500 { // s1 is not delivered
+		t.Fatalf("%+v", p)
+	}
+	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
+	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
+	_, err := w.ledger.Submit(t.Context(), ledger.ComplianceRevise, ledger.Verdict{Shipment: "s1", Revision: 1, Result: "inconclusive", ToMS: 1, RuleHash: s.RuleSetHash,
+		Detail: []byte(`{"budget":[{"rule":"b","band":"8-15","spent_s":60,"max_s":600}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must(201, "POST", "/v1/shipments", next).into(&s)
+	if len(s.Carried) != 1 || s.Carried[0].SpentS != 60 || len(s.CarriedFrom) != 1 || s.CarriedFrom[0].Shipment != "s1" {
+		t.Fatalf("%+v", s)
+	}
+}
+
+func TestSimulate(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	before := w.ledger.Count("")
+	ids := func(c httpapi.Compliance) (ids []string) {
+		for _, e := range c.Excursions {
+			ids = append(ids, e.ID)
+		}
+		return ids
+	}
+	var got httpapi.Compliance
+	for name, body := range map[string]string{
+		"by name": `{"rule_set":"mine@1","shipment":"s1"}`,
+		"inline":  `{"rule_set":` + ruleSetBody("not-published", 4) + `,"shipment":"s1"}`,
+	} {
+		w.must(200, "POST", "/v1/rule-sets/simulate", body).into(&got)
+		if got.Verdict != c.Verdict || !slices.Equal(ids(got), ids(c)) || len(got.Revisions)+len(got.Recorded) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"quick-frozen-18@1","shipment":"s1"}`).into(&got)
+	if got.Verdict != "inconclusive" || got.RuleSet.Ref != "quick-frozen-18@1" { // its trackers have no calibration
+		t.Errorf("%+v", got)
+	}
+
+	file := "time,tracker,temperature\n2026-01-31T08:00:00Z,T1,4.5\n2026-01-31T08:01:00Z,T1,26\n2026-01-31T08:02:00Z,T1,4\n"
+	text := func(path, body string) response {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", path, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+w.token("carrier-admin"))
+		r.Header.Set("Content-Type", "text/csv; charset=utf-8")
+		return w.send(r)
+	}
+	r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", file)
+	if r.Code != 200 {
+		t.Fatalf("%d %s", r.Code, r.Body)
+	}
+	r.into(&got)
+	if got.Verdict != "non_compliant" || excursionOf(t, got, "hot").ID != "hot/T1/1769846460000" || got.Legs[0].Custodian != "" || len(excursionOf(t, got, "hot").Messages) != 0 {
+		t.Errorf("%s", r.Body)
+	}
+	inJSON := strings.ReplaceAll(file, "\n", `\n`)
+	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"`+inJSON+`"}`).into(&got)
+	if got.Verdict != "non_compliant" {
+		t.Errorf("%+v", got)
+	}
+
+	for name, tc := range map[string]struct {
+		r      response
+		status int
+		field  string
+	}{
+		"CSV that cannot be read":  {text("/v1/rule-sets/simulate?rule_set=general-2-8@1", "time,temperature\n2026-01-31T08:00:00Z,\"4,5\"\n"), 422, "csv.line[2].temperature"},
+		"CSV without its rule set": {text("/v1/rule-sets/simulate", file), 422, "query.rule_set"},
+		"unknown rule set":         {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"x@1","shipment":"s1"}`), 422, "body.rule_set"},
+		"wrong rules":              {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":{"schema":"x"},"shipment":"s1"}`), 422, "body.rule_set.schema"},
+		"neither":                  {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1"}`), 422, "body"},
+		"both":                     {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"s1","csv":"x"}`), 422, "body"},
+		"unknown member":           {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"s1","x":1}`), 422, "body"},
+	} {
+		p := tc.r.problem()
+		if tc.r.Code != tc.status || len(p.Errors) == 0 || p.Errors[0].Field != tc.field {
+			t.Errorf("%s: %d %s", name, tc.r.Code, tc.r.Body)
+		}
+	}
+	if p := w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"none"}`).problem(); p.Status != 404 {
+		t.Errorf("%+v", p)
+	}
+	if p := w.call("POST", "/v1/rule-sets/simulate", "x", "Content-Type", "text/plain").problem(); p.Status != 415 {
+		t.Errorf("%+v", p)
+	}
+	// This route takes a trip, others do not.
+	var large strings.Builder
+	large.WriteString("time,temperature\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&large, "%d,4.5\n", 1769846460000+int64(i)*1000)
+	}
+	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", large.String()); r.Code != 200 {
+		t.Errorf("a file of %d bytes: %d %.200s", large.Len(), r.Code, r.Body)
+	}
+	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", strings.Repeat("x", 8<<20+1)); r.Code != 413 {
+		t.Errorf("a file that is too large: %d", r.Code)
+	}
+	w.must(413, "POST", "/v1/rule-sets", large.String())
+	if n := w.ledger.Count(""); n != before {
+		t.Errorf("%d transactions", n-before)
+	}
+}
+
+func TestSignOff(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	w.record("s1", c)
+	hot := excursionOf(t, c, "hot")
+	path := "/v1/shipments/s1/excursions/" + url.PathEscape(hot.ID) + "/acknowledgements"
+	if !strings.Contains(path, "%2F") {
+		t.Fatal(path)
+	}
+	words := `{"name":"A. Person","meaning":"reviewed","reason":"door open"}`
+	w.ledger.FailAfter(ledger.ComplianceAcknowledge, 1)
+	w.must(504, "POST", path, words, "Idempotency-Key", "k1")
+	var a httpapi.Acknowledgement
+	w.must(201, "POST", path, words, "Idempotency-Key", "k1").into(&a)
+	if a.Excursion != hot.ID || a.N != 1 || a.Signature.Name != "A. Person" || a.Signature.Org != "carrier" || a.Of == "" || a.Signature.Tx == "" {
+		t.Fatalf("%+v", a)
+	}
+	w.must(201, "POST", path, words).into(&a) // without the key it is another signature
+	if a.N != 2 {
+		t.Fatalf("%+v", a)
+	}
+	var list httpapi.List[httpapi.Acknowledgement]
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other.must(200, "GET", path, "").into(&list)
+	if len(list.Items) != 2 || list.Items[1].N != 2 {
+		t.Fatalf("%+v", list)
+	}
+	other.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if excursionOf(t, c, "hot").Acks != 2 {
+		t.Fatalf("%+v", c.Excursions)
+	}
+	// An id with a plus and a slash that stands as it is cannot be taken for another one.
+	plus := ledger.Excursion{ID: "odd+id/x", Shipment: "s1", Rule: "hot", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", RuleHash: c.RuleSetHash,
+		Log: ledger.LogHead{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}
+	if _, err := w.ledger.Submit(t.Context(), ledger.ComplianceOpen, plus); err != nil {
+		t.Fatal(err)
+	}
+	for _, escaped := range []string{"odd+id%2Fx", "odd%2Bid%2Fx", url.PathEscape(plus.ID)} {
+		w.must(201, "POST", "/v1/shipments/s1/excursions/"+escaped+"/acknowledgements", words).into(&a)
+		if a.Excursion != plus.ID {
+			t.Errorf("%s: %+v", escaped, a)
+		}
+	}
+	w.must(404, "POST", "/v1/shipments/s1/excursions/hot/t-s1/1/acknowledgements", words)
+	w.must(404, "POST", "/v1/shipments/s1/excursions/hot%2Fnobody%2F1/acknowledgements", words)
+	w.must(422, "POST", "/v1/shipments/s1/excursions/hot%252F1/acknowledgements", words)
+	w.must(422, "POST", path, strings.Replace(words, "reviewed", "liked", 1))
+
+	decide := func(d string, verdict int) string {
+		return fmt.Sprintf(`{"decision":%q,"name":"C. Signee","meaning":"responsibility","reason":"26 °C","verdict_revision":%d}`, d, verdict)
+	}
+	const dispose = "/v1/shipments/s1/disposition"
+	var d httpapi.Disposition
+	w.must(201, "POST", dispose, decide("quarantine", 1)).into(&d)
+	if d.Revision != 1 || d.VerdictRevision != 1 || d.Result != "non_compliant" {
+		t.Fatalf("%+v", d)
+	}
+	if p := w.must(403, "POST", dispose, decide("reject", 1)).problem(); p.Code != "forbidden" {
+		t.Errorf("%+v", p)
+	}
+	if p := other.must(409, "POST", dispose, decide("reject", 0)).problem(); p.Code != "conflict" {
+		t.Errorf("%+v", p)
+	}
+	other.must(409, "POST", dispose, decide("release", 1)) // not delivered
+	other.must(409, "POST", dispose, strings.Replace(decide("reject", 1), "{", `{"revision":1,`, 1))
+	w.ledger.FailAfter(ledger.ComplianceDispose, 1)
+	other.must(504, "POST", dispose, decide("reject", 1), "Idempotency-Key", "k2")
+	other.must(201, "POST", dispose, decide("reject", 1), "Idempotency-Key", "k2").into(&d)
+	if d.Revision != 2 || d.Signature.Org != "consignee" {
+		t.Fatalf("%+v", d)
+	}
+	var all httpapi.List[httpapi.Disposition]
+	w.must(200, "GET", dispose, "").into(&all)
+	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if len(all.Items) != 2 || c.Disposition.V == nil || c.Disposition.V.Decision != "reject" {
+		t.Fatalf("%+v %+v", all, c.Disposition)
+	}
+}
+
+func TestBreach(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	hot := excursionOf(t, c, "hot")
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other.ingest.set(w.ingest.Ingest)
+	const path = "/v1/shipments/s1/breaches"
+	claim := func(rule string, leaf uint64, more string) string {
+		return fmt.Sprintf(`{"rule":%q,"messages":[{"log":%q,"leaf":%d%s}]}`, rule, hot.Messages[0].Log, leaf, more)
+	}
+	for name, tc := range map[string]struct {
+		body         string
+		status       int
+		code, detail string
+	}{
+		"keeps the limit":      {claim("hot", 3, ""), 422, "bad_proof", "keeps the limit"},
+		"no such reading":      {claim("hot", 9, `,"time":"2026-01-01T00:00:00Z"`), 409, "conflict", "was not assigned"},
+		"not an instant limit": {claim("warm", 9, ""), 422, "invalid_request", ""},
+		"no such rule":         {claim("cool", 9, ""), 422, "invalid_request", ""},
+		"no such message":      {claim("hot", 99, ""), 404, "not_found", ""},
+		"not this shipment's":  {strings.Replace(claim("hot", 9, ""), hot.Messages[0].Log, strings.Repeat("ab", 32), 1), 404, "not_found", ""},
+	} {
+		r := other.call("POST", path, tc.body)
+		if p := r.problem(); r.Code != tc.status || string(p.Code) != tc.code || !strings.Contains(p.Detail, tc.detail) {
+			t.Errorf("%s: %d %s", name, r.Code, r.Body)
+		}
+	}
+	w.ledger.FailAfter(ledger.ComplianceBreach, 1)
+	other.must(504, "POST", path, claim("hot", 9, ""), "Idempotency-Key", "k")
+	var e httpapi.RecordedExcursion
+	other.must(201, "POST", path, claim("hot", 9, ""), "Idempotency-Key", "k").into(&e)
+	if !e.Verified || e.By != "consignee" || e.Peak != "26" || len(e.Witnesses) != 1 || e.Tracker != "t-s1" {
+		t.Fatalf("%+v", e)
+	}
+	other.must(409, "POST", path, claim("hot", 9, ""))
+	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	if x := excursionOf(t, c, "hot"); !x.Verified || *x.LedgerTx.V != e.OpenTx || len(c.Recorded) != 1 || !c.Recorded[0].Found {
+		t.Fatalf("%+v", c)
+	}
+}
+
+func TestWithdraw(t *testing.T) {
+	w := newWorld(t)
+	w.ship("s1")
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	const path = "/v1/shipments/s1/handovers"
+	w.must(409, "POST", path+"/current/withdraw", `{"reason":"x"}`)
+	w.must(201, "POST", path, `{"to":"consignee"}`)
+	other.must(403, "POST", path+"/current/withdraw", `{"reason":"x"}`)
+	w.ledger.FailAfter(ledger.ShipmentWithdraw, 1)
+	w.must(504, "POST", path+"/current/withdraw", `{"reason":"wrong dock"}`, "Idempotency-Key", "k")
+	var s httpapi.Shipment
+	w.must(200, "POST", path+"/current/withdraw", `{"reason":"wrong dock"}`, "Idempotency-Key", "k").into(&s)
+	if s.PendingHandover.V != nil || s.Custodian != "carrier" {
+		t.Fatalf("%+v", s)
+	}
+	var list httpapi.List[httpapi.Handover]
+	other.must(200, "GET", path, "").into(&list)
+	if len(list.Items) != 1 || list.Items[0].State != "withdrawn" || list.Items[0].Reason != "wrong dock" || list.Items[0].AtProposal.V == nil {
+		t.Fatalf("%+v", list)
+	}
+}
+
+// A transaction that lost a race had no effect: it is repeated, and not for ever.
+func TestLostRacesAreRunAgain(t *testing.T) {
+	w := newWorld(t)
+	w.ledger.Invalidate(ledger.ShipmentCreate, 5)
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	if n := w.ledger.Count(ledger.ShipmentCreate); n != 1 {
+		t.Errorf("%d effects", n)
+	}
+	w.ledger.Invalidate(ledger.ShipmentCreate, 6)
+	p := w.must(409, "POST", "/v1/shipments", shipmentBody("s2")).problem()
+	if p.Code != "transaction_invalid" {
+		t.Errorf("%+v", p)
+	}
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	// What the other transaction made wrong is refused, not repeated.
+	w.ledger.Invalidate(ledger.ShipmentCreate, 1)
+	w.must(409, "POST", "/v1/shipments", shipmentBody("s2"))
+}
+
+func TestReports(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	w.record("s1", c)
+	for format, want := range map[string]struct{ kind, begin string }{
+		"":     {"application/pdf", "%PDF-1."},
+		"pdf":  {"application/pdf", "%PDF-1."},
+		"xlsx": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK\x03\x04"},
+		"csv":  {"text/csv; charset=utf-8", "section,item,field,value,unit,from,to\r\n"},
+	} {
+		r := w.must(200, "GET", "/v1/shipments/s1/report?format="+format, "")
+		if r.Header.Get("Content-Type") != want.kind || !strings.HasPrefix(string(r.Body), want.begin) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), `attachment; filename="s1.`) {
+			t.Errorf("%s: %v %.60q", format, r.Header, r.Body)
+		}
+		if format != "csv" {
+			continue
+		}
+		for _, line := range []string{"verdict,s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1,result,non_compliant,",
+			"https://carrier.test/v1/shipments/s1/evidence"} {
+			if !strings.Contains(string(r.Body), line) {
+				t.Errorf("the CSV lacks %q:\n%s", line, r.Body)
+			}
+		}
+	}
+	w.must(422, "GET", "/v1/shipments/s1/report?format=doc", "")
+	w.must(404, "GET", "/v1/shipments/none/report", "")
+	// A shipment without anything has a report, too.
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	for _, format := range []string{"pdf", "xlsx", "csv"} {
+		w.must(200, "GET", "/v1/shipments/s2/report?format="+format, "")
+	}
+}
+
+func TestFSMAListsCustody(t *testing.T) {
+	w := newWorld(t)
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	for i, id := range []string{"s1", "s2", "s3"} {
+		w.must(201, "POST", "/v1/shipments", fmt.Sprintf(`{"id":%q,%s,"rule_set":"general-2-8@1","lot":"L-%d","description":"lettuce","origin":"Farm","destination":"Market"}`, id, parties, i))
+		w.must(201, "POST", "/v1/shipments/"+id+"/handovers", `{"to":"consignee"}`)
+		if id != "s3" { // never accepted: nothing was shipped
+			other.must(200, "POST", "/v1/shipments/"+id+"/handovers/current/accept", "")
+		}
+	}
+	// Somebody else's is in nobody else's list.
+	shipper := newWorldOf(t, "shipper", w.ledger, w.store)
+	shipper.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":"shipper","consignee":"consignee"},"rule_set":"general-2-8@1"}`)
+	shipper.must(201, "POST", "/v1/shipments/foreign/handovers", `{"to":"consignee"}`)
+	other.must(200, "POST", "/v1/shipments/foreign/handovers/current/accept", "")
+
+	lines := func(w *world, query string) []string {
+		t.Helper()
+		return strings.Split(strings.TrimSuffix(string(w.must(200, "GET", "/v1/reports/fsma204?format=csv"+query, "").Body), "\r\n"), "\r\n")[1:]
+	}
+	if got := lines(w, ""); len(got) != 4 || !strings.HasPrefix(got[0], "shipping,L-0,lettuce,,,\"carrier, Farm\",\"consignee, Market\",") || !strings.HasPrefix(got[1], "receiving,L-0,") {
+		t.Errorf("%q", got)
+	}
+	if got := lines(other, ""); len(got) != 6 {
+		t.Errorf("%q", got)
+	}
+	if got := lines(w, "&lot=L-1"); len(got) != 2 || !strings.Contains(got[0], ",s2,") {
+		t.Errorf("%q", got)
+	}
+	if got := lines(w, "&from=2100-01-01T00:00:00Z"); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	w.must(422, "GET", "/v1/reports/fsma204?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "")
+	if r := w.must(200, "GET", "/v1/reports/fsma204", ""); !strings.HasPrefix(string(r.Body), "PK") || !strings.Contains(r.Header.Get("Content-Disposition"), "fsma204-carrier-") {
+		t.Errorf("%v", r.Header)
+	}
+}
