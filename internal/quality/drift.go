@@ -17,6 +17,7 @@ const (
 	together   = 15 * minuteMS // values further apart in time are not compared
 	learn      = 16            // readings from which the usual difference is learnt
 	smooth     = 16            // the EWMA's weight is 1/smooth
+	far        = 8             // slacks that a difference counts at most
 )
 
 // Group is the trackers of one shipment, each compared with the median of the others: two others at least. A tracker by the
@@ -34,7 +35,8 @@ type difference struct {
 	ms       int64
 	v        detect.Decimal
 	heard    bool
-	n        int
+	first    []detect.Decimal // until learnt
+	learnt   bool
 	usual    detect.Decimal
 	ewma     detect.Decimal
 	up, down detect.Decimal // CUSUM
@@ -56,7 +58,7 @@ func (g *Group) Add(tracker string, r *Reading, flag func(Flag)) {
 	for i := range drifting {
 		p, d := &drifting[i], &m[i]
 		v, ok := r.get(p.metric)
-		if !ok || d.heard && r.MS < d.ms {
+		if b := bounds[p.metric]; !ok || d.heard && r.MS < d.ms || v < b.lo || v > b.hi {
 			continue
 		}
 		d.ms, d.v, d.heard = r.MS, v, true
@@ -69,21 +71,33 @@ func (g *Group) Add(tracker string, r *Reading, flag func(Flag)) {
 		if len(others) < 2 {
 			continue
 		}
-		middle := median(others)
+		middle := nearest(others, v)
 		if d.moved(v-middle, p.slack, p.bound) {
 			flag(Flag{r.MS, Drift, p.metric, v, middle})
 		}
 	}
 }
 
-// moved takes the next difference. The sums are capped, so that a tracker that comes back is forgiven.
+// nearest is the median of the others; of an even number, that of the two in the middle which is nearer to v, so that one wrong
+// value of two blames nobody.
+func nearest(others []detect.Decimal, v detect.Decimal) detect.Decimal {
+	lower := median(others)
+	if upper := others[len(others)/2]; distance(upper, v) < distance(lower, v) {
+		return upper
+	}
+	return lower
+}
+
+// moved takes the next difference. One that is far off counts as a smaller one: outliers have their own check. The sums are capped, so that a tracker that comes back is forgiven.
 func (d *difference) moved(by, slack, bound detect.Decimal) bool {
-	if d.n < learn {
-		d.n++
-		d.usual += (by - d.usual) / detect.Decimal(d.n)
-		d.ewma = d.usual
+	if !d.learnt {
+		if d.first = append(d.first, by); len(d.first) == learn {
+			d.usual = median(d.first)
+			d.learnt, d.first, d.ewma = true, nil, d.usual
+		}
 		return false
 	}
+	by = min(max(by, d.usual-far*slack), d.usual+far*slack)
 	d.ewma += (by - d.ewma) / smooth
 	off := d.ewma - d.usual
 	d.up = min(max(d.up+off-slack, 0), 2*bound)

@@ -176,6 +176,16 @@ func TestDriftAgainstTheOthers(t *testing.T) {
 	if flags := run(4, slow); flags["2"] < 100 || len(flags) != 1 {
 		t.Errorf("a slow drift: %v", flags)
 	}
+	if flags := run(4, func(tracker, i int) float64 {
+		if v := 5 + wiggle(i); tracker != 1 || i%50 != 7 {
+			return v
+		} else if i%100 == 7 {
+			return v + 60
+		}
+		return -250
+	}); len(flags) != 0 {
+		t.Errorf("outliers are no drift, neither the tracker's own nor another's: %v", flags)
+	}
 	if flags := run(2, slow); len(flags) != 0 {
 		t.Errorf("two trackers cannot say who drifts: %v", flags)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/quality"
 )
 
 // Quality is how good a tracker's readings were, hour by hour. It says nothing about the goods.
@@ -70,13 +71,18 @@ func (s *Server) quality(ctx context.Context, in *qualityInput) (*answer[Quality
 	from -= from % time.Hour.Milliseconds()
 	out := Quality{Items: []QualityHour{}, Total: QualityTotal{Flags: map[string]int64{}}}
 	var minutes, expected int64
+	for r := range quality.Reasons {
+		out.Total.Flags[r.String()] = 0
+	}
 	err := s.Telemetry.QualityHours(ctx, in.ID, from, to, func(h influx.QualityHour) error {
-		out.Items = append(out.Items, QualityHour{Hour: Instant(h.StartMS), Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
-			Availability: share(h.Minutes, h.Expected), Flags: h.Flags})
-		minutes, expected, out.Total.Readings = minutes+h.Minutes, expected+h.Expected, out.Total.Readings+h.Readings
-		for reason, n := range h.Flags {
-			out.Total.Flags[reason] += n
+		flags := make(map[string]int64, quality.Reasons)
+		for reason := range out.Total.Flags {
+			flags[reason] = h.Flags[reason] // InfluxDB keeps no zeros
+			out.Total.Flags[reason] += h.Flags[reason]
 		}
+		out.Items = append(out.Items, QualityHour{Hour: Instant(h.StartMS), Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
+			Availability: share(h.Minutes, h.Expected), Flags: flags})
+		minutes, expected, out.Total.Readings = minutes+h.Minutes, expected+h.Expected, out.Total.Readings+h.Readings
 		return nil
 	})
 	if err != nil {

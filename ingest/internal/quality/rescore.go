@@ -19,7 +19,7 @@ const (
 	againAt    = 200    // of them, at one time
 	lateHours  = 72     // a late reading this much older than the newest is not scored
 	lookBack   = 5 * quality.HourMS
-	maxRescore = 200_000 // readings
+	maxRescore = 200_000 // readings of one hour, and of all hours at one time
 	goBack     = 3
 )
 
@@ -57,7 +57,11 @@ func (w *Watcher) rescore(ctx context.Context) {
 	keys := slices.SortedFunc(maps.Keys(w.again), func(a, b hourKey) int {
 		return cmp.Or(cmp.Compare(a.tracker, b.tracker), cmp.Compare(a.startMS, b.startMS))
 	})
+	w.replayed = 0
 	for _, k := range keys[:min(len(keys), againAt)] {
+		if w.replayed > maxRescore {
+			return
+		}
 		if !w.again[k] {
 			continue // done together with another hour
 		}
@@ -108,6 +112,7 @@ func (w *Watcher) replay(ctx context.Context, id string, fromMS, toMS int64, fla
 		}
 		return nil
 	})
+	w.replayed += n
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -148,7 +153,7 @@ func (w *Watcher) renew(ctx context.Context, id string, t *tracker) error {
 	t.scorer, t.missed = *s, false
 	for _, h := range t.scorer.Drain() {
 		if h.StartMS >= since { // what is before is only what the checks look back at
-			w.put(id, &h)
+			w.put(id, &h, true)
 		}
 	}
 	return nil
@@ -173,7 +178,7 @@ func (w *Watcher) past(ctx context.Context, k hourKey, t *tracker) error {
 	delete(w.again, k)
 	for _, h := range s.Drain() {
 		if h.StartMS == k.startMS {
-			p := point(k.tracker, &h)
+			p := point(k.tracker, &h, true)
 			delete(p.Flags, quality.Drift.String()) // not scored again: InfluxDB keeps the count that it has
 			w.unwritten[k] = p
 		}

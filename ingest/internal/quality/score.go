@@ -30,6 +30,7 @@ type state struct {
 	recent    map[string]bool
 	drift     map[hourKey]int64 // drift that was counted before the start
 	again     map[hourKey]bool  // hours to score again
+	replayed  int               // readings, at this time
 	unwritten map[hourKey]influx.QualityHour
 	odd       []influx.QualityFlag
 	batch     influx.Batch

@@ -41,11 +41,11 @@ type Config struct {
 	// MaxTrackers is how many trackers are kept in memory (about 2 KiB each); 0 = 20,000. Others are scored again from
 	// InfluxDB when they are heard.
 	MaxTrackers int
-	// MaxQueue is how many messages wait for being scored; 0 = 8,192.
+	// MaxQueue is how many messages wait for being scored; 0 = 65,536 (at most 16 MiB).
 	MaxQueue int
 }
 
-const maxQueueBytes = 8 << 20
+const maxQueueBytes = 16 << 20
 
 // Watcher scores all trackers of one instance.
 type Watcher struct {
@@ -76,7 +76,7 @@ func New(cfg Config) *Watcher {
 		cfg.MaxTrackers = 20_000
 	}
 	if cfg.MaxQueue == 0 {
-		cfg.MaxQueue = 8192
+		cfg.MaxQueue = 65_536
 	}
 	return &Watcher{cfg: cfg, wake: make(chan struct{}, 1), missed: map[string]bool{}, state: newState()}
 }

@@ -11,28 +11,34 @@ import (
 // batchPoints bounds one write.
 const batchPoints = 5000
 
-// point is an hour as InfluxDB keeps it.
-func point(tracker string, h *quality.Hour) influx.QualityHour {
+// point is an hour as InfluxDB keeps it. Counts of 0 are left out, for each field costs InfluxDB something, unless zero is what
+// a count may have become.
+func point(tracker string, h *quality.Hour, zeros bool) influx.QualityHour {
 	p := influx.QualityHour{Tracker: tracker, StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
 		Flags: make(map[string]int64, quality.Reasons)}
 	for r := range quality.Reasons {
-		p.Flags[r.String()] = h.Flags[r]
+		if zeros || h.Flags[r] > 0 {
+			p.Flags[r.String()] = h.Flags[r]
+		}
 	}
 	return p
 }
 
 // put queues an hour of a tracker's scorer for being written.
-func (w *Watcher) put(id string, h *quality.Hour) {
+func (w *Watcher) put(id string, h *quality.Hour, zeros bool) {
 	k := hourKey{id, h.StartMS}
-	p := point(id, h)
-	p.Flags[quality.Drift.String()] += w.drift[k]
-	w.unwritten[k] = p
+	counted := *h
+	counted.Flags[quality.Drift] += w.drift[k]
+	if _, waits := w.unwritten[k]; waits {
+		zeros = true // it may have been scored again
+	}
+	w.unwritten[k] = point(id, &counted, zeros)
 }
 
 // drain queues the hours that changed.
 func (w *Watcher) drain(id string, t *tracker) {
 	for _, h := range t.scorer.Drain() {
-		w.put(id, &h)
+		w.put(id, &h, false)
 	}
 }
 
