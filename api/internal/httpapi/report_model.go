@@ -126,12 +126,16 @@ func (s *Server) logsAndAnchors(ctx context.Context, m *report.Report, j *judged
 	slices.SortFunc(m.Anchors, func(a, b report.Anchor) int {
 		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Size, b.Size))
 	})
+	if n := len(m.Anchors); n > maxAnchorLines { // the newest ones cover all that the others do
+		m.Anchors = m.Anchors[n-maxAnchorLines:]
+	}
 	return nil
 }
 
 const (
-	chartPoints = 600 // of one curve
-	maxCharts   = 6
+	chartPoints    = 600 // of one curve
+	maxCharts      = 6
+	maxAnchorLines = 1000
 )
 
 // nicer steps than an even split, so that a window has the width that its label says.
@@ -186,6 +190,8 @@ func (s *Server) series(ctx context.Context, m *report.Report, j *judged) error 
 	}
 	for _, name := range metricOrder(stats, times) {
 		x := report.Metric{Name: name, Unit: report.Unit(name), InMS: times[name].InMS, OutMS: times[name].OutMS, UnknownMS: times[name].UnknownMS}
+		_, judged := times[name]
+		x.Unjudged = !judged
 		st := stats[name]
 		if st == nil {
 			m.Metrics = append(m.Metrics, x)
@@ -193,7 +199,7 @@ func (s *Server) series(ctx context.Context, m *report.Report, j *judged) error 
 		}
 		x.Min, x.Max, x.Mean, x.Readings = number(st.min), number(st.max), strconv.FormatFloat(st.sum/float64(st.count), 'f', 2, 64), int(st.count)
 		m.Metrics = append(m.Metrics, x)
-		if _, judged := times[name]; len(m.Series) < maxCharts && (judged || len(m.Series) == 0 || name == "temperature" || name == "humidity") {
+		if len(m.Series) < maxCharts && (judged || len(m.Series) == 0 || name == "temperature" || name == "humidity") {
 			m.Series = append(m.Series, st.series(name, step, j))
 		}
 	}
@@ -222,7 +228,8 @@ func (st *metricStats) series(name string, step time.Duration, j *judged) report
 		}
 	}
 	for _, e := range j.result.Excursions {
-		if e.Metric == name {
+		// What breaks a limit is where it breaks; a window's figure, such as a mean kinetic temperature, has no moment in the curve.
+		if e.Metric == name && e.Kind == "limit" && e.Severity != "info" {
 			x.Out = append(x.Out, report.Span{FromMS: e.StartMS, ToMS: max(e.EndMS, e.StartMS)})
 		}
 	}

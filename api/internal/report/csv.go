@@ -79,9 +79,11 @@ func facts(r *Report) []fact {
 		text("rule", x.ID, "state", x.State)
 	}
 	for _, m := range r.Metrics {
-		seconds("metric", m.Name, "in_range", m.InMS, 0, 0)
-		seconds("metric", m.Name, "out_of_range", m.OutMS, 0, 0)
-		seconds("metric", m.Name, "unknown", m.UnknownMS, 0, 0)
+		if !m.Unjudged {
+			seconds("metric", m.Name, "in_range", m.InMS, 0, 0)
+			seconds("metric", m.Name, "out_of_range", m.OutMS, 0, 0)
+			seconds("metric", m.Name, "unknown", m.UnknownMS, 0, 0)
+		}
 		number("metric", m.Name, "min", m.Min, m.Unit, 0, 0)
 		number("metric", m.Name, "max", m.Max, m.Unit, 0, 0)
 		number("metric", m.Name, "mean", m.Mean, m.Unit, 0, 0)

@@ -225,7 +225,23 @@ type column struct {
 	mono  bool
 }
 
-// table writes rows under a repeated head. Cells are shortened to their column.
+// cellLines is how many lines a cell of a table may have before it is shortened.
+const cellLines = 3
+
+// lines breaks a cell's text to its column. Numbers and hashes stay on one line.
+func (d *document) lines(c column, text string) []string {
+	text = plain(text)
+	if c.mono || c.align == "R" || d.GetStringWidth(text) <= c.w-2 {
+		return []string{d.fit(text, c.w)}
+	}
+	all := d.SplitText(text, c.w)
+	if len(all) > cellLines {
+		all = append(all[:cellLines-1], d.fit(strings.Join(all[cellLines-1:], " "), c.w))
+	}
+	return all
+}
+
+// table writes rows under a repeated head. Cells are broken into a few lines, then shortened.
 func (d *document) table(columns []column, rows [][]string, tint func(row, col int) (rgb, bool)) {
 	header := func() {
 		d.SetFont("go", "B", 8)
@@ -245,26 +261,47 @@ func (d *document) table(columns []column, rows [][]string, tint func(row, col i
 			d.note(fmt.Sprintf("and %d more rows, in the spreadsheet", len(rows)-i))
 			break
 		}
-		if d.GetY()+5 > bottom {
+		cells, high := make([][]string, len(columns)), 1
+		for j, c := range columns {
+			d.font(c)
+			cells[j] = d.lines(c, row[j])
+			high = max(high, len(cells[j]))
+		}
+		if d.GetY()+rowHeight(high) > bottom {
 			d.AddPage()
 			header()
 		}
+		y := d.GetY()
 		for j, c := range columns {
-			d.SetFont("go", "", 8)
-			if c.mono {
-				d.SetFont("mono", "", 7)
-			}
+			d.font(c)
 			d.ink(ink)
 			if tint != nil {
 				if shade, ok := tint(i, j); ok {
 					d.ink(shade)
 				}
 			}
-			d.CellFormat(c.w, 4.8, d.fit(plain(row[j]), c.w), "", 0, c.align, false, 0, "")
+			x := d.GetX()
+			for n, line := range cells[j] {
+				d.SetXY(x, y+float64(n)*lineHeight)
+				d.CellFormat(c.w, 4.8, line, "", 0, c.align, false, 0, "")
+			}
+			d.SetXY(x+c.w, y)
 		}
-		d.Ln(4.8)
+		d.SetXY(left, y+rowHeight(high))
 	}
 	d.ink(ink)
+}
+
+const lineHeight = 3.8
+
+func rowHeight(lines int) float64 { return 4.8 + float64(lines-1)*lineHeight }
+
+func (d *document) font(c column) {
+	if c.mono {
+		d.SetFont("mono", "", 7)
+		return
+	}
+	d.SetFont("go", "", 8)
 }
 
 // square draws a QR code of side s.

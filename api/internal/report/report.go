@@ -55,12 +55,14 @@ type Party struct{ Role, Org string }
 // Rule is one rule in words, with the state that it is in: met, unknown or broken.
 type Rule struct{ ID, Text, Severity, State string }
 
-// Metric is for how long a metric was in range, out of it and unknown (tracker-time), and its extremes.
+// Metric is for how long a metric was in range, out of it and unknown (tracker-time), and its extremes. Of one that no rule
+// asks about these times say nothing: Unjudged.
 type Metric struct {
 	Name, Unit             string
 	InMS, OutMS, UnknownMS int64
 	Min, Max, Mean         string
 	Readings               int
+	Unjudged               bool
 }
 
 // Excursion is one time that a rule was broken.

@@ -46,7 +46,7 @@ func sample() *Report {
 		EvaluatedToMS: t0 + 30*3600_000, Algorithm: "trackseal-compliance/1", RuleSet: "refrigerated-2-8@1", RuleSetTitle: "Refrigerated, 2 to 8 °C, freeze-sensitive",
 		RuleSetHash: strings.Repeat("ab", 32),
 		Rules:       []Rule{{"warm", "temperature > 8 °C for 30 min in one go", "major", "broken"}, {"freeze", "temperature ≤ -0.5 °C for 60 min", "critical", "met"}, {"mkt", "mean kinetic temperature over 24 h ≤ 8 °C", "major", "unknown"}},
-		Metrics:     []Metric{{"temperature", "°C", 57*3600_000 + 30*minute, 105 * minute, 75 * minute, "3.4", "12.3", "5.2", 702}},
+		Metrics:     []Metric{{"temperature", "°C", 57*3600_000 + 30*minute, 105 * minute, 75 * minute, "3.4", "12.3", "5.2", 702, false}},
 		Excursions:  []Excursion{{ID: "warm/TRK-0001/1700037500000", Rule: "warm", Metric: "temperature", Tracker: "TRK-0001", Severity: "major", StartMS: out.FromMS, EndMS: out.ToMS, Peak: "12.3", Limit: "8", Custodian: "carrier", Tx: strings.Repeat("cd", 32), Verified: true}},
 		Figures:     []Figure{{"mkt", "TRK-0001", "mkt", "6.214", "°C"}},
 		Budget:      []Band{{Rule: "budget", Band: "8 to 15 °C", State: "WATCH", SpentMS: 105 * minute, MaxMS: 180 * minute, LongestMS: 105 * minute}},

@@ -13,7 +13,11 @@ func (d *document) metrics() {
 	d.title("Time in range, out of range, unknown")
 	var rows [][]string
 	for _, m := range d.report.Metrics {
-		rows = append(rows, []string{m.Name, span(m.InMS), span(m.OutMS), span(m.UnknownMS), m.Min, m.Max, m.Mean, m.Unit, strconv.Itoa(m.Readings)})
+		in, out, unknown := span(m.InMS), span(m.OutMS), span(m.UnknownMS)
+		if m.Unjudged {
+			in, out, unknown = "no rule", "–", "–"
+		}
+		rows = append(rows, []string{m.Name, in, out, unknown, m.Min, m.Max, m.Mean, m.Unit, strconv.Itoa(m.Readings)})
 	}
 	d.table([]column{{"Metric", 28, "L", false}, {"In range", 24, "R", false}, {"Out of range", 24, "R", false}, {"Unknown", 24, "R", false}, {"Min", 17, "R", false}, {"Max", 17, "R", false},
 		{"Mean", 17, "R", false}, {"Unit", 12, "L", false}, {"Readings", 17, "R", false}}, rows, func(row, col int) (rgb, bool) {
@@ -59,8 +63,8 @@ func (d *document) excursions() {
 		}
 		rows = append(rows, []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Severity, e.Tracker, e.Custodian, recorded})
 	}
-	d.table([]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 19, "L", false}, {"Rule", 20, "L", false}, {"Metric", 20, "L", false}, {"Peak", 14, "R", false}, {"Limit", 13, "R", false}, {"Severity", 15, "L", false},
-		{"Tracker", 16, "L", false}, {"Held by", 16, "L", false}, {"Ledger", 16, "L", false}}, rows, func(_, col int) (rgb, bool) { return bad, col == 4 })
+	d.table([]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 18, "L", false}, {"Metric", 19, "L", false}, {"Peak", 13, "R", false}, {"Limit", 11, "R", false}, {"Severity", 14, "L", false},
+		{"Tracker", 26, "L", false}, {"Held by", 17, "L", false}, {"Ledger", 14, "L", false}}, rows, func(_, col int) (rgb, bool) { return bad, col == 4 })
 }
 
 func (d *document) figures() {

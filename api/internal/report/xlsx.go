@@ -20,6 +20,9 @@ func XLSX(w io.Writer, r *Report) error {
 	b.summary()
 	b.sheet("Metrics", []string{"Metric", "Unit", "In range (min)", "Out of range (min)", "Unknown (min)", "Min", "Max", "Mean", "Readings"}, len(r.Metrics), func(i int) []any {
 		m := r.Metrics[i]
+		if m.Unjudged {
+			return []any{m.Name, m.Unit, nil, nil, nil, decimal(m.Min), decimal(m.Max), decimal(m.Mean), m.Readings}
+		}
 		return []any{m.Name, m.Unit, minutes(m.InMS), minutes(m.OutMS), minutes(m.UnknownMS), decimal(m.Min), decimal(m.Max), decimal(m.Mean), m.Readings}
 	})
 	b.sheet("Rules", []string{"Rule", "What it asks", "Severity", "State"}, len(r.Rules), func(i int) []any {
