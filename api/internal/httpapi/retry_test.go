@@ -25,6 +25,8 @@ func TestRetryAfterUnknownOutcome(t *testing.T) {
 		{ledger.ShipmentAssign, "POST", "/v1/shipments/s1/assignments", `{"tracker":"t1"}`, 201},
 		{ledger.ShipmentUnassign, "DELETE", "/v1/shipments/s1/assignments/t1", "", 200},
 		{ledger.ShipmentPropose, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee","note":"n"}`, 201},
+		{ledger.ShipmentWithdraw, "POST", "/v1/shipments/s1/handovers/current/withdraw", `{"reason":"wrong dock"}`, 200},
+		{ledger.RuleSetPublish, "POST", "/v1/rule-sets", ruleSetBody("mine", 1), 201},
 		{ledger.TrackerRevoke, "POST", "/v1/trackers/t1/revoke", `{"cause":"broken"}`, 200},
 	} {
 		key := fmt.Sprint("key-", i)
