@@ -63,8 +63,8 @@ func (d *document) excursions() {
 		}
 		rows = append(rows, []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Severity, e.Tracker, e.Custodian, recorded})
 	}
-	d.table([]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 18, "L", false}, {"Metric", 19, "L", false}, {"Peak", 13, "R", false}, {"Limit", 11, "R", false}, {"Severity", 14, "L", false},
-		{"Tracker", 26, "L", false}, {"Held by", 17, "L", false}, {"Ledger", 14, "L", false}}, rows, func(_, col int) (rgb, bool) { return bad, col == 4 })
+	d.table([]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 18, "L", false}, {"Metric", 18, "L", false}, {"Peak", 13, "R", false}, {"Limit", 11, "R", false}, {"Severity", 14, "L", false},
+		{"Tracker", 27, "L", false}, {"Held by", 17, "L", false}, {"Ledger", 14, "L", false}}, rows, func(_, col int) (rgb, bool) { return bad, col == 4 })
 }
 
 func (d *document) figures() {
