@@ -171,8 +171,10 @@ func extent(s *Series) (from, to int64, low, high float64, ok bool) {
 	if !ok || math.IsInf(low, 0) || math.IsInf(high, 0) || math.IsNaN(low) || math.IsNaN(high) {
 		return 0, 0, 0, 0, false
 	}
+	// Unknown time at the end is shown, but years of it must not press the curve into a line.
+	last := to
 	for _, sp := range s.Unknown {
-		to = max(to, sp.ToMS)
+		to = max(to, min(sp.ToMS, last+(last-from)/4))
 	}
 	// A limit that is near belongs into the picture; one far away would squeeze the curve.
 	reach := max(high-low, 2)
