@@ -116,3 +116,15 @@ func (d *silenceDetector) Finish(toMS int64) detect.Finding {
 	}
 	return f
 }
+
+// Promised tells whether a rule asks what messages say about the next one (detect.Point.NextDueS).
+func (r RuleSet) Promised() bool { return promised(r.Rules) }
+
+func promised(rules []Rule) bool {
+	for i := range rules {
+		if r := &rules[i]; r.Silence != nil && r.Silence.Promise || promised(r.All) || promised(r.Any) {
+			return true
+		}
+	}
+	return false
+}

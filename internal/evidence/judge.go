@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type judging struct {
 	handovers []ledger.Handover
 	rules     *compliance.RuleSet // nil: none in the bundle
 	withheld  uint64              // messages whose readings are not there
+	promised  bool                // a rule asks when the next message was due
 }
 
 // handover keeps a handover's record that a transaction of the shipment wrote.
@@ -55,7 +57,7 @@ func (v *verifier) judgeSigned(where func() string, m *telemetry.Message, pack [
 		v.book.fail(MsgCanon, where(), "readings in their one valid form", "%v", err)
 		return
 	}
-	v.judge(m.Tracker, m.COSEHash, readings)
+	v.judge(m.Tracker, m.COSEHash, readings, m.NextDueS)
 }
 
 func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64) {
@@ -79,12 +81,16 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
 		return
 	}
-	v.judge(only, hash, p.Readings)
+	v.judge(only, hash, p.Readings, 0)
 }
 
-func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading) {
+func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64) {
 	for _, r := range readings {
-		v.judging.readings = append(v.judging.readings, compliance.Reading{Tracker: tracker, Point: detect.NewPoint(r.TimeMS, message, r.Values)})
+		p := detect.NewPoint(r.TimeMS, message, r.Values)
+		if v.judging.promised {
+			p.NextDueS = uint32(min(nextDueS, math.MaxUint32))
+		}
+		v.judging.readings = append(v.judging.readings, compliance.Reading{Tracker: tracker, Point: p})
 	}
 }
 
@@ -119,6 +125,8 @@ func (v *verifier) compliance() error {
 func (v *verifier) givenRules() error {
 	raw := v.in.Manifest.RuleSet
 	if len(raw) == 0 {
+		known, _ := compliance.Lookup(v.shipment.RuleSet)
+		v.judging.promised = known.Promised()
 		return nil
 	}
 	s := v.shipment
@@ -130,7 +138,7 @@ func (v *verifier) givenRules() error {
 	if err != nil || rs.Ref() != s.RuleSet || !slices.Equal(rs.Canonical(), raw) {
 		return stop(Rules, where, "its canonical form", "%q, %v", rs.Ref(), err)
 	}
-	v.judging.rules = &rs
+	v.judging.rules, v.judging.promised = &rs, rs.Promised()
 	return nil
 }
 

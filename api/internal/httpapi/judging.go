@@ -102,7 +102,7 @@ type leafOf struct{ log, leaf uint64 }
 // promises are what the messages said about the next one. They stand in the signed bytes only, so they are read when a rule
 // asks for them.
 func (s *Server) promises(ctx context.Context, rules compliance.RuleSet, refs []logRef) (map[leafOf]uint32, error) {
-	if !promised(rules.Rules) {
+	if !rules.Promised() {
 		return nil, nil
 	}
 	out := map[leafOf]uint32{}
@@ -121,15 +121,6 @@ func (s *Server) promises(ctx context.Context, rules compliance.RuleSet, refs []
 		}
 	}
 	return out, nil
-}
-
-func promised(rules []compliance.Rule) bool {
-	for _, r := range rules {
-		if r.Silence != nil && r.Silence.Promise || promised(r.All) || promised(r.Any) {
-			return true
-		}
-	}
-	return false
 }
 
 // surrogate stands for a message's hash while judging: a stored reading names its log and leaf only. It is never zero.

@@ -27,6 +27,9 @@ type Database interface {
 type Stored struct {
 	Shipment, Tracker string
 	Readings          journal.Readings
+	// Raw is the message as it was published, while OnStored runs; Signed tells its form.
+	Raw    []byte
+	Signed bool
 }
 
 // Config of the writer.
@@ -293,7 +296,7 @@ func observed(records []record) (stored []Stored, messages uint64) {
 		}
 		messages++
 		if m := &records[i].message; m.Shipment != "" {
-			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Readings: m.Readings})
+			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
 		}
 	}
 	return stored, messages

@@ -71,7 +71,7 @@ func (w *Watcher) claim(ctx context.Context, tx transaction) (ledger.BreachArgs,
 	}
 	r := found[0]
 	err = w.cfg.Database.Messages(ctx, r.Log, r.Leaf, r.Leaf+1, func(m influx.Message) error {
-		if m.Trust == "signed" {
+		if m.Trust == influx.Signed {
 			args.Messages = []ledger.BreachMessage{{Raw: slices.Clone(m.Raw), TimeMS: e.StartMS}}
 		}
 		return nil

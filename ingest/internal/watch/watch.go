@@ -109,12 +109,17 @@ func (w *Watcher) Observe(stored []store.Stored) {
 		if c == nil {
 			continue // loading it will find the readings
 		}
+		var due uint32
+		if st.Signed && c.rules.Promised() {
+			due = promise(st.Raw)
+		}
 		err := st.Readings.Each(func(ms int64, values []journal.Value) {
 			measured := make(map[string]float64, len(values))
 			for _, v := range values {
 				measured[telemetry.Quantities[v.Quantity].Name] = v.Value
 			}
 			r := compliance.Reading{Tracker: st.Tracker, Point: detect.NewPoint(ms, [32]byte{}, measured)}
+			r.Point.NextDueS = due
 			if !c.loaded {
 				c.late = append(c.late, r)
 				return
@@ -283,8 +288,15 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.
 	w.cases[s.ID] = c
 	w.mu.Unlock()
 	var readings []compliance.Reading
+	due, err := w.promises(ctx, rules, q.Logs)
+	if err != nil {
+		w.drop(s.ID)
+		return nil, err
+	}
 	err = w.cfg.Database.Readings(ctx, q, func(r influx.Reading, _ time.Time) error {
-		readings = append(readings, compliance.Reading{Tracker: r.Tracker, Point: detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)})
+		p := detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)
+		p.NextDueS = due[leaf{r.Log, r.Leaf}]
+		readings = append(readings, compliance.Reading{Tracker: r.Tracker, Point: p})
 		return nil
 	})
 	w.mu.Lock()
