@@ -120,7 +120,7 @@ func detail(r compliance.Result) json.RawMessage {
 	for _, m := range r.Metrics {
 		d.Metrics[m.Metric] = seconds{m.InMS / 1000, m.OutMS / 1000, m.UnknownMS / 1000}
 	}
-	for _, b := range r.Budget {
+	for _, b := range r.Budget[:min(len(r.Budget), maxBudget)] {
 		d.Budget = append(d.Budget, ledger.BudgetLine{Rule: b.Rule, Band: b.Band, SpentS: b.SpentMS / 1000, MaxS: b.MaxMS / 1000})
 	}
 	for _, f := range r.Figures {
@@ -139,8 +139,11 @@ func detail(r compliance.Result) json.RawMessage {
 	return b
 }
 
-// maxDetail is what the chaincode takes.
-const maxDetail = 16 << 10
+// What the chaincode takes.
+const (
+	maxDetail = 16 << 10
+	maxBudget = 64
+)
 
 func mustJSON(v any) []byte {
 	b, err := json.Marshal(v)
