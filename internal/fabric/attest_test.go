@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -56,18 +57,34 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n, err := block.LastConfig(); n > chain.Newest().Block; {
-		if err != nil {
-			t.Fatal(err)
-		}
+	// The channel's configuration may have been changed by other tests: from the newest one back, then forwards.
+	decoded := func(n uint64) *fabricproof.Block {
 		raw, err := c.BlockByNumber(ctx, n)
 		if err != nil {
 			t.Fatal(err)
 		}
-		next, err := fabricproof.DecodeBlock(raw)
+		b, err := fabricproof.DecodeBlock(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
+		return b
+	}
+	var configs []*fabricproof.Block
+	for before := block; ; {
+		n, err := before.LastConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			break
+		}
+		configs = append(configs, decoded(n))
+		if n == 1 {
+			break
+		}
+		before = decoded(n - 1) // names the configuration before
+	}
+	for _, next := range slices.Backward(configs) {
 		if err := chain.Add(next, roots); err != nil {
 			t.Fatal(err)
 		}
