@@ -38,6 +38,7 @@ function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: 
     () => ({
       api: new Client(session.token, () => onSignOut("The session has ended.")),
       token: session.token,
+      scopes: session.scopes,
       signOut: onSignOut,
     }),
     [session.token],

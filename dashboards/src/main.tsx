@@ -5,5 +5,6 @@ import "./styles/layout.css";
 import "./styles/parts.css";
 import "./styles/chart.css";
 import "./styles/evidence.css";
+import "./styles/compliance.css";
 
 render(<App />, document.getElementById("app")!);

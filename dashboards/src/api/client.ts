@@ -1,9 +1,11 @@
 import { Problem, problemFrom, titleOf } from "./problem";
-import type { Bucket, Compliance, Handover, List, RawReading, Shipment, Verification } from "./shapes";
+import type { Acknowledgement, Bucket, Compliance, Decision, Disposition, Handover, List, Quality, RawReading, Shipment, Signed, Verification } from "./shapes";
 
 export type Query = Record<string, string | number | undefined>;
 
-// Client reads the REST API of the organisation that served the page. Every method throws Problem, or the AbortError of
+export type ReportFormat = "pdf" | "xlsx" | "csv";
+
+// Client speaks to the REST API of the organisation that served the page. Every method throws Problem, or the AbortError of
 // its own signal.
 export class Client {
   constructor(
@@ -18,12 +20,24 @@ export class Client {
     return (await answer.json()) as T;
   }
 
+  // post has one effect, however often it is sent with the same key.
+  private async post<T>(path: string, body: unknown, key: string): Promise<T> {
+    const answer = await this.ask(path, {}, "application/json", undefined, { body, key });
+    if (!answer.ok) throw await problemFrom(answer);
+    return (await answer.json()) as T;
+  }
+
   // ask answers as soon as the head of the answer is there, whatever its status.
-  private async ask(path: string, query: Query, accept: string, signal?: AbortSignal): Promise<Response> {
+  private async ask(path: string, query: Query, accept: string, signal?: AbortSignal, write?: { body: unknown; key: string }): Promise<Response> {
     let answer: Response;
     try {
       answer = await this.send(path + encode(query), {
-        headers: { Authorization: `Bearer ${this.token}`, Accept: accept },
+        headers: {
+          Authorization: `Bearer ${this.token}`,
+          Accept: accept,
+          ...(write ? { "Content-Type": "application/json", "Idempotency-Key": write.key } : {}),
+        },
+        ...(write ? { method: "POST", body: JSON.stringify(write.body) } : {}),
         ...(signal ? { signal } : {}),
       });
     } catch (cause) {
@@ -52,6 +66,29 @@ export class Client {
 
   verification(id: string, signal?: AbortSignal) {
     return this.get<Verification>(`/v1/shipments/${encodeURIComponent(id)}/verification`, {}, signal);
+  }
+
+  quality(tracker: string, window: { from?: string; to?: string }, signal?: AbortSignal) {
+    return this.get<Quality>(`/v1/trackers/${encodeURIComponent(tracker)}/quality`, window, signal);
+  }
+
+  acknowledge(id: string, excursion: string, signed: Signed, key: string) {
+    return this.post<Acknowledgement>(`/v1/shipments/${encodeURIComponent(id)}/excursions/${encodeURIComponent(excursion)}/acknowledgements`, signed, key);
+  }
+
+  dispose(id: string, decision: Decision, key: string) {
+    return this.post<Disposition>(`/v1/shipments/${encodeURIComponent(id)}/disposition`, decision, key);
+  }
+
+  async report(id: string, format: ReportFormat): Promise<{ name: string; blob: Blob }> {
+    const answer = await this.ask(`/v1/shipments/${encodeURIComponent(id)}/report`, { format }, "*/*");
+    if (!answer.ok) throw await problemFrom(answer);
+    const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `${id}.${format}`;
+    try {
+      return { name, blob: await answer.blob() };
+    } catch {
+      throw new Problem(0, "cut_off", "The report was cut off", "The connection ended before all of it was here; try again.");
+    }
   }
 
   // evidence streams the bundle; the caller reads it and looks at its status.

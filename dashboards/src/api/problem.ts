@@ -1,3 +1,6 @@
+// Field is one wrong part of a request: "body.reason".
+export type Field = { field: string; detail: string };
+
 // Problem is an RFC 9457 answer, or the reason why there was no answer (status 0).
 export class Problem extends Error {
   constructor(
@@ -5,6 +8,7 @@ export class Problem extends Error {
     readonly code: string,
     readonly title: string,
     readonly detail: string = "",
+    readonly fields: Field[] = [],
   ) {
     super(detail ? `${title}: ${detail}` : title);
     this.name = "Problem";
@@ -48,19 +52,22 @@ export async function problemFrom(answer: Response): Promise<Problem> {
     // Not JSON: a proxy's page, or nothing. The status says enough.
   }
   const text = (member: string) => (typeof body[member] === "string" ? (body[member] as string) : "");
+  const fields = fieldsOf(body.errors);
+  const all = fields.map((f) => (f.field ? `${f.field}: ${f.detail}` : f.detail));
   // OAuth 2 errors (RFC 6749 5.2) have their own member names.
   return new Problem(
     answer.status,
     text("code") || text("error"),
     titleOf(answer.status, text("code")),
-    [text("detail") || text("error_description"), ...fields(body.errors)].filter(Boolean).join("; "),
+    [text("detail") || text("error_description"), ...all].filter(Boolean).join("; "),
+    fields,
   );
 }
 
-// fields tells the wrong parts of a request, as the api lists them.
-function fields(errors: unknown): string[] {
+// fieldsOf tells the wrong parts of a request, as the api lists them.
+function fieldsOf(errors: unknown): Field[] {
   if (!Array.isArray(errors)) return [];
   return (errors as { field?: unknown; detail?: unknown }[])
     .filter((e) => typeof e?.detail === "string")
-    .map((e) => `${typeof e.field === "string" ? `${e.field}: ` : ""}${String(e.detail)}`);
+    .map((e) => ({ field: typeof e.field === "string" ? e.field : "", detail: String(e.detail) }));
 }

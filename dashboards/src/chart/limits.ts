@@ -25,7 +25,7 @@ export function limitsOf(rules: RuleSet | null | undefined, metric: string, unit
       side,
       value: convert(metric, raw, unit),
       label: `${side === "upper" ? "max" : "min"} ${formatLimit(metric, raw, unit)}${allowed}`,
-      severity: rule.severity,
+      severity: rule.severity ?? "",
       tightest: false,
     });
   }

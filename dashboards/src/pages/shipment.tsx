@@ -4,9 +4,15 @@ import { useResource, useThrottled } from "../resource";
 import { shipmentsHref } from "../route";
 import { Custody } from "../shipment/custody";
 import { Details } from "../shipment/details";
+import { DispositionCard } from "../shipment/disposition";
 import { Evidence } from "../shipment/evidence";
 import { Excursions } from "../shipment/excursions";
+import { Figures } from "../shipment/figures";
+import { Legs } from "../shipment/legs";
 import { Readings } from "../shipment/readings";
+import { Report } from "../shipment/report";
+import { Rules } from "../shipment/rules";
+import { Trackers } from "../shipment/trackers";
 import { Verdict } from "../shipment/verdict";
 import { Verify } from "../shipment/verification";
 import { Icon } from "../ui/icon";
@@ -69,6 +75,7 @@ export function ShipmentPage({ id }: { id: string }) {
             {s.description && <span class="muted">{s.description}</span>}
           </p>
         </div>
+        <Report id={s.id} key={`report ${s.id}`} />
       </div>
       {shipment.problem && <Trouble problem={shipment.problem} retry={shipment.reload} stale />}
       <div class="grid">
@@ -76,12 +83,17 @@ export function ShipmentPage({ id }: { id: string }) {
         <Details shipment={s} />
       </div>
       <Readings shipment={s} compliance={compliance.data} pulse={pulse} key={s.id} />
+      <Rules compliance={compliance.data} />
+      <Excursions shipment={s.id} compliance={compliance.data} failed={compliance.problem !== undefined} onSigned={compliance.reload} />
+      <Figures compliance={compliance.data} />
+      <Legs compliance={compliance.data} />
+      <div class="grid">
+        <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />
+        <DispositionCard shipment={s.id} compliance={compliance.data} onSigned={compliance.reload} />
+      </div>
+      <Trackers shipment={s} compliance={compliance.data} />
       <Verify shipment={s} key={`verify ${s.id}`} />
       <Evidence shipment={s} key={`evidence ${s.id}`} />
-      <div class="grid">
-        <Excursions compliance={compliance.data} failed={compliance.problem !== undefined} />
-        <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />
-      </div>
     </main>
   );
 }

@@ -2,10 +2,13 @@ import { createHash } from "node:crypto";
 import type {
   Bucket,
   Compliance,
+  Excursion,
   Handover,
+  JudgedRule,
   RawReading,
   RuleSet,
   Shipment,
+  Signature,
   Verification,
 } from "../../src/api/shapes";
 import type { Anchor, Network } from "../../src/api/network";
@@ -28,6 +31,22 @@ export const ruleSet: RuleSet = {
     { id: "frozen", severity: "critical", limit: { metric: "temperature", op: "<=", value: "-0.5", mode: "instant" } },
     { id: "humid", severity: "minor", limit: { metric: "humidity", op: ">", value: "75", mode: "cumulative", duration_s: 7200 } },
     { id: "drop", severity: "major", limit: { metric: "shock", op: ">", value: "245", mode: "instant" } },
+    {
+      id: "budget",
+      severity: "major",
+      budget: {
+        metric: "temperature",
+        label_min: "2",
+        label_max: "8",
+        ...{ unknown: "charge" },
+        bands: [
+          { id: "room", min: "8", max: "25", total_s: 43_200, single_s: 21_600 },
+          { id: "hot", min: "25", max: "40", total_s: 3_600 },
+        ],
+      },
+    },
+    { id: "recorder", severity: "minor", recorder: { standard: "EN12830", calibration: true, coverage: "0.95" } },
+    { id: "door", severity: "info", optional: true, opening: { door: true } },
   ],
 };
 
@@ -167,9 +186,99 @@ export function buckets(from: number, to: number, every: number): Bucket[] {
   return [...out.values()];
 }
 
+const judged = (id: string, more: Partial<JudgedRule>): JudgedRule => ({
+  id,
+  title: "",
+  text: `${id} in words of the api`,
+  kind: "limit",
+  severity: ruleSet.rules!.find((r) => r.id === id)!.severity!,
+  state: "met",
+  reasons: [],
+  excursions: 0,
+  in_s: 69_480,
+  out_s: 0,
+  unknown_s: 2_520,
+  ...more,
+});
+
+const excursion = (e: Partial<Excursion> & Pick<Excursion, "rule" | "metric" | "tracker" | "start" | "peak" | "limit"> & { acknowledgements?: number }) => ({
+  id: `${e.rule}/${e.tracker}/${Date.parse(e.start)}`,
+  kind: "limit",
+  severity: "major",
+  end: null,
+  out_s: 0,
+  note: "",
+  held_by: "carrier",
+  messages: [],
+  ledger_tx: null,
+  verified: false,
+  acknowledgements: 0,
+  ...e,
+});
+
+const warm = excursion({ rule: "warm", metric: "temperature", tracker: "trk-0041", start: iso(start + 5.75 * hour), end: iso(start + 6.7 * hour), out_s: 3_420, peak: "10.31", limit: "8", ledger_tx: hex("warm"), acknowledgements: 1 });
+const dropped = excursion({ rule: "drop", metric: "shock", tracker: "trk-0041", start: iso(start + 15.5 * hour), end: iso(start + 15.5 * hour), peak: "314.2", limit: "245", ledger_tx: hex("drop"), verified: true, note: "from one message" });
+const humid = excursion({ rule: "humid", metric: "humidity", tracker: "trk-0042", severity: "minor", start: iso(start + 6 * hour), peak: "75.9", limit: "75" });
+
+export const signature = (name: string, meaning: string, ms: number): Signature & Record<string, unknown> => ({
+  name,
+  meaning,
+  org: "carrier",
+  subject: "CN=api,O=carrier",
+  issuer: "CN=ca.carrier",
+  cert: hex("certificate"),
+  signed_at: iso(ms),
+  tx: hex(`signed by ${name}`),
+});
+
+const recorded = (e: Excursion, more: object) => ({
+  id: e.id,
+  rule: e.rule,
+  metric: e.metric,
+  start: e.start,
+  end: e.end ?? null,
+  peak: e.peak,
+  limit: e.limit,
+  found: true,
+  verified: false,
+  tracker: "",
+  witnesses: [],
+  by: "carrier",
+  opened_at: iso(Date.parse(e.start) + 20_000),
+  open_tx: hex(e.rule),
+  closed_at: null,
+  close_tx: null,
+  acknowledgements: [],
+  ...more,
+});
+
+const revision = (n: number, result: string, ms: number) => ({
+  revision: n,
+  result,
+  reasons: [],
+  to: iso(ms),
+  log: { log: hex("log 1"), size: n * 1_000, root: hex(`root ${n}`) },
+  rule_hash: hex("general-2-8@1"),
+  supersedes: n - 1,
+  by: "carrier",
+  recorded_at: iso(ms + 5_000),
+  tx: hex(`r${n}`),
+});
+
+export const disposition = {
+  revision: 1,
+  decision: "quarantine",
+  reason: "Kept apart until the stability data is looked at",
+  verdict_revision: 1,
+  result: "compliant",
+  signature: signature("Jonas Weber", "responsibility", start + 8 * hour),
+};
+
+// Every member that the api has; test/unit/contract.test.ts holds it against the api's own description.
 export const compliance: Compliance = {
   verdict: "non_compliant",
-  rule_set: ruleSet,
+  ...{ algorithm: "trackseal-compliance/1", from: iso(start), final: false }, // not read by the page
+  rule_set: { ...ruleSet, ...{ schema: "trackseal-rule-set/1", ref: "general-2-8@1", hash: hex("general-2-8@1"), builtin: true, publisher: null, published_at: null, tx: null } },
   rule_set_hash: hex("general-2-8@1"),
   reasons: [
     "temperature above 8 °C for 57 min on trk-0041, allowed are 10 min",
@@ -182,15 +291,61 @@ export const compliance: Compliance = {
     humidity: { in_s: 69_480, out_s: 0, unknown_s: 2_520 },
     shock: { in_s: 69_478, out_s: 2, unknown_s: 2_520 },
   },
-  excursions: [
-    { id: "warm/trk-0041/1", rule: "warm", metric: "temperature", tracker: "trk-0041", severity: "major", start: iso(start + 5.75 * hour), end: iso(start + 6.7 * hour), peak: "10.31", limit: "8", ledger_tx: hex("warm") },
-    { id: "drop/trk-0041/1", rule: "drop", metric: "shock", tracker: "trk-0041", severity: "major", start: iso(start + 15.5 * hour), end: iso(start + 15.5 * hour), peak: "314.2", limit: "245", ledger_tx: null },
-    { id: "humid/trk-0042/1", rule: "humid", metric: "humidity", tracker: "trk-0042", severity: "minor", start: iso(start + 6 * hour), end: null, peak: "75.9", limit: "75", ledger_tx: hex("humid") },
+  rules: [
+    judged("warm", { state: "broken", title: "Too warm", excursions: 1, in_s: 66_060, out_s: 3_420, reasons: ["57 min above 8 °C, peak 10.31 °C"] }),
+    judged("cold", {}),
+    judged("frozen", { state: "unknown", reasons: ["42 min without a reading"] }),
+    judged("humid", { state: "broken", excursions: 1 }),
+    judged("drop", { state: "broken", excursions: 1, in_s: 69_478, out_s: 2 }),
+    judged("budget", { kind: "budget" }),
+    judged("recorder", { kind: "recorder", state: "unknown", in_s: 0, unknown_s: 0, reasons: ["trk-0042 is not fit to judge by"] }),
+    judged("door", { kind: "opening", state: "not_judged", in_s: 0, unknown_s: 0, reasons: ["no tracker measures it"] }),
   ],
-  revisions: [
-    { revision: 1, result: "compliant", recorded_at: iso(start + 4 * hour), tx: hex("r1"), by: "carrier" },
-    { revision: 2, result: "non_compliant", recorded_at: iso(start + 7 * hour), tx: hex("r2"), by: "carrier" },
+  excursions: [warm, humid, dropped],
+  more_excursions: 0,
+  legs: [
+    { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", standing: { revision: 0, result: "", to: null, open: 0, total: 0, budget: [] } },
+    {
+      custodian: "carrier",
+      from: iso(start - 10 * minute),
+      to: iso(start + 16 * hour),
+      metrics: { temperature: { in_s: 51_540, out_s: 3_420, unknown_s: 2_520 } },
+      excursions: [warm.id, humid.id, dropped.id],
+      out_s: 3_422,
+      severity: "major",
+      standing: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 3, budget: [{ rule: "budget", band: "room", spent_s: 3_420, max_s: 43_200 }] },
+    },
+    { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: { temperature: { in_s: 14_380, out_s: 0, unknown_s: 0 } }, excursions: [], out_s: 0, severity: "", standing: null },
   ],
+  trackers: [
+    { id: "trk-0041", readings: 1_158, first: iso(start), last: iso(now - 20_000) },
+    { id: "trk-0042", readings: 1_158, first: iso(start + 7_000), last: iso(now - 13_000) },
+  ],
+  figures: [
+    { rule: "mkt", tracker: "trk-0041", name: "mkt", value: "5.214", unit: "Cel" },
+    { rule: "drop", tracker: "trk-0041", name: "shocks", value: "1", unit: "" },
+    { rule: "recorder", tracker: "trk-0041", name: "interval_longest", value: "2520", unit: "s" },
+  ],
+  budget: [
+    { rule: "budget", band: "room", tracker: "trk-0041", level: "ok", spent_s: 3_420, max_s: 43_200, longest_s: 3_420, max_single_s: 21_600, charged_s: 0, carried_s: 600 },
+    { rule: "budget", band: "hot", tracker: "trk-0041", level: "critical", spent_s: 2_520, max_s: 3_600, longest_s: 2_520, max_single_s: 0, charged_s: 2_520, carried_s: 0 },
+  ],
+  recorders: [
+    { tracker: "trk-0041", adequate: true, reasons: [] },
+    { tracker: "trk-0042", adequate: false, reasons: ["no calibration on the ledger covers the whole trip"] },
+  ],
+  recorded: [
+    recorded(warm, { acknowledgements: [{ excursion: warm.id, n: 1, reason: "Doors open at the Brenner hub, driver informed", of: hex("warm"), signature: signature("Ana Silva", "reviewed", start + 7.5 * hour) }] }),
+    recorded(dropped, { id: `drop/trk-0041/${hex("witness").slice(0, 8)}`, tracker: "trk-0041", verified: true }),
+    recorded(excursion({ rule: "cold", metric: "temperature", tracker: "trk-0042", start: iso(start + 2 * hour), end: iso(start + 2.3 * hour), peak: "1.8", limit: "2" }), { found: false }),
+  ],
+  revisions: [revision(1, "compliant", start + 4 * hour), revision(2, "non_compliant", start + 7 * hour)],
+  disposition,
+};
+
+export const quality = {
+  items: [],
+  total: { hours: 20, readings: 1_158, availability: 0.9652, flags: { out_of_bounds: 0, jump: 3, constancy: 0, outlier: 1, drift: 0, teleport: 0, availability: 1 } },
 };
 
 export const handovers: Handover[] = [

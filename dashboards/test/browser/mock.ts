@@ -11,6 +11,10 @@ export class MockApi {
   verification: unknown = fixtures.verified;
   network: unknown = fixtures.network;
   shipments = [...fixtures.shipments];
+  compliance = structuredClone(fixtures.compliance);
+  scope = "shipments:read telemetry:read trackers:read";
+  refuse: { status: number; code: string; detail: string; errors?: { field: string; detail: string }[] } | null = null; // the next write
+  written: { path: string; key: string; body: Record<string, string> }[] = [];
   pageSize = 50;
   fail = new Map<string, number>(); // path ending -> status
   delayMs = 0;
@@ -70,7 +74,40 @@ export class MockApi {
     }
     if (this.delayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.delayMs));
     if (url.pathname.endsWith("/evidence")) return this.bundle(url, response);
+    if (url.pathname.endsWith("/report")) return this.report(url, response);
+    if (request.method === "POST") return this.write(url, request, response);
     this.rest(url, response);
+  }
+
+  private report(url: URL, response: ServerResponse): void {
+    const format = url.searchParams.get("format");
+    response.writeHead(200, { "Content-Type": "application/octet-stream", "Content-Disposition": `attachment; filename="${url.pathname.split("/")[3]}.${format}"` });
+    response.end(`a report as ${format}`);
+  }
+
+  private async write(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let text = "";
+    for await (const chunk of request) text += String(chunk);
+    const body = JSON.parse(text) as Record<string, string>;
+    this.written.push({ path: url.pathname, key: String(request.headers["idempotency-key"]), body });
+    if (this.refuse) {
+      const { status, code, detail, errors } = this.refuse;
+      this.refuse = null;
+      return problem(response, status, code, detail, errors);
+    }
+    const { name, meaning, reason } = body as { name: string; meaning: string; reason: string };
+    const signature = fixtures.signature(name, meaning, fixtures.now);
+    if (url.pathname.endsWith("/acknowledgements")) {
+      const excursion = decodeURIComponent(url.pathname.split("/")[5]!);
+      const record = this.compliance.recorded!.find((r) => r.id === excursion);
+      if (!record) return problem(response, 404, "not_found", "there is no such excursion");
+      const made = { excursion, n: record.acknowledgements!.length + 1, reason, signature };
+      record.acknowledgements!.push(made);
+      return json(response, made, 201);
+    }
+    const made = { ...fixtures.disposition, revision: 2, decision: body.decision!, reason, verdict_revision: Number(body.verdict_revision), result: "non_compliant", signature };
+    this.compliance.disposition = made;
+    json(response, made, 201);
   }
 
   private async bundle(url: URL, response: ServerResponse): Promise<void> {
@@ -93,6 +130,10 @@ export class MockApi {
       const items = all.slice(from, from + this.pageSize);
       return json(response, from + this.pageSize < all.length ? { items, next: String(from + this.pageSize) } : { items });
     }
+    if (parts[0] === "trackers" && parts[2] === "quality") {
+      if (parts[1] === "trk-0042") return problem(response, 404, "not_found", "there is no tracker trk-0042");
+      return json(response, fixtures.quality);
+    }
     const shipment = this.shipments.find((s) => s.id === parts[1]);
     if (parts[0] !== "shipments" || !shipment) return problem(response, 404, "not_found", "no such shipment");
     const rich = shipment.id === "VAX-2026-0117";
@@ -100,7 +141,7 @@ export class MockApi {
       case undefined:
         return json(response, shipment);
       case "compliance":
-        return json(response, rich ? fixtures.compliance : { ...fixtures.compliance, verdict: shipment.verdict, reasons: [], excursions: [], revisions: [], metrics: {}, evaluated_to: shipment.last?.time ?? null });
+        return json(response, rich ? this.compliance : { ...fixtures.compliance, verdict: shipment.verdict, reasons: [], rules: [], excursions: [], legs: [], trackers: [], figures: [], budget: [], recorders: [], recorded: [], revisions: [], disposition: null, metrics: {}, evaluated_to: shipment.last?.time ?? null });
       case "handovers":
         return json(response, { items: rich ? fixtures.handovers : [] });
       case "verification":
@@ -136,7 +177,7 @@ export class MockApi {
       return;
     }
     this.tokenValid = true;
-    json(response, { access_token: "token-1", token_type: "Bearer", expires_in: 3600, scope: "shipments:read telemetry:read" });
+    json(response, { access_token: "token-1", token_type: "Bearer", expires_in: 3600, scope: this.scope });
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
@@ -159,14 +200,14 @@ const failures: Record<number, [code: string, detail: string]> = {
   503: ["store_unavailable", "InfluxDB does not answer; try again in a minute"],
 };
 
-function json(response: ServerResponse, body: unknown): void {
-  response.writeHead(200, { "Content-Type": "application/json" });
+function json(response: ServerResponse, body: unknown, status = 200): void {
+  response.writeHead(status, { "Content-Type": "application/json" });
   response.end(JSON.stringify(body));
 }
 
-function problem(response: ServerResponse, status: number, code: string, detail: string): void {
+function problem(response: ServerResponse, status: number, code: string, detail: string, errors?: object[]): void {
   response.writeHead(status, { "Content-Type": "application/problem+json" });
-  response.end(JSON.stringify({ type: `urn:trackseal:problem:${code}`, title: "Problem", status, code, detail }));
+  response.end(JSON.stringify({ type: `urn:trackseal:problem:${code}`, title: "Problem", status, code, detail, ...(errors ? { errors } : {}) }));
 }
 
 function milliseconds(every: string): number {

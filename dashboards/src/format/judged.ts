@@ -1,0 +1,100 @@
+import type { BandUse, Excursion, Figure, Quality, RecordedExcursion, Signature, Standing } from "../api/shapes";
+import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
+import { formatSpan } from "./time";
+import { count, plural, sentence, verdictWord } from "./words";
+
+const ruleStates: Record<string, string> = { met: "Met", broken: "Broken", unknown: "Unknown", not_judged: "Not judged" };
+
+export const ruleStateWord = (state: string) => ruleStates[state] ?? sentence(state);
+
+const meanings: Record<string, string> = { reviewed: "Reviewed", approved: "Approved", responsibility: "Responsible", authorship: "Author" };
+
+export const meaningWord = (meaning: string) => meanings[meaning] ?? sentence(meaning);
+
+const decisions: Record<string, string> = { release: "Released", reject: "Rejected", quarantine: "In quarantine" };
+
+export const decisionWord = (decision: string) => decisions[decision] ?? sentence(decision);
+
+// "Ana Silva of carrier"
+export const signer = (s: Signature) => `${s.name} of ${s.org}`;
+
+// bandText: "1 h 30 min of 12 h spent · longest 40 min of 1 h · 10 min of it unknown time".
+export function bandText(b: BandUse): string {
+  const parts = [b.max_s > 0 ? `${formatSpan(b.spent_s)} of ${formatSpan(b.max_s)} spent` : `${formatSpan(b.spent_s)} spent`];
+  if (b.max_single_s > 0) parts.push(`longest stay ${formatSpan(b.longest_s)} of ${formatSpan(b.max_single_s)}`);
+  if (b.charged_s > 0) parts.push(`${formatSpan(b.charged_s)} of it unknown time`);
+  if (b.carried_s > 0) parts.push(`${formatSpan(b.carried_s)} of it before this shipment`);
+  return parts.join(" · ");
+}
+
+// bandPart is what is used of the tighter limit, 0 to 1; null without a limit.
+export function bandPart(b: BandUse): number | null {
+  const parts = [b.max_s > 0 ? b.spent_s / b.max_s : null, b.max_single_s > 0 ? b.longest_s / b.max_single_s : null].filter((p) => p !== null);
+  return parts.length > 0 ? Math.min(Math.max(...parts), 1) : null;
+}
+
+export function standingText(s: Standing): string {
+  const verdict = s.revision > 0 && s.result ? `${verdictWord(s.result)}, revision ${s.revision}` : "No verdict on the ledger yet";
+  if (s.total === 0) return `${verdict}; no excursion`;
+  return `${verdict}; ${plural(s.total, "excursion")}, ${s.open > 0 ? `${s.open} still open` : "none open"}`;
+}
+
+const figureNames: Record<string, string> = {
+  mkt: "Mean kinetic temperature",
+  vibration_rms: "Strongest vibration (RMS)",
+  shock_peak: "Strongest shock",
+  interval_longest: "Longest interval between readings",
+  interval_allowed: "Interval that is allowed",
+  sample_interval: "Mean interval between samples",
+};
+
+export const figureName = (name: string) => figureNames[name] ?? sentence(name);
+
+export function figureValue(f: Figure, t: TemperatureUnit): string {
+  const value = Number(f.value);
+  if (f.value === "" || !Number.isFinite(value)) return f.value;
+  switch (f.unit) {
+    case "Cel":
+      return formatValue("temperature", value, t);
+    case "s":
+      return formatSpan(value);
+    case "m/s2":
+      return `${formatNumber("shock", value)}\u00a0m/s²`;
+    case "":
+      return count(value);
+  }
+  return `${f.value.replace("-", "−")}\u00a0${f.unit}`;
+}
+
+const flagWords: Record<string, [one: string, many: string]> = {
+  out_of_bounds: ["beyond the sensor's range", "beyond the sensor's range"],
+  jump: ["jump", "jumps"],
+  constancy: ["frozen", "frozen"],
+  outlier: ["outlier", "outliers"],
+  drift: ["drifting from the other trackers", "drifting from the other trackers"],
+  teleport: ["impossible move", "impossible moves"],
+  availability: ["poor hour", "poor hours"],
+};
+
+// flagsText counts what looked wrong: "3 jumps, 1 outlier".
+export function flagsText(flags: Quality["total"]["flags"]): string {
+  const parts = Object.entries(flags)
+    .filter(([, n]) => n > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([flag, n]) => `${count(n)} ${flagWords[flag]?.[n === 1 ? 0 : 1] ?? sentence(flag).toLowerCase()}`);
+  return parts.length > 0 ? parts.join(", ") : "nothing odd";
+}
+
+export const availabilityText = (share: number | null | undefined) =>
+  typeof share === "number" ? `${(Math.floor(share * 1000) / 10).toFixed(share >= 1 ? 0 : 1)}\u00a0% of the expected minutes have a reading` : "";
+
+// recordsOf are the ledger's records of an excursion: that with its id, and breaches that the peers verified within it.
+export function recordsOf(e: Excursion, recorded: RecordedExcursion[]): RecordedExcursion[] {
+  const from = Date.parse(e.start);
+  const to = e.end ? Date.parse(e.end) : Infinity;
+  return recorded.filter((r) => {
+    if (!r.verified) return r.id === e.id;
+    const at = Date.parse(r.start);
+    return r.rule === e.rule && r.tracker === e.tracker && at >= from && at <= to;
+  });
+}

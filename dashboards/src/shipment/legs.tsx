@@ -1,0 +1,80 @@
+import type { Compliance, Excursion, Leg } from "../api/shapes";
+import { standingText } from "../format/judged";
+import { formatSpan } from "../format/time";
+import { plural, sentence } from "../format/words";
+import { Mark } from "../ui/marks";
+import { Time } from "../ui/time";
+import { severityMark } from "./severity";
+
+// Legs splits the liability: what happened while who held the goods.
+export function Legs({ compliance }: { compliance: Compliance | undefined }) {
+  const legs = compliance?.legs ?? [];
+  if (legs.length === 0) return null;
+  const known = new Map((compliance?.excursions ?? []).map((e) => [e.id, e]));
+  return (
+    <section class="card" aria-labelledby="legs-title">
+      <div class="card-head">
+        <h2 id="legs-title">Who held the goods when</h2>
+        <p class="muted card-note">An excursion belongs to the leg in which it began</p>
+      </div>
+      <ol class="legs">
+        {legs.map((leg) => (
+          <LegRow key={leg.from} leg={leg} known={known} />
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function LegRow({ leg, known }: { leg: Leg; known: Map<string, Excursion> }) {
+  const ids = leg.excursions ?? [];
+  const unknown = Math.max(0, ...Object.values(leg.metrics ?? {}).map((m) => m.unknown_s));
+  const rules = [...new Set(ids.map((id) => known.get(id)?.rule).filter(Boolean))];
+  return (
+    <li>
+      <div>
+        <p class="leg-name">{leg.custodian}</p>
+        <p class="muted small">
+          <Time at={leg.from} /> {leg.to ? <>to <Time at={leg.to} /></> : "until now"}
+        </p>
+      </div>
+      <div>
+        {ids.length === 0 ? (
+          <Mark icon="ok" tone="good" word="No excursion" />
+        ) : (
+          <>
+            <Mark {...severityMark(leg.severity ?? "")} word={`${plural(ids.length, "excursion")}${leg.severity ? `, worst ${leg.severity}` : ""}`} />
+            {rules.length > 0 && <p class="muted small">{rules.map((r) => sentence(r!)).join(", ")}</p>}
+          </>
+        )}
+      </div>
+      <div>
+        <p>{leg.out_s > 0 ? `${formatSpan(leg.out_s)} out of range` : "Never out of range"}</p>
+        {unknown > 0 && <p class="muted small">{formatSpan(unknown)} unknown</p>}
+      </div>
+      <div>
+        {leg.standing ? (
+          <>
+            <p>{standingText(leg.standing)}</p>
+            <p class="muted small">
+              On the ledger at the handover
+              {leg.standing.to && (
+                <>
+                  , judged up to <Time at={leg.standing.to} />
+                </>
+              )}
+            </p>
+            {leg.standing.budget?.map((b) => (
+              <p class="muted small" key={`${b.rule} ${b.band}`}>
+                Budget {b.band}: {formatSpan(b.spent_s)}
+                {b.max_s > 0 && ` of ${formatSpan(b.max_s)}`} spent
+              </p>
+            ))}
+          </>
+        ) : (
+          <p class="muted">{leg.to ? "Nothing recorded at the handover" : "Holds the goods now"}</p>
+        )}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,73 @@
+import { useState } from "preact/hooks";
+import type { Assignment, JudgedTracker, Shipment, Compliance } from "../api/shapes";
+import { useSigned } from "../context";
+import { availabilityText, flagsText } from "../format/judged";
+import { plural } from "../format/words";
+import { useResource } from "../resource";
+import { Time } from "../ui/time";
+
+const longest = 31 * 86_400_000; // that the api answers
+const mostAtOnce = 12; // each is a query
+
+// Trackers counts the readings of each tracker and, when asked, what looked odd among them.
+export function Trackers({ shipment, compliance }: { shipment: Shipment; compliance: Compliance | undefined }) {
+  const { scopes } = useSigned();
+  const [asked, setAsked] = useState(false);
+  const trackers = compliance?.trackers ?? [];
+  if (trackers.length === 0) return null;
+  return (
+    <section class="card" aria-labelledby="trackers-title">
+      <div class="card-head">
+        <h2 id="trackers-title">Quality of the readings</h2>
+        <p class="muted card-note">Odd readings are flagged, kept, and judged like all others</p>
+        {scopes.includes("trackers:read") && !asked && (
+          <div class="tools">
+            <button type="button" class="button small" onClick={() => setAsked(true)}>
+              Count odd readings
+            </button>
+          </div>
+        )}
+      </div>
+      <ul class="nodes trackers">
+        {trackers.map((t, n) => (
+          <li key={t.id}>
+            <div>
+              <p>{t.id}</p>
+              <p class="sub">
+                {plural(t.readings, "reading")}
+                {t.first && t.last && (
+                  <>
+                    , <Time at={t.first} /> to <Time at={t.last} />
+                  </>
+                )}
+              </p>
+            </div>
+            {asked && n < mostAtOnce && <Flags tracker={t} assignment={shipment.assignments?.findLast((a) => a.tracker === t.id)} />}
+          </li>
+        ))}
+      </ul>
+      {asked && trackers.length > mostAtOnce && <p class="muted note">Counted for the first {mostAtOnce} trackers.</p>}
+    </section>
+  );
+}
+
+function Flags({ tracker, assignment }: { tracker: JudgedTracker; assignment: Assignment | undefined }) {
+  const { api } = useSigned();
+  const to = assignment?.to ? Date.parse(assignment.to) : Date.now();
+  const from = assignment ? Math.max(Date.parse(assignment.from), to - longest) : to - 86_400_000;
+  const quality = useResource(`quality ${tracker.id}`, (signal) =>
+    api.quality(tracker.id, { from: new Date(from).toISOString(), ...(assignment?.to ? { to: assignment.to } : {}) }, signal),
+  );
+  if (quality.problem) {
+    return <p class="muted">{quality.problem.status === 404 ? "Another organisation's tracker" : quality.problem.message}</p>;
+  }
+  if (!quality.data) return <p class="muted">Counting…</p>;
+  const total = quality.data.total;
+  const share = availabilityText(total.availability);
+  return (
+    <div class="node-right">
+      <p>{total.hours > 0 ? flagsText(total.flags) : "nothing counted yet"}</p>
+      {share && <p class="sub">{share}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,201 @@
+import { readFile } from "node:fs/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { obstacles } from "./axe";
+import { browserMissing, launch, open, type Watched } from "./chromium";
+import * as fixtures from "./fixtures";
+import { MockApi } from "./mock";
+
+const id = "VAX-2026-0117";
+
+describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
+  let browser: Browser;
+  let api: MockApi;
+  let watched: Watched | undefined;
+
+  beforeAll(async () => {
+    browser = await launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+  beforeEach(async () => {
+    api = new MockApi();
+    await api.start();
+  });
+  afterEach(async () => {
+    await watched?.context.close();
+    watched = undefined;
+    await api.stop();
+  });
+
+  async function shipment(options: Parameters<typeof open>[2] = {}): Promise<Page> {
+    watched = await open(browser, api.url, { now: fixtures.now, ...options });
+    const page = watched.page;
+    await page.goto(`${api.url}/#client=${api.client}&secret=${api.secret}`);
+    await page.getByRole("link", { name: id }).click();
+    await page.getByRole("region", { name: "Rules" }).locator("li").first().waitFor();
+    return page;
+  }
+
+  const plain = (text: string) => text.replace(/[\u00a0\u202f\s]+/g, " ");
+  const textOf = async (page: Page, region: string) => plain(await page.getByRole("region", { name: region, exact: true }).innerText());
+
+  test("each rule has its state in a word, what it asks, and where the time went", async () => {
+    const page = await shipment();
+    const rows = (await page.locator(".judged-rules > li").allInnerTexts()).map(plain);
+    expect(rows).toHaveLength(8);
+    expect(rows[0]).toMatch(/^Broken Temperature must not be above 8 °C for 10 min in a row warm · Too warm · Major · 1 excursion 57 min above 8 °C, peak 10.31 °C 91.7 % in range 57 min out · 42 min unknown$/);
+    expect(rows[1]).toMatch(/^Met Temperature must not be below 2 °C .*never out · 42 min unknown$/);
+    expect(rows[2]).toMatch(/^Unknown Temperature must stay above −0.5 °C at any moment/);
+    expect(rows[5]).toContain("Temperature belongs at 2 to 8 °C; outside of it at most 12 h in all and 6 h at a time at 8 to 25 °C; at most 1 h in all at 25 to 40 °C");
+    expect(rows[6]).toContain("Trackers must read as often as EN12830 asks, cover 95 % of the time, be calibrated for the whole trip");
+    expect(rows[7]).toMatch(/^Not judged Must not be opened, as the door tells, if it is measured/);
+    await page.getByRole("button", { name: /Settings and account/ }).click();
+    await page.getByRole("button", { name: "°F" }).click();
+    expect(plain(await page.locator(".judged-text").first().innerText())).toContain("46.4 °F");
+    expect(watched!.complaints).toEqual([]);
+  });
+
+  test("an excursion says who held the goods, who vouches for it and who signed it", async () => {
+    const page = await shipment();
+    const rows = (await page.locator(".excursions > li").allInnerTexts()).map(plain);
+    expect(rows).toHaveLength(4);
+    expect(rows[0]).toMatch(/^Major Shock drop Verified by all peers .*one reading.*314.2 m\/s² .*245 m\/s² .*Held by carrier/);
+    expect(rows[1]).toMatch(/^Minor Humidity humid Start .*still out .*On the ledger not yet$/);
+    expect(rows[2]).toMatch(/57 min .*Doors open at the Brenner hub, driver informed Reviewed: Ana Silva of carrier, /);
+    expect(rows[3]).toContain("Temperature cold");
+    await page.getByText("On the ledger, but not found in the readings now").waitFor();
+    // A client that may only read is offered nothing to sign.
+    expect(await page.getByRole("button", { name: /Acknowledge|Decide/ }).count()).toBe(0);
+  });
+
+  test("legs, budget, figures, recorders and the decision are there in words", async () => {
+    const page = await shipment();
+    const legs = await textOf(page, "Who held the goods when");
+    expect(legs).toMatch(/shipper .*No excursion Never out of range No verdict on the ledger yet; no excursion/);
+    expect(legs).toMatch(/carrier .*3 excursions, worst major Humid, Warm, Drop|3 excursions, worst major Warm, Humid, Drop/);
+    expect(legs).toContain("Not compliant, revision 2; 3 excursions, 1 still open");
+    expect(legs).toContain("Budget room: 57 min of 12 h spent");
+    expect(legs).toContain("until now");
+    const figures = await textOf(page, "Budget, figures, recorders");
+    expect(figures).toContain("Room Enough left 57 min of 12 h spent · longest stay 57 min of 6 h · 10 min of it before this shipment");
+    expect(figures).toContain("Hot Critical 42 min of 1 h spent · 42 min of it unknown time");
+    expect(figures).toMatch(/Mean kinetic temperature trk-0041 · mkt 5.2 °C/);
+    expect(figures).toContain("trk-0042 Not adequate no calibration on the ledger covers the whole trip");
+    const decision = await textOf(page, "Decision on the goods");
+    expect(decision).toMatch(/In quarantine .*Responsible: Jonas Weber of carrier.*Rests on verdict revision 1 \(compliant\) Revision 2 is newer/);
+  });
+
+  test("leaves out what the api does not tell", async () => {
+    const { verdict, rule_set_hash, reasons, excursions } = fixtures.compliance;
+    api.compliance = { verdict, rule_set_hash, reasons, excursions: excursions!.map(({ id, rule, metric, tracker, severity, start, peak, limit }) => ({ id, rule, metric, tracker, severity, start, peak, limit })) };
+    watched = await open(browser, api.url, { now: fixtures.now });
+    const page = watched.page;
+    await page.goto(`${api.url}/#client=${api.client}&secret=${api.secret}`);
+    await page.getByRole("link", { name: id }).click();
+    await page.locator(".excursions > li").first().waitFor();
+    for (const name of ["Rules", "Budget, figures, recorders", "Who held the goods when", "Quality of the readings"]) {
+      expect(await page.getByRole("region", { name, exact: true }).count(), name).toBe(0);
+    }
+    expect(await page.locator(".excursions").innerText()).not.toMatch(/undefined|NaN|Held by/);
+    expect(watched.complaints).toEqual([]);
+  });
+
+  test("saves the report in each form, and says why when it cannot", async () => {
+    const page = await shipment();
+    for (const format of ["PDF", "XLSX", "CSV"]) {
+      const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: format, exact: true }).click()]);
+      expect(file.suggestedFilename()).toBe(`${id}.${format.toLowerCase()}`);
+      expect(await readFile(await file.path(), "utf8")).toBe(`a report as ${format.toLowerCase()}`);
+    }
+    api.fail.set("/report", 503);
+    await page.getByRole("button", { name: "PDF", exact: true }).click();
+    await page.getByText("The telemetry store is away").waitFor();
+    api.fail.clear();
+    await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Retry" }).click()]);
+    await expect.poll(() => page.getByText("The telemetry store is away").count()).toBe(0);
+  });
+
+  test("signs an excursion with the keyboard; what is wrong is said at the field", async () => {
+    api.scope += " shipments:write";
+    const page = await shipment();
+    const warm = page.locator(".excursions > li").nth(2);
+    await warm.getByRole("button", { name: "Acknowledge" }).focus();
+    await page.keyboard.press("Enter");
+    const form = warm.getByRole("form");
+    await form.getByRole("button", { name: "Sign the acknowledgement" }).press("Enter");
+    await form.getByText("Write the signer's name").waitFor();
+    expect(api.written).toEqual([]);
+    const name = form.getByLabel("Printed name");
+    expect(await name.evaluate((e) => e === document.activeElement)).toBe(true);
+    await name.fill("Mia Berg");
+    await form.getByLabel("Meaning").selectOption("approved");
+    await form.getByLabel("Reason").fill("Within the stability data");
+    api.refuse = { status: 422, code: "invalid_request", detail: "the request is not valid", errors: [{ field: "body.reason", detail: "is too short" }] };
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await form.getByText("is too short").waitFor();
+    expect(await form.getByLabel("Reason").getAttribute("aria-invalid")).toBe("true");
+    expect(await obstacles(page)).toEqual([]);
+    api.refuse = { status: 503, code: "ledger_unavailable", detail: "no peer answers" };
+    await form.getByRole("button", { name: "Sign the acknowledgement" }).click();
+    await form.getByText("The ledger is away: no peer answers").waitFor();
+    await form.getByRole("button", { name: "Sign the acknowledgement" }).click();
+    await warm.getByText("Approved: Mia Berg of carrier").waitFor();
+    expect(api.written).toHaveLength(3);
+    const [refused, unsure, done] = api.written;
+    expect(done!.path).toBe(`/v1/shipments/${id}/excursions/${encodeURIComponent(fixtures.compliance.excursions![0]!.id)}/acknowledgements`);
+    expect(done!.body).toEqual({ name: "Mia Berg", meaning: "approved", reason: "Within the stability data" });
+    expect(done!.key, "a try that may have had its effect is repeated with its key").toBe(unsure!.key);
+    expect(unsure!.key).not.toBe(refused!.key);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toContain("Acknowledge");
+  });
+
+  test("decides on the goods, on the verdict that was seen", async () => {
+    api.scope += " shipments:write";
+    const page = await shipment();
+    const card = page.getByRole("region", { name: "Decision on the goods" });
+    await card.getByRole("button", { name: "Decide anew" }).click();
+    await card.getByRole("button", { name: "Reject", exact: true }).click();
+    await card.getByLabel("Printed name").fill("Mia Berg");
+    await card.getByLabel("Reason").fill("Above 8 °C for too long");
+    api.refuse = { status: 409, code: "conflict", detail: "verdict revision 3 is newer" };
+    await card.getByRole("button", { name: "Sign: rejected" }).click();
+    await card.getByText("verdict revision 3 is newer").waitFor();
+    await card.getByRole("button", { name: "Sign: rejected" }).click();
+    await card.getByText("Rejected", { exact: true }).waitFor();
+    expect(api.written.at(-1)!.body).toEqual({ name: "Mia Berg", meaning: "reviewed", reason: "Above 8 °C for too long", decision: "reject", verdict_revision: 2 });
+    await card.getByText("Rests on verdict revision 2").waitFor();
+  });
+
+  test("counts odd readings of each tracker when asked", async () => {
+    const page = await shipment();
+    await page.getByRole("button", { name: "Count odd readings" }).click();
+    await page.getByText("3 jumps, 1 outlier, 1 poor hour").waitFor();
+    await page.getByText("96.5 % of the expected minutes have a reading").waitFor();
+    await page.getByText("Another organisation's tracker").waitFor();
+    expect(api.seen.find((r) => r.includes("trk-0041/quality"))).toContain("from=2026-11-21T14");
+  });
+
+  for (const dark of [false, true]) {
+    for (const width of [390, 768, 1280]) {
+      test(`forms fit ${width} px, ${dark ? "dark" : "light"}, without an obstacle`, async () => {
+        api.scope += " shipments:write";
+        const page = await shipment({ dark, width, height: 844 });
+        await page.locator(".plot canvas").first().waitFor();
+        await page.getByRole("button", { name: "Count odd readings" }).click();
+        await page.getByRole("button", { name: "Decide anew" }).click();
+        await page.locator(".excursions > li").first().getByRole("button", { name: "Acknowledge" }).click();
+        await page.getByText("3 jumps").waitFor();
+        const wide = await page.evaluate((w) => [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > w && !e.closest(".scroll, .segments, .hidden")).map((e) => e.outerHTML.slice(0, 120)), width);
+        expect(wide).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+        expect(await obstacles(page)).toEqual([]);
+        if (process.env.TRACKSEAL_SHOTS) {
+          await page.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/compliance-${width}-${dark ? "dark" : "light"}.png`, fullPage: true });
+        }
+      });
+    }
+  }
+});
