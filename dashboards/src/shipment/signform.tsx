@@ -54,7 +54,8 @@ export function SignForm(props: {
       lastName.set(signed.name);
     } catch (cause) {
       const p = cause instanceof Problem ? cause : new Problem(0, "failed", "The answer cannot be read", String(cause));
-      if (!p.transient) sent.current = null; // refused for good: the next try is a new one
+      // Refused for good: the next try is a new one.
+      if (!p.transient && p.code !== "idempotency_in_progress") sent.current = null;
       setBusy(false);
       const at: Record<string, string> = {};
       for (const f of p.fields) {
