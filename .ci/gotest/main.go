@@ -69,6 +69,11 @@ func run(strict bool, allow, args []string) int {
 				delete(output, key)
 			} else {
 				broken = append(broken, e.Package)
+				// A test that never ended was running when its program died: what it printed says why.
+				for _, running := range unfinished(output, key) {
+					fmt.Printf("DIED  %s\n%s", running, strings.Join(output[running], ""))
+					delete(output, running)
+				}
 				fmt.Printf("FAIL  %6.1fs  %s\n%s", e.Elapsed, e.Package, strings.Join(output[key], ""))
 			}
 		case "build-fail":
@@ -76,6 +81,7 @@ func run(strict bool, allow, args []string) int {
 		case "skip":
 			if e.Test != "" {
 				skips = append(skips, key+": "+reason(output[key]))
+				delete(output, key)
 			}
 		}
 	}
@@ -102,6 +108,18 @@ func run(strict bool, allow, args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// unfinished are the keys of a package's tests that neither passed, failed nor skipped.
+func unfinished(output map[string][]string, of string) []string {
+	var keys []string
+	for key := range output {
+		if key != of && strings.HasPrefix(key, of) {
+			keys = append(keys, key)
+		}
+	}
+	sort.Strings(keys)
+	return keys
 }
 
 // reason is the line that t.Skip printed.

@@ -2,12 +2,14 @@ package testkit
 
 import (
 	"context"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +22,12 @@ const EnvInfluxd = "TRACKSEAL_INFLUXD"
 type Influxd struct {
 	URL, Bucket, TokenFile string
 
-	t    testing.TB
-	dir  string
-	addr string
-	proc *exec.Cmd
-	done chan struct{}
+	t     testing.TB
+	dir   string
+	addr  string
+	proc  *exec.Cmd
+	done  chan struct{}
+	heard int // lines about listening in the log before this start
 }
 
 // StartInfluxd starts one in t.TempDir() and stops it with the test, or skips the test.
@@ -35,13 +38,21 @@ func StartInfluxd(t testing.TB) *Influxd {
 		t.Skipf("needs a real InfluxDB: set %s to an influxd binary", EnvInfluxd)
 	}
 	dir := t.TempDir()
-	d := &Influxd{t: t, dir: dir, addr: FreeAddr(t), Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token")}
-	d.URL = "http://" + d.addr
+	d := &Influxd{t: t, dir: dir, Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token")}
 	if err := os.WriteFile(d.TokenFile, []byte("admin:test\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Stop)
-	d.Start()
+	for try := 0; ; try++ {
+		d.addr = FreeAddr(t)
+		d.URL = "http://" + d.addr
+		if d.start() {
+			break
+		}
+		if try == 4 {
+			t.Fatalf("influxd does not start; its log is %s", filepath.Join(dir, "influxd.log"))
+		}
+	}
 	// The user, and its rights, take a moment to be seen.
 	WaitFor(t, 10*time.Second, "influxd makes the user", func() bool {
 		return d.influxQL("", "CREATE USER admin WITH PASSWORD 'test' WITH ALL PRIVILEGES")
@@ -55,11 +66,20 @@ func StartInfluxd(t testing.TB) *Influxd {
 // Start runs it again on the same data and port, after Stop or Kill.
 func (d *Influxd) Start() {
 	d.t.Helper()
+	if !d.start() {
+		d.t.Fatalf("influxd does not answer at %s; its log is %s", d.addr, filepath.Join(d.dir, "influxd.log"))
+	}
+}
+
+// start answers false when the process ended, as it does when somebody took its port meanwhile.
+func (d *Influxd) start() bool {
+	d.t.Helper()
 	out, err := os.OpenFile(filepath.Join(d.dir, "influxd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	defer out.Close()
+	d.heard = d.count()
 	d.proc = exec.Command(os.Getenv(EnvInfluxd), "-config", os.DevNull)
 	d.proc.Stdout, d.proc.Stderr = out, out
 	d.proc.Env = append(os.Environ(),
@@ -82,13 +102,36 @@ func (d *Influxd) Start() {
 	d.done = make(chan struct{})
 	go func(p *exec.Cmd, done chan struct{}) { _ = p.Wait(); close(done) }(d.proc, d.done)
 	WaitFor(d.t, 60*time.Second, "influxd answers", func() bool {
+		if !d.alive() {
+			return true
+		}
 		resp, err := http.Get(d.URL + "/ping")
 		if err != nil {
 			return false
 		}
 		resp.Body.Close()
-		return resp.StatusCode == http.StatusNoContent
+		return resp.StatusCode == http.StatusNoContent && d.listens()
 	})
+	return d.alive()
+}
+
+// listens tells whether this very process has the port: another test's server could answer there.
+func (d *Influxd) listens() bool {
+	return d.alive() && d.count() > d.heard
+}
+
+func (d *Influxd) count() int {
+	log, _ := os.ReadFile(filepath.Join(d.dir, "influxd.log")) // none yet: not said
+	return strings.Count(string(log), "Listening on HTTP")
+}
+
+func (d *Influxd) alive() bool {
+	select {
+	case <-d.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // PID of the running server.
@@ -124,13 +167,18 @@ func (d *Influxd) influxQL(user, q string) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// FreeAddr is a loopback address that nobody listened on a moment ago.
+// FreeAddr is a loopback address that nobody listened on a moment ago. Its port lies below those that the system gives to
+// outgoing connections, so that only another FreeAddr can take it meanwhile.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(12_000+rand.IntN(20_000))))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -33,10 +34,42 @@ func (s *Server) assign(ctx context.Context, in *assignInput) (*answer[Shipment]
 	if in.Body.From != nil {
 		a.FromMS = int64(*in.Body.From)
 	}
-	return s.changeShipment(ctx, in.ID, ledger.ShipmentAssign, a, func(r ledger.Shipment) bool {
+	out, err := s.changeShipment(ctx, in.ID, ledger.ShipmentAssign, a, func(r ledger.Shipment) bool {
 		i := r.OpenAssignment(a.Tracker)
 		return i >= 0 && (a.FromMS == 0 || r.Assignments[i].FromMS == a.FromMS)
 	})
+	if err == nil {
+		s.awaitAssignment(ctx, in.ID, a.Tracker)
+	}
+	return out, err
+}
+
+const (
+	assignmentTries = 60
+	assignmentPoll  = 50 * time.Millisecond
+)
+
+// awaitAssignment waits until every ingest instance has heard of an assignment that is on the ledger, or some seconds: what
+// the tracker sends before goes to its own log and not to the shipment's, and a caller who has the answer expects that it
+// does not. An instance that is down hears of it when it starts, before it takes messages.
+func (s *Server) awaitAssignment(ctx context.Context, shipment, tracker string) {
+	for _, in := range s.Ingest {
+		for range assignmentTries {
+			known, err := in.Assigned(ctx, shipment, tracker)
+			if err != nil {
+				s.Log.DebugContext(ctx, "ingest does not say whether it knows an assignment", "ingest", in.ID(), "shipment", shipment, "error", err)
+				break
+			}
+			if known {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(assignmentPoll):
+			}
+		}
+	}
 }
 
 type unassignInput struct {

@@ -43,6 +43,8 @@ type Ingest interface {
 	Logs(ctx context.Context, shipment string) ([]IngestLog, error)
 	// Seal ends the shipment's logs there and returns once their heads are anchored. Repeating it changes nothing.
 	Seal(ctx context.Context, shipment string) (Sealed, error)
+	// Assigned tells whether the instance has heard that the tracker is on the shipment.
+	Assigned(ctx context.Context, shipment, tracker string) (bool, error)
 	// Status is passed on as it is.
 	Status(ctx context.Context) (json.RawMessage, error)
 }

@@ -328,6 +328,11 @@ func (i *ingest) Seal(ctx context.Context, shipment string) (httpapi.Sealed, err
 	return httpapi.Sealed{Heads: []httpapi.SealedHead{{Log: f.LogID(), Size: n, Root: root}}, Anchored: true}, nil
 }
 
+func (i *ingest) Assigned(context.Context, string, string) (bool, error) {
+	_, err := i.state()
+	return err == nil, err
+}
+
 func (i *ingest) Status(ctx context.Context) (json.RawMessage, error) {
 	if _, err := i.state(); err != nil {
 		return nil, err

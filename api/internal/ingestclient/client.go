@@ -59,6 +59,15 @@ func (c *Client) Seal(ctx context.Context, shipment string) (httpapi.Sealed, err
 	return s, err
 }
 
+// Assigned tells whether the instance knows of an assignment.
+func (c *Client) Assigned(ctx context.Context, shipment, tracker string) (bool, error) {
+	var a struct {
+		Assigned bool `json:"assigned"`
+	}
+	err := c.call(ctx, readTime, http.MethodGet, "/v1/shipments/"+url.PathEscape(shipment)+"/trackers/"+url.PathEscape(tracker), &a)
+	return a.Assigned, err
+}
+
 // Status is the instance's own report.
 func (c *Client) Status(ctx context.Context) (json.RawMessage, error) {
 	var raw json.RawMessage

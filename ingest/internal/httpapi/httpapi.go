@@ -27,6 +27,8 @@ type Pipeline interface {
 	Sequencer() *sequence.Sequencer
 	Seal(ctx context.Context, shipment string) (pipeline.SealResult, error)
 	Status(ctx context.Context) pipeline.Status
+	// Assigned tells whether the instance knows that the tracker is on the shipment now: from then on its messages go there.
+	Assigned(shipment, tracker string) bool
 }
 
 var _ Pipeline = (*pipeline.Pipeline)(nil)
@@ -44,11 +46,12 @@ type server struct {
 func Routes(mux *http.ServeMux, p Pipeline, token string, log *slog.Logger) {
 	s := &server{p: p, token: sha256.Sum256([]byte(token)), log: log}
 	for pattern, handle := range map[string]func(*http.Request) (any, error){
-		"GET /v1/logs":                 s.logs,
-		"POST /v1/shipments/{id}/seal": s.seal,
-		"GET /v1/proof/inclusion":      s.inclusion,
-		"GET /v1/proof/consistency":    s.consistency,
-		"GET /v1/status":               s.status,
+		"GET /v1/logs":                              s.logs,
+		"POST /v1/shipments/{id}/seal":              s.seal,
+		"GET /v1/proof/inclusion":                   s.inclusion,
+		"GET /v1/proof/consistency":                 s.consistency,
+		"GET /v1/status":                            s.status,
+		"GET /v1/shipments/{id}/trackers/{tracker}": s.assigned,
 	} {
 		mux.Handle(pattern, s.protect(handle))
 	}
@@ -110,6 +113,14 @@ func (s *server) write(w http.ResponseWriter, status int, contentType string, v 
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(v) // the caller is gone: nobody to tell
+}
+
+func (s *server) assigned(r *http.Request) (any, error) {
+	shipment, tracker := r.PathValue("id"), r.PathValue("tracker")
+	if !telemetry.ValidID(shipment) || !telemetry.ValidID(tracker) {
+		return nil, badRequest("give the ids of a shipment and of a tracker")
+	}
+	return map[string]any{"assigned": s.p.Assigned(shipment, tracker)}, nil
 }
 
 func (s *server) logs(r *http.Request) (any, error) {

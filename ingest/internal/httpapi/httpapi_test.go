@@ -19,6 +19,8 @@ func (f fake) Sequencer() *sequence.Sequencer { return f.seq }
 func (f fake) Seal(_ context.Context, shipment string) (pipeline.SealResult, error) {
 	return pipeline.SealResult{Anchored: true}, f.seq.Seal(shipment)
 }
+func (fake) Assigned(shipment, tracker string) bool { return shipment == "S-1" && tracker == "T-1" }
+
 func (f fake) Status(context.Context) pipeline.Status { return pipeline.Status{ID: "ingest-test"} }
 
 func TestRoutes(t *testing.T) {
@@ -44,6 +46,9 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/nothing", "secret", 404},
 		{"GET", "/v1/logs?shipment=S-1", "secret", 200},
 		{"GET", "/v1/logs?tracker=T-1", "secret", 200},
+		{"GET", "/v1/shipments/S-1/trackers/T-1", "secret", 200},
+		{"GET", "/v1/shipments/S-1/trackers/..%2F", "secret", 400},
+		{"GET", "/v1/shipments/S-1/trackers/T-1", "", 401},
 		{"GET", "/v1/logs", "secret", 400},
 		{"GET", "/v1/logs?shipment=..%2F", "secret", 400},
 		{"POST", "/v1/shipments/S-1/seal", "secret", 200},

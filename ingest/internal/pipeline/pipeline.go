@@ -364,3 +364,17 @@ func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
 	}
 	return nil
 }
+
+// Assigned tells whether the ledger's event of an assignment has come here.
+func (p *Pipeline) Assigned(shipment, tracker string) bool {
+	s, ok := p.registry.Shipment(shipment)
+	if !ok {
+		return false
+	}
+	for _, a := range s.Assignments {
+		if a.Tracker == tracker && a.ToMS == 0 {
+			return true
+		}
+	}
+	return false
+}
