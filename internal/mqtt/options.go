@@ -44,6 +44,7 @@ func (a account) options() (*paho.ClientOptions, error) {
 		SetWriteTimeout(writeTimeout).
 		SetKeepAlive(keepAlive).
 		SetPingTimeout(connectTimeout).
+		SetStore(newPacketStore()).
 		SetMaxReconnectInterval(maxReconnect).
 		SetConnectRetryInterval(firstReconnect).
 		SetConnectRetry(true).
