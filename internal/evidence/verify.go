@@ -179,13 +179,14 @@ const (
 	ExitUsage   = 64
 )
 
-// Exit is 0 when all that the policy requires passed; otherwise 1 when anything failed, else 2.
+// Exit is 0 when all that the policy requires passed; otherwise 1 when anything that it requires failed, else 2. What it does
+// not require is told and decides nothing.
 func (r *Report) Exit() int {
 	if r.Passed {
 		return ExitPass
 	}
-	for _, q := range Questions {
-		if r.Verdicts.Of(q) == Fail {
+	for _, q := range r.Required {
+		if r.Verdicts.Of(Question(q)) == Fail {
 			return ExitFail
 		}
 	}
