@@ -96,7 +96,25 @@ func mustLedger[R any](t *testing.T, c *fabric.Client, fn string, arg any) R {
 	if err != nil {
 		t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
 	}
+	everywhere(t, c, res.Block)
 	return decodeLedger[R](t, fn, res.Payload)
+}
+
+// everywhere waits until every peer has the block: what comes next in a test may be endorsed by any of them.
+func everywhere(t *testing.T, c *fabric.Client, block uint64) {
+	t.Helper()
+	eventually(t, 30*time.Second, fmt.Sprintf("every peer has block %d", block), func() (bool, string) {
+		nodes, err := c.Network(t.Context())
+		if err != nil {
+			return false, err.Error()
+		}
+		for _, n := range nodes {
+			if n.Role == "peer" && n.Height <= block {
+				return false, fmt.Sprintf("%s has %d blocks: %s", n.Org, n.Height, n.Error)
+			}
+		}
+		return true, ""
+	})
 }
 
 func decodeLedger[R any](t *testing.T, what string, payload []byte) R {
