@@ -171,15 +171,9 @@ func travel(t *testing.T, s *stack, policy *evidence.Policy, carrier, consignee,
 	if len(late) > 0 {
 		p.send(late...)
 	}
-	eventually(t, 60*time.Second, "the carrier offers the goods", func() (bool, string) {
-		_, err := carrier.call("POST", path+"/handovers", map[string]any{"to": "consignee"}, nil)
-		return err == nil, fmt.Sprint(err)
-	})
-	eventually(t, 60*time.Second, "the consignee takes the goods", func() (bool, string) {
-		_, err := consignee.call("POST", path+"/handovers/current/accept", nil, nil)
-		return err == nil, fmt.Sprint(err)
-	})
-	consignee.post(path+"/deliver", nil, nil)
+	carrier.postSoon(path+"/handovers", map[string]any{"to": "consignee"})
+	consignee.postSoon(path+"/handovers/current/accept", nil)
+	consignee.postSoon(path+"/deliver", nil)
 	eventually(t, 90*time.Second, "the carrier closes the delivered shipment", func() (bool, string) {
 		_, err := carrier.call("POST", path+"/close", nil, nil)
 		return err == nil, fmt.Sprint(err)

@@ -179,7 +179,7 @@ func TestStackCompliance(t *testing.T) {
 	// Sign-off of an excursion, whose id has slashes.
 	warm := path + "/excursions/" + url.PathEscape(j.excursion("warm")) + "/acknowledgements"
 	note := map[string]any{"name": "C. Signee", "meaning": "reviewed", "reason": "door open at the dock"}
-	consignee.post(warm, note, nil)
+	consignee.postSoon(warm, note)
 	consignee.refusal(404, "not_found", "POST", path+"/excursions/warm%2Fnobody%2F1/acknowledgements", note)
 	var acks struct{ Items []struct{ Reason string } }
 	eventually(t, 30*time.Second, "the carrier sees the signature", func() (bool, string) {
@@ -213,14 +213,14 @@ func TestStackCompliance(t *testing.T) {
 	consignee.refusal(409, "exists", "POST", path+"/breaches", claim(leafOf(25)))
 
 	// Custody: offered, taken back, given; the handover keeps what the ledger held.
-	carrier.post(path+"/handovers", map[string]any{"to": "shipper"}, nil)
-	carrier.post(path+"/handovers/current/withdraw", map[string]any{"reason": "wrong party"}, nil)
-	carrier.post(path+"/handovers", map[string]any{"to": "consignee"}, nil)
+	carrier.postSoon(path+"/handovers", map[string]any{"to": "shipper"})
+	carrier.postSoon(path+"/handovers/current/withdraw", map[string]any{"reason": "wrong party"})
+	carrier.postSoon(path+"/handovers", map[string]any{"to": "consignee"})
 	eventually(t, 30*time.Second, "the consignee takes the goods", func() (bool, string) {
 		_, err := consignee.call("POST", path+"/handovers/current/accept", nil, nil)
 		return err == nil, fmt.Sprint(err)
 	})
-	consignee.post(path+"/deliver", nil, nil)
+	consignee.postSoon(path+"/deliver", nil)
 	eventually(t, 90*time.Second, "the carrier closes the delivered shipment", func() (bool, string) {
 		_, err := carrier.call("POST", path+"/close", nil, nil)
 		return err == nil, fmt.Sprint(err)
@@ -241,7 +241,7 @@ func TestStackCompliance(t *testing.T) {
 	}
 	carrier.refusal(403, "forbidden", "POST", path+"/disposition", decision("release", newest))
 	consignee.refusal(409, "newest verdict", "POST", path+"/disposition", decision("reject", newest-1))
-	consignee.post(path+"/disposition", decision("reject", newest), nil)
+	consignee.postSoon(path+"/disposition", decision("reject", newest))
 
 	// A simulation by the same rules says the same, also of the file, and writes nothing.
 	tried := func(body map[string]any) judgedAnswer {

@@ -237,10 +237,10 @@ func (p *trip) anchored() {
 func (p *trip) end() {
 	p.t.Helper()
 	path := "/v1/shipments/" + p.id
-	p.tr.a.post(path+"/handovers", map[string]any{"to": "consignee"}, nil)
+	p.tr.a.postSoon(path+"/handovers", map[string]any{"to": "consignee"})
 	consignee := p.s.api(p.t, "consignee")
-	consignee.post(path+"/handovers/current/accept", nil, nil)
-	consignee.post(path+"/deliver", nil, nil)
+	consignee.postSoon(path+"/handovers/current/accept", nil)
+	consignee.postSoon(path+"/deliver", nil)
 	// The delivery is the consignee's transaction: the carrier's peer has it a moment later.
 	eventually(p.t, 30*time.Second, "the carrier closes the delivered shipment", func() (bool, string) {
 		_, err := p.tr.a.call("POST", path+"/close", nil, nil)

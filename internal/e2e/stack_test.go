@@ -166,6 +166,16 @@ func (a *api) post(path string, body, out any) {
 	}
 }
 
+// postSoon posts until it is taken: what it builds on may be another organisation's transaction, which this one's peers have
+// a moment later.
+func (a *api) postSoon(path string, body any) {
+	a.t.Helper()
+	eventually(a.t, 60*time.Second, a.org+" posts "+path, func() (bool, string) {
+		_, err := a.call("POST", path, body, nil)
+		return err == nil, fmt.Sprint(err)
+	})
+}
+
 // all walks a list to its end.
 func all[T any](a *api, path string) []T {
 	a.t.Helper()
