@@ -70,7 +70,7 @@ func TestOnePassAgrees(t *testing.T) {
 		}
 		raw, err := Encode(signer, c, readings)
 		if err != nil {
-			t.Skip(err)
+			t.Skip("another draw: these readings make no message: ", err)
 		}
 		sameAnswer(t, raw)
 		spoilt := bytes.Clone(raw)
