@@ -182,22 +182,28 @@ func (s *Server) compliance(ctx context.Context, in *ShipmentPath) (*answer[Comp
 	if err != nil {
 		return nil, err
 	}
-	rules, err := s.rules.pinned(ctx, r)
+	_, v, err := s.judgePinned(ctx, r)
 	if err != nil {
-		return nil, err
-	}
-	j, err := s.judge(ctx, r, rules)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.showJudged(ctx, j)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.join(ctx, r.ID, &v); err != nil {
 		return nil, err
 	}
 	return &answer[Compliance]{Body: v}, nil
+}
+
+// judgePinned judges a shipment by its pinned rules and joins what the ledger holds about it.
+func (s *Server) judgePinned(ctx context.Context, r ledger.Shipment) (*judged, Compliance, error) {
+	rules, err := s.rules.pinned(ctx, r)
+	if err != nil {
+		return nil, Compliance{}, err
+	}
+	j, err := s.judge(ctx, r, rules)
+	if err != nil {
+		return nil, Compliance{}, err
+	}
+	v, err := s.showJudged(ctx, j)
+	if err != nil {
+		return nil, Compliance{}, err
+	}
+	return j, v, s.join(ctx, r.ID, &v)
 }
 
 // join adds what is on the ledger.

@@ -67,19 +67,8 @@ func (s *Server) report(ctx context.Context, in *reportInput) (*file, error) {
 		return nil, err
 	}
 	defer done()
-	rules, err := s.rules.pinned(ctx, r)
+	j, v, err := s.judgePinned(ctx, r)
 	if err != nil {
-		return nil, err
-	}
-	j, err := s.judge(ctx, r, rules)
-	if err != nil {
-		return nil, err
-	}
-	v, err := s.showJudged(ctx, j)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.join(ctx, r.ID, &v); err != nil {
 		return nil, err
 	}
 	model, err := s.model(ctx, r, j, &v)
