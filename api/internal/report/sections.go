@@ -34,7 +34,7 @@ func (d *document) rules() {
 	d.title("Rules")
 	var rows [][]string
 	for _, x := range d.report.Rules {
-		rows = append(rows, []string{x.ID, x.Text, x.Severity, x.State})
+		rows = append(rows, []string{x.ID, x.Text, x.Severity, strings.ReplaceAll(x.State, "_", " ")})
 	}
 	d.table([]column{{"Rule", 30, "L", false}, {"What it asks", 110, "L", false}, {"Severity", 20, "L", false}, {"State", 20, "L", false}}, rows, func(row, col int) (rgb, bool) {
 		return colour(d.report.Rules[row].State), col == 3
@@ -63,8 +63,8 @@ func (d *document) excursions() {
 		}
 		rows = append(rows, []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Severity, e.Tracker, e.Custodian, recorded})
 	}
-	d.table([]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 18, "L", false}, {"Metric", 18, "L", false}, {"Peak", 13, "R", false}, {"Limit", 11, "R", false}, {"Severity", 14, "L", false},
-		{"Tracker", 27, "L", false}, {"Held by", 17, "L", false}, {"Ledger", 14, "L", false}}, rows, func(_, col int) (rgb, bool) { return bad, col == 4 })
+	d.table([]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 15, "L", false}, {"Metric", 18, "L", false}, {"Peak", 18, "R", false}, {"Limit", 11, "R", false}, {"Severity", 14, "L", false},
+		{"Tracker", 25, "L", false}, {"Held by", 17, "L", false}, {"Ledger", 14, "L", false}}, rows, func(_, col int) (rgb, bool) { return bad, col == 4 })
 }
 
 func (d *document) figures() {
