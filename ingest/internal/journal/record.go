@@ -170,7 +170,7 @@ type Value struct {
 func (r Readings) Each(fn func(ms int64, values []Value)) error {
 	d := decoder{b: r}
 	d.uvarint()
-	var values []Value
+	values := make([]Value, 0, 8) // more than a usual reading has
 	for len(d.b) > 0 && d.err == nil {
 		ms := d.varint()
 		n := int(d.byte())

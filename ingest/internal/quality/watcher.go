@@ -94,7 +94,7 @@ func (w *Watcher) Observe(stored []store.Stored) {
 			}
 			continue
 		}
-		st.Readings = slices.Clone(st.Readings) // it would keep the whole message in memory
+		st.Readings, st.Raw = slices.Clone(st.Readings), nil // they are of the batch
 		w.queue = append(w.queue, st)
 		w.bytes += len(st.Readings)
 	}

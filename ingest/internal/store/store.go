@@ -26,6 +26,7 @@ type Database interface {
 // Stored is what observers get of a message that is in InfluxDB now.
 type Stored struct {
 	Shipment, Tracker string
+	Leaf              uint64 // in the shipment's log
 	Readings          journal.Readings
 	// Raw is the message as it was published, while OnStored runs; Signed tells its form.
 	Raw    []byte
@@ -38,7 +39,7 @@ type Config struct {
 	DB       *journal.DB
 	Log      *slog.Logger
 	// OnStored, if set, is called after a batch is in InfluxDB and before it is forgotten: after a crash in between it is
-	// called again. It must not keep the slice.
+	// called again. It must not keep the slice, nor bytes of it.
 	OnStored func([]Stored)
 	// MaxPoints and MaxBytes bound a batch; 0 = 5,000 and 8 MiB (InfluxDB 1.8 refuses bodies above 25 MB).
 	MaxPoints, MaxBytes int
@@ -52,9 +53,12 @@ type Writer struct {
 	wake   chan struct{}
 	batch  influx.Batch
 	single influx.Batch
-	stored atomic.Uint64
-	odd    atomic.Uint64 // records that InfluxDB refused
-	err    atomic.Pointer[string]
+	// The records of the step under way, and their bytes.
+	records []record
+	bodies  []byte
+	stored  atomic.Uint64
+	odd     atomic.Uint64 // records that InfluxDB refused
+	err     atomic.Pointer[string]
 }
 
 // New makes a writer; Run works.
@@ -148,15 +152,18 @@ type record struct {
 // Crash order: written to InfluxDB, then observed, then forgotten. A crash in between writes and observes the same again,
 // which changes nothing.
 func (w *Writer) step(ctx context.Context) (more bool, err error) {
-	var records []record
 	var size int64
 	w.batch.Reset()
+	w.records, w.bodies = w.records[:0], w.bodies[:0]
 	err = w.cfg.DB.Queued(0, func(n uint64, kind journal.RecordKind, body []byte) (bool, error) {
 		if w.batch.Points() >= w.cfg.MaxPoints || w.batch.Bytes() >= w.cfg.MaxBytes {
 			more = true
 			return false, nil
 		}
-		r := record{kind: kind, body: append([]byte(nil), body...), n: n, size: int64(len(body)) + 1}
+		// When the bytes move to a larger array, the records before keep the old one.
+		start := len(w.bodies)
+		w.bodies = append(w.bodies, body...)
+		r := record{kind: kind, body: w.bodies[start:len(w.bodies):len(w.bodies)], n: n, size: int64(len(body)) + 1}
 		var err error
 		if kind == journal.MessageRecord {
 			r.message, err = journal.DecodeMessage(r.body)
@@ -167,10 +174,11 @@ func (w *Writer) step(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("record %d: %w", n, err)
 		}
-		records = append(records, r)
+		w.records = append(w.records, r)
 		size += r.size
 		return true, nil
 	})
+	records := w.records
 	if err != nil || len(records) == 0 {
 		return false, err
 	}
@@ -296,7 +304,7 @@ func observed(records []record) (stored []Stored, messages uint64) {
 		}
 		messages++
 		if m := &records[i].message; m.Shipment != "" {
-			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
+			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Leaf: m.Leaf, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
 		}
 	}
 	return stored, messages

@@ -67,6 +67,7 @@ type Watcher struct {
 
 	mu     sync.Mutex
 	cases  map[string]*shipmentCase
+	fresh  freshLogs
 	points int
 	dirty  map[string]bool
 	judged atomic.Uint64
@@ -93,7 +94,7 @@ func New(cfg Config) *Watcher {
 	if cfg.MaxPoints == 0 {
 		cfg.MaxPoints = 400_000
 	}
-	w := &Watcher{cfg: cfg, outbox: newOutbox(cfg.DB, cfg.Ledger, cfg.Log), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, rules: map[string]*compliance.RuleSet{}}
+	w := &Watcher{cfg: cfg, outbox: newOutbox(cfg.DB, cfg.Ledger, cfg.Log), cases: map[string]*shipmentCase{}, fresh: newFreshLogs(), dirty: map[string]bool{}, rules: map[string]*compliance.RuleSet{}}
 	w.outbox.claim = w.claim
 	return w
 }
@@ -107,19 +108,16 @@ func (w *Watcher) Observe(stored []store.Stored) {
 		w.dirty[st.Shipment] = true
 		c := w.cases[st.Shipment]
 		if c == nil {
-			continue // loading it will find the readings
+			if err := w.fresh.add(st); err != nil {
+				w.cfg.Log.Error("readings cannot be judged", "shipment", st.Shipment, "err", err)
+			}
+			continue // what fresh does not have, loading it will find
 		}
 		var due uint32
 		if st.Signed && c.rules.Promised() {
 			due = promise(st.Raw)
 		}
-		err := st.Readings.Each(func(ms int64, values []journal.Value) {
-			measured := make(map[string]float64, len(values))
-			for _, v := range values {
-				measured[telemetry.Quantities[v.Quantity].Name] = v.Value
-			}
-			r := compliance.Reading{Tracker: st.Tracker, Point: detect.NewPoint(ms, [32]byte{}, measured)}
-			r.Point.NextDueS = due
+		err := points(st, due, func(r compliance.Reading) {
 			if !c.loaded {
 				c.late = append(c.late, r)
 				return
@@ -130,6 +128,19 @@ func (w *Watcher) Observe(stored []store.Stored) {
 			w.cfg.Log.Error("readings cannot be judged", "shipment", st.Shipment, "err", err)
 		}
 	}
+}
+
+// points makes what is judged of a message.
+func points(st *store.Stored, due uint32, fn func(compliance.Reading)) error {
+	return st.Readings.Each(func(ms int64, values []journal.Value) {
+		measured := make(map[string]float64, len(values))
+		for _, v := range values {
+			measured[telemetry.Quantities[v.Quantity].Name] = v.Value
+		}
+		r := compliance.Reading{Tracker: st.Tracker, Point: detect.NewPoint(ms, [32]byte{}, measured)}
+		r.Point.NextDueS = due
+		fn(r)
+	})
 }
 
 // count notes what a case keeps in memory. The caller holds mu.
@@ -269,6 +280,9 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.
 	}
 	rules, err := w.ruleSet(ctx, s)
 	if err != nil || rules == nil {
+		if err == nil {
+			w.drop(s.ID) // nobody will ask for its readings
+		}
 		return nil, err // without rules the API and the verifier say so; there is nothing to record
 	}
 	logs, err := w.cfg.Logs.Logs(anchor.Shipment, s.ID)
@@ -286,6 +300,18 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.
 	c = &shipmentCase{rules: rules, handovers: handovers, eval: eval, used: time.Now()}
 	w.mu.Lock()
 	w.cases[s.ID] = c
+	if all, ok := w.fresh.take(s.ID); ok && len(logs) == 1 {
+		defer w.mu.Unlock()
+		if !rules.Promised() {
+			for i := range all {
+				all[i].Point.NextDueS = 0 // as every other way leaves it: else the same reading would be two
+			}
+		}
+		c.eval.Load(all)
+		c.loaded = true
+		w.count(c)
+		return c, nil
+	}
 	w.mu.Unlock()
 	var readings []compliance.Reading
 	due, err := w.promises(ctx, rules, q.Logs)
@@ -314,6 +340,7 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.
 func (w *Watcher) drop(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.fresh.take(id)
 	if c := w.cases[id]; c != nil {
 		w.points -= c.points
 		delete(w.cases, id)
