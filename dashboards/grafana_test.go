@@ -218,11 +218,11 @@ func samplePoints(start time.Time) string {
 		ns := ms*1e6 + int64(i)
 		tracker, flags := fmt.Sprintf("trk-%d", i%2), ""
 		if i%20 == 0 {
-			flags = "late,seq_gap"
+			flags = `,flags="late,seq_gap"`
 		}
-		fmt.Fprintf(&b, "reading,log=%s,tracker=%s,era=0 leaf=%di,shipment=\"S-1\",temperature=%d.5,humidity=50,shock=1.5,light=0,battery=90 %d\n", logID, tracker, i, i%9, ns)
-		fmt.Fprintf(&b, "message,log=%s,era=0 leaf=%di,entry=\"AA==\",raw=\"AA==\",tracker=%q,shipment=\"S-1\",trust=\"signed\",boot=1i,seq=%di,kind=0i,time_ms=%di,received_ms=%di,flags=%q,readings=1i %d\n",
-			logID, i, tracker, i, ms-1500, ms, flags, ns)
+		fmt.Fprintf(&b, "reading,log=%s,tracker=%s,era=0 leaf=%di,temperature=%d.5,humidity=50,shock=1.5,light=0,battery=90 %d\n", logID, tracker, i, i%9, ns)
+		fmt.Fprintf(&b, "message,era=0,log=%s,shipment=S-1,tracker=%s,trust=signed boot=1i,seq=%di,entry=\"AA==\"%s,leaf=%di,raw=\"AA==\",time_ms=%di %d\n",
+			logID, tracker, i, flags, i, ms-1500, ns)
 		fmt.Fprintf(&b, "head,heads=aa,log=%s index=%di,size=%di,root=\"bb\",prev=-1i,closed=false,entry=\"AA==\",heads_size=%di,heads_root=\"cc\",tx=\"dd\",block=%di,proof=\"\" %d\n", logID, i, i+1, i+1, i+7, ns)
 	}
 	ns := start.UnixNano()

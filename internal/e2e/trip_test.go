@@ -145,7 +145,8 @@ func TestStackRecordedTrip(t *testing.T) {
 	t.Run("an edited message is named", func(t *testing.T) {
 		row := s.influxQL(t, `SELECT "leaf","raw" FROM message WHERE "log"='`+log+`' AND "leaf"=7 GROUP BY *`)[0]
 		restore := func(raw string) {
-			s.influxWrite(t, fmt.Sprintf("message,log=%s,era=%s raw=%q %v", row["log"], row["era"], raw, row["time"]))
+			s.influxWrite(t, fmt.Sprintf("message,era=%s,log=%s,shipment=%s,tracker=%s,trust=%s raw=%q %v",
+				row["era"], row["log"], row["shipment"], row["tracker"], row["trust"], raw, row["time"]))
 		}
 		raw := row["raw"].(string)
 		other := byte('A')

@@ -123,7 +123,7 @@ func (c *Client) messagePage(ctx context.Context, filter string, index []leafTim
 	low, high := index[0].leaf, index[len(index)-1].leaf
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
-  |> drop(columns: ["_start", "_stop", "_measurement", "log"])`,
+  |> drop(columns: ["_start", "_stop", "_measurement", "era", "log"])`,
 		quote(c.cfg.Bucket), fluxTime(first), fluxTime(last.Add(1)), filter), func(r row) error {
 		leaf, err := r.int("leaf")
 		if err != nil {
@@ -161,10 +161,15 @@ func readMessage(r row) (Message, error) {
 	if r.has("readings") {
 		m.Readings = int(num("readings"))
 	}
-	m.TimeMS, m.ReceivedMS = num("time_ms"), num("received_ms")
+	m.TimeMS = num("time_ms")
 	if err != nil {
 		return m, err
 	}
+	at, err := r.time("_time")
+	if err != nil {
+		return m, err
+	}
+	m.ReceivedMS = at.UnixMilli()
 	m.Tracker, m.Shipment, m.Trust = strings.Clone(r.text("tracker")), strings.Clone(r.text("shipment")), strings.Clone(r.text("trust"))
 	if f := r.text("flags"); f != "" {
 		m.Flags = strings.Split(strings.Clone(f), ",")
