@@ -36,7 +36,7 @@ type Config struct {
 	Ingest string
 	Every  time.Duration // at most this long between a leaf and its anchor's submit; 0 = 10 s
 	Leaves uint64        // or after so many leaves since the last anchor; 0 = 4,096
-	// Spacing is how long leaves, however many, wait for the last anchor to be so old; 0 = 1 s. Each anchor is work for every
+	// Spacing is how long leaves, however many, wait for the last anchor to be so old; 0 = 2 s. Each anchor is work for every
 	// peer and orderer. What is asked for by Kick does not wait.
 	Spacing time.Duration
 	Now     func() time.Time
@@ -69,7 +69,7 @@ func New(cfg Config) *Anchorer {
 		cfg.Now = time.Now
 	}
 	if cfg.Spacing == 0 {
-		cfg.Spacing = min(time.Second, cfg.Every)
+		cfg.Spacing = min(2*time.Second, cfg.Every)
 	}
 	return &Anchorer{cfg: cfg, kick: make(chan struct{}, 1), grown: make(chan struct{}, 1), done: make(chan struct{})}
 }

@@ -69,8 +69,8 @@ const (
 	maxGroup   = 2048
 	groupBytes = 8 << 20
 	busyGroup  = 16  // so many messages at once mean load
-	fullGroup  = 256 // under load, a group waits for so many, or for linger
-	linger     = 8 * time.Millisecond
+	fullGroup  = 512 // under load, a group waits for so many, or for linger
+	linger     = 24 * time.Millisecond
 )
 
 // New opens the journal and recovers from it. It talks to nobody.

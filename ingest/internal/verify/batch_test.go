@@ -8,6 +8,7 @@ import (
 	"errors"
 	mathrand "math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -176,8 +177,8 @@ func FuzzBatchAgainstSingle(f *testing.F) {
 }
 
 func BenchmarkBatch(b *testing.B) {
-	for _, n := range []int{1, 2, 8, 32, 128} {
-		b.Run(string(rune('0'+n/100))+string(rune('0'+n/10%10))+string(rune('0'+n%10)), func(b *testing.B) {
+	for _, n := range []int{1, 8, 32, 128, 256, 512, 1024} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
 			var triples []triple
 			private := make([]ed25519.PrivateKey, 32)
 			keys := make([]*expandedKey, len(private))

@@ -15,7 +15,7 @@ import (
 // cpuTimes is processor time by part of the system: what a message costs in all, on a machine that everything shares.
 type cpuTimes map[string]time.Duration
 
-// cpuOf reads the named processes, this program's publisher, and the stack's processes by their program.
+// cpuOf reads the named processes, this program's publisher, and the processes of a stack's folder ("" = none) by their program.
 func cpuOf(stack string, named map[string]int) cpuTimes {
 	t := cpuTimes{}
 	procs, _ := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -29,7 +29,7 @@ func cpuOf(stack string, named map[string]int) cpuTimes {
 		switch {
 		case len(args) > 1 && args[1] == "publish":
 			t["publisher"] += processTime(pid)
-		case strings.Contains(string(raw), stack) && !slices.Contains(slices.Collect(maps.Values(named)), pid) && pid != os.Getpid():
+		case stack != "" && strings.Contains(string(raw), stack) && !slices.Contains(slices.Collect(maps.Values(named)), pid) && pid != os.Getpid():
 			t[filepath.Base(args[0])] += processTime(pid)
 		}
 	}
