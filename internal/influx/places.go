@@ -71,7 +71,7 @@ func (c *Client) placePage(ctx context.Context, filter string, index []leafTime)
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s and %s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
   |> drop(columns: ["_start", "_stop", "_measurement", "era", "log"])`,
-		quote(c.cfg.Bucket), fluxTime(first), fluxTime(last.Add(1)), filter, anyOf("_field", []string{"leaf", "boot", "seq", "time_ms"})), func(r row) error {
+		quote(c.cfg.Bucket), fluxTime(first), fluxTime(last.Add(1)), filter, anyOf("_field", []string{"leaf", "boot", "seq", "time_ms", "tracker"})), func(r row) error { // tracker: a field of earlier versions
 		if !r.has("leaf") || !r.has("boot") { // only signed messages have a boot
 			return nil
 		}

@@ -3,6 +3,7 @@ package influx_test
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -85,5 +86,42 @@ func TestPlacesAreFoundByLogTrackerAndReceipt(t *testing.T) {
 		if got, err := c.LogsOf(ctx, tt.tracker, tt.from, tt.to); err != nil || !slices.Equal(got, tt.want) {
 			t.Errorf("%+v: %v, %v", tt, got, err)
 		}
+	}
+}
+
+// TestMessagesOfEarlierVersions: tracker, shipment, trust and received_ms were fields once, in the same logs.
+func TestMessagesOfEarlierVersions(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	ctx := context.Background()
+	at := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC).UnixMilli()
+	var b influx.Batch
+	now := influx.Message{Log: "aa", Leaf: 1, Entry: []byte{2}, Raw: []byte("new"), Tracker: "T", Shipment: "S", Trust: influx.Signed, Boot: 1, Seq: 8, TimeMS: at, ReceivedMS: at + 5, Readings: 1}
+	b.Message(&now)
+	if err := c.WriteBatch(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Write(ctx, []influx.Point{{Measurement: "message", Tags: map[string]string{"log": "aa", "era": "0"}, Time: influx.PointTime(at, 0), Fields: map[string]any{
+		"leaf": int64(0), "entry": "AQ==", "raw": "b2xk", "tracker": "T", "shipment": "S", "trust": "signed", "boot": int64(1), "seq": int64(7),
+		"time_ms": at - 9, "received_ms": at, "flags": "late"}}}); err != nil {
+		t.Fatal(err)
+	}
+	old := influx.Message{Log: "aa", Entry: []byte{1}, Raw: []byte("old"), Tracker: "T", Shipment: "S", Trust: influx.Signed, Boot: 1, Seq: 7, TimeMS: at - 9, ReceivedMS: at, Flags: []string{"late"}, Readings: 1}
+	var got []influx.Message
+	if err := c.Messages(ctx, "aa", 0, 0, func(m influx.Message) error {
+		got = append(got, m)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []influx.Message{old, now}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	var seqs []uint64
+	if err := c.Places(ctx, influx.PlacesQuery{Log: "aa", Tracker: "T"}, func(p influx.Place) error {
+		seqs = append(seqs, p.Seq)
+		return nil
+	}); err != nil || !slices.Equal(seqs, []uint64{7, 8}) {
+		t.Errorf("places %v, err %v", seqs, err)
 	}
 }
