@@ -22,8 +22,16 @@ import (
 const verifierBuilder = "verify/standalone"
 
 // buildDashboard builds the web app when Node is there and its sources changed. Without it the api works all the same, so
-// nothing here stops `up`.
+// nothing here stops `up`, a checkout that cannot be written neither.
 func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (string, error) {
+	outcome, err := l.dashboard(ctx, note)
+	if err != nil {
+		return l.withoutDashboard(ctx, err)
+	}
+	return outcome, nil
+}
+
+func (l *Launcher) dashboard(ctx context.Context, note func(string)) (string, error) {
 	source := filepath.Join(l.Stack.Root, "dashboards")
 	if _, err := os.Stat(filepath.Join(source, "package-lock.json")); err != nil {
 		return "left out: the checkout has no dashboards", nil
@@ -42,7 +50,7 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	if l.hasSource(verifierBuilder) {
 		err := goTool(ctx, l.Stack.Root, nil, "run", "-buildvcs=false", "./"+verifierBuilder, "-dir", filepath.Join(source, ".verifier"))
 		if err != nil {
-			return l.withoutDashboard(ctx, err)
+			return "", err
 		}
 	}
 	key, err := dashboardKey(source)
@@ -65,7 +73,7 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	if !installed.Is(lock) {
 		note("npm ci")
 		if err := npm(ctx, source, "ci", "--no-audit", "--no-fund"); err != nil {
-			return l.withoutDashboard(ctx, err)
+			return "", err
 		}
 		if err := installed.Set(lock); err != nil {
 			return "", err
@@ -73,7 +81,7 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	}
 	note("npm run build")
 	if err := npm(ctx, source, "run", "build"); err != nil {
-		return l.withoutDashboard(ctx, err)
+		return "", err
 	}
 	return "built", mark.Set(key)
 }

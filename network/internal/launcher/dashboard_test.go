@@ -71,6 +71,20 @@ func TestDashboardIsOptional(t *testing.T) {
 	if got := build(); !strings.Contains(got, "install Node 20") {
 		t.Error(got)
 	}
+	// A checkout in which nothing can be written: here a file is in the way of its folder.
+	shared := DefaultDir(root)
+	if err := os.RemoveAll(shared); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(shared, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := build(); !strings.Contains(got, "left out: mkdir") {
+		t.Error(got)
+	}
+	if err := os.Remove(shared); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(tools, "npm"), []byte("#!/bin/sh\necho no such package\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
