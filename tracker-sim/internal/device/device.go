@@ -29,6 +29,7 @@ type Config struct {
 	AckTimeout time.Duration // first wait for an acknowledgement before sending again; 0 = 10 s
 	Redial     time.Duration // first wait between two connection attempts; 0 = 500 ms
 	NextDue    time.Duration // promise of the next message; 0 = none
+	Patience   time.Duration // without a link for so long a warning is logged, once an outage; 0 = never
 	Now        func() time.Time
 	Log        *slog.Logger
 	// OnAck sees every message once, when ingest has acknowledged it. It must not call the device.
@@ -247,6 +248,16 @@ func (d *Device) Online(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return errors.Join(err, d.dialErr)
+}
+
+// NoLink tells why there is no session; nil when there is one, or none was tried.
+func (d *Device) NoLink() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hangUp != nil {
+		return nil
+	}
+	return d.dialErr
 }
 
 // Published waits until the broker has been handed every message at least once, for brokers behind which nobody

@@ -1,12 +1,17 @@
 package device_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -442,6 +447,114 @@ func TestStoreSurvivesACutFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A machine that lost its power may leave zeros at the end. Damage elsewhere is no crash's: it is named, nothing is cut off.
+func TestStoreTellsACrashFromDamage(t *testing.T) {
+	key := newKey(t, telemetry.Ed25519)
+	path := filepath.Join(t.TempDir(), "outbox")
+	store, err := device.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(); err != nil {
+		t.Fatal(err)
+	}
+	chain := device.Chain{Tracker: "t-1", Signer: key, Next: telemetry.Position{Boot: 1}}
+	for i := range 3 {
+		m, err := chain.Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: 1}, reading(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Append(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(data []byte) (device.State, error) {
+		t.Helper()
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		store, err := device.OpenFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		return store.Load()
+	}
+	for zeros := range 30 {
+		if state, err := load(append(slices.Clone(whole), make([]byte, zeros)...)); err != nil || len(state.Queued) != 3 {
+			t.Errorf("%d zeros: %d messages, %v", zeros, len(state.Queued), err)
+		}
+	}
+	spoilt := slices.Clone(whole)
+	spoilt[len(whole)/2] ^= 1
+	if _, err := load(spoilt); !errors.Is(err, device.ErrDamaged) {
+		t.Errorf("damage in the middle: %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, spoilt) {
+		t.Errorf("the file was changed: %v", err)
+	}
+	spoilt = slices.Clone(whole)
+	spoilt[len(whole)-1] ^= 1 // the last record: a crash may have done that
+	if state, err := load(spoilt); err != nil || len(state.Queued) != 2 {
+		t.Errorf("damage at the end: %d messages, %v", len(state.Queued), err)
+	}
+}
+
+// A link that stays away is told once, with its reason.
+func TestALongOutageIsTold(t *testing.T) {
+	var told lockedBuffer
+	broken := errors.New("nobody listens")
+	var tries atomic.Int64
+	d, err := device.Open(device.Config{
+		ID: "t-1", Signer: newKey(t, telemetry.Ed25519), Redial: time.Microsecond, Patience: time.Microsecond,
+		Log: slog.New(slog.NewTextHandler(&told, nil)),
+		Dial: func(context.Context, string, func() string) (device.Conn, error) {
+			tries.Add(1)
+			return nil, broken
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := start(t, d)
+	defer stop()
+	for end := time.Now().Add(bound); tries.Load() < 5 || !strings.Contains(told.String(), "nobody listens"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %d tries: %s", tries.Load(), told.String())
+		}
+	}
+	if n := strings.Count(told.String(), "still no link"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	if err := d.NoLink(); !errors.Is(err, broken) {
+		t.Errorf("reason: %v", err)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func TestStoreFileStaysSmall(t *testing.T) {

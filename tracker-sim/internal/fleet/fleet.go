@@ -128,7 +128,7 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 	for _, t := range s.trackers {
 		cfg := device.Config{
 			ID: t.id, Deployment: s.f.cfg.Deployment, Dial: s.f.cfg.Dial, NextDue: s.f.cfg.Pace.NextDue(),
-			Now: func() time.Time { return t.clock.at(time.Now()) }, Log: s.f.cfg.Log,
+			Now: func() time.Time { return t.clock.at(time.Now()) }, Log: s.f.cfg.Log, Patience: 15 * time.Second,
 		}
 		err := s.do(ctx, "enrol "+t.id, func(ctx context.Context) (err error) {
 			if !t.plain {
