@@ -62,8 +62,8 @@ func (l *Launcher) dashboard(ctx context.Context, note func(string)) (string, er
 	if mark.Is(key) {
 		return "built before", nil
 	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		return "left out: install Node 20 or newer (https://nodejs.org) and run `up` again to get the page", nil
+	if lack := lackOfNode(ctx); lack != "" {
+		return "left out: " + lack + "install Node 20 or newer (https://nodejs.org) and run `up` again to get the page", nil
 	}
 	lock, err := fileHash(filepath.Join(source, "package-lock.json"))
 	if err != nil {
@@ -128,6 +128,25 @@ func dashboardKey(source string) (string, error) {
 		return nil
 	})
 	return hex.EncodeToString(h.Sum(nil)[:8]), err
+}
+
+// leastNode is the oldest Node that builds the page.
+const leastNode = 20
+
+// lackOfNode says why the page cannot be built here; "" when it can.
+func lackOfNode(ctx context.Context) string {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return "there is no npm: "
+	}
+	version, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return "there is no node: "
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(version), "v%d.", &major); err == nil && major < leastNode {
+		return "node is " + strings.TrimSpace(string(version)) + ": "
+	}
+	return ""
 }
 
 func npm(ctx context.Context, dir string, args ...string) error {
