@@ -24,6 +24,8 @@ type FileStore struct {
 	f    *os.File
 	size int64 // of the file
 	base int64 // of the file after the last rewrite
+	// failed says why the end of the file is not to be trusted any more.
+	failed error
 }
 
 var _ Store = (*FileStore)(nil)
@@ -184,10 +186,14 @@ func (s *FileStore) Append(m Message) error {
 	if err != nil {
 		return err
 	}
+	at := s.size
 	if err := s.write(b); err != nil {
 		return err
 	}
-	return s.f.Sync()
+	if err := s.f.Sync(); err != nil {
+		return errors.Join(err, s.back(at))
+	}
+	return nil
 }
 
 // Trim notes what is left. It is not synced: forgetting it costs only duplicates, which ingest drops.
@@ -227,8 +233,27 @@ func holes(queue []Message) (gone []uint64) {
 }
 
 func (s *FileStore) write(b []byte) error {
-	n, err := s.f.Write(b)
-	s.size += int64(n)
+	if s.failed != nil {
+		return s.failed
+	}
+	if _, err := s.f.Write(b); err != nil {
+		return errors.Join(err, s.back(s.size))
+	}
+	s.size += int64(len(b))
+	return nil
+}
+
+// back takes away what a full disk let in of a record: another one behind it would never be found again. A file that cannot
+// be cut takes no more.
+func (s *FileStore) back(at int64) error {
+	err := s.f.Truncate(at)
+	if err == nil {
+		_, err = s.f.Seek(at, io.SeekStart)
+	}
+	if err != nil {
+		s.failed = fmt.Errorf("%s: %w", s.path, err)
+	}
+	s.size = at
 	return err
 }
 

@@ -73,7 +73,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := f.lineUp(); err != nil {
 		return err
 	}
-	links := new(errgroup.Group)
+	// A tracker whose store fails speaks no more: the fleet ends with it, instead of going on without.
+	links, ctx := errgroup.WithContext(ctx)
 	lctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	play, pctx := errgroup.WithContext(ctx)
