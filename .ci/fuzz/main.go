@@ -12,6 +12,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,20 +53,22 @@ func main() {
 
 var function = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)
 
-// targets in files that git knows or would know.
-func targets(ctx context.Context) ([]target, error) {
-	out, err := exec.CommandContext(ctx, "git", "ls-files", "--cached", "--others", "--exclude-standard", "*_test.go").Output()
-	if err != nil {
-		return nil, fmt.Errorf("git ls-files: %w", err)
-	}
+// targets in the checkout's files; what `up` and npm make holds none.
+func targets() ([]target, error) {
 	var all []target
-	for _, file := range strings.Fields(string(out)) {
-		src, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // deleted and not committed yet
-		}
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if d.IsDir() && slices.Contains([]string{".git", ".trackseal", "node_modules"}, d.Name()) {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return err
 		}
 		for _, m := range function.FindAllSubmatch(src, -1) {
 			t := target{pkg: filepath.Dir(file), name: string(m[1]), time: *short}
@@ -74,6 +77,10 @@ func targets(ctx context.Context) ([]target, error) {
 			}
 			all = append(all, t)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	// The long ones first, so that both workers end at about the same time.
 	slices.SortStableFunc(all, func(a, b target) int { return int(b.time - a.time) })
@@ -81,7 +88,7 @@ func targets(ctx context.Context) ([]target, error) {
 }
 
 func run(ctx context.Context) error {
-	all, err := targets(ctx)
+	all, err := targets()
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,16 @@ import (
 const verifierBuilder = "verify/standalone"
 
 // buildDashboard builds the web app when Node is there and its sources changed. Without it the api works all the same, so
-// nothing here stops `up`.
+// nothing here stops `up`, a checkout that cannot be written neither.
 func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (string, error) {
+	outcome, err := l.dashboard(ctx, note)
+	if err != nil {
+		return l.withoutDashboard(ctx, err)
+	}
+	return outcome, nil
+}
+
+func (l *Launcher) dashboard(ctx context.Context, note func(string)) (string, error) {
 	source := filepath.Join(l.Stack.Root, "dashboards")
 	if _, err := os.Stat(filepath.Join(source, "package-lock.json")); err != nil {
 		return "left out: the checkout has no dashboards", nil
@@ -42,7 +50,7 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	if l.hasSource(verifierBuilder) {
 		err := goTool(ctx, l.Stack.Root, nil, "run", "-buildvcs=false", "./"+verifierBuilder, "-dir", filepath.Join(source, ".verifier"))
 		if err != nil {
-			return l.withoutDashboard(ctx, err)
+			return "", err
 		}
 	}
 	key, err := dashboardKey(source)
@@ -54,8 +62,8 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	if mark.Is(key) {
 		return "built before", nil
 	}
-	if _, err := exec.LookPath("npm"); err != nil {
-		return "left out: install Node 20 or newer (https://nodejs.org) and run `up` again to get the page", nil
+	if lack := lackOfNode(ctx); lack != "" {
+		return "left out: " + lack + "install Node 20 or newer (https://nodejs.org) and run `up` again to get the page", nil
 	}
 	lock, err := fileHash(filepath.Join(source, "package-lock.json"))
 	if err != nil {
@@ -65,7 +73,7 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	if !installed.Is(lock) {
 		note("npm ci")
 		if err := npm(ctx, source, "ci", "--no-audit", "--no-fund"); err != nil {
-			return l.withoutDashboard(ctx, err)
+			return "", err
 		}
 		if err := installed.Set(lock); err != nil {
 			return "", err
@@ -73,7 +81,7 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 	}
 	note("npm run build")
 	if err := npm(ctx, source, "run", "build"); err != nil {
-		return l.withoutDashboard(ctx, err)
+		return "", err
 	}
 	return "built", mark.Set(key)
 }
@@ -120,6 +128,25 @@ func dashboardKey(source string) (string, error) {
 		return nil
 	})
 	return hex.EncodeToString(h.Sum(nil)[:8]), err
+}
+
+// leastNode is the oldest Node that builds the page.
+const leastNode = 20
+
+// lackOfNode says why the page cannot be built here; "" when it can.
+func lackOfNode(ctx context.Context) string {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return "there is no npm: "
+	}
+	version, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return "there is no node: "
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(version), "v%d.", &major); err == nil && major < leastNode {
+		return "node is " + strings.TrimSpace(string(version)) + ": "
+	}
+	return ""
 }
 
 func npm(ctx context.Context, dir string, args ...string) error {

@@ -68,10 +68,36 @@ func TestDashboardIsOptional(t *testing.T) {
 	}
 	tools := t.TempDir()
 	t.Setenv("PATH", tools)
-	if got := build(); !strings.Contains(got, "install Node 20") {
+	tool := func(name, script string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(tools, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := build(); got != "left out: there is no npm: install Node 20 or newer (https://nodejs.org) and run `up` again to get the page" {
 		t.Error(got)
 	}
-	if err := os.WriteFile(filepath.Join(tools, "npm"), []byte("#!/bin/sh\necho no such package\nexit 1\n"), 0o700); err != nil {
+	tool("npm", "echo no such package\nexit 1\n")
+	if got := build(); !strings.Contains(got, "there is no node: install Node 20") {
+		t.Error(got)
+	}
+	tool("node", "echo v18.20.4\n")
+	if got := build(); !strings.Contains(got, "node is v18.20.4: install Node 20") {
+		t.Error(got)
+	}
+	tool("node", "echo v22.1.0\n")
+	// A checkout in which nothing can be written: here a file is in the way of its folder.
+	shared := DefaultDir(root)
+	if err := os.RemoveAll(shared); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(shared, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := build(); !strings.Contains(got, "left out: mkdir") {
+		t.Error(got)
+	}
+	if err := os.Remove(shared); err != nil {
 		t.Fatal(err)
 	}
 	if got := build(); !strings.Contains(got, "npm ci: exit status 1; see") {

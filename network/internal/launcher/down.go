@@ -19,7 +19,7 @@ import (
 // Down stops everything that belongs to the folder, in the reverse order of the start, whatever state it is in. A launcher at
 // work is interrupted.
 func (l *Launcher) Down(ctx context.Context) error {
-	if _, err := os.Stat(l.Stack.RunDir()); errors.Is(err, os.ErrNotExist) {
+	if !l.isStack() && len(l.table.Strays()) == 0 {
 		fmt.Fprintln(l.Out, "nothing runs")
 		return nil
 	}
@@ -42,6 +42,9 @@ func (l *Launcher) Down(ctx context.Context) error {
 
 // takeOver holds the folder, if need be after ending the launcher that holds it.
 func (l *Launcher) takeOver(ctx context.Context) (release func(), err error) {
+	if err := mkdir(l.Stack.RunDir()); err != nil { // deleted below processes that run on
+		return nil, err
+	}
 	for _, attempt := range []struct {
 		send syscall.Signal
 		wait time.Duration
@@ -111,6 +114,20 @@ func (l *Launcher) stopAll(ctx context.Context) (stopped int, err error) {
 	return stopped, errors.Join(errs...)
 }
 
+// stopOrphans ends the processes of a stack whose folder was deleted below them: they hold its ports, and what they know is
+// no more.
+func (l *Launcher) stopOrphans(ctx context.Context) error {
+	if _, err := os.Stat(l.Stack.Settings()); !errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if len(l.table.Strays()) == 0 {
+		return nil
+	}
+	fmt.Fprintln(l.Out, "stopping the processes of a stack whose folder was deleted")
+	_, err := l.stopAll(ctx)
+	return err
+}
+
 // stageOf a process: those of one kind are stopped side by side.
 func stageOf(name string) string {
 	for i := range name {
@@ -123,7 +140,7 @@ func stageOf(name string) string {
 
 // Reset is Down, and deletes everything that the stack made except the built servers.
 func (l *Launcher) Reset(ctx context.Context) error {
-	if _, err := os.Stat(l.Stack.RunDir()); errors.Is(err, os.ErrNotExist) {
+	if !l.isStack() && len(l.table.Strays()) == 0 {
 		if err := l.ours(); err != nil {
 			return fmt.Errorf("nothing was deleted: %w", err)
 		}
@@ -178,7 +195,7 @@ func (l *Launcher) leave() error {
 		return err
 	}
 	if len(rest) > 1 {
-		return mkdir(l.Stack.RunDir())
+		return l.write(l.lockFile(), nil)
 	}
 	return os.Remove(l.Stack.Dir)
 }

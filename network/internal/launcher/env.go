@@ -11,6 +11,9 @@ import (
 
 // Env writes what a shell needs to speak to the stack: `eval "$(go run ./network env)"`.
 func (l *Launcher) Env() error {
+	if l.broken != nil {
+		return l.broken
+	}
 	var b strings.Builder
 	export := func(name, value string) { fmt.Fprintf(&b, "export %s=%s\n", name, quote(value)) }
 	export("TRACKSEAL_DIR", l.Stack.Dir)

@@ -6,9 +6,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 )
+
+// isStack tells whether a launcher worked here. The lock file says so, since no process is started and nothing is written
+// before it exists. A folder named run would not do: the root of a machine has one.
+func (l *Launcher) isStack() bool {
+	_, err := os.Stat(l.lockFile())
+	return err == nil
+}
 
 func (l *Launcher) lockFile() string { return filepath.Join(l.Stack.RunDir(), "launcher.lock") }
 
@@ -18,6 +26,9 @@ func (l *Launcher) hold() (release func(), err error) {
 		return nil, err
 	}
 	f, err := proc.TryLock(l.lockFile())
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return nil, fmt.Errorf("%w: make the folder writable, or choose another --dir", err)
+	}
 	if errors.Is(err, proc.ErrLocked) {
 		return nil, fmt.Errorf("another launcher%s is working on %s: wait for it, or stop it with `network down`", l.holder(), l.Stack.Dir)
 	}
@@ -53,7 +64,7 @@ func (l *Launcher) claim() error {
 	}
 	for _, dir := range []string{l.Stack.Dir, l.Stack.RunDir(), l.Stack.LogDir(), l.Stack.BinDir()} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return err
+			return fmt.Errorf("%w: make the folder writable, or choose another --dir", err)
 		}
 	}
 	return nil
@@ -72,7 +83,7 @@ func (l *Launcher) ours() error {
 	if len(entries) == 0 || filepath.Base(l.Stack.Dir) == filepath.Base(DefaultDir("")) {
 		return nil
 	}
-	if _, err := os.Stat(l.Stack.RunDir()); err != nil {
+	if !l.isStack() {
 		return fmt.Errorf("%s is not empty and not a stack: choose another --dir", l.Stack.Dir)
 	}
 	return nil

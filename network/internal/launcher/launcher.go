@@ -25,6 +25,7 @@ type Launcher struct {
 	table   proc.Table
 	servers servers
 	wishing sync.Mutex // one change of the wishes at a time
+	broken  error      // why the settings cannot be read; what needs them refuses with it
 }
 
 // UpOptions is what `up` was asked for.
@@ -36,10 +37,31 @@ type UpOptions struct {
 	Chaincode string // a chaincode program to run instead of the checkout's
 }
 
+// validate finds what no folder could make right, before one is made.
+func (o UpOptions) validate() error {
+	switch topology.Consensus(o.Orderers) {
+	case "", topology.BFT, topology.Raft:
+	default:
+		return fmt.Errorf("--orderers %q: must be bft or raft", o.Orderers)
+	}
+	if o.Ports != "auto" {
+		if _, err := choosePorts(o.Ports); err != nil {
+			return err
+		}
+	}
+	if o.Chaincode != "" {
+		if info, err := os.Stat(o.Chaincode); err != nil || info.IsDir() {
+			return fmt.Errorf("--chaincode %s: there is no such program", o.Chaincode)
+		}
+	}
+	return nil
+}
+
 // plainPath holds no character that means something in the files that we render.
 var plainPath = regexp.MustCompile(`^[\pL\pN/._+@~ -]+$`)
 
-// Open looks at a stack's folder without changing anything. root may be "".
+// Open looks at a stack's folder without changing anything. root may be "". Broken settings are no error here: what runs can
+// be stopped and deleted without them.
 func Open(dir, root string, out io.Writer) (*Launcher, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -50,12 +72,15 @@ func Open(dir, root string, out io.Writer) (*Launcher, error) {
 	}
 	l := &Launcher{Stack: topology.Stack{Dir: dir, Root: root, Orderers: topology.BFT, Ports: topology.DefaultPorts()}, Out: out}
 	l.table = proc.Table{Dir: l.Stack.RunDir()}
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("%s is not a folder: choose another --dir", dir)
+	}
 	s, err := loadSettings(l.Stack.Settings())
 	switch {
 	case err == nil:
 		l.Stack.Orderers, l.Stack.Ports = s.Orderers, s.Ports
 	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
+		l.broken, l.Stack.Ports = err, topology.Ports{}
 	}
 	return l, nil
 }
@@ -65,11 +90,20 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if l.Stack.Root == "" {
 		return errors.New("not inside a checkout of trackseal: change into it and run `up` again")
 	}
+	if l.broken != nil {
+		return l.broken
+	}
+	if err := opt.validate(); err != nil {
+		return err
+	}
 	unlock, err := l.hold()
 	if err != nil {
 		return err
 	}
 	defer unlock()
+	if err := l.stopOrphans(ctx); err != nil {
+		return err
+	}
 	if err := l.settle(opt); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package launcher
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -33,6 +34,17 @@ func held(t *testing.T, dir string) *Launcher {
 	return l
 }
 
+// claimed makes dir a stack's folder that nobody holds.
+func claimed(t *testing.T, dir string) {
+	t.Helper()
+	l, _ := open(t, dir)
+	release, err := l.hold()
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+}
+
 func TestSettingsAreDecidedOnce(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "stack")
 	l := held(t, dir)
@@ -53,7 +65,6 @@ func TestSettingsAreDecidedOnce(t *testing.T) {
 		{UpOptions{Orderers: "bft"}, "set up with --orderers raft"},
 		{UpOptions{Ports: "default"}, "set up with other ports"},
 		{UpOptions{Ports: "22000"}, "set up with other ports"},
-		{UpOptions{Orderers: "pow"}, "must be bft or raft"},
 		{UpOptions{Ports: "80"}, "must be default, auto"},
 	} {
 		err := again.settle(tt.opt)
@@ -63,15 +74,58 @@ func TestSettingsAreDecidedOnce(t *testing.T) {
 	}
 }
 
-func TestBrokenSettingsAreReported(t *testing.T) {
-	dir := t.TempDir()
-	for _, text := range []string{"{", `{"orderers":"bft","ports":{"mqtt":1}}`} {
+// What needs the settings says what is wrong with them; what does not, works.
+func TestBrokenSettings(t *testing.T) {
+	for _, text := range []string{"", "{", `{"orderers":"bft","ports":{"mqtt":1}}`, `{"orderers":"pow"}`} {
+		dir := filepath.Join(t.TempDir(), "stack")
+		claimed(t, dir)
 		if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Open(dir, "", io.Discard); err == nil || !strings.Contains(err.Error(), "reset") {
-			t.Errorf("%s: %v", text, err)
+		l, err := Open(dir, t.TempDir(), io.Discard)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for name, err := range map[string]error{
+			"up": l.Up(t.Context(), UpOptions{}), "env": l.Env(), "status": l.Status(t.Context(), false), "status --json": l.Status(t.Context(), true),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "reset") {
+				t.Errorf("%s, %q: %v", name, text, err)
+			}
+		}
+		if err := errors.Join(l.Down(t.Context()), l.Reset(t.Context())); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		if again, err := Open(dir, "", io.Discard); err != nil || again.broken != nil {
+			t.Errorf("%q: after reset: %v", text, err)
+		}
+	}
+}
+
+// Settings that are gone are not decided anew for a ledger that was made with others.
+func TestLostSettings(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "stack")
+	l, _ := open(t, dir)
+	if err := l.write(l.Stack.ChannelBlock(), []byte("block")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.settle(UpOptions{}); err == nil || !strings.Contains(err.Error(), "put it back, or run `network reset`") {
+		t.Error(err)
+	}
+}
+
+func TestBrokenWishesAreNamed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "stack")
+	claimed(t, dir)
+	l, _ := open(t, dir)
+	if err := l.write(wishFile(l.Stack), []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Status(t.Context(), false); err == nil || !strings.Contains(err.Error(), "processes.json") {
+		t.Error(err)
+	}
+	if err := l.Down(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -102,14 +156,7 @@ func TestOneLauncherAtATime(t *testing.T) {
 	}
 }
 
-// Ensure a folder with somebody's files is neither used nor deleted.
-
-// Ensure a checkout's own folder may hold what other tools put there, and that it survives.
-
-// Ensure lost keys do not lead to new ones beside a ledger that trusts the old ones.
-
-// Ensure a taken port is found before anything is built, and named with the one who needs it.
-
+// A taken port is found before anything is built, and named with the one who needs it.
 func TestTakenPort(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	if err := l.settle(UpOptions{Ports: "auto"}); err != nil {
@@ -130,12 +177,6 @@ func TestTakenPort(t *testing.T) {
 		t.Errorf("the broker is not wanted: %v", err)
 	}
 }
-
-// sleepers wishes for processes that do nothing.
-
-// Ensure half-made data is deleted before a start, and data that somebody relies on is not, nor that of a running process.
-
-// Ensure nothing about the web app stops `up`: it is left out with a reason.
 
 func TestFindRoot(t *testing.T) {
 	dir := t.TempDir()

@@ -126,7 +126,10 @@ func readWishes(s topology.Stack) (wishes, error) {
 	if err != nil {
 		return w, err
 	}
-	return w, json.Unmarshal(data, &w)
+	if err := json.Unmarshal(data, &w); err != nil {
+		return wishes{}, fmt.Errorf("%s: %w; `network up` writes it anew", wishFile(s), err)
+	}
+	return w, nil
 }
 
 // wish adds a process to the list, or replaces its entry.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -84,6 +85,61 @@ func TestSupervisorRestartsAndEndsWithTheStack(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Error("the supervisor goes on without a stack")
+	}
+}
+
+// The folder deleted below running processes: `down` still finds them, and so does the next `up`, which would otherwise take
+// them for its own.
+func TestDeletedFolder(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("other processes' environments are only readable on Linux")
+	}
+	for name, stop := range map[string]func(*Launcher) error{
+		"down":  func(l *Launcher) error { return l.Down(t.Context()) },
+		"reset": func(l *Launcher) error { return l.Reset(t.Context()) },
+		"up": func(l *Launcher) error {
+			release, err := l.hold()
+			if err != nil {
+				return err
+			}
+			defer release()
+			return l.stopOrphans(t.Context())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "stack")
+			l := held(t, dir)
+			sleepers(t, l, topology.Influx, topology.Fleet)
+			r, err := l.table.Lookup(topology.Fleet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.RemoveAll(dir); err != nil {
+				t.Fatal(err)
+			}
+			again, _ := open(t, dir)
+			if err := stop(again); err != nil {
+				t.Error(err)
+			}
+			if r.Alive() || len(l.table.Strays()) != 0 {
+				t.Errorf("still running: %v", l.table.Strays())
+			}
+		})
+	}
+}
+
+// A stack that has its settings keeps what runs.
+func TestOrphansAreOfDeletedFoldersOnly(t *testing.T) {
+	l := held(t, filepath.Join(t.TempDir(), "stack"))
+	if err := l.settle(UpOptions{Ports: "auto"}); err != nil {
+		t.Fatal(err)
+	}
+	sleepers(t, l, topology.Fleet)
+	if err := l.stopOrphans(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.table.Lookup(topology.Fleet); err != nil {
+		t.Error(err)
 	}
 }
 

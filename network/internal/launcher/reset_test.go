@@ -26,6 +26,35 @@ func TestForeignFolderIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A folder that only looks like a stack: the root of a machine has bin and run as well.
+func TestResetOfALookalike(t *testing.T) {
+	dir := t.TempDir()
+	keep := []string{filepath.Join(dir, "bin", "sh"), filepath.Join(dir, "run", "sshd.pid"), filepath.Join(dir, "logs", "x")}
+	l, _ := open(t, dir)
+	for _, f := range keep {
+		if err := l.write(f, []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Reset(t.Context()); err == nil || !strings.Contains(err.Error(), "nothing was deleted") {
+		t.Error(err)
+	}
+	if err := l.Down(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := l.hold(); err == nil {
+		t.Error("the folder was claimed")
+	}
+	for _, f := range keep {
+		if _, err := os.Stat(f); err != nil {
+			t.Error(err)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, "*", "*")); len(found) != len(keep) {
+		t.Errorf("something was written: %v", found)
+	}
+}
+
 func TestDefaultFolderIsShared(t *testing.T) {
 	dir := DefaultDir(t.TempDir())
 	other := filepath.Join(dir, "verify.html")
@@ -86,7 +115,7 @@ func TestResetKeepsServersAndForeignFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(left, " "); got != "/bin/servers/fabric-1/peer /note.txt" {
+	if got := strings.Join(left, " "); got != "/bin/servers/fabric-1/peer /note.txt /run/launcher.lock" {
 		t.Errorf("left: %s", got)
 	}
 	if !strings.Contains(out.String(), "deleted the state") {

@@ -26,6 +26,9 @@ func loadSettings(path string) (settings, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return s, fmt.Errorf("%s: %w; `network reset` starts anew", path, err)
 	}
+	if s.Orderers != topology.BFT && s.Orderers != topology.Raft {
+		return s, fmt.Errorf("%s: orderers %q: must be bft or raft; `network reset` starts anew", path, s.Orderers)
+	}
 	if err := s.Ports.Validate(); err != nil {
 		return s, fmt.Errorf("%s: %w; `network reset` starts anew", path, err)
 	}
@@ -34,17 +37,16 @@ func loadSettings(path string) (settings, error) {
 
 // settle decides the settings of a new folder, or checks that the wishes fit those of an old one.
 func (l *Launcher) settle(opt UpOptions) error {
-	switch topology.Consensus(opt.Orderers) {
-	case "", topology.BFT, topology.Raft:
-	default:
-		return fmt.Errorf("--orderers %q: must be bft or raft", opt.Orderers)
-	}
 	old, err := loadSettings(l.Stack.Settings())
 	if err == nil {
 		return l.compare(old, opt)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
+	}
+	if _, err := os.Stat(l.Stack.ChannelBlock()); err == nil {
+		// The ledger's first block names ports and consensus: new ones would not fit.
+		return fmt.Errorf("%s is gone but the ledger that was made with it is there: put it back, or run `network reset`", l.Stack.Settings())
 	}
 	s := settings{Orderers: topology.Consensus(opt.Orderers)}
 	if s.Orderers == "" {

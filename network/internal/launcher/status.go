@@ -104,7 +104,7 @@ func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
 	if asJSON {
 		enc := json.NewEncoder(l.Out)
 		enc.SetIndent("", "  ")
-		return enc.Encode(rep)
+		return errors.Join(enc.Encode(rep), l.broken)
 	}
 	tw := tabwriter.NewWriter(l.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "PROCESS\tSTATE\tPORT\tPID\tMEMORY\tUPTIME\t")
@@ -119,7 +119,7 @@ func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
 			time.Duration(p.UptimeS)*time.Second, p.Detail)
 	}
 	fmt.Fprintf(tw, "\t\t\t\t%s\t\t\n", mebibytes(total))
-	return tw.Flush()
+	return errors.Join(tw.Flush(), l.broken) // what runs is worth knowing all the same
 }
 
 func number(n int) string {

@@ -79,13 +79,18 @@ func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	trimmed := time.Now()
+	unreadable := ""
 	for {
 		w, err := readWishes(l.Stack)
 		if errors.Is(err, os.ErrNotExist) {
 			log.InfoContext(ctx, "the stack is down")
 			return nil
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+			unreadable = ""
+		case err.Error() != unreadable: // said once, not at every look
+			unreadable = err.Error()
 			log.ErrorContext(ctx, "list of processes cannot be read", "error", err)
 		}
 		for _, s := range w.Processes {

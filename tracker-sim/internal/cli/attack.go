@@ -59,6 +59,9 @@ Exit code: 0 all as expected, 1 not.`,
 				cfg.Ingest = rest.NewIngest(s.Ingest)
 			}
 			rows, err := attack.Run(cmd.Context(), cfg)
+			if err != nil && len(rows) == 0 {
+				return err
+			}
 			if a.asJSON {
 				if err := json.NewEncoder(a.stdout).Encode(rows); err != nil {
 					return err

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
+	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +53,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
-	if text := err.Error(); text != "" {
+	if text := explain(ctx, err); text != "" {
 		fmt.Fprintln(stderr, "tracker-sim: "+text)
 	}
 	var e *exit
@@ -58,6 +61,18 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return e.code
 	}
 	return exitOther
+}
+
+// explain is an error for the operator: what the Go libraries say of an interruption or of nobody listening tells no way out.
+func explain(ctx context.Context, err error) string {
+	text := err.Error()
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return text + "; is the stack up? `go run ./network status` tells"
+	}
+	return text
 }
 
 // app holds the flags that all commands share.
@@ -104,6 +119,9 @@ It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --c
 
 // target reads where the stack is.
 func (a *app) target() (*stack.Stack, error) {
+	if err := a.checkBroker(); err != nil {
+		return nil, err
+	}
 	if a.api != "" {
 		if a.clientID == "" || a.secret == "" || a.mqtt == "" {
 			return nil, errors.New("--api needs --client-id, --client-secret and --mqtt as well")
@@ -128,6 +146,18 @@ func (a *app) target() (*stack.Stack, error) {
 		s.MQTT = a.mqtt
 	}
 	return s, nil
+}
+
+// checkBroker finds a mistake in --mqtt at once: a tracker takes it for a broker that is away, and goes on trying.
+func (a *app) checkBroker() error {
+	if a.mqtt == "" {
+		return nil
+	}
+	u, err := url.Parse(a.mqtt)
+	if err != nil || u.Port() == "" || !slices.Contains([]string{"tcp", "mqtt", "ssl", "tls", "mqtts", "ws", "wss"}, u.Scheme) {
+		return fmt.Errorf("--mqtt %q: must be tcp://host:port or ssl://host:port", a.mqtt)
+	}
+	return nil
 }
 
 func (a *app) log() (*slog.Logger, error) {

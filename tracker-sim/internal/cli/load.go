@@ -40,7 +40,7 @@ and nobody is expected to acknowledge: the measure of a broker alone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if fast || bare {
 				cfg.Plan.Rate = 0
-			} else if cfg.Plan.Rate <= 0 {
+			} else if !(cfg.Plan.Rate > 0) { // not a number neither
 				return fmt.Errorf("--rate %g: must be above 0; --max sends as fast as possible", cfg.Plan.Rate)
 			}
 			return a.load(cmd.Context(), cfg, bare)
@@ -81,7 +81,11 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 		return err
 	}
 	switch cfg.Sign {
-	case load.SignPre, load.SignAuto:
+	case load.SignAuto:
+	case load.SignPre:
+		if err := cfg.Plan.FitsMemory(); err != nil {
+			return err
+		}
 	case load.SignAhead:
 		if cfg.Plan.Rate == 0 {
 			return errors.New("--sign ahead: --max and --bare encode all messages beforehand; leave --sign out")
@@ -105,6 +109,9 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 		if a.mqtt == "" {
 			return errors.New("--bare needs --mqtt, the URL of the broker")
 		}
+		if err := a.checkBroker(); err != nil {
+			return err
+		}
 		url, cfg.Deployment = a.mqtt, a.deployment
 	} else {
 		s, err := a.target()
@@ -121,11 +128,17 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 				return err
 			}
 		}
+		if err := checkJournal(cfg.Journal); err != nil { // before anything is enrolled for it
+			return err
+		}
 	}
 	cfg.Dial = link.Dialer(link.Options{URL: url, Silent: true, Wait: bare, Log: log})
 
 	sum, err := load.Run(ctx, cfg)
 	p.End()
+	if err != nil && ctx.Err() != nil && sum.JournalAt != "" {
+		return fmt.Errorf("interrupted; `tracker-sim account %s` accounts for what was sent", sum.JournalAt)
+	}
 	if err != nil {
 		return err
 	}
@@ -168,6 +181,17 @@ func journalPath(s *stack.Stack, name string) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, fmt.Sprintf("%s-%s.journal", name, time.Now().UTC().Format("20060102T150405.000"))), nil
+}
+
+// checkJournal: the file must not exist, its folder must.
+func checkJournal(path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("--journal %s: exists, and a journal is not written over; name another file", path)
+	}
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("--journal %s: there is no folder %s", path, filepath.Dir(path))
+	}
+	return nil
 }
 
 func printSummary(w io.Writer, s load.Summary) {

@@ -10,7 +10,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// progress shows phases: bars on a terminal, one line a phase elsewhere. Safe for concurrent use.
+// progress shows phases: bars on a terminal, elsewhere one line at the end of each and a sign of life from time to time. Safe
+// for concurrent use.
 type progress struct {
 	w   io.Writer
 	tty bool
@@ -21,7 +22,11 @@ type progress struct {
 	done  int
 	total int
 	began time.Time
+	said  time.Time // when a line was written last
 }
+
+// signOfLife is the least time between two lines of one phase.
+const signOfLife = 10 * time.Second
 
 func (a *app) progress() *progress {
 	p := &progress{w: a.stderr}
@@ -40,6 +45,7 @@ func (p *progress) Phase(name string, total int) {
 	defer p.mu.Unlock()
 	p.end()
 	p.name, p.done, p.total, p.began = name, 0, total, time.Now()
+	p.said = p.began
 	if p.tty {
 		n := int64(total)
 		if total == 0 {
@@ -58,6 +64,9 @@ func (p *progress) Set(done int) {
 	p.done = max(p.done, done)
 	if p.bar != nil {
 		_ = p.bar.Set(p.done) // a terminal that went away is no reason to stop
+	} else if now := time.Now(); p.name != "" && now.Sub(p.said) >= signOfLife {
+		p.said = now
+		fmt.Fprintf(p.w, "%-10s … %d of %d\n", p.name, p.done, p.total)
 	}
 }
 

@@ -35,7 +35,7 @@ func command(t *testing.T, want int, args ...string) []byte {
 	return stdout.Bytes()
 }
 
-func TestLoadOnARealStack(t *testing.T) {
+func TestStackLoad(t *testing.T) {
 	var sum load.Summary
 	out := command(t, 0, "load", "--rate", "100", "--duration", "5s", "--trackers", "10", "--sample", "10", "--json", "--journal", filepath.Join(t.TempDir(), "journal"))
 	if err := json.Unmarshal(out, &sum); err != nil {
@@ -46,7 +46,7 @@ func TestLoadOnARealStack(t *testing.T) {
 	}
 }
 
-func TestReplayOnARealStack(t *testing.T) {
+func TestStackReplay(t *testing.T) {
 	name, _ := load.RunName()
 	path := filepath.Join(t.TempDir(), "trip.csv")
 	var b strings.Builder
@@ -71,11 +71,11 @@ func TestReplayOnARealStack(t *testing.T) {
 	}
 }
 
-func TestAttacksOnARealStack(t *testing.T) {
+func TestStackAttackCommand(t *testing.T) {
 	command(t, 0, "attack")
 }
 
-func TestFleetOnARealStack(t *testing.T) {
+func TestStackFleet(t *testing.T) {
 	name, _ := load.RunName()
 	out := string(command(t, 0, "run", "--once", "--speed", "2000", "--shipments", "4", "--name", name+"-", "--state", t.TempDir()))
 	if n := strings.Count(out, "closed"); n != 4 {
@@ -83,7 +83,7 @@ func TestFleetOnARealStack(t *testing.T) {
 	}
 }
 
-func TestEnrolPrintsALineToTry(t *testing.T) {
+func TestStackEnrol(t *testing.T) {
 	name, _ := load.RunName()
 	out := string(command(t, 0, "enrol", "--unsigned", name+"-p", "--state", t.TempDir()))
 	if !strings.HasPrefix(out, "mosquitto_pub -h 127.0.0.1 -p ") || !strings.Contains(out, "/"+name+"-p/json") {

@@ -29,6 +29,7 @@ type Config struct {
 	AckTimeout time.Duration // first wait for an acknowledgement before sending again; 0 = 10 s
 	Redial     time.Duration // first wait between two connection attempts; 0 = 500 ms
 	NextDue    time.Duration // promise of the next message; 0 = none
+	Patience   time.Duration // without a link for so long a warning is logged, once an outage; 0 = never
 	Now        func() time.Time
 	Log        *slog.Logger
 	// OnAck sees every message once, when ingest has acknowledged it. It must not call the device.
@@ -113,8 +114,10 @@ func (d *Device) ID() string { return d.cfg.ID }
 func (d *Device) Boot() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.chain.Next = telemetry.Position{Boot: d.chain.Next.Boot + 1}
-	return d.sign(telemetry.Claims{Kind: telemetry.Boot}, nil)
+	return d.step(func() error {
+		d.chain.Next = telemetry.Position{Boot: d.chain.Next.Boot + 1}
+		return d.sign(telemetry.Claims{Kind: telemetry.Boot}, nil)
+	})
 }
 
 // BootAt is Boot with a given number, for a tracker without a store whose earlier boots are only known to be smaller.
@@ -134,8 +137,10 @@ func (d *Device) Record(readings []telemetry.Reading) error {
 		if err != nil {
 			return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
 		}
-		d.chain.Next.Seq++
-		return d.push(m)
+		return d.step(func() error {
+			d.chain.Next.Seq++
+			return d.push(m)
+		})
 	}
 	return d.sign(telemetry.Claims{Kind: telemetry.Data, NextDueS: uint64(d.cfg.NextDue / time.Second)}, readings)
 }
@@ -249,6 +254,16 @@ func (d *Device) Online(ctx context.Context) error {
 	return errors.Join(err, d.dialErr)
 }
 
+// NoLink tells why there is no session; nil when there is one, or none was tried.
+func (d *Device) NoLink() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.hangUp != nil {
+		return nil
+	}
+	return d.dialErr
+}
+
 // Published waits until the broker has been handed every message at least once, for brokers behind which nobody
 // acknowledges.
 func (d *Device) Published(ctx context.Context) error {
@@ -270,17 +285,33 @@ func (d *Device) settled() bool {
 // sign makes and queues the next message of the chain.
 func (d *Device) sign(c telemetry.Claims, readings []telemetry.Reading) error {
 	c.TimeMS = d.cfg.Now().UnixMilli()
-	m, err := d.chain.Sign(c, readings)
-	if err != nil {
-		return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+	return d.step(func() error {
+		m, err := d.chain.Sign(c, readings)
+		if err != nil {
+			return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+		}
+		return d.push(m)
+	})
+}
+
+// errNotStored: the message is neither in the store nor queued.
+var errNotStored = errors.New("not stored")
+
+// step takes the chain back when its next message could not be stored: nobody has it, so its place is free, and ingest would
+// wait for it for ever.
+func (d *Device) step(next func() error) error {
+	before := d.chain
+	err := next()
+	if errors.Is(err, errNotStored) {
+		d.chain = before
 	}
-	return d.push(m)
+	return err
 }
 
 // push stores first, then queues: see Store.Append.
 func (d *Device) push(m Message) error {
 	if err := d.cfg.Store.Append(m); err != nil {
-		return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+		return fmt.Errorf("tracker %s: message %w: %w", d.cfg.ID, errNotStored, err)
 	}
 	d.stats.Signed++
 	dropped := d.out.add(m)

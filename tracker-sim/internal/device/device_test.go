@@ -1,12 +1,19 @@
 package device_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -249,6 +256,83 @@ func TestOverflowOverBoots(t *testing.T) {
 	}
 }
 
+// Declarations are messages like others: an overflow can push them out as well, before anybody has heard them, and then what
+// they declared has to be declared again. On a link that swallows messages for a while, with restarts in between, ingest ends
+// with every message that was ever signed, or with the word that it is lost.
+func TestLostDeclarationsAreDeclaredAgain(t *testing.T) {
+	key := newKey(t, telemetry.Ed25519)
+	var declaredAgain atomic.Int64
+	rapid.Check(t, func(rt *rapid.T) {
+		s := arena(t, key)
+		var swallow atomic.Bool
+		s.Link = func(int) fakestack.Fate { return fakestack.Fate{Drop: swallow.Load()} }
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		newest := make(map[uint64]uint64)
+		phases := rapid.IntRange(1, 6).Draw(rt, "phases")
+		for phase := range phases {
+			last := phase == phases-1
+			store, err := device.OpenFile(filepath.Join(dir, "outbox"))
+			if err != nil {
+				rt.Fatal(err)
+			}
+			d, err := device.Open(device.Config{
+				ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, Store: store, Limit: 16, Window: 4,
+				AckTimeout: 2 * time.Millisecond, Redial: time.Millisecond,
+				OnGiveUp: func(gone []device.Message) {
+					for _, m := range gone {
+						if m.Gap != nil {
+							declaredAgain.Add(1)
+						}
+					}
+				},
+			})
+			if err != nil {
+				rt.Fatal(err)
+			}
+			swallow.Store(!last && rapid.Bool().Draw(rt, "swallow"))
+			if err := d.Boot(); err != nil {
+				rt.Fatal(err)
+			}
+			stop := start(rt, d)
+			ctx, cancel := context.WithTimeout(context.Background(), bound)
+			if err := d.Online(ctx); err != nil {
+				rt.Fatal(err)
+			}
+			cancel()
+			for i := range rapid.IntRange(0, 60).Draw(rt, "messages") {
+				if err := d.Record(reading(i)); err != nil {
+					rt.Fatal(err)
+				}
+				if i%20 == 19 {
+					runtime.Gosched() // lets the link declare what was lost so far
+				}
+			}
+			if last {
+				drained(rt, d)
+			}
+			stop()
+			next := d.TakeChain().Next
+			newest[next.Boot] = next.Seq
+			if err := d.Close(); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		for boot, end := range newest {
+			for seq := range end {
+				if p := (telemetry.Position{Boot: boot, Seq: seq}); !s.Accounted("t-1", p) {
+					rt.Fatalf("%v is neither held nor declared lost", p)
+				}
+			}
+		}
+	})
+	if declaredAgain.Load() == 0 {
+		t.Error("no declaration was ever pushed out: the test shows nothing")
+	}
+}
+
 // A tracker that is switched off and on goes on with its chain, its buffer and the next boot.
 func TestRestartKeepsTheChain(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
@@ -363,6 +447,114 @@ func TestStoreSurvivesACutFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A machine that lost its power may leave zeros at the end. Damage elsewhere is no crash's: it is named, nothing is cut off.
+func TestStoreTellsACrashFromDamage(t *testing.T) {
+	key := newKey(t, telemetry.Ed25519)
+	path := filepath.Join(t.TempDir(), "outbox")
+	store, err := device.OpenFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Load(); err != nil {
+		t.Fatal(err)
+	}
+	chain := device.Chain{Tracker: "t-1", Signer: key, Next: telemetry.Position{Boot: 1}}
+	for i := range 3 {
+		m, err := chain.Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: 1}, reading(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Append(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(data []byte) (device.State, error) {
+		t.Helper()
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		store, err := device.OpenFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		return store.Load()
+	}
+	for zeros := range 30 {
+		if state, err := load(append(slices.Clone(whole), make([]byte, zeros)...)); err != nil || len(state.Queued) != 3 {
+			t.Errorf("%d zeros: %d messages, %v", zeros, len(state.Queued), err)
+		}
+	}
+	spoilt := slices.Clone(whole)
+	spoilt[len(whole)/2] ^= 1
+	if _, err := load(spoilt); !errors.Is(err, device.ErrDamaged) {
+		t.Errorf("damage in the middle: %v", err)
+	}
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, spoilt) {
+		t.Errorf("the file was changed: %v", err)
+	}
+	spoilt = slices.Clone(whole)
+	spoilt[len(whole)-1] ^= 1 // the last record: a crash may have done that
+	if state, err := load(spoilt); err != nil || len(state.Queued) != 2 {
+		t.Errorf("damage at the end: %d messages, %v", len(state.Queued), err)
+	}
+}
+
+// A link that stays away is told once, with its reason.
+func TestALongOutageIsTold(t *testing.T) {
+	var told lockedBuffer
+	broken := errors.New("nobody listens")
+	var tries atomic.Int64
+	d, err := device.Open(device.Config{
+		ID: "t-1", Signer: newKey(t, telemetry.Ed25519), Redial: time.Microsecond, Patience: time.Microsecond,
+		Log: slog.New(slog.NewTextHandler(&told, nil)),
+		Dial: func(context.Context, string, func() string) (device.Conn, error) {
+			tries.Add(1)
+			return nil, broken
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := start(t, d)
+	defer stop()
+	for end := time.Now().Add(bound); tries.Load() < 5 || !strings.Contains(told.String(), "nobody listens"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("after %d tries: %s", tries.Load(), told.String())
+		}
+	}
+	if n := strings.Count(told.String(), "still no link"); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	if err := d.NoLink(); !errors.Is(err, broken) {
+		t.Errorf("reason: %v", err)
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func TestStoreFileStaysSmall(t *testing.T) {

@@ -2,6 +2,7 @@ package device
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,8 @@ type FileStore struct {
 	f    *os.File
 	size int64 // of the file
 	base int64 // of the file after the last rewrite
+	// failed says why the end of the file is not to be trusted any more.
+	failed error
 }
 
 var _ Store = (*FileStore)(nil)
@@ -68,6 +71,9 @@ func (s *FileStore) Load() (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("%s: %w", s.path, err)
 	}
+	if err := s.torn(size); err != nil {
+		return State{}, fmt.Errorf("%s: %w", s.path, err)
+	}
 	if err := s.f.Truncate(size); err != nil {
 		return State{}, err
 	}
@@ -76,11 +82,35 @@ func (s *FileStore) Load() (State, error) {
 	return state, err
 }
 
+// ErrDamaged: what a crash does to a file is at its end. To cut the file where it is damaged elsewhere would lose messages in
+// silence, and use their places in the chain again.
+var ErrDamaged = errors.New("damaged before its end: messages that were signed cannot be read; put a whole copy back, or play another tracker")
+
+// torn is nil when nothing but a record that a crash left unfinished follows the last whole one: one that reaches the end of
+// the file, or zeros, which some file systems leave behind a length that was written before its data.
+func (s *FileStore) torn(at int64) error {
+	info, err := s.f.Stat()
+	if err != nil {
+		return err
+	}
+	rest := make([]byte, min(info.Size()-at, recordHead+maxRecord+1))
+	if _, err := s.f.ReadAt(rest, at); err != nil {
+		return err
+	}
+	if len(rest) < recordHead || len(bytes.TrimLeft(rest, "\x00")) == 0 {
+		return nil
+	}
+	if n := int64(binary.BigEndian.Uint32(rest[1:])); n <= maxRecord && at+recordHead+n < info.Size() {
+		return fmt.Errorf("byte %d: %w", at, ErrDamaged)
+	}
+	return nil
+}
+
 // readState replays records; size is where the last whole one ends.
 func readState(r io.Reader) (state State, size int64, err error) {
 	for {
 		kind, body, err := readRecord(r)
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || kind == 0 {
 			return state, size, nil
 		}
 		switch kind {
@@ -156,10 +186,14 @@ func (s *FileStore) Append(m Message) error {
 	if err != nil {
 		return err
 	}
+	at := s.size
 	if err := s.write(b); err != nil {
 		return err
 	}
-	return s.f.Sync()
+	if err := s.f.Sync(); err != nil {
+		return errors.Join(err, s.back(at))
+	}
+	return nil
 }
 
 // Trim notes what is left. It is not synced: forgetting it costs only duplicates, which ingest drops.
@@ -199,8 +233,27 @@ func holes(queue []Message) (gone []uint64) {
 }
 
 func (s *FileStore) write(b []byte) error {
-	n, err := s.f.Write(b)
-	s.size += int64(n)
+	if s.failed != nil {
+		return s.failed
+	}
+	if _, err := s.f.Write(b); err != nil {
+		return errors.Join(err, s.back(s.size))
+	}
+	s.size += int64(len(b))
+	return nil
+}
+
+// back takes away what a full disk let in of a record: another one behind it would never be found again. A file that cannot
+// be cut takes no more.
+func (s *FileStore) back(at int64) error {
+	err := s.f.Truncate(at)
+	if err == nil {
+		_, err = s.f.Seek(at, io.SeekStart)
+	}
+	if err != nil {
+		s.failed = fmt.Errorf("%s: %w", s.path, err)
+	}
+	s.size = at
 	return err
 }
 

@@ -22,6 +22,8 @@ const (
 // store's; a lost link is none.
 func (d *Device) Run(ctx context.Context) error {
 	wait := d.cfg.Redial
+	var away time.Time // of the first attempt that failed
+	warned := false
 	for {
 		if err := d.awaitRadio(ctx); err != nil {
 			return nil
@@ -29,6 +31,7 @@ func (d *Device) Run(ctx context.Context) error {
 		conn, err := d.cfg.Dial(ctx, d.cfg.ID, d.password)
 		if err == nil {
 			began := time.Now()
+			away, warned = time.Time{}, false
 			err = d.session(ctx, conn)
 			if time.Since(began) > steady {
 				wait = d.cfg.Redial
@@ -38,6 +41,13 @@ func (d *Device) Run(ctx context.Context) error {
 			d.stats.DialErrors++
 			d.dialErr = err
 			d.mu.Unlock()
+			if away.IsZero() {
+				away = time.Now()
+			}
+			if d.cfg.Patience > 0 && !warned && time.Since(away) >= d.cfg.Patience && ctx.Err() == nil {
+				warned = true
+				d.cfg.Log.WarnContext(ctx, "still no link; trying on", "error", err)
+			}
 		}
 		var fatal storeError
 		if errors.As(err, &fatal) {

@@ -25,7 +25,8 @@ type Store interface {
 	// Load returns what the last Save calls left behind.
 	Load() (State, error)
 	// Append makes a signed message durable: it must be called, and must have returned, before the message is published.
-	// Otherwise a crash would leave the tracker with a forgotten position, and the next message would fork its chain.
+	// Otherwise a crash would leave the tracker with a forgotten position, and the next message would fork its chain. After an
+	// error the message is not in the store: its place goes to another one.
 	Append(m Message) error
 	// Trim records what was acknowledged or lost. A trim that a crash forgets only makes the tracker send again.
 	Trim(acked telemetry.Position, queued []Message, lost []Range) error

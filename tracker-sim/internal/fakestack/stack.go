@@ -98,6 +98,14 @@ func (s *Stack) Messages(id string) []rest.Message {
 	return append([]rest.Message(nil), s.shipments[id].messages...)
 }
 
+// Accounted tells whether a tracker's message is held, or was declared lost by one that is.
+func (s *Stack) Accounted(id string, p telemetry.Position) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.trackers[id].boots[p.Boot]
+	return b != nil && b.has(p.Seq)
+}
+
 // Readings of a shipment, as stored.
 func (s *Stack) Readings(id string) []rest.Sample {
 	s.mu.Lock()

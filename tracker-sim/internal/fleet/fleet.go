@@ -73,7 +73,8 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := f.lineUp(); err != nil {
 		return err
 	}
-	links := new(errgroup.Group)
+	// A tracker whose store fails speaks no more: the fleet ends with it, instead of going on without.
+	links, ctx := errgroup.WithContext(ctx)
 	lctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
 	play, pctx := errgroup.WithContext(ctx)
@@ -128,7 +129,7 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 	for _, t := range s.trackers {
 		cfg := device.Config{
 			ID: t.id, Deployment: s.f.cfg.Deployment, Dial: s.f.cfg.Dial, NextDue: s.f.cfg.Pace.NextDue(),
-			Now: func() time.Time { return t.clock.at(time.Now()) }, Log: s.f.cfg.Log,
+			Now: func() time.Time { return t.clock.at(time.Now()) }, Log: s.f.cfg.Log, Patience: 15 * time.Second,
 		}
 		err := s.do(ctx, "enrol "+t.id, func(ctx context.Context) (err error) {
 			if !t.plain {

@@ -108,13 +108,13 @@ type run struct {
 }
 
 // Run executes the plan. An error says that there is no verdict.
-func Run(ctx context.Context, cfg Config) (Summary, error) {
+func Run(ctx context.Context, cfg Config) (sum Summary, err error) {
 	r := &run{cfg: cfg}
 	mode := "open-loop"
 	if cfg.Plan.Rate == 0 {
 		mode = "max"
 	}
-	sum := Summary{Name: cfg.Plan.Name, Mode: mode, Trackers: cfg.Plan.Trackers, Planned: cfg.Plan.Messages()}
+	sum = Summary{Name: cfg.Plan.Name, Mode: mode, Trackers: cfg.Plan.Trackers, Planned: cfg.Plan.Messages()}
 	if cfg.API == nil {
 		sum.Mode = "bare"
 	} else if err := r.enrol(ctx); err != nil {
@@ -127,6 +127,9 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	journalDone := make(chan error, 1)
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeJournal()
+	links := new(errgroup.Group)
+	linkCtx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
 	if cfg.API != nil {
 		j, err := NewJournal(cfg.Journal, Header{Name: cfg.Plan.Name, Shipments: r.shipments})
 		if err != nil {
@@ -139,12 +142,18 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 				stop()
 			}
 			journalDone <- err
+			close(journalDone)
+		}()
+		// A run that is interrupted can be accounted for as well: what was sent until then must be in the file.
+		defer func() {
+			hangUp()
+			_ = links.Wait()
+			closeJournal()
+			if jerr := <-journalDone; jerr != nil {
+				err = jerr // it is why the run stopped
+			}
 		}()
 	}
-
-	links := new(errgroup.Group)
-	linkCtx, hangUp := context.WithCancel(ctx)
-	defer hangUp()
 	if err := r.connect(linkCtx, links); err != nil {
 		return sum, err
 	}

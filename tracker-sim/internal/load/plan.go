@@ -79,6 +79,9 @@ func (p Plan) readings(n, k int, at time.Time) []telemetry.Reading {
 	return out
 }
 
+// maxSigned is how many messages may be signed beforehand: ten readings in each take some 4 GB.
+const maxSigned = 5_000_000
+
 // Validate says what is wrong, in terms of the flags.
 func (p Plan) Validate() error {
 	switch {
@@ -90,12 +93,20 @@ func (p Plan) Validate() error {
 		return fmt.Errorf("--rate %g: must be above 0 and at most 1000000 messages per second", p.Rate)
 	case p.Rate > 0 && (p.Duration <= 0 || p.Duration > 7*24*time.Hour):
 		return fmt.Errorf("--duration %s: must be above 0 and at most 168h", p.Duration)
-	case p.Rate == 0 && p.Count < 1:
-		return fmt.Errorf("--count %d: must be at least 1", p.Count)
+	case p.Rate == 0 && (p.Count < 1 || p.Count > maxSigned):
+		return fmt.Errorf("--count %d: must be 1 to %d, since all are encoded beforehand", p.Count, maxSigned)
 	case p.Messages() < p.Trackers:
 		return fmt.Errorf("%d messages for %d trackers: raise --rate or --duration, or lower --trackers", p.Messages(), p.Trackers)
 	case !telemetry.ValidID(p.Tracker(p.Trackers)):
 		return fmt.Errorf("--name %q: must match [A-Za-z0-9][A-Za-z0-9._-]* and leave room for -NNNNN", p.Name)
+	}
+	return nil
+}
+
+// FitsMemory says whether all messages can be signed before the start.
+func (p Plan) FitsMemory() error {
+	if n := p.Messages(); n > maxSigned {
+		return fmt.Errorf("--sign pre: %d messages do not fit into memory, %d do; use --sign ahead", n, maxSigned)
 	}
 	return nil
 }

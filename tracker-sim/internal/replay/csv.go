@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -35,6 +36,9 @@ func Read(r io.Reader, m Mapping) (*Recording, error) {
 		return nil, csvError(err)
 	}
 	header = append([]string(nil), header...)
+	if !utf8.ValidString(strings.Join(header, "")) {
+		return nil, errors.New("line 1: not UTF-8 text; export the file as CSV (UTF-8)")
+	}
 	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets write a byte order mark
 	rec := &Recording{}
 	if rec.Mapping, rec.Unused, err = m.Complete(header); err != nil {

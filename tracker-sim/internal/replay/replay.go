@@ -194,12 +194,16 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 	bound, cancel := context.WithTimeout(lctx, cfg.Bound)
 	defer cancel()
 	drained := d.Drained(bound)
+	noLink := d.NoLink()
 	hangUp()
 	if err := link.Wait(); err != nil {
 		return err
 	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("stopped; %d messages wait in the tracker's buffer and go out with the next replay of it", d.Pending())
+	}
+	if drained != nil && noLink != nil {
+		return fmt.Errorf("%d messages stay in the tracker's buffer: no connection to the broker: %w", d.Pending(), noLink)
 	}
 	if drained != nil {
 		return fmt.Errorf("%d messages were not acknowledged within %s; they stay in the tracker's buffer", d.Pending(), cfg.Bound)

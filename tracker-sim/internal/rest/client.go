@@ -71,7 +71,11 @@ func (p *Problem) Error() string {
 	for _, e := range p.Errors {
 		text += "; " + e.Field + ": " + e.Detail
 	}
-	return fmt.Sprintf("%s %s: %d %s: %s", p.Method, p.Path, p.Status, p.Code, text)
+	status := strconv.Itoa(p.Status)
+	if p.Code != "" {
+		status += " " + p.Code
+	}
+	return fmt.Sprintf("%s %s: %s: %s", p.Method, p.Path, status, text)
 }
 
 // Status returns the HTTP status of a *Problem in err's chain, or 0.
@@ -194,7 +198,11 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return "", &Problem{Status: resp.StatusCode, Method: req.Method, Path: "/oauth2/token", Detail: "client " + c.id + " got no token"}
+		p := &Problem{Status: resp.StatusCode, Method: req.Method, Path: "/oauth2/token", Detail: "client " + c.id + " got no token"}
+		if p.Status == http.StatusUnauthorized {
+			p.Detail += "; check the client's id and secret"
+		}
+		return "", p
 	}
 	var answer struct {
 		AccessToken string `json:"access_token"`
