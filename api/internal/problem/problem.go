@@ -37,6 +37,7 @@ const (
 	CommitUnknown    Code = "commit_unknown"
 	TxInvalid        Code = "transaction_invalid"
 	TooManyStreams   Code = "too_many_streams"
+	Timeout          Code = "timeout"
 	Internal         Code = "internal"
 )
 
