@@ -77,6 +77,9 @@ func (s *Server) send(c huma.Context, sub *feed.Sub, until time.Time) {
 	c.SetHeader("Content-Type", "text/event-stream")
 	c.SetHeader("X-Accel-Buffering", "no")
 	c.SetStatus(http.StatusOK)
+	if isHead(c.Context()) {
+		return // an endless body that nobody sees
+	}
 	out := http.NewResponseController(g.Writer)
 	write := func(text string) bool {
 		// Recorders in tests have no deadline and need none.
