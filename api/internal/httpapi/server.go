@@ -89,7 +89,7 @@ func New(cfg Config) *Server {
 	})
 	s.engine = s.newEngine()
 	s.api = humagin.New(s.engine, openapiConfig(cfg.Issuer))
-	s.api.UseMiddleware(s.limitTime, s.authorise, s.rememberWrites)
+	s.api.UseMiddleware(s.limitTime, s.authorise, s.onceEach, s.rememberWrites)
 
 	s.tokenRoutes()
 	s.trackerRoutes()

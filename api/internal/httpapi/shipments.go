@@ -110,7 +110,7 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 }
 
 type createBody struct {
-	ID          string            `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	ID          string            `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	Parties     map[string]string `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to organisation"`
 	Custodian   string            `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
 	RuleSet     string            `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
