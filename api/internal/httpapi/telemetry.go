@@ -50,7 +50,7 @@ type telemetryInput struct {
 	To      When     `query:"to" doc:"Last time, exclusive"`
 	Every   string   `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" patternDescription:"a time from 1s to 24h in whole numbers, such as 30s, 1m or 1h30m" doc:"Window, 1s to 24h" example:"1m"`
 	Fields  []string `query:"fields" maxItems:"16" doc:"Quantities; all when absent"`
-	Tracker string   `query:"tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	Tracker string   `query:"tracker" doc:"Only readings of this tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	Include string   `query:"include" enum:"quality" doc:"quality adds the reasons why a reading looks wrong; not with every"`
 	Limit   int      `query:"limit" minimum:"1" maximum:"5000" default:"500" doc:"Items of a page"`
 	Cursor  string   `query:"cursor" maxLength:"2048" doc:"next of the page before"`

@@ -33,6 +33,7 @@ type tokenInput struct {
 const (
 	tokenPath = "/oauth2/token"
 	formType  = "application/x-www-form-urlencoded"
+	jwksType  = "application/jwk-set+json"
 )
 
 // tokenForm is RFC 6749 section 4.4.2.
@@ -61,22 +62,18 @@ func (s *Server) tokenRoutes() {
 			}
 			return s.issue(in)
 		})
-	s.describeBody(tokenPath, formType, tokenForm)
-	add(s, operation{method: http.MethodGet, path: "/.well-known/jwks.json", id: "get-jwks", tag: "Access", summary: "Keys of the development issuer"},
-		func(context.Context, *struct{}) (*rawJSON, error) {
-			return &rawJSON{ContentType: "application/jwk-set+json", Body: s.Issuer.JWKS()}, nil
-		})
+	s.describeBody(tokenPath, formType, tokenForm, object{"grant_type": "client_credentials", "client_id": "partner", "client_secret": "its secret"})
+	op := operation{method: http.MethodGet, path: "/.well-known/jwks.json", id: "get-jwks", tag: "Access", summary: "Keys of the development issuer"}.huma()
+	op.Responses = map[string]*huma.Response{"200": {Description: "JSON Web Key Set (RFC 7517)", Content: map[string]*huma.MediaType{jwksType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
+	huma.Register(s.api, op, func(context.Context, *struct{}) (*file, error) {
+		return &file{ContentType: jwksType, Body: s.Issuer.JWKS()}, nil
+	})
 	add(s, operation{method: http.MethodGet, path: "/.well-known/openid-configuration", id: "get-issuer", tag: "Access", summary: "Where the development issuer's parts are"},
 		func(context.Context, *struct{}) (*answer[issuerMetadata], error) {
 			name := s.Issuer.Name()
 			return &answer[issuerMetadata]{Body: issuerMetadata{Issuer: name, TokenEndpoint: name + "/oauth2/token", JWKSURI: name + "/.well-known/jwks.json",
 				GrantTypes: []string{"client_credentials"}, AuthMethods: []string{"client_secret_basic", "client_secret_post"}, Scopes: auth.Scopes, ResponseTypes: []string{}}}, nil
 		})
-}
-
-type rawJSON struct {
-	ContentType string `header:"Content-Type"`
-	Body        []byte
 }
 
 type issuerMetadata struct {
