@@ -35,6 +35,7 @@ type Shipment struct {
 	Verdict         string            `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
 	Last            Null[LastReading] `json:"last" doc:"Newest value of each quantity"`
 	Messages        uint64            `json:"messages" doc:"Logged so far"`
+	Unknown         []string          `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
 	Tx              string            `json:"tx" doc:"Transaction that answered, or that created it"`
 }
 
