@@ -32,6 +32,9 @@ const (
 	maxNumber = 1 << 53         // exact in every JSON reader
 )
 
+// maxRefusal bounds the text of a refusal: it quotes what callers sent, and peers, orderers and clients keep it in their logs.
+const maxRefusal = 4 << 10
+
 // Refuse makes an *Error. Its text never spans lines, which is what ParseError relies on.
 func Refuse(code Code, format string, args ...any) *Error {
 	text := fmt.Sprintf(format, args...)
@@ -41,6 +44,9 @@ func Refuse(code Code, format string, args ...any) *Error {
 		}
 		return r
 	}, text)
+	if len(text) > maxRefusal {
+		text = strings.ToValidUTF8(text[:maxRefusal], "") + " …"
+	}
 	return &Error{Code: code, Message: text}
 }
 

@@ -25,6 +25,7 @@ type Store struct {
 	Points   []Point
 	HeadList []influx.Head
 	Hours    []influx.QualityHour
+	Flags    []influx.QualityFlag // in the order of time
 	Down     bool
 }
 
@@ -214,6 +215,22 @@ func (s *Store) QualityHours(_ context.Context, tracker string, fromMS, toMS int
 			continue
 		}
 		if err := fn(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// QualityFlags of trackers.
+func (s *Store) QualityFlags(_ context.Context, trackers []string, fromMS, toMS int64, fn func(influx.QualityFlag) error) error {
+	if _, _, _, err := s.snapshot(); err != nil {
+		return err
+	}
+	for _, f := range s.Flags {
+		if f.Metric == "" || !slices.Contains(trackers, f.Tracker) || f.TimeMS < fromMS || f.TimeMS >= toMS {
+			continue
+		}
+		if err := fn(f); err != nil {
 			return err
 		}
 	}

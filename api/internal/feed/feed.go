@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,9 +23,11 @@ const (
 	Anchor    = "anchor"
 	Verdict   = "verdict"
 	Excursion = "excursion"
+	// Gap tells a stream that comes back that events between its last id and the next event are not known any more.
+	Gap = "gap"
 )
 
-// Event is one thing that happened. Exactly one of the pointers is set.
+// Event is one thing that happened. Exactly one of the pointers is set, none for a gap.
 type Event struct {
 	// ID is the position on the ledger, "block.n"; "" for a reading, which cannot be replayed.
 	ID       string
@@ -70,6 +75,7 @@ type Feed struct {
 	logs   Logs
 	subs   map[*Sub]bool
 	past   []Event // newest last
+	floor  place   // past holds every event after it
 	block  uint64  // of the newest event, and how many events of that block were seen
 	n      int
 	seen   map[string]uint64 // transactions by block
@@ -78,9 +84,29 @@ type Feed struct {
 	follow map[string]*followed
 }
 
+// place is a position on the ledger.
+type place struct {
+	block uint64
+	n     int
+}
+
+func (p place) before(q place) bool { return p.block < q.block || p.block == q.block && p.n < q.n }
+
+// parsePlace reads an event's id; ok is false for any other text.
+func parsePlace(id string) (p place, ok bool) {
+	block, n, found := strings.Cut(id, ".")
+	var err, nerr error
+	p.block, err = strconv.ParseUint(block, 10, 64)
+	p.n, nerr = strconv.Atoi(n)
+	return p, found && err == nil && nerr == nil && p.n >= 0
+}
+
+// nowhere is the floor until it is known where the feed begins: no event can lie after it.
+var nowhere = place{block: math.MaxUint64}
+
 // New makes a feed for one organisation; it does no I/O.
 func New(msp string, l Ledger, r Readings, log *slog.Logger) *Feed {
-	return &Feed{msp: msp, ledger: l, readings: r, log: log, subs: map[*Sub]bool{}, mine: map[string]bool{}, seen: map[string]uint64{}, woken: make(chan struct{}, 1), follow: map[string]*followed{}}
+	return &Feed{msp: msp, ledger: l, readings: r, log: log, subs: map[*Sub]bool{}, mine: map[string]bool{}, floor: nowhere, seen: map[string]uint64{}, woken: make(chan struct{}, 1), follow: map[string]*followed{}}
 }
 
 // SetLogs says how the logs of a shipment are found. Call it before Run.
@@ -94,26 +120,26 @@ type Sub struct {
 }
 
 // Subscribe delivers the events of one shipment ("" for all), from after the ledger position lastID on as far as it is still
-// known. Call Cancel in the end.
+// known; when it is not, or that would be too many, the first event is a gap. Call Cancel in the end.
 func (f *Feed) Subscribe(shipment, lastID string) *Sub {
 	s := &Sub{C: make(chan Event, buffer), shipment: shipment, f: f}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var block uint64
-	var n int
-	if got, _ := fmt.Sscanf(lastID, "%d.%d", &block, &n); got == 2 {
+	if lastID != "" {
+		last, ok := parsePlace(lastID)
+		gap := !ok || last.before(f.floor)
 		var missed []Event
 		for _, e := range f.past {
-			var b uint64
-			var i int
-			fmt.Sscanf(e.ID, "%d.%d", &b, &i)
-			if (b > block || b == block && i > n) && s.wants(e) {
+			if at, _ := parsePlace(e.ID); ok && last.before(at) && s.wants(e) {
 				missed = append(missed, e)
 			}
 		}
 		// Half of the buffer is left for what happens while the stream catches up.
 		if len(missed) > buffer/2 {
-			missed = missed[len(missed)-buffer/2:]
+			missed, gap = missed[len(missed)-buffer/2:], true
+		}
+		if gap {
+			s.C <- Event{Name: Gap}
 		}
 		for _, e := range missed {
 			s.C <- e
@@ -151,6 +177,7 @@ func (f *Feed) publish(e Event) {
 	defer f.mu.Unlock()
 	if e.ID != "" {
 		if len(f.past) == ring {
+			f.floor, _ = parsePlace(f.past[ring/4-1].ID)
 			f.past = append(f.past[:0], f.past[ring/4:]...)
 		}
 		f.past = append(f.past, e)
@@ -173,6 +200,7 @@ func (f *Feed) Run(ctx context.Context) error {
 	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
 		if from == 0 {
 			from = f.height(ctx)
+			f.begin(from)
 		}
 		if from > 0 {
 			err := f.ledger.Events(ctx, from, func(e ledger.Event) error {
@@ -193,6 +221,15 @@ func (f *Feed) Run(ctx context.Context) error {
 			return nil
 		case <-time.After(wait):
 		}
+	}
+}
+
+// begin says from which block on all events will come.
+func (f *Feed) begin(from uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if from > 0 {
+		f.floor = place{block: from}
 	}
 }
 

@@ -21,7 +21,7 @@ type assignInput struct {
 	ShipmentPath
 	Idempotent
 	Body struct {
-		Tracker string   `json:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+		Tracker string   `json:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 		From    *Instant `json:"from,omitempty" doc:"Start of the window; now when absent. It may lie in the past, for a recorded trip"`
 	}
 }
@@ -75,7 +75,7 @@ func (s *Server) awaitAssignment(ctx context.Context, shipment, tracker string) 
 type unassignInput struct {
 	ShipmentPath
 	Idempotent
-	Tracker string `path:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	Tracker string `path:"tracker" doc:"Tracker id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	To      When   `query:"to" doc:"End of the window; now when absent"`
 }
 

@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
 	"regexp"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -31,6 +33,9 @@ func (s *Server) newEngine() *gin.Engine {
 	e.Use(s.trace, secure, s.recovered, limits)
 	e.NoRoute(s.noRoute)
 	e.NoMethod(func(c *gin.Context) {
+		if allow := c.Writer.Header().Get("Allow"); strings.Contains(allow, http.MethodGet) {
+			c.Header("Allow", allow+", "+http.MethodHead)
+		}
 		problem.New(http.StatusMethodNotAllowed, problem.MethodNotAllowed, "%s is not possible here; see /openapi.json", c.Request.Method).Write(c.Writer, c.Request)
 	})
 	return e
@@ -56,8 +61,36 @@ func (s *Server) trace(c *gin.Context) {
 	if route == "" {
 		route = "none"
 	}
-	s.metrics.requests.WithLabelValues(c.Request.Method, route, strconv.Itoa(c.Writer.Status())).Inc()
+	s.metrics.requests.WithLabelValues(methodLabel(c.Request.Method), route, strconv.Itoa(c.Writer.Status())).Inc()
 	s.metrics.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
+}
+
+// methodLabel is one of few: a method that somebody made up must not become a series of its own.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
+}
+
+// headKey marks the context of a HEAD request, which is routed as a GET.
+type headKey struct{}
+
+// headAsGet lets each GET route answer HEAD as well (RFC 9110 section 9.3.2). net/http still holds the original request and so
+// sends no body. The copy keeps its method.
+func headAsGet(r *http.Request) *http.Request {
+	if r.Method != http.MethodHead {
+		return r
+	}
+	r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
+	r.Method = http.MethodGet
+	return r
+}
+
+func isHead(ctx context.Context) bool {
+	head, _ := ctx.Value(headKey{}).(bool)
+	return head
 }
 
 const apiCSP = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

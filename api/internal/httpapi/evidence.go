@@ -57,7 +57,7 @@ func bundleResponse(about string) map[string]*huma.Response {
 
 // NonceInput is what both bundles can be asked for.
 type NonceInput struct {
-	Nonce    string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
+	Nonce    string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" patternDescription:"up to 64 bytes in lower-case hex" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
 	Withhold string `query:"withhold" enum:"all,location" doc:"Leave readings out: all, or those of messages with a position. Signatures and logs stay checkable"`
 }
 

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,8 +208,18 @@ func TestFailuresHaveTheirStatus(t *testing.T) {
 	check("commit unknown", w.call("POST", "/v1/shipments", shipmentBody("s2")), 504, "commit_unknown", false)
 	w.store.SetDown(true)
 	check("store down", w.call("GET", "/v1/shipments/s1/telemetry", ""), 503, "store_unavailable", true)
-	w.must(200, "GET", "/v1/shipments/s1", "") // the ledger's part is worth having alone
+	// The ledger's part is worth having alone, and what is not known does not look like none.
+	var alone httpapi.Shipment
+	w.must(200, "GET", "/v1/shipments/s1", "").into(&alone)
+	if alone.Messages != 0 || alone.Last.V != nil || !slices.Equal(alone.Unknown, []string{"last", "messages"}) {
+		t.Errorf("%+v", alone)
+	}
 	w.store.SetDown(false)
+	alone = httpapi.Shipment{}
+	w.must(200, "GET", "/v1/shipments/s1", "").into(&alone)
+	if alone.Messages != 10 || alone.Unknown != nil {
+		t.Errorf("%+v", alone)
+	}
 	check("unknown rule set", w.call("POST", "/v1/shipments", strings.Replace(shipmentBody("s2"), "general-2-8@1", "x@1", 1)), 422, "invalid_request", false)
 	check("unknown query", w.call("GET", "/v1/shipments?stat=closed", ""), 422, "invalid_request", false)
 	check("no route", w.call("GET", "/v1/nothing", ""), 404, "not_found", false)

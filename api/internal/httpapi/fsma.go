@@ -17,7 +17,7 @@ type fsmaInput struct {
 	From   When   `query:"from" doc:"First time, inclusive"`
 	To     When   `query:"to" doc:"Last time, exclusive"`
 	Lot    string `query:"lot" maxLength:"128" doc:"Only this traceability lot code"`
-	Format string `query:"format" enum:"xlsx,csv" default:"xlsx"`
+	Format string `query:"format" enum:"xlsx,csv" default:"xlsx" doc:"Kind of file"`
 }
 
 // maxShipments bounds how many shipments one list covers.

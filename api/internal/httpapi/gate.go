@@ -77,7 +77,7 @@ func (s *Server) authorise(c huma.Context, next func(huma.Context)) {
 		s.reply(c, problem.New(http.StatusForbidden, problem.WrongOrg, "this is the api of %s; the token is of another organisation", s.Org))
 		return
 	case err != nil:
-		s.reply(c, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "%s", err).With("WWW-Authenticate", `Bearer realm="trackseal", error="invalid_token"`))
+		s.reply(c, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "%s; get a new one", err).With("WWW-Authenticate", `Bearer realm="trackseal", error="invalid_token"`))
 		return
 	case !p.Has(scope):
 		s.reply(c, problem.New(http.StatusForbidden, problem.MissingScope, "this needs the scope %s", scope).

@@ -59,7 +59,7 @@ func (s *Server) heads(ctx context.Context, _ *struct{}) (*answer[List[Anchor]],
 type headsInput struct {
 	Heads string `path:"heads" pattern:"^[0-9a-f]{64}$" doc:"Heads-log id"`
 	From  uint64 `query:"from" required:"true" doc:"Number of the first anchor"`
-	Nonce string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
+	Nonce string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" patternDescription:"up to 64 bytes in lower-case hex" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
 }
 
 type headsBundle struct {

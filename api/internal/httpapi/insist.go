@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"time"
 
+	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -22,23 +22,12 @@ const (
 	firstWait  = 25 * time.Millisecond
 )
 
-// Fabric's validation codes for a transaction that read what changed meanwhile.
-const (
-	mvccReadConflict    = 11
-	phantomReadConflict = 12
-)
-
-func lostRace(err error) bool {
-	var e *ledger.StageError
-	return errors.Is(err, ledger.ErrInvalid) && errors.As(err, &e) && (e.Code == mvccReadConflict || e.Code == phantomReadConflict)
-}
-
 // Submit implements Ledger. Each repeat is simulated anew, so it is refused when the other transaction made it wrong.
 func (i insistent) Submit(ctx context.Context, fn string, arg any) (ledger.Result, error) {
 	wait := firstWait
 	for n := 0; ; n++ {
 		res, err := i.Ledger.Submit(ctx, fn, arg)
-		if !lostRace(err) || n == maxRepeats {
+		if !problem.LostRace(err) || n == maxRepeats {
 			return res, err
 		}
 		// Two that lost against each other must not meet again.

@@ -17,6 +17,9 @@ func openapiConfig(issuer *auth.Issuer) huma.Config {
 	c.SchemasPath = ""
 	c.OpenAPIPath = ""
 	c.RejectUnknownQueryParameters = true
+	c.Formats = strictFormats()
+	c.Tags = tags
+	c.OnAddOperation = append(c.OnAddOperation, describeAnswers)
 	c.Info.Description = "Shipments, trackers, telemetry and their evidence. Every error is an RFC 9457 problem with a stable `code`. " +
 		"Listings are paged by an opaque `cursor`. Writes honour `Idempotency-Key`. What belongs to others answers 404."
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}

@@ -33,6 +33,8 @@ type Telemetry interface {
 	Latest(ctx context.Context, log string) (r influx.Reading, ok bool, err error)
 	// QualityHours are a tracker's hours of data quality that start in [fromMS, toMS), oldest first.
 	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(influx.QualityHour) error) error
+	// QualityFlags are the odd readings of these trackers with times in [fromMS, toMS), oldest first.
+	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(influx.QualityFlag) error) error
 	Ping(ctx context.Context) error
 }
 

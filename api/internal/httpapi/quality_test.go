@@ -2,9 +2,11 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/internal/influx"
 )
 
@@ -58,4 +60,68 @@ func TestQualityOfATracker(t *testing.T) {
 	}
 	w.store.SetDown(true)
 	w.must(503, "GET", "/v1/trackers/t-1/quality", "")
+}
+
+// TestQualityOfReadings: with include=quality each reading tells why it is odd, page by page; without, nothing is asked.
+func TestQualityOfReadings(t *testing.T) {
+	w := newWorld(t)
+	w.ship("s1")
+	type reading struct {
+		Time    httpapi.Instant
+		Tracker string
+		Quality []httpapi.Oddity
+	}
+	type page struct {
+		Items []reading
+		Next  string
+	}
+	ask := func(query string) (p page) {
+		t.Helper()
+		w.must(200, "GET", "/v1/shipments/s1/telemetry"+query, "").into(&p)
+		return p
+	}
+	plain := ask("")
+	if len(plain.Items) != 10 || plain.Items[0].Quality != nil {
+		t.Fatalf("%+v", plain)
+	}
+	odd, other := int64(plain.Items[9].Time), int64(plain.Items[4].Time)
+	w.store.Flags = []influx.QualityFlag{
+		{Tracker: "t-s1", Shipment: "s1", Reason: "availability", TimeMS: other}, // of the hour, not of a reading
+		{Tracker: "t-elsewhere", Shipment: "s2", Reason: "jump", Metric: "temperature", TimeMS: other},
+		{Tracker: "t-s1", Shipment: "s1", Reason: "drift", Metric: "temperature", TimeMS: other + 1},
+		{Tracker: "t-s1", Shipment: "s1", Reason: "jump", Metric: "temperature", TimeMS: odd, Value: 26, Against: 12},
+		{Tracker: "t-s1", Shipment: "s1", Reason: "outlier", Metric: "temperature", TimeMS: odd, Value: 26, Against: 10},
+	}
+	want := []httpapi.Oddity{{Reason: "jump", Metric: "temperature", Against: 12}, {Reason: "outlier", Metric: "temperature", Against: 10}}
+	for query, p := range map[string]page{"whole": ask("?include=quality"), "one quantity": ask("?include=quality&fields=humidity"), "tracker": ask("?include=quality&tracker=t-s1")} {
+		if len(p.Items) != 10 {
+			t.Fatalf("%s: %+v", query, p)
+		}
+		for i, r := range p.Items {
+			if i == 9 && !slices.Equal(r.Quality, want) || i < 9 && (r.Quality == nil || len(r.Quality) > 0) {
+				t.Errorf("%s: reading %d: %+v", query, i, r)
+			}
+		}
+	}
+	found, cursor := 0, ""
+	for range 10 {
+		p := ask("?include=quality&limit=3" + cursor)
+		for _, r := range p.Items {
+			found += len(r.Quality)
+		}
+		if p.Next == "" {
+			break
+		}
+		cursor = "&cursor=" + p.Next
+	}
+	if found != 2 {
+		t.Errorf("%d reasons over all pages", found)
+	}
+	if p := w.must(422, "GET", "/v1/shipments/s1/telemetry?include=quality&every=1m", "").problem(); p.Errors[0].Field != "query.include" {
+		t.Errorf("%+v", p)
+	}
+	w.must(422, "GET", "/v1/shipments/s1/telemetry?include=all", "")
+	if p := ask("?include=quality&to=2001-01-01T00:00:00Z"); p.Items == nil || len(p.Items) != 0 {
+		t.Errorf("%+v", p)
+	}
 }

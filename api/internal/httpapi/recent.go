@@ -66,8 +66,8 @@ func asked[T any](ctx context.Context, now bool, r *recent, key string, ask func
 	return cached(ctx, r, key, ask)
 }
 
-// enrich adds verdict, newest values and message counts to shipments. A part of the system that cannot be asked leaves its
-// members as they are: a listing is worth having without them. A single shipment is asked for afresh.
+// enrich adds verdict, newest values and message counts to shipments. Members of a part of the system that cannot be asked are
+// named as unknown: a listing is worth having without them. A single shipment is asked for afresh.
 func (s *Server) enrich(ctx context.Context, rs []ledger.Shipment, vs []Shipment) {
 	g := new(errgroup.Group)
 	g.SetLimit(enrichers)
@@ -97,6 +97,7 @@ func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment, 
 	})
 	if err != nil {
 		s.Log.DebugContext(ctx, "no verdict for a listing", "shipment", r.ID, "error", err)
+		v.Unknown = append(v.Unknown, "verdict")
 	} else {
 		v.Verdict = verdict
 	}
@@ -106,6 +107,7 @@ func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment, 
 	l, err := asked(ctx, now, s.recent, "latest/"+r.ID, func(ctx context.Context) (latest, error) { return s.latest(ctx, r) })
 	if err != nil {
 		s.Log.DebugContext(ctx, "no newest values for a listing", "shipment", r.ID, "error", err)
+		v.Unknown = append(v.Unknown, "last", "messages")
 		return
 	}
 	v.Messages = l.messages

@@ -54,7 +54,7 @@ func (s *Server) reportRoutes() {
 
 type reportInput struct {
 	ShipmentPath
-	Format string `query:"format" enum:"pdf,xlsx,csv" default:"pdf"`
+	Format string `query:"format" enum:"pdf,xlsx,csv" default:"pdf" doc:"Kind of file"`
 }
 
 func (s *Server) report(ctx context.Context, in *reportInput) (*file, error) {

@@ -39,7 +39,11 @@ func (s *Server) ruleSetRoutes() {
 		summary: "Publish a version of a rule set on the ledger",
 		about: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
 			"What is wrong with a rule set is listed in `errors`, each with its place."}, s.publish)
-	s.describeBody(path, "application/json", s.schemaOf(reflect.TypeFor[compliance.RuleSet]()))
+	s.describeBody(path, "application/json", s.schemaOf(reflect.TypeFor[compliance.RuleSet]()), exampleRules)
+	answers := s.api.OpenAPI().Paths[path].Post.Responses
+	known := *answers["201"]
+	known.Description = "These rules are published already"
+	answers["200"] = &known
 	add(s, operation{method: http.MethodGet, path: path + "/{ref}", id: "get-rule-set", tag: tag, scope: auth.ShipmentsRead,
 		summary: "Get a rule set", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.getRuleSet)
 	op := operation{method: http.MethodGet, path: path + "/schema", id: "get-rule-set-schema", tag: tag, scope: auth.ShipmentsRead,
@@ -65,8 +69,8 @@ func (s *Server) schemaOf(t reflect.Type) *huma.Schema {
 }
 
 // describeBody replaces what huma says of a body that the handler itself reads.
-func (s *Server) describeBody(path, contentType string, schema *huma.Schema) {
-	s.api.OpenAPI().Paths[path].Post.RequestBody.Content[contentType] = &huma.MediaType{Schema: schema}
+func (s *Server) describeBody(path, contentType string, schema *huma.Schema, example any) {
+	s.api.OpenAPI().Paths[path].Post.RequestBody.Content[contentType] = &huma.MediaType{Schema: schema, Example: example}
 }
 
 // PublishedRuleSet is what publishing answers.

@@ -89,7 +89,7 @@ func New(cfg Config) *Server {
 	})
 	s.engine = s.newEngine()
 	s.api = humagin.New(s.engine, openapiConfig(cfg.Issuer))
-	s.api.UseMiddleware(s.limitTime, s.authorise, s.rememberWrites)
+	s.api.UseMiddleware(s.limitTime, s.authorise, s.onceEach, s.rememberWrites)
 
 	s.tokenRoutes()
 	s.trackerRoutes()
@@ -119,7 +119,7 @@ func New(cfg Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// gin reads escaped path elements as if they stood in a query, where a plus is a blank.
 	r.URL.RawPath = strings.ReplaceAll(r.URL.RawPath, "+", "%2B")
-	s.engine.ServeHTTP(w, r)
+	s.engine.ServeHTTP(w, headAsGet(r))
 }
 
 // Stop ends the streams, so that the HTTP server can drain.

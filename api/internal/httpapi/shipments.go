@@ -35,6 +35,7 @@ type Shipment struct {
 	Verdict         string            `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
 	Last            Null[LastReading] `json:"last" doc:"Newest value of each quantity"`
 	Messages        uint64            `json:"messages" doc:"Logged so far"`
+	Unknown         []string          `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
 	Tx              string            `json:"tx" doc:"Transaction that answered, or that created it"`
 }
 
@@ -110,7 +111,7 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 }
 
 type createBody struct {
-	ID          string            `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	ID          string            `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	Parties     map[string]string `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to organisation"`
 	Custodian   string            `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
 	RuleSet     string            `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`

@@ -34,12 +34,12 @@ func (s *Server) simulateRoutes() {
 			"Columns: time (RFC 3339, or milliseconds since 1970), tracker (may be left out), and metrics by their names.",
 		errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, s.simulate)
 	text := &huma.Schema{Type: huma.TypeString}
-	s.describeBody(simulatePath, typeCSV, text)
+	s.describeBody(simulatePath, typeCSV, text, exampleTrip)
 	s.describeBody(simulatePath, "application/json", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"rule_set"}, Properties: map[string]*huma.Schema{
 		"rule_set": {AnyOf: []*huma.Schema{{Type: huma.TypeString, Description: "id@version"}, s.schemaOf(reflect.TypeFor[compliance.RuleSet]())}},
 		"shipment": {Type: huma.TypeString, Description: "Shipment id"},
 		"csv":      {Type: huma.TypeString, Description: "A trip instead of a shipment"},
-	}})
+	}}, object{"rule_set": "general-2-8@1", "csv": exampleTrip})
 }
 
 type simulateInput struct {

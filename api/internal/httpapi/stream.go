@@ -23,8 +23,8 @@ const (
 )
 
 func (s *Server) streamRoutes() {
-	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`; a comment every 15 s. Events from the ledger carry an id: " +
-		"send it as Last-Event-ID to go on from there. A client that reads too slowly is cut off. The stream ends with the token."
+	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
+		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
 	for _, o := range []operation{
 		{path: "/v1/stream", id: "stream", summary: "Live events of all the organisation's shipments"},
 		{path: "/v1/shipments/{id}/stream", id: "stream-shipment", summary: "Live events of one shipment", errors: []int{http.StatusNotFound}},
@@ -77,6 +77,9 @@ func (s *Server) send(c huma.Context, sub *feed.Sub, until time.Time) {
 	c.SetHeader("Content-Type", "text/event-stream")
 	c.SetHeader("X-Accel-Buffering", "no")
 	c.SetStatus(http.StatusOK)
+	if isHead(c.Context()) {
+		return // an endless body that nobody sees
+	}
 	out := http.NewResponseController(g.Writer)
 	write := func(text string) bool {
 		// Recorders in tests have no deadline and need none.
@@ -146,6 +149,8 @@ type LiveExcursion struct {
 func eventText(e feed.Event) (string, error) {
 	var data any
 	switch e.Name {
+	case feed.Gap:
+		data = struct{}{}
 	case feed.Reading:
 		data = LiveReading{e.ShipID, e.Reading.Tracker, Instant(e.Reading.TimeMS), e.Reading.Leaf, e.Reading.Values}
 	case feed.Shipment:

@@ -21,28 +21,39 @@ type Reading struct {
 	Tracker string             `json:"tracker"`
 	Leaf    *uint64            `json:"leaf,omitempty" doc:"Leaf of the message that carried it"`
 	Values  map[string]float64 `json:"values,omitempty" doc:"By quantity"`
+	Quality []Oddity           `json:"quality,omitzero" doc:"Why ingest finds the reading odd; with include=quality, empty when it does not"`
 	Min     map[string]float64 `json:"min,omitempty"`
 	Max     map[string]float64 `json:"max,omitempty"`
 	Mean    map[string]float64 `json:"mean,omitempty"`
 	Count   map[string]int64   `json:"count,omitempty"`
 }
 
+// Oddity is one reason why a reading looks wrong.
+type Oddity struct {
+	Reason  string  `json:"reason" doc:"out_of_bounds, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means" example:"jump"`
+	Metric  string  `json:"metric" doc:"Quantity that is odd" example:"temperature"`
+	Against float64 `json:"against" doc:"What its value was compared with"`
+}
+
 func (s *Server) telemetryRoutes() {
 	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/telemetry", id: "get-telemetry", tag: "Telemetry", scope: auth.TelemetryRead,
 		summary: "Get readings, or windows of them", errors: []int{http.StatusBadRequest, http.StatusNotFound},
 		about: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
-			"These are the values in the store; `/verification` says whether they are what the trackers signed."}, s.telemetry)
+			"These are the values in the store; `/verification` says whether they are what the trackers signed. " +
+			"`include=quality` adds to each single reading why ingest finds it odd. Flags say nothing about the goods, follow a reading by some seconds, and are kept " +
+			"for at most 100 readings of a tracker in 10 s: `/v1/trackers/{id}/quality` has the exact counts."}, s.telemetry)
 }
 
 type telemetryInput struct {
 	ShipmentPath
 	From    When     `query:"from" doc:"First time, inclusive"`
 	To      When     `query:"to" doc:"Last time, exclusive"`
-	Every   string   `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" doc:"Window, 1s to 24h" example:"1m"`
+	Every   string   `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" patternDescription:"a time from 1s to 24h in whole numbers, such as 30s, 1m or 1h30m" doc:"Window, 1s to 24h" example:"1m"`
 	Fields  []string `query:"fields" maxItems:"16" doc:"Quantities; all when absent"`
-	Tracker string   `query:"tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$"`
-	Limit   int      `query:"limit" minimum:"1" maximum:"5000" default:"500"`
-	Cursor  string   `query:"cursor" maxLength:"2048"`
+	Tracker string   `query:"tracker" doc:"Only readings of this tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	Include string   `query:"include" enum:"quality" doc:"quality adds the reasons why a reading looks wrong; not with every"`
+	Limit   int      `query:"limit" minimum:"1" maximum:"5000" default:"500" doc:"Items of a page"`
+	Cursor  string   `query:"cursor" maxLength:"2048" doc:"next of the page before"`
 }
 
 // place is where a page of readings ended.
@@ -66,6 +77,9 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	}
 	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
 		return nil, invalidField("query.to", "must be after from")
+	}
+	if in.Include != "" && in.Every != "" {
+		return nil, invalidField("query.include", "is for single readings: leave every out")
 	}
 	r, err := s.shipment(ctx, in.ID)
 	if err != nil {
@@ -106,7 +120,41 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
 	}
+	if in.Include != "" {
+		if err := s.addQuality(ctx, out.Items); err != nil {
+			return nil, err
+		}
+	}
 	return &answer[List[Reading]]{Body: out}, nil
+}
+
+// addQuality asks once for the flags between the first and the last reading of a page, which is in the order of time. A flag is
+// its reading's by tracker and time; the reading's log has already said whose it is.
+func (s *Server) addQuality(ctx context.Context, page []Reading) error {
+	if len(page) == 0 {
+		return nil
+	}
+	type key struct {
+		ms      int64
+		tracker string
+	}
+	at := make(map[key][]int, len(page)) // two readings may have one time
+	var trackers []string
+	for i := range page {
+		k := key{int64(*page[i].Time.V), page[i].Tracker}
+		at[k] = append(at[k], i)
+		page[i].Quality = []Oddity{}
+		if !slices.Contains(trackers, k.tracker) {
+			trackers = append(trackers, k.tracker)
+		}
+	}
+	from, to := int64(*page[0].Time.V), int64(*page[len(page)-1].Time.V)+1
+	return s.Telemetry.QualityFlags(ctx, trackers, from, to, func(f influx.QualityFlag) error {
+		for _, i := range at[key{f.TimeMS, f.Tracker}] {
+			page[i].Quality = append(page[i].Quality, Oddity{Reason: f.Reason, Metric: f.Metric, Against: f.Against})
+		}
+		return nil
+	})
 }
 
 // maxWindows bounds what one request makes the store compute.

@@ -1,12 +1,15 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
@@ -22,9 +25,24 @@ type Token struct {
 }
 
 type tokenInput struct {
-	Authorization string `header:"Authorization" doc:"Basic client_id:client_secret, instead of the form members"`
-	RawBody       []byte `contentType:"application/x-www-form-urlencoded" doc:"grant_type=client_credentials, optionally scope, client_id, client_secret"`
+	Authorization string `header:"Authorization" hidden:"true"`
+	ContentType   string `header:"Content-Type" hidden:"true"`
+	RawBody       []byte `contentType:"application/x-www-form-urlencoded"`
 }
+
+const (
+	tokenPath = "/oauth2/token"
+	formType  = "application/x-www-form-urlencoded"
+	jwksType  = "application/jwk-set+json"
+)
+
+// tokenForm is RFC 6749 section 4.4.2.
+var tokenForm = &huma.Schema{Type: huma.TypeObject, Required: []string{"grant_type"}, Properties: map[string]*huma.Schema{
+	"grant_type":    {Type: huma.TypeString, Enum: []any{"client_credentials"}},
+	"scope":         {Type: huma.TypeString, Description: "Scopes separated by blanks; all that the client has when absent"},
+	"client_id":     {Type: huma.TypeString, Description: "Unless the client's id and secret are in an Authorization: Basic header"},
+	"client_secret": {Type: huma.TypeString},
+}}
 
 // tokenRate bounds guessing; signing a token is cheap.
 const tokenRate = 50
@@ -35,29 +53,27 @@ func (s *Server) tokenRoutes() {
 		return
 	}
 	limit := rate.NewLimiter(tokenRate, 4*tokenRate)
-	add(s, operation{method: http.MethodPost, path: "/oauth2/token", id: "get-token", tag: "Access",
-		summary: "Get an access token (development issuer)", errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}},
+	add(s, operation{method: http.MethodPost, path: tokenPath, id: "get-token", tag: "Access", own: true,
+		summary: "Get an access token (development issuer)", about: "Client credentials (RFC 6749 section 4.4). The client's id and secret come in a Basic header or in the form. Errors carry OAuth's `error` as well.",
+		errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}},
 		func(_ context.Context, in *tokenInput) (*answer[Token], error) {
 			if !limit.Allow() {
 				return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "too many token requests; try again soon").RetryAfter("1")
 			}
 			return s.issue(in)
 		})
-	add(s, operation{method: http.MethodGet, path: "/.well-known/jwks.json", id: "get-jwks", tag: "Access", summary: "Keys of the development issuer"},
-		func(context.Context, *struct{}) (*rawJSON, error) {
-			return &rawJSON{ContentType: "application/jwk-set+json", Body: s.Issuer.JWKS()}, nil
-		})
+	s.describeBody(tokenPath, formType, tokenForm, object{"grant_type": "client_credentials", "client_id": "partner", "client_secret": "its secret"})
+	op := operation{method: http.MethodGet, path: "/.well-known/jwks.json", id: "get-jwks", tag: "Access", summary: "Keys of the development issuer"}.huma()
+	op.Responses = map[string]*huma.Response{"200": {Description: "JSON Web Key Set (RFC 7517)", Content: map[string]*huma.MediaType{jwksType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
+	huma.Register(s.api, op, func(context.Context, *struct{}) (*file, error) {
+		return &file{ContentType: jwksType, Body: s.Issuer.JWKS()}, nil
+	})
 	add(s, operation{method: http.MethodGet, path: "/.well-known/openid-configuration", id: "get-issuer", tag: "Access", summary: "Where the development issuer's parts are"},
 		func(context.Context, *struct{}) (*answer[issuerMetadata], error) {
 			name := s.Issuer.Name()
 			return &answer[issuerMetadata]{Body: issuerMetadata{Issuer: name, TokenEndpoint: name + "/oauth2/token", JWKSURI: name + "/.well-known/jwks.json",
 				GrantTypes: []string{"client_credentials"}, AuthMethods: []string{"client_secret_basic", "client_secret_post"}, Scopes: auth.Scopes, ResponseTypes: []string{}}}, nil
 		})
-}
-
-type rawJSON struct {
-	ContentType string `header:"Content-Type"`
-	Body        []byte
 }
 
 type issuerMetadata struct {
@@ -76,6 +92,9 @@ func refused(status int, code, detail string) *problem.Problem {
 }
 
 func (s *Server) issue(in *tokenInput) (*answer[Token], error) {
+	if kind, _, err := mime.ParseMediaType(cmp.Or(in.ContentType, formType)); err != nil || kind != formType {
+		return nil, refused(http.StatusBadRequest, "invalid_request", "send the members as a form, with Content-Type: "+formType)
+	}
 	form, err := url.ParseQuery(string(in.RawBody))
 	if err != nil {
 		return nil, refused(http.StatusBadRequest, "invalid_request", "the body must be a form")

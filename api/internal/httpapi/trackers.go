@@ -71,7 +71,7 @@ func (s *Server) showTracker(r ledger.Tracker, tx string) Tracker {
 }
 
 type enrolBody struct {
-	ID        string `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"`
+	ID        string `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	PublicKey string `json:"public_key,omitempty" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})?$" doc:"Hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes"`
 	Alg       string `json:"alg,omitempty" enum:"Ed25519,ESP256"`
 	Proof     string `json:"proof,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"Hex: the key's signature over the possession bytes of this id, owner, algorithm and key"`
@@ -248,6 +248,9 @@ type calibrateInput struct {
 }
 
 func (s *Server) calibrate(ctx context.Context, in *calibrateInput) (*answer[Tracker], error) {
+	if in.Body.ValidTo <= in.Body.ValidFrom {
+		return nil, invalidField("body.valid_to", "must be after valid_from")
+	}
 	a := ledger.CalibrateArgs{ID: in.ID, Ref: in.Body.Ref, Hash: in.Body.Hash, ValidFromMS: int64(in.Body.ValidFrom), ValidToMS: int64(in.Body.ValidTo)}
 	return s.changeTracker(ctx, in.ID, ledger.TrackerCalibrate, a, func(r ledger.Tracker) bool {
 		c := r.Calibration
@@ -271,7 +274,5 @@ func (s *Server) changeTracker(ctx context.Context, id, fn string, args any, don
 }
 
 func invalidField(field, detail string) *problem.Problem {
-	p := problem.New(http.StatusUnprocessableEntity, problem.InvalidRequest, "validation failed")
-	p.Errors = []problem.Field{{Field: field, Detail: detail}}
-	return p
+	return problem.Invalid(http.StatusUnprocessableEntity, problem.Field{Field: field, Detail: detail})
 }

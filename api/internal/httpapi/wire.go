@@ -22,15 +22,15 @@ func (t Instant) String() string { return time.UnixMilli(int64(t)).UTC().Format(
 // MarshalJSON writes RFC 3339.
 func (t Instant) MarshalJSON() ([]byte, error) { return []byte(`"` + t.String() + `"`), nil }
 
-// UnmarshalText reads any RFC 3339 time between 1970 and 2262.
+// UnmarshalText reads any RFC 3339 time after the start of 1970, which stands for "no time" inside, and before 2262.
 func (t *Instant) UnmarshalText(text []byte) error {
 	at, err := time.Parse(time.RFC3339Nano, string(text))
 	if err != nil {
 		return fmt.Errorf("must be RFC 3339, such as 2026-11-22T10:00:00.000Z")
 	}
 	ms := at.UnixMilli()
-	if ms < 0 || ms >= maxTimeMS {
-		return fmt.Errorf("must lie between 1970 and 2262")
+	if ms <= 0 || ms >= maxTimeMS {
+		return fmt.Errorf("must lie after the start of 1970 and before 2262")
 	}
 	*t = Instant(ms)
 	return nil
@@ -105,12 +105,12 @@ type Idempotent struct {
 
 // ShipmentPath names a shipment.
 type ShipmentPath struct {
-	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" doc:"Shipment id"`
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Shipment id"`
 }
 
 // TrackerPath names a tracker.
 type TrackerPath struct {
-	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" doc:"Tracker id"`
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Tracker id"`
 }
 
 type answer[T any] struct {

@@ -145,8 +145,11 @@ func (r response) problem() problem.Problem {
 
 func (w *world) send(req *http.Request) response {
 	rec := httptest.NewRecorder()
+	method, path := req.Method, req.URL.EscapedPath()
 	w.api.ServeHTTP(rec, req)
-	return response{rec.Code, rec.Header(), rec.Body.Bytes(), w.t}
+	r := response{rec.Code, rec.Header(), rec.Body.Bytes(), w.t}
+	w.conforms(method, path, r)
+	return r
 }
 
 // call sends JSON as the admin; headers are name, value pairs.

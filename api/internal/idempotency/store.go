@@ -196,17 +196,21 @@ func (s *Store) sweep() error {
 		if json.Unmarshal(it.Value(), &r) == nil && r.TimeMS >= limit {
 			continue
 		}
-		id := [32]byte(it.Key())
-		s.mu.Lock()
-		if !s.flying[id] {
-			err = s.db.Delete(id[:], pebble.NoSync)
-		}
-		s.mu.Unlock()
-		if err != nil {
+		if err := s.forget([32]byte(it.Key()), limit); err != nil {
 			return err
 		}
 	}
 	return it.Error()
+}
+
+// forget removes a record that is as old now as when the sweep saw it: the key may have been used anew in between.
+func (s *Store) forget(id [32]byte, limit int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r, err := s.get(id); s.flying[id] || err == nil && r != nil && r.TimeMS >= limit {
+		return nil
+	}
+	return s.db.Delete(id[:], pebble.NoSync)
 }
 
 // quiet keeps Pebble's own lines out of the log; its errors come back from the calls.

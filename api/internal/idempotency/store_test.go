@@ -155,3 +155,39 @@ func TestOpenTwice(t *testing.T) {
 		t.Fatal("two processes on one folder")
 	}
 }
+
+// TestTheSweepSparesWhatIsNewAgain: the key's old record was seen, then the key was used anew, then the sweep comes to it.
+func TestTheSweepSparesWhatIsNewAgain(t *testing.T) {
+	c := new(clock)
+	c.ms.Store(1_700_000_000_000)
+	s := open(t, t.TempDir(), c)
+	defer s.Close()
+	r := Request{Issuer: "i", Client: "c", Key: "k"}
+	use := func() {
+		t.Helper()
+		_, a, err := s.Begin(r)
+		if err != nil || a == nil {
+			t.Fatal(a, err)
+		}
+		if err := a.Done(&Answer{Status: 201}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use()
+	c.ms.Add((Keep + time.Minute).Milliseconds())
+	limit := c.now().Add(-Keep).UnixMilli() // what a sweep that begins now would remove
+	use()
+	if err := s.forget(r.id(), limit); err != nil {
+		t.Fatal(err)
+	}
+	if answer, _, err := s.Begin(r); err != nil || answer == nil {
+		t.Fatalf("the new outcome is gone: %v, %v", answer, err)
+	}
+	c.ms.Add((Keep + time.Minute).Milliseconds())
+	if err := s.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.get(r.id()); err != nil || got != nil {
+		t.Fatalf("an old record stays: %v, %v", got, err)
+	}
+}

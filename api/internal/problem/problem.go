@@ -37,6 +37,7 @@ const (
 	CommitUnknown    Code = "commit_unknown"
 	TxInvalid        Code = "transaction_invalid"
 	TooManyStreams   Code = "too_many_streams"
+	Timeout          Code = "timeout"
 	Internal         Code = "internal"
 )
 
@@ -68,8 +69,20 @@ var (
 
 // New makes a problem of a status and a code.
 func New(status int, code Code, format string, args ...any) *Problem {
-	return &Problem{Type: "urn:trackseal:problem:" + string(code), Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...)}
+	return &Problem{Type: typeOf(code), Title: http.StatusText(status), Status: status, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
+
+// Invalid names the wrong parts of a request.
+func Invalid(status int, wrong ...Field) *Problem {
+	p := New(status, InvalidRequest, "a part of the request is wrong; errors names it and what it must be")
+	if len(wrong) > 1 {
+		p.Detail = fmt.Sprintf("%d parts of the request are wrong; errors names each and what it must be", len(wrong))
+	}
+	p.Errors = wrong
+	return p
+}
+
+func typeOf(code Code) string { return "urn:trackseal:problem:" + string(code) }
 
 // With returns a copy that also sends a header.
 func (p *Problem) With(header, value string) *Problem {
@@ -159,15 +172,20 @@ func fromHuma(status int, msg string, errs ...error) *Problem {
 		// The texts of internal errors stay inside.
 		return New(status, Internal, "internal error; quote the trace id when you report it")
 	}
-	p := New(status, code, "%s", msg)
+	var fields []Field
 	for _, err := range errs {
 		var d huma.ErrorDetailer
 		if errors.As(err, &d) {
 			e := d.ErrorDetail()
-			p.Errors = append(p.Errors, Field{Field: e.Location, Detail: e.Message})
+			fields = append(fields, Field{Field: e.Location, Detail: e.Message})
 		} else if err != nil {
-			p.Errors = append(p.Errors, Field{Field: "body", Detail: err.Error()})
+			fields = append(fields, Field{Field: "body", Detail: err.Error()})
 		}
 	}
+	if len(fields) == 0 {
+		return New(status, code, "%s", msg)
+	}
+	p := Invalid(status, fields...)
+	p.Type, p.Code = typeOf(code), code
 	return p
 }

@@ -26,6 +26,22 @@ var refusals = map[ledger.Code]struct {
 // ErrIngest: an ingest instance could not be asked.
 var ErrIngest = errors.New("ingest unavailable")
 
+// Fabric's validation codes for a transaction that read what changed meanwhile. Other codes do not go away by themselves.
+const (
+	mvccReadConflict    = 11
+	phantomReadConflict = 12
+)
+
+// LostRace reports whether a transaction was ordered, found to have read what another one changed meanwhile, and so without
+// effect: the same request may well succeed now.
+func LostRace(err error) bool {
+	var e *ledger.StageError
+	return errors.Is(err, ledger.ErrInvalid) && errors.As(err, &e) && (e.Code == mvccReadConflict || e.Code == phantomReadConflict)
+}
+
+var lostRace = New(http.StatusConflict, TxInvalid,
+	"another transaction changed the same record first; nothing was written; try again").RetryAfter("1")
+
 // failures maps errors to answers, first match wins.
 var failures = []struct {
 	is error
@@ -34,14 +50,14 @@ var failures = []struct {
 	{ledger.ErrCommitUnknown, New(http.StatusGatewayTimeout, CommitUnknown,
 		"the transaction was sent, but whether it is on the ledger is not known; repeat the request with the same Idempotency-Key, or look the resource up before you try again")},
 	{ledger.ErrInvalid, New(http.StatusConflict, TxInvalid,
-		"another transaction changed the same record first; nothing was written; try again").RetryAfter("1")},
+		"the peers found the transaction invalid and wrote nothing; trying again will not help before the network's operator has looked at it")},
 	{ledger.ErrUnavailable, New(http.StatusServiceUnavailable, LedgerDown,
 		"the ledger network cannot be reached; nothing was written; try again later").RetryAfter("5")},
 	{influx.ErrUnavailable, New(http.StatusServiceUnavailable, StoreUnavailable,
 		"the telemetry store cannot be reached; try again later").RetryAfter("5")},
 	{ErrIngest, New(http.StatusServiceUnavailable, IngestDown,
 		"an ingest instance cannot be reached; try again later").RetryAfter("5")},
-	{context.DeadlineExceeded, New(http.StatusGatewayTimeout, "timeout",
+	{context.DeadlineExceeded, New(http.StatusGatewayTimeout, Timeout,
 		"a part of the system did not answer in time; repeat the request, with the same Idempotency-Key if it writes").RetryAfter("5")},
 }
 
@@ -55,6 +71,9 @@ func Of(err error) (p *Problem, internal bool) {
 		if r, ok := refusals[refused.Code]; ok {
 			return New(r.status, r.code, "%s", refused.Message), false
 		}
+	}
+	if LostRace(err) {
+		return lostRace, false
 	}
 	for _, f := range failures {
 		if errors.Is(err, f.is) {

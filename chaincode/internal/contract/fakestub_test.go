@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
 	"github.com/hyperledger/fabric-protos-go-apiv2/ledger/queryresult"
@@ -100,6 +101,9 @@ func (s *fakeStub) SplitCompositeKey(key string) (string, []string, error) {
 
 func (s *fakeStub) GetStateByPartialCompositeKeyWithPagination(object string, attributes []string, size int32, bookmark string) (shim.StateQueryIteratorInterface, *peer.QueryResponseMetadata, error) {
 	s.paged = true
+	if !utf8.ValidString(bookmark) {
+		return nil, nil, errors.New("proto: string field contains invalid UTF-8")
+	}
 	prefix, err := shim.CreateCompositeKey(object, attributes)
 	if err != nil {
 		return nil, nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -21,7 +22,7 @@ func page[R any](t *transaction, a ledger.ListArgs, item func(key string, value 
 	}
 	prefix := ledger.Key(object, attributes...)
 	start, err := base64.RawURLEncoding.DecodeString(a.Bookmark)
-	if err != nil || len(start) > 0 && !strings.HasPrefix(string(start), prefix) {
+	if err != nil || len(start) > 0 && !strings.HasPrefix(string(start), prefix) || !utf8.Valid(start) {
 		return nil, ledger.Refuse(ledger.Invalid, "bookmark is not one that this listing gave")
 	}
 	it, meta, err := t.stub.GetStateByPartialCompositeKeyWithPagination(object, attributes, int32(limit), string(start))

@@ -1,0 +1,74 @@
+package feed
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// waiting are the ids that a new stream finds, "gap" for a gap.
+func waiting(f *Feed, lastID string) (ids []string) {
+	s := f.Subscribe("", lastID)
+	s.Cancel()
+	for e := range s.C {
+		if e.Name == Gap {
+			e.ID = "gap"
+		}
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
+
+func publish(f *Feed, block uint64, n int) {
+	f.publish(Event{ID: fmt.Sprintf("%d.%d", block, n), Name: Anchor, Head: new(ledger.Head)})
+}
+
+// TestAStreamThatComesBack learns what it missed, or that this is not known any more.
+func TestAStreamThatComesBack(t *testing.T) {
+	f := New("CarrierMSP", nil, nil, slog.New(slog.DiscardHandler))
+	expect := func(lastID string, want ...string) {
+		t.Helper()
+		if got := waiting(f, lastID); !slices.Equal(got, want) {
+			t.Errorf("after %q: %v, want %v", lastID, got, want)
+		}
+	}
+	expect("")
+	expect("3.1", "gap") // the ledger was never reached
+	f.begin(10)
+	publish(f, 10, 1)
+	publish(f, 10, 2)
+	publish(f, 12, 1)
+	expect("")
+	expect("10.1", "10.2", "12.1")
+	expect("10.2", "12.1")
+	expect("11.7", "12.1")
+	expect("12.1")
+	expect("9.3", "gap", "10.1", "10.2", "12.1") // block 9 may have had a fourth event
+	for _, nonsense := range []string{"garbage", "10", "10.", ".1", "-1.1", "10.-1", "10.1x", "99999999999999999999.1"} {
+		expect(nonsense, "gap")
+	}
+
+	// The ring drops its oldest quarter: who has seen all of that misses nothing.
+	for i := range ring {
+		publish(f, 20+uint64(i), 1)
+	}
+	dropped := f.floor
+	got := waiting(f, fmt.Sprintf("%d.%d", dropped.block, dropped.n))
+	if len(got) == 0 || got[0] != "gap" { // more than a stream's buffer takes
+		t.Errorf("%d events, first %v", len(got), got[:1])
+	}
+	last := f.past[len(f.past)-1].ID
+	expect(last)
+	expect(f.past[len(f.past)-2].ID, last)
+	expect("12.1", append([]string{"gap"}, idsOf(f.past[len(f.past)-buffer/2:])...)...)
+}
+
+func idsOf(events []Event) (ids []string) {
+	for _, e := range events {
+		ids = append(ids, e.ID)
+	}
+	return ids
+}
