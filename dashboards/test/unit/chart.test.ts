@@ -99,9 +99,13 @@ describe("limits", () => {
     expect(limitsOf(null, "temperature", "C")).toEqual([]);
   });
 
-  test("a value on the limit is not beyond it", () => {
+  test("a value on the limit is beyond it when the rule says so", () => {
     const limits = limitsOf(rules, "temperature", "C");
     expect([8, 8.01, 2, 1.99].map((v) => outOf(v, limits))).toEqual([false, true, false, true]);
+    const hot = limits.filter((l) => l.rule === "hot");
+    expect([25.49, 25.5, 25.51].map((v) => outOf(v, hot))).toEqual([false, true, true]);
+    const frozen: RuleSet = { ...rules, rules: [{ id: "frozen", limit: { metric: "temperature", op: "<=", value: "-0.5", mode: "instant" } }] };
+    expect([-0.49, -0.5].map((v) => outOf(v, limitsOf(frozen, "temperature", "C")))).toEqual([false, true]);
   });
 
   test("the scale holds data and tight limits, not far ones", () => {
