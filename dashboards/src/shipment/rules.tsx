@@ -1,5 +1,5 @@
 import type { Compliance, JudgedRule, Rule } from "../api/shapes";
-import { ruleStateWord } from "../format/judged";
+import { ruleStateWord, addedUp } from "../format/judged";
 import { ruleSentence } from "../format/rules";
 import { plural, sentence } from "../format/words";
 import { unit } from "../settings";
@@ -28,7 +28,7 @@ export function Rules({ compliance }: { compliance: Compliance | undefined }) {
     <section class="card" aria-labelledby="rules-title">
       <div class="card-head">
         <h2 id="rules-title">Rules</h2>
-        <p class="muted card-note">{counts.join(", ")}</p>
+        <p class="muted card-note">{[counts.join(", "), addedUp(compliance)].filter(Boolean).join("; ")}</p>
       </div>
       <ul class="judged-rules">
         {rules.map((r) => (

@@ -1,6 +1,7 @@
 import type { Compliance, Shipment } from "../api/shapes";
+import { addedUp } from "../format/judged";
 import { labelOf } from "../format/quantity";
-import { verdictWord } from "../format/words";
+import { sentence, verdictWord } from "../format/words";
 import type { Resource } from "../resource";
 import { Hash } from "../ui/hash";
 import { Icon } from "../ui/icon";
@@ -47,6 +48,7 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
           ))}
         </div>
       )}
+      {c && addedUp(c) && <p class="muted small added-up">{sentence(addedUp(c))}</p>}
       {c && (
         <dl class="facts inline">
           <div>
