@@ -1,6 +1,7 @@
 import type { Compliance, JudgedRule, Rule } from "../api/shapes";
 import { ruleStateWord, addedUp } from "../format/judged";
 import { ruleSentence } from "../format/rules";
+import { readableSpans } from "../format/time";
 import { plural, sentence } from "../format/words";
 import { unit } from "../settings";
 import { useStore } from "../store";
@@ -56,7 +57,7 @@ function Row({ rule, asked }: { rule: JudgedRule; asked: Rule | undefined }) {
         {(rule.reasons?.length ?? 0) > 0 && (
           <ul class="reasons">
             {rule.reasons!.map((reason) => (
-              <li key={reason}>{reason}</li>
+              <li key={reason}>{readableSpans(reason)}</li>
             ))}
           </ul>
         )}

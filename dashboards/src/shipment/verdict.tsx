@@ -1,6 +1,7 @@
 import type { Compliance, Shipment } from "../api/shapes";
 import { addedUp } from "../format/judged";
 import { labelOf } from "../format/quantity";
+import { readableSpans } from "../format/time";
 import { sentence, verdictWord } from "../format/words";
 import type { Resource } from "../resource";
 import { Hash } from "../ui/hash";
@@ -37,7 +38,7 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
       {c && (c.reasons?.length ?? 0) > 0 && (
         <ul class="reasons">
           {c.reasons!.map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason}>{readableSpans(reason)}</li>
           ))}
         </ul>
       )}

@@ -79,11 +79,28 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     expect(await page.evaluate(() => ({ ...sessionStorage }))).toEqual({});
   });
 
-  test("lists shipments, filters by state and pages", async () => {
-    api.pageSize = 4;
+  test("shows hundreds of shipments page by page, and keeps all of them live", async () => {
+    const number = (n: number) => `Z-${String(n).padStart(3, "0")}`;
+    api.shipments = [...api.shipments, ...Array.from({ length: 494 }, (_, n) => ({ ...api.shipments.at(-1)!, id: number(n) }))];
     const page = await signedIn();
-    await expect.poll(() => page.locator(".list tbody tr").count()).toBe(4);
-    await page.getByRole("button", { name: "Show more" }).click();
+    const rows = page.locator(".list tbody tr");
+    for (let n = 50; n < 500; n += 50) {
+      await expect.poll(() => rows.count()).toBe(n);
+      await page.getByRole("button", { name: "Show more" }).click();
+    }
+    await expect.poll(() => rows.count()).toBe(500);
+    expect(await page.getByRole("button", { name: "Show more" }).count()).toBe(0);
+    api.shipments = api.shipments.map((s) => (s.id === number(480) ? { ...s, state: "closed" as const } : s));
+    api.emit("shipment", { id: number(480) });
+    await expect.poll(() => rows.filter({ hasText: number(480) }).innerText(), { timeout: 10_000 }).toContain("Closed");
+    api.fail.set("/v1/shipments", 503);
+    api.emit("shipment", { id: number(480) });
+    await page.getByText("What you see is from before.").waitFor();
+    expect(await rows.count()).toBe(500);
+  });
+
+  test("lists shipments and filters by state", async () => {
+    const page = await signedIn();
     await expect.poll(() => page.locator(".list tbody tr").count()).toBe(6);
     const row = page.locator(".list tbody tr", { hasText: "VAX-2026-0117" });
     expect(await row.innerText()).toMatch(/In transit[\s\S]*Not compliant[\s\S]*consignee[\s\S]*4\.3\s°C/);

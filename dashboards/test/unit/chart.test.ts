@@ -152,6 +152,19 @@ describe("window", () => {
     expect(defaultRange({ from: now - 80 * hour, to: now }, now - 25 * hour)).toBe("all"); // an old trip is shown, not an empty day
   });
 
+  test("shows what was measured when the rest is silence", () => {
+    const recorded = { from: now - 320 * 24 * hour, to: now }; // half a minute of readings, replayed much later
+    const last = recorded.from + minute / 2;
+    expect(defaultRange(recorded, last)).toBe("measured");
+    expect(usefulRanges(recorded, last)).toEqual(["1h", "6h", "24h", "7d", "measured", "all"]);
+    const shown = windowOf("measured", recorded, last);
+    expect([shown.from, shown.to > last, shown.to < last + minute]).toEqual([recorded.from, true, true]);
+    const live = { from: now - 5 * hour, to: now };
+    expect([defaultRange(live, now - minute), defaultRange(live, now - hour), defaultRange(live)]).toEqual(["all", "all", "all"]);
+    expect(usefulRanges(live, now - minute)).toEqual(["1h", "all"]);
+    expect(defaultRange(live, live.from)).toBe("all"); // one reading
+  });
+
   test("asks for periods when single readings would be too many", () => {
     const every = (length: number) => everyFor({ from: now, to: now + length });
     expect([hour, 2 * hour, 6 * hour, 24 * hour, 7 * 24 * hour, 900 * 24 * hour].map(every)).toEqual([undefined, undefined, "1m", "5m", "30m", "24h"]);
