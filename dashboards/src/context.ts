@@ -19,18 +19,26 @@ export function useSigned(): Signed {
 // liveState is that of the stream of the page on screen.
 export const liveState = new Store<LiveState>("off");
 
+// useLive follows the stream at path. When it is live again after a break it says so by an event `resumed`: what happened
+// in between is not told again, and what failed in between may work now.
 export function useLive(path: string, onEvent: (event: StreamEvent) => void): void {
   const { token, signOut } = useSigned();
   const target = useRef(onEvent);
   target.current = onEvent;
   useEffect(() => {
     const stop = new AbortController();
+    let before: LiveState = "off";
     void follow({
       path,
       token,
       signal: stop.signal,
       onEvent: (event) => target.current(event),
-      onState: (state) => !stop.signal.aborted && liveState.set(state),
+      onState: (state) => {
+        if (stop.signal.aborted) return;
+        liveState.set(state);
+        if (state === "live" && before === "reconnecting") target.current({ event: "resumed", data: "", id: "" });
+        before = state;
+      },
       onSignedOut: () => signOut("The session has ended."),
     });
     return () => {

@@ -48,8 +48,8 @@ export class Client {
     return answer;
   }
 
-  shipments(state: string, cursor: string | undefined, signal?: AbortSignal) {
-    return this.get<List<Shipment>>("/v1/shipments", { state: state || undefined, limit: 50, cursor }, signal);
+  shipments(state: string, limit: number, cursor: string | undefined, signal?: AbortSignal) {
+    return this.get<List<Shipment>>("/v1/shipments", { state: state || undefined, limit, cursor }, signal);
   }
 
   shipment(id: string, signal?: AbortSignal) {

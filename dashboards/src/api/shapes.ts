@@ -12,7 +12,7 @@ export type Handover = {
   n?: number;
   from: string;
   to: string;
-  state: "proposed" | "accepted" | "rejected";
+  state: "proposed" | "accepted" | "rejected" | "withdrawn";
   note?: string;
   reason?: string;
   proposed_at?: string | null;

@@ -6,6 +6,7 @@ import { formatSpan } from "../format/time";
 export type Limit = {
   rule: string;
   side: "upper" | "lower";
+  reached: boolean; // the value itself is out already
   value: number; // converted
   label: string;
   severity: string;
@@ -23,6 +24,7 @@ export function limitsOf(rules: RuleSet | null | undefined, metric: string, unit
     limits.push({
       rule: rule.id,
       side,
+      reached: bound.op.endsWith("="),
       value: convert(metric, raw, unit),
       label: `${side === "upper" ? "max" : "min"} ${formatLimit(metric, raw, unit)}${allowed}`,
       severity: rule.severity ?? "",
@@ -38,7 +40,7 @@ export function limitsOf(rules: RuleSet | null | undefined, metric: string, unit
 }
 
 export function outOf(value: number, limits: Limit[]): boolean {
-  return limits.some((l) => (l.side === "upper" ? value > l.value : value < l.value));
+  return limits.some((l) => (value === l.value ? l.reached : l.side === "upper" ? value > l.value : value < l.value));
 }
 
 // scaleOf gives the y range: all data and the tightest limit of each side, with room to breathe.

@@ -100,6 +100,7 @@ export function overlay(u: uPlot, palette: Palette, marks: Marks): void {
     ctx.fillRect(from, box.top - 5 * px, Math.max(to - from, 3 * px), 4 * px);
   }
 
+  const written: { left: number; y: number }[] = [];
   for (const limit of marks.limits) {
     const y = u.valToPos(limit.value, "y", true);
     if (y < box.top || y > box.top + box.height) continue;
@@ -116,7 +117,11 @@ export function overlay(u: uPlot, palette: Palette, marks: Marks): void {
     ctx.textAlign = "right";
     // Words stand on the forbidden side, or on the other when there is no room for them.
     const above = limit.side === "upper" ? y - box.top > 16 * px : box.top + box.height - y < 16 * px;
-    label(ctx, limit.label, right - 6 * px, above ? y - 5 * px : y + 13 * px, palette.bad, palette.surface, px);
+    const base = above ? y - 5 * px : y + 13 * px;
+    // Limits close to each other have their words side by side.
+    const end = Math.min(right - 6 * px, ...written.filter((w) => Math.abs(w.y - base) < 13 * px).map((w) => w.left - 12 * px));
+    written.push({ left: end - ctx.measureText(limit.label).width, y: base });
+    label(ctx, limit.label, end, base, palette.bad, palette.surface, px);
   }
 
   ctx.textAlign = "center";

@@ -1,25 +1,39 @@
 // Window is what the chart shows: milliseconds since 1970 UTC.
 export type Window = { from: number; to: number };
 
-export const ranges = ["1h", "6h", "24h", "7d", "all"] as const;
+export const ranges = ["1h", "6h", "24h", "7d", "measured", "all"] as const;
 export type Range = (typeof ranges)[number];
 
 const hour = 3_600_000;
-const spans: Record<Exclude<Range, "all">, number> = { "1h": hour, "6h": 6 * hour, "24h": 24 * hour, "7d": 168 * hour };
+const spans: Record<Exclude<Range, "measured" | "all">, number> = { "1h": hour, "6h": 6 * hour, "24h": 24 * hour, "7d": 168 * hour };
 
-export function windowOf(range: Range, whole: Window): Window {
+export function windowOf(range: Range, whole: Window, lastMs = whole.to): Window {
   if (range === "all") return whole;
+  if (range === "measured") return { from: whole.from, to: measuredTo(whole, lastMs) };
   return { from: Math.max(whole.from, whole.to - spans[range]), to: whole.to };
 }
 
-// usefulRanges leaves out those that would show the same as "all".
-export function usefulRanges(whole: Window): Range[] {
-  const length = whole.to - whole.from;
-  return ranges.filter((range) => range === "all" || spans[range] < length);
+// A little of the silence after the newest reading is shown as well, so that it can be seen to be one.
+function measuredTo(whole: Window, lastMs: number): number {
+  return Math.min(lastMs + Math.max((lastMs - whole.from) / 12, 1_000), whole.to);
 }
 
-// defaultRange is the newest day of a long trip, unless that day has no reading: lastMs is when the newest was taken.
+// mostlySilent is true of a trip whose readings would be a stripe beside the silence that followed: one that was recorded
+// long before it was sent, or whose trackers fell silent.
+function mostlySilent(whole: Window, lastMs: number): boolean {
+  return lastMs > whole.from && measuredTo(whole, lastMs) - whole.from < (whole.to - whole.from) / 4;
+}
+
+// usefulRanges leaves out those that would show the same as another. lastMs is when the newest reading was taken.
+export function usefulRanges(whole: Window, lastMs = whole.to): Range[] {
+  const length = whole.to - whole.from;
+  return ranges.filter((range) => range === "all" || (range === "measured" ? mostlySilent(whole, lastMs) : spans[range] < length));
+}
+
+// defaultRange is what was measured when most of the rest is silence, else the newest day of a long trip, unless that day
+// has no reading.
 export function defaultRange(whole: Window, lastMs = whole.to): Range {
+  if (mostlySilent(whole, lastMs)) return "measured";
   return whole.to - whole.from > 3 * spans["24h"] && lastMs > whole.to - spans["24h"] ? "24h" : "all";
 }
 

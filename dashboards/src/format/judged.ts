@@ -1,4 +1,4 @@
-import type { BandUse, Excursion, Figure, Quality, RecordedExcursion, Signature, Standing } from "../api/shapes";
+import type { BandUse, Compliance, Excursion, Figure, Quality, RecordedExcursion, Signature, Standing } from "../api/shapes";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
 import { count, plural, sentence, verdictWord } from "./words";
@@ -38,6 +38,9 @@ export function standingText(s: Standing): string {
   if (s.total === 0) return `${verdict}; no excursion`;
   return `${verdict}; ${plural(s.total, "excursion")}, ${s.open > 0 ? `${s.open} still open` : "none open"}`;
 }
+
+// addedUp warns that two trackers make two hours of one; "" for one tracker.
+export const addedUp = (c: Pick<Compliance, "trackers"> | undefined) => ((c?.trackers?.length ?? 0) > 1 ? `times of ${c!.trackers!.length} trackers added up` : "");
 
 const figureNames: Record<string, string> = {
   mkt: "Mean kinetic temperature",

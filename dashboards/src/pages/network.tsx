@@ -18,7 +18,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
     anchors.reload();
     network.reload();
   }, 2_000);
-  useLive("/v1/stream", (event) => event.event === "anchor" && refresh());
+  useLive("/v1/stream", (event) => (event.event === "anchor" || event.event === "resumed") && refresh());
 
   const n = network.data;
   const health = n ? healthOf(n) : undefined;

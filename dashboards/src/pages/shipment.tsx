@@ -23,7 +23,7 @@ export function ShipmentPage({ id }: { id: string }) {
   const { api } = useSigned();
   const shipment = useResource(`shipment ${id}`, (signal) => api.shipment(id, signal));
   const compliance = useResource(`compliance ${id}`, (signal) => api.compliance(id, signal));
-  const [pulse, setPulse] = useState(0); // counts new readings
+  const [pulse, setPulse] = useState(0); // counts the moments at which there may be new readings
   useEffect(() => {
     document.title = `${id} · Trackseal`;
   }, [id]);
@@ -31,7 +31,7 @@ export function ShipmentPage({ id }: { id: string }) {
   const refreshShipment = useThrottled(shipment.reload, 3_000);
   const refreshVerdict = useThrottled(compliance.reload, 3_000);
   useLive(`/v1/shipments/${encodeURIComponent(id)}/stream`, (event) => {
-    if (event.event === "reading") setPulse((n) => n + 1);
+    if (event.event === "reading" || event.event === "resumed") setPulse((n) => n + 1);
     if (event.event !== "anchor") {
       refreshShipment();
       refreshVerdict();

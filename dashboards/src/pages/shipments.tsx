@@ -1,5 +1,4 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Problem } from "../api/problem";
 import type { Shipment } from "../api/shapes";
 import { useLive, useSigned } from "../context";
 import { formatValue } from "../format/quantity";
@@ -13,34 +12,38 @@ import { StateMark, VerdictMark } from "../ui/marks";
 import { Empty, Loading, Trouble } from "../ui/states";
 import { Ago } from "../ui/time";
 
+const pageSize = 50;
+const mostAtOnce = 200; // that the api gives
+
 export function Shipments({ state }: { state: string }) {
   const { api } = useSigned();
-  const first = useResource(`shipments ${state}`, (signal) => api.shipments(state, undefined, signal));
-  const [more, setMore] = useState<{ key: string; items: Shipment[]; next: string | undefined; busy: boolean; problem?: Problem }>();
+  const [asked, setAsked] = useState({ state, pages: 1 });
+  const pages = asked.state === state ? asked.pages : 1;
+  // All rows on screen are asked for again, or those far down would stand still.
+  const list = useResource(`shipments ${state}`, async (signal) => {
+    const items: Shipment[] = [];
+    let next: string | undefined;
+    do {
+      const page = await api.shipments(state, Math.min(pages * pageSize - items.length, mostAtOnce), next, signal);
+      items.push(...page.items);
+      next = page.next || undefined;
+    } while (next && items.length < pages * pageSize);
+    return { items, next };
+  });
   useEffect(() => {
     document.title = `${state ? stateWord(state) : "Shipments"} · Trackseal`;
   }, [state]);
 
-  const refresh = useThrottled(first.reload, 3_000);
+  const refresh = useThrottled(list.reload, 3_000);
   useLive("/v1/stream", (event) => {
     if (event.event !== "anchor") refresh();
   });
 
-  const later = more?.key === state ? more : undefined;
-  const head = first.data?.items ?? [];
-  const seen = new Set(head.map((s) => s.id));
-  const items = [...head, ...(later?.items.filter((s) => !seen.has(s.id)) ?? [])];
-  const next = later ? later.next : first.data?.next;
-  const loadMore = async () => {
-    if (!next) return;
-    const before = later?.items ?? [];
-    setMore({ key: state, items: before, next, busy: true });
-    try {
-      const page = await api.shipments(state, next);
-      setMore({ key: state, items: [...before, ...page.items], next: page.next, busy: false });
-    } catch (cause) {
-      setMore({ key: state, items: before, next, busy: false, problem: cause as Problem });
-    }
+  const { items = [], next } = list.data ?? {};
+  const waiting = next !== undefined && items.length < pages * pageSize; // for more rows
+  const showMore = () => {
+    if (!waiting) setAsked({ state, pages: pages + 1 });
+    list.reload();
   };
 
   return (
@@ -55,13 +58,13 @@ export function Shipments({ state }: { state: string }) {
           ))}
         </nav>
       </div>
-      {first.problem && <Trouble problem={first.problem} retry={first.reload} stale={first.data !== undefined} />}
-      {!first.data && first.loading && (
+      {list.problem && !waiting && <Trouble problem={list.problem} retry={list.reload} stale={list.data !== undefined} />}
+      {!list.data && list.loading && (
         <div class="card">
           <Loading label="Loading shipments" rows={6} />
         </div>
       )}
-      {first.data && items.length === 0 && (
+      {list.data && items.length === 0 && (
         <div class="card">
           <Empty icon="created" title={state ? `No shipment is ${stateWord(state).toLowerCase()}` : "No shipments yet"}>
             {state ? <a href={shipmentsHref()}>Show all shipments</a> : "Shipments of which your organisation is a party appear here."}
@@ -89,11 +92,11 @@ export function Shipments({ state }: { state: string }) {
           </table>
         </div>
       )}
-      {later?.problem && <Trouble problem={later.problem} retry={loadMore} />}
+      {waiting && list.problem && <Trouble problem={list.problem} retry={list.reload} />}
       {next && (
         <p class="more">
-          <button type="button" class="button" onClick={loadMore} disabled={later?.busy}>
-            {later?.busy ? "Loading…" : "Show more"}
+          <button type="button" class="button" onClick={showMore} disabled={waiting && list.loading}>
+            {waiting && list.loading ? "Loading…" : "Show more"}
           </button>
         </p>
       )}

@@ -74,6 +74,8 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
       events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over, {who}</>, ...(h.note ? { note: h.note } : {}) });
     } else if (h.state === "rejected") {
       events.push({ ...rest, icon: "bad", tone: "bad", title: <>Handover refused, {who}</>, ...(h.reason ? { note: h.reason } : {}) });
+    } else if (h.state === "withdrawn") {
+      events.push({ ...rest, icon: "none", tone: "calm", title: <>Handover taken back, {who}</>, ...(h.reason ? { note: h.reason } : {}) });
     } else {
       events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed, {who}</>, note: h.note || "Waiting for an answer" });
     }

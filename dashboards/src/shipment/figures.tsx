@@ -1,5 +1,6 @@
 import type { BandUse, Compliance } from "../api/shapes";
 import { bandPart, bandText, figureName, figureValue } from "../format/judged";
+import { readableSpans } from "../format/time";
 import { sentence } from "../format/words";
 import { unit } from "../settings";
 import { useStore } from "../store";
@@ -63,7 +64,7 @@ export function Figures({ compliance }: { compliance: Compliance | undefined }) 
                   </p>
                   {r.reasons?.map((reason) => (
                     <p class="muted small" key={reason}>
-                      {reason}
+                      {readableSpans(reason)}
                     </p>
                   ))}
                 </li>

@@ -15,20 +15,22 @@ export function Legs({ compliance }: { compliance: Compliance | undefined }) {
     <section class="card" aria-labelledby="legs-title">
       <div class="card-head">
         <h2 id="legs-title">Who held the goods when</h2>
-        <p class="muted card-note">An excursion belongs to the leg in which it began</p>
+        <p class="muted card-note">An excursion belongs to the leg in which it began; the time is of all metrics and trackers together</p>
       </div>
       <ol class="legs">
-        {legs.map((leg) => (
-          <LegRow key={leg.from} leg={leg} known={known} />
+        {legs.map((leg, n) => (
+          <LegRow key={leg.from} leg={leg} last={n === legs.length - 1} known={known} />
         ))}
       </ol>
     </section>
   );
 }
 
-function LegRow({ leg, known }: { leg: Leg; known: Map<string, Excursion> }) {
+function LegRow({ leg, last, known }: { leg: Leg; last: boolean; known: Map<string, Excursion> }) {
   const ids = leg.excursions ?? [];
-  const unknown = Math.max(0, ...Object.values(leg.metrics ?? {}).map((m) => m.unknown_s));
+  const metrics = Object.values(leg.metrics ?? {});
+  const unknown = Math.round(Math.max(0, ...metrics.map((m) => m.unknown_s)));
+  const measured = metrics.some((m) => m.in_s + m.out_s > 0) || leg.out_s > 0;
   const rules = [...new Set(ids.map((id) => known.get(id)?.rule).filter(Boolean))];
   return (
     <li>
@@ -40,7 +42,7 @@ function LegRow({ leg, known }: { leg: Leg; known: Map<string, Excursion> }) {
       </div>
       <div>
         {ids.length === 0 ? (
-          <Mark icon="ok" tone="good" word="No excursion" />
+          <Mark {...(measured ? { icon: "ok", tone: "good" } : { icon: "none", tone: "calm" })} word="No excursion" />
         ) : (
           <>
             <Mark {...severityMark(leg.severity ?? "")} word={`${plural(ids.length, "excursion")}${leg.severity ? `, worst ${leg.severity}` : ""}`} />
@@ -49,7 +51,7 @@ function LegRow({ leg, known }: { leg: Leg; known: Map<string, Excursion> }) {
         )}
       </div>
       <div>
-        <p>{leg.out_s > 0 ? `${formatSpan(leg.out_s)} out of range` : "Never out of range"}</p>
+        <p>{leg.out_s > 0 ? `${formatSpan(leg.out_s)} out of range` : measured ? "Never out of range" : "Nothing was measured"}</p>
         {unknown > 0 && <p class="muted small">{formatSpan(unknown)} unknown</p>}
       </div>
       <div>
@@ -72,7 +74,7 @@ function LegRow({ leg, known }: { leg: Leg; known: Map<string, Excursion> }) {
             ))}
           </>
         ) : (
-          <p class="muted">{leg.to ? "Nothing recorded at the handover" : "Holds the goods now"}</p>
+          <p class="muted">{!leg.to ? "Holds the goods now" : last ? "Ended with the delivery" : "Nothing recorded at the handover"}</p>
         )}
       </div>
     </li>

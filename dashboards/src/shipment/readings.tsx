@@ -17,6 +17,10 @@ import { ReadingsTable } from "./table";
 
 const metrics = ["temperature", "humidity", "shock"] as const;
 const heights: Record<string, number> = { temperature: 264, humidity: 168, shock: 148 };
+const rangeWords: Partial<Record<Range, { label: string; title?: string }>> = {
+  all: { label: "All" },
+  measured: { label: "Measured", title: "From the beginning to the newest reading" },
+};
 const fallbackGapMs = 15 * 60_000;
 
 export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; compliance: Compliance | undefined; pulse: number }) {
@@ -29,8 +33,9 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
   const [now, setNow] = useState(Date.now());
 
   const whole = wholeWindow(shipment, now);
-  const chosen = range ?? defaultRange(whole, shipment.last ? Date.parse(shipment.last.time) : undefined);
-  const window = zoom ?? windowOf(chosen, whole);
+  const last = shipment.last ? Date.parse(shipment.last.time) : undefined;
+  const chosen = range ?? defaultRange(whole, last);
+  const window = zoom ?? windowOf(chosen, whole, last);
   const every = everyFor(window);
   const choice = zoom ? `${zoom.from}-${zoom.to}` : chosen;
 
@@ -92,7 +97,7 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
           <Segments
             label="Time range"
             value={zoom ? ("" as Range) : chosen}
-            options={usefulRanges(whole).map((r) => ({ value: r, label: r === "all" ? "All" : r }))}
+            options={usefulRanges(whole, last).map((r) => ({ value: r, ...(rangeWords[r] ?? { label: r }) }))}
             onChange={(r) => {
               setZoom(null);
               setNow(Date.now());

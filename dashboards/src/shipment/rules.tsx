@@ -1,6 +1,7 @@
 import type { Compliance, JudgedRule, Rule } from "../api/shapes";
-import { ruleStateWord } from "../format/judged";
+import { ruleStateWord, addedUp } from "../format/judged";
 import { ruleSentence } from "../format/rules";
+import { readableSpans } from "../format/time";
 import { plural, sentence } from "../format/words";
 import { unit } from "../settings";
 import { useStore } from "../store";
@@ -28,7 +29,7 @@ export function Rules({ compliance }: { compliance: Compliance | undefined }) {
     <section class="card" aria-labelledby="rules-title">
       <div class="card-head">
         <h2 id="rules-title">Rules</h2>
-        <p class="muted card-note">{counts.join(", ")}</p>
+        <p class="muted card-note">{[counts.join(", "), addedUp(compliance)].filter(Boolean).join("; ")}</p>
       </div>
       <ul class="judged-rules">
         {rules.map((r) => (
@@ -56,7 +57,7 @@ function Row({ rule, asked }: { rule: JudgedRule; asked: Rule | undefined }) {
         {(rule.reasons?.length ?? 0) > 0 && (
           <ul class="reasons">
             {rule.reasons!.map((reason) => (
-              <li key={reason}>{reason}</li>
+              <li key={reason}>{readableSpans(reason)}</li>
             ))}
           </ul>
         )}

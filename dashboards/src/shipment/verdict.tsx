@@ -1,6 +1,8 @@
 import type { Compliance, Shipment } from "../api/shapes";
+import { addedUp } from "../format/judged";
 import { labelOf } from "../format/quantity";
-import { verdictWord } from "../format/words";
+import { readableSpans } from "../format/time";
+import { sentence, verdictWord } from "../format/words";
 import type { Resource } from "../resource";
 import { Hash } from "../ui/hash";
 import { Icon } from "../ui/icon";
@@ -36,7 +38,7 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
       {c && (c.reasons?.length ?? 0) > 0 && (
         <ul class="reasons">
           {c.reasons!.map((reason) => (
-            <li key={reason}>{reason}</li>
+            <li key={reason}>{readableSpans(reason)}</li>
           ))}
         </ul>
       )}
@@ -47,6 +49,7 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
           ))}
         </div>
       )}
+      {c && addedUp(c) && <p class="muted small added-up">{sentence(addedUp(c))}</p>}
       {c && (
         <dl class="facts inline">
           <div>

@@ -5,6 +5,7 @@ import type {
   Excursion,
   Handover,
   JudgedRule,
+  MetricTime,
   RawReading,
   RuleSet,
   Shipment,
@@ -78,6 +79,11 @@ function shipment(id: string, more: Partial<Shipment>): Shipment {
 
 export const start = now - 20 * hour;
 
+const proposed: Handover = { n: 4, from: "consignee", to: "carrier", state: "proposed", note: "One pallet goes back", proposed_at: iso(now - 12 * minute), propose_tx: hex("p4") };
+
+const all = readings(start, now);
+const newest = all.at(-2)!; // of trk-0041
+
 export const shipments: Shipment[] = [
   shipment("VAX-2026-0117", {
     description: "Influenza vaccine, 4 pallets",
@@ -86,9 +92,10 @@ export const shipments: Shipment[] = [
       { tracker: "trk-0042", from: iso(start), to: null, by: "carrier" },
     ],
     verdict: "non_compliant",
-    last: { time: iso(now - 20_000), tracker: "trk-0041", temperature: 5.31, humidity: 58.2, shock: 3.1 },
+    last: { time: newest.time, tracker: newest.tracker, ...newest.values },
     messages: 4_812,
-    pending_handover: { n: 1, from: "carrier", to: "consignee", state: "proposed", note: "At the Brenner hub", proposed_at: iso(now - 12 * minute), propose_tx: hex("p1") },
+    custodian: "consignee",
+    pending_handover: proposed,
   }),
   shipment("INS-4410", {
     description: "Insulin, 2 pallets",
@@ -141,7 +148,7 @@ function wobble(ms: number, salt: number): number {
   return x + (((Math.sin(ms * 0.00013 + salt) * 43758.5453) % 1) - 0.5) * 0.4;
 }
 
-// Two trackers every minute: a warm hour, 40 minutes of silence of both, one drop.
+// Two trackers every minute: a warm hour, a damp corner from its beginning on, 42 minutes of silence of both, one drop.
 export function readings(from: number, to: number): RawReading[] {
   const items: RawReading[] = [];
   const first = Math.max(start, Math.ceil(from / minute) * minute);
@@ -149,7 +156,8 @@ export function readings(from: number, to: number): RawReading[] {
     const since = (ms - start) / hour;
     if (since > 11.4 && since < 12.1) continue;
     for (const [n, tracker] of ["trk-0041", "trk-0042"].entries()) {
-      const warm = Math.exp(-(((since - 6.2) / 0.55) ** 2)) * (n === 0 ? 5.4 : 3.2);
+      const warm = Math.exp(-(((since - 6.2) / 0.61) ** 2)) * (n === 0 ? 5.92 : 2.4);
+      const damp = n === 1 && since > 6 ? 26 * (1 - Math.exp((6 - since) / 0.4)) : 0;
       const shock = Math.abs(wobble(ms * 3, n)) * 4 + (n === 0 && Math.abs(since - 15.5) < 0.009 ? 312 : 0) + (Math.floor(since * 60) % 97 === 0 ? 60 : 0);
       items.push({
         time: iso(ms + n * 7_000),
@@ -157,7 +165,7 @@ export function readings(from: number, to: number): RawReading[] {
         leaf: Math.round(since * 60) * 2 + n,
         values: {
           temperature: Math.round((4.6 + n * 0.5 + wobble(ms, n) * 0.45 + warm) * 100) / 100,
-          humidity: Math.round((54 + n * 3 + wobble(ms / 3, n + 4) * 5 + warm * 3) * 10) / 10,
+          humidity: Math.round((54 + n * 3 + wobble(ms / 3, n + 4) * 5 + warm * (3 - 3 * n) + damp) * 10) / 10,
           shock: Math.round(shock * 10) / 10,
         },
       });
@@ -186,6 +194,37 @@ export function buckets(from: number, to: number, every: number): Bucket[] {
   return [...out.values()];
 }
 
+// Where the time of both trackers went: a reading holds until its tracker's next one, or for no time before a silence.
+function times(metric: string, out: (value: number) => boolean, from = start, to = now): MetricTime {
+  const spent = { in_s: 0, out_s: 0, unknown_s: 0 };
+  for (const tracker of ["trk-0041", "trk-0042"]) {
+    const own = all.filter((r) => r.tracker === tracker);
+    own.forEach((r, n) => {
+      const at = Math.max(Date.parse(r.time), from);
+      const until = Math.min(own[n + 1] ? Date.parse(own[n + 1]!.time) : at, to);
+      if (until <= at) return;
+      const silent = until - at > ruleSet.max_gap_s! * 1000;
+      spent[silent ? "unknown_s" : out(r.values[metric]!) ? "out_s" : "in_s"] += Math.round((until - at) / 1000);
+    });
+  }
+  return spent;
+}
+
+// What one tracker measured beyond a limit, from the first such reading to the one that ended it.
+function beyond(tracker: string, metric: string, out: (value: number) => boolean) {
+  const own = all.filter((r) => r.tracker === tracker);
+  const hits = own.filter((r) => out(r.values[metric]!));
+  const end = own[own.indexOf(hits.at(-1)!) + 1]?.time ?? null;
+  const peak = Math.max(...hits.map((r) => r.values[metric]!));
+  const begin = hits[0]!.time;
+  return { metric, tracker, start: begin, end, peak: String(peak), out_s: end ? Math.round((Date.parse(end) - Date.parse(begin)) / 1000) : 0 };
+}
+
+const isWarm = (v: number) => v > 8;
+const isHumid = (v: number) => v > 75;
+const isDrop = (v: number) => v > 245;
+const never = () => false;
+
 const judged = (id: string, more: Partial<JudgedRule>): JudgedRule => ({
   id,
   title: "",
@@ -195,9 +234,7 @@ const judged = (id: string, more: Partial<JudgedRule>): JudgedRule => ({
   state: "met",
   reasons: [],
   excursions: 0,
-  in_s: 69_480,
-  out_s: 0,
-  unknown_s: 2_520,
+  ...times("temperature", never),
   ...more,
 });
 
@@ -216,9 +253,10 @@ const excursion = (e: Partial<Excursion> & Pick<Excursion, "rule" | "metric" | "
   ...e,
 });
 
-const warm = excursion({ rule: "warm", metric: "temperature", tracker: "trk-0041", start: iso(start + 5.75 * hour), end: iso(start + 6.7 * hour), out_s: 3_420, peak: "10.31", limit: "8", ledger_tx: hex("warm"), acknowledgements: 1 });
-const dropped = excursion({ rule: "drop", metric: "shock", tracker: "trk-0041", start: iso(start + 15.5 * hour), end: iso(start + 15.5 * hour), peak: "314.2", limit: "245", ledger_tx: hex("drop"), verified: true, note: "from one message" });
-const humid = excursion({ rule: "humid", metric: "humidity", tracker: "trk-0042", severity: "minor", start: iso(start + 6 * hour), peak: "75.9", limit: "75" });
+const warm = excursion({ rule: "warm", limit: "8", ledger_tx: hex("warm"), acknowledgements: 1, ...beyond("trk-0041", "temperature", isWarm) });
+const shock = beyond("trk-0041", "shock", isDrop);
+const dropped = excursion({ rule: "drop", limit: "245", ledger_tx: hex("drop"), verified: true, note: "from one message", ...shock, end: shock.start, out_s: 0 });
+const humid = excursion({ rule: "humid", severity: "minor", limit: "75", ...beyond("trk-0042", "humidity", isHumid) });
 
 export const signature = (name: string, meaning: string, ms: number): Signature & Record<string, unknown> => ({
   name,
@@ -274,6 +312,9 @@ export const disposition = {
   signature: signature("Jonas Weber", "responsibility", start + 8 * hour),
 };
 
+const legTimes = (from: number, to: number) => ({ temperature: times("temperature", isWarm, from, to), humidity: times("humidity", isHumid, from, to), shock: times("shock", isDrop, from, to) });
+const outIn = (from: number, to: number) => Object.values(legTimes(from, to)).reduce((sum, t) => sum + t.out_s, 0);
+
 // Every member that the api has; test/unit/contract.test.ts holds it against the api's own description.
 export const compliance: Compliance = {
   verdict: "non_compliant",
@@ -281,23 +322,23 @@ export const compliance: Compliance = {
   rule_set: { ...ruleSet, ...{ schema: "trackseal-rule-set/1", ref: "general-2-8@1", hash: hex("general-2-8@1"), builtin: true, publisher: null, published_at: null, tx: null } },
   rule_set_hash: hex("general-2-8@1"),
   reasons: [
-    "temperature above 8 °C for 57 min on trk-0041, allowed are 10 min",
-    "shock of 314.2 m/s² on trk-0041, limit 245 m/s²",
+    `temperature above 8 °C for ${warm.out_s / 60} min on trk-0041, allowed are 10 min`,
+    `shock of ${dropped.peak} m/s² on trk-0041, limit 245 m/s²`,
     "42 min without a reading: unknown, not in range",
   ],
-  evaluated_to: iso(now - 20_000),
+  evaluated_to: newest.time,
   metrics: {
-    temperature: { in_s: 66_060, out_s: 3_420, unknown_s: 2_520 },
-    humidity: { in_s: 69_480, out_s: 0, unknown_s: 2_520 },
-    shock: { in_s: 69_478, out_s: 2, unknown_s: 2_520 },
+    temperature: times("temperature", isWarm),
+    humidity: times("humidity", isHumid),
+    shock: times("shock", isDrop),
   },
   rules: [
-    judged("warm", { state: "broken", title: "Too warm", excursions: 1, in_s: 66_060, out_s: 3_420, reasons: ["57 min above 8 °C, peak 10.31 °C"] }),
+    judged("warm", { state: "broken", title: "Too warm", excursions: 1, ...times("temperature", isWarm), reasons: [`${warm.out_s / 60} min above 8 °C, peak ${warm.peak} °C`] }),
     judged("cold", {}),
     judged("frozen", { state: "unknown", reasons: ["42 min without a reading"] }),
-    judged("humid", { state: "broken", excursions: 1 }),
-    judged("drop", { state: "broken", excursions: 1, in_s: 69_478, out_s: 2 }),
-    judged("budget", { kind: "budget" }),
+    judged("humid", { state: "broken", excursions: 1, ...times("humidity", isHumid) }),
+    judged("drop", { state: "broken", excursions: 1, ...times("shock", isDrop) }),
+    judged("budget", { kind: "budget", ...times("temperature", isWarm) }),
     judged("recorder", { kind: "recorder", state: "unknown", in_s: 0, unknown_s: 0, reasons: ["trk-0042 is not fit to judge by"] }),
     judged("door", { kind: "opening", state: "not_judged", in_s: 0, unknown_s: 0, reasons: ["no tracker measures it"] }),
   ],
@@ -309,17 +350,17 @@ export const compliance: Compliance = {
       custodian: "carrier",
       from: iso(start - 10 * minute),
       to: iso(start + 16 * hour),
-      metrics: { temperature: { in_s: 51_540, out_s: 3_420, unknown_s: 2_520 } },
+      metrics: legTimes(start, start + 16 * hour),
       excursions: [warm.id, humid.id, dropped.id],
-      out_s: 3_422,
+      out_s: outIn(start, start + 16 * hour),
       severity: "major",
-      standing: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 3, budget: [{ rule: "budget", band: "room", spent_s: 3_420, max_s: 43_200 }] },
+      standing: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 3, budget: [{ rule: "budget", band: "room", spent_s: warm.out_s + 600, max_s: 43_200 }] },
     },
-    { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: { temperature: { in_s: 14_380, out_s: 0, unknown_s: 0 } }, excursions: [], out_s: 0, severity: "", standing: null },
+    { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: legTimes(start + 16 * hour, now), excursions: [], out_s: outIn(start + 16 * hour, now), severity: "", standing: null },
   ],
   trackers: [
-    { id: "trk-0041", readings: 1_158, first: iso(start), last: iso(now - 20_000) },
-    { id: "trk-0042", readings: 1_158, first: iso(start + 7_000), last: iso(now - 13_000) },
+    { id: "trk-0041", readings: all.length / 2, first: all[0]!.time, last: newest.time },
+    { id: "trk-0042", readings: all.length / 2, first: all[1]!.time, last: all.at(-1)!.time },
   ],
   figures: [
     { rule: "mkt", tracker: "trk-0041", name: "mkt", value: "5.214", unit: "Cel" },
@@ -327,7 +368,7 @@ export const compliance: Compliance = {
     { rule: "recorder", tracker: "trk-0041", name: "interval_longest", value: "2520", unit: "s" },
   ],
   budget: [
-    { rule: "budget", band: "room", tracker: "trk-0041", level: "ok", spent_s: 3_420, max_s: 43_200, longest_s: 3_420, max_single_s: 21_600, charged_s: 0, carried_s: 600 },
+    { rule: "budget", band: "room", tracker: "trk-0041", level: "ok", spent_s: warm.out_s + 600, max_s: 43_200, longest_s: warm.out_s, max_single_s: 21_600, charged_s: 0, carried_s: 600 },
     { rule: "budget", band: "hot", tracker: "trk-0041", level: "critical", spent_s: 2_520, max_s: 3_600, longest_s: 2_520, max_single_s: 0, charged_s: 2_520, carried_s: 0 },
   ],
   recorders: [
@@ -349,8 +390,10 @@ export const quality = {
 };
 
 export const handovers: Handover[] = [
-  { n: 0, from: "shipper", to: "carrier", state: "accepted", note: "Loaded at dock 4, seals intact", proposed_at: iso(start - 40 * minute), answered_at: iso(start - 10 * minute), propose_tx: hex("p0"), answer_tx: hex("a0") },
-  { n: 1, from: "carrier", to: "consignee", state: "proposed", note: "At the Brenner hub", proposed_at: iso(now - 12 * minute), propose_tx: hex("p1") },
+  { n: 1, from: "shipper", to: "carrier", state: "accepted", note: "Loaded at dock 4, seals intact", proposed_at: iso(start - 40 * minute), answered_at: iso(start - 10 * minute), propose_tx: hex("p0"), answer_tx: hex("a0") },
+  { n: 2, from: "carrier", to: "consignee", state: "withdrawn", note: "", reason: "The dock is closed", proposed_at: iso(start + 15 * hour), answered_at: iso(start + 15.2 * hour), propose_tx: hex("p2"), answer_tx: hex("a2") },
+  { n: 3, from: "carrier", to: "consignee", state: "accepted", note: "At the Brenner hub", proposed_at: iso(start + 15.9 * hour), answered_at: iso(start + 16 * hour), propose_tx: hex("p3"), answer_tx: hex("a3") },
+  proposed,
 ];
 
 const orgs = ["carrier", "shipper", "consignee", "auditor"];

@@ -15,7 +15,6 @@ export class MockApi {
   scope = "shipments:read telemetry:read trackers:read";
   refuse: { status: number; code: string; detail: string; errors?: { field: string; detail: string }[] } | null = null; // the next write
   written: { path: string; key: string; body: Record<string, string> }[] = [];
-  pageSize = 50;
   fail = new Map<string, number>(); // path ending -> status
   delayMs = 0;
   tokenValid = true;
@@ -127,8 +126,8 @@ export class MockApi {
       const state = url.searchParams.get("state");
       const all = this.shipments.filter((s) => !state || s.state === state);
       const from = Number(url.searchParams.get("cursor") ?? 0);
-      const items = all.slice(from, from + this.pageSize);
-      return json(response, from + this.pageSize < all.length ? { items, next: String(from + this.pageSize) } : { items });
+      const to = from + Number(url.searchParams.get("limit"));
+      return json(response, { items: all.slice(from, to), ...(to < all.length ? { next: String(to) } : {}) });
     }
     if (parts[0] === "trackers" && parts[2] === "quality") {
       if (parts[1] === "trk-0042") return problem(response, 404, "not_found", "there is no tracker trk-0042");

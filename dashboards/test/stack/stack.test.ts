@@ -9,38 +9,22 @@ import type { Compliance, List, Shipment } from "../../src/api/shapes";
 import { worstFirst } from "../../src/evidence/report";
 import { browserMissing, launch, open } from "../browser/chromium";
 import { verifyWith } from "../browser/vectors";
+import { dir, Member, program, replay, stackMissing, trip } from "./running";
 
 const run = promisify(execFile);
 
-// A running stack, as `network` made it. Needs shipments with readings: a fleet that runs, or ran.
-const dir = process.env.TRACKSEAL_STACK;
-if (!dir) {
-  const line = "dashboards: TRACKSEAL_STACK is not set, the tests against a real stack are skipped";
-  if (process.env.TRACKSEAL_REQUIRE === "1") throw new Error(line);
-  console.warn(line);
-}
-
-describe.skipIf(!dir || browserMissing())("in Chromium, against a real stack", () => {
+// Needs shipments with readings: a fleet that runs, or ran.
+describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real stack", () => {
   let browser: Browser;
-  let url: string;
-  let client: string;
-  let secret: string;
+  let viewer: Member;
   let shipment: Shipment | undefined;
 
   beforeAll(async () => {
-    const stack = JSON.parse(await readFile(join(dir!, "stack.json"), "utf8")) as {
-      api: Record<string, { url: string; secrets_file?: string }>;
-    };
-    const api = stack.api.carrier!;
-    url = api.url;
-    client = "carrier-viewer";
-    const file = api.secrets_file ?? join(dir!, "api-carrier", "clients-secrets.json");
-    secret = (JSON.parse(await readFile(file, "utf8")) as Record<string, string>)[client]!;
-    const token = await post(`${url}/oauth2/token`, { grant_type: "client_credentials", client_id: client, client_secret: secret });
-    const list = await get<List<Shipment>>(`${url}/v1/shipments?limit=100`, token.access_token);
+    viewer = await Member.of("carrier", "viewer");
+    const list = await viewer.get<List<Shipment>>("/v1/shipments?limit=100");
     shipment = list.items.filter((s) => (s.messages ?? 0) > 0).sort((a, b) => (b.messages ?? 0) - (a.messages ?? 0))[0];
     if (shipment) {
-      const judged = await get<Compliance>(`${url}/v1/shipments/${shipment.id}/compliance`, token.access_token);
+      const judged = await viewer.get<Compliance>(`/v1/shipments/${shipment.id}/compliance`);
       expect(judged.rule_set?.rules?.length).toBeGreaterThan(0);
     }
     browser = await launch();
@@ -51,20 +35,20 @@ describe.skipIf(!dir || browserMissing())("in Chromium, against a real stack", (
 
   test("signs in, opens a shipment, sees its readings and checks it against the ledger", async () => {
     expect(shipment, "the stack has no shipment with messages").toBeDefined();
-    const { page, context, complaints } = await open(browser, url);
+    const { page, context, complaints } = await open(browser, viewer.url);
     const look = async (name: string) => {
       if (process.env.TRACKSEAL_SHOTS) await page.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/stack-${name}.png`, fullPage: true });
     };
-    await page.goto(url);
-    await page.getByLabel("Client id").fill(client);
-    await page.getByLabel("Client secret").fill(secret);
+    await page.goto(viewer.url);
+    await page.getByLabel("Client id").fill(viewer.client);
+    await page.getByLabel("Client secret").fill(viewer.secret);
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.locator(".list tbody tr").first().waitFor();
     await page.locator(".strip .mark").waitFor();
     await page.getByText("Live", { exact: true }).waitFor();
     await look("list");
 
-    await page.goto(`${url}/#/shipments/${encodeURIComponent(shipment!.id)}`);
+    await page.goto(`${viewer.url}/#/shipments/${encodeURIComponent(shipment!.id)}`);
     await page.getByRole("heading", { level: 1, name: shipment!.id }).waitFor();
     const chart = page.locator(".plot").first();
     await chart.waitFor();
@@ -89,20 +73,18 @@ describe.skipIf(!dir || browserMissing())("in Chromium, against a real stack", (
   test("verifies a closed shipment in the page, and finds a byte that was changed", async () => {
     const files = await mkdtemp(join(tmpdir(), "trackseal-page-"));
     const at = (name: string) => join(files, name);
-    const program = (name: string) => join(dir!, "bin", name);
     const id = `PAGE-${Date.now()}`;
-    const rows = Array.from({ length: 30 }, (_, n) => `${new Date(Date.UTC(2026, 0, 5, 10, 0, n)).toISOString()},${(4 + (n % 10) / 10).toFixed(1)},51`);
-    await writeFile(at("trip.csv"), `time,temperature,humidity\n${rows.join("\n")}\n`);
-    await run(program("tracker-sim"), ["replay", at("trip.csv"), "--stack", dir!, "--shipment", id, "--tracker", `T-${id}`, "--speed", "max", "--close", "--no-progress", "--state", at("state")], { timeout: 150_000 });
+    await writeFile(at("trip.csv"), trip((n) => 4 + (n % 10) / 10));
+    await replay(at("trip.csv"), id, "--close", "--state", at("state"));
     // What an auditor gets from the organisations in person, the development network prints.
     const [network, ...before] = process.env.TRACKSEAL_NETWORK ? [process.env.TRACKSEAL_NETWORK] : ["go", "run", "./network"];
-    const printed = await run(network!, [...before, "--dir", dir!, "env", "--policy"], { cwd: join(import.meta.dirname, "../../.."), timeout: 60_000 });
+    const printed = await run(network!, [...before, "--dir", dir, "env", "--policy"], { cwd: join(import.meta.dirname, "../../.."), timeout: 60_000 });
     await writeFile(at("policy.json"), printed.stdout);
 
-    const { page, context, complaints } = await open(browser, url);
-    await page.goto(`${url}/#client=${client}&secret=${secret}`);
+    const { page, context, complaints } = await open(browser, viewer.url);
+    await page.goto(viewer.link);
     await page.getByRole("heading", { name: "Shipments" }).waitFor();
-    await page.goto(`${url}/#/shipments/${id}`);
+    await page.goto(`${viewer.url}/#/shipments/${id}`);
     await page.setInputFiles("#policy-file", at("policy.json"));
     await page.getByRole("button", { name: "Fetch and verify" }).click();
     const title = page.locator(".evidence-result .banner-title, .evidence-failed .trouble");
@@ -142,15 +124,3 @@ describe.skipIf(!dir || browserMissing())("in Chromium, against a real stack", (
     await rm(files, { recursive: true });
   }, 400_000);
 });
-
-async function post(url: string, form: Record<string, string>): Promise<{ access_token: string }> {
-  const answer = await fetch(url, { method: "POST", body: new URLSearchParams(form) });
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
-  return (await answer.json()) as { access_token: string };
-}
-
-async function get<T>(url: string, token: string): Promise<T> {
-  const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` } });
-  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
-  return (await answer.json()) as T;
-}

@@ -99,9 +99,13 @@ describe("limits", () => {
     expect(limitsOf(null, "temperature", "C")).toEqual([]);
   });
 
-  test("a value on the limit is not beyond it", () => {
+  test("a value on the limit is beyond it when the rule says so", () => {
     const limits = limitsOf(rules, "temperature", "C");
     expect([8, 8.01, 2, 1.99].map((v) => outOf(v, limits))).toEqual([false, true, false, true]);
+    const hot = limits.filter((l) => l.rule === "hot");
+    expect([25.49, 25.5, 25.51].map((v) => outOf(v, hot))).toEqual([false, true, true]);
+    const frozen: RuleSet = { ...rules, rules: [{ id: "frozen", limit: { metric: "temperature", op: "<=", value: "-0.5", mode: "instant" } }] };
+    expect([-0.49, -0.5].map((v) => outOf(v, limitsOf(frozen, "temperature", "C")))).toEqual([false, true]);
   });
 
   test("the scale holds data and tight limits, not far ones", () => {
@@ -146,6 +150,19 @@ describe("window", () => {
     expect(defaultRange({ from: now - 80 * hour, to: now })).toBe("24h");
     expect(defaultRange({ from: now - 80 * hour, to: now }, now - 23 * hour)).toBe("24h");
     expect(defaultRange({ from: now - 80 * hour, to: now }, now - 25 * hour)).toBe("all"); // an old trip is shown, not an empty day
+  });
+
+  test("shows what was measured when the rest is silence", () => {
+    const recorded = { from: now - 320 * 24 * hour, to: now }; // half a minute of readings, replayed much later
+    const last = recorded.from + minute / 2;
+    expect(defaultRange(recorded, last)).toBe("measured");
+    expect(usefulRanges(recorded, last)).toEqual(["1h", "6h", "24h", "7d", "measured", "all"]);
+    const shown = windowOf("measured", recorded, last);
+    expect([shown.from, shown.to > last, shown.to < last + minute]).toEqual([recorded.from, true, true]);
+    const live = { from: now - 5 * hour, to: now };
+    expect([defaultRange(live, now - minute), defaultRange(live, now - hour), defaultRange(live)]).toEqual(["all", "all", "all"]);
+    expect(usefulRanges(live, now - minute)).toEqual(["1h", "all"]);
+    expect(defaultRange(live, live.from)).toBe("all"); // one reading
   });
 
   test("asks for periods when single readings would be too many", () => {

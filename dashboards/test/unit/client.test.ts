@@ -12,7 +12,7 @@ describe("Client", () => {
       seen.push(`${String(url)} ${(init!.headers as Record<string, string>).Authorization}`);
       return json({ items: [] });
     });
-    await api.shipments("", undefined);
+    await api.shipments("", 50, undefined);
     await api.shipment("a/b?c");
     expect(seen).toEqual(["/v1/shipments?limit=50 Bearer t", "/v1/shipments/a%2Fb%3Fc Bearer t"]);
   });

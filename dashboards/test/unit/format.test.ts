@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { behindBy, healthOf, type Network } from "../../src/api/network";
 import { formatLimit, formatNumber, formatValue } from "../../src/format/quantity";
-import { formatAgo, formatDateTime, formatSpan, formatUtc } from "../../src/format/time";
+import { formatAgo, formatDateTime, formatSpan, formatUtc, readableSpans } from "../../src/format/time";
 import { checkTitle, count, plural, sentence, shortHash, stateWord, verdictWord } from "../../src/format/words";
 import { parseRoute } from "../../src/route";
 
@@ -33,6 +33,11 @@ describe("times", () => {
 
   test("spans use two units", () => {
     expect([0, 0.4, 59, 60, 5400, 86_400, 90_061, 3605].map((s) => plain(formatSpan(s)))).toEqual(["0 s", "0 s", "59 s", "1 min", "1 h 30 min", "1 d", "1 d 1 h", "1 h"]);
+  });
+
+  test("seconds in the api's sentences become spans, shorter ones and other units stay", () => {
+    const said = "temperature > 8 for 3419.003 s in a row, less than 600 s are allowed; worst 10.34 (T-90 s, 27781809.251 s); 59.003 s, 314 m/s², 70 s/d";
+    expect(plain(readableSpans(said))).toBe("temperature > 8 for 56 min 59 s in a row, less than 10 min are allowed; worst 10.34 (T-90 s, 321 d 13 h); 59.003 s, 314 m/s², 70 s/d");
   });
 
   test("ago has one unit and a future", () => {
