@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hyperledger/fabric-protos-go/common"
 	"github.com/hyperledger/fabric-protos-go/orderer"
@@ -22,25 +23,33 @@ const (
 // broadcast hands a transaction to the orderers. The error says why none accepts it, and is not a nodeError only when an
 // orderer read the transaction and refused it.
 //
-// BFT orderers all get it at once: they order it once, and only those that hold a transaction notice that the leader does
-// not order it, so one that has it alone cannot vote a dead leader out. Others (Raft) would order every copy; they get it one
-// after the other, from the offset-th working one on, until one accepts. A second copy on the ledger is harmless in any case:
-// peers let a transaction id count once.
+// BFT orderers all get it at once, and order it once. One that has it alone is no good: only those that hold a transaction
+// notice that the leader does not order it, so it cannot vote a dead leader out; and it passes a transaction on to the leader
+// once, by a stream that it does not know to be broken until it has lost something there, as every follower's is when the
+// leader was restarted. Others (Raft) would order every copy; they get it one after the other, from the offset-th working one
+// on, until one accepts. A second copy on the ledger is harmless in any case: peers let a transaction id count once.
 func (c *Client) broadcast(ctx context.Context, envelope *common.Envelope, offset int) (receipt, error) {
 	nodes := c.health.order(c.orderers, orderPart)
 	var all receipts
-	if c.everywhere.Load() {
+	if c.bft.isKnown() {
 		results := make(chan receiptOf, len(nodes))
+		begun := make(chan struct{})
 		asked := 0
 		for _, n := range nodes {
-			if c.spawn(func() { results <- c.broadcastTo(ctx, n, envelope) }) {
+			if c.spawn(func() { c.insist(ctx, n, envelope, results, begun) }) {
 				asked++
 			}
 		}
 		for range asked {
 			if all.add(c, <-results) == accepted {
-				return accepted, nil // the others go on until the caller is done
+				break // the others go on until the caller is done
 			}
+		}
+		if all.best != notSent {
+			close(begun) // or else the caller hears that nothing was sent, and that has to stay true
+		}
+		if all.best == accepted {
+			return accepted, nil
 		}
 	} else {
 		for i := range nodes {
@@ -96,6 +105,29 @@ var errNoReceipt = errors.New("no orderer accepted the transaction")
 
 // errBusy: the orderer is there but cannot take the transaction now.
 var errBusy = errors.New("does not take transactions now")
+
+// insist gives one of several orderers a transaction, and tries again until it has it once begun is closed: the one that was
+// just restarted may be the leader, and nobody else hands it what it missed.
+func (c *Client) insist(ctx context.Context, n *node, envelope *common.Envelope, first chan<- receiptOf, begun <-chan struct{}) {
+	r := c.broadcastTo(ctx, n, envelope)
+	first <- r
+	if r.receipt == accepted || !isNodeError(r.err) {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-begun:
+	}
+	for wait := probeFirst; r.receipt != accepted && isNodeError(r.err); wait = min(2*wait, probeMax) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		r = c.broadcastTo(ctx, n, envelope)
+	}
+}
 
 func (c *Client) broadcastTo(ctx context.Context, n *node, envelope *common.Envelope) receiptOf {
 	r, err := c.deposit(ctx, n, envelope)

@@ -54,8 +54,7 @@ type Client struct {
 	commits  *commits
 	// seen is the highest block number that any stream delivered plus one: a peer below it lags.
 	seen atomic.Uint64
-	// everywhere: a transaction goes to all orderers at once.
-	everywhere atomic.Bool
+	bft  *consensus
 
 	// ctx ends with Close; tasks are the goroutines that Close waits for.
 	ctx    context.Context

@@ -70,9 +70,10 @@ func (c *commits) nudgeAll() {
 
 // watchCommits feeds commits for the life of the client.
 func (c *Client) watchCommits() {
+	c.spawn(c.learnConsensus) // most transactions are to find it known
 	next := uint64(newest)
-	_ = c.keepFollowing(c.ctx, true, func() uint64 { return next }, func(n *node) func(delivery) error {
-		c.spawn(func() { c.learnConsensus(c.ctx, n) })
+	_ = c.keepFollowing(c.ctx, true, func() uint64 { return next }, func(*node) func(delivery) error {
+		c.spawn(c.learnConsensus)
 		// What was committed while there was no stream is before its first block when it starts at the newest.
 		c.commits.nudgeAll()
 		return func(d delivery) error {

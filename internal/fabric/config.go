@@ -27,7 +27,7 @@ type Timeouts struct {
 	Evaluate  time.Duration `yaml:"evaluate"`  // one question, whoever answers it; default 10s
 	Hedge     time.Duration `yaml:"hedge"`     // silence of a peer after which another is asked as well; default 1s
 	Broadcast time.Duration `yaml:"broadcast"` // one orderer's receipt for a transaction; default 3s
-	Resend    time.Duration `yaml:"resend"`    // no commit for so long: the same transaction goes to another orderer; default 4s
+	Resend    time.Duration `yaml:"resend"`    // no commit for so long: the orderers get it again; default 2s, less than the patience of BFT orderers with their leader (RequestComplainTimeout)
 	Commit    time.Duration `yaml:"commit"`    // from the receipt until commit unknown; default 30s, more than a BFT view change
 	Idle      time.Duration `yaml:"idle"`      // a stream without a block for so long is checked; default 5s
 }
@@ -66,7 +66,7 @@ func (c Config) withDefaults() Config {
 	t.Evaluate = cmp.Or(t.Evaluate, 10*time.Second)
 	t.Hedge = cmp.Or(t.Hedge, time.Second)
 	t.Broadcast = cmp.Or(t.Broadcast, 3*time.Second)
-	t.Resend = cmp.Or(t.Resend, 4*time.Second)
+	t.Resend = cmp.Or(t.Resend, 2*time.Second)
 	t.Commit = cmp.Or(t.Commit, 30*time.Second)
 	t.Idle = cmp.Or(t.Idle, 5*time.Second)
 	return c

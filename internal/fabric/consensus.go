@@ -3,6 +3,9 @@ package fabric
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/golang/protobuf/proto"
 	"github.com/hyperledger/fabric-protos-go/common"
@@ -15,19 +18,53 @@ const (
 	csccConfigBlock = "GetConfigBlock"
 )
 
-// learnConsensus asks a peer how the channel's orderers agree. Until it is known, a transaction goes to one orderer at a
-// time, which is right for every kind.
-func (c *Client) learnConsensus(ctx context.Context, n *node) {
-	kind, err := c.consensusType(ctx, n)
-	if err != nil {
-		c.log.Debug("consensus type is not known", "node", n.String(), "err", err)
+// consensus remembers whether the channel's orderers are BFT. They may become so while a client lives, and stay so.
+type consensus struct {
+	once     sync.Once
+	known    chan struct{} // closed when they are
+	learning atomic.Bool
+}
+
+func newConsensus() *consensus { return &consensus{known: make(chan struct{})} }
+
+func (b *consensus) isKnown() bool {
+	select {
+	case <-b.known:
+		return true
+	default:
+		return false
+	}
+}
+
+// learnConsensus asks the peers how the channel's orderers agree until one says it.
+func (c *Client) learnConsensus() {
+	if !c.bft.learning.CompareAndSwap(false, true) {
 		return
 	}
-	c.everywhere.Store(kind == "BFT")
+	defer c.bft.learning.Store(false)
+	wait := probeFirst
+	for !c.bft.isKnown() {
+		for _, n := range c.health.order(c.peers, ledgerPart) {
+			kind, err := c.consensusType(c.ctx, n)
+			if err == nil {
+				if kind == "BFT" {
+					c.bft.once.Do(func() { close(c.bft.known) })
+				}
+				return
+			}
+			c.log.Debug("consensus type is not known", "node", n.String(), "err", err)
+		}
+		select {
+		case <-c.ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, probeMax)
+	}
 }
 
 func (c *Client) consensusType(ctx context.Context, n *node) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Evaluate)
+	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
 	defer cancel()
 	p, err := c.proposeTo(cscc, csccConfigBlock, []byte(c.cfg.Channel))
 	if err != nil {

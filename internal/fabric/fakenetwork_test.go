@@ -32,7 +32,8 @@ type fakeNetwork struct {
 	profile string
 	ca      *authority
 
-	bft bool // orderers know what is ordered already, and say that they are BFT
+	bft    bool        // orderers know what is ordered already, and peers say that they are BFT
+	secret atomic.Bool // peers do not say what the orderers are
 
 	mu      sync.Mutex
 	blocks  []*common.Block
@@ -272,6 +273,9 @@ func (n *fakeNode) qscc(blocks []*common.Block, args [][]byte) *peer.ProposalRes
 }
 
 func (n *fakeNode) cscc() *peer.ProposalResponse {
+	if n.net.secret.Load() {
+		return failed("access denied")
+	}
 	kind := "etcdraft"
 	if n.net.bft {
 		kind = "BFT"

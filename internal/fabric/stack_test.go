@@ -12,8 +12,9 @@ import (
 
 // stack is what stack.json says of the ledger.
 type stack struct {
-	dir  string
-	Orgs map[string]struct {
+	dir      string
+	Orderers string `json:"orderers"` // bft | raft
+	Orgs     map[string]struct {
 		Profile string `json:"profile"`
 	} `json:"orgs"`
 }

@@ -42,6 +42,11 @@ func (c *Client) order(ctx context.Context, txID string, envelope *common.Envelo
 	w := c.commits.expect(txID)
 	defer c.commits.forget(txID)
 
+	// A transaction from before it is known that all BFT orderers must have it goes to one, and to the others when it is.
+	learned := c.bft.known
+	if c.bft.isKnown() {
+		learned = nil
+	}
 	sent, err := c.broadcast(ctx, envelope, 0)
 	if sent == notSent {
 		if isNodeError(err) || ctx.Err() != nil {
@@ -50,7 +55,7 @@ func (c *Client) order(ctx context.Context, txID string, envelope *common.Envelo
 		return txStatus{}, &StageError{Stage: StageSubmit, TxID: txID, Err: err}
 	}
 
-	status, err := c.await(ctx, txID, envelope, w)
+	status, err := c.await(ctx, txID, envelope, w, learned)
 	if err != nil {
 		return txStatus{}, &StageError{Stage: StageCommit, TxID: txID, Err: fmt.Errorf("%w: %w", ErrCommitUnknown, err)}
 	}
@@ -69,14 +74,18 @@ const lookMax = 5 * time.Second
 var errNoVerdict = errors.New("no verdict in time")
 
 // await waits for the stream's verdict. When it stays away it looks the transaction up, and when nobody holds it sends it
-// again to another orderer: the first may have died with it.
-func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelope, w *waiter) (txStatus, error) {
+// again to another orderer: the first may have died with it. learned, if not nil, is closed when all orderers must have it.
+func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelope, w *waiter, learned <-chan struct{}) (txStatus, error) {
 	deadline := time.NewTimer(c.cfg.Timeouts.Commit)
 	defer deadline.Stop()
 	wait := c.cfg.Timeouts.Hedge
 	poll := time.NewTimer(wait)
 	defer poll.Stop()
-	resends, resendAt := 0, time.Now().Add(c.cfg.Timeouts.Resend)
+	// Its own timer, since the looks are too far apart soon; less and less often as well.
+	pause := c.cfg.Timeouts.Resend
+	resend := time.NewTimer(pause)
+	defer resend.Stop()
+	resends, due := 0, false
 	for {
 		last := false
 		select {
@@ -84,11 +93,19 @@ func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelo
 			return s, nil
 		case <-ctx.Done():
 			return txStatus{}, context.Cause(ctx)
+		case <-learned:
+			learned = nil
+			if _, err := c.broadcast(ctx, envelope, 0); err != nil {
+				c.log.Debug("not all orderers may have the transaction", "tx", txID, "err", err)
+			}
+			continue
 		case <-w.look:
 		case <-poll.C:
 			// Less and less often: under load a late verdict is the rule, and every look costs each peer a block.
 			wait = min(2*wait, lookMax)
 			poll.Reset(wait)
+		case <-resend.C:
+			due = true
 		case <-deadline.C:
 			last = true
 		}
@@ -103,9 +120,10 @@ func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelo
 			}
 			return txStatus{}, err
 		}
-		if errors.Is(err, errNoTx) && !time.Now().Before(resendAt) {
-			resends++
-			resendAt = time.Now().Add(c.cfg.Timeouts.Resend)
+		if errors.Is(err, errNoTx) && due {
+			resends, due = resends+1, false
+			pause *= 2
+			resend.Reset(pause)
 			c.log.Debug("no verdict yet, sending the transaction again", "tx", txID, "times", resends)
 			if _, err := c.broadcast(ctx, envelope, resends); err != nil {
 				c.log.Debug("sending again failed", "tx", txID, "err", err)

@@ -105,7 +105,7 @@ func TestSubmitSurvivesOneFault(t *testing.T) {
 					}
 					want++
 					wait(t, "consensus type", func() error {
-						if c.everywhere.Load() != f.bft {
+						if c.bft.isKnown() != f.bft {
 							return errors.New("not known yet")
 						}
 						return nil
@@ -214,6 +214,65 @@ func TestSubmitErrors(t *testing.T) {
 				t.Fatal("a failed submit was applied")
 			}
 		})
+	}
+}
+
+// A fresh client's first transaction may be sent before it is known that the orderers are BFT, to one that never passes it on:
+// as soon as it is known, the others get it, without waiting for a timeout.
+func TestFirstSubmitReachesAllOrderers(t *testing.T) {
+	f := newFakeNetwork(t)
+	f.bft = true
+	f.secret.Store(true)
+	f.orderers["carrier"].set(func(n *fakeNode) { n.lose = 1 })
+	c := f.openWith("carrier", Timeouts{Resend: time.Hour, Commit: time.Minute})
+	done := make(chan error, 1)
+	go func() { _, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "a"}); done <- err }()
+	wait(t, "the transaction at the own orderer", func() error {
+		if f.orderers["carrier"].asked.Load() == 0 {
+			return errors.New("not there")
+		}
+		return nil
+	})
+	for _, org := range []string{"auditor", "consignee", "shipper"} {
+		if f.orderers[org].asked.Load() != 0 {
+			t.Errorf("orderer of %s has it before it is known that all must", org)
+		}
+	}
+	f.secret.Store(false)
+	if err := <-done; err != nil || f.valid("a") != 1 {
+		t.Fatalf("%v, %d valid", err, f.valid("a"))
+	}
+}
+
+// An orderer that was away when the others took a transaction and forgot it, as followers forget what they passed on to a
+// leader that had died, gets it as soon as it is back.
+func TestRestartedOrdererGetsTheTransaction(t *testing.T) {
+	f := newFakeNetwork(t)
+	f.bft = true
+	c := f.openWith("carrier", Timeouts{Resend: time.Hour, Commit: time.Minute})
+	wait(t, "consensus type", func() error {
+		if !c.bft.isKnown() {
+			return errors.New("not known yet")
+		}
+		return nil
+	})
+	for _, org := range []string{"carrier", "consignee", "auditor"} {
+		f.orderers[org].set(func(n *fakeNode) { n.lose = 1 })
+	}
+	f.orderers["shipper"].kill()
+	done := make(chan error, 1)
+	go func() { _, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "a"}); done <- err }()
+	wait(t, "the transaction at the others", func() error {
+		for _, org := range []string{"carrier", "consignee", "auditor"} {
+			if f.orderers[org].asked.Load() == 0 {
+				return errors.New(org + " does not have it")
+			}
+		}
+		return nil
+	})
+	f.orderers["shipper"].start()
+	if err := <-done; err != nil || f.valid("a") != 1 {
+		t.Fatalf("%v, %d valid", err, f.valid("a"))
 	}
 }
 
