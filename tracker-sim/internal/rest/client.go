@@ -41,7 +41,8 @@ func New(org, base, id, secret string) *Client {
 	t.MaxIdleConnsPerHost = 32
 	return &Client{
 		Org: org, base: strings.TrimRight(base, "/"), id: id, secret: secret,
-		http:  &http.Client{Timeout: 60 * time.Second, Transport: t},
+		// Above the longest that the API itself waits, for an anchor at a close: it answers first, and says what it waits for.
+		http:  &http.Client{Timeout: 75 * time.Second, Transport: t},
 		tries: 8, first: 250 * time.Millisecond,
 	}
 }

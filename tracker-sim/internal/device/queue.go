@@ -1,0 +1,100 @@
+package device
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// sign makes and queues the next message of the chain.
+func (d *Device) sign(c telemetry.Claims, readings []telemetry.Reading) error {
+	c.TimeMS = d.cfg.Now().UnixMilli()
+	return d.step(func() error {
+		m, err := d.chain.Sign(c, readings)
+		if err != nil {
+			return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
+		}
+		return d.push(m)
+	})
+}
+
+// errNotStored: the message is neither in the store nor queued.
+var errNotStored = errors.New("not stored")
+
+// step takes the chain back when its next message could not be stored: nobody has it, so its place is free, and ingest would
+// wait for it for ever.
+func (d *Device) step(next func() error) error {
+	before := d.chain
+	err := next()
+	if errors.Is(err, errNotStored) {
+		d.chain = before
+	}
+	return err
+}
+
+// push stores first, then queues: see Store.Append.
+func (d *Device) push(m Message) error {
+	if err := d.cfg.Store.Append(m); err != nil {
+		return fmt.Errorf("tracker %s: message %w: %w", d.cfg.ID, errNotStored, err)
+	}
+	d.stats.Signed++
+	dropped := d.out.add(m)
+	d.poke()
+	if len(dropped) == 0 {
+		return nil
+	}
+	return d.gaveUp(dropped)
+}
+
+func (d *Device) gaveUp(dropped []Message) error {
+	d.stats.GivenUp += uint64(len(dropped))
+	if d.cfg.OnGiveUp != nil {
+		d.cfg.OnGiveUp(dropped)
+	}
+	return d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost)
+}
+
+// declare signs a gap message for every lost range. Room is made first: a declaration that pushes out the next message
+// would leave a loss to declare for ever.
+func (d *Device) declare() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cfg.Signer == nil || len(d.out.lost) == 0 {
+		return nil
+	}
+	var dropped []Message
+	for len(d.out.queue)+len(d.out.lost) > max(d.out.limit*7/8, 1) && len(d.out.queue) > 0 {
+		dropped = append(dropped, d.out.giveUp())
+	}
+	if len(dropped) > 0 {
+		if err := d.gaveUp(dropped); err != nil {
+			return err
+		}
+	}
+	lost := append([]Range(nil), d.out.lost...)
+	d.out.lost = d.out.lost[:0]
+	for _, r := range lost {
+		err := d.sign(telemetry.Claims{Kind: telemetry.Gap, Gap: &telemetry.GapDetail{Boot: r.Boot, FromSeq: r.From, ToSeq: r.To}}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost)
+}
+
+// confirmed runs after messages left the queue.
+func (d *Device) confirmed(done []Message) error {
+	d.progress = time.Now()
+	d.stats.Acked += uint64(len(done))
+	if d.cfg.OnAck != nil {
+		d.cfg.OnAck(done)
+	}
+	d.poke()
+	d.changed()
+	if err := d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost); err != nil {
+		return storeError{fmt.Errorf("tracker %s: %w", d.cfg.ID, err)}
+	}
+	return nil
+}
