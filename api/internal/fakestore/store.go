@@ -80,7 +80,7 @@ func (s *Store) Readings(ctx context.Context, q influx.ReadingsQuery, fn func(in
 	})
 	given := 0
 	for _, p := range all {
-		if !slices.Contains(q.Logs, p.Log) || p.TimeMS < q.FromMS || q.ToMS > 0 && p.TimeMS >= q.ToMS {
+		if !slices.Contains(q.Logs, p.Log) || q.Tracker != "" && p.Tracker != q.Tracker || p.TimeMS < q.FromMS || q.ToMS > 0 && p.TimeMS >= q.ToMS {
 			continue
 		}
 		if !q.AfterTime.IsZero() && (p.At.Before(q.AfterTime) || p.At.Equal(q.AfterTime) && p.Tracker <= q.AfterTracker) {

@@ -125,3 +125,43 @@ func TestQualityOfReadings(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// TestReadingsOfOneTrackerOfAShipment: pages are full of the tracker that was asked for, whoever else reports.
+func TestReadingsOfOneTrackerOfAShipment(t *testing.T) {
+	w := newWorld(t)
+	w.ship("s1")
+	for _, p := range slices.Clone(w.store.Points) {
+		p.Tracker = "t-2"
+		w.store.Points = append(w.store.Points, p)
+	}
+	walk := func(query string) (sizes []int, trackers map[string]int) {
+		t.Helper()
+		trackers = map[string]int{}
+		for cursor := ""; ; {
+			var p struct {
+				Items []struct{ Tracker string }
+				Next  string
+			}
+			w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4"+query+cursor, "").into(&p)
+			sizes = append(sizes, len(p.Items))
+			for _, r := range p.Items {
+				trackers[r.Tracker]++
+			}
+			if p.Next == "" {
+				return sizes, trackers
+			}
+			cursor = "&cursor=" + p.Next
+		}
+	}
+	for _, every := range []string{"", "&every=1m"} {
+		if sizes, trackers := walk("&tracker=t-s1" + every); !slices.Equal(sizes, []int{4, 4, 2}) || trackers["t-s1"] != 10 || len(trackers) != 1 {
+			t.Errorf("%q: %v %v", every, sizes, trackers)
+		}
+		if sizes, trackers := walk(every); !slices.Equal(sizes, []int{4, 4, 4, 4, 4}) || trackers["t-2"] != 10 {
+			t.Errorf("%q: %v %v", every, sizes, trackers)
+		}
+		if sizes, _ := walk("&tracker=t-3" + every); !slices.Equal(sizes, []int{0}) {
+			t.Errorf("%q: %v", every, sizes)
+		}
+	}
+}

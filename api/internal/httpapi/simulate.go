@@ -111,6 +111,9 @@ func (s *Server) trial(ctx context.Context, in *simulateInput) (try trial, rules
 	if d.More() {
 		return try, rules, invalidField("body", "more than one JSON value")
 	}
+	if err := strictJSON(in.RawBody, new(trial)); err != nil {
+		return try, rules, invalidField("body", err.Error())
+	}
 	if (try.Shipment == "") == (try.CSV == nil) {
 		return try, rules, invalidField("body", "must have either shipment or csv")
 	}

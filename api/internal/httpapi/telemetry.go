@@ -89,19 +89,17 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	if err != nil {
 		return nil, err
 	}
-	q := influx.ReadingsQuery{Logs: logIDs(refs), FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields)}
+	if len(refs) == 0 {
+		return &answer[List[Reading]]{Body: List[Reading]{Items: []Reading{}}}, nil // without logs a query means all that a tracker measured
+	}
+	q := influx.ReadingsQuery{Logs: logIDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
+		Limit: in.Limit + 1} // one more tells whether there is a next page
 	if in.Cursor != "" {
 		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker
-	}
-	if in.Tracker == "" {
-		q.Limit = in.Limit + 1 // one more tells whether there is a next page
 	}
 	out := List[Reading]{Items: []Reading{}}
 	// take adds an item and remembers where it stood.
 	take := func(item Reading, ns int64) error {
-		if in.Tracker != "" && item.Tracker != in.Tracker {
-			return nil
-		}
 		if len(out.Items) == in.Limit {
 			out.Next = sealCursor(s.Key, route, at)
 			return errEnough
