@@ -19,6 +19,7 @@ export default defineConfig({
           name: "stack",
           include: ["test/stack/*.test.ts"],
           environment: "node",
+          fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 60_000,
         },

@@ -19,8 +19,8 @@ export function useSigned(): Signed {
 // liveState is that of the stream of the page on screen.
 export const liveState = new Store<LiveState>("off");
 
-// useLive follows the stream at path. When it is live again after a break it says so by an event `resumed`: what happened
-// in between is not told again, and what failed in between may work now.
+// useLive follows the stream at path. It tells two events of its own, since what happened before a stream was open is not
+// told by it: `joined` when it is live for the first time, and `resumed` after a break, when also what failed may work again.
 export function useLive(path: string, onEvent: (event: StreamEvent) => void): void {
   const { token, signOut } = useSigned();
   const target = useRef(onEvent);
@@ -36,7 +36,7 @@ export function useLive(path: string, onEvent: (event: StreamEvent) => void): vo
       onState: (state) => {
         if (stop.signal.aborted) return;
         liveState.set(state);
-        if (state === "live" && before === "reconnecting") target.current({ event: "resumed", data: "", id: "" });
+        if (state === "live") target.current({ event: before === "reconnecting" ? "resumed" : "joined", data: "", id: "" });
         before = state;
       },
       onSignedOut: () => signOut("The session has ended."),

@@ -42,6 +42,7 @@ export async function signIn(client: string, secret: string, now: number, send =
       headers: { "Content-Type": "application/x-www-form-urlencoded", Accept: "application/json" },
       body: new URLSearchParams({ grant_type: "client_credentials", client_id: client, client_secret: secret }).toString(),
       cache: "no-store",
+      credentials: "omit", // or the browser answers the 401 of a wrong secret with a password dialog of its own, and waits
     });
   } catch {
     throw new Problem(0, "unreachable", titleOf(0), "Check that the api is running.");

@@ -24,10 +24,11 @@ export type PlotProps = {
   onZoom: (window: Window) => void;
 };
 
-// Plot draws one metric. It is built anew when its data changes: a build costs a few milliseconds, and an old tooltip
-// or palette can never survive it.
+// Plot draws one metric. It is built anew when its data changes: a build costs a few milliseconds, and old data or an
+// old palette can never survive it. Who points at a moment goes on reading it.
 export function Plot(props: PlotProps) {
   const host = useRef<HTMLDivElement>(null);
+  const pointer = useRef<{ left: number; top: number } | null>(null); // where it rested when the plot before this one ended
   const epoch = useStore(paintEpoch);
 
   useEffect(() => {
@@ -41,7 +42,12 @@ export function Plot(props: PlotProps) {
       }
     });
     observer.observe(element);
+    if (pointer.current) {
+      tooltip.enter();
+      plot.setCursor(pointer.current);
+    }
     return () => {
+      pointer.current = tooltip.hovered ? { left: plot.cursor.left ?? -1, top: plot.cursor.top ?? -1 } : null;
       observer.disconnect();
       plot.destroy();
     };
@@ -84,7 +90,7 @@ function optionsOf(props: PlotProps, palette: Palette, tooltip: Tooltip, width: 
   return {
     width,
     height: props.height,
-    padding: [10, 8, 0, 0],
+    padding: [10, 26, 0, 0], // half a clock to the second: a tick may stand at the very end
     legend: { show: false },
     series,
     bands,

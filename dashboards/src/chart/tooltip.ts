@@ -23,11 +23,15 @@ export class Tooltip {
   attach(u: uPlot): void {
     u.over.append(this.element);
     // Charts share one cursor; only the one under the pointer speaks.
-    u.over.addEventListener("pointerenter", () => (this.inside = true));
+    u.over.addEventListener("pointerenter", () => this.enter());
     u.over.addEventListener("pointerleave", () => {
       this.inside = false;
       this.element.hidden = true;
     });
+  }
+
+  enter(): void {
+    this.inside = true;
   }
 
   get hovered(): boolean {

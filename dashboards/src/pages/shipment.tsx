@@ -32,6 +32,7 @@ export function ShipmentPage({ id }: { id: string }) {
   const refreshVerdict = useThrottled(compliance.reload, 3_000);
   useLive(`/v1/shipments/${encodeURIComponent(id)}/stream`, (event) => {
     if (event.event === "reading" || event.event === "resumed") setPulse((n) => n + 1);
+    if (event.event === "joined" && shipment.data?.state === "closed") return; // nothing can have changed
     if (event.event !== "anchor") {
       refreshShipment();
       refreshVerdict();

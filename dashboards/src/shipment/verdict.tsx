@@ -1,4 +1,4 @@
-import type { Compliance, Shipment } from "../api/shapes";
+import type { Compliance, MetricTime, Shipment } from "../api/shapes";
 import { addedUp } from "../format/judged";
 import { labelOf } from "../format/quantity";
 import { readableSpans } from "../format/time";
@@ -10,6 +10,8 @@ import { verdictIcon, verdictTone } from "../ui/marks";
 import { Loading, Trouble } from "../ui/states";
 import { Time } from "../ui/time";
 import { TimeBar } from "../ui/timebar";
+
+const charted = ["temperature", "humidity", "shock"];
 
 export function Verdict({ shipment, compliance }: { shipment: Shipment; compliance: Resource<Compliance> }) {
   const c = compliance.data;
@@ -44,7 +46,7 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
       )}
       {c?.metrics && Object.keys(c.metrics).length > 0 && (
         <div class="budgets">
-          {Object.entries(c.metrics).map(([metric, time]) => (
+          {inOrder(c.metrics).map(([metric, time]) => (
             <TimeBar key={metric} label={labelOf(metric)} time={time} />
           ))}
         </div>
@@ -77,4 +79,10 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
       )}
     </section>
   );
+}
+
+// The order of the charts; what they do not show comes after.
+function inOrder(metrics: Record<string, MetricTime>): [string, MetricTime][] {
+  const place = (metric: string) => (charted.includes(metric) ? charted.indexOf(metric) : charted.length);
+  return Object.entries(metrics).sort(([a], [b]) => place(a) - place(b));
 }

@@ -269,8 +269,15 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await openShipment(page);
     await page.locator(".plot canvas").first().waitFor();
     const before = api.seen.filter((r) => r.includes("/telemetry")).length;
+    await page.locator(".plot-temperature .u-over").hover({ position: { x: 300, y: 80 } });
+    const tooltip = page.locator(".plot-temperature .tooltip");
+    await tooltip.waitFor();
+    const told = await tooltip.innerText();
+    await page.locator(".plot-temperature canvas").evaluate((canvas) => canvas.setAttribute("data-old", "yes"));
     api.emit("reading", { shipment: "VAX-2026-0117" });
     await expect.poll(() => api.seen.filter((r) => r.includes("/telemetry")).length, { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => page.locator(".plot canvas[data-old]").count()).toBe(0);
+    expect(await tooltip.innerText()).toBe(told);
     expect(api.openStreams).toBe(1);
   });
 

@@ -171,7 +171,7 @@ export class MockApi {
     for await (const chunk of request) body += String(chunk);
     const form = new URLSearchParams(body);
     if (form.get("client_id") !== this.client || form.get("client_secret") !== this.secret) {
-      response.writeHead(401, { "Content-Type": "application/json" });
+      response.writeHead(401, { "Content-Type": "application/json", "WWW-Authenticate": 'Basic realm="trackseal"' });
       response.end(JSON.stringify({ error: "invalid_client", error_description: "unknown client or wrong secret" }));
       return;
     }
