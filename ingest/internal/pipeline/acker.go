@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -10,8 +11,9 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// acker sends the acknowledgements of committed messages: to the broker at once, to trackers coalesced, since the newest
-// one says it all. It runs beside the sequencer so that a slow connection does not slow the commits.
+// acker sends the acknowledgements of committed messages: to the broker at once, to trackers coalesced: of signed messages the
+// newest one says it all, plain ones are named one by one. It runs beside the sequencer so that a slow connection does not slow
+// the commits.
 type acker struct {
 	source    Source
 	commits   chan commit
@@ -46,7 +48,7 @@ func (a *acker) run(ctx context.Context) error {
 	tick := time.NewTicker(ackEvery)
 	defer tick.Stop()
 	signed := map[string]sequence.Ack{}
-	plain := map[string]uint64{}
+	plain := map[string][]uint64{}
 	told := map[string]uint64{} // tracker -> block of the newest beacon it was sent
 	var buf []byte
 	for {
@@ -61,7 +63,7 @@ func (a *acker) run(ctx context.Context) error {
 			}
 			for _, ack := range c.acks {
 				if ack.JSONSeq != nil {
-					plain[ack.Tracker] = *ack.JSONSeq
+					plain[ack.Tracker] = append(plain[ack.Tracker], *ack.JSONSeq)
 				} else {
 					signed[ack.Tracker] = ack
 				}
@@ -80,9 +82,12 @@ func (a *acker) run(ctx context.Context) error {
 				a.publish(tracker, append(buf, '}'))
 			}
 			clear(signed)
-			for tracker, seq := range plain {
-				buf = strconv.AppendUint(append(buf[:0], `{"type":"ack","json_seq":`...), seq, 10)
-				a.publish(tracker, append(buf, '}'))
+			for tracker, seqs := range plain {
+				slices.Sort(seqs)
+				for _, seq := range slices.Compact(seqs) {
+					buf = strconv.AppendUint(append(buf[:0], `{"type":"ack","json_seq":`...), seq, 10)
+					a.publish(tracker, append(buf, '}'))
+				}
 			}
 			clear(plain)
 		}
