@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -88,6 +90,22 @@ func TestLifeOfAShipment(t *testing.T) {
 	if !v.OK || v.Messages != 10 || v.Logs[0].Logged != 2 {
 		t.Fatalf("%+v", v)
 	}
+	// A message that ingest has logged and not stored yet is no finding; one that it has stored is.
+	all := w.store.Stored
+	w.store.Stored = slices.DeleteFunc(slices.Clone(all), func(m influx.Message) bool { return m.Leaf == 9 })
+	points := w.store.Points
+	w.store.Points = slices.DeleteFunc(slices.Clone(points), func(p fakestore.Point) bool { return p.Leaf == 9 })
+	w.ingest.queue = 1
+	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
+	if !v.OK || v.Messages != 9 {
+		t.Fatalf("while a message waits to be stored: %+v", v)
+	}
+	w.ingest.queue = 0
+	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
+	if v.OK {
+		t.Fatal("a message that was deleted before its anchor is no finding")
+	}
+	w.store.Stored, w.store.Points = all, points
 
 	// Custody to the consignee, through its own api.
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee","note":"dock 4"}`)

@@ -53,16 +53,18 @@ type Ingest interface {
 
 // IngestLog is one log as its writer has it.
 type IngestLog struct {
-	Log          string `json:"log"`
-	Kind         string `json:"kind"`
-	Subject      string `json:"subject"`
-	OpenTx       string `json:"open_tx"`
-	Ingest       string `json:"ingest"`
-	Size         uint64 `json:"size"`
-	Root         string `json:"root"`
-	Sealed       bool   `json:"sealed"`
-	AnchoredSize uint64 `json:"anchored_size"`
-	Heads        string `json:"heads"`
+	Log     string `json:"log"`
+	Kind    string `json:"kind"`
+	Subject string `json:"subject"`
+	OpenTx  string `json:"open_tx"`
+	Ingest  string `json:"ingest"`
+	Size    uint64 `json:"size"`
+	// Stored is how many of them InfluxDB has; nil when ingest does not know.
+	Stored       *uint64 `json:"stored_size"`
+	Root         string  `json:"root"`
+	Sealed       bool    `json:"sealed"`
+	AnchoredSize uint64  `json:"anchored_size"`
+	Heads        string  `json:"heads"`
 }
 
 // Sealed are the final heads of a shipment's logs at one instance.

@@ -65,8 +65,9 @@ func (s *Server) verification(ctx context.Context, in *ShipmentPath) (*answer[Ve
 	return &answer[Verification]{Body: Verification{OK: rep.OK, CheckedAt: Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}}, nil
 }
 
-// claimedSize is what the log's writer says its size is, 0 when it cannot be asked. More leaves than the store holds are a
-// finding; without the writer only the anchored size can show that.
+// claimedSize is how many leaves the log's writer says it has stored, 0 when it cannot be asked or does not know. When the store
+// holds fewer, that is a finding; without the writer only the anchored size can show it. What the writer has logged and not
+// stored yet is on its way: InfluxDB may have been away.
 func (s *Server) claimedSize(ctx context.Context, shipment string, ref logRef) uint64 {
 	for _, i := range s.Ingest {
 		if i.ID() != ref.Ingest {
@@ -78,8 +79,8 @@ func (s *Server) claimedSize(ctx context.Context, shipment string, ref logRef) u
 			return 0
 		}
 		for _, l := range logs {
-			if l.Log == ref.ID {
-				return l.Size
+			if l.Log == ref.ID && l.Stored != nil {
+				return *l.Stored
 			}
 		}
 	}

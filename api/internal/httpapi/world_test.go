@@ -286,6 +286,7 @@ type ingest struct {
 	*fakestore.Ingest
 	down  bool
 	seals int
+	queue uint64 // leaves that it has logged and not stored yet
 }
 
 func (i *ingest) set(f *fakestore.Ingest) {
@@ -311,7 +312,8 @@ func (i *ingest) Logs(_ context.Context, shipment string) ([]httpapi.IngestLog, 
 		return nil, err
 	}
 	n, root := f.Size()
-	return []httpapi.IngestLog{{Log: f.LogID(), Size: n, Root: root}}, nil
+	stored := n - i.queue
+	return []httpapi.IngestLog{{Log: f.LogID(), Size: n, Root: root, Stored: &stored}}, nil
 }
 
 func (i *ingest) Seal(ctx context.Context, shipment string) (httpapi.Sealed, error) {

@@ -40,7 +40,7 @@ type Log struct {
 	ID     string // hex
 	Ingest string // "" when not known
 	Heads  string // id of the heads log that anchors it, hex; "" when not known
-	Size   uint64 // as its writer says, 0 when the writer cannot be asked
+	Size   uint64 // that the store should hold, as the writer says; 0 when it cannot be asked
 }
 
 // Job verifies one shipment.

@@ -132,7 +132,7 @@ func (s *server) logs(r *http.Request) (any, error) {
 	if !telemetry.ValidID(id) {
 		return nil, badRequest("give ?shipment=ID or ?tracker=ID")
 	}
-	logs, err := s.p.Sequencer().Logs(kind, id)
+	logs, err := s.p.Sequencer().StoredLogs(kind, id)
 	if err != nil {
 		return nil, err
 	}

@@ -64,6 +64,14 @@ func (m *Message) Append(b []byte) []byte {
 	return append(b, m.Readings...)
 }
 
+// MessagePlace reads a message's log and leaf only.
+func MessagePlace(b []byte) (log [32]byte, leaf uint64, err error) {
+	d := decoder{b: b}
+	d.copy(log[:])
+	leaf = d.uvarint()
+	return log, leaf, d.err
+}
+
 // DecodeMessage reads what Append wrote; the slices point into b.
 func DecodeMessage(b []byte) (Message, error) {
 	var m Message

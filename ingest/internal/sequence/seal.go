@@ -11,15 +11,17 @@ import (
 
 // LogInfo is the state of one log, as the HTTP interface answers it.
 type LogInfo struct {
-	Log      string `json:"log"`
-	Kind     string `json:"kind"`
-	Subject  string `json:"subject"`
-	OpenTx   string `json:"open_tx"`
-	Ingest   string `json:"ingest"`
-	Size     uint64 `json:"size"`
-	Root     string `json:"root"`
-	Sealed   bool   `json:"sealed"`
-	Anchored uint64 `json:"anchored_size"`
+	Log     string `json:"log"`
+	Kind    string `json:"kind"`
+	Subject string `json:"subject"`
+	OpenTx  string `json:"open_tx"`
+	Ingest  string `json:"ingest"`
+	Size    uint64 `json:"size"`
+	// Stored is how many leaves are in InfluxDB, nil when so many records wait that it is not known.
+	Stored   *uint64 `json:"stored_size,omitempty"`
+	Root     string  `json:"root"`
+	Sealed   bool    `json:"sealed"`
+	Anchored uint64  `json:"anchored_size"`
 	// AnchoredClosed: the final head is on the ledger.
 	AnchoredClosed bool   `json:"anchored_closed"`
 	Heads          string `json:"heads"`
@@ -40,6 +42,47 @@ func (s *Sequencer) Logs(kind, subject string) ([]LogInfo, error) {
 		})
 	}
 	return infos, err
+}
+
+// maxQueueLooked bounds how many queued records are looked at to tell what is stored: some tens of milliseconds.
+const maxQueueLooked = 20_000
+
+// StoredLogs is Logs with what InfluxDB has of each.
+func (s *Sequencer) StoredLogs(kind, subject string) ([]LogInfo, error) {
+	infos, err := s.Logs(kind, subject)
+	if err != nil || len(infos) == 0 {
+		return infos, err
+	}
+	// The sizes come first: what is queued later is beyond them. The queue has a log's leaves in their order.
+	waiting := map[[32]byte]uint64{}
+	looked := 0
+	err = s.db.Queued(0, func(_ uint64, kind journal.RecordKind, body []byte) (bool, error) {
+		if looked++; looked > maxQueueLooked || kind != journal.MessageRecord {
+			return looked <= maxQueueLooked, nil
+		}
+		log, leaf, err := journal.MessagePlace(body)
+		if _, found := waiting[log]; !found {
+			waiting[log] = leaf
+		}
+		return true, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range infos {
+		var log [32]byte
+		_, _ = hex.Decode(log[:], []byte(infos[i].Log)) // written by Logs
+		first, found := waiting[log]
+		if !found && looked > maxQueueLooked {
+			continue
+		}
+		stored := infos[i].Size
+		if found {
+			stored = min(stored, first)
+		}
+		infos[i].Stored = &stored
+	}
+	return infos, nil
 }
 
 // Head is the present state of the first log of a shipment; ok is false when it has none here.
