@@ -23,6 +23,9 @@ const (
 	Anchor    = "anchor"
 	Verdict   = "verdict"
 	Excursion = "excursion"
+	// Acknowledgement and Disposition are signatures under an excursion and under what becomes of the goods.
+	Acknowledgement = "acknowledgement"
+	Disposition     = "disposition"
 	// Gap tells a stream that comes back that events between its last id and the next event are not known any more.
 	Gap = "gap"
 )
@@ -37,6 +40,8 @@ type Event struct {
 	Head     *ledger.Head
 	Verdict  *ledger.Verdict
 	Excurs   *ledger.Excursion
+	Ack      *ledger.Acknowledgement
+	Disposed *ledger.Disposition
 	Reading  *influx.Reading
 }
 
@@ -285,6 +290,14 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 		out.Name, out.Excurs = Excursion, new(ledger.Excursion)
 		err = json.Unmarshal(e.Payload, out.Excurs)
 		out.ShipID = out.Excurs.Shipment
+	case ledger.EventAcknowledged:
+		out.Name, out.Ack = Acknowledgement, new(ledger.Acknowledgement)
+		err = json.Unmarshal(e.Payload, out.Ack)
+		out.ShipID = out.Ack.Shipment
+	case ledger.EventDisposition:
+		out.Name, out.Disposed = Disposition, new(ledger.Disposition)
+		err = json.Unmarshal(e.Payload, out.Disposed)
+		out.ShipID = out.Disposed.Shipment
 	default:
 		return
 	}

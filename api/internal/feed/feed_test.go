@@ -72,3 +72,32 @@ func idsOf(events []Event) (ids []string) {
 	}
 	return ids
 }
+
+// TestComplianceRecords are told to the parties, under their names here, and to nobody else.
+func TestComplianceRecords(t *testing.T) {
+	f := New("CarrierMSP", nil, nil, slog.New(slog.DiscardHandler))
+	f.remember("mine", true)
+	f.remember("theirs", false)
+	sub := f.Subscribe("mine", "")
+	all := f.Subscribe("", "")
+	kinds := []struct{ onLedger, here string }{
+		{ledger.EventExcursion, Excursion}, {ledger.EventVerdict, Verdict}, {ledger.EventAcknowledged, Acknowledgement}, {ledger.EventDisposition, Disposition},
+	}
+	var want []string
+	for i, k := range kinds {
+		for j, shipment := range []string{"theirs", "mine"} {
+			f.take(t.Context(), ledger.Event{Name: k.onLedger, TxID: fmt.Sprint(i, j), Block: uint64(i), Payload: fmt.Appendf(nil, `{"shipment":%q}`, shipment)})
+		}
+		want = append(want, k.here+" mine "+fmt.Sprintf("%d.2", i))
+	}
+	for _, s := range []*Sub{sub, all} {
+		s.Cancel()
+		var got []string
+		for e := range s.C {
+			got = append(got, e.Name+" "+e.ShipID+" "+e.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

@@ -23,7 +23,7 @@ const (
 )
 
 func (s *Server) streamRoutes() {
-	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
+	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
 		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
 	for _, o := range []operation{
 		{path: "/v1/stream", id: "stream", summary: "Live events of all the organisation's shipments"},
@@ -146,6 +146,18 @@ type LiveExcursion struct {
 	Excursion
 }
 
+// LiveAcknowledgement is the data of an event acknowledgement.
+type LiveAcknowledgement struct {
+	Shipment string `json:"shipment"`
+	Acknowledgement
+}
+
+// LiveDisposition is the data of an event disposition.
+type LiveDisposition struct {
+	Shipment string `json:"shipment"`
+	Disposition
+}
+
 func eventText(e feed.Event) (string, error) {
 	var data any
 	switch e.Name {
@@ -161,6 +173,10 @@ func eventText(e feed.Event) (string, error) {
 		data = LiveVerdict{e.ShipID, showRevision(*e.Verdict)}
 	case feed.Excursion:
 		data = LiveExcursion{e.ShipID, showLive(*e.Excurs)}
+	case feed.Acknowledgement:
+		data = LiveAcknowledgement{e.ShipID, showAcknowledgement(*e.Ack)}
+	case feed.Disposition:
+		data = LiveDisposition{e.ShipID, showDisposition(*e.Disposed)}
 	}
 	body, err := json.Marshal(data)
 	if err != nil {

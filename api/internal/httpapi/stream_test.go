@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	neturl "net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/httpapi"
 )
 
 // live runs the feed behind a real HTTP server.
@@ -178,6 +181,42 @@ func TestStream(t *testing.T) {
 func jsonNumber(n int64) string {
 	b, _ := json.Marshal(n)
 	return string(b)
+}
+
+// TestASignOffIsTold to the other parties at once.
+func TestASignOffIsTold(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	w.record("s1", c)
+	hot := excursionOf(t, c, "hot")
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	url, stop := live(other)
+	defer stop()
+	one, _, end := listen(other, url+"/v1/shipments/s1/stream", other.token("consignee-admin"), "")
+	defer end()
+
+	// Events start at the ledger's height when the feed began: sign until the first one comes through.
+	first := sse{}
+	for deadline := time.Now().Add(15 * time.Second); first.name == ""; {
+		if time.Now().After(deadline) {
+			t.Fatal("no event within 15 s")
+		}
+		w.must(201, "POST", "/v1/shipments/s1/excursions/"+neturl.PathEscape(hot.ID)+"/acknowledgements", `{"name":"A. Person","meaning":"reviewed","reason":"door open"}`)
+		select {
+		case first = <-one:
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	var a httpapi.LiveAcknowledgement
+	if err := json.Unmarshal([]byte(first.data), &a); err != nil || first.name != "acknowledgement" || first.id == "" || a.Shipment != "s1" || a.Excursion != hot.ID || a.Signature.Org != "carrier" {
+		t.Fatalf("%+v %v", first, err)
+	}
+	w.must(201, "POST", "/v1/shipments/s1/disposition", `{"decision":"quarantine","name":"A. Person","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
+	e := next(t, one, "disposition")
+	var d httpapi.LiveDisposition
+	if err := json.Unmarshal([]byte(e.data), &d); err != nil || e.id == "" || d.Shipment != "s1" || d.Decision != "quarantine" || d.Signature.Org != "carrier" {
+		t.Fatalf("%+v %v", e, err)
+	}
 }
 
 func TestStreamLimits(t *testing.T) {

@@ -83,6 +83,29 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// Others' leaves between ours are no holes; two of our messages on one leaf are wrong in any log.
+func TestSharedLogs(t *testing.T) {
+	b := NewBook()
+	shown := sheetOf(b, "t", 1, 10)
+	for i := range shown {
+		shown[i].Leaf = 100 + 2*uint64(i)
+	}
+	report := func() Report {
+		check := b.CheckShared()
+		for _, m := range shown {
+			check.Message(m)
+		}
+		return check.Report()
+	}
+	if r := report(); !r.OK() || r.Stored != 10 || len(r.Findings) != 0 {
+		t.Errorf("%+v", r)
+	}
+	shown[9].Leaf = shown[8].Leaf
+	if r := report(); r.OK() || r.LeafErrors != 1 || len(r.Findings) != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestCheckCanBeRepeated(t *testing.T) {
 	b := NewBook()
 	shown := sheetOf(b, "a", 1, 5)

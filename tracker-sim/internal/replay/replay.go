@@ -219,15 +219,14 @@ func (cfg Config) settle(ctx context.Context, book *account.Book) (account.Repor
 	cfg.phase(cfg.Wait, 0)
 	deadline := time.Now().Add(cfg.Bound)
 	for {
-		check := book.Check()
+		check := book.CheckShared() // a shipment may have other trackers
 		err := cfg.Parties.Carrier.Messages(ctx, cfg.Shipment.ID, func(m rest.Message) error {
-			if m.Tracker == cfg.Device.ID { // a shipment may have other trackers
+			if m.Tracker == cfg.Device.ID {
 				check.Message(m)
 			}
 			return nil
 		})
 		r := check.Report()
-		r.LeafErrors = 0 // with other trackers on the log, its leaves are not all ours
 		done := err == nil && r.OK() && (cfg.Wait != WaitAnchored || r.Anchored == r.Stored)
 		if done || ctx.Err() != nil || time.Now().After(deadline) || r.Doubled > 0 {
 			return r, done, err

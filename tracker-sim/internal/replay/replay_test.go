@@ -31,17 +31,22 @@ func encodes(readings []telemetry.Reading) error {
 
 func setUp(t *testing.T, s *fakestack.Stack, rec *Recording) Config {
 	t.Helper()
-	key, err := device.DeriveKey(1, "t-1", telemetry.ESP256)
+	return setUpTracker(t, s, rec, "t-1")
+}
+
+func setUpTracker(t *testing.T, s *fakestack.Stack, rec *Recording, tracker string) Config {
+	t.Helper()
+	key, err := device.DeriveKey(1, tracker, telemetry.ESP256)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := journey.Parties{Shipper: s.Client("shipper"), Carrier: s.Client("carrier"), Consignee: s.Client("consignee")}
-	if _, err := p.Carrier.Enrol(context.Background(), "t-1", key, "test"); err != nil {
+	if _, err := p.Carrier.Enrol(context.Background(), tracker, key, "test"); err != nil {
 		t.Fatal(err)
 	}
 	return Config{
 		Recording: rec, Batch: 7,
-		Device:   device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, AckTimeout: 20 * time.Millisecond, Limit: 32},
+		Device:   device.Config{ID: tracker, Signer: key, Deployment: "trackseal", Dial: s.Dial, AckTimeout: 20 * time.Millisecond, Limit: 32},
 		Shipment: rest.NewShipment{ID: "trip", Parties: rest.AllParties(), RuleSet: "general-2-8@1"},
 		Parties:  p, Wait: WaitAnchored, Bound: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 	}
@@ -128,6 +133,17 @@ func TestReplayThatLosesAMessageIsNotComplete(t *testing.T) {
 	sum, err := Run(context.Background(), cfg)
 	if err != nil || sum.Complete || sum.Lost != 1 {
 		t.Errorf("%+v, %v", sum, err)
+	}
+}
+
+// The first tracker's leaves are no concern of the second.
+func TestReplayBesideAnotherTracker(t *testing.T) {
+	s := fakestack.New(t)
+	for _, tracker := range []string{"t-1", "t-2"} {
+		sum, err := Run(context.Background(), setUpTracker(t, s, recording(t, 300), tracker))
+		if err != nil || !sum.Complete || sum.Stored != 45 || sum.LeafErrors != 0 || len(sum.Findings) != 0 {
+			t.Fatalf("%s: %+v, %v", tracker, sum, err)
+		}
 	}
 }
 
