@@ -170,6 +170,19 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     await card.getByText("Rests on verdict revision 2").waitFor();
   });
 
+  test("shows by itself what another organisation signs", async () => {
+    const page = await shipment();
+    // Once more when the stream is open; from then on only events lead to a look.
+    await expect.poll(() => api.seen.filter((r) => r.endsWith("/compliance")).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    const told = fixtures.signature("Mia Berg", "approved", fixtures.now);
+    api.compliance.recorded![0]!.acknowledgements!.push({ excursion: fixtures.compliance.excursions![0]!.id, n: 2, reason: "Within the stability data", signature: told });
+    api.emit("acknowledgement", { shipment: id });
+    await page.locator(".excursions").getByText("Approved: Mia Berg of carrier").waitFor();
+    api.compliance.disposition = { ...fixtures.disposition, revision: 2, decision: "reject", signature: told };
+    api.emit("disposition", { shipment: id });
+    await page.getByRole("region", { name: "Decision on the goods" }).getByText("Rejected", { exact: true }).waitFor();
+  });
+
   test("counts odd readings of each tracker when asked", async () => {
     const page = await shipment();
     await page.getByRole("button", { name: "Count odd readings" }).click();
