@@ -76,7 +76,7 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     const legs = await textOf(page, "Who held the goods when");
     expect(legs).toMatch(/shipper .*No excursion Nothing was measured No verdict on the ledger yet; no excursion/);
     expect(legs).toMatch(/carrier .*3 excursions, worst major Humid, Warm, Drop|3 excursions, worst major Warm, Humid, Drop/);
-    expect(legs).toContain("Not compliant, revision 2; 3 excursions, 1 still open");
+    expect(legs).toContain("Not compliant, revision 2; 3 excursions, 1 still open; 1 verified breach");
     expect(legs).toContain("Budget room: 1 h 7 min of 12 h spent");
     expect(legs).toContain("until now");
     const figures = await textOf(page, "Budget, figures, recorders");
