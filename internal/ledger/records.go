@@ -141,13 +141,14 @@ type Handover struct {
 
 // Standing is what the ledger holds about a shipment's compliance at one moment.
 type Standing struct {
-	Revision int          `json:"revision"` // of the newest verdict, 0 = none yet
-	Result   string       `json:"result"`   // of that verdict, "" = none yet
-	ToMS     int64        `json:"to_ms"`    // up to which event time that verdict judged
-	Log      LogHead      `json:"log"`      // from which state of the log
-	Open     int          `json:"open"`     // excursions that were not over
-	Total    int          `json:"total"`    // all excursions
-	Budget   []BudgetLine `json:"budget"`   // as that verdict states it
+	Revision int          `json:"revision"`           // of the newest verdict, 0 = none yet
+	Result   string       `json:"result"`             // of that verdict, "" = none yet
+	ToMS     int64        `json:"to_ms"`              // up to which event time that verdict judged
+	Log      LogHead      `json:"log"`                // from which state of the log
+	Open     int          `json:"open"`               // excursions that were not over
+	Total    int          `json:"total"`              // all excursions, recorded and verified
+	Verified int          `json:"verified,omitempty"` // of these, breaches that peers verified; one may lie within a recorded one
+	Budget   []BudgetLine `json:"budget"`             // as that verdict states it
 }
 
 // Close is the create-only record that ends a shipment.
@@ -210,8 +211,9 @@ type Witness struct {
 
 // Tally counts a shipment's excursions.
 type Tally struct {
-	Open  int `json:"open"`
-	Total int `json:"total"`
+	Open     int `json:"open"`
+	Total    int `json:"total"`
+	Verified int `json:"verified,omitempty"` // of the total
 }
 
 // Verdict is one revision of what the rules say of a shipment; a later one supersedes, never edits.

@@ -16,27 +16,28 @@ func openExcursion(t *tx, e ledger.Excursion) (ledger.Excursion, error) {
 	}
 	e.EndMS, e.CloseMS, e.CloseTx = 0, 0, ""
 	e.Verified, e.Op, e.Tracker, e.Witnesses = false, "", "", nil
-	return t.addExcursion(e, 1)
+	return t.addExcursion(e, ledger.Tally{Open: 1, Total: 1})
 }
 
-// addExcursion writes a new excursion and counts it.
-func (t *tx) addExcursion(e ledger.Excursion, open int) (ledger.Excursion, error) {
+// addExcursion writes a new excursion and counts it as n.
+func (t *tx) addExcursion(e ledger.Excursion, n ledger.Tally) (ledger.Excursion, error) {
 	key := "excursion/" + e.Shipment + "/" + e.ID
 	if t.has(key) {
 		return e, refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
 	}
 	e.By, e.OpenMS, e.OpenTx = t.msp, t.ms, t.id
-	if err := t.count(e.Shipment, open, 1); err != nil {
+	if err := t.count(e.Shipment, n); err != nil {
 		return e, err
 	}
 	return e, t.put(key, e)
 }
 
-func (t *tx) count(shipment string, open, total int) error {
+func (t *tx) count(shipment string, more ledger.Tally) error {
 	var n ledger.Tally
 	t.get("tally/"+shipment, &n)
-	n.Open += open
-	n.Total += total
+	n.Open += more.Open
+	n.Total += more.Total
+	n.Verified += more.Verified
 	return t.put("tally/"+shipment, n)
 }
 
@@ -59,7 +60,7 @@ func closeExcursion(t *tx, a ledger.Excursion) (ledger.Excursion, error) {
 		return a, refuse(ledger.Invalid, "end_ms lies before the excursion's start, %d", e.StartMS)
 	}
 	e.EndMS, e.Peak, e.Log, e.CloseMS, e.CloseTx = a.EndMS, a.Peak, a.Log, t.ms, t.id
-	if err := t.count(a.Shipment, -1, 0); err != nil {
+	if err := t.count(a.Shipment, ledger.Tally{Open: -1}); err != nil {
 		return e, err
 	}
 	return e, t.put(key, e)

@@ -9,7 +9,7 @@ func (t *tx) standing(shipment string) *ledger.Standing {
 	t.get("tally/"+shipment, &n)
 	t.get("newest/"+shipment, &v)
 	budget, _ := v.Budget() // checked when it was recorded
-	return &ledger.Standing{Revision: v.Revision, Result: v.Result, ToMS: v.ToMS, Log: v.Log, Open: n.Open, Total: n.Total, Budget: budget}
+	return &ledger.Standing{Revision: v.Revision, Result: v.Result, ToMS: v.ToMS, Log: v.Log, Open: n.Open, Total: n.Total, Verified: n.Verified, Budget: budget}
 }
 
 // carry takes over what earlier shipments of the lot spent.

@@ -99,5 +99,5 @@ func breach(t *tx, a ledger.BreachArgs) (ledger.Excursion, error) {
 		return none, err
 	}
 	e.Limit, e.CloseMS, e.CloseTx = limit.Limit, t.ms, t.id
-	return t.addExcursion(*e, 0)
+	return t.addExcursion(*e, ledger.Tally{Total: 1, Verified: 1})
 }

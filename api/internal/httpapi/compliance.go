@@ -93,7 +93,8 @@ type Standing struct {
 	Result   string              `json:"result" doc:"Of that verdict; empty = none yet"`
 	To       Null[Instant]       `json:"to" doc:"Up to which event time it was judged"`
 	Open     int                 `json:"open" doc:"Excursions that were not over"`
-	Total    int                 `json:"total" doc:"All excursions"`
+	Total    int                 `json:"total" doc:"All excursions, recorded and verified"`
+	Verified int                 `json:"verified" doc:"Of these, breaches that peers verified; one may lie within a recorded excursion"`
 	Budget   []ledger.BudgetLine `json:"budget"`
 }
 
@@ -341,7 +342,7 @@ func showStanding(st *ledger.Standing) Null[Standing] {
 	if st == nil {
 		return Null[Standing]{}
 	}
-	v := Standing{st.Revision, st.Result, instantOrNull(st.ToMS), st.Open, st.Total, st.Budget}
+	v := Standing{st.Revision, st.Result, instantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
 	if v.Budget == nil {
 		v.Budget = []ledger.BudgetLine{}
 	}

@@ -430,6 +430,15 @@ func TestBreach(t *testing.T) {
 	if x := excursionOf(t, c, "hot"); !x.Verified || *x.LedgerTx.V != e.OpenTx || len(c.Recorded) != 1 || !c.Recorded[0].Found {
 		t.Fatalf("%+v", c)
 	}
+	// At a handover it is told apart from the excursion that the ingest records.
+	w.record("s1", c)
+	var list httpapi.List[httpapi.Handover]
+	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
+	w.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&list)
+	if h := list.Items[0]; h.AtAnswer.V == nil || h.AtAnswer.V.Total != 3 || h.AtAnswer.V.Verified != 1 {
+		t.Fatalf("%+v", h.AtAnswer.V)
+	}
 }
 
 func TestWithdraw(t *testing.T) {

@@ -13,17 +13,17 @@ func openExcursion(t *transaction, e ledger.Excursion) (*ledger.Excursion, error
 	}
 	e.EndMS, e.CloseMS, e.CloseTx = 0, 0, ""
 	e.Verified, e.Op, e.Tracker, e.Witnesses = false, "", "", nil
-	return addExcursion(t, &e, 1)
+	return addExcursion(t, &e, ledger.Tally{Open: 1, Total: 1})
 }
 
-// addExcursion writes a new excursion and counts it.
-func addExcursion(t *transaction, e *ledger.Excursion, open int) (*ledger.Excursion, error) {
+// addExcursion writes a new excursion and counts it as n.
+func addExcursion(t *transaction, e *ledger.Excursion, n ledger.Tally) (*ledger.Excursion, error) {
 	e.By, e.OpenMS, e.OpenTx = t.caller, t.nowMS, t.id
 	taken := ledger.Refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
 	if err := t.create(ledger.ExcursionKey(e.Shipment, e.ID), e, taken); err != nil {
 		return nil, err
 	}
-	return e, count(t, e.Shipment, open, 1)
+	return e, count(t, e.Shipment, n)
 }
 
 func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, error) {
@@ -48,7 +48,7 @@ func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, erro
 	if err := t.put(ledger.ExcursionKey(a.Shipment, a.ID), e); err != nil {
 		return nil, err
 	}
-	return e, count(t, a.Shipment, -1, 0)
+	return e, count(t, a.Shipment, ledger.Tally{Open: -1})
 }
 
 func findExcursion(t *transaction, shipment, id string) (*ledger.Excursion, error) {
@@ -60,13 +60,14 @@ func findExcursion(t *transaction, shipment, id string) (*ledger.Excursion, erro
 }
 
 // count keeps the numbers of a shipment's excursions: handovers need them, and a scan could not be paged there.
-func count(t *transaction, shipment string, open, total int) error {
+func count(t *transaction, shipment string, more ledger.Tally) error {
 	n, err := tally(t, shipment)
 	if err != nil {
 		return err
 	}
-	n.Open += open
-	n.Total += total
+	n.Open += more.Open
+	n.Total += more.Total
+	n.Verified += more.Verified
 	return t.put(ledger.TallyKey(shipment), n)
 }
 
@@ -107,5 +108,5 @@ func breach(t *transaction, a ledger.BreachArgs) (*ledger.Excursion, error) {
 	}
 	e.Limit = limit.Limit
 	e.CloseMS, e.CloseTx = t.nowMS, t.id
-	return addExcursion(t, e, 0)
+	return addExcursion(t, e, ledger.Tally{Total: 1, Verified: 1})
 }

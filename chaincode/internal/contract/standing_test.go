@@ -57,6 +57,26 @@ func TestHandoverKeepsTheStanding(t *testing.T) {
 	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, `{"id":"S-1","to":"CarrierMSP","at_proposal":{"revision":9}}`)
 }
 
+// A breach that an ingest recorded and the peers verified is two records: the standing tells them apart.
+func TestTheStandingTellsVerifiedBreachesApart(t *testing.T) {
+	w := newWorld(t)
+	a := hotTrip(w)
+	at := func(want ledger.Standing) {
+		t.Helper()
+		s := must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
+		if got := *s.Pending.AtProposal; got.Open != want.Open || got.Total != want.Total || got.Verified != want.Verified {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		must[ledger.Shipment](w, carrierOp, ledger.ShipmentWithdraw, ledger.EventShipment, ledger.RejectArgs{ID: "S-1", Reason: "later"})
+	}
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("hot/T-1/1"))
+	at(ledger.Standing{Open: 1, Total: 1})
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceBreach, ledger.EventExcursion, a)
+	at(ledger.Standing{Open: 1, Total: 2, Verified: 1})
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "hot/T-1/1", Shipment: "S-1", EndMS: w.ms, Peak: "30.25", Log: head("a", 9)})
+	at(ledger.Standing{Total: 2, Verified: 1})
+}
+
 // The closing record keeps the last verdict as the ledger has it, and an assignment the calibration of its moment.
 func TestTheCloseKeepsTheStanding(t *testing.T) {
 	w := newWorld(t)

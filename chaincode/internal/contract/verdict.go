@@ -93,7 +93,7 @@ func standing(t *transaction, shipment string) (*ledger.Standing, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := &ledger.Standing{Open: n.Open, Total: n.Total, Budget: []ledger.BudgetLine{}}
+	now := &ledger.Standing{Open: n.Open, Total: n.Total, Verified: n.Verified, Budget: []ledger.BudgetLine{}}
 	if v == nil {
 		return now, nil
 	}

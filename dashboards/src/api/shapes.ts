@@ -157,6 +157,7 @@ export type Standing = {
   to?: string | null;
   open: number;
   total: number;
+  verified?: number; // of the total
   budget?: { rule: string; band: string; spent_s: number; max_s: number }[] | null;
 };
 

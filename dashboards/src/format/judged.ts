@@ -36,7 +36,13 @@ export function bandPart(b: BandUse): number | null {
 export function standingText(s: Standing): string {
   const verdict = s.revision > 0 && s.result ? `${verdictWord(s.result)}, revision ${s.revision}` : "No verdict on the ledger yet";
   if (s.total === 0) return `${verdict}; no excursion`;
-  return `${verdict}; ${plural(s.total, "excursion")}, ${s.open > 0 ? `${s.open} still open` : "none open"}`;
+  // A verified breach lies within an excursion as a rule: it is told beside the excursions, not as one more.
+  const breaches = s.verified ?? 0;
+  const recorded = s.total - breaches;
+  const parts = [verdict];
+  if (recorded > 0) parts.push(`${plural(recorded, "excursion")}, ${s.open > 0 ? `${s.open} still open` : "none open"}`);
+  if (breaches > 0) parts.push(plural(breaches, "verified breach", "verified breaches"));
+  return parts.join("; ");
 }
 
 // addedUp warns that two trackers make two hours of one; "" for one tracker.

@@ -76,7 +76,7 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     const legs = await textOf(page, "Who held the goods when");
     expect(legs).toMatch(/shipper .*No excursion Nothing was measured No verdict on the ledger yet; no excursion/);
     expect(legs).toMatch(/carrier .*3 excursions, worst major Humid, Warm, Drop|3 excursions, worst major Warm, Humid, Drop/);
-    expect(legs).toContain("Not compliant, revision 2; 3 excursions, 1 still open");
+    expect(legs).toContain("Not compliant, revision 2; 3 excursions, 1 still open; 1 verified breach");
     expect(legs).toContain("Budget room: 1 h 7 min of 12 h spent");
     expect(legs).toContain("until now");
     const figures = await textOf(page, "Budget, figures, recorders");
@@ -168,6 +168,19 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     await card.getByText("Rejected", { exact: true }).waitFor();
     expect(api.written.at(-1)!.body).toEqual({ name: "Mia Berg", meaning: "reviewed", reason: "Above 8 °C for too long", decision: "reject", verdict_revision: 2 });
     await card.getByText("Rests on verdict revision 2").waitFor();
+  });
+
+  test("shows by itself what another organisation signs", async () => {
+    const page = await shipment();
+    // Once more when the stream is open; from then on only events lead to a look.
+    await expect.poll(() => api.seen.filter((r) => r.endsWith("/compliance")).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    const told = fixtures.signature("Mia Berg", "approved", fixtures.now);
+    api.compliance.recorded![0]!.acknowledgements!.push({ excursion: fixtures.compliance.excursions![0]!.id, n: 2, reason: "Within the stability data", signature: told });
+    api.emit("acknowledgement", { shipment: id });
+    await page.locator(".excursions").getByText("Approved: Mia Berg of carrier").waitFor();
+    api.compliance.disposition = { ...fixtures.disposition, revision: 2, decision: "reject", signature: told };
+    api.emit("disposition", { shipment: id });
+    await page.getByRole("region", { name: "Decision on the goods" }).getByText("Rejected", { exact: true }).waitFor();
   });
 
   test("counts odd readings of each tracker when asked", async () => {

@@ -345,7 +345,7 @@ export const compliance: Compliance = {
   excursions: [warm, humid, dropped],
   more_excursions: 0,
   legs: [
-    { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", standing: { revision: 0, result: "", to: null, open: 0, total: 0, budget: [] } },
+    { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", standing: { revision: 0, result: "", to: null, open: 0, total: 0, verified: 0, budget: [] } },
     {
       custodian: "carrier",
       from: iso(start - 10 * minute),
@@ -354,7 +354,7 @@ export const compliance: Compliance = {
       excursions: [warm.id, humid.id, dropped.id],
       out_s: outIn(start, start + 16 * hour),
       severity: "major",
-      standing: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 3, budget: [{ rule: "budget", band: "room", spent_s: warm.out_s + 600, max_s: 43_200 }] },
+      standing: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 4, verified: 1, budget: [{ rule: "budget", band: "room", spent_s: warm.out_s + 600, max_s: 43_200 }] },
     },
     { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: legTimes(start + 16 * hour, now), excursions: [], out_s: outIn(start + 16 * hour, now), severity: "", standing: null },
   ],

@@ -54,6 +54,8 @@ describe("what was judged, in words", () => {
   test("a standing at a handover", () => {
     expect(standingText({ revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
     expect(standingText({ revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
+    expect(standingText({ revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
+    expect(standingText({ revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
   });
 
   test("figures", () => {
