@@ -27,9 +27,9 @@ var (
 
 // serve wires the adapters to the pipeline and runs all until ctx ends.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
-	// Nearly all of what a message allocates is gone with its commit: collecting a quarter as often costs some tens of MB under
+	// Nearly all of what a message allocates is gone with its commit: collecting a third as often costs some tens of MB under
 	// load and halves what collecting costs. The limit makes the collector work harder long before the process is too big.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(300)
 	debug.SetMemoryLimit(800 << 20)
 	token, err := service.ReadSecret(cfg.ReadToken)
 	if err != nil {

@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string) error {
 	dir := fs.String("dir", "", "folder of the stack that is measured (made by network up --no-fleet)")
 	network := fs.String("network", "", "the network program")
 	only := fs.String("only", "ingest,anchors,up", "which measurements")
-	messages := fs.Int("messages", 60_000, "messages of the ingest comparison")
+	messages := fs.Int("messages", 200_000, "messages of the ingest comparison; a few seconds of load say more of the start than of the rest")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
