@@ -13,11 +13,9 @@ import (
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
-// A crash cuts the store's file anywhere. What is read back is a prefix of what was written, and never a position that was
-// already used for another message.
-func TestStoreSurvivesACutFile(t *testing.T) {
-	key := newKey(t, telemetry.Ed25519)
-	path := filepath.Join(t.TempDir(), "outbox")
+// fill writes n messages into a new store and closes it. ends are the file's sizes after each, whole its bytes.
+func fill(t *testing.T, path string, n int) (messages []device.Message, ends []int64, whole []byte) {
+	t.Helper()
 	store, err := device.OpenFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -25,10 +23,8 @@ func TestStoreSurvivesACutFile(t *testing.T) {
 	if _, err := store.Load(); err != nil {
 		t.Fatal(err)
 	}
-	chain := device.Chain{Tracker: "t-1", Signer: key, Next: telemetry.Position{Boot: 1}}
-	var ends []int64
-	var messages []device.Message
-	for i := range 6 {
+	chain := device.Chain{Tracker: "t-1", Signer: newKey(t, telemetry.Ed25519), Next: telemetry.Position{Boot: 1}}
+	for i := range n {
 		m, err := chain.Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: 1}, reading(i))
 		if err != nil {
 			t.Fatal(err)
@@ -45,10 +41,17 @@ func TestStoreSurvivesACutFile(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
+	if whole, err = os.ReadFile(path); err != nil {
 		t.Fatal(err)
 	}
+	return messages, ends, whole
+}
+
+// A crash cuts the store's file anywhere. What is read back is a prefix of what was written, and never a position that was
+// already used for another message.
+func TestStoreSurvivesACutFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outbox")
+	messages, ends, whole := fill(t, path, 6)
 	for cut := int64(0); cut <= int64(len(whole)); cut += 7 {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
@@ -85,32 +88,8 @@ func TestStoreSurvivesACutFile(t *testing.T) {
 
 // A machine that lost its power may leave zeros at the end. Damage elsewhere is no crash's: it is named, nothing is cut off.
 func TestStoreTellsACrashFromDamage(t *testing.T) {
-	key := newKey(t, telemetry.Ed25519)
 	path := filepath.Join(t.TempDir(), "outbox")
-	store, err := device.OpenFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Load(); err != nil {
-		t.Fatal(err)
-	}
-	chain := device.Chain{Tracker: "t-1", Signer: key, Next: telemetry.Position{Boot: 1}}
-	for i := range 3 {
-		m, err := chain.Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: 1}, reading(i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := store.Append(m); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, _, whole := fill(t, path, 3)
 	load := func(data []byte) (device.State, error) {
 		t.Helper()
 		if err := os.WriteFile(path, data, 0o600); err != nil {

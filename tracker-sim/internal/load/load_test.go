@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/fakestack"
 	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
 )
@@ -43,8 +44,8 @@ func TestHonestRunIsGreen(t *testing.T) {
 	}
 }
 
-// checkJournal reads the journal back: it must give the same account on its own.
-func checkJournal(t *testing.T, cfg Config, want int) {
+// auditJournal reads the journal back and accounts for what it says.
+func auditJournal(t *testing.T, cfg Config) (account.Report, error) {
 	t.Helper()
 	f, err := os.Open(cfg.Journal)
 	if err != nil {
@@ -55,7 +56,13 @@ func checkJournal(t *testing.T, cfg Config, want int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := Audit(context.Background(), cfg.API, book, h.Shipments, 0, nil)
+	return Audit(context.Background(), cfg.API, book, h.Shipments, 0, nil)
+}
+
+// checkJournal reads the journal back: it must give the same account on its own.
+func checkJournal(t *testing.T, cfg Config, want int) {
+	t.Helper()
+	report, err := auditJournal(t, cfg)
 	if err != nil || !report.OK() || report.Acked != want || report.Stored != want {
 		t.Errorf("from the journal: %+v, %v", report, err)
 	}
@@ -78,16 +85,7 @@ func TestInterruptedRun(t *testing.T) {
 	if sum, err := Run(ctx, cfg); err == nil || sum.JournalAt != cfg.Journal {
 		t.Fatalf("%+v, %v", sum, err)
 	}
-	f, err := os.Open(cfg.Journal)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	h, book, err := ReadJournal(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := Audit(context.Background(), cfg.API, book, h.Shipments, 0, nil)
+	report, err := auditJournal(t, cfg)
 	if err != nil || !report.OK() || report.Stored < 50 || report.Acked == 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
