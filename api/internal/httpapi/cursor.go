@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
@@ -33,8 +34,9 @@ func openCursor(key []byte, route, cursor string, position any) error {
 	if len(cursor) > maxCursor {
 		return bad
 	}
+	// The decoder skips line ends wherever they stand, so that one cursor would have many spellings.
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) < macLen || !hmac.Equal(raw[:macLen], cursorMAC(key, route, raw[macLen:])) {
+	if strings.ContainsAny(cursor, "\r\n") || err != nil || len(raw) < macLen || !hmac.Equal(raw[:macLen], cursorMAC(key, route, raw[macLen:])) {
 		return bad
 	}
 	if err := json.Unmarshal(raw[macLen:], position); err != nil {

@@ -17,6 +17,7 @@ func TestCursor(t *testing.T) {
 		"another route": func() error { return openCursor(cursorKey, "q", c, &got) },
 		"another key":   func() error { return openCursor(bytes.Repeat([]byte{2}, 32), "r", c, &got) },
 		"cut":           func() error { return openCursor(cursorKey, "r", c[:len(c)-2], &got) },
+		"a line end":    func() error { return openCursor(cursorKey, "r", c[:5]+"\n"+c[5:], &got) },
 		"too short":     func() error { return openCursor(cursorKey, "r", "AAAA", &got) },
 		"another type":  func() error { return openCursor(cursorKey, "r", sealCursor(cursorKey, "r", "text"), &got) },
 	} {
@@ -34,6 +35,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add(good)
 	f.Add("")
 	f.Add("AAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+	f.Add(good[:1] + "\n" + good[1:])
 	f.Fuzz(func(t *testing.T, c string) {
 		var p place
 		if err := openCursor(cursorKey, "r", c, &p); err == nil && c != "" && c != good {
