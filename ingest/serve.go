@@ -23,6 +23,7 @@ var (
 	_ pipeline.Ledger   = (*fabric.Client)(nil)
 	_ pipeline.Database = (*influx.Client)(nil)
 	_ pipeline.Source   = (*mqtt.Consumer)(nil)
+	_ pipeline.Source   = (*broker.Broker)(nil)
 )
 
 // serve wires the adapters to the pipeline and runs all until ctx ends.
@@ -50,18 +51,26 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	defer ledger.Close()
 
+	partitions, err := mqtt.ParsePartitions(cfg.Partitions)
+	if err != nil {
+		return err
+	}
 	var parts []service.Part
 	var embedded *broker.Broker
+	var source pipeline.Source
 	var trackers *registry.Registry // set before the broker accepts anybody
 	if cfg.MQTT.Embedded {
-		embedded, err = broker.New(broker.Config{
+		bc := broker.Config{
 			Listen: cfg.MQTT.Listen, Accounts: []broker.Account{{Username: cfg.MQTT.Username, Password: password}}, MaxClients: cfg.MQTT.MaxClients,
 			Authenticate: func(tracker, password string) (time.Time, error) {
 				return authenticate(ctx, trackers, cfg.Deployment, tracker, password)
 			},
 			Log: log,
-		})
-		if err != nil {
+		}
+		if cfg.MQTT.URL == "" {
+			bc.Local = partitions.Has
+		}
+		if embedded, err = broker.New(bc); err != nil {
 			return err
 		}
 		addr, err := embedded.Listen(ctx)
@@ -69,25 +78,24 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 			return err
 		}
 		if cfg.MQTT.URL == "" {
-			cfg.MQTT.URL = "tcp://" + addr.String()
+			source, cfg.MQTT.URL = embedded, "tcp://"+addr.String()
 		}
 		parts = append(parts, service.Part{Name: "broker", Run: embedded.Run})
 	}
-	partitions, err := mqtt.ParsePartitions(cfg.Partitions)
-	if err != nil {
-		return err
+	if source == nil {
+		consumer, err := mqtt.NewConsumer(mqtt.ConsumerConfig{
+			URL: cfg.MQTT.URL, ClientID: clientID(cfg), Username: cfg.MQTT.Username, Password: func() string { return password }, Partitions: partitions, Log: log,
+		})
+		if err != nil {
+			return err
+		}
+		source = consumer
+		parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
 	}
-	consumer, err := mqtt.NewConsumer(mqtt.ConsumerConfig{
-		URL: cfg.MQTT.URL, ClientID: clientID(cfg), Username: cfg.MQTT.Username, Password: func() string { return password }, Partitions: partitions, Log: log,
-	})
-	if err != nil {
-		return err
-	}
-	parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
 
 	p, err := pipeline.New(pipeline.Config{
 		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Journal: journal.Options{MaxBytes: cfg.Journal.MaxBytes}, Every: cfg.Anchor.Every,
-		Leaves: cfg.Anchor.Leaves, Source: consumer, Database: database, Ledger: ledger, Log: log,
+		Leaves: cfg.Anchor.Leaves, Source: source, Database: database, Ledger: ledger, Log: log,
 		OnRevoked: func(tracker string) {
 			if embedded != nil {
 				embedded.Disconnect(tracker)

@@ -41,6 +41,18 @@ func (p *Partitions) All() bool {
 	return true
 }
 
+// Has reports whether topic is one of the filters': up or json of an owned partition.
+func (p *Partitions) Has(topic string) bool {
+	rest, ok := strings.CutPrefix(topic, telemetry.TopicPrefix)
+	partition, rest, _ := strings.Cut(rest, "/")
+	_, channel, _ := strings.Cut(rest, "/")
+	if !ok || channel != telemetry.Up && channel != telemetry.JSON {
+		return false
+	}
+	i, err := strconv.ParseUint(partition, 16, 8)
+	return err == nil && len(partition) == 2 && p[i]
+}
+
 // filters are the subscriptions: two when all partitions are owned, else two per partition.
 func (p *Partitions) filters() map[string]byte {
 	f := map[string]byte{}

@@ -22,8 +22,9 @@ const (
 	account       = "ingest-bench:bench"
 )
 
-// measureIngest compares, on the same broker program and with the same messages, a paho client that only counts with the
-// whole ingest: every signature verified, every message in InfluxDB and in a log.
+// measureIngest compares, with the same broker code and the same messages, a paho client that only counts with the whole
+// ingest: every signature verified, every message in InfluxDB and in a log. The figure is for ingest as `make up` runs it,
+// with the broker inside; a second one is for ingest as a paho client of the very broker process that the counter had.
 func measureIngest(ctx context.Context, s *stack, messages int) error {
 	run := strconv.FormatInt(time.Now().Unix(), 36)
 	note("enrolling %d trackers", benchTrackers)
@@ -37,11 +38,16 @@ func measureIngest(ctx context.Context, s *stack, messages int) error {
 		return err
 	}
 	note("bare subscriber: %.0f messages/s", bare)
-	full, rss, err := ingestRate(ctx, s, run, each, n)
+	full, rss, err := ingestRate(ctx, s, run, each, n, true)
 	if err != nil {
 		return err
 	}
 	note("ingest, stored and logged: %.0f messages/s", full)
+	external, _, err := ingestRate(ctx, s, run, each, n, false)
+	if err != nil {
+		return err
+	}
+	note("ingest at a broker of its own, stored and logged: %.0f messages/s", external)
 	// The bare half is over in some seconds, which a busy machine slows down easily: the better of two counts.
 	again, err := bareRate(ctx, run, each, n)
 	if err != nil {
@@ -50,6 +56,7 @@ func measureIngest(ctx context.Context, s *stack, messages int) error {
 	note("bare subscriber, again: %.0f messages/s", again)
 	bare = max(bare, again)
 	figure("ingest_vs_bare_subscriber", full/bare, "ratio")
+	figure("ingest_external_broker_vs_bare_subscriber", external/bare, "ratio")
 	figure("ingest_rss", rss, "MiB")
 	return nil
 }
@@ -69,12 +76,12 @@ func startBroker(ctx context.Context) (*child, string, error) {
 }
 
 // fire runs the publisher: it makes its messages first, then goes; done is called after the start.
-func fire(ctx context.Context, url, run string, each int, done func() (time.Time, error)) (time.Duration, error) {
+func fire(ctx context.Context, url, run string, each int, login bool, done func() (time.Time, error)) (time.Duration, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	p, err := start(ctx, self, "publish", "-url", url, "-run", run, "-trackers", strconv.Itoa(benchTrackers), "-each", strconv.Itoa(each))
+	p, err := start(ctx, self, "publish", "-url", url, "-run", run, "-trackers", strconv.Itoa(benchTrackers), "-each", strconv.Itoa(each), "-login="+strconv.FormatBool(login))
 	if err != nil {
 		return 0, err
 	}
@@ -117,7 +124,7 @@ func bareRate(ctx context.Context, run string, each int, n uint64) (float64, err
 	}
 	parts := map[string]int{"broker": b.cmd.Process.Pid, "subscriber": c.cmd.Process.Pid}
 	used := cpuOf("", parts)
-	took, err := fire(ctx, url, run, each, func() (time.Time, error) {
+	took, err := fire(ctx, url, run, each, false, func() (time.Time, error) {
 		at, err := c.expect("done")
 		if err != nil {
 			return time.Time{}, err
@@ -129,21 +136,28 @@ func bareRate(ctx context.Context, run string, each int, n uint64) (float64, err
 	return float64(n) / took.Seconds(), err
 }
 
-func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64) (rate, rss float64, err error) {
-	b, url, err := startBroker(ctx)
+func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64, embedded bool) (rate, rss float64, err error) {
+	parts := map[string]int{}
+	var url string
+	if !embedded {
+		b, at, err := startBroker(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		defer b.stop()
+		url, parts["broker"] = at, b.cmd.Process.Pid
+	}
+	c, err := benchConfig(s, url)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer b.stop()
-	config, base, tokenFile, err := benchConfig(s, url)
-	if err != nil {
-		return 0, 0, err
-	}
-	i, err := start(ctx, filepath.Join(s.dir, "bin", "ingest"), "--config", config)
+	base, tokenFile := c.base, c.tokenFile
+	i, err := start(ctx, filepath.Join(s.dir, "bin", "ingest"), "--config", c.path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer i.stop()
+	parts["ingest"] = i.cmd.Process.Pid
 	if err := waitReady(ctx, base); err != nil {
 		return 0, 0, err
 	}
@@ -152,9 +166,8 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64) (
 		return 0, 0, err
 	}
 	var peak float64
-	parts := map[string]int{"broker": b.cmd.Process.Pid, "ingest": i.cmd.Process.Pid}
 	used := cpuOf(s.dir, parts)
-	took, err := fire(ctx, url, run, each, func() (time.Time, error) {
+	took, err := fire(ctx, c.mqtt, run, each, embedded, func() (time.Time, error) {
 		deadline := time.Now().Add(5 * time.Minute)
 		for {
 			st, err := status(ctx, base, tokenFile)
@@ -176,47 +189,68 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64) (
 	return float64(n) / took.Seconds(), peak, err
 }
 
-// benchConfig is the carrier's ingest configuration with another id, journal, port and broker.
-func benchConfig(s *stack, url string) (path, base, tokenFile string, err error) {
+// benchIngest is how to start and reach the ingest under test.
+type benchIngest struct{ path, base, mqtt, tokenFile string }
+
+// benchConfig is the carrier's ingest configuration with another id, journal and ports, and with the broker at url ("" =
+// embedded, as it is).
+func benchConfig(s *stack, url string) (benchIngest, error) {
+	var c benchIngest
 	raw, err := os.ReadFile(filepath.Join(s.dir, "ingest", "config.yaml"))
 	if err != nil {
 		if raw, err = os.ReadFile(filepath.Join(s.dir, "ingest-carrier", "config.yaml")); err != nil {
-			return "", "", "", err
+			return c, err
 		}
 	}
 	cfg := map[string]any{}
 	if err := yaml.Unmarshal(raw, &cfg); err != nil {
-		return "", "", "", err
+		return c, err
 	}
 	dir := filepath.Join(s.dir, "ingest-bench")
 	if err := os.RemoveAll(dir); err != nil {
-		return "", "", "", err
+		return c, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", "", "", err
+		return c, err
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeAddress()
 	if err != nil {
-		return "", "", "", err
+		return c, err
 	}
-	addr := ln.Addr().String()
-	ln.Close()
 	user, password, _ := strings.Cut(account, ":")
 	passwordFile := filepath.Join(dir, "mqtt-password")
 	if err := os.WriteFile(passwordFile, []byte(password), 0o600); err != nil {
-		return "", "", "", err
+		return c, err
 	}
 	// A fresh id each time: its heads log on the ledger begins empty, like its journal.
-	cfg["id"] = "ingest-bench-" + strconv.FormatInt(time.Now().Unix(), 36)
+	cfg["id"] = "ingest-bench-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
 	cfg["dir"] = filepath.Join(dir, "data")
 	cfg["http"] = addr
-	cfg["mqtt"] = map[string]any{"embedded": false, "url": url, "username": user, "password_file": passwordFile}
-	if raw, err = yaml.Marshal(cfg); err != nil {
-		return "", "", "", err
+	mqtt := map[string]any{"embedded": false, "url": url, "username": user, "password_file": passwordFile}
+	if url == "" {
+		listen, err := freeAddress()
+		if err != nil {
+			return c, err
+		}
+		mqtt["embedded"], mqtt["listen"], url = true, listen, "tcp://"+listen
+		delete(mqtt, "url")
 	}
-	path = filepath.Join(dir, "config.yaml")
-	tokenFile, _ = cfg["read_token_file"].(string)
-	return path, "http://" + addr, tokenFile, os.WriteFile(path, raw, 0o600)
+	cfg["mqtt"] = mqtt
+	if raw, err = yaml.Marshal(cfg); err != nil {
+		return c, err
+	}
+	c = benchIngest{path: filepath.Join(dir, "config.yaml"), base: "http://" + addr, mqtt: url}
+	c.tokenFile, _ = cfg["read_token_file"].(string)
+	return c, os.WriteFile(c.path, raw, 0o600)
+}
+
+func freeAddress() (string, error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), nil
 }
 
 func waitReady(ctx context.Context, base string) error {

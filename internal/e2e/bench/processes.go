@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -20,7 +21,7 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// brokerProcess is the broker of both halves: the one that ingest embeds, in a process of its own.
+// brokerProcess is the broker that ingest embeds, in a process of its own, with the collector set as in ingest.
 func brokerProcess(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("broker", flag.ContinueOnError)
 	listen := fs.String("listen", "127.0.0.1:0", "")
@@ -28,6 +29,7 @@ func brokerProcess(ctx context.Context, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	debug.SetGCPercent(300)
 	user, password, _ := strings.Cut(*account, ":")
 	b, err := broker.New(broker.Config{Listen: *listen, Accounts: []broker.Account{{Username: user, Password: password}},
 		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil }})

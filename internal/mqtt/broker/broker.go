@@ -1,8 +1,9 @@
 // Package broker embeds mochi-mqtt, and is its only importer. Trackers may use their own topics and nothing else; a
 // publisher waits while ingest is behind, so the broker drops nothing that it has acknowledged.
 //
-// A PUBACK of this broker does not mean durable: mochi acknowledges before it hands a message on, and keeps everything in
-// memory. Trackers keep a message until ingest's own ack names it.
+// With Config.Local, messages go to the ingest of the same process, and their PUBACK waits until it has them on disk. What
+// goes to subscribers is acknowledged before mochi hands it on, and kept in memory only. Trackers cannot know which broker they
+// have: they keep a message until ingest's own ack names it.
 package broker
 
 import (
@@ -31,6 +32,9 @@ type Config struct {
 	// Authenticate checks a tracker's password; until is when the connection must end (zero = never). It is called
 	// concurrently. Client id and user name are equal and a valid tracker id already.
 	Authenticate func(tracker, password string) (until time.Time, err error)
+	// Local, if set, says which topics are not for subscribers but for Receive; the channels are up and json. Other services
+	// that subscribe to them get copies, as far as they keep up.
+	Local func(topic string) bool
 	// MaxClients connected at once; 0 = 20,000.
 	MaxClients int
 	// Patience is how long a publisher waits for ingest before its connection is dropped; 0 = 10 s.
@@ -86,6 +90,7 @@ func New(cfg Config) (*Broker, error) {
 		Capabilities:           limits,
 		Logger:                 slog.New(errorsOnly{cfg.Log.Handler()}),
 		SysTopicResendInterval: math.MaxInt32, // nobody may read $SYS
+		InlineClient:           cfg.Local != nil,
 	})
 	b := &Broker{cfg: cfg, server: server}
 	b.gate = newGate(cfg, server)
@@ -118,11 +123,14 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
+	b.gate.inlet.running.Store(true)
+	defer b.gate.inlet.running.Store(false)
 	for {
 		select {
 		case <-ctx.Done():
 			b.gate.stop()
 			_ = b.server.Close()
+			b.gate.inlet.finish()
 			return nil
 		case now := <-tick.C:
 			b.gate.expire(now)

@@ -21,6 +21,7 @@ type gate struct {
 	mochi.HookBase
 	cfg      Config
 	server   *mochi.Server
+	inlet    *inlet
 	accounts map[string][32]byte // user name -> SHA-256 of the password
 
 	mu        sync.Mutex
@@ -39,7 +40,7 @@ type gate struct {
 
 func newGate(cfg Config, server *mochi.Server) *gate {
 	g := &gate{
-		cfg: cfg, server: server, accounts: map[string][32]byte{}, until: map[*mochi.Client]time.Time{},
+		cfg: cfg, server: server, inlet: newInlet(cfg.Local), accounts: map[string][32]byte{}, until: map[*mochi.Client]time.Time{},
 		freed: make(chan struct{}, window), stopped: make(chan struct{}),
 	}
 	g.consumers.Store(&[]string{})
@@ -98,7 +99,11 @@ func (g *gate) authenticate(cl *mochi.Client, pk packets.Packet) bool {
 	return true
 }
 
+// service: one of the accounts, or the ingest of this process.
 func (g *gate) service(cl *mochi.Client) bool {
+	if cl.Net.Inline {
+		return true
+	}
 	_, ok := g.accounts[string(cl.Properties.Username)]
 	return ok
 }
@@ -137,6 +142,7 @@ func (g *gate) OnSubscribed(cl *mochi.Client, pk packets.Packet, _ []byte) {
 func (g *gate) OnDisconnect(cl *mochi.Client, _ error, expire bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.inlet.forget(cl)
 	delete(g.until, cl)
 	if expire && g.service(cl) && !cl.IsTakenOver() {
 		all := slices.DeleteFunc(slices.Clone(*g.consumers.Load()), func(id string) bool { return id == cl.ID })
@@ -159,6 +165,14 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	if channel == telemetry.Status {
 		return pk, nil
+	}
+	if g.inlet.wants != nil && g.inlet.wants(pk.TopicName) {
+		if g.inlet.offer(g, cl, &pk) != nil {
+			cl.Stop(packets.ErrServerBusy)
+		} else if len(*g.consumers.Load()) > 0 {
+			_ = g.server.Publish(pk.TopicName, pk.Payload, false, pk.FixedHeader.Qos) // fails only without an inline client
+		}
+		return pk, packets.ErrRejectPacket // mochi neither acknowledges nor distributes it
 	}
 	if g.admit() || g.wait(cl) {
 		g.admitted.Store(cl, struct{}{})
@@ -233,7 +247,8 @@ func (g *gate) OnQosComplete(cl *mochi.Client, _ packets.Packet) {
 func (g *gate) OnPublishDropped(cl *mochi.Client, _ packets.Packet) {
 	g.dropped.Add(1)
 	if slices.Contains(*g.consumers.Load(), cl.ID) {
-		// The window makes this impossible; if it ever happens, the trackers' own buffers repair it.
+		// For messages that are not Local the window makes this impossible; if it ever happens, the trackers' own buffers repair
+		// it. Of local ones these are copies.
 		g.cfg.Log.Error("broker dropped a message to a consumer", "client", cl.ID)
 	}
 }
@@ -250,4 +265,7 @@ func (g *gate) expire(now time.Time) {
 	}
 }
 
-func (g *gate) stop() { close(g.stopped) }
+func (g *gate) stop() {
+	close(g.stopped)
+	g.inlet.stop()
+}

@@ -1,0 +1,188 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+	"golang.org/x/sync/semaphore"
+)
+
+// inlet hands what trackers publish to the ingest of the same process, without a second connection, and sends the PUBACK
+// when that ingest acknowledges: here, and only here, a PUBACK says that the message is durable.
+type inlet struct {
+	wants      func(topic string) bool
+	deliveries chan delivery
+	// room is what may be handed over and not yet acknowledged. Beyond it publishers wait.
+	room *semaphore.Weighted
+	ctx  context.Context // ends with the broker
+	end  context.CancelFunc
+
+	queues sync.Map // *mochi.Client -> *pubacks
+
+	mu      sync.Mutex
+	ended   bool
+	writers sync.WaitGroup
+	running atomic.Bool
+}
+
+type delivery struct {
+	topic   string
+	payload []byte
+	ack     func()
+}
+
+const (
+	inletRoom = 16 << 20
+	// inletEach is what a message costs ingest beside its bytes, until it is acknowledged.
+	inletEach = 2 << 10
+	// maxUnread is how many bytes of PUBACKs a client may leave unread.
+	maxUnread = 64 << 10
+)
+
+func newInlet(wants func(topic string) bool) *inlet {
+	ctx, end := context.WithCancel(context.Background())
+	return &inlet{
+		wants: wants, room: semaphore.NewWeighted(inletRoom), ctx: ctx, end: end,
+		deliveries: make(chan delivery, inletRoom/inletEach), // so many fit at most: a send never waits
+	}
+}
+
+// offer hands a message over. It blocks in the tracker's own reading goroutine while there is no room, at most for the
+// gate's patience.
+func (in *inlet) offer(g *gate, cl *mochi.Client, pk *packets.Packet) error {
+	cost := int64(inletEach + len(pk.Payload))
+	if !in.room.TryAcquire(cost) {
+		if err := in.wait(g, cost); err != nil {
+			return err
+		}
+		if cl.Closed() { // its successor sends the message again
+			in.room.Release(cost)
+			return errors.New("connection closed")
+		}
+	}
+	ack := func() { in.room.Release(cost) }
+	if pk.FixedHeader.Qos > 0 {
+		queue, ok := in.queues.Load(cl)
+		if !ok {
+			queue, _ = in.queues.LoadOrStore(cl, &pubacks{inlet: in, client: cl})
+		}
+		q, id := queue.(*pubacks), pk.PacketID
+		ack = func() {
+			in.room.Release(cost)
+			q.add(id)
+		}
+	}
+	in.deliveries <- delivery{pk.TopicName, pk.Payload, ack}
+	return nil
+}
+
+func (in *inlet) wait(g *gate, cost int64) error {
+	g.waiting.Add(1)
+	defer g.waiting.Add(-1)
+	ctx, cancel := context.WithTimeout(in.ctx, g.cfg.Patience)
+	defer cancel()
+	return in.room.Acquire(ctx, cost)
+}
+
+// forget drops a client that has disconnected; what is still to be acknowledged to it goes nowhere.
+func (in *inlet) forget(cl *mochi.Client) { in.queues.Delete(cl) }
+
+// stop lets waiting publishers go. finish waits for the last writers, which end when their connections are closed.
+func (in *inlet) stop() { in.end() }
+
+func (in *inlet) finish() {
+	in.mu.Lock()
+	in.ended = true
+	in.mu.Unlock()
+	in.writers.Wait()
+}
+
+// pubacks are one connection's PUBACKs. What is acknowledged together leaves together, written beside the acknowledging
+// goroutine: a client that does not read delays nobody else.
+type pubacks struct {
+	inlet  *inlet
+	client *mochi.Client
+
+	mu         sync.Mutex
+	out, spare []byte
+	writing    bool
+}
+
+func (q *pubacks) add(id uint16) {
+	q.mu.Lock()
+	if len(q.out) > maxUnread {
+		q.mu.Unlock()
+		q.client.Stop(errors.New("does not read its PUBACKs"))
+		return
+	}
+	q.out = append(q.out, packets.Puback<<4, 2, byte(id>>8), byte(id))
+	start := !q.writing
+	q.writing = true
+	q.mu.Unlock()
+	if start {
+		q.inlet.write(q)
+	}
+}
+
+func (in *inlet) write(q *pubacks) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.ended {
+		in.writers.Go(q.write)
+	}
+}
+
+func (q *pubacks) write() {
+	for {
+		q.mu.Lock()
+		piece := q.out
+		if len(piece) == 0 {
+			q.writing = false
+			q.mu.Unlock()
+			return
+		}
+		q.out, q.spare = q.spare[:0], nil
+		q.mu.Unlock()
+		// mochi holds the same lock when it writes a packet.
+		q.client.Lock()
+		_, err := q.client.Net.Conn.Write(piece)
+		q.client.Unlock()
+		if err != nil {
+			q.client.Stop(err)
+		}
+		q.mu.Lock()
+		q.spare = piece
+		q.mu.Unlock()
+	}
+}
+
+// Receive waits for the next message of Config.Local. ack lets its PUBACK go, and must be called once, after the message is
+// durable, or never: its tracker then sends it again.
+func (b *Broker) Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error) {
+	select {
+	case d := <-b.gate.inlet.deliveries:
+		return d.topic, d.payload, d.ack, nil
+	case <-ctx.Done():
+		return "", nil, nil, ctx.Err()
+	}
+}
+
+// Publish sends to a tracker with QoS 1 and does not wait. It may be lost.
+func (b *Broker) Publish(topic string, payload []byte) {
+	if err := b.server.Publish(topic, payload, false, 1); err != nil {
+		b.cfg.Log.Warn("message to a tracker not sent", "topic", topic, "err", err)
+	}
+}
+
+// Ready says why no message can arrive, or nil.
+func (b *Broker) Ready(context.Context) error {
+	if !b.gate.inlet.running.Load() {
+		return fmt.Errorf("the mqtt broker is not running")
+	}
+	return nil
+}
