@@ -26,6 +26,9 @@ var (
 	_ pipeline.Source   = (*broker.Broker)(nil)
 )
 
+// embeddedGroup: the embedded broker lets some thousands be unacknowledged.
+const embeddedGroup = 1024
+
 // serve wires the adapters to the pipeline and runs all until ctx ends.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	// Nearly all of what a message allocates is gone with its commit: collecting a third as often costs some tens of MB under
@@ -58,6 +61,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	var parts []service.Part
 	var embedded *broker.Broker
 	var source pipeline.Source
+	var group int
 	var trackers *registry.Registry // set before the broker accepts anybody
 	if cfg.MQTT.Embedded {
 		bc := broker.Config{
@@ -78,7 +82,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 			return err
 		}
 		if cfg.MQTT.URL == "" {
-			source, cfg.MQTT.URL = embedded, "tcp://"+addr.String()
+			source, group, cfg.MQTT.URL = embedded, embeddedGroup, "tcp://"+addr.String()
 		}
 		parts = append(parts, service.Part{Name: "broker", Run: embedded.Run})
 	}
@@ -95,7 +99,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 
 	p, err := pipeline.New(pipeline.Config{
 		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Journal: journal.Options{MaxBytes: cfg.Journal.MaxBytes}, Every: cfg.Anchor.Every,
-		Leaves: cfg.Anchor.Leaves, Source: source, Database: database, Ledger: ledger, Log: log,
+		Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Database: database, Ledger: ledger, Log: log,
 		OnRevoked: func(tracker string) {
 			if embedded != nil {
 				embedded.Disconnect(tracker)

@@ -72,9 +72,9 @@ func Open(dir string, opts Options) (*DB, error) {
 		// A full disk makes the write wait until there is room again, instead of ending the process.
 		FS:                          vfs.OnDiskFull(vfs.Default, db.waitForSpace),
 		Cache:                       cache,
-		MemTableSize:                16 << 20,
+		MemTableSize:                32 << 20,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       24,
 		MaxOpenFiles:                512,
 		Logger:                      pebbleLog{opts.Log},

@@ -175,7 +175,7 @@ func TestLedgerIsAheadOfTheJournal(t *testing.T) {
 func TestJournalFull(t *testing.T) {
 	s := newSetup(t, func(c *Config) { c.Journal.MaxBytes = 64 << 10 })
 	s.influx.SetUnavailable(true)
-	s.send(t, 1000)
+	s.send(t, 2*maxGroup) // more than one commit takes
 	testkit.WaitFor(t, 10*time.Second, "readiness is lost", func() bool { return s.db.Ready(t.Context()) != nil })
 	testkit.WaitFor(t, 5*time.Second, "messages stay unacknowledged", func() bool { return s.src.open() > 0 })
 	if m := s.db.Metrics(); m.QueueBytes > m.MaxBytes+groupBytes {

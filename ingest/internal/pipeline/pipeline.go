@@ -34,6 +34,10 @@ type Config struct {
 	Every   time.Duration // between anchors; 0 = 10 s
 	Leaves  uint64        // or after so many leaves; 0 = 4,096
 
+	// Group is how many messages a group waits for under load; 0 = 512. Larger ones cost less a message, but a source must be
+	// able to have more than that unacknowledged.
+	Group int
+
 	Source   Source
 	Database Database
 	Ledger   Ledger
@@ -69,8 +73,10 @@ const (
 	maxGroup   = 2048
 	groupBytes = 8 << 20
 	busyGroup  = 16  // so many messages at once mean load
-	fullGroup  = 512 // under load, a group waits for so many, or for linger
+	fullGroup  = 512 // under load, a group waits for so many (Config.Group), or for linger
 	linger     = 24 * time.Millisecond
+	// Nothing new for so long means that a broker's window is exhausted: no more will come before these are acknowledged.
+	quiet = 4 * time.Millisecond
 )
 
 // New opens the journal and recovers from it. It talks to nobody.
@@ -80,6 +86,9 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Group == 0 {
+		cfg.Group = fullGroup
 	}
 	if cfg.Journal.Log == nil {
 		cfg.Journal.Log = cfg.Log
@@ -144,7 +153,7 @@ func (p *Pipeline) Parts() []service.Part {
 	verifier := &verify.Verifier{Registry: p.registry}
 	return []service.Part{
 		{Name: "receive", Run: func(ctx context.Context) error { return p.receive(ctx, received) }},
-		{Name: "gather", Run: func(ctx context.Context) error { return gather(ctx, received, groups) }},
+		{Name: "gather", Run: func(ctx context.Context) error { return gather(ctx, p.cfg.Group, received, groups) }},
 		{Name: "verify", Run: func(ctx context.Context) error { return verifier.Run(ctx, groups, verified) }},
 		{Name: "sequence", Run: func(ctx context.Context) error { return p.sequence(ctx, verified) }},
 		{Name: "acknowledge", Run: p.acker.run},
@@ -216,10 +225,10 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*sequence.Item) err
 }
 
 // gather makes groups of what arrives, each to be verified and committed together. It closes out.
-func gather(ctx context.Context, in <-chan *sequence.Item, out chan<- []*sequence.Item) error {
+func gather(ctx context.Context, full int, in <-chan *sequence.Item, out chan<- []*sequence.Item) error {
 	defer close(out)
 	for busy := false; ; {
-		items := next(ctx, in, busy)
+		items := next(ctx, full, in, busy)
 		if len(items) == 0 {
 			return nil
 		}
@@ -235,8 +244,8 @@ func gather(ctx context.Context, in <-chan *sequence.Item, out chan<- []*sequenc
 // next takes what is there, at least one item; nothing means the end. Under load it waits a moment for more: each group costs
 // a sync of the disk, the logs' states and an acknowledgement for each tracker, however many messages it holds, and a
 // signature is the cheaper to check the more there are.
-func next(ctx context.Context, in <-chan *sequence.Item, busy bool) (items []*sequence.Item) {
-	bytes := 0
+func next(ctx context.Context, full int, in <-chan *sequence.Item, busy bool) (items []*sequence.Item) {
+	bytes, before, waited := 0, 0, time.Duration(0)
 	var wait <-chan time.Time
 	for len(items) < maxGroup && bytes < groupBytes {
 		if len(items) > 0 {
@@ -249,11 +258,11 @@ func next(ctx context.Context, in <-chan *sequence.Item, busy bool) (items []*se
 				continue
 			default:
 			}
-			if !busy || len(items) >= fullGroup {
+			if !busy || len(items) >= full {
 				return items
 			}
 			if wait == nil {
-				wait = time.After(linger)
+				before, wait = len(items), time.After(quiet)
 			}
 		}
 		select {
@@ -263,7 +272,11 @@ func next(ctx context.Context, in <-chan *sequence.Item, busy bool) (items []*se
 			}
 			items, bytes = append(items, it), bytes+len(it.Raw)
 		case <-wait:
-			return items
+			waited += quiet
+			if len(items) == before || waited >= linger {
+				return items
+			}
+			wait = nil
 		case <-ctx.Done():
 			return nil
 		}

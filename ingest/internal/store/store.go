@@ -18,7 +18,8 @@ import (
 )
 
 // Database is InfluxDB. WriteBatch stores all points of a batch, or fails with influx.ErrUnavailable (try again) or
-// *influx.RejectedError (never again). Writing the same points twice changes nothing.
+// *influx.RejectedError (never again). Writing the same points twice changes nothing. It is called concurrently, with a batch
+// each.
 type Database interface {
 	WriteBatch(ctx context.Context, b *influx.Batch) error
 }
@@ -38,8 +39,8 @@ type Config struct {
 	Database Database
 	DB       *journal.DB
 	Log      *slog.Logger
-	// OnStored, if set, is called after a batch is in InfluxDB and before it is forgotten: after a crash in between it is
-	// called again. It must not keep the slice, nor bytes of it.
+	// OnStored, if set, is called after a batch is in InfluxDB and before it is forgotten, in the order of the queue: after a
+	// crash in between it is called again. It must not keep the slice, nor bytes of it.
 	OnStored func([]Stored)
 	// MaxPoints and MaxBytes bound a batch; 0 = 5,000 and 8 MiB (InfluxDB 1.8 refuses bodies above 25 MB).
 	MaxPoints, MaxBytes int
@@ -51,14 +52,10 @@ type Config struct {
 type Writer struct {
 	cfg    Config
 	wake   chan struct{}
-	batch  influx.Batch
-	single influx.Batch
-	// The records of the step under way, and their bytes.
-	records []record
-	bodies  []byte
-	stored  atomic.Uint64
-	odd     atomic.Uint64 // records that InfluxDB refused
-	err     atomic.Pointer[string]
+	spare  []*flight
+	stored atomic.Uint64
+	odd    atomic.Uint64 // records that InfluxDB refused
+	err    atomic.Pointer[string]
 }
 
 // New makes a writer; Run works.
@@ -104,7 +101,7 @@ const (
 func (w *Writer) Run(ctx context.Context) error {
 	retry := firstRetry
 	for {
-		more, err := w.step(ctx)
+		err := w.drain(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -120,9 +117,6 @@ func (w *Writer) Run(ctx context.Context) error {
 				w.cfg.Log.Info("InfluxDB takes points again")
 			}
 			retry = firstRetry
-			if more {
-				continue
-			}
 			select {
 			case <-w.wake:
 			case <-ctx.Done():
@@ -147,81 +141,33 @@ type record struct {
 	message journal.Message
 }
 
-// step writes one batch. more tells that the queue holds another full one.
-//
-// Crash order: written to InfluxDB, then observed, then forgotten. A crash in between writes and observes the same again,
-// which changes nothing.
-func (w *Writer) step(ctx context.Context) (more bool, err error) {
-	var size int64
-	w.batch.Reset()
-	w.records, w.bodies = w.records[:0], w.bodies[:0]
-	err = w.cfg.DB.Queued(0, func(n uint64, kind journal.RecordKind, body []byte) (bool, error) {
-		if w.batch.Points() >= w.cfg.MaxPoints || w.batch.Bytes() >= w.cfg.MaxBytes {
-			more = true
-			return false, nil
-		}
-		// When the bytes move to a larger array, the records before keep the old one.
-		start := len(w.bodies)
-		w.bodies = append(w.bodies, body...)
-		r := record{kind: kind, body: w.bodies[start:len(w.bodies):len(w.bodies)], n: n, size: int64(len(body)) + 1}
-		var err error
-		if kind == journal.MessageRecord {
-			r.message, err = journal.DecodeMessage(r.body)
-		}
-		if err == nil {
-			err = encode(&w.batch, &r)
-		}
-		if err != nil {
-			return false, fmt.Errorf("record %d: %w", n, err)
-		}
-		w.records = append(w.records, r)
-		size += r.size
-		return true, nil
-	})
-	records := w.records
-	if err != nil || len(records) == 0 {
-		return false, err
-	}
-	if err := w.write(ctx, records); err != nil {
-		return false, err
-	}
-	stored, messages := observed(records)
-	if w.cfg.OnStored != nil && len(stored) > 0 {
-		w.cfg.OnStored(stored)
-	}
-	if err := w.cfg.DB.Trim(records[len(records)-1].n+1, size); err != nil {
-		return false, err
-	}
-	w.stored.Add(messages)
-	return more, nil
-}
-
-// write stores the records that are encoded in w.batch; a refused batch is halved until the refused record stands alone.
-func (w *Writer) write(ctx context.Context, records []record) error {
-	err := w.cfg.Database.WriteBatch(ctx, &w.batch)
+// write stores the flight's records; a refused batch is halved until the refused record stands alone.
+func (w *Writer) write(ctx context.Context, f *flight) error {
+	err := w.cfg.Database.WriteBatch(ctx, &f.batch)
 	var rejected *influx.RejectedError
 	if !errors.As(err, &rejected) {
 		return err
 	}
-	return w.split(ctx, records, rejected)
+	return w.split(ctx, &f.batch, f.records, rejected)
 }
 
-func (w *Writer) split(ctx context.Context, records []record, cause *influx.RejectedError) error {
+// split uses b, whose points have been refused.
+func (w *Writer) split(ctx context.Context, b *influx.Batch, records []record, cause *influx.RejectedError) error {
 	if len(records) == 1 {
-		return w.setAside(ctx, &records[0], cause)
+		return w.setAside(ctx, b, &records[0], cause)
 	}
 	half := len(records) / 2
 	for _, part := range [][]record{records[:half], records[half:]} {
-		w.single.Reset()
+		b.Reset()
 		for i := range part {
-			if err := encode(&w.single, &part[i]); err != nil {
+			if err := encode(b, &part[i]); err != nil {
 				return err
 			}
 		}
-		err := w.cfg.Database.WriteBatch(ctx, &w.single)
+		err := w.cfg.Database.WriteBatch(ctx, b)
 		var rejected *influx.RejectedError
 		if errors.As(err, &rejected) {
-			err = w.split(ctx, part, rejected)
+			err = w.split(ctx, b, part, rejected)
 		}
 		if err != nil {
 			return err
@@ -234,7 +180,7 @@ func (w *Writer) split(ctx context.Context, records []record, cause *influx.Reje
 const Unstorable = "unstorable"
 
 // setAside keeps a record that InfluxDB refuses: in the journal for good, and its bytes in the quarantine when they fit.
-func (w *Writer) setAside(ctx context.Context, r *record, cause *influx.RejectedError) error {
+func (w *Writer) setAside(ctx context.Context, points *influx.Batch, r *record, cause *influx.RejectedError) error {
 	w.odd.Add(1)
 	w.cfg.Log.Error("InfluxDB refuses a record, kept aside in the journal", "record", r.n, "err", cause)
 	b := w.cfg.DB.Begin()
@@ -247,9 +193,9 @@ func (w *Writer) setAside(ctx context.Context, r *record, cause *influx.Rejected
 		m := &r.message
 		q.Raw, q.ReceivedMS, q.Topic = m.Raw, m.ReceivedMS, telemetry.Topic(m.Tracker, telemetry.Up)
 	}
-	w.single.Reset()
-	w.single.Rejected(&q, r.n)
-	err := w.cfg.Database.WriteBatch(ctx, &w.single)
+	points.Reset()
+	points.Rejected(&q, r.n)
+	err := w.cfg.Database.WriteBatch(ctx, points)
 	var rejected *influx.RejectedError
 	if errors.As(err, &rejected) {
 		return nil // the journal has it

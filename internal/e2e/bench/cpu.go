@@ -36,7 +36,20 @@ func cpuOf(stack string, named map[string]int) cpuTimes {
 	for name, pid := range named {
 		t[name+" under test"] = processTime(pid)
 	}
+	t["idle"] = idleTime()
 	return t
+}
+
+// idleTime is what no processor was used for: a half that waits instead of working shows here.
+func idleTime() time.Duration {
+	raw, err := os.ReadFile("/proc/stat")
+	fields := strings.Fields(string(raw))
+	if err != nil || len(fields) < 6 {
+		return 0
+	}
+	idle, _ := strconv.Atoi(fields[4])
+	disk, _ := strconv.Atoi(fields[5])
+	return time.Duration(idle+disk) * 10 * time.Millisecond
 }
 
 func processTime(pid int) time.Duration {

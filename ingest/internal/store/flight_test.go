@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/testkit"
+)
+
+// gatedDatabase holds each write until the test lets it go with an answer. The largest stands first.
+type gatedDatabase struct {
+	mu      sync.Mutex
+	waiting []gatedWrite
+	points  int
+}
+
+type gatedWrite struct {
+	size   int
+	answer chan error
+}
+
+func (d *gatedDatabase) WriteBatch(ctx context.Context, b *influx.Batch) error {
+	answer := make(chan error, 1)
+	d.mu.Lock()
+	d.waiting = append(d.waiting, gatedWrite{b.Bytes(), answer})
+	slices.SortFunc(d.waiting, func(a, b gatedWrite) int { return b.size - a.size })
+	d.points += b.Points()
+	d.mu.Unlock()
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (d *gatedDatabase) under() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.waiting)
+}
+
+// answer ends the i-th write that waits.
+func (d *gatedDatabase) answer(i int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waiting[i].answer <- err
+	d.waiting = append(d.waiting[:i:i], d.waiting[i+1:]...)
+}
+
+type writerSetup struct {
+	db       *journal.DB
+	database *gatedDatabase
+	writer   *Writer
+	mu       sync.Mutex
+	observed []uint64 // leaves
+}
+
+// newWriter has batches of ten messages.
+func newWriter(t *testing.T, queued int) *writerSetup {
+	t.Helper()
+	db, err := journal.Open(t.TempDir(), journal.Options{MinFree: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := &writerSetup{db: db, database: &gatedDatabase{}}
+	s.enqueue(t, queued)
+	s.writer = New(Config{Database: s.database, DB: db, Log: slog.New(slog.DiscardHandler), MaxPoints: 10, Linger: time.Millisecond, OnStored: func(stored []Stored) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, m := range stored {
+			s.observed = append(s.observed, m.Leaf)
+		}
+	}})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.writer.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func (s *writerSetup) enqueue(t *testing.T, n int) {
+	t.Helper()
+	b := s.db.Begin()
+	first := s.db.QueueEnd()
+	for i := range n {
+		raw := make([]byte, 1000-10*i) // an earlier batch is larger
+		m := journal.Message{Leaf: first + uint64(i), Tracker: "T-1", Shipment: "S-1", Raw: raw, Signed: true, Readings: journal.EncodeReadings(nil, nil)}
+		b.Enqueue(journal.MessageRecord, m.Append)
+	}
+	if err := b.Commit("messages"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *writerSetup) waitUnder(t *testing.T, n int) {
+	t.Helper()
+	testkit.WaitFor(t, 10*time.Second, fmt.Sprintf("%d writes", n), func() bool { return s.database.under() == n })
+}
+
+// Ensure that two batches are written at once, and that the queue's head passes none that InfluxDB does not have.
+func TestFlightsEndInOrder(t *testing.T) {
+	s := newWriter(t, 40)
+	s.waitUnder(t, maxFlights)
+	s.database.answer(1, nil) // the second one first
+	time.Sleep(20 * time.Millisecond)
+	if head := s.db.QueueHead(); head != 0 || s.writer.Stored() != 0 {
+		t.Fatalf("head %d, stored %d while the first batch is under way", head, s.writer.Stored())
+	}
+	s.database.answer(0, nil)
+	testkit.WaitFor(t, 10*time.Second, "both are settled", func() bool { return s.db.QueueHead() == 20 })
+	for range 2 {
+		testkit.WaitFor(t, 10*time.Second, "a write", func() bool { return s.database.under() > 0 })
+		s.database.answer(0, nil)
+	}
+	testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 40 })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, leaf := range s.observed {
+		if leaf != uint64(i) {
+			t.Fatalf("observed %v", s.observed)
+		}
+	}
+	if m := s.db.Metrics(); m.QueueBytes != 0 || m.Queue != 0 {
+		t.Fatalf("left in the queue: %+v", m)
+	}
+}
+
+// Ensure that a batch that is not stored is written again with the one behind it, which may have been stored.
+func TestFailedFlightTakesTheNextBack(t *testing.T) {
+	s := newWriter(t, 20)
+	s.waitUnder(t, 2)
+	s.database.answer(1, nil)
+	s.database.answer(0, fmt.Errorf("%w: test", influx.ErrUnavailable))
+	testkit.WaitFor(t, 10*time.Second, "it says so", func() bool { return s.writer.Ready(t.Context()) != nil })
+	s.waitUnder(t, 2)
+	if head := s.db.QueueHead(); head != 0 {
+		t.Fatalf("head %d", head)
+	}
+	s.database.answer(0, nil)
+	s.database.answer(0, nil)
+	testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 20 && s.db.QueueHead() == 20 })
+	testkit.WaitFor(t, 10*time.Second, "it says so", func() bool { return s.writer.Ready(t.Context()) == nil })
+	if len(s.observed) != 20 || s.database.points != 40 {
+		t.Fatalf("%d observed, %d points written", len(s.observed), s.database.points)
+	}
+}
+
+// Ensure that a refused record goes aside while the other batch is under way, and the rest is stored.
+func TestRefusedRecordBesideAnotherFlight(t *testing.T) {
+	s := newWriter(t, 20)
+	s.waitUnder(t, 2)
+	// The first batch is refused, then its halves, down to the single record and its place in the quarantine.
+	refused := &influx.RejectedError{Detail: "test"}
+	s.database.answer(0, refused)
+	for s.writer.Refused() == 0 {
+		testkit.WaitFor(t, 10*time.Second, "a part is written", func() bool { return s.database.under() == 2 || s.writer.Refused() > 0 })
+		if s.database.under() == 2 {
+			s.database.answer(1, refused) // its parts are smaller than the other batch
+		}
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for s.writer.Stored() < 20 && time.Now().Before(deadline) {
+		if s.database.under() > 0 {
+			s.database.answer(0, nil)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if s.writer.Stored() != 20 || s.writer.Refused() != 1 || s.db.QueueHead() != 20 {
+		t.Fatalf("stored %d, refused %d, head %d", s.writer.Stored(), s.writer.Refused(), s.db.QueueHead())
+	}
+}
+
+// Ensure that a few records leave in one batch, not in two at once.
+func TestSmallBatchFliesAlone(t *testing.T) {
+	s := newWriter(t, 3)
+	s.waitUnder(t, 1)
+	s.enqueue(t, 2)
+	s.writer.Wake()
+	time.Sleep(20 * time.Millisecond)
+	if n := s.database.under(); n != 1 {
+		t.Fatalf("%d writes", n)
+	}
+	s.database.answer(0, nil)
+	s.waitUnder(t, 1)
+	s.database.answer(0, nil)
+	testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 5 })
+}
