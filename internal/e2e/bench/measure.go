@@ -290,8 +290,12 @@ func rssMiB(pid int) float64 {
 	return 0
 }
 
-// anchorWindow is how long the anchors of one and of a thousand live shipments are counted.
-const anchorWindow = 60 * time.Second
+// anchorWindow is how long the anchors of one and of a thousand live shipments are counted, from the first anchor on: five are
+// due in it, and its end is far from the fifth and from the sixth.
+const (
+	anchorWindow = 56 * time.Second
+	firstAnchor  = 30 * time.Second
+)
 
 // measureAnchors counts the anchor transactions in two windows of the same length: one live shipment, then a thousand, each
 // with a message every five seconds, so that neither reaches the number of leaves that brings an anchor forward.
@@ -334,22 +338,29 @@ func (s *stack) countAnchors(ctx context.Context, run string, trackers int) (anc
 		return 0, 0, err
 	}
 	in := s.Ingest[0]
-	before, err := status(ctx, in.URL, in.TokenFile)
+	last, began := uint64(0), time.Now()
+	st, err := status(ctx, in.URL, in.TokenFile)
 	if err != nil {
 		return 0, 0, err
 	}
-	last, end := uint64(0), time.Now().Add(anchorWindow)
-	if before.LastAnchor != nil {
-		last = before.LastAnchor.Size
+	if st.LastAnchor != nil {
+		last = st.LastAnchor.Size
 	}
-	for time.Now().Before(end) {
+	before, end := st, time.Time{} // end is set with the first anchor, which is not counted
+	for end.IsZero() || time.Now().Before(end) {
 		st, err := status(ctx, in.URL, in.TokenFile)
 		if err != nil {
 			return 0, 0, err
 		}
-		if st.LastAnchor != nil && st.LastAnchor.Size != last { // anchors are seconds apart, looked for ten times a second
+		grown := st.LastAnchor != nil && st.LastAnchor.Size != last // anchors are seconds apart, looked for ten times a second
+		switch {
+		case grown && end.IsZero():
+			last, before, end = st.LastAnchor.Size, st, time.Now().Add(anchorWindow)
+		case grown:
 			last = st.LastAnchor.Size
 			anchors++
+		case end.IsZero() && time.Since(began) > firstAnchor:
+			return 0, 0, fmt.Errorf("no anchor within %s", firstAnchor)
 		}
 		logged = st.Logged - before.Logged
 		time.Sleep(100 * time.Millisecond)
