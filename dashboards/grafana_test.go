@@ -193,7 +193,7 @@ func openStore(t *testing.T) (db store, sampled bool) {
 		return store{s.URL, s.Org, s.Bucket, readToken(t, s.TokenFile)}, false
 	}
 	d := testkit.StartInfluxd(t)
-	db = store{base: d.URL, bucket: d.Bucket, token: readToken(t, d.TokenFile)}
+	db = store{base: d.URL, org: d.Org, bucket: d.Bucket, token: readToken(t, d.TokenFile)}
 	if err := db.write(samplePoints(time.Now().Add(-time.Hour))); err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ type Config struct {
 type MQTTConfig struct {
 	Embedded     bool   `yaml:"embedded"`
 	Listen       string `yaml:"listen"` // of the embedded broker, host:port
-	URL          string `yaml:"url"`    // where ingest connects; default: the embedded broker
+	URL          string `yaml:"url"`    // of a broker that is not embedded; leave it out for the embedded one
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 	MaxClients   int    `yaml:"max_clients"` // of the embedded broker; default 20,000
@@ -70,6 +70,7 @@ func (c *Config) Validate() error {
 	need(err == nil, "%v", err)
 	need(!c.MQTT.Embedded || c.MQTT.Listen != "", "mqtt.listen: must be host:port when the broker is embedded")
 	need(c.MQTT.Embedded || c.MQTT.URL != "", "mqtt.url: must be tcp://host:port, or set mqtt.embedded")
+	need(!c.MQTT.Embedded || c.MQTT.URL == "", "mqtt.url: leave it out, or set mqtt.embedded to false")
 	if c.MQTT.URL != "" {
 		u, err := url.Parse(c.MQTT.URL)
 		need(err == nil && u.Host != "", "mqtt.url: must be tcp://host:port or ssl://host:port")

@@ -41,6 +41,9 @@ func TestConfig(t *testing.T) {
 	if _, err := load(t, good+"unknown: 1\n"); err == nil || !strings.Contains(err.Error(), "unknown") {
 		t.Fatalf("unknown member: %v", err)
 	}
+	if _, err := load(t, strings.Replace(good, "embedded: true", "embedded: true, url: 'tcp://127.0.0.1:1'", 1)); err == nil || !strings.Contains(err.Error(), "leave it out") {
+		t.Fatalf("url beside the embedded broker: %v", err)
+	}
 	_, err := load(t, "id: 'a b'\npartitions: zz\nmqtt: {url: 'nowhere'}\njournal: {max_bytes: 5}\n")
 	if err == nil || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("want one line, got %v", err)

@@ -63,30 +63,25 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	var source pipeline.Source
 	var group int
 	var trackers *registry.Registry // set before the broker accepts anybody
+	address := cfg.MQTT.URL
 	if cfg.MQTT.Embedded {
-		bc := broker.Config{
+		embedded, err = broker.New(broker.Config{
 			Listen: cfg.MQTT.Listen, Accounts: []broker.Account{{Username: cfg.MQTT.Username, Password: password}}, MaxClients: cfg.MQTT.MaxClients,
 			Authenticate: func(tracker, password string) (time.Time, error) {
 				return authenticate(ctx, trackers, cfg.Deployment, tracker, password)
 			},
-			Log: log,
-		}
-		if cfg.MQTT.URL == "" {
-			bc.Local = partitions.Has
-		}
-		if embedded, err = broker.New(bc); err != nil {
+			Local: partitions.Has, Log: log,
+		})
+		if err != nil {
 			return err
 		}
 		addr, err := embedded.Listen(ctx)
 		if err != nil {
 			return err
 		}
-		if cfg.MQTT.URL == "" {
-			source, group, cfg.MQTT.URL = embedded, embeddedGroup, "tcp://"+addr.String()
-		}
+		source, group, address = embedded, embeddedGroup, "tcp://"+addr.String()
 		parts = append(parts, service.Part{Name: "broker", Run: embedded.Run})
-	}
-	if source == nil {
+	} else {
 		consumer, err := mqtt.NewConsumer(mqtt.ConsumerConfig{
 			URL: cfg.MQTT.URL, ClientID: clientID(cfg), Username: cfg.MQTT.Username, Password: func() string { return password }, Partitions: partitions, Log: log,
 		})
@@ -116,7 +111,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	p.Checks(health)
 	http := &service.HTTP{Listen: cfg.HTTP, Handler: httpapi.NewMux(health, p, token, log), Log: log}
 	parts = append(append(parts, p.Parts()...), http.Part("http"))
-	log.Info("ingest starts", "id", cfg.ID, "mqtt", cfg.MQTT.URL, "partitions", cfg.Partitions)
+	log.Info("ingest starts", "id", cfg.ID, "mqtt", address, "partitions", cfg.Partitions)
 	return service.Run(ctx, log, parts...)
 }
 

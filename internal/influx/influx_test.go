@@ -17,7 +17,7 @@ import (
 
 func open(t *testing.T, d *testkit.Influxd) *influx.Client {
 	t.Helper()
-	c, err := influx.Open(influx.Config{URL: d.URL, Bucket: d.Bucket, TokenFile: d.TokenFile})
+	c, err := influx.Open(influx.Config{URL: d.URL, Org: d.Org, Bucket: d.Bucket, TokenFile: d.TokenFile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,8 +201,8 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, cfg := range map[string]influx.Config{
-		"wrong password":   {URL: d.URL, Bucket: d.Bucket, TokenFile: wrong},
-		"missing database": {URL: d.URL, Bucket: "nope/autogen", TokenFile: d.TokenFile},
+		"wrong password":   {URL: d.URL, Org: d.Org, Bucket: d.Bucket, TokenFile: wrong},
+		"missing database": {URL: d.URL, Org: d.Org, Bucket: "nope/autogen", TokenFile: d.TokenFile},
 	} {
 		bad, err := influx.Open(cfg)
 		if err != nil {

@@ -15,12 +15,14 @@ import (
 	"time"
 )
 
-// EnvInfluxd names an influxd 1.8 binary. Tests against the real database are skipped without it.
+// EnvInfluxd names an influxd binary, 1.8 or 2.x. Tests against the real database are skipped without it.
 const EnvInfluxd = "TRACKSEAL_INFLUXD"
 
-// Influxd is a real InfluxDB 1.8 of one test: authentication and Flux on, database `trackseal` made.
+// Influxd is a real InfluxDB of one test: authentication and Flux on, database or bucket `trackseal` made. Two tells a 2.x
+// server from a 1.8 one; Org is empty for 1.8.
 type Influxd struct {
-	URL, Bucket, TokenFile string
+	URL, Org, Bucket, TokenFile string
+	Two                         bool
 
 	t     testing.TB
 	dir   string
@@ -38,8 +40,12 @@ func StartInfluxd(t testing.TB) *Influxd {
 		t.Skipf("needs a real InfluxDB: set %s to an influxd binary", EnvInfluxd)
 	}
 	dir := t.TempDir()
-	d := &Influxd{t: t, dir: dir, Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token")}
-	if err := os.WriteFile(d.TokenFile, []byte("admin:test\n"), 0o600); err != nil {
+	d := &Influxd{t: t, dir: dir, Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token"), Two: isTwo(binary)}
+	token := "admin:test"
+	if d.Two {
+		d.Org, d.Bucket, token = "trackseal", "trackseal", "test-token"
+	}
+	if err := os.WriteFile(d.TokenFile, []byte(token+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Stop)
@@ -52,6 +58,10 @@ func StartInfluxd(t testing.TB) *Influxd {
 		if try == 4 {
 			t.Fatalf("influxd does not start; its log is %s", filepath.Join(dir, "influxd.log"))
 		}
+	}
+	if d.Two {
+		WaitFor(t, 10*time.Second, "influxd makes user, organisation and bucket", func() bool { return d.setup(token) })
+		return d
 	}
 	// The user, and its rights, take a moment to be seen.
 	WaitFor(t, 10*time.Second, "influxd makes the user", func() bool {
@@ -80,22 +90,8 @@ func (d *Influxd) start() bool {
 	}
 	defer out.Close()
 	d.heard = d.count()
-	d.proc = exec.Command(os.Getenv(EnvInfluxd), "-config", os.DevNull)
+	d.proc = d.command()
 	d.proc.Stdout, d.proc.Stderr = out, out
-	d.proc.Env = append(os.Environ(),
-		"INFLUXDB_META_DIR="+filepath.Join(d.dir, "meta"),
-		"INFLUXDB_DATA_DIR="+filepath.Join(d.dir, "data"),
-		"INFLUXDB_DATA_WAL_DIR="+filepath.Join(d.dir, "wal"),
-		// The in-memory index refuses the 100,001st value of a tag.
-		"INFLUXDB_DATA_INDEX_VERSION=tsi1",
-		"INFLUXDB_BIND_ADDRESS="+FreeAddr(d.t),
-		"INFLUXDB_HTTP_BIND_ADDRESS="+d.addr,
-		"INFLUXDB_HTTP_AUTH_ENABLED=true",
-		"INFLUXDB_HTTP_FLUX_ENABLED=true",
-		"INFLUXDB_HTTP_LOG_ENABLED=false",
-		"INFLUXDB_MONITOR_STORE_ENABLED=false",
-		"INFLUXDB_REPORTING_DISABLED=true",
-	)
 	if err := d.proc.Start(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -115,6 +111,35 @@ func (d *Influxd) start() bool {
 	return d.alive()
 }
 
+// isTwo: only 2.x has the command `inspect`.
+func isTwo(binary string) bool {
+	help, _ := exec.Command(binary, "inspect", "--help").CombinedOutput() // 1.8 fails
+	return strings.Contains(string(help), "influxd inspect")
+}
+
+func (d *Influxd) command() *exec.Cmd {
+	if d.Two {
+		return exec.Command(os.Getenv(EnvInfluxd), "--bolt-path", filepath.Join(d.dir, "bolt"), "--sqlite-path", filepath.Join(d.dir, "sqlite"),
+			"--engine-path", filepath.Join(d.dir, "engine"), "--http-bind-address", d.addr, "--reporting-disabled")
+	}
+	c := exec.Command(os.Getenv(EnvInfluxd), "-config", os.DevNull)
+	c.Env = append(os.Environ(),
+		"INFLUXDB_META_DIR="+filepath.Join(d.dir, "meta"),
+		"INFLUXDB_DATA_DIR="+filepath.Join(d.dir, "data"),
+		"INFLUXDB_DATA_WAL_DIR="+filepath.Join(d.dir, "wal"),
+		// The in-memory index refuses the 100,001st value of a tag.
+		"INFLUXDB_DATA_INDEX_VERSION=tsi1",
+		"INFLUXDB_BIND_ADDRESS="+FreeAddr(d.t),
+		"INFLUXDB_HTTP_BIND_ADDRESS="+d.addr,
+		"INFLUXDB_HTTP_AUTH_ENABLED=true",
+		"INFLUXDB_HTTP_FLUX_ENABLED=true",
+		"INFLUXDB_HTTP_LOG_ENABLED=false",
+		"INFLUXDB_MONITOR_STORE_ENABLED=false",
+		"INFLUXDB_REPORTING_DISABLED=true",
+	)
+	return c
+}
+
 // listens tells whether this very process has the port: another test's server could answer there.
 func (d *Influxd) listens() bool {
 	return d.alive() && d.count() > d.heard
@@ -122,6 +147,9 @@ func (d *Influxd) listens() bool {
 
 func (d *Influxd) count() int {
 	log, _ := os.ReadFile(filepath.Join(d.dir, "influxd.log")) // none yet: not said
+	if d.Two {
+		return strings.Count(string(log), "Listening")
+	}
 	return strings.Count(string(log), "Listening on HTTP")
 }
 
@@ -145,6 +173,18 @@ func (d *Influxd) Stop() {
 	_ = d.proc.Process.Kill()
 	<-d.done
 	d.proc = nil
+}
+
+// setup makes a 2.x server's first user, organisation, bucket and token.
+func (d *Influxd) setup(token string) bool {
+	d.t.Helper()
+	body := `{"username":"admin","password":"test-password","org":"` + d.Org + `","bucket":"` + d.Bucket + `","token":"` + token + `"}`
+	resp, err := http.Post(d.URL+"/api/v2/setup", "application/json", strings.NewReader(body))
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusCreated
 }
 
 func (d *Influxd) influxQL(user, q string) bool {

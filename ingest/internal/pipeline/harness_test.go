@@ -255,7 +255,7 @@ func messages(t testing.TB, c *influx.Client, log string) []influx.Message {
 
 func openInflux(t testing.TB, d *testkit.Influxd) *influx.Client {
 	t.Helper()
-	c, err := influx.Open(influx.Config{URL: d.URL, Bucket: d.Bucket, TokenFile: d.TokenFile})
+	c, err := influx.Open(influx.Config{URL: d.URL, Org: d.Org, Bucket: d.Bucket, TokenFile: d.TokenFile})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -200,7 +200,7 @@ func TestThroughput(t *testing.T) {
 	{
 		bare, barePeak := run(benchConfig{Bare: true})
 		t.Log(split)
-		full, fullPeak := run(benchConfig{Dir: t.TempDir(), Ledger: url, Influx: influx.Config{URL: d.URL, Bucket: d.Bucket, TokenFile: d.TokenFile}, Profile: os.Getenv("TRACKSEAL_PROFILE")})
+		full, fullPeak := run(benchConfig{Dir: t.TempDir(), Ledger: url, Influx: influx.Config{URL: d.URL, Org: d.Org, Bucket: d.Bucket, TokenFile: d.TokenFile}, Profile: os.Getenv("TRACKSEAL_PROFILE")})
 		t.Log(split)
 		t.Logf("bare %.0f/s (%d MB), ingest %.0f/s (%d MB), ratio %.2f", bare, barePeak>>10, full, fullPeak>>10, full/bare)
 		d.Stop()
