@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -49,6 +50,11 @@ func StartInfluxd(t testing.TB) *Influxd {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Stop)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the end of influxd's log:\n%s", d.tail())
+		}
+	})
 	for try := 0; ; try++ {
 		d.addr = FreeAddr(t)
 		d.URL = "http://" + d.addr
@@ -133,7 +139,7 @@ func (d *Influxd) command() *exec.Cmd {
 		"INFLUXDB_HTTP_BIND_ADDRESS="+d.addr,
 		"INFLUXDB_HTTP_AUTH_ENABLED=true",
 		"INFLUXDB_HTTP_FLUX_ENABLED=true",
-		"INFLUXDB_HTTP_LOG_ENABLED=false",
+		"INFLUXDB_HTTP_LOG_ENABLED=true", // shown when the test fails
 		"INFLUXDB_MONITOR_STORE_ENABLED=false",
 		"INFLUXDB_REPORTING_DISABLED=true",
 	)
@@ -153,6 +159,12 @@ func (d *Influxd) count() int {
 	return strings.Count(string(log), "Listening on HTTP")
 }
 
+func (d *Influxd) tail() string {
+	log, _ := os.ReadFile(filepath.Join(d.dir, "influxd.log")) // none yet
+	lines := strings.SplitAfter(string(log), "\n")
+	return strings.Join(lines[max(0, len(lines)-30):], "")
+}
+
 func (d *Influxd) alive() bool {
 	select {
 	case <-d.done:
@@ -170,8 +182,10 @@ func (d *Influxd) Stop() {
 	if d.proc == nil {
 		return
 	}
-	_ = d.proc.Process.Kill()
-	<-d.done
+	if d.done != nil { // else it was never started
+		_ = d.proc.Process.Kill()
+		<-d.done
+	}
 	d.proc = nil
 }
 
@@ -204,7 +218,16 @@ func (d *Influxd) influxQL(user, q string) bool {
 		d.t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return false
+	}
+	// A statement that fails is answered with 200 and its error.
+	if strings.Contains(string(body), `"error"`) {
+		d.t.Logf("influxd: %s: %s", q, body)
+		return false
+	}
+	return true
 }
 
 // FreeAddr is a loopback address that nobody listened on a moment ago. Its port lies below those that the system gives to
