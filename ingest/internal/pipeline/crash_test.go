@@ -34,7 +34,9 @@ const envChild = "TRACKSEAL_CRASH_CHILD"
 // childConfig travels in envChild.
 type childConfig struct {
 	Dir, MQTT, Ledger string
-	Influx            influx.Config
+	// Listen, if set, makes the child the broker, too.
+	Listen string
+	Influx influx.Config
 	// Kill is "step:before" or "step:after"; "" leaves the killing to the parent.
 	Kill string
 	// Nth is the occurrence at which it happens, from 1.
@@ -82,12 +84,12 @@ func (d pointedDatabase) WriteBatch(ctx context.Context, b *influx.Batch) error 
 }
 
 type pointedSource struct {
-	*mqtt.Consumer
+	Source
 	f *failpoint
 }
 
 func (s pointedSource) Receive(ctx context.Context) (string, []byte, func(), error) {
-	topic, payload, ack, err := s.Consumer.Receive(ctx)
+	topic, payload, ack, err := s.Source.Receive(ctx)
 	return topic, payload, func() { s.f.hit("ack:before"); ack(); s.f.hit("ack:after") }, err
 }
 
@@ -104,18 +106,32 @@ func crashChild() {
 	if err != nil {
 		panic(err)
 	}
-	consumer, err := newConsumer(cfg.MQTT)
-	if err != nil {
-		panic(err)
+	var source Source
+	var mqttPart service.Part
+	if cfg.Listen != "" {
+		b, err := newLocalBroker(cfg.Listen)
+		if err != nil {
+			panic(err)
+		}
+		if _, err := b.Listen(ctx); err != nil {
+			panic(err)
+		}
+		source, mqttPart = b, service.Part{Name: "broker", Run: b.Run}
+	} else {
+		consumer, err := newConsumer(cfg.MQTT)
+		if err != nil {
+			panic(err)
+		}
+		source, mqttPart = consumer, service.Part{Name: "mqtt", Run: consumer.Run}
 	}
 	p, err := New(Config{
 		ID: ingestID, Dir: cfg.Dir, Journal: journal.Options{Faults: f, MinFree: 1 << 20}, Every: 50 * time.Millisecond, JudgeEvery: 50 * time.Millisecond,
-		Source: pointedSource{consumer, f}, Database: pointedDatabase{db, f}, Ledger: pointedLedger{remoteLedger{cfg.Ledger}, f}, Log: log,
+		Source: pointedSource{source, f}, Database: pointedDatabase{db, f}, Ledger: pointedLedger{remoteLedger{cfg.Ledger}, f}, Log: log,
 	})
 	if err != nil {
 		panic(err)
 	}
-	if err := service.Run(ctx, log, append(p.Parts(), service.Part{Name: "mqtt", Run: consumer.Run})...); err != nil {
+	if err := service.Run(ctx, log, append(p.Parts(), mqttPart)...); err != nil {
 		panic(err)
 	}
 }
@@ -127,6 +143,18 @@ func newConsumer(url string) (*mqtt.Consumer, error) {
 	}
 	return mqtt.NewConsumer(mqtt.ConsumerConfig{
 		URL: url, ClientID: "ingest-test", Username: "ingest-test", Password: func() string { return "pw" }, Partitions: parts, Log: slog.New(slog.DiscardHandler),
+	})
+}
+
+// newLocalBroker is the broker inside ingest.
+func newLocalBroker(listen string) (*broker.Broker, error) {
+	parts, err := mqtt.ParsePartitions("00-ff")
+	if err != nil {
+		return nil, err
+	}
+	return broker.New(broker.Config{
+		Listen: listen, Patience: 2 * time.Second, Local: parts.Has,
+		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil },
 	})
 }
 
@@ -205,16 +233,17 @@ type crashStack struct {
 	ledger *testkit.Ledger
 	influx *testkit.FakeInflux
 	mqtt   string
+	listen string // of the broker inside ingest, instead of mqtt
 	url    string // ledger
 	dir    string
 	fleet  []*flash
+	// settled, if set, waits for the senders, once ingest runs.
+	settled func()
 }
 
 func newCrashStack(t *testing.T, trackers int) *crashStack {
 	t.Helper()
-	s := &crashStack{t: t, ledger: testkit.NewLedger("CarrierMSP", nil), influx: testkit.NewFakeInflux(t), dir: t.TempDir()}
-	t.Cleanup(s.ledger.Close)
-	s.url = serveLedger(t, s.ledger)
+	s := bareCrashStack(t)
 	b, err := broker.New(broker.Config{
 		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "ingest-test", Password: "pw"}}, Patience: 2 * time.Second,
 		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil },
@@ -249,6 +278,15 @@ func newCrashStack(t *testing.T, trackers int) *crashStack {
 	return s
 }
 
+// bareCrashStack has neither broker nor trackers.
+func bareCrashStack(t *testing.T) *crashStack {
+	t.Helper()
+	s := &crashStack{t: t, ledger: testkit.NewLedger("CarrierMSP", nil), influx: testkit.NewFakeInflux(t), dir: t.TempDir()}
+	t.Cleanup(s.ledger.Close)
+	s.url = serveLedger(t, s.ledger)
+	return s
+}
+
 func (s *crashStack) influxConfig() influx.Config {
 	return influx.Config{URL: s.influx.URL, Bucket: s.influx.Bucket, TokenFile: s.influx.TokenFile}
 }
@@ -260,7 +298,7 @@ func (s *crashStack) child(kill <-chan struct{}, point string, nth int) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	env, err := json.Marshal(childConfig{Dir: s.dir, MQTT: s.mqtt, Ledger: s.url, Influx: s.influxConfig(), Kill: point, Nth: nth})
+	env, err := json.Marshal(childConfig{Dir: s.dir, MQTT: s.mqtt, Listen: s.listen, Ledger: s.url, Influx: s.influxConfig(), Kill: point, Nth: nth})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -294,16 +332,19 @@ func (s *crashStack) finish() {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	consumer, err := newConsumer(s.mqtt)
+	source, run, err := s.source(t)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- consumer.Run(ctx) }()
+	go func() { done <- run(ctx) }()
 	defer func() { cancel(); <-done }()
-	p := start(t, Config{Dir: s.dir, Source: consumer, Database: db, Ledger: s.ledger})
+	p := start(t, Config{Dir: s.dir, Source: source, Database: db, Ledger: s.ledger})
 	defer p.stop()
+	if s.settled != nil {
+		s.settled()
+	}
 	testkit.WaitFor(t, 60*time.Second, "every tracker's buffer is acknowledged", func() bool {
 		for _, f := range s.fleet {
 			if f.left() > 0 {
@@ -326,6 +367,24 @@ func (s *crashStack) finish() {
 	}
 	accountFake(t, s.influx, logs[0].Log, logs[0].Root, total)
 	checkAnchors(t, s.ledger, p.seq.HeadsID(), p.seq.Last().Size)
+}
+
+func (s *crashStack) source(t *testing.T) (Source, func(context.Context) error, error) {
+	if s.listen == "" {
+		c, err := newConsumer(s.mqtt)
+		if err != nil {
+			return nil, nil, err
+		}
+		return c, c.Run, nil
+	}
+	b, err := newLocalBroker(s.listen)
+	if err == nil {
+		_, err = b.Listen(t.Context())
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return b, b.Run, nil
 }
 
 var crashPoints = []string{

@@ -19,7 +19,6 @@ import (
 
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/internal/mqtt/broker"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -30,7 +29,7 @@ const (
 	envIdleChild = "TRACKSEAL_IDLE_CHILD"
 )
 
-// TestIdleMemory measures a whole ingest (broker, paho, journal, registry, judging) that knows many trackers, each on a live
+// TestIdleMemory measures a whole ingest (broker, journal, registry, judging) that knows many trackers, each on a live
 // shipment of its own, and hears nothing. The ledger is made up: it only answers the listings.
 func TestIdleMemory(t *testing.T) {
 	n := os.Getenv(envIdle)
@@ -63,7 +62,7 @@ func idleChild() {
 	if err != nil {
 		panic(err)
 	}
-	debug.SetGCPercent(400) // as the program does
+	debug.SetGCPercent(300) // as the program does
 	debug.SetMemoryLimit(800 << 20)
 	ctx, stop := service.WithSignals(context.Background())
 	defer stop()
@@ -77,26 +76,18 @@ func idleChild() {
 	if err != nil {
 		panic(err)
 	}
-	b, err := broker.New(broker.Config{
-		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "ingest-test", Password: "pw"}},
-		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil }, Log: log,
-	})
+	b, err := newLocalBroker("127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	addr, err := b.Listen(ctx)
+	if _, err := b.Listen(ctx); err != nil {
+		panic(err)
+	}
+	p, err := New(Config{ID: ingestID, Dir: dir, Source: b, Database: db, Ledger: idleLedger{n}, Log: log})
 	if err != nil {
 		panic(err)
 	}
-	consumer, err := newConsumer("tcp://" + addr.String())
-	if err != nil {
-		panic(err)
-	}
-	p, err := New(Config{ID: ingestID, Dir: dir, Source: consumer, Database: db, Ledger: idleLedger{n}, Log: log})
-	if err != nil {
-		panic(err)
-	}
-	parts := append([]service.Part{{Name: "broker", Run: b.Run}, {Name: "mqtt", Run: consumer.Run}}, p.Parts()...)
+	parts := append([]service.Part{{Name: "broker", Run: b.Run}}, p.Parts()...)
 	parts = append(parts, service.Part{Name: "measure", Run: func(ctx context.Context) error {
 		for p.registry.Ready(ctx) != nil || p.cfg.Source.Ready(ctx) != nil {
 			select {
