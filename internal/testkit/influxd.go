@@ -74,7 +74,7 @@ func StartInfluxd(t testing.TB) *Influxd {
 		return d.influxQL("", "CREATE USER admin WITH PASSWORD 'test' WITH ALL PRIVILEGES")
 	})
 	WaitFor(t, 10*time.Second, "influxd makes the database", func() bool {
-		return d.influxQL("admin:test", "CREATE DATABASE trackseal")
+		return d.influxQL("admin:test", "CREATE DATABASE trackseal") && d.takesWrites(token)
 	})
 	return d
 }
@@ -187,6 +187,25 @@ func (d *Influxd) Stop() {
 		<-d.done
 	}
 	d.proc = nil
+}
+
+// takesWrites asks with nothing to write: now and then a database that has been made is not found a moment later.
+func (d *Influxd) takesWrites(token string) bool {
+	d.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.URL+"/api/v2/write?bucket="+url.QueryEscape(d.Bucket), http.NoBody)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Token "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		d.t.Logf("influxd: a write is answered with %s", resp.Status)
+	}
+	return resp.StatusCode == http.StatusNoContent
 }
 
 // setup makes a 2.x server's first user, organisation, bucket and token.
