@@ -31,9 +31,10 @@ const embeddedGroup = 1024
 
 // serve wires the adapters to the pipeline and runs all until ctx ends.
 func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
-	// Nearly all of what a message allocates is gone with its commit: collecting a third as often costs some tens of MB under
-	// load and halves what collecting costs. The limit makes the collector work harder long before the process is too big.
-	debug.SetGCPercent(300)
+	// Nearly all of what a message allocates is gone with its commit: collecting less often than usual costs some tens of MB
+	// under load, and the journal's tables count three times. The limit makes the collector work harder long before the process
+	// is too big.
+	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(800 << 20)
 	token, err := service.ReadSecret(cfg.ReadToken)
 	if err != nil {

@@ -72,7 +72,7 @@ func Open(dir string, opts Options) (*DB, error) {
 		// A full disk makes the write wait until there is room again, instead of ending the process.
 		FS:                          vfs.OnDiskFull(vfs.Default, db.waitForSpace),
 		Cache:                       cache,
-		MemTableSize:                32 << 20,
+		MemTableSize:                16 << 20,
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       8,
 		L0StopWritesThreshold:       24,

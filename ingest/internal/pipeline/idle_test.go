@@ -62,7 +62,7 @@ func idleChild() {
 	if err != nil {
 		panic(err)
 	}
-	debug.SetGCPercent(300) // as the program does
+	debug.SetGCPercent(200) // as the program does
 	debug.SetMemoryLimit(800 << 20)
 	ctx, stop := service.WithSignals(context.Background())
 	defer stop()

@@ -46,7 +46,7 @@ func benchChild() {
 	if err := json.Unmarshal([]byte(os.Getenv(envBench)), &cfg); err != nil {
 		panic(err)
 	}
-	debug.SetGCPercent(400) // as the program does
+	debug.SetGCPercent(200) // as the program does
 	ctx, stop := service.WithSignals(context.Background())
 	defer stop()
 	if cfg.Profile != "" {

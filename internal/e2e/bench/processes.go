@@ -29,7 +29,7 @@ func brokerProcess(ctx context.Context, args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	debug.SetGCPercent(300)
+	debug.SetGCPercent(200)
 	user, password, _ := strings.Cut(*account, ":")
 	b, err := broker.New(broker.Config{Listen: *listen, Accounts: []broker.Account{{Username: user, Password: password}},
 		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil }})
