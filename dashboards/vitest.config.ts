@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+// A busy machine is slow: what a page must come to show may take as long as Playwright's own waits.
+const patient = { poll: { timeout: 30_000 } };
+
 export default defineConfig({
   test: {
     projects: [
@@ -10,6 +13,7 @@ export default defineConfig({
           include: ["test/browser/*.test.ts"],
           environment: "node",
           testTimeout: 120_000,
+          expect: patient,
           hookTimeout: 60_000,
           fileParallelism: false,
         },
@@ -21,6 +25,7 @@ export default defineConfig({
           environment: "node",
           fileParallelism: false,
           testTimeout: 180_000,
+          expect: patient,
           hookTimeout: 60_000,
         },
       },

@@ -293,11 +293,13 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
 
   test("can be used with the keyboard alone", async () => {
     const page = await signedIn();
+    await page.getByRole("link", { name: "VAX-2026-0117" }).waitFor(); // the heading stands before the list has come
     await page.keyboard.press("Tab");
     expect(await focused(page)).toBe("Skip to content");
     await page.keyboard.press("Enter");
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
     for (let i = 0; i < 12 && (await focused(page)) !== "VAX-2026-0117"; i++) await page.keyboard.press("Tab");
+    expect(await focused(page)).toBe("VAX-2026-0117");
     await page.keyboard.press("Enter");
     await page.locator(".plot canvas").first().waitFor();
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("main");
