@@ -2,16 +2,9 @@ package evidencetest
 
 import (
 	"bytes"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -19,60 +12,6 @@ import (
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
-
-// Tracker signs messages.
-type Tracker struct {
-	ID     string
-	Signer crypto.Signer
-	Boot   uint64
-	Seq    uint64
-	Prev   telemetry.Hash
-	Beacon *telemetry.Beacon
-	// Temperature, if not nil, is what it measures at a time; else 4.5 °C.
-	Temperature func(ms int64) float64
-}
-
-// NewTracker makes a tracker with a fresh key.
-func NewTracker(id string, alg telemetry.Alg) *Tracker {
-	return &Tracker{ID: id, Signer: newKey(alg), Boot: 1}
-}
-
-func newKey(alg telemetry.Alg) crypto.Signer {
-	if alg == telemetry.ESP256 {
-		return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	}
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-// Message signs the next message of the chain. change, if not nil, edits the claims first.
-func (t *Tracker) Message(ms int64, change func(*telemetry.Claims)) []byte {
-	c := telemetry.Claims{Tracker: t.ID, Boot: t.Boot, Seq: t.Seq, Prev: t.Prev, TimeMS: ms, NextDueS: 60, Beacon: t.Beacon}
-	if change != nil {
-		change(&c)
-	}
-	temperature := 4.5
-	if t.Temperature != nil {
-		temperature = t.Temperature(ms)
-	}
-	readings := []telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": temperature, "humidity": 50, "lat": 52.5, "lon": 13.4}}}
-	raw := must(telemetry.Encode(t.Signer, c, readings))
-	m := must(telemetry.Decode(raw))
-	t.Boot, t.Seq, t.Prev = c.Boot, c.Seq+1, m.COSEHash
-	return raw
-}
-
-// Split takes an encoded message apart.
-func Split(raw []byte) (cose, pack []byte) {
-	var parts [][]byte
-	if err := cbor.Unmarshal(raw, &parts); err != nil {
-		panic(err)
-	}
-	return parts[0], parts[1]
-}
 
 // Trip is one shipment on its way, with the ingest instance that records it.
 type Trip struct {
@@ -196,13 +135,6 @@ func trackerRecord(s *Sim, id string) *ledger.Tracker {
 		panic(err)
 	}
 	return r
-}
-
-// KeyOf is a signer's key as the ledger records it.
-func KeyOf(signer crypto.Signer, ms int64, tx string) ledger.TrackerKey {
-	pub := must(telemetry.Public(signer))
-	kid := pub.KID()
-	return ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: int(pub.Alg), Public: hex.EncodeToString(pub.Raw), FromMS: ms, Tx: tx}
 }
 
 // Enrol registers a tracker.

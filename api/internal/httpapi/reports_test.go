@@ -1,0 +1,78 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestReports(t *testing.T) {
+	w := newWorld(t)
+	c := w.warmTrip("s1", "mine")
+	w.record("s1", c)
+	for format, want := range map[string]struct{ kind, begin string }{
+		"":     {"application/pdf", "%PDF-1."},
+		"pdf":  {"application/pdf", "%PDF-1."},
+		"xlsx": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK\x03\x04"},
+		"csv":  {"text/csv; charset=utf-8", "section,item,field,value,unit,from,to\r\n"},
+	} {
+		r := w.must(200, "GET", "/v1/shipments/s1/report?format="+format, "")
+		if r.Header.Get("Content-Type") != want.kind || !strings.HasPrefix(string(r.Body), want.begin) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), `attachment; filename="s1.`) {
+			t.Errorf("%s: %v %.60q", format, r.Header, r.Body)
+		}
+		if format != "csv" {
+			continue
+		}
+		for _, line := range []string{"verdict,s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1,result,non_compliant,",
+			"https://carrier.test/v1/shipments/s1/evidence"} {
+			if !strings.Contains(string(r.Body), line) {
+				t.Errorf("the CSV lacks %q:\n%s", line, r.Body)
+			}
+		}
+	}
+	w.must(422, "GET", "/v1/shipments/s1/report?format=doc", "")
+	w.must(404, "GET", "/v1/shipments/none/report", "")
+	// A shipment without anything has a report, too.
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	for _, format := range []string{"pdf", "xlsx", "csv"} {
+		w.must(200, "GET", "/v1/shipments/s2/report?format="+format, "")
+	}
+}
+
+func TestFSMAListsCustody(t *testing.T) {
+	w := newWorld(t)
+	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	for i, id := range []string{"s1", "s2", "s3"} {
+		w.must(201, "POST", "/v1/shipments", fmt.Sprintf(`{"id":%q,%s,"rule_set":"general-2-8@1","lot":"L-%d","description":"lettuce","origin":"Farm","destination":"Market"}`, id, parties, i))
+		w.must(201, "POST", "/v1/shipments/"+id+"/handovers", `{"to":"consignee"}`)
+		if id != "s3" { // never accepted: nothing was shipped
+			other.must(200, "POST", "/v1/shipments/"+id+"/handovers/current/accept", "")
+		}
+	}
+	// Somebody else's is in nobody else's list.
+	shipper := newWorldOf(t, "shipper", w.ledger, w.store)
+	shipper.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":"shipper","consignee":"consignee"},"rule_set":"general-2-8@1"}`)
+	shipper.must(201, "POST", "/v1/shipments/foreign/handovers", `{"to":"consignee"}`)
+	other.must(200, "POST", "/v1/shipments/foreign/handovers/current/accept", "")
+
+	lines := func(w *world, query string) []string {
+		t.Helper()
+		return strings.Split(strings.TrimSuffix(string(w.must(200, "GET", "/v1/reports/fsma204?format=csv"+query, "").Body), "\r\n"), "\r\n")[1:]
+	}
+	if got := lines(w, ""); len(got) != 4 || !strings.HasPrefix(got[0], "shipping,L-0,lettuce,,,\"carrier, Farm\",\"consignee, Market\",") || !strings.HasPrefix(got[1], "receiving,L-0,") {
+		t.Errorf("%q", got)
+	}
+	if got := lines(other, ""); len(got) != 6 {
+		t.Errorf("%q", got)
+	}
+	if got := lines(w, "&lot=L-1"); len(got) != 2 || !strings.Contains(got[0], ",s2,") {
+		t.Errorf("%q", got)
+	}
+	if got := lines(w, "&from=2100-01-01T00:00:00Z"); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	w.must(422, "GET", "/v1/reports/fsma204?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "")
+	if r := w.must(200, "GET", "/v1/reports/fsma204", ""); !strings.HasPrefix(string(r.Body), "PK") || !strings.Contains(r.Header.Get("Content-Disposition"), "fsma204-carrier-") {
+		t.Errorf("%v", r.Header)
+	}
+}
