@@ -174,6 +174,7 @@ func TestNetwork(t *testing.T) {
 	f.peers["shipper"].kill()
 	f.peers["auditor"].freeze()
 	f.orderers["auditor"].freeze()
+	f.orderers["consignee"].set(func(n *fakeNode) { n.lag = 1 }) // answers, and works no more
 	nodes, err := c.Network(t.Context())
 	if err != nil || len(nodes) != 8 {
 		t.Fatalf("%v %v", nodes, err)
@@ -184,6 +185,9 @@ func TestNetwork(t *testing.T) {
 	for _, n := range nodes {
 		down := n.Org == "auditor" || n.Org == "shipper" && n.Role == "peer"
 		if n.Up == down || (n.Error == "") == down || n.Role == "peer" && !down && n.Height != 2 {
+			t.Errorf("%+v", n)
+		}
+		if n.Role == "orderer" && n.Height != map[string]uint64{"carrier": 2, "shipper": 2, "consignee": 1, "auditor": 0}[n.Org] {
 			t.Errorf("%+v", n)
 		}
 	}

@@ -106,7 +106,7 @@ func state(blocks []*common.Block, key string) (version int, value string) {
 	return version, value
 }
 
-// visible are the blocks that a peer holds.
+// visible are the blocks that a node holds.
 func (n *fakeNode) visible() ([]*common.Block, <-chan struct{}) {
 	n.mu.Lock()
 	lag := n.lag

@@ -59,7 +59,7 @@ type fakeNode struct {
 	mu     sync.Mutex
 	frozen chan struct{} // not nil: calls wait until it is closed
 	noCC   bool          // the chaincode process is away
-	lag    int           // blocks that this peer does not hold yet
+	lag    int           // blocks that this node does not hold yet
 	lose   int           // transactions that an orderer accepts and forgets
 	busy   bool          // the orderer answers 503
 	refuse bool          // the orderer answers 403
@@ -358,8 +358,21 @@ func (n *fakeNode) deliver(stream deliverServer, response func(*common.Block) *p
 
 type fakeOrderer struct{ *fakeNode }
 
-func (o fakeOrderer) Deliver(orderer.AtomicBroadcast_DeliverServer) error {
-	return status.Error(codes.Unimplemented, "not here")
+// Deliver sends the newest block and waits for the end of the stream: the client under test asks for no more.
+func (o fakeOrderer) Deliver(stream orderer.AtomicBroadcast_DeliverServer) error {
+	if _, err := stream.Recv(); err != nil {
+		return err
+	}
+	if err := o.gate(stream.Context()); err != nil {
+		return err
+	}
+	blocks, _ := o.visible()
+	newest := blocks[len(blocks)-1]
+	if err := stream.Send(&orderer.DeliverResponse{Type: &orderer.DeliverResponse_Block{Block: newest}}); err != nil {
+		return err
+	}
+	<-stream.Context().Done()
+	return stream.Context().Err()
 }
 
 func (o fakeOrderer) Broadcast(stream orderer.AtomicBroadcast_BroadcastServer) error {

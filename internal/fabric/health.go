@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // part of a node that can fail on its own.
@@ -143,34 +141,4 @@ func (c *Client) works(ctx context.Context, n *node, p part) error {
 		return err
 	}
 	return nil
-}
-
-// Network asks every peer for its height; orderers are dialled only. A node that does not work is an entry with its error,
-// not an error of the call.
-func (c *Client) Network(ctx context.Context) ([]Node, error) {
-	ctx, cancel := c.with(ctx)
-	defer cancel()
-	nodes := c.nodes()
-	answers := make([]Node, len(nodes))
-	var group errgroup.Group
-	for i, n := range nodes {
-		group.Go(func() error {
-			ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
-			defer cancel()
-			answer := Node{Org: n.org, Role: n.role, Address: n.address}
-			var err error
-			if n.role == "peer" {
-				answer.Height, err = c.height(ctx, n)
-			} else {
-				err = n.knock(ctx)
-			}
-			if answer.Up = err == nil; err != nil {
-				answer.Error = err.Error()
-			}
-			answers[i] = answer
-			return nil
-		})
-	}
-	_ = group.Wait() // no task fails: each writes its own entry
-	return answers, ctx.Err()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -124,7 +125,15 @@ func (s stack) underLoad(t *testing.T, fault func()) {
 	close(stop)
 	group.Wait()
 
-	// All is well again: every node answers, no peer lags, and the client has gone back to its own.
+	// All is well again: every process works, also the orderer that nobody has asked (one that has stopped working is found and
+	// started again by the supervisor), no peer lags, and the client has gone back to its own.
+	testkit.WaitFor(t, 3*time.Minute, "the launcher's word that every process works", func() bool {
+		var status struct {
+			Up bool `json:"up"`
+		}
+		out, _ := exec.CommandContext(t.Context(), os.Getenv("TRACKSEAL_NETWORK"), "status", "--dir", s.dir, "--json").Output()
+		return json.Unmarshal(out, &status) == nil && status.Up
+	})
 	testkit.WaitFor(t, 60*time.Second, "all nodes up and level", func() bool {
 		nodes, err := c.Network(t.Context())
 		if err != nil {
@@ -183,10 +192,18 @@ func (s stack) underLoad(t *testing.T, fault func()) {
 	t.Logf("%d records, slowest submit %s, outcomes %v", records, slowest.Round(time.Millisecond), counts)
 }
 
+// patient is how long a record may take: an orderer that stopped working is found after half a minute, a second one a while
+// later.
+const patient = 5 * time.Minute
+
 // enrolOnce has one record on the ledger, whatever it takes: what a careful caller does with each error.
 func enrolOnce(t *testing.T, c *Client, a *account, count func(string, time.Duration)) {
 	args := ledger.EnrolArgs{ID: a.id, SecretHash: strings.Repeat("ab", 32)}
-	for {
+	for began := time.Now(); ; {
+		if time.Since(began) > patient {
+			t.Errorf("record %s: not on the ledger after %s; failed %v, unknown %v", a.id, patient, a.failed, a.unsure)
+			return
+		}
 		start := time.Now()
 		result, err := c.Submit(t.Context(), ledger.TrackerEnrol, args)
 		took := time.Since(start)

@@ -25,8 +25,8 @@ type Node struct {
 	Org     string `json:"org"`
 	Role    string `json:"role"` // peer | orderer
 	Address string `json:"address"`
-	Up      bool   `json:"up"`
-	Height  uint64 `json:"height"` // peers only
+	Up      bool   `json:"up"`     // answers
+	Height  uint64 `json:"height"` // blocks that it holds; 0 when it does not answer
 	Error   string `json:"error,omitempty"`
 }
 

@@ -196,13 +196,13 @@ func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
 	var nodes []ledger.Node
 	for _, o := range ledger.Organisations {
 		org := o.Name
-		peer := ledger.Node{Org: org, Role: "peer", Address: "peer." + org + ".test:7051", Up: up}
-		if up {
-			peer.Height = height
-		} else {
-			peer.Error = ledger.ErrUnavailable.Error()
+		peer := ledger.Node{Org: org, Role: "peer", Address: "peer." + org + ".test:7051", Up: up, Height: height}
+		orderer := ledger.Node{Org: org, Role: "orderer", Address: "orderer." + org + ".test:7050", Up: up, Height: height}
+		if !up {
+			peer.Height, peer.Error = 0, ledger.ErrUnavailable.Error()
+			orderer.Height, orderer.Error = 0, ledger.ErrUnavailable.Error()
 		}
-		nodes = append(nodes, peer, ledger.Node{Org: org, Role: "orderer", Address: "orderer." + org + ".test:7050", Up: up})
+		nodes = append(nodes, peer, orderer)
 	}
 	return nodes, nil
 }

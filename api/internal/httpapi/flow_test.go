@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,6 +146,42 @@ func TestLifeOfAShipment(t *testing.T) {
 	w.must(200, "GET", "/v1/network", "").into(&network)
 	if !network.OK || len(network.Nodes) != 8 {
 		t.Fatalf("%+v", network)
+	}
+}
+
+// laggard answers for all nodes as the ledger does, but for one whose height is of its own.
+type laggard struct {
+	httpapi.Peers
+	node   int
+	behind uint64
+}
+
+func (l laggard) Network(ctx context.Context) ([]ledger.Node, error) {
+	nodes, err := l.Peers.Network(ctx)
+	for i := range nodes {
+		if nodes[i].Height += 100; i == l.node {
+			nodes[i].Height -= l.behind
+		}
+	}
+	return nodes, err
+}
+
+// A node that answers and stays behind the others is trouble, a peer as well as an orderer.
+func TestNetworkTellsWhoStaysBehind(t *testing.T) {
+	for node := range 8 {
+		for _, c := range []struct {
+			behind uint64
+			ok     bool
+		}{{3, true}, {50, false}} {
+			w := newWorld(t)
+			w.peers = laggard{w.ledger, node, c.behind}
+			w.reopen()
+			var network httpapi.Network
+			w.must(200, "GET", "/v1/network", "").into(&network)
+			if network.OK != c.ok || !network.Nodes[node].Up {
+				t.Errorf("node %d, %d blocks behind: %+v", node, c.behind, network)
+			}
+		}
 	}
 }
 

@@ -26,11 +26,7 @@ func TestHeads(t *testing.T) {
 	w := newWorld(t)
 	blocks := &noBlocks{}
 	w.evidence = &bundle.Source{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Ledger: blocks, Log: slog.New(slog.DiscardHandler)}
-	w.api.Stop()
-	if err := w.writes.Close(); err != nil {
-		t.Fatal(err)
-	}
-	w.open()
+	w.reopen()
 	w.ship("s1")
 	var list struct {
 		Items []struct {

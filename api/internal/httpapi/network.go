@@ -43,6 +43,10 @@ func health(err error, what string) Health {
 	return Health{OK: true}
 }
 
+// tolerated is how many blocks a node may be behind another at one look: the looks are not of one moment. A node further behind
+// catches up, or answers and has stopped working.
+const tolerated = 20
+
 func (s *Server) networkRoutes() {
 	add(s, operation{method: http.MethodGet, path: "/v1/network", id: "get-network", tag: "Network", scope: auth.NetworkRead,
 		summary: "Health of peers, orderers, ingest and store", about: "Always 200: what is down is in the answer."}, s.network)
@@ -77,8 +81,12 @@ func (s *Server) network(ctx context.Context, _ *struct{}) (*answer[Network], er
 	}
 	_ = g.Wait() // each part reports in the answer
 	n.OK = n.Ledger.OK && n.Influx.OK
+	var greatest uint64
 	for _, x := range n.Nodes {
-		n.OK = n.OK && x.Up
+		greatest = max(greatest, x.Height)
+	}
+	for _, x := range n.Nodes {
+		n.OK = n.OK && x.Up && x.Height+tolerated >= greatest
 	}
 	for _, x := range n.Ingest {
 		n.OK = n.OK && x.OK

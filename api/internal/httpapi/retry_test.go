@@ -35,11 +35,7 @@ func TestRetryAfterUnknownOutcome(t *testing.T) {
 		if p := w.must(504, step.method, step.path, step.body, "Idempotency-Key", key).problem(); p.Code != "commit_unknown" {
 			t.Fatalf("%+v", p)
 		}
-		w.api.Stop()
-		if err := w.writes.Close(); err != nil {
-			t.Fatal(err)
-		}
-		w.open()
+		w.reopen()
 		first := w.must(step.status, step.method, step.path, step.body, "Idempotency-Key", key)
 		again := w.must(step.status, step.method, step.path, step.body, "Idempotency-Key", key)
 		if n := w.ledger.Count(step.fn) - before; n != 1 {

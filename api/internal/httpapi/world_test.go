@@ -39,6 +39,7 @@ type world struct {
 	t      *testing.T
 	org    string
 	ledger *testkit.Ledger
+	peers  httpapi.Peers // the ledger unless a test sets it and opens again
 	store  *fakestore.Store
 	ingest *ingest
 	feed   *feed.Feed
@@ -100,14 +101,26 @@ func (w *world) open() {
 	}
 	w.feed = feed.New(ledger.MSPOf(w.org), w.ledger, w.store, log)
 	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
-		Ledger: w.ledger, Peers: w.ledger, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: w.writes,
+		Ledger: w.ledger, Peers: w.peers, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: w.writes,
 		Verifier: auth.NewVerifier(w.org, time.Now, w.issuer.Trusted()), Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
+	if cfg.Peers == nil {
+		cfg.Peers = w.ledger
+	}
 	if w.ingest == nil {
 		w.ingest = &ingest{}
 	}
 	cfg.Ingest = []httpapi.Ingest{w.ingest}
 	w.api = httpapi.New(cfg)
+}
+
+func (w *world) reopen() {
+	w.t.Helper()
+	w.api.Stop()
+	if err := w.writes.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.open()
 }
 
 func (w *world) token(client string) string {
@@ -184,11 +197,7 @@ func (w *world) must(code int, method, path, body string, headers ...string) res
 func (w *world) withEvidence() {
 	w.t.Helper()
 	w.evidence = &bundle.Source{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Ledger: missingBlocks{}, Store: w.store, Log: slog.New(slog.DiscardHandler)}
-	w.api.Stop()
-	if err := w.writes.Close(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.open()
+	w.reopen()
 }
 
 // missingBlocks knows no transaction.

@@ -51,9 +51,9 @@ export function nodesOf(n: Network, role: "peer" | "orderer"): Node[] {
   return (n.nodes ?? []).filter((node) => node.role === role);
 }
 
-// behindBy is how many blocks a peer lacks; one or two are only gossip on its way.
+// behindBy is how many blocks a node lacks; one or two are only on their way.
 export function behindBy(node: Node, height: number): number {
-  const lacking = height - (node.height ?? 0);
+  const lacking = height - (node.height ?? height);
   return node.up && lacking > 2 ? lacking : 0;
 }
 
@@ -62,7 +62,7 @@ export type Health = {
   peers: number;
   orderersUp: number;
   orderers: number;
-  height: number; // highest block height that a peer tells
+  height: number; // highest block height that a node tells
   lag: number | null; // logged messages that wait for an anchor; null when an instance does not say
   anchoredAt: number | null; // ms
   trouble: string[]; // one sentence each, empty when all is well
@@ -73,15 +73,17 @@ export function healthOf(n: Network): Health {
   const peers = nodesOf(n, "peer");
   const orderers = nodesOf(n, "orderer");
   const ingests = n.ingest ?? [];
-  const height = Math.max(0, ...peers.map((p) => p.height ?? 0));
-  const behind = peers.filter((p) => behindBy(p, height) > 0);
+  const height = Math.max(0, ...(n.nodes ?? []).map((node) => node.height ?? 0));
+  const late = (nodes: Node[], what: string) =>
+    nodes.filter((node) => behindBy(node, height) > 0).map((node) => `${what} of ${node.org} is ${behindBy(node, height)} blocks behind`);
   const lags = ingests.map((i) => (i.ok && i.status ? Math.max(0, (i.status.logged ?? 0) - (i.status.anchored ?? 0)) : null));
   const lag = lags.some((l) => l === null) ? null : lags.reduce<number>((sum, l) => sum + l!, 0);
   const anchored = ingests.map((i) => i.status?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
   const trouble = [
     ...peers.filter((p) => !p.up).map((p) => `Peer of ${p.org} does not answer`),
-    ...behind.map((p) => `Peer of ${p.org} is ${behindBy(p, height)} blocks behind`),
+    ...late(peers, "Peer"),
     ...orderers.filter((o) => !o.up).map((o) => `Orderer of ${o.org} does not answer`),
+    ...late(orderers, "Orderer"),
     ...(n.ledger?.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
     ...ingests.filter((i) => !i.ok).map((i) => `Ingest ${i.id} does not answer`),
     ...(n.influx?.ok ? [] : ["Telemetry store does not answer"]),

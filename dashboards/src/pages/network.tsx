@@ -55,7 +55,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
                 <h2 id="orderers-title">Orderers</h2>
                 <p class="muted card-note">agree on the order of blocks</p>
               </div>
-              <Nodes nodes={nodesOf(n, "orderer")} />
+              <Nodes nodes={nodesOf(n, "orderer")} height={health.height} />
             </section>
           </div>
           <section class="card" aria-labelledby="ingest-title">
@@ -114,12 +114,12 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
   );
 }
 
-function Nodes({ nodes, height }: { nodes: Node[]; height?: number }) {
+function Nodes({ nodes, height }: { nodes: Node[]; height: number }) {
   if (nodes.length === 0) return <p class="muted pad">None are known.</p>;
   return (
     <ul class="nodes">
       {nodes.map((node) => {
-        const behind = height === undefined ? 0 : behindBy(node, height);
+        const behind = behindBy(node, height);
         return (
           <li key={`${node.role} ${node.org} ${node.address}`}>
             <div>
@@ -128,7 +128,7 @@ function Nodes({ nodes, height }: { nodes: Node[]; height?: number }) {
             </div>
             <div class="node-right">
               {behind > 0 ? <Mark icon="warn" tone="warn" word={`${behind} behind`} /> : <OkMark ok={node.up} yes="Up" no="Away" />}
-              {height !== undefined && node.up && <span class="muted sub">height {count(node.height ?? 0)}</span>}
+              {node.up && <span class="muted sub">height {count(node.height ?? 0)}</span>}
             </div>
           </li>
         );

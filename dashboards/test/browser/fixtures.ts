@@ -441,7 +441,7 @@ export const network: Network = {
   org: "carrier",
   nodes: [
     ...orgs.map((org, n) => ({ org, role: "peer", address: `127.0.0.1:${7051 + n * 1000}`, up: true, height: 813 })),
-    ...orgs.map((org, n) => ({ org, role: "orderer", address: `127.0.0.1:${7050 + n * 1000}`, up: true, height: 0 })),
+    ...orgs.map((org, n) => ({ org, role: "orderer", address: `127.0.0.1:${7050 + n * 1000}`, up: true, height: 813 })),
   ],
   ingest: [
     {

@@ -70,7 +70,7 @@ test("routes", () => {
 describe("health", () => {
   const peer = (org: string, height: number, up = true) => ({ org, role: "peer", up, height });
   const well: Network = {
-    nodes: [peer("a", 10), peer("b", 9), { org: "a", role: "orderer", up: true }],
+    nodes: [peer("a", 10), peer("b", 9), { org: "a", role: "orderer", up: true, height: 10 }],
     ingest: [{ id: "i", ok: true, status: { logged: 10, anchored: 7, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
     influx: { ok: true },
     ledger: { ok: true },
@@ -83,7 +83,7 @@ describe("health", () => {
   test("names each trouble", () => {
     const sick: Network = {
       ...well,
-      nodes: [peer("a", 10), peer("b", 5), peer("c", 0, false), { org: "a", role: "orderer", up: false }],
+      nodes: [peer("a", 10), peer("b", 5), peer("c", 0, false), { org: "a", role: "orderer", up: false }, { org: "b", role: "orderer", up: true, height: 4 }],
       ingest: [{ id: "i", ok: false }],
       influx: { ok: false },
     };
@@ -91,6 +91,7 @@ describe("health", () => {
       "Peer of c does not answer",
       "Peer of b is 5 blocks behind",
       "Orderer of a does not answer",
+      "Orderer of b is 6 blocks behind",
       "Ingest i does not answer",
       "Telemetry store does not answer",
     ]);

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/stall"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
@@ -63,7 +64,10 @@ func (l *Launcher) Report(ctx context.Context) (Report, error) {
 		spec, want := wanted[p.Name]
 		wg.Go(func() { rep.Processes[i] = l.status(ctx, p, spec, want) })
 	}
+	var channel []stall.Reading
+	wg.Go(func() { channel = l.readChannel(ctx) })
 	wg.Wait()
+	markBehind(rep.Processes, channel)
 	for _, p := range rep.Processes {
 		if p.State == Dead || p.State == NotReady {
 			rep.Up = false
@@ -93,6 +97,24 @@ func (l *Launcher) status(ctx context.Context, p topology.Process, spec proc.Spe
 		st.State, st.Detail = NotReady, err.Error()
 	}
 	return st
+}
+
+// tolerated is how many blocks a node may be behind at one look and yet be ready.
+const tolerated = 20
+
+// markBehind says of nodes that answer whether the others left them behind: they catch up, or have stopped working.
+func markBehind(all []ProcessStatus, channel []stall.Reading) {
+	var newest uint64
+	for _, r := range channel {
+		newest = max(newest, r.Height)
+	}
+	for _, r := range channel {
+		for i := range all {
+			if p := &all[i]; p.Name == r.Node && p.State == Ready && r.Up && r.Height+tolerated < newest {
+				p.State, p.Detail = NotReady, fmt.Sprintf("at block %d of %d", r.Height, newest)
+			}
+		}
+	}
 }
 
 // Status writes the report for people, or as JSON.

@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/stall"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
@@ -71,10 +73,15 @@ type patience struct {
 	due   time.Time // zero: nothing pending
 }
 
-// Supervise restarts what ought to run and does not, until ctx ends or the stack is taken down. It starts nothing on its own
-// account: the list of wishes is the launcher's.
+// Supervise restarts what ought to run and does not, or runs and has stopped working, until ctx ends or the stack is taken
+// down. It starts nothing on its own account: the list of wishes is the launcher's.
 func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger) error {
 	log.InfoContext(ctx, "watching", "dir", l.Stack.Dir)
+	ctx, cancel := context.WithCancel(ctx)
+	var stalls sync.WaitGroup
+	defer stalls.Wait()
+	defer cancel()
+	stalls.Go(func() { l.watchStalls(ctx, log, stall.New(len(topology.Orgs), stall.Patience), lookEvery) })
 	waiting := map[string]*patience{}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()

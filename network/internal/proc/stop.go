@@ -29,6 +29,19 @@ func terminate(ctx context.Context, id Identity) error {
 	if await(ctx, id, grace) {
 		return nil
 	}
+	return kill(id)
+}
+
+// kill ends the process at once and returns when it is gone.
+func kill(id Identity) error {
+	p, err := os.FindProcess(id.PID)
+	if err != nil {
+		return nil
+	}
+	defer p.Release()
+	if !id.Alive() {
+		return nil
+	}
 	if err := signal(p, syscall.SIGKILL); err != nil {
 		return err
 	}

@@ -155,6 +155,16 @@ func (t Table) Stop(ctx context.Context, name string) (stopped bool, err error) 
 	return stopped, nil
 }
 
+// Kill ends a process that runs and does not work, without asking it, and leaves its record to whoever starts it again. It does
+// not fail when nothing runs.
+func (t Table) Kill(name string) error {
+	r, err := t.Lookup(name)
+	if err != nil {
+		return nil
+	}
+	return kill(r.Identity)
+}
+
 // Strays are processes of this table that run, by name, whether or not they have a record.
 func (t Table) Strays() map[string]int {
 	found := map[string]int{}
