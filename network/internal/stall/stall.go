@@ -39,6 +39,9 @@ const (
 	// Patience is how long a node may have work and do none. A change of leader is over in less, even a failed one with the
 	// next.
 	Patience = 30 * time.Second
+	// A peer that is fed by a stalled orderer stays behind with it. It leaves that orderer by itself, at the latest when the
+	// orderer is started again, so peers are given more time: this many patiences.
+	peerPatiences = 3
 	// maxDoubled bounds the patience with a node whose restarts do not help, in first patiences.
 	maxDoubled = 16
 )
@@ -80,7 +83,7 @@ func (w *Watch) Look(now time.Time, readings []Reading) (Finding, bool) {
 	for _, r := range readings {
 		n := w.nodes[r.Node]
 		if n == nil {
-			n = &node{patience: w.patience}
+			n = &node{patience: w.first(r)}
 			w.nodes[r.Node] = n
 		}
 		if !r.Up {
@@ -88,7 +91,7 @@ func (w *Watch) Look(now time.Time, readings []Reading) (Finding, bool) {
 			continue
 		}
 		if r.Height != n.height {
-			n.height, n.since, n.patience = r.Height, time.Time{}, w.patience
+			n.height, n.since, n.patience = r.Height, time.Time{}, w.first(r)
 		}
 		switch {
 		case r.Height < newest, r.Orderer && r.Waiting > 0 && quorum:
@@ -111,6 +114,14 @@ func (w *Watch) Look(now time.Time, readings []Reading) (Finding, bool) {
 	n := w.nodes[worst.Node]
 	n.since, n.patience = time.Time{}, min(2*n.patience, maxDoubled*w.patience)
 	return worst, true
+}
+
+// first patience with a node.
+func (w *Watch) first(r Reading) time.Duration {
+	if r.Orderer {
+		return w.patience
+	}
+	return peerPatiences * w.patience
 }
 
 // quorum of SmartBFT: of n nodes f = (n-1)/3 may fail, and half of n+f+1 have to agree.

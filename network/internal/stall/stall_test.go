@@ -60,7 +60,13 @@ func TestLook(t *testing.T) {
 		},
 		"a peer behind, whoever orders": {
 			{0, append(look(0, -1, -1, -1, 6), Reading{Node: "p", Up: true, Height: 5}), ""},
-			{30 * s, append(look(0, -1, -1, -1, 6), Reading{Node: "p", Up: true, Height: 5}), "p"},
+			{89 * s, append(look(0, -1, -1, -1, 6), Reading{Node: "p", Up: true, Height: 5}), ""},
+			{90 * s, append(look(0, -1, -1, -1, 6), Reading{Node: "p", Up: true, Height: 5}), "p"},
+		},
+		"a peer behind with its orderer": {
+			{0, append(look(0, 5, 6, 6, 6), Reading{Node: "p", Up: true, Height: 5}), ""},
+			{30 * s, append(look(0, 5, 6, 6, 6), Reading{Node: "p", Up: true, Height: 5}), "o1"},
+			{50 * s, append(look(0, 6, 6, 6, 6), Reading{Node: "p", Up: true, Height: 6}), ""},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
