@@ -15,8 +15,8 @@ import (
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
-// lookEvery is the pause between two looks at the channel's nodes.
-const lookEvery = 2 * time.Second
+// lookEvery is the pause between two looks at the channel's nodes: each makes them write all their metrics.
+const lookEvery = 5 * time.Second
 
 // What Fabric's nodes call these figures in their metrics.
 const (
@@ -76,7 +76,7 @@ func (l *Launcher) readChannel(ctx context.Context) []stall.Reading {
 	return readings
 }
 
-// metricsClient keeps its connections: a look every other second need not dial.
+// metricsClient keeps its connections: a look every few seconds need not dial.
 var metricsClient = &http.Client{Timeout: 2 * time.Second}
 
 // figures of a node about the channel, by the metric's name.
