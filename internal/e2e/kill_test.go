@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -70,7 +71,33 @@ func TestStackKill(t *testing.T) {
 				p := s.processes(t)[victim]
 				return p.State == "ready" && p.PID != before.PID, "pid " + time.Now().String()
 			})
+			s.level(t)
 			t.Log(r.out)
 		})
 	}
+}
+
+// level waits until all nodes of the channel hold the same blocks. An orderer that came back half is found by the supervisor and
+// started again, which takes it half a minute and more; a second victim meanwhile would leave too few to order.
+func (s *stack) level(t *testing.T) {
+	t.Helper()
+	a := s.api(t, "auditor")
+	eventually(t, 3*time.Minute, "all nodes are level", func() (bool, string) {
+		var network struct {
+			Nodes []struct {
+				Org, Role, Error string
+				Up               bool
+				Height           uint64
+			}
+		}
+		if code, err := a.call("GET", "/v1/network", nil, &network); err != nil || code != 200 {
+			return false, fmt.Sprint(code, err)
+		}
+		for _, n := range network.Nodes {
+			if !n.Up || n.Height != network.Nodes[0].Height {
+				return false, fmt.Sprintf("%+v", network.Nodes)
+			}
+		}
+		return len(network.Nodes) == 8, fmt.Sprintf("%+v", network.Nodes)
+	})
 }
