@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 )
@@ -20,12 +21,20 @@ func (l *Launcher) isStack() bool {
 
 func (l *Launcher) lockFile() string { return filepath.Join(l.Stack.RunDir(), "launcher.lock") }
 
+// dying is how long what a killed process held may stay held: its port while its threads end, its lock in a child of it.
+const dying = 2 * time.Second
+
 // hold makes this launcher the only one that changes the folder. The kernel releases the hold when we die.
 func (l *Launcher) hold() (release func(), err error) {
 	if err := l.claim(); err != nil {
 		return nil, err
 	}
 	f, err := proc.TryLock(l.lockFile())
+	// A launcher that was killed while it started a process has left its hold to that child, up to the child's exec.
+	for end := time.Now().Add(dying); errors.Is(err, proc.ErrLocked) && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+		f, err = proc.TryLock(l.lockFile())
+	}
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
 		return nil, fmt.Errorf("%w: make the folder writable, or choose another --dir", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
@@ -62,8 +63,24 @@ func portFree(port int) bool {
 	return true
 }
 
+// portFreed is portFree that gives a killed process the time to end.
+func portFreed(ctx context.Context, port int) bool {
+	ctx, cancel := context.WithTimeout(ctx, dying)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !portFree(port) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+	return true
+}
+
 // checkPorts looks, before anything is built, whether a process that does not run yet would find its port taken.
-func (l *Launcher) checkPorts(_ context.Context, groups []topology.Group) error {
+func (l *Launcher) checkPorts(ctx context.Context, groups []topology.Group) error {
 	strays := l.table.Strays()
 	for _, p := range topology.Processes() {
 		if !slices.Contains(groups, p.Group) {
@@ -76,7 +93,7 @@ func (l *Launcher) checkPorts(_ context.Context, groups []topology.Group) error 
 			continue
 		}
 		for _, listener := range p.Listeners {
-			if port := l.Stack.Port(listener); !portFree(port) {
+			if port := l.Stack.Port(listener); !portFreed(ctx, port) {
 				return fmt.Errorf("port %d, which %s needs, is in use: stop the program that holds it, or choose other ports in a new folder: `up --dir DIR --ports auto` (or `reset` this one first)", port, listener)
 			}
 		}

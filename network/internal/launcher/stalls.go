@@ -76,8 +76,9 @@ func (l *Launcher) readChannel(ctx context.Context) []stall.Reading {
 	return readings
 }
 
-// metricsClient keeps its connections: a look every few seconds need not dial.
-var metricsClient = &http.Client{Timeout: 2 * time.Second}
+// metricsClient keeps its connections: a look every few seconds need not dial. A node on a busy machine may be slow to answer,
+// and one that does not answer is not looked at.
+var metricsClient = &http.Client{Timeout: 4 * time.Second}
 
 // figures of a node about the channel, by the metric's name.
 func (l *Launcher) figures(ctx context.Context, node string) (map[string]float64, error) {
