@@ -60,13 +60,6 @@ func TestStalledNodeIsKilled(t *testing.T) {
 	}
 	before := pids()
 
-	var group sync.WaitGroup
-	defer group.Wait()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	watch := stall.New(len(topology.Orgs), 200*time.Millisecond)
-	group.Go(func() { l.watchStalls(ctx, slog.New(slog.DiscardHandler), watch, 10*time.Millisecond) })
-
 	stuck := topology.OrdererProcess(topology.Orgs[2])
 	for _, n := range nodes {
 		if n != stuck {
@@ -78,13 +71,19 @@ func TestStalledNodeIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range rep.Processes {
-		if p.Name == stuck && (p.State != NotReady || p.Detail != "at block 7 of 40") {
+		if p.Name == stuck && (p.State != NotReady || p.Detail != "at height 7 of 40") {
 			t.Errorf("status says %+v", p)
 		}
 		if p.Name != stuck && before[p.Name] != 0 && p.State != Ready {
 			t.Errorf("status says %+v", p)
 		}
 	}
+	var group sync.WaitGroup
+	defer group.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	watch := stall.New(len(topology.Orgs), 200*time.Millisecond)
+	group.Go(func() { l.watchStalls(ctx, slog.New(slog.DiscardHandler), watch, 10*time.Millisecond) })
 	eventually(t, "the stalled orderer is dead", func() bool { return pids()[stuck] == 0 })
 	after := pids()
 	for _, n := range nodes {

@@ -111,7 +111,7 @@ func markBehind(all []ProcessStatus, channel []stall.Reading) {
 	for _, r := range channel {
 		for i := range all {
 			if p := &all[i]; p.Name == r.Node && p.State == Ready && r.Up && r.Height+tolerated < newest {
-				p.State, p.Detail = NotReady, fmt.Sprintf("at block %d of %d", r.Height, newest)
+				p.State, p.Detail = NotReady, fmt.Sprintf("at height %d of %d", r.Height, newest)
 			}
 		}
 	}

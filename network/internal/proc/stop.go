@@ -14,16 +14,7 @@ const grace = 12 * time.Second
 
 // terminate asks the process to end, kills it after the grace time or when ctx ends, and returns when it is gone.
 func terminate(ctx context.Context, id Identity) error {
-	// The handle stays with this process even if its id is given to another one, so it is checked after it was opened.
-	p, err := os.FindProcess(id.PID)
-	if err != nil {
-		return nil
-	}
-	defer p.Release()
-	if !id.Alive() {
-		return nil
-	}
-	if err := signal(p, syscall.SIGTERM); err != nil {
+	if err := signal(id, syscall.SIGTERM); err != nil {
 		return err
 	}
 	if await(ctx, id, grace) {
@@ -34,15 +25,7 @@ func terminate(ctx context.Context, id Identity) error {
 
 // kill ends the process at once and returns when it is gone.
 func kill(id Identity) error {
-	p, err := os.FindProcess(id.PID)
-	if err != nil {
-		return nil
-	}
-	defer p.Release()
-	if !id.Alive() {
-		return nil
-	}
-	if err := signal(p, syscall.SIGKILL); err != nil {
+	if err := signal(id, syscall.SIGKILL); err != nil {
 		return err
 	}
 	if await(context.Background(), id, 5*time.Second) {
@@ -51,7 +34,17 @@ func kill(id Identity) error {
 	return fmt.Errorf("process %d does not end", id.PID)
 }
 
-func signal(p *os.Process, s os.Signal) error {
+// signal sends s to the process, and to no other: one that is gone gets none.
+func signal(id Identity, s syscall.Signal) error {
+	// The handle stays with this process even if its id is given to another one, so it is checked after it was opened.
+	p, err := os.FindProcess(id.PID)
+	if err != nil {
+		return nil
+	}
+	defer p.Release()
+	if !id.Alive() {
+		return nil
+	}
 	if err := p.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
