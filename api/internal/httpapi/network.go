@@ -49,7 +49,7 @@ const tolerated = 20
 
 func (s *Server) networkRoutes() {
 	add(s, operation{method: http.MethodGet, path: "/v1/network", id: "get-network", tag: "Network", scope: auth.NetworkRead,
-		summary: "Health of peers, orderers, ingest and store", about: "Always 200: what is down is in the answer."}, s.network)
+		summary: "Health of peers, orderers, ingest and store", about: "Always 200: what is down is in the answer. ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
 }
 
 func (s *Server) network(ctx context.Context, _ *struct{}) (*answer[Network], error) {
