@@ -111,6 +111,7 @@ func (c *Client) height(ctx context.Context, n *node) (uint64, error) {
 	if err := proto.Unmarshal(response.Response.Payload, info); err != nil {
 		return 0, &nodeError{n, err}
 	}
+	n.reach(info.Height)
 	return info.Height, nil
 }
 

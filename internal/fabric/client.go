@@ -52,7 +52,7 @@ type Client struct {
 	orderers []*node // own organisation's first
 	health   *health
 	commits  *commits
-	// seen is the highest block number that any stream delivered plus one: a peer below it lags.
+	// seen is the greatest height that a peer was seen to hold by a stream or a lookup: a peer below it lags.
 	seen atomic.Uint64
 	bft  *consensus
 
@@ -118,11 +118,4 @@ func (c *Client) within(ctx context.Context, limit time.Duration) (context.Conte
 func (c *Client) nodes() []*node { return append(append([]*node{}, c.peers...), c.orderers...) }
 
 // saw remembers that block number exists.
-func (c *Client) saw(number uint64) {
-	for {
-		old := c.seen.Load()
-		if number < old || c.seen.CompareAndSwap(old, number+1) {
-			return
-		}
-	}
-}
+func (c *Client) saw(number uint64) { raise(&c.seen, number+1) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,12 +27,29 @@ type node struct {
 	address string // host:port
 	tls     *tls.Config
 
+	reached atomic.Uint64 // peers only: the greatest height that it was known to hold
+
 	mu     sync.Mutex
 	conn   *grpc.ClientConn
 	closed bool
 }
 
 func (n *node) String() string { return n.role + " " + n.org }
+
+func (n *node) holds(height uint64) bool { return n.reached.Load() >= height }
+
+// reach remembers that the peer holds a height.
+func (n *node) reach(height uint64) { raise(&n.reached, height) }
+
+// raise sets v to at least to.
+func raise(v *atomic.Uint64, to uint64) {
+	for {
+		old := v.Load()
+		if to <= old || v.CompareAndSwap(old, to) {
+			return
+		}
+	}
+}
 
 // maxMessage is Fabric's own limit.
 const maxMessage = 100 << 20

@@ -88,6 +88,7 @@ func (c *Client) follow(ctx context.Context, n *node, from uint64, filtered bool
 				return &nodeError{n, fmt.Errorf("delivered block %d instead of %d", d.number, next)}
 			}
 			next, stalled = d.number+1, false
+			n.reach(d.number + 1) // before it counts as seen, or the peer would be asked for its height
 			c.saw(d.number)
 			if err := handle(d); err != nil {
 				return err

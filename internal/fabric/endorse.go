@@ -49,9 +49,10 @@ func (a answer) same(b answer) bool {
 func (c *Client) endorse(ctx context.Context, p *proposal) ([]*peer.ProposalResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Endorse)
 	defer cancel()
+	known := c.seen.Load()
 	wait := disagreeFirst
 	for round := 1; ; round++ {
-		responses, err := c.endorseOnce(ctx, p, round <= strictRounds)
+		responses, err := c.endorseOnce(ctx, p, known, round)
 		if !errors.Is(err, errDisagree) {
 			return responses, err
 		}
@@ -65,7 +66,12 @@ func (c *Client) endorse(ctx context.Context, p *proposal) ([]*peer.ProposalResp
 	}
 }
 
-func (c *Client) endorseOnce(ctx context.Context, p *proposal, strict bool) ([]*peer.ProposalResponse, error) {
+func (c *Client) endorseOnce(ctx context.Context, p *proposal, known uint64, round int) ([]*peer.ProposalResponse, error) {
+	strict := round <= strictRounds
+	opinion := c.opinion
+	if round > 1 {
+		opinion = c.sendFresh // whoever lags is the likely reason of the disagreement
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	nodes := c.health.order(c.peers, chaincodePart)
@@ -78,7 +84,7 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal, strict bool) ([]*
 			started++
 			silent[n] = time.Now()
 			c.spawn(func() {
-				response, err := c.send(ctx, n, p)
+				response, err := opinion(ctx, n, p, known)
 				results <- answer{n, response, err}
 			})
 		}

@@ -9,8 +9,9 @@ import (
 	"github.com/hyperledger/fabric-protos-go/peer"
 )
 
-// Evaluate asks the own peer (another organisation's when it is down) and orders nothing. Errors: *ledger.Error, or
-// *StageError at StageEndorse, which wraps ErrUnavailable when trying again can help.
+// Evaluate asks the own peer (another organisation's when it is down) and orders nothing. The answer holds what this client
+// has seen committed before the call, whoever gives it. Errors: *ledger.Error, or *StageError at StageEndorse, which wraps
+// ErrUnavailable when trying again can help.
 func (c *Client) Evaluate(ctx context.Context, fn string, arg any) ([]byte, error) {
 	p, err := c.propose(fn, arg)
 	if err != nil {
@@ -49,10 +50,11 @@ func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byt
 	return nil, endorseError(p.txID, err)
 }
 
-// ask has the first peer that can answer run a proposal.
+// ask has the first peer run a proposal that can answer and holds what this client has seen.
 func (c *Client) ask(ctx context.Context, at part, p *proposal) (*peer.ProposalResponse, error) {
+	known := c.seen.Load()
 	return race(ctx, c, at, c.health.order(c.peers, at), func(ctx context.Context, n *node) (*peer.ProposalResponse, error) {
-		return c.send(ctx, n, p)
+		return c.sendFresh(ctx, n, p, known)
 	})
 }
 

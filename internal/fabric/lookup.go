@@ -45,6 +45,8 @@ func (c *Client) lookup(ctx context.Context, txID string) ([]byte, txStatus, err
 		}
 		switch {
 		case r.err == nil:
+			r.node.reach(r.status.block + 1)
+			c.saw(r.status.block)
 			return r.raw, r.status, nil
 		case errors.Is(r.err, errNoTx):
 			if absent[r.node.msp] = true; len(absent) >= 2 && working <= 0 {

@@ -111,7 +111,7 @@ func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelo
 		}
 		_, s, err := c.lookup(ctx, txID)
 		if err == nil {
-			c.missed(ctx, txID, s)
+			c.missed(ctx, txID)
 			return s, nil
 		}
 		if last {
@@ -134,8 +134,7 @@ func (c *Client) await(ctx context.Context, txID string, envelope *common.Envelo
 
 // missed is called when a verdict was found elsewhere before the stream brought it: the stream's peer may be frozen or behind,
 // and then neither the next verdict nor the caller's next question should wait for it.
-func (c *Client) missed(ctx context.Context, txID string, s txStatus) {
-	c.saw(s.block)
+func (c *Client) missed(ctx context.Context, txID string) {
 	n := c.health.order(c.peers, ledgerPart)[0]
 	look := func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeouts.Hedge)
