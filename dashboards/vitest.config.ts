@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
-// A busy machine is slow: what a page must come to show may take as long as Playwright's own waits.
-const patient = { poll: { timeout: 30_000 } };
+// A busy machine is slow: what a page must come to show may take as long as Playwright's waits (patience in chromium.ts).
+const patient = { poll: { timeout: 90_000 } };
 
 export default defineConfig({
   test: {
@@ -12,7 +12,7 @@ export default defineConfig({
           name: "browser",
           include: ["test/browser/*.test.ts"],
           environment: "node",
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           expect: patient,
           hookTimeout: 60_000,
           fileParallelism: false,
@@ -24,7 +24,7 @@ export default defineConfig({
           include: ["test/stack/*.test.ts"],
           environment: "node",
           fileParallelism: false,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           expect: patient,
           hookTimeout: 60_000,
         },

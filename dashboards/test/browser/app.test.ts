@@ -92,7 +92,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     expect(await page.getByRole("button", { name: "Show more" }).count()).toBe(0);
     api.shipments = api.shipments.map((s) => (s.id === number(480) ? { ...s, state: "closed" as const } : s));
     api.emit("shipment", { id: number(480) });
-    await expect.poll(() => rows.filter({ hasText: number(480) }).innerText(), { timeout: 10_000 }).toContain("Closed");
+    await expect.poll(() => rows.filter({ hasText: number(480) }).innerText()).toContain("Closed");
     api.fail.set("/v1/shipments", 503);
     api.emit("shipment", { id: number(480) });
     await page.getByText("What you see is from before.").waitFor();
@@ -258,14 +258,14 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     api.shipments = api.shipments.map((s) => (s.id === "NEW-1" ? { ...s, state: "in_transit" as const } : s));
     api.emit("shipment", { id: "NEW-1" });
     const row = page.locator(".list tbody tr", { hasText: "NEW-1" });
-    await expect.poll(() => row.innerText(), { timeout: 10_000 }).toContain("In transit");
+    await expect.poll(() => row.innerText()).toContain("In transit");
     api.cutStreams();
     await page.getByText("Reconnecting").waitFor();
     // What happened during the break is not told by an event.
     api.shipments = api.shipments.map((s) => (s.id === "NEW-1" ? { ...s, state: "delivered" as const } : s));
     await page.getByText("Live", { exact: true }).waitFor();
     expect(api.openStreams).toBe(1);
-    await expect.poll(() => row.innerText(), { timeout: 10_000 }).toContain("Delivered");
+    await expect.poll(() => row.innerText()).toContain("Delivered");
     await openShipment(page);
     await page.locator(".plot canvas").first().waitFor();
     const before = api.seen.filter((r) => r.includes("/telemetry")).length;
@@ -275,7 +275,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     const told = await tooltip.innerText();
     await page.locator(".plot-temperature canvas").evaluate((canvas) => canvas.setAttribute("data-old", "yes"));
     api.emit("reading", { shipment: "VAX-2026-0117" });
-    await expect.poll(() => api.seen.filter((r) => r.includes("/telemetry")).length, { timeout: 10_000 }).toBeGreaterThan(before);
+    await expect.poll(() => api.seen.filter((r) => r.includes("/telemetry")).length).toBeGreaterThan(before);
     await expect.poll(() => page.locator(".plot canvas[data-old]").count()).toBe(0);
     expect(await tooltip.innerText()).toBe(told);
     expect(api.openStreams).toBe(1);

@@ -29,6 +29,9 @@ export function launch(): Promise<Browser> {
   });
 }
 
+// A busy machine is slow: Playwright's own 30 s have been too short for a verifier of 10 MB beside other work.
+export const patience = 90_000;
+
 // Watched is a page whose every complaint is kept: console errors, refused resources, requests to other hosts.
 export type Watched = { page: Page; context: BrowserContext; complaints: string[] };
 
@@ -44,6 +47,7 @@ export async function open(
     locale: "en-GB",
     reducedMotion: "reduce",
   });
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   if (options.now) await page.clock.setFixedTime(options.now);
   const complaints: string[] = [];

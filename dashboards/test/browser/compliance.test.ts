@@ -173,7 +173,7 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
   test("shows by itself what another organisation signs", async () => {
     const page = await shipment();
     // Once more when the stream is open; from then on only events lead to a look.
-    await expect.poll(() => api.seen.filter((r) => r.endsWith("/compliance")).length, { timeout: 10_000 }).toBeGreaterThan(1);
+    await expect.poll(() => api.seen.filter((r) => r.endsWith("/compliance")).length).toBeGreaterThan(1);
     const told = fixtures.signature("Mia Berg", "approved", fixtures.now);
     api.compliance.recorded![0]!.acknowledgements!.push({ excursion: fixtures.compliance.excursions![0]!.id, n: 2, reason: "Within the stability data", signature: told });
     api.emit("acknowledgement", { shipment: id });

@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Report } from "../../src/evidence/report";
 import { obstacles } from "./axe";
-import { browserMissing, launch, open, type Watched } from "./chromium";
+import { browserMissing, launch, open, patience, type Watched } from "./chromium";
 import * as fixtures from "./fixtures";
 import { MockApi } from "./mock";
 import { goMissing, Vectors, type Change } from "./vectors";
@@ -336,6 +336,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
   test("the single page works from disk, without a network, and says what the program says", async () => {
     const file = await vectors.page();
     const context = await browser.newContext({ offline: true });
+    context.setDefaultTimeout(patience);
     const page = await context.newPage();
     const complaints: string[] = [];
     page.on("pageerror", (error) => complaints.push(String(error)));

@@ -5,11 +5,8 @@ import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Compliance } from "../../src/api/shapes";
 import { obstacles } from "../browser/axe";
-import { browserMissing, launch, open, type Watched } from "../browser/chromium";
+import { browserMissing, launch, open, patience, type Watched } from "../browser/chromium";
 import { Member, replay, stackMissing, trip } from "./running";
-
-// The ledger answers in a second or two; a busy machine takes longer.
-const patience = 60_000;
 
 describe.skipIf(stackMissing() || browserMissing())("signing on the page, against a real stack", () => {
   const id = `SIGN-${Date.now()}`;
@@ -33,7 +30,6 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
 
   async function visit(member: Member): Promise<Watched> {
     const watched = await open(browser, member.url);
-    watched.page.setDefaultTimeout(patience);
     await watched.page.goto(member.link);
     await watched.page.getByRole("heading", { name: "Shipments" }).waitFor();
     await watched.page.goto(`${member.url}/#/shipments/${id}`);
@@ -119,7 +115,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
           await released.or(decisionOn(other).getByRole("alert")).first().waitFor();
           return released.count();
         },
-        { timeout: 2 * patience },
+        { timeout: patience },
       )
       .toBe(1);
     await decisionOn(other).getByText(/Rests on verdict revision \d+ \(not compliant\)/).waitFor();
