@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
+import { patience } from "./test/browser/patience";
 
-// A busy machine is slow: what a page must come to show may take as long as Playwright's waits (patience in chromium.ts).
-const patient = { poll: { timeout: 90_000 } };
+const patient = { poll: { timeout: patience } };
 
 export default defineConfig({
   test: {

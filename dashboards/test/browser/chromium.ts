@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { patience } from "./patience";
 
 const candidates = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
@@ -28,9 +29,6 @@ export function launch(): Promise<Browser> {
     ],
   });
 }
-
-// A busy machine is slow: Playwright's own 30 s have been too short for a verifier of 10 MB beside other work.
-export const patience = 90_000;
 
 // Watched is a page whose every complaint is kept: console errors, refused resources, requests to other hosts.
 export type Watched = { page: Page; context: BrowserContext; complaints: string[] };

@@ -4,9 +4,10 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Report } from "../../src/evidence/report";
 import { obstacles } from "./axe";
-import { browserMissing, launch, open, patience, type Watched } from "./chromium";
+import { browserMissing, launch, open, type Watched } from "./chromium";
 import * as fixtures from "./fixtures";
 import { MockApi } from "./mock";
+import { patience } from "./patience";
 import { goMissing, Vectors, type Change } from "./vectors";
 
 const shipment = "SHIP-1"; // that of the vectors

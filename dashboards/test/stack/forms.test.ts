@@ -5,7 +5,8 @@ import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Compliance } from "../../src/api/shapes";
 import { obstacles } from "../browser/axe";
-import { browserMissing, launch, open, patience, type Watched } from "../browser/chromium";
+import { browserMissing, launch, open, type Watched } from "../browser/chromium";
+import { patience } from "../browser/patience";
 import { Member, replay, stackMissing, trip } from "./running";
 
 describe.skipIf(stackMissing() || browserMissing())("signing on the page, against a real stack", () => {
@@ -67,7 +68,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
     await expect.poll(() => form.count()).toBe(0);
 
     const decision = decisionOn(page);
-    await expect.poll(() => newestRevision(carrier), { timeout: patience }).toBeGreaterThan(0);
+    await expect.poll(() => newestRevision(carrier)).toBeGreaterThan(0);
     await decision.getByText(/newest verdict on the ledger is revision \d/).waitFor();
     await decision.getByRole("button", { name: "Decide" }).click();
     await decision.getByRole("button", { name: "Quarantine", exact: true }).click();
@@ -115,7 +116,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
           await released.or(decisionOn(other).getByRole("alert")).first().waitFor();
           return released.count();
         },
-        { timeout: patience },
+        { timeout: 2 * patience },
       )
       .toBe(1);
     await decisionOn(other).getByText(/Rests on verdict revision \d+ \(not compliant\)/).waitFor();
