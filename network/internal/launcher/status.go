@@ -19,10 +19,10 @@ import (
 type State string
 
 const (
-	Ready    State = "ready"    // runs and does its work
-	NotReady State = "starting" // runs, and does not do its work (yet)
-	Dead     State = "dead"     // ought to run
-	Stopped  State = "stopped"  // ought not to run
+	Ready    State = "ready"   // runs and does its work
+	NotReady State = "unready" // runs, and does not do its work (yet)
+	Dead     State = "dead"    // ought to run
+	Stopped  State = "stopped" // ought not to run
 )
 
 // ProcessStatus is one line of `status`.
