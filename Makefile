@@ -1,5 +1,5 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
-.PHONY: up down status test bench reset verify.html
+.PHONY: up down status test bench reset generate verify.html
 
 ## up: build and start the whole system with a demo fleet; prints the dashboard's address
 up:
@@ -24,6 +24,10 @@ test:
 ## bench: the figures that the project holds itself to
 bench:
 	@.ci/bench
+
+## generate: what is made of the API's OpenAPI document (internal/client); run it when that changed
+generate:
+	@go generate ./internal/client
 
 ## verify.html: the evidence verifier as one page that works from disk
 verify.html:

@@ -41,6 +41,8 @@ require (
 	rsc.io/qr v0.2.0
 )
 
+require golang.org/x/oauth2 v0.38.0 // indirect
+
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/Knetic/govaluate v3.0.1-0.20171022003610-9aa49832a739+incompatible // indirect
