@@ -1,4 +1,4 @@
-// Command chaincode serves Trackseal's contracts to an organisation's peers (chaincode as a service, mutual TLS).
+// Command chaincode serves the ledger's rules to an organisation's peers (chaincode as a service, mutual TLS).
 package main
 
 import (
@@ -12,8 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/trackseal/trackseal/chaincode/internal/contract"
 	"github.com/trackseal/trackseal/chaincode/internal/server"
+	"github.com/trackseal/trackseal/chaincode/internal/stub"
 )
 
 func main() {
@@ -53,10 +53,6 @@ func run(ctx context.Context, args []string, getenv func(string) string, stderr 
 	if err := cfg.Validate(); err != nil {
 		return fmt.Errorf("%w; see --help", err)
 	}
-	cc, err := contract.New()
-	if err != nil {
-		return err
-	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	return server.Run(ctx, cfg, cc, log, nil)
+	return server.Run(ctx, cfg, stub.Chaincode{}, log, nil)
 }

@@ -67,9 +67,8 @@ var owners = []struct {
 }{
 	{"github.com/hyperledger/fabric-sdk-go", []string{"internal/fabric"}, "the SDK is deprecated: one adapter hides it"},
 	{"github.com/hyperledger/fabric-protos-go", []string{"internal/fabric"}, "the SDK's generated types stay behind the adapter"},
-	{"github.com/hyperledger/fabric-contract-api-go/v2", []string{"chaincode"}, "only the contract server speaks to a peer as chaincode"},
-	{"github.com/hyperledger/fabric-chaincode-go/v2", []string{"chaincode"}, "only the contract server speaks to a peer as chaincode"},
-	{"github.com/hyperledger/fabric-protos-go-apiv2", []string{"chaincode"}, "the contract API's generated types stay in the contract server"},
+	{"github.com/hyperledger/fabric-chaincode-go/v2", []string{"chaincode"}, "only the chaincode speaks to a peer as chaincode; the rules that it runs know no Fabric"},
+	{"github.com/hyperledger/fabric-protos-go-apiv2", []string{"chaincode"}, "the shim's generated types stay in the chaincode"},
 	{"github.com/eclipse/paho.mqtt.golang", []string{"internal/mqtt"}, "its traps (early acks, lost acks) are handled once"},
 	{"github.com/mochi-mqtt/server/v2", []string{"internal/mqtt/broker"}, "the embedded broker can be replaced by any other"},
 	{"github.com/influxdata/influxdb-client-go/v2", []string{"internal/influx"}, "its batching loses data: only our own batches write"},
@@ -107,7 +106,7 @@ var forbidden = []struct {
 	{"internal/fabric", "internal/mqtt", "adapters do not know one another"},
 }
 
-var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/compliance", "internal/quality", "internal/evidence"}
+var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/contract", "internal/compliance", "internal/quality", "internal/evidence"}
 
 // coreLibraries are the codecs that CORE may link; everything else makes the verifier larger and less sure.
 var coreLibraries = []string{

@@ -28,8 +28,9 @@ const (
 )
 
 const (
-	maxTimeMS = 253402300799999 // end of the year 9999
-	maxNumber = 1 << 53         // exact in every JSON reader
+	// MaxTimeMS is the end of the year 9999, the last that REST can write.
+	MaxTimeMS = 253402300799999
+	maxNumber = 1 << 53 // exact in every JSON reader
 )
 
 // maxRefusal bounds the text of a refusal: it quotes what callers sent, and peers, orderers and clients keep it in their logs.
@@ -99,7 +100,7 @@ func checkText(member, s string, min, max int) error {
 }
 
 func checkTime(member string, ms int64, zeroOK bool) error {
-	if ms < 0 || ms > maxTimeMS || ms == 0 && !zeroOK {
+	if ms < 0 || ms > MaxTimeMS || ms == 0 && !zeroOK {
 		return invalid("%s must be milliseconds since 1970, not %d", member, ms)
 	}
 	return nil

@@ -3,52 +3,40 @@ package contract
 import (
 	"encoding/hex"
 
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 )
 
-// Anchor is the contract "anchor". Each heads log has its own state key, so ingest instances never conflict; the only
-// writer of a heads log is the organisation that extended it first.
-type Anchor struct{ contractapi.Contract }
-
-func (*Anchor) Extend(ctx *Context, arg string) (string, error) {
-	return change(ctx, ingest, ledger.EventAnchor, arg, ledger.ExtendArgs.Validate, extend)
-}
-
-func (*Anchor) Head(ctx *Context, arg string) (string, error) {
-	return read(ctx, arg, headsID, func(t *transaction, a ledger.IDArgs) (*ledger.Head, error) {
-		h, err := get[ledger.Head](t, ledger.HeadKey(a.ID))
-		if err == nil && h == nil {
-			return nil, ledger.Refuse(ledger.NotFound, "heads log %s has no anchor", a.ID)
-		}
-		return h, err
-	})
-}
-
-// List gives the anchors of one heads log, newest first.
-func (*Anchor) List(ctx *Context, arg string) (string, error) {
-	validate := func(a ledger.ListArgs) error {
-		if err := headsID(ledger.IDArgs{ID: a.ID}); err != nil {
-			return err
-		}
-		return a.Validate()
-	}
-	return read(ctx, arg, validate, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
+// anchors: each heads log has its own state key, so ingest instances never conflict; the only writer of a heads log is the
+// organisation that extended it first.
+var anchors = map[string]function{
+	ledger.AnchorExtend: change(ingest, ledger.EventAnchor, ledger.ExtendArgs.Validate, extend),
+	ledger.AnchorHead:   read(headsID, getHead),
+	// Newest first.
+	ledger.AnchorList: read(ofHeads, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
 		return page(t, a, stored[ledger.Head], ledger.ObjAnchor, a.ID)
-	})
-}
-
-func (*Anchor) Heads(ctx *Context, arg string) (string, error) {
-	return read(ctx, arg, noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
+	}),
+	ledger.AnchorHeads: read(noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
 		return page(t, a, stored[ledger.Head], ledger.ObjHead)
-	})
+	}),
 }
 
-// GetEvaluateTransactions marks what only reads, for the contract's metadata.
-func (*Anchor) GetEvaluateTransactions() []string { return []string{"Head", "List", "Heads"} }
+func getHead(t *transaction, a ledger.IDArgs) (*ledger.Head, error) {
+	h, err := get[ledger.Head](t, ledger.HeadKey(a.ID))
+	if err == nil && h == nil {
+		return nil, ledger.Refuse(ledger.NotFound, "heads log %s has no anchor", a.ID)
+	}
+	return h, err
+}
+
+// ofHeads checks a listing below one heads log.
+func ofHeads(a ledger.ListArgs) error {
+	if err := headsID(ledger.IDArgs{ID: a.ID}); err != nil {
+		return err
+	}
+	return a.Validate()
+}
 
 func headsID(a ledger.IDArgs) error {
 	if !ledger.IsHash(a.ID) {
@@ -60,7 +48,7 @@ func headsID(a ledger.IDArgs) error {
 // extend moves a heads log forward. Every endorsing peer checks the consistency proof itself, so no history that was
 // accepted once can be rewritten, whoever runs the ingest.
 func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
-	want := anchor.HeadsID(t.stub.GetChannelID(), a.Ingest)
+	want := anchor.HeadsID(t.Channel, a.Ingest)
 	if a.Heads != hex.EncodeToString(want[:]) {
 		return nil, ledger.Refuse(ledger.Invalid, "heads is not the id of %s's heads log on this channel", a.Ingest)
 	}
@@ -69,12 +57,12 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 		return nil, err
 	}
 	next := &ledger.Head{
-		Heads: a.Heads, Ingest: a.Ingest, Owner: t.caller, Size: a.NewSize, Root: a.NewRoot,
-		TimeMS: a.TimeMS, TxMS: t.nowMS, Tx: t.id,
+		Heads: a.Heads, Ingest: a.Ingest, Owner: t.MSP, Size: a.NewSize, Root: a.NewRoot,
+		TimeMS: a.TimeMS, TxMS: t.TimeMS, Tx: t.Tx,
 	}
 	if head != nil {
 		switch {
-		case head.Owner != t.caller:
+		case head.Owner != t.MSP:
 			return nil, ledger.Refuse(ledger.Conflict, "this heads log belongs to %s", head.Owner)
 		case head.Size == a.NewSize && head.Root == a.NewRoot:
 			// Sent again because its sender did not hear the outcome. Nothing is written and no event emitted.
@@ -89,7 +77,7 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 	if a.NewSize <= a.OldSize {
 		return nil, ledger.Refuse(ledger.Conflict, "new_size %d must be larger than the head's, %d", a.NewSize, a.OldSize)
 	}
-	if d := a.TimeMS - t.nowMS; d > skewMS || d < -skewMS {
+	if d := a.TimeMS - t.TimeMS; d > skewMS || d < -skewMS {
 		return nil, ledger.Refuse(ledger.Invalid, "time_ms is %d ms off the transaction's time, more than %d", d, skewMS)
 	}
 	if head != nil && a.TimeMS < head.TimeMS {

@@ -9,13 +9,13 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case t.caller != s.Custodian:
+	case t.MSP != s.Custodian:
 		return nil, ledger.Refuse(ledger.Forbidden, "only the custodian, %s, proposes a handover", s.Custodian)
 	case s.State != ledger.Created && s.State != ledger.InTransit:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s", s.ID, s.State)
 	case s.Pending != nil:
 		return nil, ledger.Refuse(ledger.BadState, "a handover to %s waits for its answer", s.Pending.To)
-	case a.To == t.caller:
+	case a.To == t.MSP:
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s has custody already", a.To)
 	case !s.IsParty(a.To):
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
@@ -25,8 +25,8 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 		return nil, err
 	}
 	s.Pending = &ledger.Handover{
-		N: s.Handovers, From: t.caller, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Note: a.Note,
-		ProposeMS: t.nowMS, ProposeTx: t.id, AtProposal: now,
+		N: s.Handovers, From: t.MSP, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Note: a.Note,
+		ProposeMS: t.TimeMS, ProposeTx: t.Tx, AtProposal: now,
 	}
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
@@ -65,7 +65,7 @@ func end(t *transaction, id string, by func(*ledger.Handover) string, decide fun
 		return nil, err
 	case s.Pending == nil:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s has no open handover", s.ID)
-	case t.caller != by(s.Pending):
+	case t.MSP != by(s.Pending):
 		return nil, ledger.Refuse(ledger.Forbidden, "only %s may do this with the open handover", by(s.Pending))
 	}
 	h := s.Pending
@@ -73,7 +73,7 @@ func end(t *transaction, id string, by func(*ledger.Handover) string, decide fun
 		return nil, err
 	}
 	decide(s, h)
-	h.AnswerMS, h.AnswerTx = t.nowMS, t.id
+	h.AnswerMS, h.AnswerTx = t.TimeMS, t.Tx
 	s.Pending = nil
 	s.Handovers++
 	taken := ledger.Refuse(ledger.Conflict, "handover %d of shipment %s has ended already", h.N, s.ID)
@@ -90,17 +90,17 @@ func deliver(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case t.caller != s.Parties[ledger.Consignee]:
+	case t.MSP != s.Parties[ledger.Consignee]:
 		return nil, ledger.Refuse(ledger.Forbidden, "only the consignee, %s, takes delivery", s.Parties[ledger.Consignee])
 	case s.State != ledger.InTransit:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not in_transit", s.ID, s.State)
 	case s.Pending != nil:
 		return nil, ledger.Refuse(ledger.BadState, "a handover to %s waits for its answer", s.Pending.To)
-	case t.caller != s.Custodian:
+	case t.MSP != s.Custodian:
 		return nil, ledger.Refuse(ledger.BadState, "%s has custody; the consignee takes delivery of what it accepted", s.Custodian)
 	}
 	s.State = ledger.Delivered
-	s.DeliveredMS = t.nowMS
+	s.DeliveredMS = t.TimeMS
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
 

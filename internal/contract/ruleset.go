@@ -5,53 +5,36 @@ import (
 	"encoding/hex"
 	"strconv"
 
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// RuleSet is the contract "ruleset": the registry of compliance rule sets beside those that are built in. Everybody on the
-// channel may read it; a version never changes.
-type RuleSet struct{ contractapi.Contract }
-
-func (*RuleSet) Publish(ctx *Context, arg string) (string, error) {
-	return change(ctx, operator, ledger.EventRuleSet, arg, ledger.PublishArgs.Validate, publish)
-}
-
-func (*RuleSet) Get(ctx *Context, arg string) (string, error) {
-	return read(ctx, arg, ledger.RefArgs.Validate, func(t *transaction, a ledger.RefArgs) (*ledger.RuleSet, error) {
+// ruleSets is the registry of compliance rule sets beside those that are built in. Everybody on the channel may read it; a version
+// never changes.
+var ruleSets = map[string]function{
+	ledger.RuleSetPublish: change(operator, ledger.EventRuleSet, ledger.PublishArgs.Validate, publish),
+	ledger.RuleSetGet: read(ledger.RefArgs.Validate, func(t *transaction, a ledger.RefArgs) (*ledger.RuleSet, error) {
 		r, err := registered(t, a.Ref)
 		if err == nil && r == nil {
 			return nil, ledger.Refuse(ledger.NotFound, "there is no published rule set %s", a.Ref)
 		}
 		return r, err
-	})
+	}),
+	ledger.RuleSetList: read(maybeID, listRuleSets),
 }
 
-// List gives all versions, by id and version, or those of one id. The rules themselves come from Get.
-func (*RuleSet) List(ctx *Context, arg string) (string, error) {
-	validate := func(a ledger.ListArgs) error {
-		if a.ID == "" {
-			return a.Validate()
-		}
-		return withID(a)
+// listRuleSets gives all versions, by id and version, or those of one id. The rules themselves come from ruleset:Get.
+func listRuleSets(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.RuleSet], error) {
+	item := func(key string, value []byte) (ledger.RuleSet, error) {
+		r, err := stored[ledger.RuleSet](key, value)
+		r.Rules = nil
+		return r, err
 	}
-	return read(ctx, arg, validate, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.RuleSet], error) {
-		item := func(key string, value []byte) (ledger.RuleSet, error) {
-			r, err := stored[ledger.RuleSet](key, value)
-			r.Rules = nil
-			return r, err
-		}
-		if a.ID != "" {
-			return page(t, a, item, ledger.ObjRuleSet, a.ID)
-		}
-		return page(t, a, item, ledger.ObjRuleSet)
-	})
+	if a.ID != "" {
+		return page(t, a, item, ledger.ObjRuleSet, a.ID)
+	}
+	return page(t, a, item, ledger.ObjRuleSet)
 }
-
-// GetEvaluateTransactions marks what only reads, for the contract's metadata.
-func (*RuleSet) GetEvaluateTransactions() []string { return []string{"Get", "List"} }
 
 // publish adds one version. The same bytes once more are EXISTS, which the sender may take as done.
 func publish(t *transaction, a ledger.PublishArgs) (*ledger.RuleSet, error) {
@@ -67,7 +50,7 @@ func publish(t *transaction, a ledger.PublishArgs) (*ledger.RuleSet, error) {
 		return nil, ledger.Refuse(ledger.Invalid, "rules: not in canonical form, whose SHA-256 is %x", rules.Hash())
 	}
 	r := &ledger.RuleSet{
-		ID: rules.ID, Version: rules.Version, Hash: hashOf(rules), Rules: a.Rules, Publisher: t.caller, TimeMS: t.nowMS, Tx: t.id,
+		ID: rules.ID, Version: rules.Version, Hash: hashOf(rules), Rules: a.Rules, Publisher: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx,
 	}
 	if b, ok := compliance.Lookup(ref); ok && hashOf(b) == r.Hash {
 		return nil, ledger.Refuse(ledger.Exists, "rule set %s is built in", ref)
@@ -91,7 +74,7 @@ func publish(t *transaction, a ledger.PublishArgs) (*ledger.RuleSet, error) {
 			return nil, err
 		case previous == nil:
 			return nil, ledger.Refuse(ledger.BadState, "version %d of rule set %s comes after version %d, which is not published", r.Version, r.ID, r.Version-1)
-		case previous.Publisher != t.caller: // the same for all versions, so this is the owner
+		case previous.Publisher != t.MSP: // the same for all versions, so this is the owner
 			return nil, ledger.Refuse(ledger.Forbidden, "rule sets named %s belong to %s", r.ID, previous.Publisher)
 		}
 	}

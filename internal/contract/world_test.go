@@ -7,23 +7,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
+	"errors"
 	"fmt"
-	"math/big"
-	"reflect"
-	"sync"
 	"testing"
-	"time"
-
-	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
-	"github.com/hyperledger/fabric-protos-go-apiv2/msp"
-	"github.com/hyperledger/fabric-protos-go-apiv2/peer"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -66,31 +54,26 @@ var (
 	shipperIn   = who{shipper, ingest}
 )
 
-// world is a ledger: the chaincode and the committed state.
+// world is a ledger: the committed state and the time.
 type world struct {
 	t     testing.TB
-	cc    shim.Chaincode
-	state map[string][]byte
+	state Map
 	ms    int64
 	n     int
 }
 
-func newWorld(t testing.TB) *world {
-	cc, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &world{t: t, cc: cc, state: map[string][]byte{}, ms: t0}
-}
+func newWorld(t testing.TB) *world { return &world{t: t, state: Map{}, ms: t0} }
 
-func (w *world) stub(by who, fn string, args ...string) *fakeStub {
-	return &fakeStub{
-		committed: w.state, creator: creator(w.t, by), fn: fn, args: args,
-		ms: w.ms, tx: fmt.Sprintf("tx%04d", w.n),
+func (w *world) call(by who) Call {
+	cert := sha256.Sum256([]byte(by.msp + by.role))
+	return Call{
+		Channel: ledger.Channel, Tx: fmt.Sprintf("tx%04d", w.n), TimeMS: w.ms, MSP: by.msp, Role: by.role,
+		Subject: "CN=client,OU=client", Issuer: "CN=ca." + by.msp, Cert: hex.EncodeToString(cert[:]),
 	}
 }
 
-func (w *world) invoke(by who, fn string, arg any) (*fakeStub, *peer.Response) {
+// run runs one transaction on the committed state and commits nothing. A string is the argument itself, else it is encoded.
+func (w *world) run(by who, fn string, arg any) (Answer, error) {
 	text, ok := arg.(string)
 	if !ok {
 		b, err := ledger.Encode(arg)
@@ -99,51 +82,44 @@ func (w *world) invoke(by who, fn string, arg any) (*fakeStub, *peer.Response) {
 		}
 		text = string(b)
 	}
-	s := w.stub(by, fn, text)
-	return s, w.cc.Invoke(s)
+	return Run(w.state, w.call(by), fn, []byte(text))
 }
 
 // submit runs and, when it was not refused, commits. Time moves on by a second.
-func (w *world) submit(by who, fn string, arg any, result any) (*fakeStub, *ledger.Error) {
+func (w *world) submit(by who, fn string, arg any, result any) (Answer, *ledger.Error) {
 	w.t.Helper()
 	w.n++
 	w.ms += 1000
-	s, r := w.invoke(by, fn, arg)
-	if r.Status != shim.OK {
-		e := ledger.ParseError(r.Message)
-		if e == nil {
-			w.t.Fatalf("%s: a refusal without code: %s", fn, r.Message)
+	a, err := w.run(by, fn, arg)
+	if err != nil {
+		var e *ledger.Error
+		if !errors.As(err, &e) {
+			w.t.Fatalf("%s: a refusal without code: %v", fn, err)
 		}
-		if e.Error() != r.Message {
-			w.t.Fatalf("%s: the client would see %q", fn, r.Message)
+		if e.Error() != err.Error() || *ledger.ParseError(err.Error()) != *e {
+			w.t.Fatalf("%s: the client would see %q", fn, err)
 		}
-		return s, e
+		return a, e
 	}
-	for _, x := range s.writes {
-		w.state[x.key] = []byte(x.value)
-	}
+	w.state.Commit(a)
 	if result != nil {
-		if err := json.Unmarshal(r.Payload, result); err != nil {
+		if err := json.Unmarshal(a.Payload, result); err != nil {
 			w.t.Fatalf("%s: %v", fn, err)
 		}
 	}
-	return s, nil
+	return a, nil
 }
 
-// must submits what has to succeed, with exactly one event that carries the answer.
-func must[R any](w *world, by who, fn, eventName string, arg any) R {
+// must submits what has to succeed, with its event.
+func must[R any](w *world, by who, fn, event string, arg any) R {
 	w.t.Helper()
 	var r R
-	s, e := w.submit(by, fn, arg, &r)
+	a, e := w.submit(by, fn, arg, &r)
 	if e != nil {
 		w.t.Fatalf("%s by %s: %v", fn, by.msp, e)
 	}
-	if len(s.events) != 1 || s.events[0].name != eventName {
-		w.t.Fatalf("%s: events %v, want one %q", fn, s.events, eventName)
-	}
-	var fromEvent R
-	if err := json.Unmarshal([]byte(s.events[0].payload), &fromEvent); err != nil || !reflect.DeepEqual(fromEvent, r) {
-		w.t.Fatalf("%s: the event differs from the answer", fn)
+	if a.Event != event {
+		w.t.Fatalf("%s: event %q, want %q", fn, a.Event, event)
 	}
 	return r
 }
@@ -163,55 +139,14 @@ func (w *world) refused(code ledger.Code, by who, fn string, arg any) {
 func query[R any](w *world, by who, fn string, arg any) R {
 	w.t.Helper()
 	var r R
-	s, e := w.submit(by, fn, arg, &r)
+	a, e := w.submit(by, fn, arg, &r)
 	if e != nil {
 		w.t.Fatalf("%s by %s: %v", fn, by.msp, e)
 	}
-	if len(s.writes)+len(s.events) > 0 {
-		w.t.Fatalf("%s wrote or emitted", fn)
+	if len(a.Writes) > 0 || a.Event != "" {
+		w.t.Fatalf("%s wrote %d records, event %q; want none", fn, len(a.Writes), a.Event)
 	}
 	return r
-}
-
-var (
-	creators  sync.Map
-	issuerKey = sync.OnceValue(func() *ecdsa.PrivateKey {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			panic(err)
-		}
-		return k
-	})
-)
-
-// creator is a serialised identity with a certificate like those that the network makes.
-func creator(t testing.TB, by who) []byte {
-	if b, ok := creators.Load(by); ok {
-		return b.([]byte)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "client", OrganizationalUnit: []string{"client"}},
-		NotBefore:    time.UnixMilli(t0).Add(-time.Hour),
-		NotAfter:     time.UnixMilli(t0).Add(24 * time.Hour),
-	}
-	if by.role != "" {
-		attrs, _ := json.Marshal(map[string]any{"attrs": map[string]string{roleAttribute: by.role}})
-		template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3, 4, 5, 6, 7, 8, 1}, Value: attrs}}
-	}
-	key := issuerKey()
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := proto.Marshal(&msp.SerializedIdentity{
-		Mspid: by.msp, IdBytes: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	creators.Store(by, b)
-	return b
 }
 
 // device is a tracker's key pair.

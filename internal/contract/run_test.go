@@ -2,14 +2,12 @@ package contract
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-	"github.com/hyperledger/fabric-contract-api-go/v2/metadata"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -64,38 +62,38 @@ func journey(t testing.TB) []struct {
 	}
 }
 
-// Two peers that simulate the same proposal on the same state must agree byte for byte: writes in order, event, answer.
+// Two peers that simulate the same proposal on the same state must agree byte for byte: writes in order, event, answer. What a
+// call writes it does not see, so simulating it twice gives the same.
 func TestTwoPeersAgree(t *testing.T) {
 	w := newWorld(t)
-	peer2, err := New()
-	if err != nil {
-		t.Fatal(err)
-	}
 	seen := map[string]bool{}
 	for _, j := range journey(t) {
 		w.n++
 		w.ms += 1000
 		seen[j.fn] = true
-		a, ra := w.invoke(j.by, j.fn, j.arg)
-		b := w.stub(j.by, j.fn, a.args...)
-		rb := peer2.Invoke(b)
-		if ra.Status != shim.OK {
-			t.Fatalf("%s: %s", j.fn, ra.Message)
+		before := maps.Clone(w.state)
+		a, err := w.run(j.by, j.fn, j.arg)
+		if err != nil {
+			t.Fatalf("%s: %v", j.fn, err)
 		}
-		if !slices.Equal(a.writes, b.writes) || !slices.Equal(a.events, b.events) || string(ra.Payload) != string(rb.Payload) {
-			t.Fatalf("%s: the peers differ", j.fn)
+		b, err := w.run(j.by, j.fn, j.arg)
+		if err != nil || !reflect.DeepEqual(a, b) {
+			t.Fatalf("%s: the peers differ: %+v and %+v (%v)", j.fn, a, b, err)
 		}
-		if len(a.writes) == 0 || len(a.events) != 1 || a.events[0].payload != string(ra.Payload) {
-			t.Fatalf("%s: %d writes, events %v", j.fn, len(a.writes), a.events)
+		if !reflect.DeepEqual(before, w.state) {
+			t.Fatalf("%s changed the state before the commit", j.fn)
+		}
+		if len(a.Writes) == 0 || a.Event == "" {
+			t.Fatalf("%s: %d writes, event %q; want both", j.fn, len(a.Writes), a.Event)
 		}
 		keys := map[string]bool{}
-		for _, x := range a.writes {
-			if keys[x.key] {
-				t.Errorf("%s writes %q twice", j.fn, x.key)
+		for _, x := range a.Writes {
+			if x.Key == "" || len(x.Value) == 0 || keys[x.Key] {
+				t.Errorf("%s writes %q twice, or nothing", j.fn, x.Key)
 			}
-			keys[x.key] = true
-			w.state[x.key] = []byte(x.value)
+			keys[x.Key] = true
 		}
+		w.state.Commit(a)
 	}
 	for _, fn := range ledger.Transactions {
 		if !seen[fn] && !reads[fn] {
@@ -153,30 +151,53 @@ func run(w *world, t testing.TB) {
 	}
 }
 
-// Each call to the peer in turn fails, before and after it took effect: the transaction fails without a refusal code (which
-// would tell the client that the ledger said no), never panics and never succeeds by half.
-func TestEveryStubFailureFailsTheTransaction(t *testing.T) {
+// failing fails the call with number at.
+type failing struct {
+	Map
+	calls, at int
+}
+
+var errState = errors.New("peer went away")
+
+func (f *failing) step() error {
+	if f.calls++; f.calls == f.at {
+		return errState
+	}
+	return nil
+}
+
+func (f *failing) Get(key string) ([]byte, error) {
+	if err := f.step(); err != nil {
+		return nil, err
+	}
+	return f.Map.Get(key)
+}
+
+func (f *failing) Page(prefix, start string, limit int) ([]Record, string, error) {
+	if err := f.step(); err != nil {
+		return nil, "", err
+	}
+	return f.Map.Page(prefix, start, limit)
+}
+
+// Each read of the state in turn fails: the transaction fails without a refusal code (which would tell the client that the
+// ledger said no) and never succeeds by half.
+func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 	w := newWorld(t)
 	check := func(by who, fn string, arg any) {
 		t.Helper()
-		probe, r := w.invoke(by, fn, arg)
-		if r.Status != shim.OK {
-			t.Fatalf("%s: %s", fn, r.Message)
+		b, err := ledger.Encode(arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		probe := &failing{Map: w.state}
+		if _, err := Run(probe, w.call(by), fn, b); err != nil || probe.calls == 0 {
+			t.Fatalf("%s: %d reads, %v", fn, probe.calls, err)
 		}
 		for at := 1; at <= probe.calls; at++ {
-			for _, after := range []bool{false, true} {
-				s := w.stub(by, fn, probe.args...)
-				s.failAt, s.failAfter = at, after
-				r := w.cc.Invoke(s)
-				if r.Status == shim.OK {
-					// The contract API reads the identity for itself first and ignores that this failed; ours then reads again.
-					if at == 1 && slices.Equal(s.writes, probe.writes) && slices.Equal(s.events, probe.events) {
-						continue
-					}
-					t.Errorf("%s: call %d failed (after %v) and the transaction succeeded", fn, at, after)
-				} else if e := ledger.ParseError(r.Message); e != nil && e.Code != ledger.Forbidden {
-					t.Errorf("%s: call %d failed and the client hears %v", fn, at, e)
-				}
+			a, err := Run(&failing{Map: w.state, at: at}, w.call(by), fn, b)
+			if !errors.Is(err, errState) || ledger.ParseError(err.Error()) != nil || !reflect.DeepEqual(a, Answer{}) {
+				t.Errorf("%s: read %d failed and the client hears %v, %d writes", fn, at, err, len(a.Writes))
 			}
 		}
 	}
@@ -214,65 +235,14 @@ func TestEveryStubFailureFailsTheTransaction(t *testing.T) {
 }
 
 func TestOnlyTheNamedTransactionsExist(t *testing.T) {
+	if got, want := slices.Sorted(maps.Keys(functions)), slices.Sorted(slices.Values(ledger.Transactions)); !slices.Equal(got, want) {
+		t.Errorf("the contract has %v\nwant %v", got, want)
+	}
 	w := newWorld(t)
-	arg := `{"id":"T-1"}`
-	for _, fn := range []string{"tracker:get", "Get", "tracker:", ":Get", "", "tracker:Nothing", "tracker:GetName", "shipment:GetEvaluateTransactions", "tracker:tracker:Get", "evil:Get"} {
-		r := w.cc.Invoke(w.stub(carrierOp, fn, arg))
-		if e := ledger.ParseError(r.Message); r.Status == shim.OK || e == nil || e.Code != ledger.Invalid {
-			t.Errorf("%q: %d %s", fn, r.Status, r.Message)
-		}
-	}
-	for _, args := range [][]string{{}, {arg, arg}} {
-		r := w.cc.Invoke(w.stub(carrierOp, ledger.TrackerGet, args...))
-		if e := ledger.ParseError(r.Message); e == nil || e.Code != ledger.Invalid {
-			t.Errorf("%d arguments: %s", len(args), r.Message)
-		}
-	}
-	if r := w.cc.Init(w.stub(carrierOp, "")); r.Status != shim.OK {
-		t.Errorf("Init: %s", r.Message)
-	}
-}
-
-// The contracts have the transactions of package ledger and no others, and tell in their metadata which only read.
-func TestMetadataNamesTheTransactions(t *testing.T) {
-	w := newWorld(t)
-	r := w.cc.Invoke(w.stub(carrierOp, contractapi.SystemContractName+":GetMetadata"))
-	if r.Status != shim.OK {
-		t.Fatal(r.Message)
-	}
-	var m metadata.ContractChaincodeMetadata
-	if err := json.Unmarshal(r.Payload, &m); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for name, c := range m.Contracts {
-		if name == contractapi.SystemContractName {
-			continue
-		}
-		for _, tx := range c.Transactions {
-			fn := name + ":" + tx.Name
-			got = append(got, fn)
-			if slices.Contains(tx.Tag, "EVALUATE") != reads[fn] {
-				t.Errorf("%s: tags %v", fn, tx.Tag)
-			}
-		}
-	}
-	want := slices.Clone(ledger.Transactions)
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v\nwant %v", got, want)
-	}
-}
-
-func TestAnUnreadableCallerIsForbidden(t *testing.T) {
-	w := newWorld(t)
-	for name, c := range map[string][]byte{"none": nil, "garbage": []byte("garbage"), "no certificate": {0x0a, 0x01, 'X', 0x12, 0x01, 'Y'}} {
-		s := w.stub(carrierOp, ledger.TrackerGet, `{"id":"T-1"}`)
-		s.creator = c
-		r := w.cc.Invoke(s)
-		if e := ledger.ParseError(r.Message); e == nil || e.Code != ledger.Forbidden {
-			t.Errorf("%s: %s", name, r.Message)
+	for _, fn := range []string{"tracker:get", "Get", "tracker:", ":Get", "", "tracker:Nothing", "tracker:tracker:Get", "evil:Get", "org.hyperledger.fabric:GetMetadata"} {
+		_, err := w.run(carrierOp, fn, `{"id":"T-1"}`)
+		if ledger.CodeOf(err) != ledger.Invalid {
+			t.Errorf("%q: got %v, want %s", fn, err, ledger.Invalid)
 		}
 	}
 }
@@ -280,27 +250,41 @@ func TestAnUnreadableCallerIsForbidden(t *testing.T) {
 func TestAbsurdTransactionTimesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, ms := range []int64{-1, 0, 253402300800000, 1 << 60} {
-		s := w.stub(carrierOp, ledger.TrackerGet, `{"id":"T-1"}`)
-		s.ms = ms
-		if e := ledger.ParseError(w.cc.Invoke(s).Message); e == nil || e.Code != ledger.Invalid {
-			t.Errorf("%d: %v", ms, e)
+		w.ms = ms
+		if _, err := w.run(carrierOp, ledger.TrackerGet, `{"id":"T-1"}`); ledger.CodeOf(err) != ledger.Invalid {
+			t.Errorf("%d: got %v, want %s", ms, err, ledger.Invalid)
 		}
+	}
+}
+
+func TestOnlyACertificateSigns(t *testing.T) {
+	w := newWorld(t)
+	w.create(carrierOp, "S-1")
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("warm/T-1/1"))
+	arg, err := ledger.Encode(acknowledgeArgs("warm/T-1/1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := w.call(consigneeOp)
+	call.Cert = ""
+	if _, err := Run(w.state, call, ledger.ComplianceAcknowledge, arg); ledger.CodeOf(err) != ledger.Forbidden {
+		t.Errorf("got %v, want %s", err, ledger.Forbidden)
 	}
 }
 
 func TestARefusalStaysOnOneLine(t *testing.T) {
 	w := newWorld(t)
 	for _, arg := range []string{"{\"a\\nb\":1}", `{"id":"a\n[NOT_FOUND] b"}`, "{\"id\":\"x\ny\"}"} {
-		r := w.cc.Invoke(w.stub(carrierOp, ledger.TrackerGet, arg))
-		if strings.ContainsAny(r.Message, "\n\r") || !strings.HasPrefix(r.Message, "[INVALID] ") {
-			t.Errorf("%q: %q", arg, r.Message)
+		_, err := w.run(carrierOp, ledger.TrackerGet, arg)
+		if err == nil || strings.ContainsAny(err.Error(), "\n\r") || !strings.HasPrefix(err.Error(), "[INVALID] ") {
+			t.Errorf("%q: %q", arg, err)
 		}
 	}
 }
 
-// FuzzInvoke throws any argument at any transaction, as the most privileged caller: no panic, no write with a refusal, and a
+// FuzzRun throws any argument at any transaction, as the most privileged caller: no panic, no write with a refusal, and a
 // refusal always has a code.
-func FuzzInvoke(f *testing.F) {
+func FuzzRun(f *testing.F) {
 	for _, j := range journey(f) {
 		b, err := json.Marshal(j.arg)
 		if err != nil {
@@ -320,15 +304,14 @@ func FuzzInvoke(f *testing.F) {
 		if in {
 			by = carrierIn
 		}
-		s := w.stub(by, ledger.Transactions[fn], arg)
-		r := w.cc.Invoke(s)
+		a, err := w.run(by, ledger.Transactions[fn], arg)
 		switch {
-		case r.Status == shim.OK && (len(s.writes) > 0) != (len(s.events) == 1):
-			t.Errorf("%d writes, %d events", len(s.writes), len(s.events))
-		case r.Status == shim.OK && !json.Valid(r.Payload):
-			t.Errorf("answer %q", r.Payload)
-		case r.Status != shim.OK && ledger.ParseError(r.Message) == nil:
-			t.Errorf("a refusal without code: %s", r.Message)
+		case err == nil && (len(a.Writes) > 0) != (a.Event != ""):
+			t.Errorf("%d writes, event %q", len(a.Writes), a.Event)
+		case err == nil && !json.Valid(a.Payload):
+			t.Errorf("answer %q", a.Payload)
+		case err != nil && (ledger.CodeOf(err) == "" || len(a.Writes) > 0):
+			t.Errorf("a refusal without code, or with %d writes: %v", len(a.Writes), err)
 		}
 	})
 }

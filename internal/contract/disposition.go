@@ -10,7 +10,7 @@ func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) 
 	switch {
 	case err != nil:
 		return nil, err
-	case a.Decision != ledger.Quarantine && t.caller != s.Parties[ledger.Consignee] && t.caller != s.Parties[ledger.Shipper]:
+	case a.Decision != ledger.Quarantine && t.MSP != s.Parties[ledger.Consignee] && t.MSP != s.Parties[ledger.Shipper]:
 		return nil, ledger.Refuse(ledger.Forbidden, "only the consignee or the shipper of shipment %s may %s it", s.ID, a.Decision)
 	case a.Decision == ledger.Release && s.State != ledger.Delivered && s.State != ledger.Closed:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s; goods are released once they are delivered", s.ID, s.State)

@@ -3,50 +3,28 @@ package contract
 import (
 	"encoding/hex"
 
-	"github.com/hyperledger/fabric-contract-api-go/v2/contractapi"
-
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// Tracker is the contract "tracker". Only the organisation that enrolled a tracker may change it.
-type Tracker struct{ contractapi.Contract }
-
-func (*Tracker) Enrol(ctx *Context, arg string) (string, error) {
-	return change(ctx, operator, ledger.EventTracker, arg, ledger.EnrolArgs.Validate, enrol)
-}
-
-func (*Tracker) Rotate(ctx *Context, arg string) (string, error) {
-	return change(ctx, operator, ledger.EventTracker, arg, ledger.RotateArgs.Validate, rotate)
-}
-
-func (*Tracker) Revoke(ctx *Context, arg string) (string, error) {
-	return change(ctx, operator, ledger.EventTracker, arg, ledger.RevokeArgs.Validate, revoke)
-}
-
-func (*Tracker) Calibrate(ctx *Context, arg string) (string, error) {
-	return change(ctx, operator, ledger.EventTracker, arg, ledger.CalibrateArgs.Validate, calibrate)
-}
-
-func (*Tracker) Get(ctx *Context, arg string) (string, error) {
-	return read(ctx, arg, ledger.IDArgs.Validate, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
+// trackers: only the organisation that enrolled a tracker may change it.
+var trackers = map[string]function{
+	ledger.TrackerEnrol:     change(operator, ledger.EventTracker, ledger.EnrolArgs.Validate, enrol),
+	ledger.TrackerRotate:    change(operator, ledger.EventTracker, ledger.RotateArgs.Validate, rotate),
+	ledger.TrackerRevoke:    change(operator, ledger.EventTracker, ledger.RevokeArgs.Validate, revoke),
+	ledger.TrackerCalibrate: change(operator, ledger.EventTracker, ledger.CalibrateArgs.Validate, calibrate),
+	ledger.TrackerGet: read(ledger.IDArgs.Validate, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
 		return tracker(t, a.ID)
-	})
-}
-
-func (*Tracker) List(ctx *Context, arg string) (string, error) {
-	return read(ctx, arg, noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
+	}),
+	ledger.TrackerList: read(noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
 		return page(t, a, stored[ledger.Tracker], ledger.ObjTracker)
-	})
+	}),
 }
-
-// GetEvaluateTransactions marks what only reads, for the contract's metadata.
-func (*Tracker) GetEvaluateTransactions() []string { return []string{"Get", "List"} }
 
 func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
 	tr := &ledger.Tracker{
-		ID: a.ID, Owner: t.caller, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash,
-		Model: a.Model, EnrolledMS: t.nowMS, EnrolTx: t.id,
+		ID: a.ID, Owner: t.MSP, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash,
+		Model: a.Model, EnrolledMS: t.TimeMS, EnrolTx: t.Tx,
 	}
 	if err := t.free(ledger.TrackerKeyOf(a.ID), ledger.Refuse(ledger.Exists, "tracker %s is enrolled already", a.ID)); err != nil {
 		return nil, err
@@ -73,7 +51,7 @@ func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
 		return nil, ledger.Refuse(ledger.BadState, "tracker %s has had %d keys, which is the most", a.ID, ledger.MaxKeys)
 	}
 	old := &tr.Keys[len(tr.Keys)-1]
-	if t.nowMS < old.FromMS {
+	if t.TimeMS < old.FromMS {
 		return nil, ledger.Refuse(ledger.BadState, "the transaction's time lies before the current key's")
 	}
 	k, err := possess(t, tr, a.Alg, a.Public, a.Proof)
@@ -86,7 +64,7 @@ func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
 			return nil, ledger.Refuse(ledger.BadProof, "old: the key in force did not sign this rotation: %v", err)
 		}
 	}
-	old.ToMS = t.nowMS
+	old.ToMS = t.TimeMS
 	tr.Keys = append(tr.Keys, k)
 	tr.Alg = a.Alg
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
@@ -97,9 +75,9 @@ func revoke(t *transaction, a ledger.RevokeArgs) (*ledger.Tracker, error) {
 	if err != nil {
 		return nil, err
 	}
-	tr.RevokedMS, tr.RevokeCause = t.nowMS, a.Cause
+	tr.RevokedMS, tr.RevokeCause = t.TimeMS, a.Cause
 	if n := len(tr.Keys); n > 0 {
-		tr.Keys[n-1].ToMS = max(t.nowMS, tr.Keys[n-1].FromMS)
+		tr.Keys[n-1].ToMS = max(t.TimeMS, tr.Keys[n-1].FromMS)
 	}
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
 }
@@ -110,7 +88,7 @@ func calibrate(t *transaction, a ledger.CalibrateArgs) (*ledger.Tracker, error) 
 		return nil, err
 	}
 	tr.Calibration = &ledger.Calibration{
-		Ref: a.Ref, Hash: a.Hash, ValidFromMS: a.ValidFromMS, ValidToMS: a.ValidToMS, RecordedMS: t.nowMS, Tx: t.id,
+		Ref: a.Ref, Hash: a.Hash, ValidFromMS: a.ValidFromMS, ValidToMS: a.ValidToMS, RecordedMS: t.TimeMS, Tx: t.Tx,
 	}
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
 }
@@ -129,7 +107,7 @@ func ownTracker(t *transaction, id string) (*ledger.Tracker, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case tr.Owner != t.caller:
+	case tr.Owner != t.MSP:
 		return nil, ledger.Refuse(ledger.Forbidden, "tracker %s belongs to %s", id, tr.Owner)
 	case tr.RevokedMS != 0:
 		return nil, ledger.Refuse(ledger.BadState, "tracker %s is revoked", id)
@@ -153,7 +131,7 @@ func possess(t *transaction, tr *ledger.Tracker, alg int, public, proof string) 
 		return ledger.TrackerKey{}, ledger.Refuse(ledger.BadProof, "proof: the key did not sign the enrolment of %s by %s: %v", tr.ID, tr.Owner, err)
 	}
 	kid := key.KID()
-	k := ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: alg, Public: public, FromMS: t.nowMS, Tx: t.id}
+	k := ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: alg, Public: public, FromMS: t.TimeMS, Tx: t.Tx}
 	return k, t.create(ledger.KIDKey(k.KID), tr.ID, ledger.Refuse(ledger.Conflict, "public: this key is or was another enrolment's"))
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hyperledger/fabric-chaincode-go/v2/shim"
-
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -64,15 +62,16 @@ func TestHostileArguments(t *testing.T) {
 			if slices.Contains([]string{ledger.AnchorExtend, ledger.ComplianceOpen, ledger.ComplianceClose, ledger.ComplianceRevise}, fn) {
 				by = carrierIn
 			}
-			s, r := w.invoke(by, fn, arg)
-			if len(s.writes) > 0 || len(s.events) > 0 {
+			a, err := w.run(by, fn, arg)
+			if len(a.Writes) > 0 || a.Event != "" {
 				t.Errorf("%s wrote for %.100s", fn, arg)
 			}
-			if r.Status == shim.OK {
+			if err == nil {
 				continue
 			}
-			if e := ledger.ParseError(r.Message); e == nil || e.Error() != r.Message || len(r.Message) > 5<<10 {
-				t.Errorf("%s %.100s: %d bytes: %.200s", fn, arg, len(r.Message), r.Message)
+			text := err.Error()
+			if e := ledger.ParseError(text); e == nil || e.Error() != text || len(text) > 5<<10 {
+				t.Errorf("%s %.100s: want one line with a code, got %d bytes: %.200s", fn, arg, len(text), text)
 			}
 		}
 	}

@@ -16,7 +16,7 @@ func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.caller != s.Parties[ledger.Carrier] && t.caller != s.Custodian {
+	if t.MSP != s.Parties[ledger.Carrier] && t.MSP != s.Custodian {
 		return nil, ledger.Refuse(ledger.Forbidden, "only the carrier or the custodian of shipment %s assigns trackers", s.ID)
 	}
 	if s.State != ledger.Created && s.State != ledger.InTransit {
@@ -28,19 +28,19 @@ func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
 	}
 	from := a.FromMS
 	if from == 0 {
-		from = max(t.nowMS, tr.FreeFromMS)
+		from = max(t.TimeMS, tr.FreeFromMS)
 	}
 	switch {
 	case tr.Assigned != "":
 		return nil, ledger.Refuse(ledger.Conflict, "tracker %s is assigned to shipment %s", tr.ID, tr.Assigned)
-	case from > t.nowMS+skewMS:
+	case from > t.TimeMS+skewMS:
 		return nil, ledger.Refuse(ledger.Invalid, "from_ms lies in the future")
 	case from < tr.FreeFromMS:
 		return nil, ledger.Refuse(ledger.Conflict, "tracker %s was assigned until %d", tr.ID, tr.FreeFromMS)
 	case len(s.Assignments) >= ledger.MaxAssignments:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s has had %d assignments, which is the most", s.ID, ledger.MaxAssignments)
 	}
-	s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: from, AssignTx: t.id, By: t.caller, Calibration: tr.Calibration})
+	s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: from, AssignTx: t.Tx, By: t.MSP, Calibration: tr.Calibration})
 	s.State = ledger.InTransit
 	// The tracker's record carries the one open assignment, so that two shipments which take it at once write the same
 	// key and Fabric lets only one through.
@@ -69,17 +69,17 @@ func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.caller != tr.Owner && t.caller != s.Parties[ledger.Carrier] && t.caller != s.Custodian {
+	if t.MSP != tr.Owner && t.MSP != s.Parties[ledger.Carrier] && t.MSP != s.Custodian {
 		return nil, ledger.Refuse(ledger.Forbidden, "only the tracker's owner, the carrier or the custodian ends an assignment")
 	}
 	to := a.ToMS
 	if to == 0 {
-		to = max(t.nowMS, s.Assignments[i].FromMS)
+		to = max(t.TimeMS, s.Assignments[i].FromMS)
 	}
 	switch {
 	case to < s.Assignments[i].FromMS:
 		return nil, ledger.Refuse(ledger.Invalid, "to_ms lies before the assignment's start, %d", s.Assignments[i].FromMS)
-	case to > t.nowMS+skewMS && to > s.Assignments[i].FromMS:
+	case to > t.TimeMS+skewMS && to > s.Assignments[i].FromMS:
 		return nil, ledger.Refuse(ledger.Invalid, "to_ms lies in the future")
 	}
 	release(t, s, i, tr, to)
@@ -92,7 +92,7 @@ func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
 // release ends assignment i in both records, which the caller writes.
 func release(t *transaction, s *ledger.Shipment, i int, tr *ledger.Tracker, toMS int64) {
 	s.Assignments[i].ToMS = toMS
-	s.Assignments[i].UnassignTx = t.id
+	s.Assignments[i].UnassignTx = t.Tx
 	tr.Assigned = ""
 	tr.FreeFromMS = max(tr.FreeFromMS, toMS)
 }

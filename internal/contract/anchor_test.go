@@ -93,8 +93,8 @@ func TestExtendAgainWritesNothing(t *testing.T) {
 	w.ms += 3_600_000 // long after, so its time alone would be refused now
 	var got ledger.Head
 	s, e := w.submit(carrierIn, ledger.AnchorExtend, again, &got)
-	if e != nil || got != want || len(s.writes) != 0 || len(s.events) != 0 {
-		t.Fatalf("%v, %+v, %d writes, %d events", e, got, len(s.writes), len(s.events))
+	if e != nil || got != want || len(s.Writes) != 0 || s.Event != "" {
+		t.Fatalf("got %+v (%v), %d writes, event %q; want %+v, no write, no event", got, e, len(s.Writes), s.Event, want)
 	}
 	// Only the owner gets that answer.
 	w.refused(ledger.Conflict, shipperIn, ledger.AnchorExtend, again)
@@ -192,11 +192,11 @@ func TestInstancesShareNoKey(t *testing.T) {
 		if e != nil {
 			t.Fatal(e)
 		}
-		for _, x := range s.writes {
-			if touched[x.key] {
-				t.Errorf("both write %q", x.key)
+		for _, x := range s.Writes {
+			if touched[x.Key] {
+				t.Errorf("both write %q", x.Key)
 			}
-			touched[x.key] = true
+			touched[x.Key] = true
 		}
 	}
 	p := query[ledger.Page[ledger.Head]](w, auditorOp, ledger.AnchorHeads, ledger.ListArgs{})

@@ -9,7 +9,7 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.caller != s.Parties[ledger.Carrier] && t.caller != s.Custodian {
+	if t.MSP != s.Parties[ledger.Carrier] && t.MSP != s.Custodian {
 		return nil, ledger.Refuse(ledger.Forbidden, "only the carrier or the custodian closes shipment %s", s.ID)
 	}
 	// Before the state: a repeated close learns that it succeeded before.
@@ -27,13 +27,13 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 		if err != nil {
 			return nil, err
 		}
-		release(t, s, i, tr, max(t.nowMS, s.Assignments[i].FromMS))
+		release(t, s, i, tr, max(t.TimeMS, s.Assignments[i].FromMS))
 		if err := t.put(ledger.TrackerKeyOf(tr.ID), tr); err != nil {
 			return nil, err
 		}
 	}
 	s.State = ledger.Closed
-	s.ClosedMS = t.nowMS
+	s.ClosedMS = t.TimeMS
 	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
 		return nil, err
 	}
@@ -41,6 +41,6 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.caller, TimeMS: t.nowMS, Tx: t.id, Standing: now}
+	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, Standing: now}
 	return c, t.put(ledger.CloseKey(s.ID), c)
 }

@@ -34,7 +34,7 @@ func revise(t *transaction, v ledger.Verdict) (*ledger.Verdict, error) {
 		v.Detail = b.Bytes()
 	}
 	v.Reasons = listOf(v.Reasons)
-	v.By, v.TimeMS, v.Tx = t.caller, t.nowMS, t.id
+	v.By, v.TimeMS, v.Tx = t.MSP, t.TimeMS, t.Tx
 	taken := ledger.Refuse(ledger.Exists, "revision %d of shipment %s exists already", v.Revision, v.Shipment)
 	if err := t.create(ledger.VerdictKey(v.Shipment, v.Revision), &v, taken); err != nil {
 		return nil, err

@@ -23,8 +23,8 @@ func TestCreate(t *testing.T) {
 	a = createArgs("S-3")
 	a.Parties[ledger.Shipper] = carrier
 	st, e := w.submit(carrierOp, ledger.ShipmentCreate, a, nil)
-	if e != nil || len(st.writes) != 3 {
-		t.Fatalf("%v, %d writes", e, len(st.writes))
+	if e != nil || len(st.Writes) != 3 {
+		t.Fatalf("got %d writes (%v), want 3", len(st.Writes), e)
 	}
 }
 

@@ -1,22 +1,14 @@
 package contract
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-
-	"github.com/trackseal/trackseal/internal/ledger"
-)
+import "github.com/trackseal/trackseal/internal/ledger"
 
 // signature is who signs this transaction, from its certificate, with the name and meaning that they gave.
 func (t *transaction) signature(name, meaning string) (ledger.Signature, error) {
-	cert, err := t.client.GetX509Certificate()
-	if err != nil {
-		return ledger.Signature{}, ledger.Refuse(ledger.Forbidden, "the caller's certificate cannot be read: %v", err)
+	if t.Cert == "" {
+		return ledger.Signature{}, ledger.Refuse(ledger.Forbidden, "only a caller with a certificate can sign")
 	}
-	hash := sha256.Sum256(cert.Raw)
 	return ledger.Signature{
-		Name: name, Meaning: meaning, MSP: t.caller, Subject: cert.Subject.String(), Issuer: cert.Issuer.String(),
-		Cert: hex.EncodeToString(hash[:]), TimeMS: t.nowMS, Tx: t.id,
+		Name: name, Meaning: meaning, MSP: t.MSP, Subject: t.Subject, Issuer: t.Issuer, Cert: t.Cert, TimeMS: t.TimeMS, Tx: t.Tx,
 	}, nil
 }
 

@@ -1,10 +1,9 @@
-package contract
+package stub
 
 import (
 	"errors"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 	"unicode/utf8"
 
@@ -25,7 +24,7 @@ type event struct {
 }
 
 // fakeStub is one simulated transaction on a committed state, as a peer would run it: reads see the committed state only.
-// What it does not implement panics through the nil interface, which is the test that the contracts do not use it
+// What it does not implement panics through the nil interface, which is the test that nothing uses it
 // (GetHistoryForKey, private data, rich queries, calls to other chaincode).
 type fakeStub struct {
 	shim.ChaincodeStubInterface
@@ -139,22 +138,4 @@ func (it *fakeIterator) Next() (*queryresult.KV, error) {
 	it.keys = it.keys[1:]
 	err := it.stub.step(func() {})
 	return &queryresult.KV{Key: key, Value: it.stub.committed[key]}, err
-}
-
-func TestKeysAreFabricsCompositeKeys(t *testing.T) {
-	for _, tc := range []struct {
-		got        string
-		object     string
-		attributes []string
-	}{
-		{ledger.TrackerKeyOf("T-1"), ledger.ObjTracker, []string{"T-1"}},
-		{ledger.PartyKey("CarrierMSP", "S-1"), ledger.ObjParty, []string{"CarrierMSP", "S-1"}},
-		{ledger.AnchorKey("ab", 0), ledger.ObjAnchor, []string{"ab", "18446744073709551615"}},
-		{ledger.HandoverKey("S-1", 3), ledger.ObjHandover, []string{"S-1", "0000000003"}},
-	} {
-		want, err := shim.CreateCompositeKey(tc.object, tc.attributes)
-		if err != nil || tc.got != want {
-			t.Errorf("%s: got %q, want %q (%v)", tc.object, tc.got, want, err)
-		}
-	}
 }

@@ -18,7 +18,7 @@ func openExcursion(t *transaction, e ledger.Excursion) (*ledger.Excursion, error
 
 // addExcursion writes a new excursion and counts it as n.
 func addExcursion(t *transaction, e *ledger.Excursion, n ledger.Tally) (*ledger.Excursion, error) {
-	e.By, e.OpenMS, e.OpenTx = t.caller, t.nowMS, t.id
+	e.By, e.OpenMS, e.OpenTx = t.MSP, t.TimeMS, t.Tx
 	taken := ledger.Refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
 	if err := t.create(ledger.ExcursionKey(e.Shipment, e.ID), e, taken); err != nil {
 		return nil, err
@@ -36,7 +36,7 @@ func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, erro
 		return nil, err
 	case e.CloseTx != "" && e.Verified:
 		return nil, ledger.Refuse(ledger.BadState, "excursion %s is verified, and so closed from the start", a.ID)
-	case e.By != t.caller:
+	case e.By != t.MSP:
 		return nil, ledger.Refuse(ledger.Conflict, "excursion %s was opened by %s", a.ID, e.By)
 	case e.CloseTx != "":
 		return nil, ledger.Refuse(ledger.BadState, "excursion %s is closed already", a.ID)
@@ -44,7 +44,7 @@ func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, erro
 		return nil, ledger.Refuse(ledger.Invalid, "end_ms lies before the excursion's start, %d", e.StartMS)
 	}
 	e.EndMS, e.Peak, e.Log = a.EndMS, a.Peak, a.Log
-	e.CloseMS, e.CloseTx = t.nowMS, t.id
+	e.CloseMS, e.CloseTx = t.TimeMS, t.Tx
 	if err := t.put(ledger.ExcursionKey(a.Shipment, a.ID), e); err != nil {
 		return nil, err
 	}
@@ -102,11 +102,11 @@ func breach(t *transaction, a ledger.BreachArgs) (*ledger.Excursion, error) {
 	}
 	e, err := a.Prove(s, func(id string) (*ledger.Tracker, error) {
 		return get[ledger.Tracker](t, ledger.TrackerKeyOf(id))
-	}, limit, t.nowMS)
+	}, limit, t.TimeMS)
 	if err != nil {
 		return nil, err
 	}
 	e.Limit = limit.Limit
-	e.CloseMS, e.CloseTx = t.nowMS, t.id
+	e.CloseMS, e.CloseTx = t.TimeMS, t.Tx
 	return addExcursion(t, e, ledger.Tally{Total: 1, Verified: 1})
 }

@@ -25,25 +25,29 @@ func page[R any](t *transaction, a ledger.ListArgs, item func(key string, value 
 	if err != nil || len(start) > 0 && !strings.HasPrefix(string(start), prefix) || !utf8.Valid(start) {
 		return nil, ledger.Refuse(ledger.Invalid, "bookmark is not one that this listing gave")
 	}
-	it, meta, err := t.stub.GetStateByPartialCompositeKeyWithPagination(object, attributes, int32(limit), string(start))
+	records, next, err := t.state.Page(prefix, string(start), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", object, err)
 	}
-	defer it.Close()
-	p := &ledger.Page[R]{Items: []R{}}
-	for it.HasNext() {
-		kv, err := it.Next()
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", object, err)
-		}
-		r, err := item(kv.Key, kv.Value)
+	p := &ledger.Page[R]{Items: []R{}, Bookmark: base64.RawURLEncoding.EncodeToString([]byte(next))}
+	for _, record := range records {
+		r, err := item(record.Key, record.Value)
 		if err != nil {
 			return nil, err
 		}
 		p.Items = append(p.Items, r)
 	}
-	p.Bookmark = base64.RawURLEncoding.EncodeToString([]byte(meta.GetBookmark()))
 	return p, nil
+}
+
+// ofShipment pages through the records of one kind that a shipment has.
+func ofShipment[R any](object string) func(*transaction, ledger.ListArgs) (*ledger.Page[R], error) {
+	return func(t *transaction, a ledger.ListArgs) (*ledger.Page[R], error) {
+		if _, err := shipment(t, a.ID); err != nil {
+			return nil, err
+		}
+		return page(t, a, stored[R], object, a.ID)
+	}
 }
 
 // stored is the item of a listing whose keys hold the records themselves.
@@ -69,4 +73,12 @@ func withID(a ledger.ListArgs) error {
 		return err
 	}
 	return a.Validate()
+}
+
+// maybeID checks a listing of all, or of those below one id.
+func maybeID(a ledger.ListArgs) error {
+	if a.ID == "" {
+		return a.Validate()
+	}
+	return withID(a)
 }

@@ -1,0 +1,116 @@
+package contract
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// RoleAttribute is the certificate attribute that says what a client identity may do for its organisation.
+const RoleAttribute = "trackseal.role"
+
+const (
+	operator = "operator" // acts for the organisation: trackers and shipments
+	ingest   = "ingest"   // the organisation's ingest instance: anchors and compliance
+	either   = "operator or ingest"
+)
+
+// transaction is one call under way: the state as committed before it, and what it is to write.
+type transaction struct {
+	Call
+	state  State
+	writes []Record
+}
+
+// change is a transaction that may write: check role, decode, check shape, act, name the event. One place, so that every
+// changing transaction emits exactly one event, and one that wrote nothing emits none.
+func change[A, R any](role, event string, validate func(A) error, act func(*transaction, A) (*R, error)) function {
+	return func(t *transaction, arg []byte) (Answer, error) {
+		if t.Role != role && (role != either || t.Role != operator && t.Role != ingest) {
+			return Answer{}, ledger.Refuse(ledger.Forbidden, "the caller's certificate needs the attribute %s=%s", RoleAttribute, role)
+		}
+		payload, err := execute(t, arg, validate, act)
+		if err != nil {
+			return Answer{}, err
+		}
+		if len(t.writes) == 0 {
+			return Answer{Payload: payload}, nil
+		}
+		return Answer{Payload: payload, Writes: t.writes, Event: event}, nil
+	}
+}
+
+// read is a transaction that only reads. Any member of the channel may call it.
+func read[A, R any](validate func(A) error, look func(*transaction, A) (*R, error)) function {
+	return func(t *transaction, arg []byte) (Answer, error) {
+		payload, err := execute(t, arg, validate, look)
+		return Answer{Payload: payload}, err
+	}
+}
+
+func execute[A, R any](t *transaction, arg []byte, validate func(A) error, act func(*transaction, A) (*R, error)) ([]byte, error) {
+	var a A
+	if err := ledger.Decode(arg, &a); err != nil {
+		return nil, ledger.Refuse(ledger.Invalid, "argument: %v", err)
+	}
+	if err := validate(a); err != nil {
+		return nil, err
+	}
+	r, err := act(t, a)
+	if err != nil {
+		return nil, err
+	}
+	out, err := ledger.Encode(r)
+	if err != nil {
+		return nil, fmt.Errorf("encode the answer: %w", err)
+	}
+	return out, nil
+}
+
+// get reads a record; nil when there is none.
+func get[R any](t *transaction, key string) (*R, error) {
+	data, err := t.state.Get(key)
+	if err != nil {
+		return nil, fmt.Errorf("read state %q: %w", key, err)
+	}
+	if data == nil {
+		return nil, nil
+	}
+	r := new(R)
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("state %q is damaged: %w", key, err)
+	}
+	return r, nil
+}
+
+// put writes a record. The order of calls is the order of the write set before Fabric sorts it: keep it fixed.
+func (t *transaction) put(key string, record any) error {
+	data, err := ledger.Encode(record)
+	if err != nil {
+		return fmt.Errorf("encode state %q: %w", key, err)
+	}
+	t.writes = append(t.writes, Record{key, data})
+	return nil
+}
+
+// free refuses with taken when the key holds a record. Two transactions that create the same key at once both read it as
+// free: the second then fails validation, since the first changed what it read.
+func (t *transaction) free(key string, taken error) error {
+	data, err := t.state.Get(key)
+	if err != nil {
+		return fmt.Errorf("read state %q: %w", key, err)
+	}
+	if data != nil {
+		return taken
+	}
+	return nil
+}
+
+// create writes a record whose key must be free.
+func (t *transaction) create(key string, record any, taken error) error {
+	if err := t.free(key, taken); err != nil {
+		return err
+	}
+	return t.put(key, record)
+}
