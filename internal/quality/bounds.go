@@ -2,27 +2,14 @@ package quality
 
 import "github.com/trackseal/trackseal/internal/compliance/detect"
 
-// bounds are the widest ranges of sensors that travel with goods: from a dry shipper for liquid nitrogen to a parked car in
-// the sun, 16 g accelerometers, 400 g shock recorders, airliners. Telemetry refuses what no physics allows; this is closer.
-var bounds = [detect.Metrics]struct{ lo, hi detect.Decimal }{
-	detect.Temperature: {-200 * one, 125 * one},
-	detect.Humidity:    {0, 100 * one},
-	detect.AccelX:      {-160 * one, 160 * one},
-	detect.AccelY:      {-160 * one, 160 * one},
-	detect.AccelZ:      {-160 * one, 160 * one},
-	detect.Shock:       {0, 4000 * one},
-	detect.ShockMS:     {0, 1000 * one},
-	detect.Vibration:   {0, 160 * one},
-	detect.Tilt:        {0, 180 * one},
-	detect.Light:       {0, 130_000 * one},
-	detect.Door:        {0, one},
-	detect.Latitude:    {-90 * one, 90 * one},
-	detect.Longitude:   {-180 * one, 180 * one},
-	detect.Speed:       {0, 340 * one},
-	detect.Battery:     {0, 100 * one},
-	// The magnitude of three axes that are in their bounds.
-	detect.Acceleration: {0, 280 * one},
-}
+// bounds are what telemetry's table calls plausible.
+var bounds = func() (b [detect.Metrics]struct{ lo, hi detect.Decimal }) {
+	for m := range detect.Metrics {
+		b[m].lo, _ = detect.FromFloat(m.Quantity().Low)
+		b[m].hi, _ = detect.FromFloat(m.Quantity().High)
+	}
+	return b
+}()
 
 // checkBounds flags each value that its sensor cannot have measured. A fix at exactly 0, 0 is what receivers send without one.
 func checkBounds(r *Reading, flag func(Flag)) {

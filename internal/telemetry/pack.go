@@ -27,23 +27,6 @@ type record struct {
 	Time     any     `cbor:"6,keyasint,omitempty"`
 }
 
-var quantityByName = func() map[string]*Quantity {
-	m := make(map[string]*Quantity, len(Quantities))
-	for i := range Quantities {
-		m[Quantities[i].Name] = &Quantities[i]
-	}
-	return m
-}()
-
-// FindQuantity returns the quantity of that name.
-func FindQuantity(name string) (Quantity, bool) {
-	q, ok := quantityByName[name]
-	if !ok {
-		return Quantity{}, false
-	}
-	return *q, true
-}
-
 func encodePack(tracker string, readings []Reading) ([]byte, error) {
 	records := make([]record, 0, len(readings))
 	base := int64(0)

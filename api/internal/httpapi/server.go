@@ -98,6 +98,7 @@ func New(cfg Config) *Server {
 	s.handoverRoutes()
 	s.closeRoutes()
 	s.telemetryRoutes()
+	s.quantityRoutes()
 	s.messageRoutes()
 	s.complianceRoutes()
 	s.ruleSetRoutes()

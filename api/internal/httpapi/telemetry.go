@@ -49,7 +49,7 @@ type telemetryInput struct {
 	From    When     `query:"from" doc:"First time, inclusive"`
 	To      When     `query:"to" doc:"Last time, exclusive"`
 	Every   string   `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" patternDescription:"a time from 1s to 24h in whole numbers, such as 30s, 1m or 1h30m" doc:"Window, 1s to 24h" example:"1m"`
-	Fields  []string `query:"fields" maxItems:"16" doc:"Quantities; all when absent"`
+	Fields  []string `query:"fields" maxItems:"64" doc:"Quantities; all when absent"`
 	Tracker string   `query:"tracker" doc:"Only readings of this tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	Include string   `query:"include" enum:"quality" doc:"quality adds the reasons why a reading looks wrong; not with every"`
 	Limit   int      `query:"limit" minimum:"1" maximum:"5000" default:"500" doc:"Items of a page"`
@@ -72,7 +72,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	}
 	for _, f := range in.Fields {
 		if _, ok := telemetry.FindQuantity(f); !ok {
-			return nil, invalidField("query.fields", "no quantity is called so; docs/formats.md lists them")
+			return nil, invalidField("query.fields", "no quantity is called so; GET /v1/quantities lists them")
 		}
 	}
 	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/compliance/place"
-	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // RuleText says in words what a rule asks.
@@ -197,24 +197,9 @@ func seconds(s int) string { return span(int64(s) * 1000) }
 
 // Unit of a metric as people write it; "" for one that has none.
 func Unit(metric string) string {
-	if metric == "acceleration" {
-		return "m/s²"
-	}
-	q, ok := telemetry.FindQuantity(metric)
+	m, ok := detect.MetricOf(metric)
 	if !ok {
 		return ""
 	}
-	switch q.Unit {
-	case "Cel":
-		return "°C"
-	case "m/s2":
-		return "m/s²"
-	case "%EL":
-		return "%"
-	case "/":
-		return ""
-	case "lat", "lon", "deg":
-		return "°"
-	}
-	return q.Unit
+	return m.Quantity().Symbol
 }

@@ -1,11 +1,16 @@
 package detect
 
-import "math/bits"
+import (
+	"cmp"
+	"math/bits"
 
-// Metric is what a rule can be about: the quantities that trackers measure, and what follows from them.
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Metric is what a rule can be about: the quantities that trackers measure, by telemetry's numbers, and what follows from them.
 type Metric uint8
 
-// The metrics; units as trackers report them (docs/formats.md).
+// The metrics that code knows by name; units as trackers report them (docs/formats.md).
 const (
 	Temperature Metric = iota // °C
 	Humidity                  // %RH
@@ -22,25 +27,42 @@ const (
 	Longitude // degrees
 	Speed     // m/s
 	Battery   // %
-	// Acceleration is the magnitude of AccelX, AccelY and AccelZ, there when all three are.
-	Acceleration
-	Metrics // how many there are
 )
 
-var metricNames = [Metrics]string{"temperature", "humidity", "accel_x", "accel_y", "accel_z", "shock", "shock_ms", "vibration", "tilt", "light",
-	"door", "lat", "lon", "speed", "battery", "acceleration"}
+const (
+	// Acceleration is the magnitude of AccelX, AccelY and AccelZ, there when all three are. It is the last one, so that the order of
+	// points does not change when a quantity is added.
+	Acceleration = Metric(telemetry.Measured)
+	// Metrics is how many there are.
+	Metrics = Acceleration + 1
+)
+
+// A point has a bit for each metric.
+const _ = uint64(1) << (Metrics - 1)
+
+var metricByName = func() map[string]Metric {
+	names := make(map[string]Metric, Metrics)
+	for m := range Metrics {
+		names[m.String()] = m
+	}
+	return names
+}()
+
+// Quantity is the row of telemetry's table.
+func (m Metric) Quantity() *telemetry.Quantity {
+	if m == Acceleration {
+		return &telemetry.Acceleration
+	}
+	return &telemetry.Quantities[m]
+}
 
 // String is the name that rule sets, telemetry and InfluxDB use.
-func (m Metric) String() string { return metricNames[m] }
+func (m Metric) String() string { return m.Quantity().Name }
 
 // MetricOf finds a metric by its name.
 func MetricOf(name string) (Metric, bool) {
-	for m, n := range metricNames {
-		if n == name {
-			return Metric(m), true
-		}
-	}
-	return 0, false
+	m, ok := metricByName[name]
+	return m, ok
 }
 
 // Point is one reading of one tracker: some metrics at one event time. It is never changed once made.
@@ -49,7 +71,7 @@ type Point struct {
 	Message [32]byte // SHA-256 of the message that carried it, as in the message's leaf; arrival does not change it
 	// NextDueS is the tracker's promise in that message: the next one within so many seconds; 0 = none.
 	NextDueS uint32
-	has      uint16
+	has      uint64
 	values   []Decimal // of the metrics in has, ascending
 }
 
@@ -69,7 +91,7 @@ func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
 		all[Acceleration] = magnitude(all[AccelX], all[AccelY], all[AccelZ])
 		p.has |= 1 << Acceleration
 	}
-	p.values = make([]Decimal, 0, bits.OnesCount16(p.has))
+	p.values = make([]Decimal, 0, bits.OnesCount64(p.has))
 	for m := range Metrics {
 		if p.has&(1<<m) != 0 {
 			p.values = append(p.values, all[m])
@@ -83,7 +105,7 @@ func (p *Point) Get(m Metric) (Decimal, bool) {
 	if p.has&(1<<m) == 0 {
 		return 0, false
 	}
-	return p.values[bits.OnesCount16(p.has&(1<<m-1))], true
+	return p.values[bits.OnesCount64(p.has&(1<<m-1))], true
 }
 
 // Compare orders points by time, then by what they say, then by message and its promise: a total order that arrival has no part in.
@@ -91,31 +113,21 @@ func (p *Point) Get(m Metric) (Decimal, bool) {
 func (p *Point) Compare(q *Point) int {
 	switch {
 	case p.MS != q.MS:
-		return order(p.MS, q.MS)
+		return cmp.Compare(p.MS, q.MS)
 	case p.has != q.has:
-		return order(int64(p.has), int64(q.has))
+		return cmp.Compare(p.has, q.has)
 	}
 	for i := range p.values {
 		if p.values[i] != q.values[i] {
-			return order(int64(p.values[i]), int64(q.values[i]))
+			return cmp.Compare(p.values[i], q.values[i])
 		}
 	}
 	for i := range p.Message {
 		if p.Message[i] != q.Message[i] {
-			return order(int64(p.Message[i]), int64(q.Message[i]))
+			return cmp.Compare(p.Message[i], q.Message[i])
 		}
 	}
-	return order(int64(p.NextDueS), int64(q.NextDueS))
-}
-
-func order(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return cmp.Compare(p.NextDueS, q.NextDueS)
 }
 
 // magnitude is the integer square root of the sum of squares, rounded down, in 128 bits: the same everywhere.
