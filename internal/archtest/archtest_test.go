@@ -106,7 +106,16 @@ var forbidden = []struct {
 	{"internal/fabric", "internal/mqtt", "adapters do not know one another"},
 }
 
-var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/contract", "internal/compliance", "internal/quality", "internal/evidence"}
+// wired says which packages alone, tests aside, may name an adapter: those that open it.
+var wired = []struct {
+	adapter string
+	by      []string
+	why     string
+}{
+	{"internal/influx", []string{"api", "ingest"}, "what is stored has its shapes in internal/stored: another time-series store is one package"},
+}
+
+var core = []string{"internal/telemetry", "internal/merkle", "internal/anchor", "internal/ledger", "internal/contract", "internal/stored", "internal/compliance", "internal/quality", "internal/evidence"}
 
 // coreLibraries are the codecs that CORE may link; everything else makes the verifier larger and less sure.
 var coreLibraries = []string{
@@ -134,6 +143,11 @@ func TestImports(t *testing.T) {
 			for _, f := range forbidden {
 				if within(from, f.from) && within(to, f.mustNot) {
 					t.Errorf("%s imports %s: %s", from, to, f.why)
+				}
+			}
+			for _, w := range wired {
+				if within(to, w.adapter) && !within(from, w.adapter) && slices.Contains(p.Imports, imp) && !slices.Contains(w.by, from) {
+					t.Errorf("%s imports %s, which only %s may: %s", from, to, strings.Join(w.by, " and "), w.why)
 				}
 			}
 			for _, program := range programs {
@@ -223,6 +237,9 @@ func TestRulesNameRealPackages(t *testing.T) {
 	for _, f := range forbidden {
 		check(f.from)
 		check(f.mustNot)
+	}
+	for _, w := range wired {
+		check(w.adapter)
 	}
 	for _, p := range append(slices.Clone(core), programs...) {
 		check(p)

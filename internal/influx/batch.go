@@ -1,106 +1,57 @@
 package influx
 
 import (
+	"context"
 	"encoding/base64"
-	"fmt"
-	"math"
-	"slices"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
-// Point is one point to write. Field values are int64, float64, string or bool.
-type Point struct {
-	Measurement string
-	Tags        map[string]string
-	Fields      map[string]any
-	Time        time.Time
-}
-
-// Batch collects points as line protocol, without a map or an object per point. The zero Batch is empty; Reset keeps its
-// memory. Not safe for concurrent use.
-type Batch struct {
+// batch collects points as line protocol, without a map or an object per point.
+type batch struct {
+	client *Client
 	buf    []byte
 	points int
 }
 
-func (b *Batch) Reset()      { b.buf, b.points = b.buf[:0], 0 }
-func (b *Batch) Points() int { return b.points }
-func (b *Batch) Bytes() int  { return len(b.buf) }
+// NewBatch is empty.
+func (c *Client) NewBatch() stored.Batch { return &batch{client: c} }
+
+// Write stores all points.
+func (b *batch) Write(ctx context.Context) error {
+	if b.points == 0 {
+		return nil
+	}
+	wctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	err := writeError(b.client.write.WriteRecord(wctx, string(b.buf)))
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(stored.ErrUnavailable, ctx.Err())
+	}
+	return err
+}
+
+func (b *batch) Reset()      { b.buf, b.points = b.buf[:0], 0 }
+func (b *batch) Points() int { return b.points }
+func (b *batch) Bytes() int  { return len(b.buf) }
 
 // eraLeaves is how many leaves share a value of the tag `era`, and how many nanosecond slots a millisecond has.
 const eraLeaves = 1_000_000
 
-// PointTime is the time of a point that belongs to a leaf (or head) index: the millisecond, made unique by the index.
-func PointTime(ms int64, index uint64) time.Time {
+// pointTime is the time of a point that belongs to a leaf (or head) index: the millisecond, made unique by the index.
+func pointTime(ms int64, index uint64) time.Time {
 	return time.UnixMilli(ms).Add(time.Duration(index % eraLeaves))
-}
-
-// Add appends any point. Tags and fields are written in name order, so that equal points have equal bytes.
-func (b *Batch) Add(p Point) error {
-	start := len(b.buf)
-	if err := b.add(p); err != nil {
-		b.buf = b.buf[:start]
-		return fmt.Errorf("point %q: %w", p.Measurement, err)
-	}
-	b.end(p.Time.UnixNano())
-	return nil
-}
-
-func (b *Batch) add(p Point) error {
-	if err := checkKey("measurement", p.Measurement); err != nil {
-		return err
-	}
-	if len(p.Fields) == 0 {
-		return fmt.Errorf("no fields")
-	}
-	b.buf = appendKey(b.buf, p.Measurement)
-	for _, k := range sortedKeys(p.Tags) {
-		if err := checkKey("tag", k); err != nil {
-			return err
-		}
-		if p.Tags[k] == "" {
-			continue // an empty tag value is no tag
-		}
-		if err := checkKey("tag "+k, p.Tags[k]); err != nil {
-			return err
-		}
-		b.tag(k, p.Tags[k])
-	}
-	sep := byte(' ')
-	for _, k := range sortedKeys(p.Fields) {
-		if err := checkKey("field", k); err != nil {
-			return err
-		}
-		b.buf = append(b.buf, sep)
-		b.buf = appendKey(b.buf, k)
-		b.buf = append(b.buf, '=')
-		switch v := p.Fields[k].(type) {
-		case int64:
-			b.int(v)
-		case float64:
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("field %q is not a finite number", k)
-			}
-			b.float(v)
-		case string:
-			b.string(v)
-		case bool:
-			b.buf = strconv.AppendBool(b.buf, v)
-		default:
-			return fmt.Errorf("field %q has type %T", k, v)
-		}
-		sep = ','
-	}
-	return nil
 }
 
 // Message appends a `message` point. The identifiers in m have been checked (telemetry.ValidID, hex): they need no escape. What
 // a log's messages have in common are tags, and what nearly every message says is not written: each field costs InfluxDB
 // about a microsecond. The time of receipt is the point's own time.
-func (b *Batch) Message(m *Message) {
+func (b *batch) Message(m *stored.Message) {
 	b.buf = append(b.buf, "message"...)
 	b.era(m.Leaf)
 	b.tag("log", m.Log)
@@ -110,7 +61,7 @@ func (b *Batch) Message(m *Message) {
 	b.tag("tracker", m.Tracker)
 	b.tag("trust", m.Trust)
 	b.buf = append(b.buf, ' ')
-	if m.Trust == Signed {
+	if m.Trust == stored.Signed {
 		b.buf = append(b.buf, "boot="...)
 		b.int(int64(m.Boot))
 		if m.Kind != 0 {
@@ -143,24 +94,7 @@ func (b *Batch) Message(m *Message) {
 }
 
 // Reading appends a `reading` point of the tracker's message at a leaf.
-func (b *Batch) Reading(r *Reading) {
-	b.buf = append(b.buf, "reading"...)
-	b.era(r.Leaf)
-	b.tag("log", r.Log)
-	b.tag("tracker", r.Tracker)
-	b.buf = append(b.buf, " leaf="...)
-	b.int(int64(r.Leaf))
-	for k, v := range r.Values {
-		b.buf = append(b.buf, ',')
-		b.buf = appendKey(b.buf, k)
-		b.buf = append(b.buf, '=')
-		b.float(v)
-	}
-	b.end(r.TimeMS*1e6 + int64(r.Leaf%eraLeaves))
-}
-
-// ReadingValues is Reading without a map: value is asked for the name and value of 0 … n-1.
-func (b *Batch) ReadingValues(log, tracker string, leaf uint64, timeMS int64, n int, value func(i int) (string, float64)) {
+func (b *batch) Reading(log, tracker string, leaf uint64, timeMS int64, n int, value func(i int) (string, float64)) {
 	b.buf = append(b.buf, "reading"...)
 	b.era(leaf)
 	b.tag("log", log)
@@ -178,7 +112,7 @@ func (b *Batch) ReadingValues(log, tracker string, leaf uint64, timeMS int64, n 
 }
 
 // Head appends a `head` point.
-func (b *Batch) Head(h *Head) {
+func (b *batch) Head(h *stored.Head) {
 	b.buf = append(b.buf, "head"...)
 	b.tag("heads", h.Heads)
 	b.tag("log", h.Log)
@@ -215,7 +149,7 @@ func (b *Batch) Head(h *Head) {
 const maxQuarantined = 49_149
 
 // Rejected appends a `rejected` point; n tells two of one millisecond apart.
-func (b *Batch) Rejected(r *Rejected, n uint64) {
+func (b *batch) Rejected(r *stored.Rejected, n uint64) {
 	b.buf = append(b.buf, "rejected"...)
 	b.tag("reason", r.Reason)
 	b.buf = append(b.buf, " detail="...)
@@ -229,28 +163,28 @@ func (b *Batch) Rejected(r *Rejected, n uint64) {
 	b.end(r.ReceivedMS*1e6 + int64(n%eraLeaves))
 }
 
-func (b *Batch) era(leaf uint64) {
+func (b *batch) era(leaf uint64) {
 	b.buf = append(b.buf, ",era="...)
 	b.buf = strconv.AppendUint(b.buf, leaf/eraLeaves, 10)
 }
 
-func (b *Batch) tag(k, v string) {
+func (b *batch) tag(k, v string) {
 	b.buf = append(b.buf, ',')
 	b.buf = appendKey(b.buf, k)
 	b.buf = append(b.buf, '=')
 	b.buf = appendKey(b.buf, v)
 }
 
-func (b *Batch) int(v int64) {
+func (b *batch) int(v int64) {
 	b.buf = strconv.AppendInt(b.buf, v, 10)
 	b.buf = append(b.buf, 'i')
 }
 
-func (b *Batch) float(v float64) { b.buf = strconv.AppendFloat(b.buf, v, 'f', -1, 64) }
+func (b *batch) float(v float64) { b.buf = strconv.AppendFloat(b.buf, v, 'f', -1, 64) }
 
 // string appends a quoted field value. Line ends may stand inside quotes; other control characters become spaces and
 // invalid UTF-8 becomes U+FFFD, since InfluxDB answers queries as UTF-8 text.
-func (b *Batch) string(s string) {
+func (b *batch) string(s string) {
 	b.buf = append(b.buf, '"')
 	for _, r := range s {
 		switch {
@@ -267,32 +201,11 @@ func (b *Batch) string(s string) {
 	b.buf = append(b.buf, '"')
 }
 
-func (b *Batch) end(ns int64) {
+func (b *batch) end(ns int64) {
 	b.buf = append(b.buf, ' ')
 	b.buf = strconv.AppendInt(b.buf, ns, 10)
 	b.buf = append(b.buf, '\n')
 	b.points++
-}
-
-// checkKey refuses what line protocol cannot carry in a name or a tag value.
-func checkKey(what, s string) error {
-	if s == "" {
-		return fmt.Errorf("%s is empty", what)
-	}
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("%s is not UTF-8", what)
-	}
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return fmt.Errorf("%s holds a control character", what)
-	}
-	// A backslash before a comma or at the end would be read as an escape; there is no escape for it.
-	if strings.Contains(s, `\`) {
-		return fmt.Errorf("%s holds a backslash", what)
-	}
-	if what == "measurement" && s[0] == '#' {
-		return fmt.Errorf("measurement starts with #")
-	}
-	return nil
 }
 
 func appendKey(dst []byte, s string) []byte {
@@ -315,13 +228,4 @@ func clip(s string, n int) string {
 		n--
 	}
 	return s[:n]
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -15,6 +15,8 @@ import (
 
 	influxdb2 "github.com/influxdata/influxdb-client-go/v2"
 	"github.com/influxdata/influxdb-client-go/v2/api"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Config of the connection.
@@ -90,10 +92,10 @@ func (c *Client) Ping(ctx context.Context) error {
 	defer cancel()
 	ok, err := c.db.Ping(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %s", ErrUnavailable, err.Error())
+		return fmt.Errorf("%w: %s", stored.ErrUnavailable, err.Error())
 	}
 	if !ok {
-		return fmt.Errorf("%w: ping refused", ErrUnavailable)
+		return fmt.Errorf("%w: ping refused", stored.ErrUnavailable)
 	}
 	return nil
 }

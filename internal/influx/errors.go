@@ -8,15 +8,9 @@ import (
 	"strings"
 
 	apihttp "github.com/influxdata/influxdb-client-go/v2/api/http"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
-
-// ErrUnavailable: try the same batch again later.
-var ErrUnavailable = errors.New("influxdb unavailable")
-
-// RejectedError: InfluxDB refused the batch for what is in it; writing it again cannot help. Split and quarantine.
-type RejectedError struct{ Detail string }
-
-func (e *RejectedError) Error() string { return "influxdb rejected the batch: " + e.Detail }
 
 // contentRefusals are the texts that name a fault of the points themselves. Any other 400 (a series limit, a timeout
 // inside the server) is the server's state: retrying may help and quarantining good data would not.
@@ -38,18 +32,18 @@ func writeError(err error) error {
 		detail := strings.TrimSpace(fmt.Sprintf("%d %s", e.StatusCode, e.Message))
 		switch e.StatusCode {
 		case http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-			return &RejectedError{Detail: detail}
+			return &stored.RejectedError{Detail: detail}
 		case http.StatusBadRequest:
 			// The text limits of 1.8 ("max-series-per-database limit exceeded") come as "partial write ... points dropped" too.
 			if !strings.Contains(e.Message, "limit exceeded") {
 				for _, t := range contentRefusals {
 					if strings.Contains(e.Message, t) {
-						return &RejectedError{Detail: detail}
+						return &stored.RejectedError{Detail: detail}
 					}
 				}
 			}
 		}
-		return fmt.Errorf("%w: %s", ErrUnavailable, detail)
+		return fmt.Errorf("%w: %s", stored.ErrUnavailable, detail)
 	}
 	return unavailable(err)
 }
@@ -57,7 +51,7 @@ func writeError(err error) error {
 // unavailable keeps a cancellation recognisable, so that a shutdown is not reported as an outage.
 func unavailable(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", stored.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %s", ErrUnavailable, err.Error())
+	return fmt.Errorf("%w: %s", stored.ErrUnavailable, err.Error())
 }

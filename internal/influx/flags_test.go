@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
@@ -13,8 +13,8 @@ func TestQualityFlags(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
 	ctx := context.Background()
-	var b influx.Batch
-	for _, f := range []influx.QualityFlag{
+	b := c.NewBatch()
+	for _, f := range []stored.QualityFlag{
 		{Tracker: "T-1", Shipment: `S"1`, Reason: "outlier", Metric: "temperature", TimeMS: 1000, Value: 85.5, Against: 5},
 		{Tracker: "T-1", Shipment: `S"1`, Reason: "jump", Metric: "temperature", TimeMS: 1000, Value: 85.5, Against: 4},
 		{Tracker: "T-1", Shipment: `S"1`, Reason: "jump", Metric: "humidity", TimeMS: 1000, Value: -1, Against: 50},
@@ -25,12 +25,12 @@ func TestQualityFlags(t *testing.T) {
 	} {
 		b.QualityFlag(&f)
 	}
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(from, to int64, trackers ...string) (got []string) {
 		t.Helper()
-		if err := c.QualityFlags(ctx, trackers, from, to, func(f influx.QualityFlag) error {
+		if err := c.QualityFlags(ctx, trackers, from, to, func(f stored.QualityFlag) error {
 			got = append(got, fmt.Sprintf("%s %s %s %s %d %g %g", f.Tracker, f.Shipment, f.Reason, f.Metric, f.TimeMS, f.Value, f.Against))
 			return nil
 		}); err != nil {

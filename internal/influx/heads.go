@@ -7,27 +7,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
-// Head is a `head` point, to write or read back.
-type Head struct {
-	Heads, Log  string
-	Index, Size uint64
-	Root        string
-	Prev        int64
-	Closed      bool
-	Entry       []byte
-	HeadsSize   uint64
-	HeadsRoot   string
-	Tx          string
-	Block       uint64
-	Proof       [][32]byte
-	TimeMS      int64
-}
-
 // Heads returns the heads of a log, oldest first.
-func (c *Client) Heads(ctx context.Context, log string) ([]Head, error) {
-	var heads []Head
+func (c *Client) Heads(ctx context.Context, log string) ([]stored.Head, error) {
+	var heads []stored.Head
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => r._measurement == "head" and r.log == %s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> drop(columns: ["_start", "_stop", "_measurement"])`,
 		quote(c.cfg.Bucket), fluxTime(minTime), fluxTime(maxTime), quote(log)), func(r row) error {
@@ -41,7 +27,7 @@ func (c *Client) Heads(ctx context.Context, log string) ([]Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(heads, func(a, b Head) int {
+	slices.SortFunc(heads, func(a, b stored.Head) int {
 		if d := strings.Compare(a.Heads, b.Heads); d != 0 {
 			return d
 		}
@@ -50,12 +36,12 @@ func (c *Client) Heads(ctx context.Context, log string) ([]Head, error) {
 	return heads, nil
 }
 
-func readHead(r row) (Head, error) {
+func readHead(r row) (stored.Head, error) {
 	at, err := r.time("_time")
 	if err != nil {
-		return Head{}, err
+		return stored.Head{}, err
 	}
-	h := Head{
+	h := stored.Head{
 		Heads: strings.Clone(r.text("heads")), Log: strings.Clone(r.text("log")), Root: strings.Clone(r.text("root")),
 		HeadsRoot: strings.Clone(r.text("heads_root")), Tx: strings.Clone(r.text("tx")), Closed: r.text("closed") == "true",
 		TimeMS: at.UnixMilli(),
@@ -81,16 +67,9 @@ func readHead(r row) (Head, error) {
 	return h, nil
 }
 
-// Rejected is a quarantined message.
-type Rejected struct {
-	Reason, Topic, Detail string
-	Raw                   []byte
-	ReceivedMS            int64
-}
-
 // RejectedSince returns at most limit, newest first.
-func (c *Client) RejectedSince(ctx context.Context, fromMS int64, limit int) ([]Rejected, error) {
-	var out []Rejected
+func (c *Client) RejectedSince(ctx context.Context, fromMS int64, limit int) ([]stored.Rejected, error) {
+	var out []stored.Rejected
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => r._measurement == "rejected")
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> group()
   |> sort(columns: ["_time"], desc: true) |> limit(n: %d)`,
@@ -100,7 +79,7 @@ func (c *Client) RejectedSince(ctx context.Context, fromMS int64, limit int) ([]
 			return err
 		}
 		raw, _ := base64.StdEncoding.DecodeString(r.text("raw"))
-		out = append(out, Rejected{
+		out = append(out, stored.Rejected{
 			Reason: strings.Clone(r.text("reason")), Topic: strings.Clone(r.text("topic")), Detail: strings.Clone(r.text("detail")),
 			Raw: raw, ReceivedMS: ms,
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
@@ -25,6 +27,12 @@ func open(t *testing.T, d *testkit.Influxd) *influx.Client {
 	return c
 }
 
+// reading adds r to a batch.
+func reading(b stored.Batch, r stored.Reading) {
+	names := slices.Sorted(maps.Keys(r.Values))
+	b.Reading(r.Log, r.Tracker, r.Leaf, r.TimeMS, len(names), func(i int) (string, float64) { return names[i], r.Values[names[i]] })
+}
+
 func TestMessagesComeBackInLeafOrder(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
@@ -32,40 +40,40 @@ func TestMessagesComeBackInLeafOrder(t *testing.T) {
 	log := strings.Repeat("ab", 32)
 	const n = 12_000 // more than two pages
 	base := time.Date(2019, 7, 17, 0, 0, 0, 0, time.UTC).UnixMilli()
-	var b influx.Batch
+	b := c.NewBatch()
 	for i := range uint64(n) {
-		m := influx.Message{Log: log, Leaf: i, Entry: []byte{1, byte(i)}, Raw: fmt.Appendf(nil, "raw %d", i), Tracker: "T-1", Trust: influx.Signed,
+		m := stored.Message{Log: log, Leaf: i, Entry: []byte{1, byte(i)}, Raw: fmt.Appendf(nil, "raw %d", i), Tracker: "T-1", Trust: stored.Signed,
 			Boot: 1, Seq: i, TimeMS: base + int64(i), ReceivedMS: base + int64(i/7), Readings: 1}
 		if i%3 == 0 {
 			m.Shipment, m.Flags = "S.1", []string{"late", "seq_gap"}
 		}
 		if i%5 == 0 {
-			m.Trust, m.Boot, m.Seq = influx.Unsigned, 0, 0
+			m.Trust, m.Boot, m.Seq = stored.Unsigned, 0, 0
 		}
 		b.Message(&m)
 		if b.Points() == 5000 || i == n-1 {
 			for range 2 { // writing twice changes nothing
-				if err := c.WriteBatch(ctx, &b); err != nil {
+				if err := b.Write(ctx); err != nil {
 					t.Fatal(err)
 				}
 			}
 			b.Reset()
 		}
 	}
-	other := influx.Message{Log: "cd", Entry: []byte{1}, Raw: []byte{1}, Trust: influx.Signed, Tracker: "x", ReceivedMS: base}
+	other := stored.Message{Log: "cd", Entry: []byte{1}, Raw: []byte{1}, Trust: stored.Signed, Tracker: "x", ReceivedMS: base}
 	b.Message(&other)
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	var next uint64
-	err := c.Messages(ctx, log, 0, 0, func(m influx.Message) error {
+	err := c.Messages(ctx, log, 0, 0, func(m stored.Message) error {
 		if m.Leaf != next || string(m.Raw) != fmt.Sprintf("raw %d", next) || m.Log != log || m.Tracker != "T-1" || m.TimeMS != base+int64(next) || m.ReceivedMS != base+int64(next/7) {
 			t.Fatalf("leaf %d: %+v", next, m)
 		}
 		if flagged := next%3 == 0; flagged != slices.Equal(m.Flags, []string{"late", "seq_gap"}) || flagged != (m.Shipment == "S.1") {
 			t.Fatalf("leaf %d: %+v", next, m)
 		}
-		if signed := next%5 != 0; signed != (m.Trust == influx.Signed) || signed != (m.Seq == next) && next > 0 {
+		if signed := next%5 != 0; signed != (m.Trust == stored.Signed) || signed != (m.Seq == next) && next > 0 {
 			t.Fatalf("leaf %d: %+v", next, m)
 		}
 		next++
@@ -75,7 +83,7 @@ func TestMessagesComeBackInLeafOrder(t *testing.T) {
 		t.Fatalf("%d of %d messages, err %v", next, n, err)
 	}
 	next = 4990
-	if err := c.Messages(ctx, log, 4990, 5010, func(m influx.Message) error {
+	if err := c.Messages(ctx, log, 4990, 5010, func(m stored.Message) error {
 		if m.Leaf != next {
 			t.Fatalf("leaf %d, want %d", m.Leaf, next)
 		}
@@ -85,7 +93,7 @@ func TestMessagesComeBackInLeafOrder(t *testing.T) {
 		t.Fatalf("next %d, err %v", next, err)
 	}
 	stop := errors.New("stop")
-	if err := c.Messages(ctx, log, 0, 0, func(influx.Message) error { return stop }); !errors.Is(err, stop) {
+	if err := c.Messages(ctx, log, 0, 0, func(stored.Message) error { return stop }); !errors.Is(err, stop) {
 		t.Fatalf("err %v, want the caller's own", err)
 	}
 }
@@ -95,21 +103,21 @@ func TestReadingsPagesAndWindows(t *testing.T) {
 	c := open(t, d)
 	ctx := context.Background()
 	base := time.Date(2019, 7, 17, 0, 0, 0, 0, time.UTC).UnixMilli()
-	var b influx.Batch
+	b := c.NewBatch()
 	const n = 600
 	for i := range uint64(n) {
-		r := influx.Reading{Log: "aa", Tracker: fmt.Sprintf("T%d", i%3), Leaf: i / 3, TimeMS: base + int64(i/3)*1000, Values: map[string]float64{"temperature": float64(i)}}
+		r := stored.Reading{Log: "aa", Tracker: fmt.Sprintf("T%d", i%3), Leaf: i / 3, TimeMS: base + int64(i/3)*1000, Values: map[string]float64{"temperature": float64(i)}}
 		if i%2 == 0 {
 			r.Values["humidity"] = 50
 		}
-		b.Reading(&r)
+		reading(b, r)
 	}
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	q := influx.ReadingsQuery{Logs: []string{"aa", "bb"}}
-	each := func(r influx.Reading, at time.Time) error {
+	q := stored.ReadingsQuery{Logs: []string{"aa", "bb"}}
+	each := func(r stored.Reading, at time.Time) error {
 		all = append(all, fmt.Sprintf("%d %s %v", at.UnixNano(), r.Tracker, r.Values))
 		q.AfterTime, q.AfterTracker = at, r.Tracker
 		return nil
@@ -122,7 +130,7 @@ func TestReadingsPagesAndWindows(t *testing.T) {
 	}
 	whole := all
 	all = nil
-	q = influx.ReadingsQuery{Logs: []string{"aa"}, Limit: 7}
+	q = stored.ReadingsQuery{Logs: []string{"aa"}, Limit: 7}
 	for {
 		before := len(all)
 		if err := c.Readings(ctx, q, each); err != nil {
@@ -136,14 +144,14 @@ func TestReadingsPagesAndWindows(t *testing.T) {
 		t.Fatalf("paging by 7 gave %d readings, want the same %d", len(all), len(whole))
 	}
 	all = nil
-	if err := c.Readings(ctx, influx.ReadingsQuery{Logs: []string{"aa"}, Fields: []string{"humidity"}, FromMS: base + 1000, ToMS: base + 5000}, each); err != nil {
+	if err := c.Readings(ctx, stored.ReadingsQuery{Logs: []string{"aa"}, Fields: []string{"humidity"}, FromMS: base + 1000, ToMS: base + 5000}, each); err != nil {
 		t.Fatal(err)
 	}
 	if len(all) != 6 {
 		t.Fatalf("humidity in [1s,5s): %v", all)
 	}
-	var windows []influx.Bucketed
-	if err := c.Downsample(ctx, influx.ReadingsQuery{Logs: []string{"aa"}}, time.Minute, func(w influx.Bucketed) error {
+	var windows []stored.Window
+	if err := c.Windows(ctx, stored.ReadingsQuery{Logs: []string{"aa"}}, time.Minute, func(w stored.Window) error {
 		windows = append(windows, w)
 		return nil
 	}); err != nil {
@@ -160,14 +168,14 @@ func TestHeadsAndRejectedComeBack(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
 	ctx := context.Background()
-	want := influx.Head{Heads: "hh", Log: "aa", Index: 3, Size: 9, Root: "00ff", Prev: -1, Closed: true, Entry: []byte{1, 2}, HeadsSize: 4, HeadsRoot: "11",
+	want := stored.Head{Heads: "hh", Log: "aa", Index: 3, Size: 9, Root: "00ff", Prev: -1, Closed: true, Entry: []byte{1, 2}, HeadsSize: 4, HeadsRoot: "11",
 		Tx: "tx", Block: 7, Proof: [][32]byte{{1}, {2}}, TimeMS: 1_700_000_000_123}
-	nasty := influx.Rejected{Reason: "malformed", Topic: "a b,c=\"d\"\\ \x00\nx", Detail: `quote " backslash \ end\`, Raw: []byte{0, 255}, ReceivedMS: time.Now().UnixMilli()}
-	var b influx.Batch
+	nasty := stored.Rejected{Reason: "malformed", Topic: "a b,c=\"d\"\\ \x00\nx", Detail: `quote " backslash \ end\`, Raw: []byte{0, 255}, ReceivedMS: time.Now().UnixMilli()}
+	b := c.NewBatch()
 	b.Head(&want)
 	b.Rejected(&nasty, 1)
-	b.Rejected(&influx.Rejected{Reason: "oversized", Raw: make([]byte, 64<<10), ReceivedMS: nasty.ReceivedMS - 5}, 2)
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	b.Rejected(&stored.Rejected{Reason: "oversized", Raw: make([]byte, 64<<10), ReceivedMS: nasty.ReceivedMS - 5}, 2)
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	heads, err := c.Heads(ctx, "aa")
@@ -187,13 +195,18 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
 	ctx := context.Background()
-	at := time.UnixMilli(1_700_000_000_000)
-	good := influx.Point{Measurement: "m", Fields: map[string]any{"v": 1.5}, Time: at}
-	if err := c.Write(ctx, []influx.Point{good}); err != nil {
+	good := func(c *influx.Client) error {
+		b := c.NewBatch()
+		reading(b, stored.Reading{Log: "aa", Tracker: "T-1", TimeMS: 1_700_000_000_000, Values: map[string]float64{"temperature": 1.5}})
+		return b.Write(ctx)
+	}
+	if err := good(c); err != nil {
 		t.Fatal(err)
 	}
-	var rejected *influx.RejectedError
-	if err := c.Write(ctx, []influx.Point{{Measurement: "m", Fields: map[string]any{"v": "text"}, Time: at.Add(1)}}); !errors.As(err, &rejected) {
+	var rejected *stored.RejectedError
+	conflict := c.NewBatch()
+	reading(conflict, stored.Reading{Log: "aa", Tracker: "T-1", TimeMS: 1_700_000_000_002, Values: map[string]float64{"leaf": 1.5}})
+	if err := conflict.Write(ctx); !errors.As(err, &rejected) {
 		t.Fatalf("type conflict: %v", err)
 	}
 	wrong := filepath.Join(t.TempDir(), "token")
@@ -209,18 +222,18 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer bad.Close()
-		if err := bad.Write(ctx, []influx.Point{good}); !errors.Is(err, influx.ErrUnavailable) {
+		if err := good(bad); !errors.Is(err, stored.ErrUnavailable) {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
 	d.Stop()
-	if err := c.Write(ctx, []influx.Point{good}); !errors.Is(err, influx.ErrUnavailable) {
+	if err := good(c); !errors.Is(err, stored.ErrUnavailable) {
 		t.Fatalf("server gone: %v", err)
 	}
-	if err := c.Messages(ctx, "aa", 0, 0, nil); !errors.Is(err, influx.ErrUnavailable) {
+	if err := c.Messages(ctx, "aa", 0, 0, nil); !errors.Is(err, stored.ErrUnavailable) {
 		t.Fatalf("server gone: %v", err)
 	}
-	if err := c.Ping(ctx); !errors.Is(err, influx.ErrUnavailable) {
+	if err := c.Ping(ctx); !errors.Is(err, stored.ErrUnavailable) {
 		t.Fatalf("server gone: %v", err)
 	}
 }
@@ -229,7 +242,7 @@ func TestHostileParametersStayText(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
 	for _, log := range []string{`" or true or r.log == "`, "${r.log}", "a\\", "\n", "é", `")|>drop(`} {
-		if err := c.Messages(context.Background(), log, 0, 0, func(influx.Message) error { return errors.New("found something") }); err != nil {
+		if err := c.Messages(context.Background(), log, 0, 0, func(stored.Message) error { return errors.New("found something") }); err != nil {
 			t.Errorf("log %q: %v", log, err)
 		}
 	}

@@ -8,35 +8,15 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// Trust classes of a message.
-const (
-	Signed   = "signed"
-	Unsigned = "unsigned"
+	"github.com/trackseal/trackseal/internal/stored"
 )
-
-// Message is a `message` point, to write or read back.
-type Message struct {
-	Log        string
-	Leaf       uint64
-	Entry, Raw []byte
-	Tracker    string
-	Shipment   string
-	Trust      string
-	Boot, Seq  uint64
-	Kind       int
-	TimeMS     int64
-	ReceivedMS int64
-	Flags      []string
-	Readings   int
-}
 
 // pageMessages bounds what one query holds in memory on both sides (a message is below 20 KiB, usually below 1 KiB).
 const pageMessages = 5_000
 
 // Messages calls fn for the leaves [from, to) of a log in leaf order; to 0 means all. fn's error stops it.
-func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(Message) error) error {
+func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error {
 	filter := `r._measurement == "message" and r.log == ` + quote(log)
 	// The leaf numbers alone are small: they say which times to ask for, page by page.
 	index, err := c.leafTimes(ctx, filter, minTime, maxTime, from, to)
@@ -117,9 +97,9 @@ func span(index []leafTime) (first, last time.Time) {
 
 // messagePage reads the messages of some leaves. What lies between them in time but has another leaf number (a point that
 // somebody edited or added) is answered with the page that its number belongs to.
-func (c *Client) messagePage(ctx context.Context, filter string, index []leafTime) ([]Message, error) {
+func (c *Client) messagePage(ctx context.Context, filter string, index []leafTime) ([]stored.Message, error) {
 	first, last := span(index)
-	page := make([]Message, 0, len(index))
+	page := make([]stored.Message, 0, len(index))
 	low, high := index[0].leaf, index[len(index)-1].leaf
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
@@ -142,12 +122,12 @@ func (c *Client) messagePage(ctx context.Context, filter string, index []leafTim
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(page, func(a, b Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
+	slices.SortStableFunc(page, func(a, b stored.Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
 	return page, nil
 }
 
-func readMessage(r row) (Message, error) {
-	var m Message
+func readMessage(r row) (stored.Message, error) {
+	var m stored.Message
 	var err error
 	num := func(column string) int64 {
 		v, e := r.int(column)

@@ -6,27 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
-// QualityHour is a `quality` point: one hour of one tracker, counted.
-type QualityHour struct {
-	Tracker           string
-	StartMS           int64
-	Readings          int64
-	Minutes, Expected int64            // with a reading, and how many were to be expected
-	Flags             map[string]int64 // by reason
-}
-
-// QualityFlag is an `anomaly` point: one odd reading.
-type QualityFlag struct {
-	Tracker, Shipment string
-	Reason, Metric    string // Metric "" = the whole hour
-	TimeMS            int64
-	Value, Against    float64
-}
-
 // QualityHour appends a `quality` point. Reasons that it lacks keep the count that InfluxDB has.
-func (b *Batch) QualityHour(h *QualityHour) {
+func (b *batch) QualityHour(h *stored.QualityHour) {
 	b.buf = append(b.buf, "quality"...)
 	b.tag("tracker", h.Tracker)
 	b.buf = append(b.buf, " expected="...)
@@ -45,7 +30,7 @@ func (b *Batch) QualityHour(h *QualityHour) {
 }
 
 // QualityFlag appends an `anomaly` point.
-func (b *Batch) QualityFlag(f *QualityFlag) {
+func (b *batch) QualityFlag(f *stored.QualityFlag) {
 	b.buf = append(b.buf, "anomaly"...)
 	if f.Metric != "" {
 		b.tag("metric", f.Metric)
@@ -63,8 +48,8 @@ func (b *Batch) QualityFlag(f *QualityFlag) {
 
 // QualityHours calls fn for the hours that start in [fromMS, toMS), in the order of (time, tracker); toMS 0 = no end, tracker
 // "" = all.
-func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(QualityHour) error) error {
-	start, stop := ReadingsQuery{FromMS: fromMS, ToMS: toMS}.window()
+func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error {
+	start, stop := window(fromMS, toMS)
 	if !start.Before(stop) {
 		return nil
 	}
@@ -72,7 +57,7 @@ func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS 
 	if tracker != "" {
 		filter = " and r.tracker == " + quote(tracker)
 	}
-	var hours []QualityHour
+	var hours []stored.QualityHour
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => r._measurement == "quality"%s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> drop(columns: ["_start", "_stop", "_measurement"])`,
 		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), filter), func(r row) error {
@@ -83,7 +68,7 @@ func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS 
 		if !at.Before(stop) {
 			return nil // see readingPage
 		}
-		h := QualityHour{Tracker: strings.Clone(r.text("tracker")), StartMS: at.UnixMilli(), Flags: map[string]int64{}}
+		h := stored.QualityHour{Tracker: strings.Clone(r.text("tracker")), StartMS: at.UnixMilli(), Flags: map[string]int64{}}
 		for column, to := range map[string]*int64{"readings": &h.Readings, "minutes": &h.Minutes, "expected": &h.Expected} {
 			if *to, err = r.int(column); err != nil {
 				return err
@@ -104,7 +89,7 @@ func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS 
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(hours, func(a, b QualityHour) int {
+	slices.SortFunc(hours, func(a, b stored.QualityHour) int {
 		if a.StartMS != b.StartMS {
 			return int(min(max(a.StartMS-b.StartMS, -1), 1))
 		}

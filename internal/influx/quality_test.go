@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
@@ -15,25 +15,25 @@ func TestQualityHours(t *testing.T) {
 	c := open(t, d)
 	ctx := context.Background()
 	const hour = int64(3_600_000)
-	var b influx.Batch
+	b := c.NewBatch()
 	for i := range int64(3) {
 		for _, tracker := range []string{"T-2", "T-1"} {
-			b.QualityHour(&influx.QualityHour{Tracker: tracker, StartMS: i * hour, Readings: i, Minutes: i, Expected: 60, Flags: map[string]int64{"jump": i, "drift": 7}})
+			b.QualityHour(&stored.QualityHour{Tracker: tracker, StartMS: i * hour, Readings: i, Minutes: i, Expected: 60, Flags: map[string]int64{"jump": i, "drift": 7}})
 		}
 	}
-	b.QualityFlag(&influx.QualityFlag{Tracker: "T-1", Shipment: "S", Reason: "jump", Metric: "temperature", TimeMS: 5, Value: 85, Against: 5})
-	b.QualityFlag(&influx.QualityFlag{Tracker: "T-1", Shipment: "S", Reason: "availability", TimeMS: 0})
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	b.QualityFlag(&stored.QualityFlag{Tracker: "T-1", Shipment: "S", Reason: "jump", Metric: "temperature", TimeMS: 5, Value: 85, Against: 5})
+	b.QualityFlag(&stored.QualityFlag{Tracker: "T-1", Shipment: "S", Reason: "availability", TimeMS: 0})
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	// An hour that is written again without a reason keeps that reason's count.
 	b.Reset()
-	b.QualityHour(&influx.QualityHour{Tracker: "T-1", StartMS: hour, Readings: 30, Minutes: 30, Expected: 60, Flags: map[string]int64{"jump": 9}})
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	b.QualityHour(&stored.QualityHour{Tracker: "T-1", StartMS: hour, Readings: 30, Minutes: 30, Expected: 60, Flags: map[string]int64{"jump": 9}})
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	ask := func(tracker string, from, to int64) (got []string) {
-		if err := c.QualityHours(ctx, tracker, from, to, func(h influx.QualityHour) error {
+		if err := c.QualityHours(ctx, tracker, from, to, func(h stored.QualityHour) error {
 			got = append(got, fmt.Sprintf("%s %d %d/%d/%d %v", h.Tracker, h.StartMS/hour, h.Readings, h.Minutes, h.Expected, h.Flags))
 			return nil
 		}); err != nil {
@@ -53,28 +53,24 @@ func TestReadingsOfOneTracker(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
 	ctx := context.Background()
-	var b influx.Batch
+	b := c.NewBatch()
 	for i := range uint64(10) {
-		err := b.Add(influx.Point{Measurement: "reading", Tags: map[string]string{"era": "0", "log": fmt.Sprint("log", i%2), "tracker": fmt.Sprint("T-", i%3)},
-			Fields: map[string]any{"leaf": int64(i), "temperature": float64(i)}, Time: influx.PointTime(int64(i), i)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		reading(b, stored.Reading{Log: fmt.Sprint("log", i%2), Tracker: fmt.Sprint("T-", i%3), Leaf: i, TimeMS: int64(i), Values: map[string]float64{"temperature": float64(i)}})
 	}
-	if err := c.WriteBatch(ctx, &b); err != nil {
+	if err := b.Write(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for name, tc := range map[string]struct {
-		q    influx.ReadingsQuery
+		q    stored.ReadingsQuery
 		want string
 	}{
-		"all logs":   {influx.ReadingsQuery{Tracker: "T-0"}, "[0 3 6 9]"},
-		"one log":    {influx.ReadingsQuery{Tracker: "T-0", Logs: []string{"log1"}}, "[3 9]"},
-		"some time":  {influx.ReadingsQuery{Tracker: "T-0", FromMS: 3, ToMS: 9}, "[3 6]"},
-		"of neither": {influx.ReadingsQuery{}, "[]"},
+		"all logs":   {stored.ReadingsQuery{Tracker: "T-0"}, "[0 3 6 9]"},
+		"one log":    {stored.ReadingsQuery{Tracker: "T-0", Logs: []string{"log1"}}, "[3 9]"},
+		"some time":  {stored.ReadingsQuery{Tracker: "T-0", FromMS: 3, ToMS: 9}, "[3 6]"},
+		"of neither": {stored.ReadingsQuery{}, "[]"},
 	} {
 		var got []uint64
-		if err := c.Readings(ctx, tc.q, func(r influx.Reading, _ time.Time) error {
+		if err := c.Readings(ctx, tc.q, func(r stored.Reading, _ time.Time) error {
 			got = append(got, r.Leaf)
 			return nil
 		}); err != nil {

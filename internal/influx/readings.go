@@ -9,37 +9,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
-
-// Reading is a `reading` point, to write or read back.
-type Reading struct {
-	Log, Tracker string
-	Leaf         uint64
-	TimeMS       int64
-	Values       map[string]float64
-}
-
-// ReadingsQuery selects readings of one or more logs, or of one tracker, in a time range [FromMS, ToMS), ToMS 0 = no end.
-type ReadingsQuery struct {
-	Logs         []string
-	Tracker      string // "" = all of Logs; without Logs it is all that the tracker measured
-	FromMS, ToMS int64
-	Fields       []string  // quantity names; nil = all
-	Limit        int       // 0 = no limit
-	AfterTime    time.Time // exclusive cursor: (AfterTime, AfterTracker)
-	AfterTracker string
-}
 
 // pageReadings bounds what one query holds in memory on both sides.
 const pageReadings = 10_000
 
 // Readings calls fn in (time, tracker) order.
-func (c *Client) Readings(ctx context.Context, q ReadingsQuery, fn func(Reading, time.Time) error) error {
+func (c *Client) Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error {
 	if len(q.Logs) == 0 && q.Tracker == "" {
 		return nil
 	}
-	start, stop := q.window()
+	start, stop := window(q.FromMS, q.ToMS)
 	if q.AfterTime.After(start) {
 		start = q.AfterTime
 	}
@@ -79,18 +61,19 @@ func (c *Client) Readings(ctx context.Context, q ReadingsQuery, fn func(Reading,
 	return nil
 }
 
-func (q ReadingsQuery) window() (start, stop time.Time) {
-	start, stop = time.UnixMilli(q.FromMS), maxTime
+// window is [fromMS, toMS) as InfluxDB can say it; toMS 0 = no end.
+func window(fromMS, toMS int64) (start, stop time.Time) {
+	start, stop = time.UnixMilli(fromMS), maxTime
 	if start.Before(minTime) {
 		start = minTime
 	}
-	if q.ToMS > 0 {
-		stop = time.UnixMilli(q.ToMS)
+	if toMS > 0 {
+		stop = time.UnixMilli(toMS)
 	}
 	return start, stop
 }
 
-func (q ReadingsQuery) filter() string {
+func readingFilter(q stored.ReadingsQuery) string {
 	f := `r._measurement == "reading"`
 	if len(q.Logs) > 0 {
 		f += " and " + anyOf("log", q.Logs)
@@ -101,7 +84,7 @@ func (q ReadingsQuery) filter() string {
 	return f
 }
 
-func (c *Client) pageEnd(ctx context.Context, q ReadingsQuery, start, stop time.Time, size int) (last time.Time, full bool, err error) {
+func (c *Client) pageEnd(ctx context.Context, q stored.ReadingsQuery, start, stop time.Time, size int) (last time.Time, full bool, err error) {
 	field := "leaf"
 	if len(q.Fields) == 1 {
 		field = q.Fields[0]
@@ -109,7 +92,7 @@ func (c *Client) pageEnd(ctx context.Context, q ReadingsQuery, start, stop time.
 	n := 0
 	err = c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s and r._field == %s)
   |> limit(n: %d) |> keep(columns: ["_time"]) |> group() |> sort(columns: ["_time"]) |> limit(n: %d)`,
-		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), q.filter(), quote(field), size, size), func(r row) error {
+		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), readingFilter(q), quote(field), size, size), func(r row) error {
 		at, err := r.time("_time")
 		if err != nil {
 			return err
@@ -124,11 +107,11 @@ func (c *Client) pageEnd(ctx context.Context, q ReadingsQuery, start, stop time.
 }
 
 type timedReading struct {
-	Reading
+	stored.Reading
 	at time.Time
 }
 
-func (c *Client) readingPage(ctx context.Context, q ReadingsQuery, start, stop time.Time) ([]timedReading, error) {
+func (c *Client) readingPage(ctx context.Context, q stored.ReadingsQuery, start, stop time.Time) ([]timedReading, error) {
 	fields := ""
 	if q.Fields != nil {
 		fields = " and " + anyOf("_field", append([]string{"leaf"}, q.Fields...))
@@ -137,7 +120,7 @@ func (c *Client) readingPage(ctx context.Context, q ReadingsQuery, start, stop t
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s%s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
   |> drop(columns: ["_start", "_stop", "_measurement", "era", "shipment"])`,
-		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), q.filter(), fields), func(r row) error {
+		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), readingFilter(q), fields), func(r row) error {
 		at, err := r.time("_time")
 		if err != nil {
 			return err
@@ -149,7 +132,7 @@ func (c *Client) readingPage(ctx context.Context, q ReadingsQuery, start, stop t
 		if err != nil {
 			return err
 		}
-		t := timedReading{at: at, Reading: Reading{
+		t := timedReading{at: at, Reading: stored.Reading{
 			Log: strings.Clone(r.text("log")), Tracker: strings.Clone(r.text("tracker")), Leaf: uint64(leaf),
 			TimeMS: at.UnixMilli(), Values: make(map[string]float64, 4),
 		}}
@@ -181,16 +164,8 @@ func (c *Client) readingPage(ctx context.Context, q ReadingsQuery, start, stop t
 	return page, nil
 }
 
-// Bucketed is one downsampled window: minimum, maximum, mean and count by quantity.
-type Bucketed struct {
-	Tracker        string
-	FromMS, ToMS   int64
-	Min, Max, Mean map[string]float64
-	Count          map[string]int64
-}
-
-// Downsample answers windows of every in (time, tracker) order. Windows without readings are left out.
-func (c *Client) Downsample(ctx context.Context, q ReadingsQuery, every time.Duration, fn func(Bucketed) error) error {
+// Windows answers windows of every in (time, tracker) order. Windows without readings are left out.
+func (c *Client) Windows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error {
 	if every < time.Second || every%time.Millisecond != 0 {
 		return fmt.Errorf("window of %s: want at least 1s, whole milliseconds", every)
 	}
@@ -203,10 +178,10 @@ func (c *Client) Downsample(ctx context.Context, q ReadingsQuery, every time.Dur
 			fields = append(fields, quantity.Name)
 		}
 	}
-	start, stop := q.window()
+	start, stop := window(q.FromMS, q.ToMS)
 	script := fmt.Sprintf(`data = from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s and %s)
   |> group(columns: ["tracker", "_field"])
-`, quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), q.filter(), anyOf("_field", fields))
+`, quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), readingFilter(q), anyOf("_field", fields))
 	for _, f := range []string{"min", "max", "mean", "count"} {
 		script += fmt.Sprintf("data |> aggregateWindow(every: %dms, fn: %s, createEmpty: false, timeSrc: \"_start\") |> keep(columns: [\"_time\", \"_value\", \"_field\", \"tracker\"]) |> yield(name: %q)\n",
 			every.Milliseconds(), f, f)
@@ -215,7 +190,7 @@ func (c *Client) Downsample(ctx context.Context, q ReadingsQuery, every time.Dur
 		fromMS  int64
 		tracker string
 	}
-	windows := map[key]*Bucketed{}
+	windows := map[key]*stored.Window{}
 	// The result's name stands in the #default annotation, not in the rows; the order of the yields is not promised.
 	err := c.queryNamed(ctx, script, func(result string, r row) error {
 		at, err := r.time("_time")
@@ -230,7 +205,7 @@ func (c *Client) Downsample(ctx context.Context, q ReadingsQuery, every time.Dur
 		k := key{from, strings.Clone(r.text("tracker"))}
 		w := windows[k]
 		if w == nil {
-			w = &Bucketed{Tracker: k.tracker, FromMS: from, ToMS: from + every.Milliseconds(), Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
+			w = &stored.Window{Tracker: k.tracker, FromMS: from, ToMS: from + every.Milliseconds(), Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
 			windows[k] = w
 		}
 		field := strings.Clone(r.text("_field"))

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -17,7 +17,7 @@ type stay struct {
 	tracker     string
 	fromMS      int64
 	toMS        int64 // 0 = open
-	first, last influx.Place
+	first, last stored.MessageInfo
 	seen        bool
 }
 
@@ -37,7 +37,7 @@ func (c *collector) around(ctx context.Context, b *Bundle) error {
 		if b.sizes[i] == 0 {
 			continue
 		}
-		err := c.Store.Places(ctx, influx.PlacesQuery{Log: log, Leaves: b.sizes[i]}, func(p influx.Place) error {
+		err := c.Store.MessageInfos(ctx, stored.MessageInfoQuery{Log: log, Leaves: b.sizes[i]}, func(p stored.MessageInfo) error {
 			for _, s := range stays[p.Tracker] {
 				s.add(p)
 			}
@@ -57,7 +57,7 @@ func (c *collector) around(ctx context.Context, b *Bundle) error {
 }
 
 // add takes a message of the shipment's logs into its assignment: a message's own time decides, as it did in ingest.
-func (s *stay) add(p influx.Place) {
+func (s *stay) add(p stored.MessageInfo) {
 	if p.TimeMS < s.fromMS || s.toMS != 0 && p.TimeMS >= s.toMS {
 		return
 	}
@@ -70,7 +70,7 @@ func (s *stay) add(p influx.Place) {
 	s.seen = true
 }
 
-func positionOf(p influx.Place) telemetry.Position {
+func positionOf(p stored.MessageInfo) telemetry.Position {
 	return telemetry.Position{Boot: p.Boot, Seq: p.Seq}
 }
 
@@ -176,20 +176,20 @@ func (s *search) run(ctx context.Context) (*telemetry.Message, error) {
 
 // nearest finds the message next to the end among those received in a time range, in the tracker's own logs and in those
 // that have readings of it in that range.
-func (s *search) nearest(ctx context.Context, end influx.Place, from, to func(ms int64) int64) (*influx.Place, error) {
+func (s *search) nearest(ctx context.Context, end stored.MessageInfo, from, to func(ms int64) int64) (*stored.MessageInfo, error) {
 	logs, err := s.Store.LogsOf(ctx, s.tracker, from(end.TimeMS), to(end.TimeMS))
 	if err != nil {
 		return nil, err
 	}
 	logs = append(logs, s.own...)
 	slices.Sort(logs)
-	var best *influx.Place
+	var best *stored.MessageInfo
 	for _, log := range slices.Compact(logs) {
 		if slices.ContainsFunc(s.request.Logs, func(l Log) bool { return l.ID == log }) {
 			continue
 		}
-		q := influx.PlacesQuery{Log: log, Tracker: s.tracker, FromMS: from(end.ReceivedMS), ToMS: to(end.ReceivedMS)}
-		err := s.Store.Places(ctx, q, func(p influx.Place) error {
+		q := stored.MessageInfoQuery{Log: log, Tracker: s.tracker, FromMS: from(end.ReceivedMS), ToMS: to(end.ReceivedMS)}
+		err := s.Store.MessageInfos(ctx, q, func(p stored.MessageInfo) error {
 			if s.beyond(p) && (best == nil || s.after == positionOf(p).Less(positionOf(*best))) {
 				best = &p
 			}
@@ -203,7 +203,7 @@ func (s *search) nearest(ctx context.Context, end influx.Place, from, to func(ms
 }
 
 // beyond reports whether a message lies on the side that is searched.
-func (s *search) beyond(p influx.Place) bool {
+func (s *search) beyond(p stored.MessageInfo) bool {
 	switch {
 	case s.seen && s.after:
 		return positionOf(s.last).Less(positionOf(p))
@@ -216,8 +216,8 @@ func (s *search) beyond(p influx.Place) bool {
 }
 
 // read answers nil for a point that is damaged: it proves nothing, so it stays out.
-func (s *search) read(ctx context.Context, p influx.Place) (*telemetry.Message, error) {
-	m, ok, err := s.Store.MessageAt(ctx, p)
+func (s *search) read(ctx context.Context, p stored.MessageInfo) (*telemetry.Message, error) {
+	m, ok, err := s.Store.Message(ctx, p)
 	if err != nil || !ok {
 		return nil, err
 	}

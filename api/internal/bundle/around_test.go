@@ -10,8 +10,8 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -26,7 +26,7 @@ func (w *world) outside() [][]byte {
 }
 
 // isNeighbour says which stored points stand in another log than the shipment's.
-func (w *world) isNeighbour(m influx.Message) bool { return m.Log != w.request.Logs[0].ID }
+func (w *world) isNeighbour(m stored.Message) bool { return m.Log != w.request.Logs[0].ID }
 
 // Before and after the shipment the tracker was on others: what links to this one stands in their logs, and only its signed
 // part is shown.

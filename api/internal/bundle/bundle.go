@@ -13,8 +13,8 @@ import (
 
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Ledger gives blocks and peers' signed answers. Its errors are those of fabric.Client.
@@ -30,10 +30,10 @@ type Ledger interface {
 
 // Store gives what ingest stored.
 type Store interface {
-	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
-	Heads(ctx context.Context, log string) ([]influx.Head, error)
-	Places(ctx context.Context, q influx.PlacesQuery, fn func(influx.Place) error) error
-	MessageAt(ctx context.Context, p influx.Place) (m influx.Message, ok bool, err error)
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Heads(ctx context.Context, log string) ([]stored.Head, error)
+	MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn func(stored.MessageInfo) error) error
+	Message(ctx context.Context, p stored.MessageInfo) (m stored.Message, ok bool, err error)
 	LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error)
 }
 
@@ -226,7 +226,7 @@ func (c *collector) newest(ctx context.Context) (evidence.Position, error) {
 // heads picks anchors of each log: the first, the last, and some between.
 func (c *collector) heads(ctx context.Context, b *Bundle) error {
 	type chosen struct {
-		influx.Head
+		stored.Head
 		log int
 	}
 	byIngest := map[string][]chosen{}
@@ -282,8 +282,8 @@ func (c *collector) heads(ctx context.Context, b *Bundle) error {
 }
 
 // sealed drops what a store could hold beyond the closing record's head.
-func (c *collector) sealed(l Log, heads []influx.Head) []influx.Head {
-	slices.SortFunc(heads, func(a, b influx.Head) int { return int(a.Index) - int(b.Index) })
+func (c *collector) sealed(l Log, heads []stored.Head) []stored.Head {
+	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
 	if c.request.Close == nil {
 		return heads
 	}
@@ -302,18 +302,18 @@ func (c *collector) sealed(l Log, heads []influx.Head) []influx.Head {
 }
 
 // sample keeps the first, the last, and evenly spaced ones between.
-func sample(heads []influx.Head) []influx.Head {
+func sample(heads []stored.Head) []stored.Head {
 	if len(heads) <= maxAnchors {
 		return heads
 	}
-	out := make([]influx.Head, 0, maxAnchors)
+	out := make([]stored.Head, 0, maxAnchors)
 	for i := range maxAnchors {
 		out = append(out, heads[i*(len(heads)-1)/(maxAnchors-1)])
 	}
 	return out
 }
 
-func (c *collector) anchor(ctx context.Context, ingest string, before uint64, h influx.Head) (evidence.Anchor, error) {
+func (c *collector) anchor(ctx context.Context, ingest string, before uint64, h stored.Head) (evidence.Anchor, error) {
 	p, err := c.find(ctx, h.Tx)
 	if err != nil {
 		return evidence.Anchor{}, err
@@ -369,7 +369,7 @@ func (b *Bundle) Write(ctx context.Context, w io.Writer) error {
 			continue
 		}
 		next := uint64(0)
-		err := b.source.Store.Messages(ctx, log, 0, b.sizes[i], func(m influx.Message) error {
+		err := b.source.Store.Messages(ctx, log, 0, b.sizes[i], func(m stored.Message) error {
 			if m.Leaf != next {
 				return fmt.Errorf("log %s: the store holds leaf %d where %d should be", log, m.Leaf, next)
 			}

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/evidence"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -19,9 +19,9 @@ const (
 )
 
 // leaf is a stored message as the bundle holds it. Bytes that cannot be read go in as they are: the verifier says so.
-func leaf(m influx.Message, withhold string) evidence.Leaf {
+func leaf(m stored.Message, withhold string) evidence.Leaf {
 	l := evidence.Leaf{Entry: m.Entry}
-	if m.Trust != influx.Signed {
+	if m.Trust != stored.Signed {
 		// Its leaf is the hash of the whole message, so withholding its readings withholds all of it.
 		if withhold == "" || withhold == WithholdLocation && !plainPlaced(m) {
 			l.Plain = m.Raw
@@ -40,7 +40,7 @@ func leaf(m influx.Message, withhold string) evidence.Leaf {
 	return l
 }
 
-func plainPlaced(m influx.Message) bool {
+func plainPlaced(m stored.Message) bool {
 	p, err := telemetry.DecodePlain(m.Raw, time.UnixMilli(m.ReceivedMS))
 	return err != nil || slices.ContainsFunc(p.Readings, placed)
 }
@@ -66,7 +66,7 @@ func (c *collector) instances() []string {
 func (b *Bundle) proof(ctx context.Context, n int, index uint64) (evidence.Proof, error) {
 	var tree merkle.Tree
 	p := evidence.Proof{Log: n, Index: index}
-	err := b.source.Store.Messages(ctx, b.logs[n], 0, b.sizes[n], func(m influx.Message) error {
+	err := b.source.Store.Messages(ctx, b.logs[n], 0, b.sizes[n], func(m stored.Message) error {
 		if m.Leaf != tree.Size() {
 			return fmt.Errorf("log %s: the store holds leaf %d where %d should be", b.logs[n], m.Leaf, tree.Size())
 		}

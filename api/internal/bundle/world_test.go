@@ -19,8 +19,8 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -57,32 +57,32 @@ func (c *calls) note(format string, args ...any) error {
 	return c.before(c.n, call)
 }
 
-func (s *store) Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error {
+func (s *store) Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error {
 	if err := s.calls.note("messages"); err != nil {
 		return err
 	}
 	return s.Store.Messages(ctx, log, from, to, fn)
 }
 
-func (s *store) Heads(ctx context.Context, log string) ([]influx.Head, error) {
+func (s *store) Heads(ctx context.Context, log string) ([]stored.Head, error) {
 	if err := s.calls.note("heads"); err != nil {
 		return nil, err
 	}
 	return s.Store.Heads(ctx, log)
 }
 
-func (s *store) Places(ctx context.Context, q influx.PlacesQuery, fn func(influx.Place) error) error {
+func (s *store) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn func(stored.MessageInfo) error) error {
 	if err := s.calls.note("places"); err != nil {
 		return err
 	}
-	return s.Store.Places(ctx, q, fn)
+	return s.Store.MessageInfos(ctx, q, fn)
 }
 
-func (s *store) MessageAt(ctx context.Context, p influx.Place) (influx.Message, bool, error) {
+func (s *store) Message(ctx context.Context, p stored.MessageInfo) (stored.Message, bool, error) {
 	if err := s.calls.note("message"); err != nil {
-		return influx.Message{}, false, err
+		return stored.Message{}, false, err
 	}
-	return s.Store.MessageAt(ctx, p)
+	return s.Store.Message(ctx, p)
 }
 
 func (s *store) LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error) {
@@ -260,12 +260,12 @@ func (w *world) put(log string, leaf uint64, l evidence.Leaf, shipment string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.store.Stored = append(w.store.Stored, influx.Message{
-		Log: log, Leaf: leaf, Entry: l.Entry, Raw: body, Tracker: m.Tracker, Shipment: shipment, Trust: influx.Signed, Boot: m.Boot, Seq: m.Seq,
+	w.store.Stored = append(w.store.Stored, stored.Message{
+		Log: log, Leaf: leaf, Entry: l.Entry, Raw: body, Tracker: m.Tracker, Shipment: shipment, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq,
 		Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: entry.ReceivedMS, Readings: len(m.Readings),
 	})
 	for _, r := range m.Readings {
-		w.store.Points = append(w.store.Points, fakestore.Point{Reading: influx.Reading{Log: log, Tracker: m.Tracker, Leaf: leaf, TimeMS: r.TimeMS, Values: r.Values}})
+		w.store.Points = append(w.store.Points, fakestore.Point{Reading: stored.Reading{Log: log, Tracker: m.Tracker, Leaf: leaf, TimeMS: r.TimeMS, Values: r.Values}})
 	}
 }
 
@@ -313,7 +313,7 @@ func (w *world) putHead(log string, h evidence.Head) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.store.HeadList = append(w.store.HeadList, influx.Head{
+	w.store.HeadList = append(w.store.HeadList, stored.Head{
 		Heads: record.Heads, Log: log, Index: h.Index, Size: leaf.Size, Root: hex.EncodeToString(leaf.Root[:]), Prev: -1, Closed: leaf.Closed, Entry: h.Entry,
 		HeadsSize: record.Size, HeadsRoot: record.Root, Tx: tx, Block: w.trip.Manifest.Instances[0].Anchors[h.Anchor].Block, Proof: h.Path, TimeMS: record.TimeMS,
 	})

@@ -8,9 +8,9 @@ import (
 	"fmt"
 
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -49,7 +49,7 @@ func (i *Ingest) Signed(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	i.append(influx.Message{Raw: raw, Tracker: m.Tracker, Trust: influx.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS},
+	i.append(stored.Message{Raw: raw, Tracker: m.Tracker, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS},
 		telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash}, m.Readings)
 	return nil
 }
@@ -60,12 +60,12 @@ func (i *Ingest) Plain(tracker string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	i.append(influx.Message{Raw: raw, Tracker: tracker, Trust: influx.Unsigned, TimeMS: m.Readings[0].TimeMS},
+	i.append(stored.Message{Raw: raw, Tracker: tracker, Trust: stored.Unsigned, TimeMS: m.Readings[0].TimeMS},
 		telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: sha256.Sum256(raw)}, m.Readings)
 	return nil
 }
 
-func (i *Ingest) append(m influx.Message, leaf telemetry.Leaf, readings []telemetry.Reading) {
+func (i *Ingest) append(m stored.Message, leaf telemetry.Leaf, readings []telemetry.Reading) {
 	leaf.ReceivedMS, leaf.Ingest = i.NowMS(), i.Name
 	m.Log, m.Leaf, m.Shipment, m.ReceivedMS, m.Readings = i.LogID(), i.log.Size(), i.Shipment.ID, leaf.ReceivedMS, len(readings)
 	m.Entry = leaf.Encode()
@@ -74,7 +74,7 @@ func (i *Ingest) append(m influx.Message, leaf telemetry.Leaf, readings []teleme
 	defer i.Store.mu.Unlock()
 	i.Store.Stored = append(i.Store.Stored, m)
 	for _, r := range readings {
-		i.Store.Points = append(i.Store.Points, Point{influx.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Values},
+		i.Store.Points = append(i.Store.Points, Point{stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Values},
 			instant(r.TimeMS).Add(nanos(m.Leaf))})
 	}
 }
@@ -120,7 +120,7 @@ func (i *Ingest) Anchor(ctx context.Context, closed bool) error {
 	i.prevHead, i.anchored = &index, size
 	i.Store.mu.Lock()
 	defer i.Store.mu.Unlock()
-	i.Store.HeadList = append(i.Store.HeadList, influx.Head{Heads: hex.EncodeToString(heads[:]), Log: i.LogID(), Index: index, Size: size, Root: hex.EncodeToString(root[:]), Prev: prev,
+	i.Store.HeadList = append(i.Store.HeadList, stored.Head{Heads: hex.EncodeToString(heads[:]), Log: i.LogID(), Index: index, Size: size, Root: hex.EncodeToString(root[:]), Prev: prev,
 		Closed: closed, Entry: leaf.Encode(), HeadsSize: index + 1, HeadsRoot: hex.EncodeToString(headsRoot[:]), Tx: res.TxID, Block: res.Block, Proof: path, TimeMS: i.NowMS()})
 	return nil
 }

@@ -9,31 +9,31 @@ import (
 	"sync"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Point is a stored reading and where it stands.
 type Point struct {
-	influx.Reading
+	stored.Reading
 	At time.Time
 }
 
 // Store answers like internal/influx. The exported fields may be changed between calls.
 type Store struct {
 	mu       sync.Mutex
-	Stored   []influx.Message
+	Stored   []stored.Message
 	Points   []Point
-	HeadList []influx.Head
-	Hours    []influx.QualityHour
-	Flags    []influx.QualityFlag // in the order of time
+	HeadList []stored.Head
+	Hours    []stored.QualityHour
+	Flags    []stored.QualityFlag // in the order of time
 	Down     bool
 }
 
-func (s *Store) snapshot() ([]influx.Message, []Point, []influx.Head, error) {
+func (s *Store) snapshot() ([]stored.Message, []Point, []stored.Head, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.Down {
-		return nil, nil, nil, influx.ErrUnavailable
+		return nil, nil, nil, stored.ErrUnavailable
 	}
 	return slices.Clone(s.Stored), slices.Clone(s.Points), slices.Clone(s.HeadList), nil
 }
@@ -52,12 +52,12 @@ func (s *Store) Ping(context.Context) error {
 }
 
 // Messages in leaf order.
-func (s *Store) Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error {
+func (s *Store) Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error {
 	all, _, _, err := s.snapshot()
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(all, func(a, b influx.Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
+	slices.SortStableFunc(all, func(a, b stored.Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
 	for _, m := range all {
 		if m.Log != log || m.Leaf < from || to > 0 && m.Leaf >= to {
 			continue
@@ -70,7 +70,7 @@ func (s *Store) Messages(ctx context.Context, log string, from, to uint64, fn fu
 }
 
 // Readings in (time, tracker) order.
-func (s *Store) Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error {
+func (s *Store) Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error {
 	_, all, _, err := s.snapshot()
 	if err != nil {
 		return err
@@ -104,20 +104,20 @@ func (s *Store) Readings(ctx context.Context, q influx.ReadingsQuery, fn func(in
 	return nil
 }
 
-// Downsample by whole windows since 1970.
-func (s *Store) Downsample(ctx context.Context, q influx.ReadingsQuery, every time.Duration, fn func(influx.Bucketed) error) error {
+// Windows by whole windows since 1970.
+func (s *Store) Windows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error {
 	type key struct {
 		from    int64
 		tracker string
 	}
-	windows := map[key]*influx.Bucketed{}
+	windows := map[key]*stored.Window{}
 	inner := q
 	inner.Limit, inner.AfterTime = 0, time.Time{}
-	err := s.Readings(ctx, inner, func(r influx.Reading, _ time.Time) error {
+	err := s.Readings(ctx, inner, func(r stored.Reading, _ time.Time) error {
 		k := key{r.TimeMS - r.TimeMS%every.Milliseconds(), r.Tracker}
 		w := windows[k]
 		if w == nil {
-			w = &influx.Bucketed{Tracker: r.Tracker, FromMS: k.from, ToMS: k.from + every.Milliseconds(), Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
+			w = &stored.Window{Tracker: r.Tracker, FromMS: k.from, ToMS: k.from + every.Milliseconds(), Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
 			windows[k] = w
 		}
 		for name, v := range r.Values {
@@ -153,9 +153,9 @@ func (s *Store) Downsample(ctx context.Context, q influx.ReadingsQuery, every ti
 }
 
 // Latest value of each quantity.
-func (s *Store) Latest(_ context.Context, log string) (r influx.Reading, ok bool, err error) {
+func (s *Store) Latest(_ context.Context, log string) (r stored.Reading, ok bool, err error) {
 	_, all, _, err := s.snapshot()
-	r = influx.Reading{Log: log, Values: map[string]float64{}}
+	r = stored.Reading{Log: log, Values: map[string]float64{}}
 	slices.SortStableFunc(all, func(a, b Point) int { return a.At.Compare(b.At) })
 	for _, p := range all {
 		if p.Log != log {
@@ -168,24 +168,24 @@ func (s *Store) Latest(_ context.Context, log string) (r influx.Reading, ok bool
 }
 
 // Heads of a log, oldest first.
-func (s *Store) Heads(_ context.Context, log string) ([]influx.Head, error) {
+func (s *Store) Heads(_ context.Context, log string) ([]stored.Head, error) {
 	_, _, all, err := s.snapshot()
-	return slices.DeleteFunc(all, func(h influx.Head) bool { return h.Log != log }), err
+	return slices.DeleteFunc(all, func(h stored.Head) bool { return h.Log != log }), err
 }
 
-// Places of signed messages in leaf order.
-func (s *Store) Places(ctx context.Context, q influx.PlacesQuery, fn func(influx.Place) error) error {
-	return s.Messages(ctx, q.Log, 0, q.Leaves, func(m influx.Message) error {
-		if m.Trust != influx.Signed || q.Tracker != "" && m.Tracker != q.Tracker || m.ReceivedMS < q.FromMS || q.ToMS > 0 && m.ReceivedMS >= q.ToMS {
+// MessageInfos of signed messages in leaf order.
+func (s *Store) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn func(stored.MessageInfo) error) error {
+	return s.Messages(ctx, q.Log, 0, q.Leaves, func(m stored.Message) error {
+		if m.Trust != stored.Signed || q.Tracker != "" && m.Tracker != q.Tracker || m.ReceivedMS < q.FromMS || q.ToMS > 0 && m.ReceivedMS >= q.ToMS {
 			return nil
 		}
-		return fn(influx.Place{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, Boot: m.Boot, Seq: m.Seq, TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS})
+		return fn(stored.MessageInfo{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, Boot: m.Boot, Seq: m.Seq, TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS})
 	})
 }
 
-// MessageAt reads the message of a place.
-func (s *Store) MessageAt(ctx context.Context, p influx.Place) (found influx.Message, ok bool, err error) {
-	err = s.Messages(ctx, p.Log, p.Leaf, p.Leaf+1, func(m influx.Message) error {
+// Message reads the message of an info.
+func (s *Store) Message(ctx context.Context, p stored.MessageInfo) (found stored.Message, ok bool, err error) {
+	err = s.Messages(ctx, p.Log, p.Leaf, p.Leaf+1, func(m stored.Message) error {
 		found, ok = m, m.ReceivedMS == p.ReceivedMS
 		return nil
 	})
@@ -206,7 +206,7 @@ func (s *Store) LogsOf(_ context.Context, tracker string, fromMS, toMS int64) ([
 }
 
 // QualityHours of a tracker.
-func (s *Store) QualityHours(_ context.Context, tracker string, fromMS, toMS int64, fn func(influx.QualityHour) error) error {
+func (s *Store) QualityHours(_ context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error {
 	if _, _, _, err := s.snapshot(); err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (s *Store) QualityHours(_ context.Context, tracker string, fromMS, toMS int
 }
 
 // QualityFlags of trackers.
-func (s *Store) QualityFlags(_ context.Context, trackers []string, fromMS, toMS int64, fn func(influx.QualityFlag) error) error {
+func (s *Store) QualityFlags(_ context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error {
 	if _, _, _, err := s.snapshot(); err != nil {
 		return err
 	}

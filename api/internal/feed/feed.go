@@ -12,8 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Names of the events.
@@ -42,7 +42,7 @@ type Event struct {
 	Excurs   *ledger.Excursion
 	Ack      *ledger.Acknowledgement
 	Disposed *ledger.Disposition
-	Reading  *influx.Reading
+	Reading  *stored.Reading
 }
 
 // Ledger delivers chaincode events and answers reads.
@@ -54,8 +54,8 @@ type Ledger interface {
 
 // Readings answers what is new in a log. See httpapi.Telemetry.
 type Readings interface {
-	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
-	Latest(ctx context.Context, log string) (r influx.Reading, ok bool, err error)
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	Latest(ctx context.Context, log string) (r stored.Reading, ok bool, err error)
 }
 
 // Logs lists the logs of a shipment.

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // followed is one log that is watched for new readings. Its position is the newest event time seen; what trackers send late
@@ -118,11 +118,11 @@ func (f *Feed) watch(ctx context.Context, r ledger.Shipment) {
 
 func (f *Feed) poll(ctx context.Context) {
 	for id, l := range f.follow {
-		q := influx.ReadingsQuery{Logs: []string{id}, Limit: buffer / 2}
+		q := stored.ReadingsQuery{Logs: []string{id}, Limit: buffer / 2}
 		if !l.after.IsZero() {
 			q.FromMS, q.AfterTime, q.AfterTracker = l.after.UnixMilli(), l.after, l.tracker
 		}
-		err := f.readings.Readings(ctx, q, func(r influx.Reading, at time.Time) error {
+		err := f.readings.Readings(ctx, q, func(r stored.Reading, at time.Time) error {
 			l.after, l.tracker = at, r.Tracker
 			f.publish(Event{Name: Reading, ShipID: l.shipment, Reading: &r})
 			return nil

@@ -8,8 +8,8 @@ import (
 	"strconv"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -59,7 +59,7 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 		if err != nil {
 			return nil, err
 		}
-		if m.Trust != influx.Signed {
+		if m.Trust != stored.Signed {
 			return nil, invalidField("body.messages["+strconv.Itoa(i)+"]", "the message is unsigned: it shows nothing to a peer")
 		}
 		claim := ledger.BreachMessage{Raw: m.Raw, TimeMS: m.TimeMS}
@@ -88,14 +88,14 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 }
 
 // messageAt reads a stored message of the shipment.
-func (s *Server) messageAt(ctx context.Context, refs []logRef, c breachClaim) (influx.Message, error) {
-	var found influx.Message
+func (s *Server) messageAt(ctx context.Context, refs []logRef, c breachClaim) (stored.Message, error) {
+	var found stored.Message
 	missing := notFound("message", c.Log+"/"+strconv.FormatUint(c.Leaf, 10))
 	if !slices.Contains(logIDs(refs), c.Log) {
 		return found, missing
 	}
 	ok := false
-	err := s.Telemetry.Messages(ctx, c.Log, c.Leaf, c.Leaf+1, func(m influx.Message) error {
+	err := s.Telemetry.Messages(ctx, c.Log, c.Leaf, c.Leaf+1, func(m stored.Message) error {
 		found, ok = m, true
 		return nil
 	})
@@ -113,7 +113,7 @@ type instantLimit interface {
 
 // worstReading is the time of the reading that goes furthest in the limit's direction, whether it breaks it or not: that is
 // for the peers to say. Without such a reading it is the message's own time.
-func worstReading(m influx.Message, limit instantLimit) int64 {
+func worstReading(m stored.Message, limit instantLimit) int64 {
 	at, worst, found := m.TimeMS, 0.0, false
 	d, err := telemetry.Decode(m.Raw)
 	if err != nil {

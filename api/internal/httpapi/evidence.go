@@ -14,8 +14,8 @@ import (
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/problem"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // bundleType is the media type of an evidence bundle (docs/evidence-format.md).
@@ -150,7 +150,7 @@ func (s *Server) collect(ctx context.Context, id, nonce, withhold string) (*bund
 // shipmentOf finds the shipment of a stored message. One that is not ours does not exist; s.shipment decides.
 func (s *Server) shipmentOf(ctx context.Context, log string, leaf uint64) (string, error) {
 	id := ""
-	err := s.Telemetry.Messages(ctx, log, leaf, leaf+1, func(m influx.Message) error {
+	err := s.Telemetry.Messages(ctx, log, leaf, leaf+1, func(m stored.Message) error {
 		id = m.Shipment
 		return nil
 	})

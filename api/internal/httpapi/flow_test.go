@@ -9,8 +9,8 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // TestLifeOfAShipment walks through the API as its users do.
@@ -93,7 +93,7 @@ func TestLifeOfAShipment(t *testing.T) {
 	}
 	// A message that ingest has logged and not stored yet is no finding; one that it has stored is.
 	all := w.store.Stored
-	w.store.Stored = slices.DeleteFunc(slices.Clone(all), func(m influx.Message) bool { return m.Leaf == 9 })
+	w.store.Stored = slices.DeleteFunc(slices.Clone(all), func(m stored.Message) bool { return m.Leaf == 9 })
 	points := w.store.Points
 	w.store.Points = slices.DeleteFunc(slices.Clone(points), func(p fakestore.Point) bool { return p.Leaf == 9 })
 	w.ingest.queue = 1

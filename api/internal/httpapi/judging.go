@@ -14,8 +14,8 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -61,7 +61,7 @@ func (s *Server) judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo
 		place[ref.ID] = uint64(i)
 	}
 	// The store answers in the order of time, so the evaluator needs to hold little of it.
-	err = s.Telemetry.Readings(ctx, influx.ReadingsQuery{Logs: logIDs(j.refs)}, func(x influx.Reading, _ time.Time) error {
+	err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: logIDs(j.refs)}, func(x stored.Reading, _ time.Time) error {
 		log := place[x.Log]
 		p := detect.NewPoint(x.TimeMS, surrogate(log, x.Leaf), x.Values)
 		p.NextDueS = promises[leafOf{log, x.Leaf}]
@@ -107,8 +107,8 @@ func (s *Server) promises(ctx context.Context, rules compliance.RuleSet, refs []
 	}
 	out := map[leafOf]uint32{}
 	for i, ref := range refs {
-		err := s.Telemetry.Messages(ctx, ref.ID, 0, 0, func(m influx.Message) error {
-			if m.Trust != influx.Signed {
+		err := s.Telemetry.Messages(ctx, ref.ID, 0, 0, func(m stored.Message) error {
+			if m.Trust != stored.Signed {
 				return nil
 			}
 			if d, err := telemetry.Decode(m.Raw); err == nil && d.NextDueS > 0 { // a damaged one is verification's business
@@ -165,7 +165,7 @@ func (s *Server) deciding(ctx context.Context, j *judged) (map[string]DecidingMe
 	for i, text := range order {
 		at := out[text]
 		g.Go(func() error {
-			return s.Telemetry.Messages(gctx, at.Log, at.Leaf, at.Leaf+1, func(m influx.Message) error {
+			return s.Telemetry.Messages(gctx, at.Log, at.Leaf, at.Leaf+1, func(m stored.Message) error {
 				if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil { // a damaged entry is verification's business
 					hashes[i] = hex.EncodeToString(leaf.Hash[:])
 				}

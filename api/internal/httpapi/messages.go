@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -78,7 +78,7 @@ func (s *Server) messages(ctx context.Context, in *messagesInput) (*answer[List[
 		if err != nil {
 			return nil, err
 		}
-		take := func(m influx.Message) error {
+		take := func(m stored.Message) error {
 			if len(out.Items) == in.Limit {
 				out.Next = sealCursor(s.Key, route, leafPlace{ref.ID, m.Leaf})
 				return errEnough
@@ -112,13 +112,13 @@ func (s *Server) anchoredSize(ctx context.Context, log string) (uint64, error) {
 	return size, err
 }
 
-func showMessage(m influx.Message, anchored uint64, raw bool) Message {
+func showMessage(m stored.Message, anchored uint64, raw bool) Message {
 	v := Message{Log: m.Log, Leaf: m.Leaf, Tracker: m.Tracker, Trust: m.Trust, Boot: m.Boot, Seq: m.Seq, Time: Instant(m.TimeMS), ReceivedAt: Instant(m.ReceivedMS),
 		Flags: m.Flags, Readings: m.Readings, Status: "logged"}
 	if v.Flags == nil {
 		v.Flags = []string{}
 	}
-	if strings.EqualFold(m.Trust, influx.Signed) && m.Kind >= 0 && m.Kind < len(kinds) {
+	if strings.EqualFold(m.Trust, stored.Signed) && m.Kind >= 0 && m.Kind < len(kinds) {
 		v.Kind = kinds[m.Kind]
 	}
 	if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil { // a damaged entry is verification's business

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Ledger submits and reads as this api's organisation. Submit returns after the transaction is committed as valid; its
@@ -23,18 +23,18 @@ type Peers interface {
 }
 
 // Telemetry reads what ingest stored. Callbacks run one after another; an error from one ends the call. Errors wrap
-// influx.ErrUnavailable when trying again can help.
+// stored.ErrUnavailable when trying again can help.
 type Telemetry interface {
-	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
-	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
-	Downsample(ctx context.Context, q influx.ReadingsQuery, every time.Duration, fn func(influx.Bucketed) error) error
-	Heads(ctx context.Context, log string) ([]influx.Head, error)
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	Windows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error
+	Heads(ctx context.Context, log string) ([]stored.Head, error)
 	// Latest is the newest value of each quantity of a log; ok is false for a log without readings.
-	Latest(ctx context.Context, log string) (r influx.Reading, ok bool, err error)
+	Latest(ctx context.Context, log string) (r stored.Reading, ok bool, err error)
 	// QualityHours are a tracker's hours of data quality that start in [fromMS, toMS), oldest first.
-	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(influx.QualityHour) error) error
+	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error
 	// QualityFlags are the odd readings of these trackers with times in [fromMS, toMS), oldest first.
-	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(influx.QualityFlag) error) error
+	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error
 	Ping(ctx context.Context) error
 }
 

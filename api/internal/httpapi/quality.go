@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Quality is how good a tracker's readings were, hour by hour. It says nothing about the goods.
@@ -74,7 +74,7 @@ func (s *Server) quality(ctx context.Context, in *qualityInput) (*answer[Quality
 	for r := range quality.Reasons {
 		out.Total.Flags[r.String()] = 0
 	}
-	err := s.Telemetry.QualityHours(ctx, in.ID, from, to, func(h influx.QualityHour) error {
+	err := s.Telemetry.QualityHours(ctx, in.ID, from, to, func(h stored.QualityHour) error {
 		flags := make(map[string]int64, quality.Reasons)
 		for reason := range out.Total.Flags {
 			flags[reason] = h.Flags[reason] // InfluxDB keeps no zeros

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/httpapi"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 func TestQualityOfATracker(t *testing.T) {
@@ -16,8 +16,8 @@ func TestQualityOfATracker(t *testing.T) {
 	const hour = int64(3_600_000)
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	for i := range int64(30) {
-		h := influx.QualityHour{Tracker: "t-1", StartMS: start + i*hour, Readings: 120, Minutes: 45, Expected: 60, Flags: map[string]int64{"jump": i % 2, "drift": 0}}
-		w.store.Hours = append(w.store.Hours, h, influx.QualityHour{Tracker: "t-2", StartMS: start + i*hour})
+		h := stored.QualityHour{Tracker: "t-1", StartMS: start + i*hour, Readings: 120, Minutes: 45, Expected: 60, Flags: map[string]int64{"jump": i % 2, "drift": 0}}
+		w.store.Hours = append(w.store.Hours, h, stored.QualityHour{Tracker: "t-2", StartMS: start + i*hour})
 	}
 	type answer struct {
 		Items []struct {
@@ -85,7 +85,7 @@ func TestQualityOfReadings(t *testing.T) {
 		t.Fatalf("%+v", plain)
 	}
 	odd, other := int64(plain.Items[9].Time), int64(plain.Items[4].Time)
-	w.store.Flags = []influx.QualityFlag{
+	w.store.Flags = []stored.QualityFlag{
 		{Tracker: "t-s1", Shipment: "s1", Reason: "availability", TimeMS: other}, // of the hour, not of a reading
 		{Tracker: "t-elsewhere", Shipment: "s2", Reason: "jump", Metric: "temperature", TimeMS: other},
 		{Tracker: "t-s1", Shipment: "s1", Reason: "drift", Metric: "temperature", TimeMS: other + 1},

@@ -11,8 +11,8 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 func ruleText(r *compliance.Rule) string { return report.RuleText(r) }
@@ -103,9 +103,9 @@ func trackerLine(a ledger.Assignment, trackers []ledger.Tracker) report.Tracker 
 	if i < 0 {
 		return t
 	}
-	t.Model, t.Trust = trackers[i].Model, influx.Unsigned
+	t.Model, t.Trust = trackers[i].Model, stored.Unsigned
 	if trackers[i].Alg != 0 {
-		t.Trust = influx.Signed
+		t.Trust = stored.Signed
 	}
 	return t
 }
@@ -174,7 +174,7 @@ func (s *Server) series(ctx context.Context, m *report.Report, j *judged) error 
 	}
 	step := stepOf(to - from)
 	stats := map[string]*metricStats{}
-	err := s.Telemetry.Downsample(ctx, influx.ReadingsQuery{Logs: logIDs(j.refs), FromMS: from, ToMS: to + 1}, step, func(b influx.Bucketed) error {
+	err := s.Telemetry.Windows(ctx, stored.ReadingsQuery{Logs: logIDs(j.refs), FromMS: from, ToMS: to + 1}, step, func(b stored.Window) error {
 		for name, n := range b.Count {
 			st := stats[name]
 			if st == nil {
@@ -213,7 +213,7 @@ type metricStats struct {
 	curves        map[string][]report.Point
 }
 
-func (st *metricStats) take(b influx.Bucketed, name string, n int64) {
+func (st *metricStats) take(b stored.Window, name string, n int64) {
 	st.min, st.max = min(st.min, b.Min[name]), max(st.max, b.Max[name])
 	st.sum += b.Mean[name] * float64(n)
 	st.count += n

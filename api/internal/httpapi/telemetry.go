@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -92,7 +92,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	if len(refs) == 0 {
 		return &answer[List[Reading]]{Body: List[Reading]{Items: []Reading{}}}, nil // without logs a query means all that a tracker measured
 	}
-	q := influx.ReadingsQuery{Logs: logIDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
+	q := stored.ReadingsQuery{Logs: logIDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
 		Limit: in.Limit + 1} // one more tells whether there is a next page
 	if in.Cursor != "" {
 		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker
@@ -111,7 +111,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	if in.Every != "" {
 		err = s.windows(ctx, q, in.Every, take)
 	} else {
-		err = s.Telemetry.Readings(ctx, q, func(r influx.Reading, t time.Time) error {
+		err = s.Telemetry.Readings(ctx, q, func(r stored.Reading, t time.Time) error {
 			return take(Reading{Time: some(Instant(r.TimeMS)), Tracker: r.Tracker, Leaf: &r.Leaf, Values: r.Values}, t.UnixNano())
 		})
 	}
@@ -147,7 +147,7 @@ func (s *Server) addQuality(ctx context.Context, page []Reading) error {
 		}
 	}
 	from, to := int64(*page[0].Time.V), int64(*page[len(page)-1].Time.V)+1
-	return s.Telemetry.QualityFlags(ctx, trackers, from, to, func(f influx.QualityFlag) error {
+	return s.Telemetry.QualityFlags(ctx, trackers, from, to, func(f stored.QualityFlag) error {
 		for _, i := range at[key{f.TimeMS, f.Tracker}] {
 			page[i].Quality = append(page[i].Quality, Oddity{Reason: f.Reason, Metric: f.Metric, Against: f.Against})
 		}
@@ -158,7 +158,7 @@ func (s *Server) addQuality(ctx context.Context, page []Reading) error {
 // maxWindows bounds what one request makes the store compute.
 const maxWindows = 200_000
 
-func (s *Server) windows(ctx context.Context, q influx.ReadingsQuery, text string, take func(Reading, int64) error) error {
+func (s *Server) windows(ctx context.Context, q stored.ReadingsQuery, text string, take func(Reading, int64) error) error {
 	every, err := time.ParseDuration(text)
 	if err != nil || every < time.Second || every > 24*time.Hour {
 		return invalidField("query.every", "must be 1s to 24h, such as 30s, 1m or 1h30m")
@@ -166,7 +166,7 @@ func (s *Server) windows(ctx context.Context, q influx.ReadingsQuery, text strin
 	if q.FromMS > 0 && q.ToMS > 0 && (q.ToMS-q.FromMS)/every.Milliseconds() > maxWindows {
 		return invalidField("query.every", "makes too many windows for this range")
 	}
-	return s.Telemetry.Downsample(ctx, q, every, func(b influx.Bucketed) error {
+	return s.Telemetry.Windows(ctx, q, every, func(b stored.Window) error {
 		return take(Reading{From: some(Instant(b.FromMS)), To: some(Instant(b.ToMS)), Tracker: b.Tracker, Min: b.Min, Max: b.Max, Mean: b.Mean, Count: b.Count},
 			b.FromMS*1e6)
 	})

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // refusals maps what the chaincode refused.
@@ -53,7 +53,7 @@ var failures = []struct {
 		"the peers found the transaction invalid and wrote nothing; trying again will not help before the network's operator has looked at it")},
 	{ledger.ErrUnavailable, New(http.StatusServiceUnavailable, LedgerDown,
 		"the ledger network cannot be reached; nothing was written; try again later").RetryAfter("5")},
-	{influx.ErrUnavailable, New(http.StatusServiceUnavailable, StoreUnavailable,
+	{stored.ErrUnavailable, New(http.StatusServiceUnavailable, StoreUnavailable,
 		"the telemetry store cannot be reached; try again later").RetryAfter("5")},
 	{ErrIngest, New(http.StatusServiceUnavailable, IngestDown,
 		"an ingest instance cannot be reached; try again later").RetryAfter("5")},

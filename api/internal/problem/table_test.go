@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // codes reads the constants of type Code from the ledger's source, so that a new one is not forgotten here.
@@ -81,7 +81,7 @@ func TestFailures(t *testing.T) {
 		retry  bool
 	}{
 		{ledger.ErrUnavailable, http.StatusServiceUnavailable, LedgerDown, true},
-		{influx.ErrUnavailable, http.StatusServiceUnavailable, StoreUnavailable, true},
+		{stored.ErrUnavailable, http.StatusServiceUnavailable, StoreUnavailable, true},
 		{ErrIngest, http.StatusServiceUnavailable, IngestDown, true},
 		{ledger.ErrCommitUnknown, http.StatusGatewayTimeout, CommitUnknown, false},
 		{context.DeadlineExceeded, http.StatusGatewayTimeout, Timeout, true},

@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // agreeing is how many organisations' peers must hold an anchor. One more than the operator of ingest.
 const agreeing = 2
 
 // heads checks every stored head of a log, and the newest sound one at every organisation's peer.
-func (r *run) heads(ctx context.Context, c *course, heads []influx.Head, rep *LogReport) error {
-	var newest *influx.Head
+func (r *run) heads(ctx context.Context, c *course, heads []stored.Head, rep *LogReport) error {
+	var newest *stored.Head
 	for i := range heads {
 		h := &heads[i]
 		if !r.head(c, h) {
@@ -60,12 +60,12 @@ func (r *run) heads(ctx context.Context, c *course, heads []influx.Head, rep *Lo
 	return nil
 }
 
-func (r *run) anchorFinding(c *course, h *influx.Head, format string, args ...any) {
+func (r *run) anchorFinding(c *course, h *stored.Head, format string, args ...any) {
 	r.found.add(Finding{Log: c.log.ID, Leaf: max(h.Size, 1) - 1, Check: Anchor, Detail: fmt.Sprintf("head %d: ", h.Index) + fmt.Sprintf(format, args...)})
 }
 
 // head checks one stored head without the ledger: its bytes, its place in the heads log, and the log's root at its size.
-func (r *run) head(c *course, h *influx.Head) bool {
+func (r *run) head(c *course, h *stored.Head) bool {
 	leaf, err := anchor.DecodeHeadLeaf(h.Entry)
 	if err != nil {
 		r.anchorFinding(c, h, "its stored entry is not one: %v", err)

@@ -9,8 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -35,7 +35,7 @@ func (c *course) all(ctx context.Context) error {
 	c.mark()
 	for {
 		c.expect = newExpected(c.next)
-		err := c.Store.Messages(ctx, c.log.ID, c.next, 0, func(m influx.Message) error {
+		err := c.Store.Messages(ctx, c.log.ID, c.next, 0, func(m stored.Message) error {
 			if c.expect.full() && m.Leaf >= c.next {
 				return errWindow
 			}
@@ -54,7 +54,7 @@ func (c *course) all(ctx context.Context) error {
 	}
 }
 
-func (c *course) finding(check string, m influx.Message, hash *telemetry.Hash, format string, args ...any) {
+func (c *course) finding(check string, m stored.Message, hash *telemetry.Hash, format string, args ...any) {
 	f := Finding{Log: c.log.ID, Leaf: m.Leaf, Tracker: m.Tracker, Check: check, Detail: fmt.Sprintf(format, args...)}
 	if hash != nil {
 		f.Message = hex.EncodeToString(hash[:])
@@ -63,7 +63,7 @@ func (c *course) finding(check string, m influx.Message, hash *telemetry.Hash, f
 }
 
 // message checks one stored message and takes it into the tree.
-func (c *course) message(ctx context.Context, m influx.Message) error {
+func (c *course) message(ctx context.Context, m stored.Message) error {
 	if m.Leaf < c.next {
 		c.finding(Leaf, m, nil, "leaf %d is in the store twice", m.Leaf)
 		return nil
@@ -121,7 +121,7 @@ func (c *course) mark() {
 	}
 }
 
-func (c *course) signed(ctx context.Context, m influx.Message, leaf telemetry.Leaf) error {
+func (c *course) signed(ctx context.Context, m stored.Message, leaf telemetry.Leaf) error {
 	got, err := telemetry.Decode(m.Raw)
 	if err != nil {
 		c.finding(Hash, m, &leaf.Hash, "the stored bytes are not a signed message any more: %v", err)
@@ -147,13 +147,13 @@ func (c *course) signed(ctx context.Context, m influx.Message, leaf telemetry.Le
 	c.column(m, leaf, "seq", m.Seq, got.Seq)
 	c.column(m, leaf, "kind", m.Kind, int(got.Kind))
 	c.column(m, leaf, "time_ms", m.TimeMS, got.TimeMS)
-	c.columns(m, leaf, influx.Signed, len(got.Readings))
+	c.columns(m, leaf, stored.Signed, len(got.Readings))
 	c.expect.add(m.Leaf, leaf.Hash, got.Tracker, got.Readings)
 	c.chain(m.Leaf, got)
 	return nil
 }
 
-func (c *course) plain(m influx.Message, leaf telemetry.Leaf) {
+func (c *course) plain(m stored.Message, leaf telemetry.Leaf) {
 	if sha256.Sum256(m.Raw) != leaf.Hash {
 		c.finding(Hash, m, &leaf.Hash, "the stored bytes are not those that were logged")
 		c.expect.skip(m.Leaf)
@@ -168,13 +168,13 @@ func (c *course) plain(m influx.Message, leaf telemetry.Leaf) {
 	if len(got.Readings) > 0 {
 		c.column(m, leaf, "time_ms", m.TimeMS, got.Readings[0].TimeMS)
 	}
-	c.columns(m, leaf, influx.Unsigned, len(got.Readings))
+	c.columns(m, leaf, stored.Unsigned, len(got.Readings))
 	// The bytes do not name the tracker: the stored one is all there is, and the readings must agree with it.
 	c.expect.add(m.Leaf, leaf.Hash, m.Tracker, got.Readings)
 }
 
 // columns are those that both kinds of message have.
-func (c *course) columns(m influx.Message, leaf telemetry.Leaf, trust string, readings int) {
+func (c *course) columns(m stored.Message, leaf telemetry.Leaf, trust string, readings int) {
 	c.column(m, leaf, "trust", m.Trust, trust)
 	c.column(m, leaf, "readings", m.Readings, readings)
 	c.column(m, leaf, "received_ms", m.ReceivedMS, leaf.ReceivedMS)
@@ -182,7 +182,7 @@ func (c *course) columns(m influx.Message, leaf telemetry.Leaf, trust string, re
 }
 
 // column compares a stored index column, which listings rely on, with the bytes, which decide.
-func (c *course) column(m influx.Message, leaf telemetry.Leaf, name string, stored, want any) {
+func (c *course) column(m stored.Message, leaf telemetry.Leaf, name string, stored, want any) {
 	if stored != want {
 		c.finding(Fields, m, &leaf.Hash, "message column %s is %v in the store, the message says %v", name, stored, want)
 	}
@@ -190,7 +190,7 @@ func (c *course) column(m influx.Message, leaf telemetry.Leaf, name string, stor
 
 // readings compares the store's readings of this window with those in the messages.
 func (c *course) readings(ctx context.Context, last bool) error {
-	err := c.Store.Readings(ctx, influx.ReadingsQuery{Logs: []string{c.log.ID}}, func(r influx.Reading, at time.Time) error {
+	err := c.Store.Readings(ctx, stored.ReadingsQuery{Logs: []string{c.log.ID}}, func(r stored.Reading, at time.Time) error {
 		inWindow := r.Leaf >= c.expect.from && r.Leaf < c.next
 		beyond := r.Leaf >= c.next && last // of no message at all
 		if inWindow || beyond {
@@ -204,7 +204,7 @@ func (c *course) readings(ctx context.Context, last bool) error {
 	return c.unmatched(ctx)
 }
 
-func (c *course) reading(r influx.Reading, at time.Time) {
+func (c *course) reading(r stored.Reading, at time.Time) {
 	say := func(hash *telemetry.Hash, format string, args ...any) {
 		f := Finding{Log: c.log.ID, Leaf: r.Leaf, Tracker: r.Tracker, Check: Fields, Detail: fmt.Sprintf(format, args...)}
 		if hash != nil {
@@ -247,8 +247,8 @@ func (c *course) unmatched(ctx context.Context) error {
 
 // compare reads one message and its readings again and says which values differ.
 func (c *course) compare(ctx context.Context, leaf uint64) error {
-	var m influx.Message
-	err := c.Store.Messages(ctx, c.log.ID, leaf, leaf+1, func(x influx.Message) error {
+	var m stored.Message
+	err := c.Store.Messages(ctx, c.log.ID, leaf, leaf+1, func(x stored.Message) error {
 		m = x
 		return nil
 	})
@@ -257,8 +257,8 @@ func (c *course) compare(ctx context.Context, leaf uint64) error {
 	}
 	want, tracker, hash := c.decodeAgain(m)
 	for _, w := range want {
-		var got *influx.Reading
-		err := c.Store.Readings(ctx, influx.ReadingsQuery{Logs: []string{c.log.ID}, FromMS: w.TimeMS, ToMS: w.TimeMS + 1}, func(r influx.Reading, _ time.Time) error {
+		var got *stored.Reading
+		err := c.Store.Readings(ctx, stored.ReadingsQuery{Logs: []string{c.log.ID}, FromMS: w.TimeMS, ToMS: w.TimeMS + 1}, func(r stored.Reading, _ time.Time) error {
 			if r.Leaf == leaf && r.TimeMS == w.TimeMS {
 				got = &r
 			}
@@ -278,7 +278,7 @@ func (c *course) compare(ctx context.Context, leaf uint64) error {
 	return nil
 }
 
-func (c *course) decodeAgain(m influx.Message) (readings []telemetry.Reading, tracker string, hash telemetry.Hash) {
+func (c *course) decodeAgain(m stored.Message) (readings []telemetry.Reading, tracker string, hash telemetry.Hash) {
 	leaf, err := telemetry.DecodeLeaf(m.Entry)
 	if err != nil {
 		return nil, "", hash // reported before
@@ -293,7 +293,7 @@ func (c *course) decodeAgain(m influx.Message) (readings []telemetry.Reading, tr
 	return nil, "", leaf.Hash
 }
 
-func differences(tracker string, want map[string]float64, got *influx.Reading) []string {
+func differences(tracker string, want map[string]float64, got *stored.Reading) []string {
 	var d []string
 	for _, q := range telemetry.Quantities {
 		w, inMessage := want[q.Name]

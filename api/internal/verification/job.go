@@ -12,9 +12,9 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -30,9 +30,9 @@ type Peers interface {
 
 // Store reads what ingest wrote.
 type Store interface {
-	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
-	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
-	Heads(ctx context.Context, log string) ([]influx.Head, error)
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	Heads(ctx context.Context, log string) ([]stored.Head, error)
 }
 
 // Log is one log to verify.

@@ -14,9 +14,9 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -170,7 +170,7 @@ func TestCleanShipment(t *testing.T) {
 
 // TestTampering changes one thing in the store and wants the check that names it, the leaf, and the words.
 func TestTampering(t *testing.T) {
-	at := func(w *world, leaf uint64) *influx.Message {
+	at := func(w *world, leaf uint64) *stored.Message {
 		for i := range w.store.Stored {
 			if w.store.Stored[i].Leaf == leaf {
 				return &w.store.Stored[i]
@@ -236,7 +236,7 @@ func TestTampering(t *testing.T) {
 			w.store.Points[point(w, 4, 0)].Tracker = "t-other"
 		}, Fields, 4, "the tracker is t-other in the store", nil, true},
 		{"index column edited", func(w *world) { at(w, 4).Seq = 77 }, Fields, 4, "message column seq is 77 in the store, the message says 3", nil, true},
-		{"trust raised", func(w *world) { at(w, 2).Trust = influx.Signed }, Fields, 2, "column trust is signed", nil, true},
+		{"trust raised", func(w *world) { at(w, 2).Trust = stored.Signed }, Fields, 2, "column trust is signed", nil, true},
 		{"shipment changed", func(w *world) { at(w, 4).Shipment = "s2" }, Fields, 4, "column shipment is s2", nil, true},
 		{"receive time changed", func(w *world) { at(w, 4).ReceivedMS-- }, Fields, 4, "column received_ms", nil, true},
 		{"message bytes edited", func(w *world) {
@@ -249,7 +249,7 @@ func TestTampering(t *testing.T) {
 			at(w, 5).Raw = []byte(`{"time":1800000006000,"temperature":2}`)
 		}, Hash, 5, "not those that were logged", nil, true},
 		{"message deleted", func(w *world) {
-			w.store.Stored = slices.DeleteFunc(w.store.Stored, func(m influx.Message) bool { return m.Leaf == 4 })
+			w.store.Stored = slices.DeleteFunc(w.store.Stored, func(m stored.Message) bool { return m.Leaf == 4 })
 			w.store.Points = slices.DeleteFunc(w.store.Points, func(p fakestore.Point) bool { return p.Leaf == 4 })
 		}, Leaf, 4, "leaf 4 is missing", []string{Sequence, Root}, false},
 		{"anchored tail deleted", func(w *world) {
@@ -310,7 +310,7 @@ func TestTampering(t *testing.T) {
 }
 
 func cut(w *world, leaf uint64) {
-	w.store.Stored = slices.DeleteFunc(w.store.Stored, func(m influx.Message) bool { return m.Leaf >= leaf })
+	w.store.Stored = slices.DeleteFunc(w.store.Stored, func(m stored.Message) bool { return m.Leaf >= leaf })
 	w.store.Points = slices.DeleteFunc(w.store.Points, func(p fakestore.Point) bool { return p.Leaf >= leaf })
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/mqtt/broker"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -76,10 +77,17 @@ type pointedDatabase struct {
 	f *failpoint
 }
 
-func (d pointedDatabase) WriteBatch(ctx context.Context, b *influx.Batch) error {
-	d.f.hit("influx:before")
-	err := d.Client.WriteBatch(ctx, b)
-	d.f.hit("influx:after")
+func (d pointedDatabase) NewBatch() stored.Batch { return pointedBatch{d.Client.NewBatch(), d.f} }
+
+type pointedBatch struct {
+	stored.Batch
+	f *failpoint
+}
+
+func (b pointedBatch) Write(ctx context.Context) error {
+	b.f.hit("influx:before")
+	err := b.Batch.Write(ctx)
+	b.f.hit("influx:after")
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -244,10 +245,10 @@ func (r *running) settle(s *memorySource) {
 }
 
 // messages reads a log back.
-func messages(t testing.TB, c *influx.Client, log string) []influx.Message {
+func messages(t testing.TB, c *influx.Client, log string) []stored.Message {
 	t.Helper()
-	var all []influx.Message
-	if err := c.Messages(context.Background(), log, 0, 0, func(m influx.Message) error { all = append(all, m); return nil }); err != nil {
+	var all []stored.Message
+	if err := c.Messages(context.Background(), log, 0, 0, func(m stored.Message) error { all = append(all, m); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return all

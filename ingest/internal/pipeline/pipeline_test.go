@@ -12,6 +12,7 @@ import (
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -104,7 +105,7 @@ func checkLog(t testing.TB, db *influx.Client, log, root string, size int) {
 		if m.Leaf != tree.Size() {
 			t.Fatalf("leaf %d stands at %d", m.Leaf, tree.Size())
 		}
-		if m.Trust == influx.Signed {
+		if m.Trust == stored.Signed {
 			msg, err := telemetry.Decode(m.Raw)
 			if err != nil || msg.COSEHash != leaf.Hash || msg.Seq != m.Seq || msg.Boot != m.Boot || msg.TimeMS != m.TimeMS {
 				t.Fatalf("leaf %d does not fit its message: %v", m.Leaf, err)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -89,7 +89,7 @@ var errEnough = errors.New("enough readings")
 // replay scores a tracker's readings of [fromMS, toMS), toMS 0 = no end, with what the checks need to know of the time before.
 func (w *Watcher) replay(ctx context.Context, id string, fromMS, toMS int64, flag func(quality.Flag)) (*quality.Scorer, error) {
 	s, n, log := &quality.Scorer{}, 0, ""
-	err := w.cfg.Database.Readings(ctx, influx.ReadingsQuery{Tracker: id, FromMS: fromMS - lookBack, ToMS: toMS}, func(r influx.Reading, _ time.Time) error {
+	err := w.cfg.Database.Readings(ctx, stored.ReadingsQuery{Tracker: id, FromMS: fromMS - lookBack, ToMS: toMS}, func(r stored.Reading, _ time.Time) error {
 		if r.Log != log { // another shipment
 			s.Pause()
 			log = r.Log

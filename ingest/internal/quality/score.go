@@ -9,8 +9,8 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 const (
@@ -31,14 +31,14 @@ type state struct {
 	drift     map[hourKey]int64 // drift that was counted before the start
 	again     map[hourKey]bool  // hours to score again
 	replayed  int               // readings, at this time
-	unwritten map[hourKey]influx.QualityHour
-	odd       []influx.QualityFlag
-	batch     influx.Batch
+	unwritten map[hourKey]stored.QualityHour
+	odd       []stored.QualityFlag
+	batch     stored.Batch
 }
 
-func newState() state {
-	return state{trackers: map[string]*tracker{}, groups: map[string]*group{}, changed: map[string]bool{}, recent: map[string]bool{},
-		drift: map[hourKey]int64{}, again: map[hourKey]bool{}, unwritten: map[hourKey]influx.QualityHour{}}
+func newState(batch stored.Batch) state {
+	return state{batch: batch, trackers: map[string]*tracker{}, groups: map[string]*group{}, changed: map[string]bool{}, recent: map[string]bool{},
+		drift: map[hourKey]int64{}, again: map[hourKey]bool{}, unwritten: map[hourKey]stored.QualityHour{}}
 }
 
 // hourKey is an hour of a tracker.
@@ -65,7 +65,7 @@ type group struct {
 // list finds out which trackers have hours of before the start: these must not be overwritten with less.
 func (w *Watcher) list(ctx context.Context) bool {
 	w.listedMS = quality.HourOf(w.cfg.Now().UnixMilli()) - 2*quality.HourMS
-	err := w.cfg.Database.QualityHours(ctx, "", w.listedMS, 0, func(h influx.QualityHour) error {
+	err := w.cfg.Database.QualityHours(ctx, "", w.listedMS, 0, func(h stored.QualityHour) error {
 		w.recent[h.Tracker] = true
 		if n := h.Flags[quality.Drift.String()]; n > 0 {
 			w.drift[hourKey{h.Tracker, h.StartMS}] = n
@@ -134,7 +134,7 @@ func (w *Watcher) keep(id string, t *tracker, f quality.Flag) {
 	if t.flags++; t.flags > trackerFlags || len(w.odd) >= maxUnwritten {
 		return
 	}
-	odd := influx.QualityFlag{Tracker: id, Shipment: t.shipment, Reason: f.Reason.String(), TimeMS: f.MS, Value: f.Value.Float(), Against: f.Against.Float()}
+	odd := stored.QualityFlag{Tracker: id, Shipment: t.shipment, Reason: f.Reason.String(), TimeMS: f.MS, Value: f.Value.Float(), Against: f.Against.Float()}
 	if f.Metric < detect.Metrics {
 		odd.Metric = f.Metric.String()
 	}

@@ -20,15 +20,15 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/store"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Database is InfluxDB. Errors mean: later.
 type Database interface {
 	store.Database
-	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
-	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(influx.QualityHour) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error
 }
 
 // Config of the watcher.
@@ -78,7 +78,7 @@ func New(cfg Config) *Watcher {
 	if cfg.MaxQueue == 0 {
 		cfg.MaxQueue = 65_536
 	}
-	return &Watcher{cfg: cfg, wake: make(chan struct{}, 1), missed: map[string]bool{}, state: newState()}
+	return &Watcher{cfg: cfg, wake: make(chan struct{}, 1), missed: map[string]bool{}, state: newState(cfg.Database.NewBatch())}
 }
 
 // Observe takes messages that are in InfluxDB now. It neither waits nor does I/O: what does not fit into the queue is scored

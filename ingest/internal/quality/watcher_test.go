@@ -18,6 +18,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -32,7 +33,7 @@ type memory struct {
 	*influx.Client
 	fake *testkit.FakeInflux
 	mu   sync.Mutex
-	all  []influx.Reading
+	all  []stored.Reading
 	down bool
 }
 
@@ -47,13 +48,13 @@ func newMemory(t testing.TB) *memory {
 	return &memory{Client: c, fake: f}
 }
 
-func (m *memory) Readings(_ context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error {
+func (m *memory) Readings(_ context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down {
-		return influx.ErrUnavailable
+		return stored.ErrUnavailable
 	}
-	slices.SortStableFunc(m.all, func(a, b influx.Reading) int { return int(min(max(a.TimeMS-b.TimeMS, -1), 1)) })
+	slices.SortStableFunc(m.all, func(a, b stored.Reading) int { return int(min(max(a.TimeMS-b.TimeMS, -1), 1)) })
 	for _, r := range m.all {
 		if r.Tracker != q.Tracker || r.TimeMS < q.FromMS || q.ToMS > 0 && r.TimeMS >= q.ToMS {
 			continue
@@ -65,13 +66,13 @@ func (m *memory) Readings(_ context.Context, q influx.ReadingsQuery, fn func(inf
 	return nil
 }
 
-func (m *memory) QualityHours(_ context.Context, _ string, fromMS, _ int64, fn func(influx.QualityHour) error) error {
+func (m *memory) QualityHours(_ context.Context, _ string, fromMS, _ int64, fn func(stored.QualityHour) error) error {
 	if m.down {
-		return influx.ErrUnavailable
+		return stored.ErrUnavailable
 	}
 	for _, p := range m.fake.Points("quality") {
 		ns, _ := strconv.ParseInt(p.Time, 10, 64)
-		h := influx.QualityHour{Tracker: p.Tag("tracker"), StartMS: ns / 1e6, Flags: map[string]int64{}}
+		h := stored.QualityHour{Tracker: p.Tag("tracker"), StartMS: ns / 1e6, Flags: map[string]int64{}}
 		h.Flags["drift"], _ = strconv.ParseInt(p.Field("flag_drift"), 10, 64)
 		if h.StartMS >= fromMS {
 			if err := fn(h); err != nil {
@@ -103,8 +104,8 @@ func (m *memory) hours() []string {
 func (m *memory) message(tracker string, ms int64, values map[string]float64) store.Stored {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !slices.ContainsFunc(m.all, func(r influx.Reading) bool { return r.Tracker == tracker && r.TimeMS == ms }) {
-		m.all = append(m.all, influx.Reading{Log: "log", Tracker: tracker, TimeMS: ms, Values: values})
+	if !slices.ContainsFunc(m.all, func(r stored.Reading) bool { return r.Tracker == tracker && r.TimeMS == ms }) {
+		m.all = append(m.all, stored.Reading{Log: "log", Tracker: tracker, TimeMS: ms, Values: values})
 	}
 	return store.Stored{Shipment: "S", Tracker: tracker, Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: values}}, nil)}
 }

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // batchPoints bounds one write.
@@ -13,8 +13,8 @@ const batchPoints = 5000
 
 // point is an hour as InfluxDB keeps it. Counts of 0 are left out, for each field costs InfluxDB something, unless zero is what
 // a count may have become.
-func point(tracker string, h *quality.Hour, zeros bool) influx.QualityHour {
-	p := influx.QualityHour{Tracker: tracker, StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
+func point(tracker string, h *quality.Hour, zeros bool) stored.QualityHour {
+	p := stored.QualityHour{Tracker: tracker, StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected,
 		Flags: make(map[string]int64, quality.Reasons)}
 	for r := range quality.Reasons {
 		if zeros || h.Flags[r] > 0 {
@@ -71,8 +71,8 @@ func (w *Watcher) write(ctx context.Context) {
 	if w.batch.Points() == 0 {
 		return
 	}
-	err := w.cfg.Database.WriteBatch(ctx, &w.batch)
-	var rejected *influx.RejectedError
+	err := w.batch.Write(ctx)
+	var rejected *stored.RejectedError
 	switch {
 	case errors.As(err, &rejected):
 		w.cfg.Log.Error("InfluxDB refuses points of data quality", "points", w.batch.Points(), "err", err)

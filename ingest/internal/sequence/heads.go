@@ -9,9 +9,9 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // headsLog is the instance's tree of log heads.
@@ -196,7 +196,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 			batch.Drop()
 			return err
 		}
-		point := influx.Head{
+		point := stored.Head{
 			Heads: s.headsID, Log: h.Log, Index: h.Index, Size: h.Size, Root: h.Root, Prev: -1, Closed: h.Closed, Entry: entry,
 			HeadsSize: p.NewSize, HeadsRoot: p.NewRoot, Tx: a.Tx, Block: a.Block, Proof: proof, TimeMS: a.TimeMS,
 		}

@@ -5,12 +5,12 @@ import (
 	"fmt"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // flight is one batch on its way to InfluxDB: its records, their bytes and points.
 type flight struct {
-	batch   influx.Batch
+	batch   stored.Batch
 	records []record
 	bodies  []byte
 	size    int64 // of the records in the queue
@@ -72,9 +72,11 @@ func (w *Writer) drain(ctx context.Context) (err error) {
 
 // load reads the next batch from the queue and encodes it.
 func (w *Writer) load(from uint64) (*flight, error) {
-	f := &flight{done: make(chan error, 1)}
+	var f *flight
 	if n := len(w.spare); n > 0 {
 		f, w.spare = w.spare[n-1], w.spare[:n-1]
+	} else {
+		f = &flight{batch: w.cfg.Database.NewBatch(), done: make(chan error, 1)}
 	}
 	f.batch.Reset()
 	f.records, f.bodies, f.size = f.records[:0], f.bodies[:0], 0
@@ -88,7 +90,7 @@ func (w *Writer) load(from uint64) (*flight, error) {
 			r.message, err = journal.DecodeMessage(r.body)
 		}
 		if err == nil {
-			err = encode(&f.batch, &r)
+			err = encode(f.batch, &r)
 		}
 		if err != nil {
 			return false, fmt.Errorf("record %d: %w", n, err)

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
@@ -26,12 +26,31 @@ type gatedWrite struct {
 	answer chan error
 }
 
-func (d *gatedDatabase) WriteBatch(ctx context.Context, b *influx.Batch) error {
-	answer := make(chan error, 1)
+func (d *gatedDatabase) NewBatch() stored.Batch { return &gatedBatch{d: d} }
+
+// gatedBatch keeps nothing but sizes.
+type gatedBatch struct {
+	stored.Batch
+	d             *gatedDatabase
+	points, bytes int
+}
+
+func (b *gatedBatch) Message(m *stored.Message) {
+	b.points, b.bytes = b.points+1, b.bytes+100+len(m.Raw)
+}
+func (b *gatedBatch) Rejected(r *stored.Rejected, _ uint64) {
+	b.points, b.bytes = b.points+1, b.bytes+100+len(r.Raw)
+}
+func (b *gatedBatch) Points() int { return b.points }
+func (b *gatedBatch) Bytes() int  { return b.bytes }
+func (b *gatedBatch) Reset()      { b.points, b.bytes = 0, 0 }
+
+func (b *gatedBatch) Write(ctx context.Context) error {
+	d, answer := b.d, make(chan error, 1)
 	d.mu.Lock()
-	d.waiting = append(d.waiting, gatedWrite{b.Bytes(), answer})
+	d.waiting = append(d.waiting, gatedWrite{b.bytes, answer})
 	slices.SortFunc(d.waiting, func(a, b gatedWrite) int { return b.size - a.size })
-	d.points += b.Points()
+	d.points += b.points
 	d.mu.Unlock()
 	select {
 	case err := <-answer:
@@ -77,10 +96,10 @@ func newWriter(t *testing.T, queued int) *writerSetup {
 	})
 	s := &writerSetup{db: db, database: &gatedDatabase{}}
 	s.enqueue(t, queued)
-	s.writer = New(Config{Database: s.database, DB: db, Log: slog.New(slog.DiscardHandler), MaxPoints: 10, Linger: time.Millisecond, OnStored: func(stored []Stored) {
+	s.writer = New(Config{Database: s.database, DB: db, Log: slog.New(slog.DiscardHandler), MaxPoints: 10, Linger: time.Millisecond, OnStored: func(all []Stored) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for _, m := range stored {
+		for _, m := range all {
 			s.observed = append(s.observed, m.Leaf)
 		}
 	}})
@@ -148,7 +167,7 @@ func TestFailedFlightTakesTheNextBack(t *testing.T) {
 	s := newWriter(t, 20)
 	s.waitUnder(t, 2)
 	s.database.answer(1, nil)
-	s.database.answer(0, fmt.Errorf("%w: test", influx.ErrUnavailable))
+	s.database.answer(0, fmt.Errorf("%w: test", stored.ErrUnavailable))
 	testkit.WaitFor(t, 10*time.Second, "it says so", func() bool { return s.writer.Ready(t.Context()) != nil })
 	s.waitUnder(t, 2)
 	if head := s.db.QueueHead(); head != 0 {
@@ -168,7 +187,7 @@ func TestRefusedRecordBesideAnotherFlight(t *testing.T) {
 	s := newWriter(t, 20)
 	s.waitUnder(t, 2)
 	// The first batch is refused, then its halves, down to the single record and its place in the quarantine.
-	refused := &influx.RejectedError{Detail: "test"}
+	refused := &stored.RejectedError{Detail: "test"}
 	s.database.answer(0, refused)
 	for s.writer.Refused() == 0 {
 		testkit.WaitFor(t, 10*time.Second, "a part is written", func() bool { return s.database.under() == 2 || s.writer.Refused() > 0 })

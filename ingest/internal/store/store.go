@@ -13,15 +13,13 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// Database is InfluxDB. WriteBatch stores all points of a batch, or fails with influx.ErrUnavailable (try again) or
-// *influx.RejectedError (never again). Writing the same points twice changes nothing. It is called concurrently, with a batch
-// each.
+// Database is InfluxDB. Several of its batches are written at the same time.
 type Database interface {
-	WriteBatch(ctx context.Context, b *influx.Batch) error
+	NewBatch() stored.Batch
 }
 
 // Stored is what observers get of a message that is in InfluxDB now.
@@ -143,16 +141,16 @@ type record struct {
 
 // write stores the flight's records; a refused batch is halved until the refused record stands alone.
 func (w *Writer) write(ctx context.Context, f *flight) error {
-	err := w.cfg.Database.WriteBatch(ctx, &f.batch)
-	var rejected *influx.RejectedError
+	err := f.batch.Write(ctx)
+	var rejected *stored.RejectedError
 	if !errors.As(err, &rejected) {
 		return err
 	}
-	return w.split(ctx, &f.batch, f.records, rejected)
+	return w.split(ctx, f.batch, f.records, rejected)
 }
 
 // split uses b, whose points have been refused.
-func (w *Writer) split(ctx context.Context, b *influx.Batch, records []record, cause *influx.RejectedError) error {
+func (w *Writer) split(ctx context.Context, b stored.Batch, records []record, cause *stored.RejectedError) error {
 	if len(records) == 1 {
 		return w.setAside(ctx, b, &records[0], cause)
 	}
@@ -164,8 +162,8 @@ func (w *Writer) split(ctx context.Context, b *influx.Batch, records []record, c
 				return err
 			}
 		}
-		err := w.cfg.Database.WriteBatch(ctx, b)
-		var rejected *influx.RejectedError
+		err := b.Write(ctx)
+		var rejected *stored.RejectedError
 		if errors.As(err, &rejected) {
 			err = w.split(ctx, b, part, rejected)
 		}
@@ -180,7 +178,7 @@ func (w *Writer) split(ctx context.Context, b *influx.Batch, records []record, c
 const Unstorable = "unstorable"
 
 // setAside keeps a record that InfluxDB refuses: in the journal for good, and its bytes in the quarantine when they fit.
-func (w *Writer) setAside(ctx context.Context, points *influx.Batch, r *record, cause *influx.RejectedError) error {
+func (w *Writer) setAside(ctx context.Context, points stored.Batch, r *record, cause *stored.RejectedError) error {
 	w.odd.Add(1)
 	w.cfg.Log.Error("InfluxDB refuses a record, kept aside in the journal", "record", r.n, "err", cause)
 	b := w.cfg.DB.Begin()
@@ -188,15 +186,15 @@ func (w *Writer) setAside(ctx context.Context, points *influx.Batch, r *record, 
 	if err := b.Commit("aside"); err != nil {
 		return err
 	}
-	q := influx.Rejected{Reason: Unstorable, Detail: cause.Detail, ReceivedMS: time.Now().UnixMilli(), Raw: r.body}
+	q := stored.Rejected{Reason: Unstorable, Detail: cause.Detail, ReceivedMS: time.Now().UnixMilli(), Raw: r.body}
 	if r.kind == journal.MessageRecord {
 		m := &r.message
 		q.Raw, q.ReceivedMS, q.Topic = m.Raw, m.ReceivedMS, telemetry.Topic(m.Tracker, telemetry.Up)
 	}
 	points.Reset()
 	points.Rejected(&q, r.n)
-	err := w.cfg.Database.WriteBatch(ctx, points)
-	var rejected *influx.RejectedError
+	err := points.Write(ctx)
+	var rejected *stored.RejectedError
 	if errors.As(err, &rejected) {
 		return nil // the journal has it
 	}
@@ -204,7 +202,7 @@ func (w *Writer) setAside(ctx context.Context, points *influx.Batch, r *record, 
 }
 
 // encode appends a record's points.
-func encode(b *influx.Batch, r *record) error {
+func encode(b stored.Batch, r *record) error {
 	switch r.kind {
 	case journal.MessageRecord:
 		return encodeMessage(b, &r.message)
@@ -213,10 +211,10 @@ func encode(b *influx.Batch, r *record) error {
 		if err != nil {
 			return err
 		}
-		b.Rejected(&influx.Rejected{Reason: q.Reason, Topic: q.Topic, Detail: q.Detail, Raw: q.Raw, ReceivedMS: q.ReceivedMS}, r.n)
+		b.Rejected(&stored.Rejected{Reason: q.Reason, Topic: q.Topic, Detail: q.Detail, Raw: q.Raw, ReceivedMS: q.ReceivedMS}, r.n)
 		return nil
 	case journal.HeadRecord:
-		var h influx.Head
+		var h stored.Head
 		if err := json.Unmarshal(r.body, &h); err != nil {
 			return err
 		}
@@ -226,32 +224,32 @@ func encode(b *influx.Batch, r *record) error {
 	return fmt.Errorf("unknown kind %d", r.kind)
 }
 
-func encodeMessage(b *influx.Batch, m *journal.Message) error {
+func encodeMessage(b stored.Batch, m *journal.Message) error {
 	log := hex.EncodeToString(m.Log[:])
-	point := influx.Message{
-		Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: influx.Unsigned,
+	point := stored.Message{
+		Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: stored.Unsigned,
 		Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS, Flags: m.Flags.Names(), Readings: m.Readings.Count(),
 	}
 	if m.Signed {
-		point.Trust = influx.Signed
+		point.Trust = stored.Signed
 	}
 	b.Message(&point)
 	return m.Readings.Each(func(ms int64, values []journal.Value) {
-		b.ReadingValues(log, m.Tracker, m.Leaf, ms, len(values), func(i int) (string, float64) {
+		b.Reading(log, m.Tracker, m.Leaf, ms, len(values), func(i int) (string, float64) {
 			return telemetry.Quantities[values[i].Quantity].Name, values[i].Value
 		})
 	})
 }
 
-func observed(records []record) (stored []Stored, messages uint64) {
+func observed(records []record) (all []Stored, messages uint64) {
 	for i := range records {
 		if records[i].kind != journal.MessageRecord {
 			continue
 		}
 		messages++
 		if m := &records[i].message; m.Shipment != "" {
-			stored = append(stored, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Leaf: m.Leaf, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
+			all = append(all, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Leaf: m.Leaf, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
 		}
 	}
-	return stored, messages
+	return all, messages
 }

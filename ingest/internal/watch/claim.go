@@ -9,8 +9,8 @@ import (
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // maxClaims bounds the excursions of a shipment for which the signed message goes to the ledger.
@@ -52,12 +52,12 @@ func (w *Watcher) claim(ctx context.Context, tx transaction) (ledger.BreachArgs,
 	if err != nil {
 		return none, err
 	}
-	q := influx.ReadingsQuery{FromMS: e.StartMS, ToMS: e.StartMS + 1}
+	q := stored.ReadingsQuery{FromMS: e.StartMS, ToMS: e.StartMS + 1}
 	for _, l := range logs {
 		q.Logs = append(q.Logs, l.Log)
 	}
-	var found []influx.Reading
-	err = w.cfg.Database.Readings(ctx, q, func(r influx.Reading, _ time.Time) error {
+	var found []stored.Reading
+	err = w.cfg.Database.Readings(ctx, q, func(r stored.Reading, _ time.Time) error {
 		if breached, err := rules.InstantBreach(e.Rule, r.Values); err == nil && breached && r.Tracker == tx.Tracker && r.TimeMS == e.StartMS {
 			found = append(found, r)
 		}
@@ -70,8 +70,8 @@ func (w *Watcher) claim(ctx context.Context, tx transaction) (ledger.BreachArgs,
 		return none, errNoClaim
 	}
 	r := found[0]
-	err = w.cfg.Database.Messages(ctx, r.Log, r.Leaf, r.Leaf+1, func(m influx.Message) error {
-		if m.Trust == influx.Signed {
+	err = w.cfg.Database.Messages(ctx, r.Log, r.Leaf, r.Leaf+1, func(m stored.Message) error {
+		if m.Trust == stored.Signed {
 			args.Messages = []ledger.BreachMessage{{Raw: slices.Clone(m.Raw), TimeMS: e.StartMS}}
 		}
 		return nil

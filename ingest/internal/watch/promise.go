@@ -5,7 +5,7 @@ import (
 	"math"
 
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -31,8 +31,8 @@ func (w *Watcher) promises(ctx context.Context, rules *compliance.RuleSet, logs 
 	}
 	out := map[leaf]uint32{}
 	for _, log := range logs {
-		err := w.cfg.Database.Messages(ctx, log, 0, 0, func(m influx.Message) error {
-			if m.Trust == influx.Signed {
+		err := w.cfg.Database.Messages(ctx, log, 0, 0, func(m stored.Message) error {
+			if m.Trust == stored.Signed {
 				if s := promise(m.Raw); s > 0 {
 					out[leaf{log, m.Leaf}] = s
 				}

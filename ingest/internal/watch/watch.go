@@ -19,16 +19,16 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
-	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Readings is where a shipment's readings are read again after a restart, and the message that broke a limit. Errors mean:
 // later.
 type Readings interface {
-	Readings(ctx context.Context, q influx.ReadingsQuery, fn func(influx.Reading, time.Time) error) error
-	Messages(ctx context.Context, log string, from, to uint64, fn func(influx.Message) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
 }
 
 // Shipments is the registry.
@@ -289,7 +289,7 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.
 	if err != nil {
 		return nil, err
 	}
-	q := influx.ReadingsQuery{}
+	q := stored.ReadingsQuery{}
 	for _, l := range logs {
 		q.Logs = append(q.Logs, l.Log)
 	}
@@ -319,7 +319,7 @@ func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.
 		w.drop(s.ID)
 		return nil, err
 	}
-	err = w.cfg.Database.Readings(ctx, q, func(r influx.Reading, _ time.Time) error {
+	err = w.cfg.Database.Readings(ctx, q, func(r stored.Reading, _ time.Time) error {
 		p := detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)
 		p.NextDueS = due[leaf{r.Log, r.Leaf}]
 		readings = append(readings, compliance.Reading{Tracker: r.Tracker, Point: p})

@@ -7,30 +7,16 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
-// Place is where a signed message stands: its numbers without its bytes.
-type Place struct {
-	Log, Tracker       string
-	Leaf               uint64
-	Boot, Seq          uint64
-	TimeMS, ReceivedMS int64
-}
+// pageInfos bounds what one query holds in memory on both sides; an info is a few numbers.
+const pageInfos = 50_000
 
-// PlacesQuery selects signed messages of one log.
-type PlacesQuery struct {
-	Log          string
-	Tracker      string // "" = every tracker's
-	Leaves       uint64 // only leaves below; 0 = all
-	FromMS, ToMS int64  // received in [FromMS, ToMS); ToMS 0 = no end
-}
-
-// pagePlaces bounds what one query holds in memory on both sides; a place is a few numbers.
-const pagePlaces = 50_000
-
-// Places calls fn for the places of a query in leaf order. It reads numbers only: a log's worth of them is a hundredth of its
+// MessageInfos calls fn for the infos of a query in leaf order. It reads numbers only: a log's worth of them is a hundredth of its
 // messages. fn's error stops it.
-func (c *Client) Places(ctx context.Context, q PlacesQuery, fn func(Place) error) error {
+func (c *Client) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn func(stored.MessageInfo) error) error {
 	start, stop := minTime, maxTime
 	if q.FromMS > 0 {
 		start = time.UnixMilli(q.FromMS)
@@ -46,8 +32,8 @@ func (c *Client) Places(ctx context.Context, q PlacesQuery, fn func(Place) error
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(index, pagePlaces) {
-		page, err := c.placePage(ctx, filter, part)
+	for part := range slices.Chunk(index, pageInfos) {
+		page, err := c.infoPage(ctx, filter, part)
 		if err != nil {
 			return err
 		}
@@ -64,10 +50,10 @@ func (c *Client) Places(ctx context.Context, q PlacesQuery, fn func(Place) error
 	return nil
 }
 
-func (c *Client) placePage(ctx context.Context, filter string, index []leafTime) ([]Place, error) {
+func (c *Client) infoPage(ctx context.Context, filter string, index []leafTime) ([]stored.MessageInfo, error) {
 	first, last := span(index)
 	low, high := index[0].leaf, index[len(index)-1].leaf
-	var page []Place
+	var page []stored.MessageInfo
 	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s and %s)
   |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
   |> drop(columns: ["_start", "_stop", "_measurement", "era", "log"])`,
@@ -80,20 +66,20 @@ func (c *Client) placePage(ctx context.Context, filter string, index []leafTime)
 			return err
 		}
 		if m.Leaf >= low && m.Leaf <= high {
-			page = append(page, Place{Tracker: m.Tracker, Leaf: m.Leaf, Boot: m.Boot, Seq: m.Seq, TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS})
+			page = append(page, stored.MessageInfo{Tracker: m.Tracker, Leaf: m.Leaf, Boot: m.Boot, Seq: m.Seq, TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS})
 		}
 		return nil
 	})
-	slices.SortStableFunc(page, func(a, b Place) int { return cmp.Compare(a.Leaf, b.Leaf) })
+	slices.SortStableFunc(page, func(a, b stored.MessageInfo) int { return cmp.Compare(a.Leaf, b.Leaf) })
 	return page, err
 }
 
-// MessageAt reads the message of a place; ok is false when it is not there any more.
-func (c *Client) MessageAt(ctx context.Context, p Place) (m Message, ok bool, err error) {
+// Message reads the message of an info; ok is false when it is not there any more.
+func (c *Client) Message(ctx context.Context, p stored.MessageInfo) (m stored.Message, ok bool, err error) {
 	filter := `r._measurement == "message" and r.log == ` + quote(p.Log)
-	page, err := c.messagePage(ctx, filter, []leafTime{{p.Leaf, PointTime(p.ReceivedMS, p.Leaf)}})
+	page, err := c.messagePage(ctx, filter, []leafTime{{p.Leaf, pointTime(p.ReceivedMS, p.Leaf)}})
 	if err != nil || len(page) == 0 {
-		return Message{}, false, err
+		return stored.Message{}, false, err
 	}
 	page[0].Log = p.Log
 	return page[0], true, nil
@@ -102,7 +88,7 @@ func (c *Client) MessageAt(ctx context.Context, p Place) (m Message, ok bool, er
 // LogsOf lists the logs with readings of a tracker in the time range [fromMS, toMS), by the readings' own times; toMS 0 = no
 // end. It looks into the index of the tag `tracker` and reads one value of each log.
 func (c *Client) LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error) {
-	start, stop := ReadingsQuery{FromMS: max(fromMS, 0), ToMS: toMS}.window()
+	start, stop := window(max(fromMS, 0), toMS)
 	if !start.Before(stop) {
 		return nil, nil
 	}
