@@ -1,28 +1,25 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// stack is the part of stack.json that measuring needs, and a token for the carrier's API.
+// stack is the part of stack.json that measuring needs, and the carrier's API.
 type stack struct {
 	dir    string
 	MQTT   string `json:"mqtt"`
@@ -33,7 +30,7 @@ type stack struct {
 	API map[string]struct {
 		URL string `json:"url"`
 	} `json:"api"`
-	token string
+	api *client.Client
 }
 
 func openStack(dir string) (*stack, error) {
@@ -41,27 +38,12 @@ func openStack(dir string) (*stack, error) {
 	if err := readJSON(filepath.Join(dir, "stack.json"), s); err != nil {
 		return nil, err
 	}
-	return s, s.login()
-}
-
-func (s *stack) login() error {
 	secrets := map[string]string{}
-	if err := readJSON(filepath.Join(s.dir, "api-carrier", "clients-secrets.json"), &secrets); err != nil {
-		return err
+	if err := readJSON(filepath.Join(dir, "api-carrier", "clients-secrets.json"), &secrets); err != nil {
+		return nil, err
 	}
-	resp, err := http.PostForm(s.API["carrier"].URL+"/oauth2/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"carrier-admin"}, "client_secret": {secrets["carrier-admin"]}})
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	var answer struct {
-		Token string `json:"access_token"`
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Token == "" {
-		return fmt.Errorf("token: %s %w", resp.Status, err)
-	}
-	s.token = answer.Token
-	return nil
+	s.api = client.New(client.Config{URL: s.API["carrier"].URL, ID: "carrier-admin", Secret: secrets["carrier-admin"]})
+	return s, nil
 }
 
 func readJSON(path string, v any) error {
@@ -72,34 +54,12 @@ func readJSON(path string, v any) error {
 	return json.Unmarshal(raw, v)
 }
 
-// post creates something; that it exists already (an earlier run) is fine. A ledger that is busy is asked again.
-func (s *stack) post(ctx context.Context, path string, body any) error {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return err
+// made takes it for done when something exists already: an earlier run made it.
+func made[T any](_ T, err error) error {
+	if client.Status(err) == http.StatusConflict {
+		return nil
 	}
-	for attempt := 0; ; attempt++ {
-		req, err := http.NewRequestWithContext(ctx, "POST", s.API["carrier"].URL+path, bytes.NewReader(raw))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Authorization", "Bearer "+s.token)
-		req.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return err
-		}
-		answer, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		switch {
-		case resp.StatusCode < 300 || resp.StatusCode == http.StatusConflict:
-			return nil
-		case resp.StatusCode >= 500 && attempt < 5:
-			time.Sleep(time.Second)
-		default:
-			return fmt.Errorf("%s: %s %s", path, resp.Status, answer)
-		}
-	}
+	return err
 }
 
 // tracker is one signing tracker of the benchmark.
@@ -115,15 +75,13 @@ func makeTracker(run string, n int) tracker {
 
 // enrol registers n trackers and binds each to a shipment of its own, perShipment to one.
 func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error {
-	if err := s.login(); err != nil {
-		return err
-	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(24)
 	for first := 0; first < n; first += perShipment {
 		g.Go(func() error {
 			shipment := fmt.Sprintf("bench-%s-s%d", run, first/perShipment)
-			if err := s.post(gctx, "/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}}); err != nil {
+			parties := map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}
+			if err := made(s.api.CreateShipment(gctx, client.CreateBody{ID: shipment, RuleSet: "general-2-8@1", Parties: parties})); err != nil {
 				return err
 			}
 			for i := first; i < min(first+perShipment, n); i++ {
@@ -133,10 +91,10 @@ func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error
 				if err != nil {
 					return err
 				}
-				if err := s.post(gctx, "/v1/trackers", map[string]any{"id": t.id, "public_key": public, "alg": "Ed25519", "proof": hex.EncodeToString(proof), "model": "bench"}); err != nil {
+				if err := made(s.api.EnrolTracker(gctx, client.EnrolBody{ID: t.id, PublicKey: public, Alg: "Ed25519", Proof: hex.EncodeToString(proof), Model: "bench"})); err != nil {
 					return err
 				}
-				if err := s.post(gctx, "/v1/shipments/"+shipment+"/assignments", map[string]any{"tracker": t.id}); err != nil {
+				if err := made(s.api.AssignTracker(gctx, shipment, client.AssignInputBody{Tracker: t.id})); err != nil {
 					return err
 				}
 			}

@@ -164,7 +164,7 @@ func (o *monitorOptions) clients() ([]monitor.API, error) {
 		default:
 			return nil, errors.New("no credentials: set TRACKSEAL_TOKEN, or --client-id with TRACKSEAL_CLIENT_SECRET, or --credentials FILE")
 		}
-		api, err := monitor.NewClient(u, c, roots, time.Now)
+		api, err := monitor.NewClient(u, c, roots)
 		if err != nil {
 			return nil, err
 		}

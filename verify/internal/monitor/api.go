@@ -5,18 +5,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/client"
 )
 
 // API is one organisation's API. Nothing that it answers is believed; errors say only that it did not answer.
@@ -34,12 +32,12 @@ type API interface {
 
 // Claim is what an API says of a heads log's newest anchor.
 type Claim struct {
-	Heads  string `json:"heads"`
-	Ingest string `json:"ingest"`
-	N      uint64 `json:"n"`
-	Size   uint64 `json:"size"`
-	Root   string `json:"root"`
-	Tx     string `json:"tx"`
+	Heads  string
+	Ingest string
+	N      uint64
+	Size   uint64
+	Root   string
+	Tx     string
 }
 
 // Waiting is one ingest instance's report.
@@ -52,7 +50,6 @@ type Waiting struct {
 const (
 	maxList     = 1 << 20
 	maxEvidence = 64 << 20
-	maxToken    = 64 << 10
 	maxRequest  = time.Minute
 )
 
@@ -67,17 +64,12 @@ type Credentials struct {
 // Client is an API over HTTP. Safe for concurrent use.
 type Client struct {
 	base  string
-	creds Credentials
 	http  *http.Client
-	now   func() time.Time
-
-	mu      sync.Mutex
-	token   string
-	expires time.Time
+	calls *client.Client
 }
 
 // NewClient checks the address; it does no I/O. roots may be nil: the system's. Secrets go to https, or to this machine.
-func NewClient(base string, creds Credentials, roots *x509.CertPool, now func() time.Time) (*Client, error) {
+func NewClient(base string, creds Credentials, roots *x509.CertPool) (*Client, error) {
 	if err := checkURL(base); err != nil {
 		return nil, fmt.Errorf("api %q %w", clean(base), err)
 	}
@@ -92,11 +84,17 @@ func NewClient(base string, creds Credentials, roots *x509.CertPool, now func() 
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	transport.MaxResponseHeaderBytes = 64 << 10
-	return &Client{base: strings.TrimRight(base, "/"), creds: creds, now: now, token: creds.Token, http: &http.Client{
-		Transport: transport, Timeout: maxRequest,
+	base = strings.TrimRight(base, "/")
+	c := &Client{base: base, http: &http.Client{
+		Transport: bounded{transport}, Timeout: maxRequest,
 		// An API that sends us elsewhere would have somebody else answer for it.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}}
+	c.calls = client.New(client.Config{
+		URL: base, Token: creds.Token, ID: creds.ClientID, Secret: creds.ClientSecret, TokenURL: creds.TokenURL, HTTP: c.http,
+		Tries: 1, // the monitor looks again by itself
+	})
+	return c, nil
 }
 
 var errURL = errors.New("must be https://HOST or, on this machine, http://127.0.0.1:PORT")
@@ -124,30 +122,31 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Heads implements API.
 func (c *Client) Heads(ctx context.Context) ([]Claim, error) {
-	var list struct {
-		Items []Claim `json:"items"`
+	list, err := c.calls.ListHeads(ctx)
+	if err != nil {
+		return nil, plain(err)
 	}
-	return list.Items, c.list(ctx, "/v1/heads", &list)
+	claims := make([]Claim, len(list.Items))
+	for i, a := range list.Items {
+		if a.N < 0 || a.Size < 0 {
+			return nil, errors.New("claims an anchor with a negative number")
+		}
+		claims[i] = Claim{Heads: a.Heads, Ingest: a.Ingest, N: uint64(a.N), Size: uint64(a.Size), Root: a.Root, Tx: a.Tx}
+	}
+	return claims, nil
 }
 
 // Waiting implements API.
 func (c *Client) Waiting(ctx context.Context) ([]Waiting, error) {
-	var network struct {
-		Ingest []struct {
-			ID     string `json:"id"`
-			OK     bool   `json:"ok"`
-			Status *struct {
-				Pending *uint64 `json:"pending_anchor"`
-			} `json:"status"`
-		} `json:"ingest"`
-	}
-	if err := c.list(ctx, "/v1/network", &network); err != nil {
-		return nil, err
+	network, err := c.calls.GetNetwork(ctx)
+	if err != nil {
+		return nil, plain(err)
 	}
 	var out []Waiting
 	for _, i := range network.Ingest {
-		if i.OK && i.Status != nil && i.Status.Pending != nil {
-			out = append(out, Waiting{i.ID, *i.Status.Pending})
+		status, _ := i.Status.(map[string]any)
+		if leaves, ok := status["pending_anchor"].(float64); ok && i.Ok && leaves >= 0 && leaves < 1<<53 {
+			out = append(out, Waiting{i.ID, uint64(leaves)})
 		}
 	}
 	return out, nil
@@ -155,122 +154,53 @@ func (c *Client) Waiting(ctx context.Context) ([]Waiting, error) {
 
 // Evidence implements API.
 func (c *Client) Evidence(ctx context.Context, heads string, from uint64, nonce []byte) ([]byte, error) {
-	q := url.Values{"from": {strconv.FormatUint(from, 10)}, "nonce": {hex.EncodeToString(nonce)}}
-	return c.get(ctx, "/v1/heads/"+url.PathEscape(heads)+"/evidence?"+q.Encode(), maxEvidence)
+	raw, err := c.calls.GetHeadsEvidence(ctx, heads, client.GetHeadsEvidenceParams{From: int64(from), Nonce: hex.EncodeToString(nonce)})
+	return raw, plain(err)
 }
 
-func (c *Client) list(ctx context.Context, path string, out any) error {
-	raw, err := c.get(ctx, path, maxList)
-	if err != nil {
-		return err
+// plain is an error for the terminal: foreign text cut and without control characters, and without the address, which Name
+// tells.
+func plain(err error) error {
+	if err == nil {
+		return nil
 	}
-	if err := json.Unmarshal(raw, out); err != nil {
-		return fmt.Errorf("%s answers what is not JSON of this API: %w", path, err)
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return fmt.Errorf("answers more than %d bytes", tooLong.Limit)
 	}
-	return nil
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return foreign{clean(err.Error()), err}
 }
 
-func (c *Client) get(ctx context.Context, path string, limit int64) ([]byte, error) {
-	for again := range 2 {
-		token, err := c.bearer(ctx)
-		if err != nil {
-			return nil, err
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-		status, raw, err := c.do(req, limit)
-		if err != nil {
-			return nil, err
-		}
-		if status == http.StatusUnauthorized && again == 0 && c.creds.ClientID != "" {
-			c.forget(token) // it may have been revoked, or the API's keys are new
-			continue
-		}
-		if status != http.StatusOK {
-			return nil, refusal(path, status, raw)
-		}
-		return raw, nil
-	}
-	return nil, errors.New("the token is refused") // not reached: the second round returns
+type foreign struct {
+	text  string
+	cause error // for errors.Is: the end of the context
 }
 
-func (c *Client) do(req *http.Request, limit int64) (int, []byte, error) {
-	resp, err := c.http.Do(req)
+func (f foreign) Error() string { return f.text }
+func (f foreign) Unwrap() error { return f.cause }
+
+// bounded reads no more of an answer than it may have, and nothing of a page.
+type bounded struct{ next http.RoundTripper }
+
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := b.next.RoundTrip(req)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err // its text repeats the address
-		}
-		return 0, nil, err
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	if err != nil {
-		return 0, nil, err
-	}
-	if int64(len(raw)) > limit {
-		return 0, nil, fmt.Errorf("answers more than %d bytes", limit)
+		return nil, err
 	}
 	if t, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); resp.StatusCode == http.StatusOK && t == "text/html" {
-		return 0, nil, errors.New("answers a page, so it is not an API (is the address right?)")
+		resp.Body.Close()
+		return nil, errors.New("answers a page, so it is not an API (is the address right?)")
 	}
-	return resp.StatusCode, raw, nil
-}
-
-// refusal quotes a problem's code and text, cut and without control characters: they end up on a terminal.
-func refusal(path string, status int, raw []byte) error {
-	var p struct{ Code, Detail string }
-	_ = json.Unmarshal(raw, &p) // anything else has no text worth showing
-	path, _, _ = strings.Cut(path, "?")
-	return fmt.Errorf("%s: %d %s", path, status, clean(strings.TrimSpace(p.Code+" "+p.Detail)))
-}
-
-// bearer returns a token, a fresh one when the last is about to end.
-func (c *Client) bearer(ctx context.Context) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.creds.Token != "" || c.token != "" && c.now().Before(c.expires) {
-		return c.token, nil
+	limit := int64(maxList)
+	if strings.HasSuffix(req.URL.Path, "/evidence") {
+		limit = maxEvidence
 	}
-	at := c.creds.TokenURL
-	if at == "" {
-		at = c.base + "/oauth2/token"
-	}
-	form := url.Values{"grant_type": {"client_credentials"}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(form.Encode()))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.SetBasicAuth(url.QueryEscape(c.creds.ClientID), url.QueryEscape(c.creds.ClientSecret))
-	status, raw, err := c.do(req, maxToken)
-	if err != nil {
-		return "", fmt.Errorf("token: %w", err)
-	}
-	if status != http.StatusOK {
-		return "", refusal("token", status, raw)
-	}
-	var answer struct {
-		Token   string `json:"access_token"`
-		Expires int64  `json:"expires_in"`
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil || answer.Token == "" {
-		return "", errors.New("token: the answer has none")
-	}
-	c.token = answer.Token
-	c.expires = c.now().Add(time.Duration(min(max(answer.Expires, 60), 86_400))*time.Second - 30*time.Second)
-	return c.token, nil
-}
-
-func (c *Client) forget(token string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.token == token {
-		c.token = ""
-	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, limit)
+	return resp, nil
 }
 
 // clean makes foreign text fit for a line of output.

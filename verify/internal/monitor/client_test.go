@@ -12,12 +12,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 func clientOf(t *testing.T, base string, creds Credentials, roots *x509.CertPool) *Client {
 	t.Helper()
-	c, err := NewClient(base, creds, roots, time.Now)
+	c, err := NewClient(base, creds, roots)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +47,7 @@ func TestClient(t *testing.T) {
 			fmt.Fprint(w, `{"code":"invalid_client","detail":"wrong\u001b[2J"}`)
 			return
 		}
+		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"access_token":"token-%d","expires_in":900}`, issued.Add(1))
 	})
 	serve := func(path string, h http.HandlerFunc) {
@@ -95,7 +95,7 @@ func TestClient(t *testing.T) {
 		t.Errorf("an old token: %v", err)
 	}
 	_, err = clientOf(t, srv.URL, Credentials{ClientID: "x", ClientSecret: "y"}, nil).Heads(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "token: 401 invalid_client wrong [2J") {
+	if err == nil || !strings.Contains(err.Error(), "token: 401 invalid_client: wrong [2J") {
 		t.Errorf("a wrong secret: %v", err)
 	}
 }
@@ -116,7 +116,8 @@ func TestHostileAnswers(t *testing.T) {
 			fmt.Fprint(w, "<html>")
 		}},
 		{"not JSON", "not JSON", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "[1") }},
-		{"another shape", "not JSON", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"items":[{"n":-1}]}`) }},
+		{"another shape", "not JSON", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"items":[{"n":"1"}]}`) }},
+		{"a negative number", "negative", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"items":[{"n":-1}]}`) }},
 		{"deep", "not JSON", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("[", 500_000)) }},
 		{"a hangup", "EOF", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
 		{"a long problem", "500 x", func(w http.ResponseWriter, _ *http.Request) {
@@ -178,7 +179,7 @@ func TestNewClient(t *testing.T) {
 		{"https://api.example", Credentials{ClientID: "a", ClientSecret: "b", TokenURL: "http://login.example"}, false},
 	}
 	for _, c := range cases {
-		if _, err := NewClient(c.base, c.creds, nil, time.Now); (err == nil) != c.ok {
+		if _, err := NewClient(c.base, c.creds, nil); (err == nil) != c.ok {
 			t.Errorf("%s %+v: %v", c.base, c.creds, err)
 		} else if err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("more than a line: %v", err)
