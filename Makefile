@@ -1,5 +1,5 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
-.PHONY: up down status test bench reset generate verify.html
+.PHONY: up down status test fuzz bench reset generate verify.html
 
 ## up: build and start the whole system with a demo fleet; prints the dashboard's address
 up:
@@ -17,9 +17,13 @@ status:
 reset:
 	@go run ./network reset
 
-## test: everything that CI runs
+## test: all tests, on a stack of its own; STAGES="check go" runs some of its stages (.ci/test names them)
 test:
 	@.ci/test
+
+## fuzz: every fuzz target for a while: the evidence verifier's for FUZZTIME (10s), the others for 10 s
+fuzz:
+	@go run -buildvcs=false ./.ci/fuzz -dir .trackseal/test/fuzz -long $${FUZZTIME:-10s} -short 10s
 
 ## bench: the figures that the project holds itself to
 bench:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -23,12 +24,14 @@ type program struct {
 	dir  string
 }
 
-// stackProgram skips unless TRACKSEAL_NETWORK_TEST=1: these tests start real Fabric networks. Servers are taken from
-// TRACKSEAL_SERVER_CACHE, else from the checkout's own stack, and built there when absent.
+// stackProgram skips unless TRACKSEAL_HEAL names the folder of a network to make: it starts a real Fabric network there, and
+// leaves it stopped for who comes next. Servers are taken from TRACKSEAL_SERVER_CACHE, else from the checkout's own stack, and
+// built there when absent.
 func stackProgram(t *testing.T) program {
 	t.Helper()
-	if os.Getenv("TRACKSEAL_NETWORK_TEST") != "1" {
-		t.Skip("starts a real Fabric network: set TRACKSEAL_NETWORK_TEST=1")
+	dir := os.Getenv("TRACKSEAL_HEAL")
+	if dir == "" {
+		t.Skip("starts a real Fabric network: TRACKSEAL_HEAL is not set")
 	}
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -37,7 +40,7 @@ func stackProgram(t *testing.T) program {
 	if os.Getenv("TRACKSEAL_SERVER_CACHE") == "" {
 		t.Setenv("TRACKSEAL_SERVER_CACHE", filepath.Join(launcher.DefaultDir(root), "bin", "servers"))
 	}
-	p := program{t: t, path: filepath.Join(t.TempDir(), "network"), dir: filepath.Join(t.TempDir(), "stack")}
+	p := program{t: t, path: filepath.Join(t.TempDir(), "network"), dir: dir}
 	build := exec.Command("go", "build", "-o", p.path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -51,7 +54,7 @@ func stackProgram(t *testing.T) program {
 				t.Logf("%s:\n%s", filepath.Base(l), data[max(0, len(data)-2000):])
 			}
 		}
-		_, _ = p.command("reset").CombinedOutput()
+		_, _ = p.command("down").CombinedOutput()
 	})
 	return p
 }
@@ -71,10 +74,13 @@ func (p program) run(args ...string) []byte {
 	return out.Bytes()
 }
 
+// firstUp are the arguments of the start that decides what the network is like.
+var firstUp = []string{"up", "--only", "fabric", "--orderers", "raft", "--ports", "auto"}
+
 func (p program) up(args ...string) time.Duration {
 	p.t.Helper()
 	begun := time.Now()
-	p.run(append([]string{"up", "--only", "fabric", "--ports", "auto"}, args...)...)
+	p.run(append(slices.Clone(firstUp), args...)...)
 	return time.Since(begun)
 }
 
@@ -151,18 +157,18 @@ func TestNetworkHeals(t *testing.T) {
 	p := stackProgram(t)
 
 	// A first set-up that is killed on its way is finished by the next one.
-	first := p.command("up", "--only", "fabric", "--ports", "auto")
-	if err := first.Start(); err != nil {
+	begun := p.command(firstUp...)
+	if err := begun.Start(); err != nil {
 		t.Fatal(err)
 	}
 	p.eventually("the first orderers run", func() bool {
 		found, _ := filepath.Glob(filepath.Join(p.dir, "run", "orderer-*.pid"))
 		return len(found) > 0
 	})
-	if err := first.Process.Kill(); err != nil {
+	if err := begun.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = first.Wait()
+	_ = begun.Wait()
 	p.up()
 	p.wantUp()
 	if d := p.up(); d > 45*time.Second {

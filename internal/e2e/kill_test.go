@@ -55,11 +55,15 @@ func TestStackKill(t *testing.T) {
 				code int
 			}
 			done := make(chan result, 1)
+			logged := s.counter(t, "trackseal_messages_logged_total")
 			go func() {
-				out, code := s.sim(t, 5*time.Minute, "load", "--trackers", "8", "--rate", "80", "--duration", "15s", "--json")
+				out, code := s.sim(t, 5*time.Minute, "load", "--trackers", "8", "--rate", "80", "--duration", "8s", "--json")
 				done <- result{out, code}
 			}()
-			time.Sleep(6 * time.Second) // in the middle of the load: enrolment takes the first seconds, recovery the last
+			eventually(t, time.Minute, "a quarter of the load is logged", func() (bool, string) {
+				n := s.counter(t, "trackseal_messages_logged_total") - logged
+				return n >= 160, fmt.Sprintf("%v messages", n)
+			})
 			if err := syscall.Kill(before.PID, syscall.SIGKILL); err != nil {
 				t.Fatal(err)
 			}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -309,4 +311,25 @@ func (s *stack) influxQL(t *testing.T, statement string) []map[string]any {
 		}
 	}
 	return rows
+}
+
+// counter reads a metric without labels of the carrier's ingest.
+func (s *stack) counter(t *testing.T, name string) float64 {
+	t.Helper()
+	resp, err := http.Get(s.Ingest[0].URL + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
+			n, err := strconv.ParseFloat(value, 64)
+			if err != nil {
+				t.Fatalf("%s: %v", lines.Text(), err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("ingest has no metric %s (%s)", name, resp.Status)
+	panic("unreachable")
 }

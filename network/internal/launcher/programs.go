@@ -47,7 +47,7 @@ func (l *Launcher) buildPrograms(opt UpOptions) func(context.Context, func(strin
 		if err := os.MkdirAll(tmp, 0o700); err != nil {
 			return "", err
 		}
-		args := []string{"build", "-buildvcs=false", "-o", l.Stack.BinDir() + string(filepath.Separator)}
+		args := []string{"build", "-buildvcs=false", "-trimpath", "-o", l.Stack.BinDir() + string(filepath.Separator)}
 		for _, name := range want {
 			args = append(args, "./"+name)
 		}
