@@ -171,7 +171,7 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 	if err := b.Commit("registry"); err != nil {
 		return err
 	}
-	var changed []*Shipment
+	var changed []*ledger.Shipment
 	r.mu.Lock()
 	for i := range trackers {
 		r.putTracker(trackers[i])
@@ -187,7 +187,7 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 	}
 	for _, s := range changed {
 		if r.cfg.OnShipment != nil {
-			r.cfg.OnShipment(*s)
+			r.cfg.OnShipment(s)
 		}
 	}
 	return nil

@@ -41,7 +41,7 @@ type Config struct {
 	// OnRevoked, if set, is called when a tracker has been revoked.
 	OnRevoked func(tracker string)
 	// OnShipment, if set, is called after a shipment changed.
-	OnShipment func(Shipment)
+	OnShipment func(*ledger.Shipment)
 	// OnEvent, if set, is called for every event, for lag and status.
 	OnEvent func(ledger.Event)
 }
@@ -53,9 +53,9 @@ type Registry struct {
 
 	mu        sync.RWMutex
 	trackers  map[string]*Tracker
-	shipments map[string]*Shipment
-	assigned  map[string][]*Shipment // tracker -> shipments that name it
-	tried     map[string]time.Time   // tracker -> last look-up
+	shipments map[string]*ledger.Shipment   // records as the ledger has them; never changed once they are here
+	assigned  map[string][]*ledger.Shipment // tracker -> shipments that name it
+	tried     map[string]time.Time          // tracker -> last look-up
 
 	caughtUp chan struct{}
 	once     sync.Once
@@ -82,40 +82,8 @@ type Key struct {
 
 // Window is one assignment [FromMS, ToMS), ToMS 0 = open.
 type Window struct {
-	Shipment     *Shipment
+	Shipment     *ledger.Shipment
 	FromMS, ToMS int64
-}
-
-// Shipment is what ingest has to know of one. Values handed out are never changed.
-type Shipment struct {
-	ID          string
-	CreateTx    string
-	RuleSet     string
-	RuleHash    string
-	State       string
-	Assignments []ledger.Assignment
-	// What a verdict depends on besides, see Facts.
-	Consignee, Custodian   string
-	CreatedMS, DeliveredMS int64
-	Handovers              int
-	Carried                []ledger.Spent
-}
-
-// Facts is the part of the shipment's record from which package course reads.
-func (s *Shipment) Facts() ledger.Shipment {
-	return ledger.Shipment{ID: s.ID, State: s.State, Parties: map[string]string{ledger.Consignee: s.Consignee}, Custodian: s.Custodian, CreatedMS: s.CreatedMS,
-		DeliveredMS: s.DeliveredMS, Assignments: s.Assignments, Handovers: s.Handovers, Carried: s.Carried}
-}
-
-// FirstMS is when the first assignment began; 0 when there is none.
-func (s *Shipment) FirstMS() int64 {
-	var first int64
-	for i, a := range s.Assignments {
-		if i == 0 || a.FromMS < first {
-			first = a.FromMS
-		}
-	}
-	return first
 }
 
 // lookups bounds what unknown trackers can make us ask the ledger.
@@ -130,7 +98,7 @@ const (
 func Open(cfg Config) (*Registry, error) {
 	r := &Registry{
 		cfg: cfg, lookup: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond), trackers: map[string]*Tracker{},
-		shipments: map[string]*Shipment{}, assigned: map[string][]*Shipment{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
+		shipments: map[string]*ledger.Shipment{}, assigned: map[string][]*ledger.Shipment{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
 	}
 	err := cfg.DB.Scan(journal.TrackersPrefix, func(_, v []byte) error {
 		var t ledger.Tracker
@@ -214,8 +182,8 @@ func (r *Registry) ask(ctx context.Context, id string) {
 	}
 }
 
-// Shipment returns a shipment that is known.
-func (r *Registry) Shipment(id string) (*Shipment, bool) {
+// Shipment returns the record of a shipment that is known. Values handed out are never changed.
+func (r *Registry) Shipment(id string) (*ledger.Shipment, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	s, ok := r.shipments[id]
@@ -223,10 +191,10 @@ func (r *Registry) Shipment(id string) (*Shipment, bool) {
 }
 
 // Live lists the shipments that are not closed.
-func (r *Registry) Live() []*Shipment {
+func (r *Registry) Live() []*ledger.Shipment {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	var live []*Shipment
+	var live []*ledger.Shipment
 	for _, s := range r.shipments {
 		if s.State != ledger.Closed {
 			live = append(live, s)
@@ -243,7 +211,7 @@ func (r *Registry) Size() (trackers, shipments int) {
 }
 
 // At returns the shipment that a tracker was assigned to at a time, nil when none. Windows do not overlap.
-func (t *Tracker) At(ms int64) *Shipment {
+func (t *Tracker) At(ms int64) *ledger.Shipment {
 	for _, w := range t.Windows {
 		if w.FromMS <= ms && (w.ToMS == 0 || ms < w.ToMS) {
 			return w.Shipment
@@ -285,9 +253,8 @@ func (r *Registry) putTracker(rec ledger.Tracker) {
 }
 
 // putShipment replaces a shipment's record and its trackers' windows. The caller holds mu or is alone.
-func (r *Registry) putShipment(rec ledger.Shipment) *Shipment {
-	s := &Shipment{ID: rec.ID, CreateTx: rec.CreateTx, RuleSet: rec.RuleSet, RuleHash: rec.RuleSetHash, State: rec.State, Assignments: rec.Assignments,
-		Consignee: rec.Parties[ledger.Consignee], Custodian: rec.Custodian, CreatedMS: rec.CreatedMS, DeliveredMS: rec.DeliveredMS, Handovers: rec.Handovers, Carried: rec.Carried}
+func (r *Registry) putShipment(rec ledger.Shipment) *ledger.Shipment {
+	s := &rec
 	affected := map[string]bool{}
 	for _, a := range rec.Assignments {
 		affected[a.Tracker] = true
@@ -300,7 +267,7 @@ func (r *Registry) putShipment(rec ledger.Shipment) *Shipment {
 	r.shipments[rec.ID] = s
 	for id := range affected {
 		w := windows(s, id)
-		others := slices.DeleteFunc(slices.Clone(r.assigned[id]), func(o *Shipment) bool { return o.ID == s.ID })
+		others := slices.DeleteFunc(slices.Clone(r.assigned[id]), func(o *ledger.Shipment) bool { return o.ID == s.ID })
 		if len(w) > 0 {
 			others = append(others, s)
 		}
@@ -321,7 +288,7 @@ func (r *Registry) putShipment(rec ledger.Shipment) *Shipment {
 	return s
 }
 
-func windows(s *Shipment, tracker string) []Window {
+func windows(s *ledger.Shipment, tracker string) []Window {
 	var w []Window
 	for _, a := range s.Assignments {
 		if a.Tracker == tracker {

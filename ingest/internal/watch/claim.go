@@ -47,7 +47,7 @@ func (w *Watcher) claim(ctx context.Context, tx transaction) (ledger.BreachArgs,
 		return none, errNoClaim
 	}
 	limit := rules.Rules[i].Limit
-	args := ledger.BreachArgs{Shipment: s.ID, RuleHash: s.RuleHash, Rule: e.Rule, Metric: limit.Metric, Op: limit.Op}
+	args := ledger.BreachArgs{Shipment: s.ID, RuleHash: s.RuleSetHash, Rule: e.Rule, Metric: limit.Metric, Op: limit.Op}
 	logs, err := w.cfg.Logs.Logs(anchor.Shipment, s.ID)
 	if err != nil {
 		return none, err

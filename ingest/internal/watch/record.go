@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -22,7 +21,7 @@ type recorded struct {
 
 // record queues transactions for the difference. The new state and the transactions are one synced batch: a crash neither
 // forgets nor repeats one.
-func (w *Watcher) record(s *registry.Shipment, rules *compliance.RuleSet, head ledger.LogHead, result compliance.Result, final bool) error {
+func (w *Watcher) record(s *ledger.Shipment, rules *compliance.RuleSet, head ledger.LogHead, result compliance.Result, final bool) error {
 	was := recorded{Excursions: map[string]bool{}}
 	v, err := w.cfg.DB.Get(journal.WatchKey(s.ID))
 	if err != nil {
@@ -42,7 +41,7 @@ func (w *Watcher) record(s *registry.Shipment, rules *compliance.RuleSet, head l
 		closed, known := was.Excursions[e.ID]
 		entry := ledger.Excursion{
 			ID: e.ID, Shipment: s.ID, Rule: e.Rule, Metric: e.Metric, StartMS: e.StartMS, EndMS: e.EndMS, Peak: e.Peak, Limit: e.Limit,
-			Log: head, RuleHash: s.RuleHash,
+			Log: head, RuleHash: s.RuleSetHash,
 		}
 		if !known {
 			opening := entry
@@ -74,7 +73,7 @@ func (w *Watcher) record(s *registry.Shipment, rules *compliance.RuleSet, head l
 		now.Revision, now.Result, now.ToMS, now.LogSize = was.Revision+1, result.Verdict, result.ToMS, head.Size
 		txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceRevise, Verdict: &ledger.Verdict{
 			Shipment: s.ID, Revision: now.Revision, Supersedes: was.Revision, Result: result.Verdict, Reasons: clipReasons(result.Reasons),
-			ToMS: result.ToMS, Log: head, RuleHash: s.RuleHash, Detail: detail(result),
+			ToMS: result.ToMS, Log: head, RuleHash: s.RuleSetHash, Detail: detail(result),
 		}})
 	}
 	if len(txs) == 0 {

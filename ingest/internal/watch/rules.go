@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -17,11 +16,11 @@ import (
 const maxRules = 256
 
 // ruleSet finds the rules that a shipment pinned, built in or on the ledger; nil when they cannot be judged by.
-func (w *Watcher) ruleSet(ctx context.Context, s *registry.Shipment) (*compliance.RuleSet, error) {
-	if rules, ok := compliance.Lookup(s.RuleSet); ok && hashOf(&rules) == s.RuleHash {
+func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.RuleSet, error) {
+	if rules, ok := compliance.Lookup(s.RuleSet); ok && hashOf(&rules) == s.RuleSetHash {
 		return &rules, nil
 	}
-	if rules := w.rules[s.RuleSet]; rules != nil && hashOf(rules) == s.RuleHash {
+	if rules := w.rules[s.RuleSet]; rules != nil && hashOf(rules) == s.RuleSetHash {
 		return rules, nil
 	}
 	raw, err := w.cfg.Ledger.Evaluate(ctx, ledger.RuleSetGet, ledger.RefArgs{Ref: s.RuleSet})
@@ -36,7 +35,7 @@ func (w *Watcher) ruleSet(ctx context.Context, s *registry.Shipment) (*complianc
 		return nil, fmt.Errorf("rule set %s: %w", s.RuleSet, err)
 	}
 	rules, err := compliance.Parse(published.Rules)
-	if err != nil || hashOf(&rules) != s.RuleHash || !bytes.Equal(rules.Canonical(), published.Rules) {
+	if err != nil || hashOf(&rules) != s.RuleSetHash || !bytes.Equal(rules.Canonical(), published.Rules) {
 		w.cfg.Log.Warn("shipment cannot be judged: its rules cannot be read by this version", "shipment", s.ID, "rule_set", s.RuleSet, "err", err)
 		return nil, nil
 	}

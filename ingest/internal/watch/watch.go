@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -33,8 +32,8 @@ type Readings interface {
 
 // Shipments is the registry.
 type Shipments interface {
-	Shipment(id string) (*registry.Shipment, bool)
-	Live() []*registry.Shipment
+	Shipment(id string) (*ledger.Shipment, bool)
+	Live() []*ledger.Shipment
 }
 
 // Logs is the sequencer.
@@ -224,7 +223,7 @@ func (w *Watcher) judge(ctx context.Context, id string, final bool) error {
 	if err != nil || !ok {
 		return err
 	}
-	facts := s.Facts()
+	facts := *s
 	if final {
 		// The delivery ends the judging. Its event may not have come here yet, so the ledger is asked.
 		if facts, err = w.delivered(ctx, facts); err != nil {
@@ -249,7 +248,7 @@ func (w *Watcher) judge(ctx context.Context, id string, final bool) error {
 
 // open returns the shipment's evaluator, rebuilt from InfluxDB when it is not in memory; nil when nobody can judge by its
 // rule set.
-func (w *Watcher) open(ctx context.Context, s *registry.Shipment, record ledger.Shipment) (*shipmentCase, error) {
+func (w *Watcher) open(ctx context.Context, s *ledger.Shipment, record ledger.Shipment) (*shipmentCase, error) {
 	w.mu.Lock()
 	c := w.cases[s.ID]
 	w.mu.Unlock()
