@@ -57,7 +57,7 @@ func TestConfig(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{nil, {"--config", "/does/not/exist"}, {"--nope"}} {
-		if err := run(t.Context(), args, &strings.Builder{}); err == nil {
+		if err := command(t.Context(), args, &strings.Builder{}); err == nil {
 			t.Errorf("%v: no error", args)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/httpapi"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/pipeline"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/mqtt"
@@ -20,10 +20,10 @@ import (
 )
 
 var (
-	_ pipeline.Ledger   = (*fabric.Client)(nil)
-	_ pipeline.Database = (*influx.Client)(nil)
-	_ pipeline.Source   = (*mqtt.Consumer)(nil)
-	_ pipeline.Source   = (*broker.Broker)(nil)
+	_ run.Ledger   = (*fabric.Client)(nil)
+	_ run.Database = (*influx.Client)(nil)
+	_ run.Source   = (*mqtt.Consumer)(nil)
+	_ run.Source   = (*broker.Broker)(nil)
 )
 
 // embeddedGroup: the embedded broker lets some thousands be unacknowledged.
@@ -61,7 +61,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	var parts []service.Part
 	var embedded *broker.Broker
-	var source pipeline.Source
+	var source run.Source
 	var group int
 	var trackers *registry.Registry // set before the broker accepts anybody
 	address := cfg.MQTT.URL
@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
 	}
 
-	p, err := pipeline.New(pipeline.Config{
+	p, err := run.New(run.Config{
 		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Journal: journal.Options{MaxBytes: cfg.Journal.MaxBytes}, Every: cfg.Anchor.Every,
 		Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Database: database, Ledger: ledger, Log: log,
 		OnRevoked: func(tracker string) {

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trackseal/trackseal/ingest/internal/pipeline"
+	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/service"
@@ -25,13 +25,13 @@ import (
 // Pipeline is what is served.
 type Pipeline interface {
 	Sequencer() *sequence.Sequencer
-	Seal(ctx context.Context, shipment string) (pipeline.SealResult, error)
-	Status(ctx context.Context) pipeline.Status
+	Seal(ctx context.Context, shipment string) (run.SealResult, error)
+	Status(ctx context.Context) run.Status
 	// Assigned tells whether the instance knows that the tracker is on the shipment now: from then on its messages go there.
 	Assigned(shipment, tracker string) bool
 }
 
-var _ Pipeline = (*pipeline.Pipeline)(nil)
+var _ Pipeline = (*run.Pipeline)(nil)
 
 // sealBound is how long a seal waits for its anchor. The caller may ask again.
 const sealBound = 25 * time.Second
@@ -61,7 +61,7 @@ func Routes(mux *http.ServeMux, p Pipeline, token string, log *slog.Logger) {
 }
 
 // NewMux is the whole interface.
-func NewMux(h *service.Health, p *pipeline.Pipeline, token string, log *slog.Logger) *http.ServeMux {
+func NewMux(h *service.Health, p *run.Pipeline, token string, log *slog.Logger) *http.ServeMux {
 	mux := h.Mux(p.Gatherer())
 	Routes(mux, p, token, log)
 	return mux

@@ -9,19 +9,19 @@ import (
 	"testing"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/pipeline"
+	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 )
 
 type fake struct{ seq *sequence.Sequencer }
 
 func (f fake) Sequencer() *sequence.Sequencer { return f.seq }
-func (f fake) Seal(_ context.Context, shipment string) (pipeline.SealResult, error) {
-	return pipeline.SealResult{Anchored: true}, f.seq.Seal(shipment)
+func (f fake) Seal(_ context.Context, shipment string) (run.SealResult, error) {
+	return run.SealResult{Anchored: true}, f.seq.Seal(shipment)
 }
 func (fake) Assigned(shipment, tracker string) bool { return shipment == "S-1" && tracker == "T-1" }
 
-func (f fake) Status(context.Context) pipeline.Status { return pipeline.Status{ID: "ingest-test"} }
+func (f fake) Status(context.Context) run.Status { return run.Status{ID: "ingest-test"} }
 
 func TestRoutes(t *testing.T) {
 	db, err := journal.Open(t.TempDir(), journal.Options{MinFree: 1})

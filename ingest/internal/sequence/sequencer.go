@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -35,49 +36,6 @@ type Config struct {
 	Channel string
 	Ingest  string
 }
-
-// Item is one received message on its way. The verifier has filled everything except Outcome.
-type Item struct {
-	Topic      string
-	Raw        []byte
-	ReceivedMS int64
-	Ack        func() // the MQTT acknowledgement
-
-	Reject  *telemetry.Reject // set: goes to the quarantine, the rest below is empty
-	Tracker string
-	Hash    [32]byte // of cose_sign1, or of the JSON bytes
-	TimeMS  int64    // signed, or of the first reading
-	// Signed messages.
-	Signed    bool
-	Boot, Seq uint64
-	Prev      [32]byte
-	Kind      telemetry.Kind
-	Gap       *telemetry.GapDetail
-	// Plain messages.
-	JSONSeq *uint64
-	Timed   bool // every reading carried its time, or the message its seq: the same bytes are the same message
-
-	Readings journal.Readings
-	Flags    journal.Flags // clock_*
-	Route    Route
-
-	Outcome Outcome
-}
-
-// Route is where a message belongs by the ledger's assignments.
-type Route struct {
-	Shipment, ShipmentTx string // "" when no assignment covers its time
-	TrackerTx            string // the tracker's enrolment
-}
-
-// Outcome of an item.
-type Outcome uint8
-
-const (
-	Logged    Outcome = iota + 1 // new: it has a leaf
-	Duplicate                    // held already
-	Rejected                     // quarantined
-)
 
 // Ack is what may be told to a tracker after a commit.
 type Ack struct {
@@ -173,7 +131,7 @@ func (s *Sequencer) clearBatch() {
 // Apply places the items and makes them durable together. When it returns nil every item is either in the journal or a
 // duplicate of one that is, and may be acknowledged; acks holds one entry per tracker. On an error nothing may be
 // acknowledged, and the same items can be applied again: those that did get into the journal are then duplicates.
-func (s *Sequencer) Apply(items []*Item) (acks []Ack, err error) {
+func (s *Sequencer) Apply(items []*message.Item) (acks []Ack, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() {
@@ -191,11 +149,11 @@ func (s *Sequencer) Apply(items []*Item) (acks []Ack, err error) {
 			return nil, err
 		}
 		switch it.Outcome {
-		case Logged:
+		case message.Logged:
 			logged++
-		case Duplicate:
+		case message.Duplicate:
 			duplicates++
-		case Rejected:
+		case message.Rejected:
 			rejected++
 		}
 	}
@@ -223,12 +181,12 @@ func (s *Sequencer) Apply(items []*Item) (acks []Ack, err error) {
 }
 
 // acks tells each tracker of the batch where it stands, duplicates included: their sender has not heard the last ack.
-func (s *Sequencer) acks(items []*Item) []Ack {
+func (s *Sequencer) acks(items []*message.Item) []Ack {
 	var acks []Ack
 	done := map[string]bool{}
 	for _, it := range items {
 		switch {
-		case it.Outcome == Rejected:
+		case it.Outcome == message.Rejected:
 		case it.JSONSeq != nil:
 			acks = append(acks, Ack{Tracker: it.Tracker, JSONSeq: it.JSONSeq})
 		case it.Signed && !done[it.Tracker]:
@@ -243,9 +201,9 @@ func (s *Sequencer) acks(items []*Item) []Ack {
 	return acks
 }
 
-func (s *Sequencer) place(batch *journal.Batch, it *Item) error {
+func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 	if it.Reject != nil {
-		it.Outcome = Rejected
+		it.Outcome = message.Rejected
 		r := journal.Rejected{Reason: string(it.Reject.Reason), Topic: it.Topic, Detail: it.Reject.Detail, Raw: it.Raw, ReceivedMS: it.ReceivedMS}
 		batch.Enqueue(journal.RejectedRecord, r.Append)
 		return nil
@@ -255,10 +213,10 @@ func (s *Sequencer) place(batch *journal.Batch, it *Item) error {
 		return err
 	}
 	if duplicate {
-		it.Outcome = Duplicate
+		it.Outcome = message.Duplicate
 		return nil
 	}
-	it.Outcome = Logged
+	it.Outcome = message.Logged
 	flags |= it.Flags
 	if it.ReceivedMS-it.TimeMS > lateMS {
 		flags |= flagLate
@@ -294,7 +252,7 @@ func (s *Sequencer) place(batch *journal.Batch, it *Item) error {
 }
 
 // recognise tells new messages from known ones and gives a new one its place in the tracker's chain.
-func (s *Sequencer) recognise(batch *journal.Batch, it *Item) (flags journal.Flags, duplicate bool, err error) {
+func (s *Sequencer) recognise(batch *journal.Batch, it *message.Item) (flags journal.Flags, duplicate bool, err error) {
 	if !it.Signed {
 		duplicate, err = s.recognisePlain(batch, it)
 		return 0, duplicate, err
@@ -324,7 +282,7 @@ func (s *Sequencer) recognise(batch *journal.Batch, it *Item) (flags journal.Fla
 }
 
 // fork: authentic, but its place is taken by other bytes. It is logged once, as evidence, and moves nothing.
-func (s *Sequencer) fork(batch *journal.Batch, it *Item) (journal.Flags, bool, error) {
+func (s *Sequencer) fork(batch *journal.Batch, it *message.Item) (journal.Flags, bool, error) {
 	s.keyBuf = journal.ForkKey(s.keyBuf, it.Tracker, it.Boot, it.Seq, it.Hash)
 	known := s.freshForks[fork{it.Tracker, it.Hash}]
 	if !known {
@@ -347,7 +305,7 @@ const repeatMS = 10_000
 
 // recognisePlain goes by the bytes. A broker hides from us whether a tracker sent a message again, so for messages that name
 // no time the span between them has to decide.
-func (s *Sequencer) recognisePlain(batch *journal.Batch, it *Item) (duplicate bool, err error) {
+func (s *Sequencer) recognisePlain(batch *journal.Batch, it *message.Item) (duplicate bool, err error) {
 	key := fork{it.Tracker, it.Hash}
 	last, found := s.freshPlain[key]
 	s.keyBuf = journal.PlainKey(s.keyBuf, it.Tracker, it.Hash)

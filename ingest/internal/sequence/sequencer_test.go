@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -60,24 +61,24 @@ func openSequencer(t tester, db *journal.DB) *Sequencer {
 }
 
 // said is a signed message as the sequencer sees it.
-func said(tracker string, boot, seq uint64, prev [32]byte, salt string) *Item {
+func said(tracker string, boot, seq uint64, prev [32]byte, salt string) *message.Item {
 	raw := fmt.Appendf(nil, "%s %d %d %x %s", tracker, boot, seq, prev, salt)
-	return &Item{
+	return &message.Item{
 		Raw: raw, ReceivedMS: 1_700_000_000_000 + int64(seq), TimeMS: 1_700_000_000_000 + int64(boot*1_000_000+seq), Tracker: tracker, Hash: sha256.Sum256(raw),
-		Signed: true, Boot: boot, Seq: seq, Prev: prev, Route: Route{Shipment: "S-1", ShipmentTx: "tx", TrackerTx: "tx"},
+		Signed: true, Boot: boot, Seq: seq, Prev: prev, Route: message.Route{Shipment: "S-1", ShipmentTx: "tx", TrackerTx: "tx"},
 		Readings: journal.EncodeReadings(nil, nil),
 	}
 }
 
-func again(it *Item) *Item {
+func again(it *message.Item) *message.Item {
 	c := *it
 	c.Outcome = 0
 	return &c
 }
 
 // chain builds the messages of boots with the given lengths, each naming its predecessor.
-func chain(tracker string, lengths ...int) []*Item {
-	var all []*Item
+func chain(tracker string, lengths ...int) []*message.Item {
+	var all []*message.Item
 	var prev [32]byte
 	for b, n := range lengths {
 		for s := range n {
@@ -89,7 +90,7 @@ func chain(tracker string, lengths ...int) []*Item {
 	return all
 }
 
-func apply(t tester, s *Sequencer, items ...*Item) []Ack {
+func apply(t tester, s *Sequencer, items ...*message.Item) []Ack {
 	t.Helper()
 	acks, err := s.Apply(items)
 	if err != nil {
@@ -134,25 +135,25 @@ func TestFlagsAndAcks(t *testing.T) {
 	stale.TimeMS += 100_000_000
 	for _, tc := range []struct {
 		name  string
-		send  []*Item
+		send  []*message.Item
 		flags map[int]string // index in send -> flags of that message
 		ack   string
 	}{
 		{"in order", c[:3], nil, "1/2"},
-		{"hole", []*Item{c[0], c[2]}, map[int]string{1: "[seq_gap]"}, "1/0"},
-		{"hole filled", []*Item{c[0], c[2], c[1]}, map[int]string{1: "[seq_gap]", 2: "[reordered]"}, "1/2"},
-		{"repeated", []*Item{c[0], c[1], again(c[1]), again(c[0])}, nil, "1/1"},
-		{"starts late", []*Item{c[3]}, map[int]string{0: "[seq_gap]"}, ""},
-		{"next boot follows", append(append([]*Item{}, c[:5]...), c[5]), nil, "2/0"},
-		{"next boot before the end of the last", []*Item{c[0], c[1], c[5]}, nil, "1/1"},
-		{"end of the last boot comes late", []*Item{c[0], c[1], c[2], c[3], c[5], c[6], c[4]}, map[int]string{6: "[reordered]"}, "2/1"},
-		{"fork", []*Item{c[0], c[1], fork, again(fork)}, map[int]string{2: "[fork]"}, "1/1"},
-		{"chain break", []*Item{c[0], c[1], broken}, map[int]string{2: "[chain_break]"}, "1/2"},
-		{"new boot without memory", []*Item{c[0], c[1], lost}, map[int]string{2: "[chain_break]"}, "2/0"},
-		{"declared gap", []*Item{c[0], gapMsg}, map[int]string{1: "[seq_gap]"}, "1/4"},
-		{"beginning of a boot declared lost", []*Item{c[0], c[1], lostStart}, map[int]string{2: "[seq_gap]"}, "2/3"},
-		{"everything so far declared lost", []*Item{lostStart}, map[int]string{0: "[seq_gap]"}, "2/3"},
-		{"old boot speaks again", []*Item{c[0], c[1], c[2], c[3], c[4], c[5], stale}, map[int]string{6: "[boot_regress]"}, "2/0"},
+		{"hole", []*message.Item{c[0], c[2]}, map[int]string{1: "[seq_gap]"}, "1/0"},
+		{"hole filled", []*message.Item{c[0], c[2], c[1]}, map[int]string{1: "[seq_gap]", 2: "[reordered]"}, "1/2"},
+		{"repeated", []*message.Item{c[0], c[1], again(c[1]), again(c[0])}, nil, "1/1"},
+		{"starts late", []*message.Item{c[3]}, map[int]string{0: "[seq_gap]"}, ""},
+		{"next boot follows", append(append([]*message.Item{}, c[:5]...), c[5]), nil, "2/0"},
+		{"next boot before the end of the last", []*message.Item{c[0], c[1], c[5]}, nil, "1/1"},
+		{"end of the last boot comes late", []*message.Item{c[0], c[1], c[2], c[3], c[5], c[6], c[4]}, map[int]string{6: "[reordered]"}, "2/1"},
+		{"fork", []*message.Item{c[0], c[1], fork, again(fork)}, map[int]string{2: "[fork]"}, "1/1"},
+		{"chain break", []*message.Item{c[0], c[1], broken}, map[int]string{2: "[chain_break]"}, "1/2"},
+		{"new boot without memory", []*message.Item{c[0], c[1], lost}, map[int]string{2: "[chain_break]"}, "2/0"},
+		{"declared gap", []*message.Item{c[0], gapMsg}, map[int]string{1: "[seq_gap]"}, "1/4"},
+		{"beginning of a boot declared lost", []*message.Item{c[0], c[1], lostStart}, map[int]string{2: "[seq_gap]"}, "2/3"},
+		{"everything so far declared lost", []*message.Item{lostStart}, map[int]string{0: "[seq_gap]"}, "2/3"},
+		{"old boot speaks again", []*message.Item{c[0], c[1], c[2], c[3], c[4], c[5], stale}, map[int]string{6: "[boot_regress]"}, "2/0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			db := openDB(t, t.TempDir(), nil)
@@ -182,7 +183,7 @@ func TestFlagsAndAcks(t *testing.T) {
 			db2 := openDB(t, t.TempDir(), nil)
 			defer db2.Close()
 			s2 := openSequencer(t, db2)
-			var items []*Item
+			var items []*message.Item
 			for _, it := range tc.send {
 				items = append(items, again(it))
 			}
@@ -201,20 +202,20 @@ func TestPlainMessages(t *testing.T) {
 	db := openDB(t, t.TempDir(), nil)
 	defer db.Close()
 	s := openSequencer(t, db)
-	plain := func(raw string, received int64, timed bool) *Item {
-		return &Item{Raw: []byte(raw), Tracker: "T", Hash: sha256.Sum256([]byte(raw)), ReceivedMS: received, TimeMS: received, Timed: timed,
-			Route: Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, nil)}
+	plain := func(raw string, received int64, timed bool) *message.Item {
+		return &message.Item{Raw: []byte(raw), Tracker: "T", Hash: sha256.Sum256([]byte(raw)), ReceivedMS: received, TimeMS: received, Timed: timed,
+			Route: message.Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, nil)}
 	}
 	for i, tc := range []struct {
-		it   *Item
-		want Outcome
+		it   *message.Item
+		want message.Outcome
 	}{
-		{plain(`{"time":1}`, 1_000, true), Logged},
-		{plain(`{"time":1}`, 90_000_000, true), Duplicate}, // its own time makes it the same message, whenever it comes
-		{plain(`{"temperature":4}`, 1_000, false), Logged},
-		{plain(`{"temperature":4}`, 1_500, false), Duplicate}, // a repeated delivery
-		{plain(`{"temperature":4}`, 61_000, false), Logged},   // measured again
-		{plain(`{"temperature":5}`, 61_000, false), Logged},
+		{plain(`{"time":1}`, 1_000, true), message.Logged},
+		{plain(`{"time":1}`, 90_000_000, true), message.Duplicate}, // its own time makes it the same message, whenever it comes
+		{plain(`{"temperature":4}`, 1_000, false), message.Logged},
+		{plain(`{"temperature":4}`, 1_500, false), message.Duplicate}, // a repeated delivery
+		{plain(`{"temperature":4}`, 61_000, false), message.Logged},   // measured again
+		{plain(`{"temperature":5}`, 61_000, false), message.Logged},
 	} {
 		apply(t, s, tc.it)
 		if tc.it.Outcome != tc.want {
@@ -234,11 +235,11 @@ func TestAnyDeliveryAccountsForEveryMessage(t *testing.T) {
 		defer func() { db.Close() }()
 		s := openSequencer(t, db)
 		trackers := rapid.IntRange(1, 3).Draw(t, "trackers")
-		var all []*Item
+		var all []*message.Item
 		for i := range trackers {
 			all = append(all, chain(fmt.Sprintf("T-%d", i), rapid.SliceOfN(rapid.IntRange(1, 12), 1, 4).Draw(t, "boots")...)...)
 		}
-		delivery := make([]*Item, 0, 2*len(all))
+		delivery := make([]*message.Item, 0, 2*len(all))
 		for _, it := range all {
 			for range rapid.IntRange(1, 3).Draw(t, "copies") {
 				delivery = append(delivery, it)
@@ -248,7 +249,7 @@ func TestAnyDeliveryAccountsForEveryMessage(t *testing.T) {
 		delivered := map[[32]byte]bool{}
 		for len(delivery) > 0 {
 			n := rapid.IntRange(1, min(20, len(delivery))).Draw(t, "batch")
-			batch := make([]*Item, n)
+			batch := make([]*message.Item, n)
 			for i, it := range delivery[:n] {
 				batch[i] = again(it)
 			}
@@ -289,7 +290,7 @@ func TestAnyDeliveryAccountsForEveryMessage(t *testing.T) {
 		if len(queued) != len(all) {
 			t.Fatalf("%d messages queued, %d sent", len(queued), len(all))
 		}
-		last := map[string]*Item{}
+		last := map[string]*message.Item{}
 		for _, it := range all {
 			last[it.Tracker] = it
 		}

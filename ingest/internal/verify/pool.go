@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/ingest/internal/message"
 )
 
 // shareAtLeast is how many messages are worth another goroutine: their signatures are checked together, and the more there
@@ -13,7 +13,7 @@ import (
 const shareAtLeast = 448
 
 // Run moves groups of items from in to out until in is closed or ctx ends, each verified and in its order. It closes out.
-func (v *Verifier) Run(ctx context.Context, in <-chan []*sequence.Item, out chan<- []*sequence.Item) error {
+func (v *Verifier) Run(ctx context.Context, in <-chan []*message.Item, out chan<- []*message.Item) error {
 	defer close(out)
 	batches := make([]batch, runtime.GOMAXPROCS(0))
 	for {
@@ -35,7 +35,7 @@ func (v *Verifier) Run(ctx context.Context, in <-chan []*sequence.Item, out chan
 }
 
 // group verifies items on as many goroutines as there are batches.
-func (v *Verifier) group(ctx context.Context, items []*sequence.Item, batches []batch) {
+func (v *Verifier) group(ctx context.Context, items []*message.Item, batches []batch) {
 	shares := max(1, min(len(batches), len(items)/shareAtLeast))
 	var wg sync.WaitGroup
 	for i := range shares {

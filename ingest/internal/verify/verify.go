@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
-	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -45,7 +45,7 @@ const keyGraceMS = 10 * 60 * 1000
 
 // verify fills the items. What is wrong with a message is in its Reject; there is no other failure. The items' signatures are
 // checked together.
-func (v *Verifier) verify(ctx context.Context, items []*sequence.Item, b *batch) {
+func (v *Verifier) verify(ctx context.Context, items []*message.Item, b *batch) {
 	b.reset()
 	waiting := make([]signed, 0, len(items)) // parallel to the batch's terms
 	for _, it := range items {
@@ -103,17 +103,17 @@ func (v *Verifier) settle(ctx context.Context, waiting []signed, b *batch) {
 var errBadSignature = refuse(telemetry.BadSignature, "signature does not verify")
 
 // turnDown makes the item a refusal.
-func turnDown(it *sequence.Item, err error) {
+func turnDown(it *message.Item, err error) {
 	var r *telemetry.Reject
 	if !errors.As(err, &r) {
 		r = &telemetry.Reject{Reason: telemetry.Malformed, Detail: err.Error()}
 	}
-	*it = sequence.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Reject: r}
+	*it = message.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Reject: r}
 }
 
 // signed is a message whose signature is still to be checked.
 type signed struct {
-	item    *sequence.Item
+	item    *message.Item
 	message *telemetry.Message
 	tracker *registry.Tracker
 	public  telemetry.PublicKey
@@ -121,7 +121,7 @@ type signed struct {
 }
 
 // open does everything with a message but its signature. A plain message has none: signed is empty.
-func (v *Verifier) open(ctx context.Context, it *sequence.Item) (signed, error) {
+func (v *Verifier) open(ctx context.Context, it *message.Item) (signed, error) {
 	tracker, channel, err := telemetry.ParseTopic(it.Topic)
 	if err != nil {
 		return signed{}, refuse(telemetry.TopicMismatch, "topic is not a tracker's")
@@ -139,7 +139,7 @@ func (v *Verifier) open(ctx context.Context, it *sequence.Item) (signed, error) 
 	return signed{}, refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
 }
 
-func (v *Verifier) openSigned(ctx context.Context, it *sequence.Item) (signed, error) {
+func (v *Verifier) openSigned(ctx context.Context, it *message.Item) (signed, error) {
 	m, err := telemetry.Decode(it.Raw)
 	if err != nil {
 		return signed{}, err
@@ -163,7 +163,7 @@ func (v *Verifier) accept(ctx context.Context, s *signed) {
 	v.finish(ctx, it, s.tracker, m.Readings)
 }
 
-func (v *Verifier) plain(ctx context.Context, it *sequence.Item) error {
+func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
 	t, err := v.tracker(ctx, it.Tracker)
 	if err != nil {
 		return err
@@ -225,7 +225,7 @@ func (v *Verifier) findKey(s *signed) error {
 }
 
 // finish judges the clock, packs the readings and finds the assignment.
-func (v *Verifier) finish(ctx context.Context, it *sequence.Item, t *registry.Tracker, readings []telemetry.Reading) {
+func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tracker, readings []telemetry.Reading) {
 	at := it.TimeMS
 	switch {
 	case at < earliestMS:

@@ -1,6 +1,6 @@
-// Package pipeline is the way of a message: received, verified, sequenced and made durable, acknowledged, stored, anchored,
+// Package run wires the stages together, and is the way of a message: received, verified, sequenced and made durable, acknowledged, stored, anchored,
 // judged. ingest/README.md tells it as a story, with what a crash leaves at each step.
-package pipeline
+package run
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
@@ -67,17 +68,8 @@ type Pipeline struct {
 	lastBlock atomic.Uint64
 }
 
-// Bounds of what is under way between the stages.
-const (
-	queueDepth = 1024
-	maxGroup   = 2048
-	groupBytes = 8 << 20
-	busyGroup  = 16  // so many messages at once mean load
-	fullGroup  = 512 // under load, a group waits for so many (Config.Group), or for linger
-	linger     = 24 * time.Millisecond
-	// Nothing new for so long means that a broker's window is exhausted: no more will come before these are acknowledged.
-	quiet = 4 * time.Millisecond
-)
+// queueDepth bounds what waits between the source and the groups.
+const queueDepth = 1024
 
 // New opens the journal and recovers from it. It talks to nobody.
 func New(cfg Config) (*Pipeline, error) {
@@ -148,8 +140,8 @@ func (p *Pipeline) Sequencer() *sequence.Sequencer { return p.seq }
 
 // Parts are the goroutines of the pipeline.
 func (p *Pipeline) Parts() []service.Part {
-	received := make(chan *sequence.Item, queueDepth)
-	groups, verified := make(chan []*sequence.Item), make(chan []*sequence.Item)
+	received := make(chan *message.Item, queueDepth)
+	groups, verified := make(chan []*message.Item), make(chan []*message.Item)
 	verifier := &verify.Verifier{Registry: p.registry}
 	return []service.Part{
 		{Name: "receive", Run: func(ctx context.Context) error { return p.receive(ctx, received) }},
@@ -173,7 +165,7 @@ func (p *Pipeline) Checks(h *service.Health) {
 	h.Register("registry", p.registry.Ready)
 }
 
-func (p *Pipeline) receive(ctx context.Context, out chan<- *sequence.Item) error {
+func (p *Pipeline) receive(ctx context.Context, out chan<- *message.Item) error {
 	defer close(out)
 	var last int64
 	for {
@@ -188,7 +180,7 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *sequence.Item) error
 		last = max(last, p.cfg.Now().UnixMilli())
 		p.received.Add(1)
 		select {
-		case out <- &sequence.Item{Topic: topic, Raw: payload, ReceivedMS: last, Ack: ack}:
+		case out <- &message.Item{Topic: topic, Raw: payload, ReceivedMS: last, Ack: ack}:
 		case <-ctx.Done():
 			return nil
 		}
@@ -200,7 +192,7 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *sequence.Item) error
 //
 // Crash order: commit (synced), then both acknowledgements, then InfluxDB. A crash before the commit leaves nothing, and
 // nobody was told anything; after it, everything is in the journal, and a repeated delivery is a duplicate.
-func (p *Pipeline) sequence(ctx context.Context, in <-chan []*sequence.Item) error {
+func (p *Pipeline) sequence(ctx context.Context, in <-chan []*message.Item) error {
 	for items := range in {
 		if !p.waitForRoom(ctx) {
 			return nil
@@ -210,7 +202,7 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*sequence.Item) err
 			return nil
 		}
 		for _, it := range items {
-			if it.Outcome == sequence.Rejected {
+			if it.Outcome == message.Rejected {
 				p.rejects.add(it.Reject.Reason)
 				p.cfg.Log.Debug("message refused", "topic", it.Topic, "reason", it.Reject.Reason, "detail", it.Reject.Detail)
 			}
@@ -222,66 +214,6 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*sequence.Item) err
 		}
 	}
 	return nil
-}
-
-// gather makes groups of what arrives, each to be verified and committed together. It closes out.
-func gather(ctx context.Context, full int, in <-chan *sequence.Item, out chan<- []*sequence.Item) error {
-	defer close(out)
-	for busy := false; ; {
-		items := next(ctx, full, in, busy)
-		if len(items) == 0 {
-			return nil
-		}
-		busy = len(items) >= busyGroup
-		select {
-		case out <- items:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// next takes what is there, at least one item; nothing means the end. Under load it waits a moment for more: each group costs
-// a sync of the disk, the logs' states and an acknowledgement for each tracker, however many messages it holds, and a
-// signature is the cheaper to check the more there are.
-func next(ctx context.Context, full int, in <-chan *sequence.Item, busy bool) (items []*sequence.Item) {
-	bytes, before, waited := 0, 0, time.Duration(0)
-	var wait <-chan time.Time
-	for len(items) < maxGroup && bytes < groupBytes {
-		if len(items) > 0 {
-			select {
-			case it, ok := <-in:
-				if !ok {
-					return items
-				}
-				items, bytes = append(items, it), bytes+len(it.Raw)
-				continue
-			default:
-			}
-			if !busy || len(items) >= full {
-				return items
-			}
-			if wait == nil {
-				before, wait = len(items), time.After(quiet)
-			}
-		}
-		select {
-		case it, ok := <-in:
-			if !ok {
-				return items
-			}
-			items, bytes = append(items, it), bytes+len(it.Raw)
-		case <-wait:
-			waited += quiet
-			if len(items) == before || waited >= linger {
-				return items
-			}
-			wait = nil
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return items
 }
 
 // waitForRoom stops accepting while the journal or the disk is full. Nothing is acknowledged meanwhile: the broker's
@@ -309,7 +241,7 @@ func (p *Pipeline) waitForRoom(ctx context.Context) bool {
 }
 
 // apply repeats a failed commit with the same items, in the same order: what had reached the disk is recognised.
-func (p *Pipeline) apply(ctx context.Context, items []*sequence.Item) ([]sequence.Ack, bool) {
+func (p *Pipeline) apply(ctx context.Context, items []*message.Item) ([]sequence.Ack, bool) {
 	for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		acks, err := p.seq.Apply(items)
 		if err == nil {
@@ -322,72 +254,4 @@ func (p *Pipeline) apply(ctx context.Context, items []*sequence.Item) ([]sequenc
 			return nil, false
 		}
 	}
-}
-
-// SealResult names the final state of a shipment's logs.
-type SealResult struct {
-	Heads    []ledger.LogHead `json:"heads"`
-	Anchored bool             `json:"anchored"`
-}
-
-// Seal ends the logs of a shipment, judges it for the last time, and returns when the final heads are anchored or ctx ends
-// (then Anchored is false, and asking again goes on).
-func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error) {
-	if err := p.seq.Seal(shipment); err != nil {
-		return SealResult{}, err
-	}
-	// What was accepted until now has to be in InfluxDB before the last judgement.
-	if err := p.waitStored(ctx, p.db.QueueEnd()); err == nil {
-		if err := p.watcher.Finish(ctx, shipment); err != nil {
-			p.cfg.Log.Warn("final verdict not on the ledger yet", "shipment", shipment, "err", err)
-		}
-	}
-	for {
-		round := p.anchorer.Round()
-		logs, err := p.seq.Logs("shipment", shipment)
-		if err != nil {
-			return SealResult{}, err
-		}
-		r := SealResult{Heads: []ledger.LogHead{}, Anchored: true}
-		for _, l := range logs {
-			r.Heads = append(r.Heads, ledger.LogHead{Log: l.Log, Size: l.Size, Root: l.Root})
-			r.Anchored = r.Anchored && l.AnchoredClosed
-		}
-		if r.Anchored || ctx.Err() != nil {
-			return r, nil
-		}
-		p.anchorer.Kick()
-		select {
-		case <-round:
-		case <-ctx.Done():
-		}
-	}
-}
-
-func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for p.db.QueueHead() < end {
-		p.writer.Wake()
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-// Assigned tells whether the ledger's event of an assignment has come here.
-func (p *Pipeline) Assigned(shipment, tracker string) bool {
-	s, ok := p.registry.Shipment(shipment)
-	if !ok {
-		return false
-	}
-	for _, a := range s.Assignments {
-		if a.Tracker == tracker && a.ToMS == 0 {
-			return true
-		}
-	}
-	return false
 }

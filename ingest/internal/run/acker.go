@@ -1,4 +1,4 @@
-package pipeline
+package run
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -22,7 +23,7 @@ type acker struct {
 }
 
 type commit struct {
-	items []*sequence.Item
+	items []*message.Item
 	acks  []sequence.Ack
 }
 
@@ -35,7 +36,7 @@ func newAcker(source Source) *acker { return &acker{source: source, commits: mak
 func (a *acker) setBeacon(b sequence.Anchored) { a.beacon.Store(&b) }
 
 // committed hands over a commit. It blocks when 16 commits wait, and returns false when ctx ends.
-func (a *acker) committed(ctx context.Context, items []*sequence.Item, acks []sequence.Ack) bool {
+func (a *acker) committed(ctx context.Context, items []*message.Item, acks []sequence.Ack) bool {
 	select {
 	case a.commits <- commit{items, acks}:
 		return true

@@ -1,0 +1,50 @@
+// Package message is one received message on its way through ingest: the stages fill it one after the other.
+package message
+
+import (
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Item is one received message on its way. The verifier has filled everything except Outcome.
+type Item struct {
+	Topic      string
+	Raw        []byte
+	ReceivedMS int64
+	Ack        func() // the MQTT acknowledgement
+
+	Reject  *telemetry.Reject // set: goes to the quarantine, the rest below is empty
+	Tracker string
+	Hash    [32]byte // of cose_sign1, or of the JSON bytes
+	TimeMS  int64    // signed, or of the first reading
+	// Signed messages.
+	Signed    bool
+	Boot, Seq uint64
+	Prev      [32]byte
+	Kind      telemetry.Kind
+	Gap       *telemetry.GapDetail
+	// Plain messages.
+	JSONSeq *uint64
+	Timed   bool // every reading carried its time, or the message its seq: the same bytes are the same message
+
+	Readings journal.Readings
+	Flags    journal.Flags // clock_*
+	Route    Route
+
+	Outcome Outcome
+}
+
+// Route is where a message belongs by the ledger's assignments.
+type Route struct {
+	Shipment, ShipmentTx string // "" when no assignment covers its time
+	TrackerTx            string // the tracker's enrolment
+}
+
+// Outcome of an item.
+type Outcome uint8
+
+const (
+	Logged    Outcome = iota + 1 // new: it has a leaf
+	Duplicate                    // held already
+	Rejected                     // quarantined
+)
