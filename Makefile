@@ -1,5 +1,5 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
-.PHONY: up down status test fuzz bench reset generate verify.html
+.PHONY: up down status quick test fuzz bench reset generate verify.html
 
 ## up: build and start the whole system with a demo fleet; prints the dashboard's address
 up:
@@ -20,6 +20,10 @@ reset:
 ## test: all tests, on a stack of its own; STAGES="check go" runs some of its stages (.ci/test names them)
 test:
 	@.ci/test
+
+## quick: the inner loop: format, vet, and every test that needs no stack, without the race detector
+quick:
+	@STAGES=quick .ci/test
 
 ## fuzz: every fuzz target for a while: the evidence verifier's for FUZZTIME (10s), the others for 10 s
 fuzz:
