@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -27,8 +28,8 @@ func showAnchor(h ledger.Head) Anchor {
 }
 
 func (s *Server) anchorRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/anchors", id: "list-anchors", tag: "Evidence", scope: auth.AnchorsRead,
-		summary: "List the anchors, newest first, one ingest instance after another", errors: []int{http.StatusBadRequest}}, s.anchors)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/anchors", ID: "list-anchors", Tag: "Evidence", Scope: auth.AnchorsRead,
+		Summary: "List the anchors, newest first, one ingest instance after another", Errors: []int{http.StatusBadRequest}}, s.anchors)
 }
 
 // anchorPlace is where a listing goes on: which heads log, and the ledger's bookmark in it.
@@ -40,7 +41,7 @@ type anchorPlace struct {
 func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[List[Anchor]], error) {
 	const route = "anchors"
 	var at anchorPlace
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	newest, err := listAll[ledger.Head](ctx, s.Ledger, ledger.AnchorHeads, "", maxInstances)
@@ -58,7 +59,7 @@ func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[Lis
 			passed, b = true, at.B
 		}
 		if len(out.Items) == in.Limit {
-			out.Next = sealCursor(s.Key, route, anchorPlace{h.Heads, ""})
+			out.Next = s.cursors.Seal(route, anchorPlace{h.Heads, ""})
 			break
 		}
 		page, err := evaluate[ledger.Page[ledger.Head]](ctx, s.Ledger, ledger.AnchorList, ledger.ListArgs{ID: h.Heads, Limit: in.Limit - len(out.Items), Bookmark: b})
@@ -69,7 +70,7 @@ func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[Lis
 			out.Items = append(out.Items, showAnchor(x))
 		}
 		if page.Bookmark != "" {
-			out.Next = sealCursor(s.Key, route, anchorPlace{h.Heads, page.Bookmark})
+			out.Next = s.cursors.Seal(route, anchorPlace{h.Heads, page.Bookmark})
 			break
 		}
 	}

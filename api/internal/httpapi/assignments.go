@@ -6,15 +6,17 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 func (s *Server) assignmentRoutes() {
 	const tag = "Shipments"
-	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/assignments", id: "assign-tracker", tag: tag, scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
-		summary: "Bind a tracker to the shipment", errors: []int{http.StatusNotFound}}, s.assign)
-	add(s, operation{method: http.MethodDelete, path: "/v1/shipments/{id}/assignments/{tracker}", id: "unassign-tracker", tag: tag, scope: auth.ShipmentsWrite, write: true,
-		summary: "End the tracker's open assignment", errors: []int{http.StatusNotFound}}, s.unassign)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
+		Example: rest.Object{"tracker": "LOGGER-17"}}, s.assign)
+	rest.Add(s.api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: auth.ShipmentsWrite, Write: true,
+		Summary: "End the tracker's open assignment", Errors: []int{http.StatusNotFound}}, s.unassign)
 }
 
 type assignInput struct {

@@ -6,18 +6,21 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 func (s *Server) breachRoutes() {
-	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/breaches", id: "claim-breach", tag: "Compliance", scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
-		summary: "Claim that signed messages break an instant limit", errors: []int{http.StatusNotFound},
-		about: "The messages are named by log and leaf; their bytes go to the peers, and every endorsing peer checks signature, tracker, assignment and limit by itself. " +
-			"What they refuse comes back with their reason. Nothing is judged here."}, s.breach)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/breaches", ID: "claim-breach", Tag: "Compliance", Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Claim that signed messages break an instant limit", Errors: []int{http.StatusNotFound},
+		About: "The messages are named by log and leaf; their bytes go to the peers, and every endorsing peer checks signature, tracker, assignment and limit by itself. " +
+			"What they refuse comes back with their reason. Nothing is judged here.",
+		Example: rest.Object{"rule": "hot", "messages": []any{rest.Object{"log": strings.Repeat("c7", 32), "leaf": 118}}}}, s.breach)
 }
 
 type breachInput struct {
@@ -46,7 +49,7 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 	}
 	limit, err := rules.InstantLimit(in.Body.Rule)
 	if err != nil {
-		return nil, invalidField("body.rule", err.Error())
+		return nil, rest.InvalidField("body.rule", err.Error())
 	}
 	refs, err := s.logs(ctx, r)
 	if err != nil {
@@ -60,7 +63,7 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 			return nil, err
 		}
 		if m.Trust != stored.Signed {
-			return nil, invalidField("body.messages["+strconv.Itoa(i)+"]", "the message is unsigned: it shows nothing to a peer")
+			return nil, rest.InvalidField("body.messages["+strconv.Itoa(i)+"]", "the message is unsigned: it shows nothing to a peer")
 		}
 		claim := ledger.BreachMessage{Raw: m.Raw, TimeMS: m.TimeMS}
 		switch {
@@ -74,7 +77,7 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 	}
 	slices.SortFunc(args.Messages, func(a, b ledger.BreachMessage) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
 	e, _, err := submit[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceBreach, args)
-	if writeOf(ctx).again && ledger.CodeOf(err) == ledger.Exists {
+	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		id := ledger.BreachID(args.Rule, tracker, args.Messages[0].TimeMS)
 		all, lerr := listAll[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceList, r.ID, maxRecords)
 		if i := slices.IndexFunc(all, func(x ledger.Excursion) bool { return x.ID == id && x.By == s.MSP }); lerr == nil && i >= 0 {
@@ -90,7 +93,7 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 // messageAt reads a stored message of the shipment.
 func (s *Server) messageAt(ctx context.Context, refs []logRef, c breachClaim) (stored.Message, error) {
 	var found stored.Message
-	missing := notFound("message", c.Log+"/"+strconv.FormatUint(c.Leaf, 10))
+	missing := rest.NotFound("message", c.Log+"/"+strconv.FormatUint(c.Leaf, 10))
 	if !slices.Contains(logIDs(refs), c.Log) {
 		return found, missing
 	}

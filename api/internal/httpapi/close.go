@@ -10,6 +10,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -31,12 +32,12 @@ func showClose(c ledger.Close) Close {
 }
 
 func (s *Server) closeRoutes() {
-	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/close", id: "close-shipment", tag: "Shipments", scope: auth.ShipmentsWrite, write: true,
-		summary: "Seal the shipment's logs and close it", limit: sealTime,
-		about:  "Repeating it after any failure is safe: logs seal once, and a closed shipment answers its closing record.",
-		errors: []int{http.StatusNotFound}}, s.close)
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/close", id: "get-close", tag: "Shipments", scope: auth.ShipmentsRead,
-		summary: "Get the closing record", errors: []int{http.StatusNotFound}}, s.getClose)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/close", ID: "close-shipment", Tag: "Shipments", Scope: auth.ShipmentsWrite, Write: true,
+		Summary: "Seal the shipment's logs and close it", Limit: sealTime,
+		About:  "Repeating it after any failure is safe: logs seal once, and a closed shipment answers its closing record.",
+		Errors: []int{http.StatusNotFound}}, s.close)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/close", ID: "get-close", Tag: "Shipments", Scope: auth.ShipmentsRead,
+		Summary: "Get the closing record", Errors: []int{http.StatusNotFound}}, s.getClose)
 }
 
 // sealTime covers waiting for an anchor.

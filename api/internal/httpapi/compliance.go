@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -173,9 +174,9 @@ type Revision struct {
 }
 
 func (s *Server) complianceRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/compliance", id: "get-compliance", tag: "Compliance", scope: auth.TelemetryRead, limit: verifyTime,
-		summary: "Judge the shipment by its rule set", errors: []int{http.StatusNotFound, http.StatusConflict},
-		about: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: "Compliance", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Judge the shipment by its rule set", Errors: []int{http.StatusNotFound, http.StatusConflict},
+		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
 }
 
 func (s *Server) compliance(ctx context.Context, in *ShipmentPath) (*answer[Compliance], error) {
@@ -232,7 +233,7 @@ func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
 				x.Found, e.Acks = true, e.Acks+len(x.Signatures)
 				e.Verified = e.Verified || l.Verified
 				if e.LedgerTx.V == nil || !l.Verified {
-					e.LedgerTx = some(l.OpenTx)
+					e.LedgerTx = rest.Some(l.OpenTx)
 				}
 			}
 		}
@@ -247,7 +248,7 @@ func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
 	case err != nil:
 		return err
 	default:
-		v.Disposition = some(showDisposition(d))
+		v.Disposition = rest.Some(showDisposition(d))
 	}
 	return nil
 }
@@ -263,13 +264,13 @@ func same(e *Excursion, l *ledger.Excursion) bool {
 // showJudged is what the rules say.
 func (s *Server) showJudged(ctx context.Context, j *judged) (Compliance, error) {
 	res := j.result
-	v := Compliance{Verdict: res.Verdict, Algorithm: res.Algorithm, RuleSet: j.rules, RuleSetHash: res.RuleSetHash, Reasons: res.Reasons, From: instantOrNull(res.FromMS), Final: res.Final,
+	v := Compliance{Verdict: res.Verdict, Algorithm: res.Algorithm, RuleSet: j.rules, RuleSetHash: res.RuleSetHash, Reasons: res.Reasons, From: rest.InstantOrNull(res.FromMS), Final: res.Final,
 		Metrics: metricTimes(res.Metrics), Rules: []JudgedRule{}, Excursions: []Excursion{}, More: res.More, Legs: []JudgedLeg{}, Trackers: []JudgedTracker{}, Figures: []JudgedFigure{},
 		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Recorded: []RecordedExcursion{}, Revisions: []Revision{}}
 	for _, t := range res.Trackers {
-		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, instantOrNull(t.FirstMS), instantOrNull(t.LastMS)})
+		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, rest.InstantOrNull(t.FirstMS), rest.InstantOrNull(t.LastMS)})
 		if t.Readings > 0 {
-			v.EvaluatedTo = instantOrNull(res.ToMS)
+			v.EvaluatedTo = rest.InstantOrNull(res.ToMS)
 		}
 	}
 	for i, r := range res.Rules {
@@ -312,10 +313,10 @@ func showExcursion(e compliance.Excursion, j *judged, messages map[string]Decidi
 	x := Excursion{ID: e.ID, Rule: e.Rule, Kind: e.Kind, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, Start: Instant(e.StartMS), OutS: inS(e.OutMS), Peak: e.Peak,
 		Limit: e.Limit, Note: e.Note, Messages: []DecidingMessage{}}
 	if !e.Open {
-		x.End = instantOrNull(e.EndMS)
+		x.End = rest.InstantOrNull(e.EndMS)
 	}
 	if e.Leg >= 0 && e.Leg < len(j.result.Legs) {
-		x.HeldBy = textOrNull(orgName(j.result.Legs[e.Leg].Custodian))
+		x.HeldBy = rest.TextOrNull(orgName(j.result.Legs[e.Leg].Custodian))
 	}
 	for _, m := range e.Messages {
 		if d, ok := messages[m]; ok {
@@ -326,7 +327,7 @@ func showExcursion(e compliance.Excursion, j *judged, messages map[string]Decidi
 }
 
 func showLeg(l compliance.LegResult, handovers []ledger.Handover) JudgedLeg {
-	v := JudgedLeg{Custodian: orgName(l.Custodian), From: Instant(l.FromMS), To: instantOrNull(l.ToMS), Metrics: metricTimes(l.Metrics), Excursions: l.Excursions, Severity: l.Severity}
+	v := JudgedLeg{Custodian: orgName(l.Custodian), From: Instant(l.FromMS), To: rest.InstantOrNull(l.ToMS), Metrics: metricTimes(l.Metrics), Excursions: l.Excursions, Severity: l.Severity}
 	for _, m := range l.Metrics {
 		v.OutS += inS(m.OutMS)
 	}
@@ -342,16 +343,16 @@ func showStanding(st *ledger.Standing) Null[Standing] {
 	if st == nil {
 		return Null[Standing]{}
 	}
-	v := Standing{st.Revision, st.Result, instantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
+	v := Standing{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
 	if v.Budget == nil {
 		v.Budget = []ledger.BudgetLine{}
 	}
-	return some(v)
+	return rest.Some(v)
 }
 
 func showRecorded(l ledger.Excursion, acks []Acknowledgement) RecordedExcursion {
-	v := RecordedExcursion{ID: l.ID, Rule: l.Rule, Metric: l.Metric, Start: Instant(l.StartMS), End: instantOrNull(l.EndMS), Peak: l.Peak, Limit: l.Limit, Verified: l.Verified,
-		Tracker: l.Tracker, Witnesses: l.Witnesses, By: orgName(l.By), OpenedAt: Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: instantOrNull(l.CloseMS), CloseTx: textOrNull(l.CloseTx), Signatures: acks}
+	v := RecordedExcursion{ID: l.ID, Rule: l.Rule, Metric: l.Metric, Start: Instant(l.StartMS), End: rest.InstantOrNull(l.EndMS), Peak: l.Peak, Limit: l.Limit, Verified: l.Verified,
+		Tracker: l.Tracker, Witnesses: l.Witnesses, By: orgName(l.By), OpenedAt: Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: rest.InstantOrNull(l.CloseMS), CloseTx: rest.TextOrNull(l.CloseTx), Signatures: acks}
 	if v.Witnesses == nil {
 		v.Witnesses = []ledger.Witness{}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -30,29 +31,21 @@ func (s *Server) evidenceRoutes() {
 	}
 	about := "Collects what an auditor needs to check the shipment offline with the program verify, trusting no server: configuration and anchor blocks with " +
 		"the orderers' signatures, peers' signed answers that carry the nonce, heads, and every leaf with its message. Nothing is verified here."
-	op := operation{method: http.MethodGet, path: "/v1/shipments/{id}/evidence", id: "get-evidence", tag: "Evidence", scope: auth.TelemetryRead, limit: verifyTime,
-		summary: "Stream the evidence bundle of a shipment", about: about, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}.huma()
-	op.Responses = bundleResponse("Evidence bundle")
-	huma.Register(s.api, op, func(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/evidence", ID: "get-evidence", Tag: "Evidence", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Stream the evidence bundle of a shipment", About: about, Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("Evidence bundle", bundleType)}, func(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
 		return s.evidence(ctx, in.ID, in.Nonce, in.Withhold, in.ID+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error { return b.Write(ctx, w) })
 	})
-	op = operation{method: http.MethodGet, path: "/v1/messages/{log}/{leaf}/proof", id: "get-message-proof", tag: "Evidence", scope: auth.TelemetryRead, limit: verifyTime,
-		summary: "Prove one message", about: "A bundle with one leaf and its inclusion proof, for `verify message`.",
-		errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}.huma()
-	op.Responses = bundleResponse("Proof of one message")
-	huma.Register(s.api, op, func(ctx context.Context, in *proofInput) (*huma.StreamResponse, error) {
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/messages/{log}/{leaf}/proof", ID: "get-message-proof", Tag: "Evidence", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Prove one message", About: "A bundle with one leaf and its inclusion proof, for `verify message`.",
+		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("Proof of one message", bundleType)}, func(ctx context.Context, in *proofInput) (*huma.StreamResponse, error) {
 		shipment, err := s.shipmentOf(ctx, in.Log, in.Leaf)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, err
 		}
 		return s.evidence(ctx, shipment, in.Nonce, in.Withhold, in.Log[:16]+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error {
 			return b.WriteProof(ctx, w, in.Log, in.Leaf)
 		})
 	})
-}
-
-func bundleResponse(about string) map[string]*huma.Response {
-	return map[string]*huma.Response{"200": {Description: about, Content: map[string]*huma.MediaType{bundleType: {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}}
 }
 
 // NonceInput is what both bundles can be asked for.
@@ -77,12 +70,12 @@ func (s *Server) evidence(ctx context.Context, id, nonce, withhold, name string,
 	select {
 	case s.verifying <- struct{}{}:
 	default:
-		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5").In(ctx)
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
 	}
 	b, err := s.collect(ctx, id, nonce, withhold)
 	if err != nil {
 		<-s.verifying
-		return nil, s.problem(ctx, err)
+		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer func() { <-s.verifying }()
@@ -155,7 +148,7 @@ func (s *Server) shipmentOf(ctx context.Context, log string, leaf uint64) (strin
 		return nil
 	})
 	if err == nil && id == "" {
-		err = notFound("message", log)
+		err = rest.NotFound("message", log)
 	}
 	return id, err
 }

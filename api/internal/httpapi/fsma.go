@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/report"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -25,7 +26,7 @@ const maxShipments = 20_000
 
 func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
-		return nil, invalidField("query.to", "must be after from")
+		return nil, rest.InvalidField("query.to", "must be after from")
 	}
 	done, err := s.rendering()
 	if err != nil {

@@ -6,21 +6,22 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 func (s *Server) handoverRoutes() {
 	const tag = "Custody"
-	op := func(path, id, summary string, status int) operation {
-		return operation{method: http.MethodPost, path: "/v1/shipments/{id}/handovers" + path, id: id, tag: tag, scope: auth.ShipmentsWrite, status: status, write: true,
-			summary: summary, errors: []int{http.StatusNotFound}}
+	op := func(path, id, summary string, status int, example rest.Object) rest.Operation {
+		return rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/handovers" + path, ID: id, Tag: tag, Scope: auth.ShipmentsWrite, Status: status, Write: true,
+			Summary: summary, Errors: []int{http.StatusNotFound}, Example: example}
 	}
-	add(s, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated), s.propose)
-	add(s, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0), s.accept)
-	add(s, op("/current/reject", "reject-handover", "Reject the open handover, with a reason", 0), s.reject)
-	add(s, op("/current/withdraw", "withdraw-handover", "Take the open handover back, as the organisation that proposed it", 0), s.withdraw)
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/handovers", id: "list-handovers", tag: tag, scope: auth.ShipmentsRead,
-		summary: "List the handovers, the open one last", errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.listHandovers)
+	rest.Add(s.api, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated, rest.Object{"to": "consignee", "note": "gate 4, seal 88123"}), s.propose)
+	rest.Add(s.api, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0, nil), s.accept)
+	rest.Add(s.api, op("/current/reject", "reject-handover", "Reject the open handover, with a reason", 0, rest.Object{"reason": "seal broken"}), s.reject)
+	rest.Add(s.api, op("/current/withdraw", "withdraw-handover", "Take the open handover back, as the organisation that proposed it", 0, rest.Object{"reason": "wrong dock"}), s.withdraw)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/handovers", ID: "list-handovers", Tag: tag, Scope: auth.ShipmentsRead,
+		Summary: "List the handovers, the open one last", Errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.listHandovers)
 }
 
 type proposeInput struct {
@@ -35,7 +36,7 @@ type proposeInput struct {
 func (s *Server) propose(ctx context.Context, in *proposeInput) (*answer[Shipment], error) {
 	to := ledger.MSPOf(in.Body.To)
 	if to == "" {
-		return nil, invalidField("body.to", "must be carrier, shipper, consignee or auditor")
+		return nil, rest.InvalidField("body.to", "must be carrier, shipper, consignee or auditor")
 	}
 	r, err := s.shipment(ctx, in.ID)
 	if err != nil {
@@ -117,7 +118,7 @@ func (s *Server) listHandovers(ctx context.Context, in *struct {
 }) (*answer[List[Handover]], error) {
 	route := "handovers/" + in.ID
 	var at bookmark
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	r, err := s.shipment(ctx, in.ID)
@@ -134,7 +135,7 @@ func (s *Server) listHandovers(ctx context.Context, in *struct {
 	}
 	switch {
 	case page.Bookmark != "":
-		out.Next = sealCursor(s.Key, route, bookmark{page.Bookmark})
+		out.Next = s.cursors.Seal(route, bookmark{page.Bookmark})
 	case r.Pending != nil:
 		out.Items = append(out.Items, showHandover(*r.Pending))
 	}

@@ -8,37 +8,34 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // headsRoutes are what a monitor follows (verify monitor): the newest anchor of every heads log, and evidence for each step.
 func (s *Server) headsRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/heads", id: "list-heads", tag: "Evidence", scope: auth.AnchorsRead,
-		summary: "The newest anchor of every heads log"}, s.heads)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/heads", ID: "list-heads", Tag: "Evidence", Scope: auth.AnchorsRead,
+		Summary: "The newest anchor of every heads log"}, s.heads)
 	if s.Evidence == nil {
 		return
 	}
-	op := operation{method: http.MethodGet, path: "/v1/heads/{heads}/evidence", id: "get-heads-evidence", tag: "Evidence", scope: auth.AnchorsRead, limit: verifyTime,
-		summary: "Prove consecutive anchors of a heads log",
-		about: fmt.Sprintf("A bundle of up to %d anchors from number `from` on, for `verify heads` and `verify monitor`: blocks with the orderers' signatures, each "+
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/heads/{heads}/evidence", ID: "get-heads-evidence", Tag: "Evidence", Scope: auth.AnchorsRead, Limit: rest.LongTime,
+		Summary: "Prove consecutive anchors of a heads log",
+		About: fmt.Sprintf("A bundle of up to %d anchors from number `from` on, for `verify heads` and `verify monitor`: blocks with the orderers' signatures, each "+
 			"anchor's transaction with its consistency proof, and the peers' signed answers, with the nonce, about the last one. Nothing is verified here.", evidence.MaxAnchors),
-		errors: []int{http.StatusNotFound, http.StatusTooManyRequests}}.huma()
-	op.Responses = bundleResponse("Evidence of anchors")
-	huma.Register(s.api, op, func(ctx context.Context, in *headsInput) (*headsBundle, error) {
+		Errors: []int{http.StatusNotFound, http.StatusTooManyRequests}, Answers: rest.Files("Evidence of anchors", bundleType)}, func(ctx context.Context, in *headsInput) (*headsBundle, error) {
 		select {
 		case s.verifying <- struct{}{}:
 			defer func() { <-s.verifying }()
 		default:
-			return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5").In(ctx)
+			return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
 		}
 		body, err := s.headsEvidence(ctx, in)
 		if err != nil {
-			return nil, s.problem(ctx, err)
+			return nil, err
 		}
 		return &headsBundle{ContentType: bundleType, CacheControl: "no-store", Body: body}, nil
 	})
@@ -107,7 +104,7 @@ func (s *Server) anchorsFrom(ctx context.Context, heads string, from uint64) ([]
 		q.Bookmark = page.Bookmark
 	}
 	if len(kept) == 0 || kept[len(kept)-1].N != from {
-		return nil, notFound("anchor", fmt.Sprintf("%d of heads log %s", from, heads))
+		return nil, rest.NotFound("anchor", fmt.Sprintf("%d of heads log %s", from, heads))
 	}
 	slices.Reverse(kept)
 	return kept, nil

@@ -4,13 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -178,13 +177,8 @@ func (s *Server) deciding(ctx context.Context, j *judged) (map[string]DecidingMe
 	}
 	for i, text := range order {
 		m := out[text]
-		m.Hash = textOrNull(hashes[i])
+		m.Hash = rest.TextOrNull(hashes[i])
 		out[text] = m
 	}
 	return out, nil
-}
-
-func isNotFound(err error) bool {
-	var p *problem.Problem
-	return errors.As(err, &p) && p.Code == problem.NotFound
 }

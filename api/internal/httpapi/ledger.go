@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -78,7 +79,7 @@ func filtered[T any](ctx context.Context, l Ledger, fn, bookmark string, limit i
 func (s *Server) shipment(ctx context.Context, id string) (ledger.Shipment, error) {
 	r, err := evaluate[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentGet, ledger.IDArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && !r.IsParty(s.MSP) {
-		return r, notFound("shipment", id)
+		return r, rest.NotFound("shipment", id)
 	}
 	return r, err
 }
@@ -87,7 +88,7 @@ func (s *Server) shipment(ctx context.Context, id string) (ledger.Shipment, erro
 func (s *Server) tracker(ctx context.Context, id string) (ledger.Tracker, error) {
 	r, err := evaluate[ledger.Tracker](ctx, s.Ledger, ledger.TrackerGet, ledger.IDArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && r.Owner != s.MSP {
-		return r, notFound("tracker", id)
+		return r, rest.NotFound("tracker", id)
 	}
 	return r, err
 }

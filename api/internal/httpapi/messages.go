@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -33,8 +34,8 @@ type Message struct {
 var kinds = []string{"data", "boot", "gap", "sleep", "rotate", "clock", "end"}
 
 func (s *Server) messageRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/messages", id: "list-messages", tag: "Telemetry", scope: auth.TelemetryRead,
-		summary: "List the messages in the order of the logs", errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.messages)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/messages", ID: "list-messages", Tag: "Telemetry", Scope: auth.TelemetryRead,
+		Summary: "List the messages in the order of the logs", Errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.messages)
 }
 
 type messagesInput struct {
@@ -54,7 +55,7 @@ type leafPlace struct {
 func (s *Server) messages(ctx context.Context, in *messagesInput) (*answer[List[Message]], error) {
 	route := "messages/" + in.ID
 	var at leafPlace
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	r, err := s.shipment(ctx, in.ID)
@@ -80,7 +81,7 @@ func (s *Server) messages(ctx context.Context, in *messagesInput) (*answer[List[
 		}
 		take := func(m stored.Message) error {
 			if len(out.Items) == in.Limit {
-				out.Next = sealCursor(s.Key, route, leafPlace{ref.ID, m.Leaf})
+				out.Next = s.cursors.Seal(route, leafPlace{ref.ID, m.Leaf})
 				return errEnough
 			}
 			out.Items = append(out.Items, showMessage(m, anchored, in.Include == "raw"))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -35,9 +36,9 @@ type QualityTotal struct {
 }
 
 func (s *Server) qualityRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/trackers/{id}/quality", id: "get-tracker-quality", tag: "Trackers", scope: auth.TrackersRead,
-		summary: "Get the quality of a tracker's readings by hour", errors: []int{http.StatusNotFound},
-		about: "Counts of readings that look wrong, by reason, as ingest flagged them. Flagged readings are kept and judged like all others. " +
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}/quality", ID: "get-tracker-quality", Tag: "Trackers", Scope: auth.TrackersRead,
+		Summary: "Get the quality of a tracker's readings by hour", Errors: []int{http.StatusNotFound},
+		About: "Counts of readings that look wrong, by reason, as ingest flagged them. Flagged readings are kept and judged like all others. " +
 			"The newest hour is a few seconds behind."}, s.quality)
 }
 
@@ -60,9 +61,9 @@ func (s *Server) quality(ctx context.Context, in *qualityInput) (*answer[Quality
 	}
 	switch {
 	case to <= from:
-		return nil, invalidField("query.to", "must be after from")
+		return nil, rest.InvalidField("query.to", "must be after from")
 	case to-from > maxQuality.Milliseconds():
-		return nil, invalidField("query.from", "must be at most 31 days before to")
+		return nil, rest.InvalidField("query.from", "must be at most 31 days before to")
 	}
 	if _, err := s.tracker(ctx, in.ID); err != nil {
 		return nil, err
@@ -97,5 +98,5 @@ func share(part, whole int64) Null[float64] {
 	if whole == 0 {
 		return Null[float64]{}
 	}
-	return some(float64(part) / float64(whole))
+	return rest.Some(float64(part) / float64(whole))
 }

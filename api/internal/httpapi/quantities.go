@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
@@ -32,7 +33,7 @@ func (s *Server) quantityRoutes() {
 		out.Body.Items = append(out.Body.Items, Quantity{Name: q.Name, Label: q.Label, Unit: q.Unit, Symbol: q.Symbol, Derived: m == detect.Acceleration,
 			Accepted: Range{q.Min, q.Max}, Plausible: Range{q.Low, q.High}})
 	}
-	add(s, operation{method: http.MethodGet, path: "/v1/quantities", id: "list-quantities", tag: "Telemetry", scope: auth.TelemetryRead,
-		summary: "List the quantities that trackers report", about: "With units and bounds; the last one is derived. In one answer."},
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/quantities", ID: "list-quantities", Tag: "Telemetry", Scope: auth.TelemetryRead,
+		Summary: "List the quantities that trackers report", About: "With units and bounds; the last one is derived. In one answer."},
 		func(context.Context, *struct{}) (*answer[List[Quantity]], error) { return out, nil })
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -112,7 +113,7 @@ func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment, 
 	}
 	v.Messages = l.messages
 	if l.last != nil {
-		v.Last = some(l.last)
+		v.Last = rest.Some(l.last)
 	}
 }
 

@@ -6,11 +6,10 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
-
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/report"
+	"github.com/trackseal/trackseal/api/internal/rest"
 )
 
 // Media types of reports.
@@ -20,36 +19,13 @@ const (
 )
 
 func (s *Server) reportRoutes() {
-	about := func(text string, types ...string) map[string]*huma.Response {
-		content := map[string]*huma.MediaType{}
-		for _, t := range types {
-			content[t] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
-		}
-		return map[string]*huma.Response{"200": {Description: text, Content: content}}
-	}
-	op := operation{method: http.MethodGet, path: "/v1/shipments/{id}/report", id: "get-report", tag: "Reports", scope: auth.TelemetryRead, limit: verifyTime,
-		summary: "Download the shipment's report", about: "Verdict, charts with limits and unknown time, excursions, custody, signatures, anchors, and how to check it without this server.",
-		errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}}.huma()
-	op.Responses = about("The report, as a file", typePDF, typeXLSX, typeCSV)
-	huma.Register(s.api, op, func(ctx context.Context, in *reportInput) (*file, error) {
-		f, err := s.report(ctx, in)
-		if err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		return f, nil
-	})
-	op = operation{method: http.MethodGet, path: "/v1/reports/fsma204", id: "get-fsma204", tag: "Reports", scope: auth.TelemetryRead, limit: verifyTime,
-		summary: "Download the FSMA 204 sortable spreadsheet", about: "Shipping and receiving of traceability lots (21 CFR 1.1340, 1.1345), as custody moved on the ledger, of the shipments that this organisation takes part in. " +
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/report", ID: "get-report", Tag: "Reports", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Download the shipment's report", About: "Verdict, charts with limits and unknown time, excursions, custody, signatures, anchors, and how to check it without this server.",
+		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("The report, as a file", typePDF, typeXLSX, typeCSV)}, s.report)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/reports/fsma204", ID: "get-fsma204", Tag: "Reports", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Download the FSMA 204 sortable spreadsheet", About: "Shipping and receiving of traceability lots (21 CFR 1.1340, 1.1345), as custody moved on the ledger, of the shipments that this organisation takes part in. " +
 			"What the ledger does not hold is left blank and named in the last column.",
-		errors: []int{http.StatusTooManyRequests}}.huma()
-	op.Responses = about("The list, as a file", typeXLSX, typeCSV)
-	huma.Register(s.api, op, func(ctx context.Context, in *fsmaInput) (*file, error) {
-		f, err := s.fsma(ctx, in)
-		if err != nil {
-			return nil, s.problem(ctx, err)
-		}
-		return f, nil
-	})
+		Errors: []int{http.StatusTooManyRequests}, Answers: rest.Files("The list, as a file", typeXLSX, typeCSV)}, s.fsma)
 }
 
 type reportInput struct {

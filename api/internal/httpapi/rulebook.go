@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -35,7 +36,7 @@ func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
 		return RuleSetInfo{RuleSet: r, Ref: ref, Hash: hashOf(r), Builtin: true}, nil
 	}
 	if _, _, ok := ledger.SplitRef(ref); !ok {
-		return RuleSetInfo{}, notFound("rule set", ref)
+		return RuleSetInfo{}, rest.NotFound("rule set", ref)
 	}
 	b.mu.Lock()
 	v, ok := b.known[ref]
@@ -45,7 +46,7 @@ func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
 	}
 	record, err := evaluate[ledger.RuleSet](ctx, b.ledger, ledger.RuleSetGet, ledger.RefArgs{Ref: ref})
 	if ledger.CodeOf(err) == ledger.NotFound {
-		return v, notFound("rule set", ref)
+		return v, rest.NotFound("rule set", ref)
 	}
 	if err != nil {
 		return v, err
@@ -74,7 +75,7 @@ func (b *rulebook) pinned(ctx context.Context, r ledger.Shipment) (RuleSetInfo, 
 	if err == nil && v.Hash == r.RuleSetHash {
 		return v, nil
 	}
-	if err != nil && !isNotFound(err) {
+	if err != nil && !rest.IsNotFound(err) {
 		return v, err
 	}
 	return v, &ledger.Error{Code: ledger.Conflict, Message: fmt.Sprintf("rule set %s with hash %s is not one that this version knows", r.RuleSet, r.RuleSetHash)}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -28,50 +29,32 @@ type RuleSetInfo struct {
 }
 
 func showPublished(rules compliance.RuleSet, r ledger.RuleSet) RuleSetInfo {
-	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: textOrNull(orgName(r.Publisher)), PublishedAt: instantOrNull(r.TimeMS), Tx: textOrNull(r.Tx)}
+	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: rest.TextOrNull(orgName(r.Publisher)), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
 }
 
 func (s *Server) ruleSetRoutes() {
 	const tag, path = "Rule sets", "/v1/rule-sets"
-	add(s, operation{method: http.MethodGet, path: path, id: "list-rule-sets", tag: tag, scope: auth.ShipmentsRead,
-		summary: "List the rule sets that a shipment can be pinned to", about: "The built-in ones first, then those that were published.", errors: []int{http.StatusBadRequest}}, s.listRuleSets)
-	add(s, operation{method: http.MethodPost, path: path, id: "publish-rule-set", tag: tag, scope: auth.RulesWrite, status: http.StatusCreated, write: true, own: true,
-		summary: "Publish a version of a rule set on the ledger",
-		about: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path, ID: "list-rule-sets", Tag: tag, Scope: auth.ShipmentsRead,
+		Summary: "List the rule sets that a shipment can be pinned to", About: "The built-in ones first, then those that were published.", Errors: []int{http.StatusBadRequest}}, s.listRuleSets)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: path, ID: "publish-rule-set", Tag: tag, Scope: auth.RulesWrite, Status: http.StatusCreated, Write: true, Own: true,
+		Summary: "Publish a version of a rule set on the ledger",
+		About: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
 			"What is wrong with a rule set is listed in `errors`, each with its place."}, s.publish)
-	s.describeBody(path, "application/json", s.schemaOf(reflect.TypeFor[compliance.RuleSet]()), exampleRules)
+	s.api.DescribeBody(path, "application/json", s.api.Schema(reflect.TypeFor[compliance.RuleSet]()), exampleRules)
 	answers := s.api.OpenAPI().Paths[path].Post.Responses
 	known := *answers["201"]
 	known.Description = "These rules are published already"
 	answers["200"] = &known
-	add(s, operation{method: http.MethodGet, path: path + "/{ref}", id: "get-rule-set", tag: tag, scope: auth.ShipmentsRead,
-		summary: "Get a rule set", errors: []int{http.StatusNotFound, http.StatusConflict}}, s.getRuleSet)
-	op := operation{method: http.MethodGet, path: path + "/schema", id: "get-rule-set-schema", tag: tag, scope: auth.ShipmentsRead,
-		summary: "Get the JSON Schema of a rule set", about: "For editors. It says less than publishing checks: docs/compliance.md has the rest."}.huma()
-	op.Responses = map[string]*huma.Response{"200": {Description: "JSON Schema 2020-12", Content: map[string]*huma.MediaType{schemaType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
-	huma.Register(s.api, op, func(context.Context, *struct{}) (*file, error) {
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path + "/{ref}", ID: "get-rule-set", Tag: tag, Scope: auth.ShipmentsRead,
+		Summary: "Get a rule set", Errors: []int{http.StatusNotFound, http.StatusConflict}}, s.getRuleSet)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path + "/schema", ID: "get-rule-set-schema", Tag: tag, Scope: auth.ShipmentsRead,
+		Summary: "Get the JSON Schema of a rule set", About: "For editors. It says less than publishing checks: docs/compliance.md has the rest.",
+		Answers: map[string]*huma.Response{"200": {Description: "JSON Schema 2020-12", Content: map[string]*huma.MediaType{schemaType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}}, func(context.Context, *struct{}) (*file, error) {
 		return &file{ContentType: schemaType, Body: compliance.JSONSchema}, nil
 	})
 }
 
 const schemaType = "application/schema+json"
-
-// file is an answer that is no JSON of ours.
-type file struct {
-	ContentType string `header:"Content-Type"`
-	Disposition string `header:"Content-Disposition"`
-	Body        []byte
-}
-
-// schemaOf registers a type as a component of the OpenAPI document.
-func (s *Server) schemaOf(t reflect.Type) *huma.Schema {
-	return s.api.OpenAPI().Components.Schemas.Schema(t, true, t.Name())
-}
-
-// describeBody replaces what huma says of a body that the handler itself reads.
-func (s *Server) describeBody(path, contentType string, schema *huma.Schema, example any) {
-	s.api.OpenAPI().Paths[path].Post.RequestBody.Content[contentType] = &huma.MediaType{Schema: schema, Example: example}
-}
 
 // PublishedRuleSet is what publishing answers.
 type PublishedRuleSet struct {
@@ -104,7 +87,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput,
 		if ferr != nil {
 			return nil, ferr
 		}
-		if !writeOf(ctx).again {
+		if !rest.WriteOf(ctx).Again {
 			out.Status = http.StatusOK
 		}
 		out.Body = PublishedRuleSet{Ref: known.Ref, Hash: known.Hash, PublishedAt: known.PublishedAt, Tx: known.Tx}
@@ -116,7 +99,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput,
 	if err != nil {
 		return nil, err
 	}
-	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: orgName(r.Publisher), PublishedAt: instantOrNull(r.TimeMS), Tx: textOrNull(r.Tx)}
+	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: orgName(r.Publisher), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
 	return out, nil
 }
 
@@ -183,7 +166,7 @@ type rulePlace struct {
 func (s *Server) listRuleSets(ctx context.Context, in *Paging) (*answer[List[RuleSetInfo]], error) {
 	const route = "rule-sets"
 	var at rulePlace
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	out := List[RuleSetInfo]{Items: []RuleSetInfo{}}
@@ -220,7 +203,12 @@ func (s *Server) listRuleSets(ctx context.Context, in *Paging) (*answer[List[Rul
 		more = true
 	}
 	if more {
-		out.Next = sealCursor(s.Key, route, at)
+		out.Next = s.cursors.Seal(route, at)
 	}
 	return &answer[List[RuleSetInfo]]{Body: out}, nil
 }
+
+var exampleRules = rest.Object{"schema": "trackseal-rule-set/1", "id": "our-2-8", "version": 1, "title": "Our goods, 2 to 8 °C", "max_gap_s": 900, "rules": []any{
+	rest.Object{"id": "hot", "severity": "critical", "limit": rest.Object{"metric": "temperature", "op": ">=", "value": "12", "mode": "instant"}},
+	rest.Object{"id": "warm", "severity": "major", "limit": rest.Object{"metric": "temperature", "op": ">", "value": "8", "mode": "consecutive", "duration_s": 1800}},
+}}

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -75,7 +76,7 @@ type Handover struct {
 
 func showHandover(h ledger.Handover) Handover {
 	v := Handover{N: h.N, From: orgName(h.From), To: orgName(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: Instant(h.ProposeMS),
-		AnsweredAt: instantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
+		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
 		AtProposal: showStanding(h.AtProposal), AtAnswer: showStanding(h.AtAnswer)}
 	if v.Heads == nil {
 		v.Heads = []ledger.LogHead{}
@@ -90,7 +91,7 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 	}
 	v := Shipment{ID: r.ID, State: r.State, Parties: make(map[string]string, len(r.Parties)), Custodian: orgName(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: Instant(r.CreatedMS),
-		DeliveredAt: instantOrNull(r.DeliveredMS), ClosedAt: instantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
+		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
 		Lot: r.Lot, Carried: r.Carried, CarriedFrom: []CarriedFrom{}}
 	if v.Carried == nil {
 		v.Carried = []ledger.Spent{}
@@ -102,10 +103,10 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 		v.Parties[role] = orgName(msp)
 	}
 	for _, a := range r.Assignments {
-		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: Instant(a.FromMS), To: instantOrNull(a.ToMS), By: orgName(a.By)})
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: orgName(a.By)})
 	}
 	if r.Pending != nil {
-		v.PendingHandover = some(showHandover(*r.Pending))
+		v.PendingHandover = rest.Some(showHandover(*r.Pending))
 	}
 	return v
 }
@@ -124,14 +125,16 @@ type createBody struct {
 
 func (s *Server) shipmentRoutes() {
 	const tag = "Shipments"
-	add(s, operation{method: http.MethodPost, path: "/v1/shipments", id: "create-shipment", tag: tag, scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
-		summary: "Create a shipment"}, s.createShipment)
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments", id: "list-shipments", tag: tag, scope: auth.ShipmentsRead,
-		summary: "List the organisation's shipments", errors: []int{http.StatusBadRequest}}, s.listShipments)
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}", id: "get-shipment", tag: tag, scope: auth.ShipmentsRead,
-		summary: "Get a shipment", errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
-	add(s, operation{method: http.MethodPost, path: "/v1/shipments/{id}/deliver", id: "deliver-shipment", tag: tag, scope: auth.ShipmentsWrite, write: true,
-		summary: "Declare the shipment delivered, as the consignee that holds it", errors: []int{http.StatusNotFound}}, s.deliver)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Create a shipment",
+		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
+			"parties": rest.Object{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}}, s.createShipment)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: auth.ShipmentsRead,
+		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: auth.ShipmentsRead,
+		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: auth.ShipmentsWrite, Write: true,
+		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}}, s.deliver)
 }
 
 type createInput struct {
@@ -142,8 +145,8 @@ type createInput struct {
 func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[Shipment], error) {
 	b := in.Body
 	rules, err := s.rules.find(ctx, b.RuleSet)
-	if isNotFound(err) {
-		return nil, invalidField("body.rule_set", "no such rule set; /v1/rule-sets lists them")
+	if rest.IsNotFound(err) {
+		return nil, rest.InvalidField("body.rule_set", "no such rule set; /v1/rule-sets lists them")
 	}
 	if err != nil {
 		return nil, err
@@ -152,16 +155,16 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
 	for role, org := range b.Parties {
 		if args.Parties[role] = ledger.MSPOf(org); args.Parties[role] == "" {
-			return nil, invalidField("body.parties."+role, "must be carrier, shipper, consignee or auditor")
+			return nil, rest.InvalidField("body.parties."+role, "must be carrier, shipper, consignee or auditor")
 		}
 	}
 	if b.Custodian != "" {
 		if args.Custodian = ledger.MSPOf(b.Custodian); args.Custodian == "" {
-			return nil, invalidField("body.custodian", "must be carrier, shipper, consignee or auditor")
+			return nil, rest.InvalidField("body.custodian", "must be carrier, shipper, consignee or auditor")
 		}
 	}
 	r, tx, err := submit[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentCreate, args)
-	if writeOf(ctx).again && ledger.CodeOf(err) == ledger.Exists {
+	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		if was, gerr := s.shipment(ctx, b.ID); gerr == nil && createdAs(was, args, s.MSP) {
 			r, tx, err = was, was.CreateTx, nil
 		}
@@ -186,7 +189,7 @@ type listShipmentsInput struct {
 func (s *Server) listShipments(ctx context.Context, in *listShipmentsInput) (*answer[List[Shipment]], error) {
 	route := "shipments/" + in.State
 	var at bookmark
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	rs, next, err := filtered(ctx, s.Ledger, ledger.ShipmentList, at.B, in.Limit, func(r *ledger.Shipment) bool {
@@ -201,7 +204,7 @@ func (s *Server) listShipments(ctx context.Context, in *listShipmentsInput) (*an
 	}
 	s.enrich(ctx, rs, out.Items)
 	if next != "" {
-		out.Next = sealCursor(s.Key, route, bookmark{next})
+		out.Next = s.cursors.Seal(route, bookmark{next})
 	}
 	return &answer[List[Shipment]]{Body: out}, nil
 }
@@ -229,7 +232,7 @@ func (s *Server) getShipment(ctx context.Context, in *getShipmentInput) (*shipme
 	}
 	sum := sha256.Sum256(body)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
-	if err := notModified(in.IfNoneMatch, tag); err != nil {
+	if err := rest.NotModified(in.IfNoneMatch, tag); err != nil {
 		return nil, err
 	}
 	return &shipmentOutput{ETag: tag, Body: v[0]}, nil
@@ -251,7 +254,7 @@ func (s *Server) changeShipment(ctx context.Context, id, fn string, args any, do
 		return nil, err
 	}
 	tx := ""
-	if !(writeOf(ctx).again && done(r)) {
+	if !(rest.WriteOf(ctx).Again && done(r)) {
 		if r, tx, err = submit[ledger.Shipment](ctx, s.Ledger, fn, args); err != nil {
 			return nil, err
 		}

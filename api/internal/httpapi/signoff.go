@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -55,16 +56,18 @@ func showDisposition(d ledger.Disposition) Disposition {
 func (s *Server) signOffRoutes() {
 	const tag = "Compliance"
 	const acks, dispositions = "/v1/shipments/{id}/excursions/{excursion}/acknowledgements", "/v1/shipments/{id}/disposition"
-	add(s, operation{method: http.MethodPost, path: acks, id: "acknowledge-excursion", tag: tag, scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
-		summary: "Sign an excursion on the ledger, with a reason", errors: []int{http.StatusNotFound},
-		about: "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed."}, s.acknowledge)
-	add(s, operation{method: http.MethodGet, path: acks, id: "list-acknowledgements", tag: tag, scope: auth.TelemetryRead,
-		summary: "List an excursion's acknowledgements, oldest first", errors: []int{http.StatusNotFound}}, s.acknowledgements)
-	add(s, operation{method: http.MethodPost, path: dispositions, id: "dispose-shipment", tag: tag, scope: auth.ShipmentsWrite, status: http.StatusCreated, write: true,
-		summary: "Release, reject or quarantine the goods, signed on the ledger", errors: []int{http.StatusNotFound},
-		about: "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409."}, s.dispose)
-	add(s, operation{method: http.MethodGet, path: dispositions, id: "list-dispositions", tag: tag, scope: auth.TelemetryRead,
-		summary: "List the dispositions, oldest first", errors: []int{http.StatusNotFound}}, s.dispositions)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Sign an excursion on the ledger, with a reason", Errors: []int{http.StatusNotFound},
+		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed.",
+		Example: rest.Object{"name": "A. Person", "meaning": "reviewed", "reason": "door open while loading"}}, s.acknowledge)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: acks, ID: "list-acknowledgements", Tag: tag, Scope: auth.TelemetryRead,
+		Summary: "List an excursion's acknowledgements, oldest first", Errors: []int{http.StatusNotFound}}, s.acknowledgements)
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Release, reject or quarantine the goods, signed on the ledger", Errors: []int{http.StatusNotFound},
+		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409.",
+		Example: rest.Object{"decision": "release", "name": "A. Person", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: auth.TelemetryRead,
+		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)
 }
 
 // ExcursionPath names an excursion of a shipment.
@@ -110,7 +113,7 @@ func (s *Server) acknowledge(ctx context.Context, in *acknowledgeInput) (*answer
 		return nil, err
 	}
 	b := in.Body
-	if writeOf(ctx).again {
+	if rest.WriteOf(ctx).Again {
 		for _, a := range known {
 			if g := a.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && a.Reason == b.Reason {
 				return &answer[Acknowledgement]{Body: showAcknowledgement(a)}, nil
@@ -121,7 +124,7 @@ func (s *Server) acknowledge(ctx context.Context, in *acknowledgeInput) (*answer
 	a, _, err := submit[ledger.Acknowledgement](ctx, s.Ledger, ledger.ComplianceAcknowledge,
 		ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Name: b.Name, Meaning: b.Meaning})
 	if ledger.CodeOf(err) == ledger.NotFound {
-		return nil, notFound("excursion", in.Excursion)
+		return nil, rest.NotFound("excursion", in.Excursion)
 	}
 	if err != nil {
 		return nil, err
@@ -161,7 +164,7 @@ func (s *Server) dispose(ctx context.Context, in *disposeInput) (*answer[Disposi
 		return nil, err
 	}
 	b := in.Body
-	if writeOf(ctx).again {
+	if rest.WriteOf(ctx).Again {
 		for _, d := range known {
 			if g := d.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
 				return &answer[Disposition]{Body: showDisposition(d)}, nil

@@ -16,6 +16,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/tripfile"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -28,18 +29,18 @@ const (
 )
 
 func (s *Server) simulateRoutes() {
-	add(s, operation{method: http.MethodPost, path: simulatePath, id: "simulate-rule-set", tag: "Rule sets", scope: auth.TelemetryRead, limit: verifyTime, body: maxTrip, own: true,
-		summary: "Try a rule set on a shipment, or on a trip from a CSV file",
-		about: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment` or `csv`. As text/csv: the file, with ?rule_set=id@version. " +
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: simulatePath, ID: "simulate-rule-set", Tag: "Rule sets", Scope: auth.TelemetryRead, Limit: rest.LongTime, Body: maxTrip, Own: true,
+		Summary: "Try a rule set on a shipment, or on a trip from a CSV file",
+		About: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment` or `csv`. As text/csv: the file, with ?rule_set=id@version. " +
 			"Columns: time (RFC 3339, or milliseconds since 1970), tracker (may be left out), and metrics by their names.",
-		errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, s.simulate)
+		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, s.simulate)
 	text := &huma.Schema{Type: huma.TypeString}
-	s.describeBody(simulatePath, typeCSV, text, exampleTrip)
-	s.describeBody(simulatePath, "application/json", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"rule_set"}, Properties: map[string]*huma.Schema{
-		"rule_set": {AnyOf: []*huma.Schema{{Type: huma.TypeString, Description: "id@version"}, s.schemaOf(reflect.TypeFor[compliance.RuleSet]())}},
+	s.api.DescribeBody(simulatePath, typeCSV, text, exampleTrip)
+	s.api.DescribeBody(simulatePath, "application/json", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"rule_set"}, Properties: map[string]*huma.Schema{
+		"rule_set": {AnyOf: []*huma.Schema{{Type: huma.TypeString, Description: "id@version"}, s.api.Schema(reflect.TypeFor[compliance.RuleSet]())}},
 		"shipment": {Type: huma.TypeString, Description: "Shipment id"},
 		"csv":      {Type: huma.TypeString, Description: "A trip instead of a shipment"},
-	}}, object{"rule_set": "general-2-8@1", "csv": exampleTrip})
+	}}, rest.Object{"rule_set": "general-2-8@1", "csv": exampleTrip})
 }
 
 type simulateInput struct {
@@ -92,7 +93,7 @@ func (s *Server) trial(ctx context.Context, in *simulateInput) (try trial, rules
 	switch {
 	case err == nil && kind == typeCSV:
 		if in.RuleSet == "" {
-			return try, rules, invalidField("query.rule_set", "is needed beside a CSV body: id@version")
+			return try, rules, rest.InvalidField("query.rule_set", "is needed beside a CSV body: id@version")
 		}
 		text := string(in.RawBody)
 		try.CSV = &text
@@ -101,24 +102,24 @@ func (s *Server) trial(ctx context.Context, in *simulateInput) (try trial, rules
 	case err != nil || kind != "application/json":
 		return try, rules, problem.New(http.StatusUnsupportedMediaType, problem.UnsupportedMedia, "send application/json or text/csv")
 	case in.RuleSet != "":
-		return try, rules, invalidField("query.rule_set", "is for a CSV body; here it stands in the body")
+		return try, rules, rest.InvalidField("query.rule_set", "is for a CSV body; here it stands in the body")
 	}
 	d := json.NewDecoder(bytes.NewReader(in.RawBody))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&try); err != nil {
-		return try, rules, invalidField("body", "must be an object with rule_set and shipment or csv: "+err.Error())
+		return try, rules, rest.InvalidField("body", "must be an object with rule_set and shipment or csv: "+err.Error())
 	}
 	if d.More() {
-		return try, rules, invalidField("body", "more than one JSON value")
+		return try, rules, rest.InvalidField("body", "more than one JSON value")
 	}
-	if err := strictJSON(in.RawBody, new(trial)); err != nil {
-		return try, rules, invalidField("body", err.Error())
+	if err := rest.StrictJSON(in.RawBody, new(trial)); err != nil {
+		return try, rules, rest.InvalidField("body", err.Error())
 	}
 	if (try.Shipment == "") == (try.CSV == nil) {
-		return try, rules, invalidField("body", "must have either shipment or csv")
+		return try, rules, rest.InvalidField("body", "must have either shipment or csv")
 	}
 	if len(try.RuleSet) == 0 {
-		return try, rules, invalidField("body.rule_set", "is missing: id@version or a rule set")
+		return try, rules, rest.InvalidField("body.rule_set", "is missing: id@version or a rule set")
 	}
 	var ref string
 	if json.Unmarshal(try.RuleSet, &ref) == nil {
@@ -134,8 +135,8 @@ func (s *Server) trial(ctx context.Context, in *simulateInput) (try trial, rules
 
 func (s *Server) named(ctx context.Context, field, ref string) (RuleSetInfo, error) {
 	v, err := s.rules.find(ctx, ref)
-	if isNotFound(err) {
-		return v, invalidField(field, "no such rule set; /v1/rule-sets lists them")
+	if rest.IsNotFound(err) {
+		return v, rest.InvalidField(field, "no such rule set; /v1/rule-sets lists them")
 	}
 	return v, err
 }
@@ -164,7 +165,7 @@ func judgeTrip(text string, rules RuleSetInfo) (*judged, error) {
 		trip[i].Values = nil // the file is large, and the point has them
 	}
 	if len(order) > maxTripTrackers {
-		return nil, invalidField("body.csv", fmt.Sprintf("%d trackers; at most %d", len(order), maxTripTrackers))
+		return nil, rest.InvalidField("body.csv", fmt.Sprintf("%d trackers; at most %d", len(order), maxTripTrackers))
 	}
 	for _, id := range order {
 		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: id, Windows: []detect.Window{{FromMS: first[id]}}})
@@ -191,3 +192,5 @@ func badTrip(err error) *problem.Problem {
 	}
 	return p
 }
+
+const exampleTrip = "time,temperature\n2026-01-31T08:00:00Z,4.5\n2026-01-31T08:05:00Z,5.1\n"

@@ -14,6 +14,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -25,23 +26,22 @@ const (
 func (s *Server) streamRoutes() {
 	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
 		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
-	for _, o := range []operation{
-		{path: "/v1/stream", id: "stream", summary: "Live events of all the organisation's shipments"},
-		{path: "/v1/shipments/{id}/stream", id: "stream-shipment", summary: "Live events of one shipment", errors: []int{http.StatusNotFound}},
+	for _, o := range []rest.Operation{
+		{Path: "/v1/stream", ID: "stream", Summary: "Live events of all the organisation's shipments"},
+		{Path: "/v1/shipments/{id}/stream", ID: "stream-shipment", Summary: "Live events of one shipment", Errors: []int{http.StatusNotFound}},
 	} {
-		o.method, o.tag, o.scope, o.limit, o.about = http.MethodGet, "Live", auth.TelemetryRead, unlimited, about
-		o.errors = append(o.errors, http.StatusTooManyRequests)
-		op := o.huma()
-		op.Responses = map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
-		if o.id == "stream" {
-			huma.Register(s.api, op, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
+		o.Method, o.Tag, o.Scope, o.Limit, o.About = http.MethodGet, "Live", auth.TelemetryRead, rest.Unlimited, about
+		o.Errors = append(o.Errors, http.StatusTooManyRequests)
+		o.Answers = map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+		if o.ID == "stream" {
+			rest.Add(s.api, o, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
 				return s.stream(ctx, "", in.LastEventID)
 			})
 			continue
 		}
-		huma.Register(s.api, op, func(ctx context.Context, in *shipmentStreamInput) (*huma.StreamResponse, error) {
+		rest.Add(s.api, o, func(ctx context.Context, in *shipmentStreamInput) (*huma.StreamResponse, error) {
 			if _, err := s.shipment(ctx, in.ID); err != nil {
-				return nil, s.problem(ctx, err)
+				return nil, err
 			}
 			return s.stream(ctx, in.ID, in.LastEventID)
 		})
@@ -60,7 +60,7 @@ type shipmentStreamInput struct {
 func (s *Server) stream(ctx context.Context, shipment, lastID string) (*huma.StreamResponse, error) {
 	who := auth.PrincipalOf(ctx)
 	if !s.streams.enter(who.Client) {
-		return nil, problem.New(http.StatusTooManyRequests, problem.TooManyStreams, "too many open streams; close one first").RetryAfter("10").In(ctx)
+		return nil, problem.New(http.StatusTooManyRequests, problem.TooManyStreams, "too many open streams; close one first").RetryAfter("10")
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer s.streams.leave(who.Client)
@@ -77,7 +77,7 @@ func (s *Server) send(c huma.Context, sub *feed.Sub, until time.Time) {
 	c.SetHeader("Content-Type", "text/event-stream")
 	c.SetHeader("X-Accel-Buffering", "no")
 	c.SetStatus(http.StatusOK)
-	if isHead(c.Context()) {
+	if rest.IsHead(c.Context()) {
 		return // an endless body that nobody sees
 	}
 	out := http.NewResponseController(g.Writer)
@@ -191,8 +191,8 @@ func eventText(e feed.Event) (string, error) {
 
 // showLive is what a record alone tells of an excursion.
 func showLive(e ledger.Excursion) Excursion {
-	return Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Start: Instant(e.StartMS), End: instantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit,
-		Messages: []DecidingMessage{}, LedgerTx: textOrNull(e.OpenTx), Verified: e.Verified}
+	return Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Start: Instant(e.StartMS), End: rest.InstantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit,
+		Messages: []DecidingMessage{}, LedgerTx: rest.TextOrNull(e.OpenTx), Verified: e.Verified}
 }
 
 // streamCounter bounds open streams, of all and of one client.

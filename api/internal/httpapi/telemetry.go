@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -36,9 +37,9 @@ type Oddity struct {
 }
 
 func (s *Server) telemetryRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/telemetry", id: "get-telemetry", tag: "Telemetry", scope: auth.TelemetryRead,
-		summary: "Get readings, or windows of them", errors: []int{http.StatusBadRequest, http.StatusNotFound},
-		about: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/telemetry", ID: "get-telemetry", Tag: "Telemetry", Scope: auth.TelemetryRead,
+		Summary: "Get readings, or windows of them", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
+		About: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
 			"These are the values in the store; `/verification` says whether they are what the trackers signed. " +
 			"`include=quality` adds to each single reading why ingest finds it odd. Flags say nothing about the goods, follow a reading by some seconds, and are kept " +
 			"for at most 100 readings of a tracker in 10 s: `/v1/trackers/{id}/quality` has the exact counts."}, s.telemetry)
@@ -67,19 +68,19 @@ var errEnough = errors.New("page is full")
 func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[List[Reading]], error) {
 	route := "telemetry/" + strings.Join([]string{in.ID, in.From.String(), in.To.String(), in.Every, strings.Join(in.Fields, ","), in.Tracker}, "\x00")
 	var at place
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	for _, f := range in.Fields {
 		if _, ok := telemetry.FindQuantity(f); !ok {
-			return nil, invalidField("query.fields", "no quantity is called so; GET /v1/quantities lists them")
+			return nil, rest.InvalidField("query.fields", "no quantity is called so; GET /v1/quantities lists them")
 		}
 	}
 	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
-		return nil, invalidField("query.to", "must be after from")
+		return nil, rest.InvalidField("query.to", "must be after from")
 	}
 	if in.Include != "" && in.Every != "" {
-		return nil, invalidField("query.include", "is for single readings: leave every out")
+		return nil, rest.InvalidField("query.include", "is for single readings: leave every out")
 	}
 	r, err := s.shipment(ctx, in.ID)
 	if err != nil {
@@ -101,7 +102,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 	// take adds an item and remembers where it stood.
 	take := func(item Reading, ns int64) error {
 		if len(out.Items) == in.Limit {
-			out.Next = sealCursor(s.Key, route, at)
+			out.Next = s.cursors.Seal(route, at)
 			return errEnough
 		}
 		out.Items = append(out.Items, item)
@@ -112,7 +113,7 @@ func (s *Server) telemetry(ctx context.Context, in *telemetryInput) (*answer[Lis
 		err = s.windows(ctx, q, in.Every, take)
 	} else {
 		err = s.Telemetry.Readings(ctx, q, func(r stored.Reading, t time.Time) error {
-			return take(Reading{Time: some(Instant(r.TimeMS)), Tracker: r.Tracker, Leaf: &r.Leaf, Values: r.Values}, t.UnixNano())
+			return take(Reading{Time: rest.Some(Instant(r.TimeMS)), Tracker: r.Tracker, Leaf: &r.Leaf, Values: r.Values}, t.UnixNano())
 		})
 	}
 	if err != nil && !errors.Is(err, errEnough) {
@@ -161,13 +162,13 @@ const maxWindows = 200_000
 func (s *Server) windows(ctx context.Context, q stored.ReadingsQuery, text string, take func(Reading, int64) error) error {
 	every, err := time.ParseDuration(text)
 	if err != nil || every < time.Second || every > 24*time.Hour {
-		return invalidField("query.every", "must be 1s to 24h, such as 30s, 1m or 1h30m")
+		return rest.InvalidField("query.every", "must be 1s to 24h, such as 30s, 1m or 1h30m")
 	}
 	if q.FromMS > 0 && q.ToMS > 0 && (q.ToMS-q.FromMS)/every.Milliseconds() > maxWindows {
-		return invalidField("query.every", "makes too many windows for this range")
+		return rest.InvalidField("query.every", "makes too many windows for this range")
 	}
 	return s.Telemetry.Windows(ctx, q, every, func(b stored.Window) error {
-		return take(Reading{From: some(Instant(b.FromMS)), To: some(Instant(b.ToMS)), Tracker: b.Tracker, Min: b.Min, Max: b.Max, Mean: b.Mean, Count: b.Count},
+		return take(Reading{From: rest.Some(Instant(b.FromMS)), To: rest.Some(Instant(b.ToMS)), Tracker: b.Tracker, Min: b.Min, Max: b.Max, Mean: b.Mean, Count: b.Count},
 			b.FromMS*1e6)
 	})
 }

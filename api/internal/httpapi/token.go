@@ -14,6 +14,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 )
 
 // Token answers a client-credentials request (RFC 6749 section 5.1).
@@ -44,6 +45,12 @@ var tokenForm = &huma.Schema{Type: huma.TypeObject, Required: []string{"grant_ty
 	"client_secret": {Type: huma.TypeString},
 }}
 
+// tokenCodes are RFC 6749's.
+var tokenCodes = map[int][]problem.Code{
+	http.StatusBadRequest:   {problem.BadRequest, "invalid_request", "unsupported_grant_type", "invalid_scope"},
+	http.StatusUnauthorized: {"invalid_client"},
+}
+
 // tokenRate bounds guessing; signing a token is cheap.
 const tokenRate = 50
 
@@ -53,22 +60,21 @@ func (s *Server) tokenRoutes() {
 		return
 	}
 	limit := rate.NewLimiter(tokenRate, 4*tokenRate)
-	add(s, operation{method: http.MethodPost, path: tokenPath, id: "get-token", tag: "Access", own: true,
-		summary: "Get an access token (development issuer)", about: "Client credentials (RFC 6749 section 4.4). The client's id and secret come in a Basic header or in the form. Errors carry OAuth's `error` as well.",
-		errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}},
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: tokenPath, ID: "get-token", Tag: "Access", Own: true,
+		Summary: "Get an access token (development issuer)", About: "Client credentials (RFC 6749 section 4.4). The client's id and secret come in a Basic header or in the form. Errors carry OAuth's `error` as well.",
+		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}, Codes: tokenCodes},
 		func(_ context.Context, in *tokenInput) (*answer[Token], error) {
 			if !limit.Allow() {
 				return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "too many token requests; try again soon").RetryAfter("1")
 			}
 			return s.issue(in)
 		})
-	s.describeBody(tokenPath, formType, tokenForm, object{"grant_type": "client_credentials", "client_id": "partner", "client_secret": "its secret"})
-	op := operation{method: http.MethodGet, path: "/.well-known/jwks.json", id: "get-jwks", tag: "Access", summary: "Keys of the development issuer"}.huma()
-	op.Responses = map[string]*huma.Response{"200": {Description: "JSON Web Key Set (RFC 7517)", Content: map[string]*huma.MediaType{jwksType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}
-	huma.Register(s.api, op, func(context.Context, *struct{}) (*file, error) {
+	s.api.DescribeBody(tokenPath, formType, tokenForm, rest.Object{"grant_type": "client_credentials", "client_id": "partner", "client_secret": "its secret"})
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/.well-known/jwks.json", ID: "get-jwks", Tag: "Access", Summary: "Keys of the development issuer",
+		Answers: map[string]*huma.Response{"200": {Description: "JSON Web Key Set (RFC 7517)", Content: map[string]*huma.MediaType{jwksType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}}, func(context.Context, *struct{}) (*file, error) {
 		return &file{ContentType: jwksType, Body: s.Issuer.JWKS()}, nil
 	})
-	add(s, operation{method: http.MethodGet, path: "/.well-known/openid-configuration", id: "get-issuer", tag: "Access", summary: "Where the development issuer's parts are"},
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/.well-known/openid-configuration", ID: "get-issuer", Tag: "Access", Summary: "Where the development issuer's parts are"},
 		func(context.Context, *struct{}) (*answer[issuerMetadata], error) {
 			name := s.Issuer.Name()
 			return &answer[issuerMetadata]{Body: issuerMetadata{Issuer: name, TokenEndpoint: name + "/oauth2/token", JWKSURI: name + "/.well-known/jwks.json",

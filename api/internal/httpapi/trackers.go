@@ -8,9 +8,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/auth"
-	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -56,7 +57,7 @@ func (s *Server) showTracker(r ledger.Tracker, tx string) Tracker {
 		tx = r.EnrolTx
 	}
 	t := Tracker{ID: r.ID, Owner: orgName(r.Owner), Trust: "unsigned", Model: r.Model, EnrolledAt: Instant(r.EnrolledMS),
-		RevokedAt: instantOrNull(r.RevokedMS), Assigned: textOrNull(r.Assigned), Tx: tx,
+		RevokedAt: rest.InstantOrNull(r.RevokedMS), Assigned: rest.TextOrNull(r.Assigned), Tx: tx,
 		MQTT: MQTT{URL: s.MQTTURL, Username: r.ID, TopicDown: telemetry.Topic(r.ID, telemetry.Down), TopicStatus: telemetry.Topic(r.ID, telemetry.Status)}}
 	if n := len(r.Keys); n > 0 {
 		t.Trust, t.Alg, t.KID = "signed", telemetry.Alg(r.Alg).String(), r.Keys[n-1].KID
@@ -65,7 +66,7 @@ func (s *Server) showTracker(r ledger.Tracker, tx string) Tracker {
 		t.MQTT.TopicJSON = telemetry.Topic(r.ID, telemetry.JSON)
 	}
 	if c := r.Calibration; c != nil {
-		t.Calibration = some(Calibration{Ref: c.Ref, Hash: c.Hash, ValidFrom: Instant(c.ValidFromMS), ValidTo: Instant(c.ValidToMS), Tx: c.Tx})
+		t.Calibration = rest.Some(Calibration{Ref: c.Ref, Hash: c.Hash, ValidFrom: Instant(c.ValidFromMS), ValidTo: Instant(c.ValidToMS), Tx: c.Tx})
 	}
 	return t
 }
@@ -96,19 +97,22 @@ type calibrationBody struct {
 
 func (s *Server) trackerRoutes() {
 	const tag = "Trackers"
-	add(s, operation{method: http.MethodPost, path: "/v1/trackers", id: "enrol-tracker", tag: tag, scope: auth.TrackersWrite, status: http.StatusCreated, write: true,
-		summary: "Enrol a tracker"}, s.enrol)
-	add(s, operation{method: http.MethodGet, path: "/v1/trackers", id: "list-trackers", tag: tag, scope: auth.TrackersRead,
-		summary: "List the organisation's trackers", errors: []int{http.StatusBadRequest}}, s.listTrackers)
-	add(s, operation{method: http.MethodGet, path: "/v1/trackers/{id}", id: "get-tracker", tag: tag, scope: auth.TrackersRead,
-		summary: "Get a tracker", errors: []int{http.StatusNotFound}}, s.getTracker)
-	change := func(verb, summary string) operation {
-		return operation{method: http.MethodPost, path: "/v1/trackers/{id}/" + verb, id: verb + "-tracker", tag: tag, scope: auth.TrackersWrite,
-			summary: summary, write: true, errors: []int{http.StatusNotFound}}
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/trackers", ID: "enrol-tracker", Tag: tag, Scope: auth.TrackersWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Enrol a tracker",
+		Example: rest.Object{"id": "LOGGER-17", "unsigned": true, "model": "our logger"}}, s.enrol)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers", ID: "list-trackers", Tag: tag, Scope: auth.TrackersRead,
+		Summary: "List the organisation's trackers", Errors: []int{http.StatusBadRequest}}, s.listTrackers)
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}", ID: "get-tracker", Tag: tag, Scope: auth.TrackersRead,
+		Summary: "Get a tracker", Errors: []int{http.StatusNotFound}}, s.getTracker)
+	change := func(verb, summary string, example rest.Object) rest.Operation {
+		return rest.Operation{Method: http.MethodPost, Path: "/v1/trackers/{id}/" + verb, ID: verb + "-tracker", Tag: tag, Scope: auth.TrackersWrite,
+			Summary: summary, Write: true, Errors: []int{http.StatusNotFound}, Example: example}
 	}
-	add(s, change("rotate", "Replace the tracker's key"), s.rotate)
-	add(s, change("revoke", "Revoke the tracker: its messages are refused from now on"), s.revoke)
-	add(s, change("calibration", "Record a calibration certificate"), s.calibrate)
+	rest.Add(s.api, change("rotate", "Replace the tracker's key", rest.Object{"public_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+		"alg": "Ed25519", "proof": strings.Repeat("5a", 64), "old": strings.Repeat("a5", 64)}), s.rotate)
+	rest.Add(s.api, change("revoke", "Revoke the tracker: its messages are refused from now on", rest.Object{"cause": "lost in the harbour"}), s.revoke)
+	rest.Add(s.api, change("calibration", "Record a calibration certificate", rest.Object{"ref": "https://lab.example/certificates/4711",
+		"hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"}), s.calibrate)
 	s.qualityRoutes()
 }
 
@@ -123,23 +127,23 @@ func (s *Server) enrol(ctx context.Context, in *enrolInput) (*answer[Tracker], e
 	secret := ""
 	switch {
 	case b.Unsigned && (b.PublicKey != "" || b.Alg != "" || b.Proof != ""):
-		return nil, invalidField("body.unsigned", "a tracker that cannot sign has no key: leave out public_key, alg and proof")
+		return nil, rest.InvalidField("body.unsigned", "a tracker that cannot sign has no key: leave out public_key, alg and proof")
 	case b.Unsigned:
 		secret = s.trackerSecret(ctx, b.ID)
 		sum := sha256.Sum256([]byte(secret))
 		args.SecretHash = hex.EncodeToString(sum[:])
-		writeOf(ctx).secret = true
+		rest.WriteOf(ctx).Secret = true
 	case b.PublicKey == "" || b.Alg == "" || b.Proof == "":
-		return nil, invalidField("body", "give public_key, alg and proof, or unsigned: true")
+		return nil, rest.InvalidField("body", "give public_key, alg and proof, or unsigned: true")
 	default:
 		alg, err := telemetry.ParseAlg(b.Alg)
 		if err != nil {
-			return nil, invalidField("body.alg", err.Error())
+			return nil, rest.InvalidField("body.alg", err.Error())
 		}
 		args.Alg, args.Public, args.Proof = int(alg), b.PublicKey, b.Proof
 	}
 	r, tx, err := submit[ledger.Tracker](ctx, s.Ledger, ledger.TrackerEnrol, args)
-	if writeOf(ctx).again && ledger.CodeOf(err) == ledger.Exists {
+	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		// The attempt before may have enrolled it: then it is exactly what was asked for.
 		if was, gerr := s.tracker(ctx, b.ID); gerr == nil && enrolledAs(was, args) {
 			r, tx, err = was, was.EnrolTx, nil
@@ -164,7 +168,7 @@ func enrolledAs(r ledger.Tracker, a ledger.EnrolArgs) bool {
 // secret although only its hash was ever stored.
 func (s *Server) trackerSecret(ctx context.Context, tracker string) string {
 	var b []byte
-	if key := writeOf(ctx).key; key != "" {
+	if key := rest.WriteOf(ctx).Key; key != "" {
 		h := hmac.New(sha256.New, s.Key)
 		h.Write([]byte("tracker-secret\x00" + key + "\x00" + tracker))
 		b = h.Sum(nil)
@@ -182,7 +186,7 @@ type bookmark struct {
 func (s *Server) listTrackers(ctx context.Context, in *struct{ Paging }) (*answer[List[Tracker]], error) {
 	const route = "trackers"
 	var at bookmark
-	if err := openCursor(s.Key, route, in.Cursor, &at); err != nil {
+	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
 	rs, next, err := filtered(ctx, s.Ledger, ledger.TrackerList, at.B, in.Limit, func(r *ledger.Tracker) bool { return r.Owner == s.MSP })
@@ -194,7 +198,7 @@ func (s *Server) listTrackers(ctx context.Context, in *struct{ Paging }) (*answe
 		out.Items[i] = s.showTracker(r, "")
 	}
 	if next != "" {
-		out.Next = sealCursor(s.Key, route, bookmark{next})
+		out.Next = s.cursors.Seal(route, bookmark{next})
 	}
 	return &answer[List[Tracker]]{Body: out}, nil
 }
@@ -216,10 +220,10 @@ type rotateInput struct {
 func (s *Server) rotate(ctx context.Context, in *rotateInput) (*answer[Tracker], error) {
 	alg, err := telemetry.ParseAlg(in.Body.Alg)
 	if err != nil {
-		return nil, invalidField("body.alg", err.Error())
+		return nil, rest.InvalidField("body.alg", err.Error())
 	}
 	if in.Body.Old == "" && !in.Body.Lost {
-		return nil, invalidField("body.old", "give the old key's signature, or lost: true")
+		return nil, rest.InvalidField("body.old", "give the old key's signature, or lost: true")
 	}
 	return s.changeTracker(ctx, in.ID, ledger.TrackerRotate,
 		ledger.RotateArgs{ID: in.ID, Alg: int(alg), Public: in.Body.PublicKey, Proof: in.Body.Proof, Old: in.Body.Old, Lost: in.Body.Lost},
@@ -249,7 +253,7 @@ type calibrateInput struct {
 
 func (s *Server) calibrate(ctx context.Context, in *calibrateInput) (*answer[Tracker], error) {
 	if in.Body.ValidTo <= in.Body.ValidFrom {
-		return nil, invalidField("body.valid_to", "must be after valid_from")
+		return nil, rest.InvalidField("body.valid_to", "must be after valid_from")
 	}
 	a := ledger.CalibrateArgs{ID: in.ID, Ref: in.Body.Ref, Hash: in.Body.Hash, ValidFromMS: int64(in.Body.ValidFrom), ValidToMS: int64(in.Body.ValidTo)}
 	return s.changeTracker(ctx, in.ID, ledger.TrackerCalibrate, a, func(r ledger.Tracker) bool {
@@ -265,14 +269,10 @@ func (s *Server) changeTracker(ctx context.Context, id, fn string, args any, don
 		return nil, err
 	}
 	tx := ""
-	if !(writeOf(ctx).again && done(r)) {
+	if !(rest.WriteOf(ctx).Again && done(r)) {
 		if r, tx, err = submit[ledger.Tracker](ctx, s.Ledger, fn, args); err != nil {
 			return nil, err
 		}
 	}
 	return &answer[Tracker]{Body: s.showTracker(r, tx)}, nil
-}
-
-func invalidField(field, detail string) *problem.Problem {
-	return problem.Invalid(http.StatusUnprocessableEntity, problem.Field{Field: field, Detail: detail})
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/auth"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/verification"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -20,9 +21,9 @@ type Verification struct {
 }
 
 func (s *Server) verificationRoutes() {
-	add(s, operation{method: http.MethodGet, path: "/v1/shipments/{id}/verification", id: "verify-shipment", tag: "Evidence", scope: auth.TelemetryRead, limit: verifyTime,
-		summary: "Recompute the shipment's history and compare it with the ledger", errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
-		about: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
+		About: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
 			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)
 }
 

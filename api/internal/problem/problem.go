@@ -172,6 +172,9 @@ func fromHuma(status int, msg string, errs ...error) *Problem {
 		// The texts of internal errors stay inside.
 		return New(status, Internal, "internal error; quote the trace id when you report it")
 	}
+	if status == http.StatusRequestEntityTooLarge {
+		return New(status, code, "the body has more bytes than this route takes")
+	}
 	if status == http.StatusUnsupportedMediaType {
 		return New(status, code, "this Content-Type cannot be read here; send application/json, or what /openapi.json names for the route")
 	}

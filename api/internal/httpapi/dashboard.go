@@ -1,16 +1,37 @@
 package httpapi
 
 import (
+	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/gin-gonic/gin"
+	"github.com/trackseal/trackseal/api/internal/problem"
 )
+
+// reserved are the first path elements that never belong to the dashboard.
+var reserved = []string{"v1", "oauth2", ".well-known", "openapi.json", "docs", "healthz", "readyz", "metrics"}
+
+// dashboard serves the dashboard's files, or says what is missing.
+func (s *Server) dashboard(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	first, _, _ := strings.Cut(name, "/")
+	mayBe := !slices.Contains(reserved, first) && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	switch {
+	case mayBe && s.serveFile(w, r, name):
+	case mayBe && name == "":
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(http.StatusOK)
+		_, _ = fmt.Fprintf(w, "Trackseal api of %s.\n\nThe dashboard is not built. Install Node 20 or later and run `make up`; the API itself is complete.\n\n/openapi.json  what there is\n/docs          the same, to read\n", s.Org) // the client is gone: nobody to tell
+	default:
+		problem.New(http.StatusNotFound, problem.NotFound, "nothing is here; /openapi.json lists what there is").Write(w, r)
+	}
+}
 
 // pageCSP lets the dashboard load what it brings and talk to this api, nothing else. 'wasm-unsafe-eval' allows WebAssembly
 // (and no eval of scripts): the evidence verifier, which runs in a worker.
@@ -23,8 +44,8 @@ const hashed = "assets/"
 // packed are the encodings in which the dashboard's build leaves its large files, the smallest first.
 var packed = []struct{ coding, ending string }{{"br", ".br"}, {"gzip", ".gz"}}
 
-// dashboard answers from dashboard_dir; paths below app/ are the page's own and answer index.html.
-func (s *Server) dashboard(c *gin.Context, name string) bool {
+// serveFile answers from dashboard_dir; paths below app/ are the page's own and answer index.html.
+func (s *Server) serveFile(w http.ResponseWriter, r *http.Request, name string) bool {
 	if s.DashboardDir == "" {
 		return false
 	}
@@ -42,21 +63,21 @@ func (s *Server) dashboard(c *gin.Context, name string) bool {
 	if strings.HasPrefix(name, ".") || strings.Contains(name, "/.") || !regular(files, name) {
 		return false
 	}
-	c.Header("Content-Security-Policy", pageCSP)
-	c.Header("Cache-Control", "no-cache")
+	w.Header().Set("Content-Security-Policy", pageCSP)
+	w.Header().Set("Cache-Control", "no-cache")
 	if strings.HasPrefix(name, hashed) {
-		c.Header("Cache-Control", "public, max-age=31536000, immutable")
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
-	c.Header("Vary", "Accept-Encoding")
+	w.Header().Set("Vary", "Accept-Encoding")
 	for _, p := range packed {
-		if accepts(c.GetHeader("Accept-Encoding"), p.coding) && regular(files, name+p.ending) {
-			c.Header("Content-Encoding", p.coding)
-			c.Header("Content-Type", mime.TypeByExtension(path.Ext(name)))
+		if accepts(r.Header.Get("Accept-Encoding"), p.coding) && regular(files, name+p.ending) {
+			w.Header().Set("Content-Encoding", p.coding)
+			w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
 			name += p.ending
 			break
 		}
 	}
-	http.ServeFileFS(c.Writer, c.Request, files, name)
+	http.ServeFileFS(w, r, files, name)
 	return true
 }
 

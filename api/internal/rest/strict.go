@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"bytes"
@@ -19,11 +19,12 @@ import (
 
 // strictFormats reads JSON as the ledger does: UTF-8, and each member once.
 func strictFormats() map[string]huma.Format {
-	f := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: strictJSON}
+	f := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: StrictJSON}
 	return map[string]huma.Format{"application/json": f, "json": f}
 }
 
-func strictJSON(data []byte, v any) error {
+// StrictJSON reads one value, each member once, in UTF-8.
+func StrictJSON(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("the body is not UTF-8")
 	}
@@ -65,7 +66,7 @@ func repeated(d *json.Decoder) error {
 }
 
 // onceEach refuses a query parameter that is given twice: huma would take the first and drop the others.
-func (s *Server) onceEach(c huma.Context, next func(huma.Context)) {
+func (a *API) onceEach(c huma.Context, next func(huma.Context)) {
 	u := c.URL()
 	var wrong []problem.Field
 	for name, values := range u.Query() {
@@ -78,5 +79,5 @@ func (s *Server) onceEach(c huma.Context, next func(huma.Context)) {
 		return
 	}
 	slices.SortFunc(wrong, func(a, b problem.Field) int { return strings.Compare(a.Field, b.Field) })
-	s.reply(c, problem.Invalid(http.StatusUnprocessableEntity, wrong...))
+	a.reply(c, problem.Invalid(http.StatusUnprocessableEntity, wrong...))
 }

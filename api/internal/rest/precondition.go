@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"net/http"
@@ -7,8 +7,8 @@ import (
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
 
-// notModified answers 304 when If-None-Match names the tag (weak comparison, RFC 9110 section 13.1.2), else nil.
-func notModified(ifNoneMatch, tag string) error {
+// NotModified answers 304 when If-None-Match names the tag (weak comparison, RFC 9110 section 13.1.2), else nil.
+func NotModified(ifNoneMatch, tag string) error {
 	for given := range strings.SplitSeq(ifNoneMatch, ",") {
 		given = strings.TrimSpace(given)
 		if given == "*" || strings.TrimPrefix(given, "W/") == tag {

@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"net/http"
@@ -26,12 +26,6 @@ var codesOf = map[int][]problem.Code{
 	http.StatusGatewayTimeout:        {problem.CommitUnknown, problem.Timeout},
 }
 
-// tokenCodes are RFC 6749's, at the token endpoint only.
-var tokenCodes = map[int][]problem.Code{
-	http.StatusBadRequest:   {problem.BadRequest, "invalid_request", "unsupported_grant_type", "invalid_scope"},
-	http.StatusUnauthorized: {"invalid_client"},
-}
-
 // headersOf are the headers that a status can carry.
 var headersOf = map[int][]string{
 	http.StatusNotModified:        {"ETag"},
@@ -52,14 +46,14 @@ var aboutHeader = map[string]string{
 
 // describeAnswers adds to an operation what all answers of one status have in common.
 func describeAnswers(_ *huma.OpenAPI, op *huma.Operation) {
-	write, _ := op.Metadata[metaWrite].(bool)
+	rules := rulesOf(op)
 	for text, r := range op.Responses {
 		status, err := strconv.Atoi(text)
 		if err != nil {
 			continue
 		}
 		names := headersOf[status]
-		if status < 300 && write {
+		if status < 300 && rules.Write {
 			names = []string{"Idempotency-Replayed"}
 		}
 		for _, name := range names {
@@ -71,8 +65,8 @@ func describeAnswers(_ *huma.OpenAPI, op *huma.Operation) {
 			}
 		}
 		codes := codesOf[status]
-		if op.Path == tokenPath && tokenCodes[status] != nil {
-			codes = tokenCodes[status]
+		if rules.Codes[status] != nil {
+			codes = rules.Codes[status]
 		}
 		if status == http.StatusNotModified {
 			r.Content = nil
@@ -85,27 +79,7 @@ func describeAnswers(_ *huma.OpenAPI, op *huma.Operation) {
 			r.Description = http.StatusText(status) + ": " + strings.Join(quoted, ", ")
 		}
 	}
-	if op.RequestBody == nil {
-		return
+	if rules.Example != nil {
+		op.RequestBody.Content["application/json"].Example = rules.Example
 	}
-	for kind, media := range op.RequestBody.Content {
-		if e := examples[op.OperationID]; e != nil && kind == "application/json" {
-			media.Example = e
-		}
-	}
-}
-
-// tags in the order in which a reader meets them.
-var tags = []*huma.Tag{
-	{Name: "Access", Description: "Access tokens of the development issuer. With an OIDC provider these routes are not there."},
-	{Name: "Trackers", Description: "Devices, their keys and calibration; how they connect over MQTT."},
-	{Name: "Shipments", Description: "Consignments, the trackers bound to them, delivery and close."},
-	{Name: "Custody", Description: "Handovers: custody moves only by the word of both sides."},
-	{Name: "Telemetry", Description: "Readings and messages as the store holds them."},
-	{Name: "Live", Description: "Server-sent events."},
-	{Name: "Compliance", Description: "Verdicts, excursions, signatures and dispositions."},
-	{Name: "Rule sets", Description: "Versioned compliance rules that shipments pin."},
-	{Name: "Evidence", Description: "Anchors, verification by this server, and bundles for verification without it."},
-	{Name: "Reports", Description: "Files for people and authorities."},
-	{Name: "Network", Description: "Health of what this api talks to."},
 }

@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 func init() { gin.SetMode(gin.ReleaseMode) }
 
 // newEngine is gin with the rules that hold for every answer, also for those that no route gives.
-func (s *Server) newEngine() *gin.Engine {
+func (a *API) newEngine() *gin.Engine {
 	e := gin.New()
 	// X-Forwarded-For is believed from nobody: set this up in a proxy that we know, or not at all.
 	if err := e.SetTrustedProxies(nil); err != nil {
@@ -30,8 +30,8 @@ func (s *Server) newEngine() *gin.Engine {
 	e.RedirectTrailingSlash = false
 	e.RedirectFixedPath = false
 	e.UseRawPath = true // an excursion's id has slashes, which come escaped
-	e.Use(s.trace, secure, s.recovered, limits)
-	e.NoRoute(s.noRoute)
+	e.Use(a.trace, secure, a.recovered)
+	e.NoRoute(gin.WrapH(a.Elsewhere))
 	e.NoMethod(func(c *gin.Context) {
 		if allow := c.Writer.Header().Get("Allow"); strings.Contains(allow, http.MethodGet) {
 			c.Header("Allow", allow+", "+http.MethodHead)
@@ -44,7 +44,7 @@ func (s *Server) newEngine() *gin.Engine {
 var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
 // trace gives the request an id (the caller's W3C trace id when there is one) and counts it.
-func (s *Server) trace(c *gin.Context) {
+func (a *API) trace(c *gin.Context) {
 	id := ""
 	if m := traceparent.FindStringSubmatch(c.GetHeader("Traceparent")); m != nil {
 		id = m[1]
@@ -55,14 +55,16 @@ func (s *Server) trace(c *gin.Context) {
 	}
 	c.Request = c.Request.WithContext(problem.WithTraceID(c.Request.Context(), id))
 	c.Header("Trace-Id", id)
+	// How long a client may take to read an answer. Recorders in tests do not support it and need none.
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(LongTime + time.Minute))
 	began := time.Now()
 	c.Next()
 	route := c.FullPath()
 	if route == "" {
 		route = "none"
 	}
-	s.metrics.requests.WithLabelValues(methodLabel(c.Request.Method), route, strconv.Itoa(c.Writer.Status())).Inc()
-	s.metrics.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
+	a.metrics.requests.WithLabelValues(methodLabel(c.Request.Method), route, strconv.Itoa(c.Writer.Status())).Inc()
+	a.metrics.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
 }
 
 // methodLabel is one of few: a method that somebody made up must not become a series of its own.
@@ -88,7 +90,8 @@ func headAsGet(r *http.Request) *http.Request {
 	return r
 }
 
-func isHead(ctx context.Context) bool {
+// IsHead reports whether only the headers of the answer are asked for.
+func IsHead(ctx context.Context) bool {
 	head, _ := ctx.Value(headKey{}).(bool)
 	return head
 }
@@ -109,7 +112,7 @@ func secure(c *gin.Context) {
 	c.Next()
 }
 
-func (s *Server) recovered(c *gin.Context) {
+func (a *API) recovered(c *gin.Context) {
 	defer func() {
 		v := recover()
 		if v == nil {
@@ -118,7 +121,7 @@ func (s *Server) recovered(c *gin.Context) {
 		if v == http.ErrAbortHandler {
 			panic(v)
 		}
-		s.Log.ErrorContext(c.Request.Context(), "request panicked", "trace_id", problem.TraceID(c.Request.Context()), "panic", v, "stack", string(debug.Stack()))
+		a.Log.ErrorContext(c.Request.Context(), "request panicked", "trace_id", problem.TraceID(c.Request.Context()), "panic", v, "stack", string(debug.Stack()))
 		if !c.Writer.Written() {
 			problem.New(http.StatusInternalServerError, problem.Internal, "internal error; quote the trace id when you report it").Write(c.Writer, c.Request)
 		}
@@ -127,37 +130,16 @@ func (s *Server) recovered(c *gin.Context) {
 	c.Next()
 }
 
-// limits bounds what a client can send and how long it may take to read an answer.
-func limits(c *gin.Context) {
-	most := int64(maxBody)
-	if c.FullPath() == simulatePath {
-		most = maxTrip
-	}
-	if c.Request.ContentLength > most {
-		problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, "the body has more than %d bytes", most).Write(c.Writer, c.Request)
-		c.Abort()
-		return
-	}
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, most+1)
-	// Not supported by recorders in tests, which need none.
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(verifyTime + time.Minute))
-	c.Next()
-}
-
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	streams  prometheus.Gauge
-	findings *prometheus.CounterVec
 }
 
 func newMetrics(r *prometheus.Registry) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_requests_total", Help: "Answered requests."}, []string{"method", "route", "status"}),
 		seconds:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "trackseal_api_request_seconds", Help: "Time to answer.", Buckets: prometheus.ExponentialBuckets(0.002, 3, 10)}, []string{"route"}),
-		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_api_streams", Help: "Open event streams."}),
-		findings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_verification_findings_total", Help: "Findings of verifications, by check."}, []string{"check"}),
 	}
-	r.MustRegister(m.requests, m.seconds, m.streams, m.findings)
+	r.MustRegister(m.requests, m.seconds)
 	return m
 }

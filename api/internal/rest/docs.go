@@ -1,63 +1,35 @@
-package httpapi
+package rest
 
 import (
 	"encoding/json"
 	"html/template"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
-
-	"github.com/trackseal/trackseal/api/internal/problem"
 )
 
-// infrastructure routes are not part of the OpenAPI document.
-func (s *Server) pageRoutes() {
-	s.engine.GET("/healthz", gin.WrapF(s.Health.ServeLive))
-	s.engine.GET("/readyz", gin.WrapF(s.Health.ServeReady))
-	s.engine.GET("/metrics", gin.WrapH(s.Health.Mux(s.Metrics)))
-
-	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(s.api.OpenAPI()) })
-	s.engine.GET("/openapi.json", func(c *gin.Context) {
+// documentRoutes describe the API and are not part of its description.
+func (a *API) documentRoutes() {
+	document := sync.OnceValues(func() ([]byte, error) { return json.Marshal(a.OpenAPI()) })
+	a.engine.GET("/openapi.json", func(c *gin.Context) {
 		body, err := document()
 		if err != nil {
-			s.problem(c.Request.Context(), err).Write(c.Writer, c.Request)
+			a.Problem(c.Request.Context(), err).Write(c.Writer, c.Request)
 			return
 		}
 		c.Data(http.StatusOK, "application/openapi+json", body)
 	})
-	s.engine.GET("/docs", func(c *gin.Context) {
+	a.engine.GET("/docs", func(c *gin.Context) {
 		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		c.Header("Content-Type", "text/html; charset=utf-8")
-		if err := docsPage.Execute(c.Writer, listing(s.api.OpenAPI())); err != nil {
-			s.Log.DebugContext(c.Request.Context(), "writing the docs page failed", "error", err)
+		if err := docsPage.Execute(c.Writer, listing(a.OpenAPI())); err != nil {
+			a.Log.DebugContext(c.Request.Context(), "writing the docs page failed", "error", err)
 		}
 	})
-}
-
-// reserved are the first path elements that never belong to the dashboard.
-var reserved = []string{"v1", "oauth2", ".well-known", "openapi.json", "docs", "healthz", "readyz", "metrics"}
-
-// noRoute serves the dashboard's files, or says what is missing.
-func (s *Server) noRoute(c *gin.Context) {
-	name := strings.TrimPrefix(path.Clean("/"+c.Request.URL.Path), "/")
-	first, _, _ := strings.Cut(name, "/")
-	if slices.Contains(reserved, first) || c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead {
-		problem.New(http.StatusNotFound, problem.NotFound, "nothing is here; /openapi.json lists what there is").Write(c.Writer, c.Request)
-		return
-	}
-	if s.dashboard(c, name) {
-		return
-	}
-	if name == "" {
-		c.String(http.StatusOK, "Trackseal api of %s.\n\nThe dashboard is not built. Install Node 20 or later and run `make up`; the API itself is complete.\n\n/openapi.json  what there is\n/docs          the same, to read\n", s.Org)
-		return
-	}
-	problem.New(http.StatusNotFound, problem.NotFound, "nothing is here; /openapi.json lists what there is").Write(c.Writer, c.Request)
 }
 
 type docsLine struct{ Method, Path, Summary, About, Scope string }

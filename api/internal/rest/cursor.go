@@ -1,4 +1,4 @@
-package httpapi
+package rest
 
 import (
 	"crypto/hmac"
@@ -16,17 +16,20 @@ const (
 	maxCursor = 2048
 )
 
-// sealCursor makes the opaque cursor of a page's end: a MAC, bound to the route and its filters, and the position.
-func sealCursor(key []byte, route string, position any) string {
+// Cursors makes and reads the opaque cursors of listings. It is the key that seals them.
+type Cursors []byte
+
+// Seal makes the cursor of a page's end: a MAC, bound to the route and its filters, and the position.
+func (k Cursors) Seal(route string, position any) string {
 	payload, err := json.Marshal(position)
 	if err != nil {
 		panic(err) // positions are our own structs
 	}
-	return base64.RawURLEncoding.EncodeToString(append(cursorMAC(key, route, payload), payload...))
+	return base64.RawURLEncoding.EncodeToString(append(k.mac(route, payload), payload...))
 }
 
-// openCursor accepts only what sealCursor made for the same route and filters. An empty cursor leaves position alone.
-func openCursor(key []byte, route, cursor string, position any) error {
+// Open accepts only what Seal made for the same route and filters. An empty cursor leaves position alone.
+func (k Cursors) Open(route, cursor string, position any) error {
 	if cursor == "" {
 		return nil
 	}
@@ -36,7 +39,7 @@ func openCursor(key []byte, route, cursor string, position any) error {
 	}
 	// The decoder skips line ends wherever they stand, so that one cursor would have many spellings.
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if strings.ContainsAny(cursor, "\r\n") || err != nil || len(raw) < macLen || !hmac.Equal(raw[:macLen], cursorMAC(key, route, raw[macLen:])) {
+	if strings.ContainsAny(cursor, "\r\n") || err != nil || len(raw) < macLen || !hmac.Equal(raw[:macLen], k.mac(route, raw[macLen:])) {
 		return bad
 	}
 	if err := json.Unmarshal(raw[macLen:], position); err != nil {
@@ -45,8 +48,8 @@ func openCursor(key []byte, route, cursor string, position any) error {
 	return nil
 }
 
-func cursorMAC(key []byte, route string, payload []byte) []byte {
-	h := hmac.New(sha256.New, key)
+func (k Cursors) mac(route string, payload []byte) []byte {
+	h := hmac.New(sha256.New, k)
 	h.Write([]byte("cursor\x00" + route + "\x00"))
 	h.Write(payload)
 	return h.Sum(nil)[:macLen]

@@ -1,0 +1,27 @@
+package httpapi
+
+import (
+	"github.com/trackseal/trackseal/api/internal/rest"
+)
+
+// The kernel's words as this package's files still spell them.
+type (
+	Instant       = rest.Instant
+	When          = rest.When
+	Null[T any]   = rest.Null[T]
+	List[T any]   = rest.List[T]
+	Paging        = rest.Paging
+	Idempotent    = rest.Idempotent
+	answer[T any] = rest.Answer[T]
+	file          = rest.File
+)
+
+// ShipmentPath names a shipment.
+type ShipmentPath struct {
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Shipment id"`
+}
+
+// TrackerPath names a tracker.
+type TrackerPath struct {
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Tracker id"`
+}
