@@ -224,6 +224,15 @@ func TestBreachesOfRecordedTripsAndRotations(t *testing.T) {
 		ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: d.possess("T-1", carrier, next)})
 	rotated := w.ms
 	must[ledger.Excursion](w, consigneeOp, ledger.ComplianceBreach, ledger.EventExcursion, claim(d, rotated+ledger.SkewMS, past+2))
+	for n, minutes := range []int64{1, 4, 6, 7, 9, 11} {
+		w.ms = rotated + minutes*60_000
+		a := claim(d, w.ms, past+10+int64(n))
+		if minutes > 10 {
+			w.refused(ledger.Conflict, consigneeOp, ledger.ComplianceBreach, a)
+		} else {
+			must[ledger.Excursion](w, consigneeOp, ledger.ComplianceBreach, ledger.EventExcursion, a)
+		}
+	}
 	// The new key signs what the device had measured before.
 	must[ledger.Excursion](w, consigneeOp, ledger.ComplianceBreach, ledger.EventExcursion, claim(next, rotated+1, past+3))
 }

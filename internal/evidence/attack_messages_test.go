@@ -7,6 +7,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
 // operatorAttacks: the operator edits, drops, invents.
@@ -199,19 +200,23 @@ var trackerAttacks = []attack{
 		t.Trackers[0].Signer = old
 		t.Drive(1, 1)
 	}},
-	{name: "key used before it was enrolled", code: evidence.KeyWindow, during: func(t *evidencetest.Trip) {
+	{name: "old key long after a rotation, before the new one speaks", code: evidence.KeyWindow, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
-		t.C.NowMS -= 60_000
+		oldKeyAfterRotation(t, trackerchain.ToleranceMS+1)
+		t.Drive(2, 2)
+	}},
+	{name: "key used before it was enrolled", code: evidence.KeyWindow, during: func(t *evidencetest.Trip) {
+		const early = trackerchain.ToleranceMS + 60_000
+		t.Drive(14, 2)
 		tr := t.Trackers[0]
 		tr.Beacon = nil
 		next := *tr
-		t.C.NowMS += 60_000
 		signer := tr.Signer
 		t.Rotate(tr, telemetry.Ed25519)
 		next.Signer, tr.Signer = tr.Signer, signer
-		t.C.NowMS -= 60_000
+		t.C.NowMS -= early
 		t.Log(next.Message(t.C.NowMS, nil))
-		t.C.NowMS += 60_000
+		t.C.NowMS += early
 		tr.Signer, tr.Seq, tr.Prev = next.Signer, next.Seq, next.Prev
 	}},
 	{name: "message after revocation", code: evidence.KeyRevoked, during: func(t *evidencetest.Trip) {

@@ -214,8 +214,8 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 	if !tr.within(m.TimeMS, tolerance) {
 		v.book.fail(Unbound, where(), fmt.Sprintf("a time within the assignment of %s", m.Tracker), "%d", m.TimeMS)
 	}
-	if receivedMS < k.fromMS-tolerance {
-		v.book.fail(KeyWindow, where(), fmt.Sprintf("received after key %d was enrolled, %d", k.index, k.fromMS), "%d", receivedMS)
+	if !k.Covers(m.TimeMS, receivedMS) {
+		v.book.fail(KeyWindow, where(), fmt.Sprintf("a time in which key %d was in force, %d to %d", k.index, k.FromMS, k.ToMS), "signed %d, received %d", m.TimeMS, receivedMS)
 	}
 	if r := tr.record.RevokedMS; r != 0 && (receivedMS > r+tolerance || covering.tx.TimeMS > r+tolerance) {
 		v.book.fail(KeyRevoked, where(), fmt.Sprintf("received and anchored before the tracker was revoked, %d", r), "received %d, anchored %d", receivedMS, covering.tx.TimeMS)

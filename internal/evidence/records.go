@@ -8,13 +8,14 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
 // key is one enrolled key of a tracker.
 type key struct {
 	telemetry.PublicKey
-	fromMS, toMS int64
-	index        int
+	trackerchain.Term
+	index int
 }
 
 // window is one assignment to the shipment; toMS 0 is open. Messages belong to the shipment within the window; none may be
@@ -134,7 +135,7 @@ func (v *verifier) trackerRecords(t *fabricproof.Transaction) error {
 		tr := &tracker{record: r, keys: map[[32]byte]*key{}}
 		for i, k := range r.Keys {
 			pub, err := hex.DecodeString(k.Public)
-			e := &key{PublicKey: telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: pub}, fromMS: k.FromMS, toMS: k.ToMS, index: i}
+			e := &key{PublicKey: telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: pub}, Term: r.Term(i), index: i}
 			if err == nil {
 				err = e.Validate()
 			}

@@ -125,10 +125,8 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 	return e, nil
 }
 
-// authentic checks that the tracker's own key signed the message while it was in force by the message's signed time.
-//
-// The first key has no lower bound: a recorded trip was signed before its tracker was enrolled, and the assignment's window,
-// which lies on the ledger, bounds it. The key of a revoked tracker may be in anybody's hands and can sign for any past time,
+// authentic checks that the tracker's own key signed the message while it was in force. Nothing shows a peer when a message was
+// received; the assignment's window, which lies on the ledger, bounds its time. The key of a revoked tracker may be in anybody's hands and can sign for any past time,
 // so a claim that comes after the revocation shows nothing.
 func authentic(tr *Tracker, m *telemetry.Message, nowMS int64) *Error {
 	if tr.RevokedMS != 0 {
@@ -140,7 +138,7 @@ func authentic(tr *Tracker, m *telemetry.Message, nowMS int64) *Error {
 			continue
 		}
 		switch {
-		case i > 0 && m.TimeMS < k.FromMS-SkewMS, k.ToMS != 0 && m.TimeMS > k.ToMS+SkewMS:
+		case !tr.Term(i).Covers(m.TimeMS, 0):
 			return Refuse(Conflict, "key %.16s of tracker %s was not in force when the message says it was signed, %d", kid, tr.ID, m.TimeMS)
 		case m.TimeMS > nowMS+SkewMS:
 			return Refuse(Conflict, "the message's signed time, %d, lies in the future", m.TimeMS)

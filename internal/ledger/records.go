@@ -5,7 +5,11 @@
 // lower-case hex.
 package ledger
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"github.com/trackseal/trackseal/internal/trackerchain"
+)
 
 // Channel and Chaincode are the names that every stack uses unless configured otherwise.
 const (
@@ -43,6 +47,11 @@ type TrackerKey struct {
 	FromMS int64  `json:"from_ms"`
 	ToMS   int64  `json:"to_ms"` // 0 = open
 	Tx     string `json:"tx"`
+}
+
+// Term is when key number i was in force.
+func (t *Tracker) Term(i int) trackerchain.Term {
+	return trackerchain.Term{FromMS: t.Keys[i].FromMS, ToMS: t.Keys[i].ToMS, First: i == 0}
 }
 
 // Calibration refers to a certificate kept elsewhere.

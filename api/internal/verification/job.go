@@ -192,16 +192,13 @@ func (r *run) tracker(ctx context.Context, id string) (*enrolled, error) {
 	return t, nil
 }
 
-// keySlack covers that a tracker's clock, the ledger's and ingest's differ around a rotation.
-const keySlack = 5 * time.Minute
-
-// key is the enrolled key that a message names, if it was in force when the message was signed or received.
+// key is the enrolled key that a message names, if it was in force.
 func (t *enrolled) key(m *telemetry.Message, receivedMS int64) (telemetry.PublicKey, string) {
 	if t.err != "" {
 		return telemetry.PublicKey{}, t.err
 	}
 	kid := hex.EncodeToString(m.KID[:])
-	for _, k := range t.Keys {
+	for i, k := range t.Keys {
 		if k.KID != kid {
 			continue
 		}
@@ -209,8 +206,7 @@ func (t *enrolled) key(m *telemetry.Message, receivedMS int64) (telemetry.Public
 		if err != nil {
 			return telemetry.PublicKey{}, "the key on the ledger is not hex"
 		}
-		slack := keySlack.Milliseconds()
-		if receivedMS < k.FromMS-slack || k.ToMS != 0 && min(m.TimeMS, receivedMS) > k.ToMS+slack {
+		if !t.Term(i).Covers(m.TimeMS, receivedMS) {
 			return telemetry.PublicKey{}, fmt.Sprintf("key %s… was not in force then", kid[:16])
 		}
 		return telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw}, ""

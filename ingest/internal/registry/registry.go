@@ -19,6 +19,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
 // Ledger is what the registry asks. Errors are those of package ledger.
@@ -73,11 +74,11 @@ type Tracker struct {
 	Windows []Window
 }
 
-// Key is one key and when it was in force; ToMS 0 = still.
+// Key is one key and when it was in force.
 type Key struct {
-	KID          [32]byte
-	Public       telemetry.PublicKey
-	FromMS, ToMS int64
+	KID    [32]byte
+	Public telemetry.PublicKey
+	Term   trackerchain.Term
 }
 
 // Window is one assignment [FromMS, ToMS), ToMS 0 = open.
@@ -226,20 +227,20 @@ func (t *Tracker) Current() (Key, bool) {
 		return Key{}, false
 	}
 	k := t.Keys[len(t.Keys)-1]
-	return k, k.ToMS == 0
+	return k, k.Term.ToMS == 0
 }
 
 // putTracker replaces a tracker's record. The caller holds mu or is alone.
 func (r *Registry) putTracker(rec ledger.Tracker) {
 	t := &Tracker{ID: rec.ID, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0}
-	for _, k := range rec.Keys {
+	for i, k := range rec.Keys {
 		raw, err := hex.DecodeString(k.Public)
 		if err != nil {
 			r.cfg.Log.Error("ledger holds a key that cannot be read", "tracker", rec.ID, "err", err)
 			continue
 		}
 		public := telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw}
-		t.Keys = append(t.Keys, Key{KID: public.KID(), Public: public, FromMS: k.FromMS, ToMS: k.ToMS})
+		t.Keys = append(t.Keys, Key{KID: public.KID(), Public: public, Term: rec.Term(i)})
 	}
 	if old := r.trackers[rec.ID]; old != nil {
 		t.Windows = old.Windows

@@ -39,10 +39,6 @@ var (
 	aheadMS    = (24 * time.Hour).Milliseconds()
 )
 
-// keyGraceMS lets messages pass that were signed by the old key around the moment of a rotation: the tracker's clock and the
-// ledger's differ.
-const keyGraceMS = 10 * 60 * 1000
-
 // verify fills the items. What is wrong with a message is in its Reject; there is no other failure. The items' signatures are
 // checked together.
 func (v *Verifier) verify(ctx context.Context, items []*message.Item, b *batch) {
@@ -208,8 +204,8 @@ func (v *Verifier) findKey(s *signed) error {
 		if k.KID != m.KID {
 			continue
 		}
-		if k.ToMS != 0 && m.TimeMS > k.ToMS+keyGraceMS {
-			return refuse(telemetry.WrongKey, "key %x was replaced before the message was signed", m.KID[:8])
+		if !k.Term.Covers(m.TimeMS, s.item.ReceivedMS) {
+			return refuse(telemetry.WrongKey, "key %x was not in force when the message was signed", m.KID[:8])
 		}
 		s.public = k.Public
 		if m.Alg == k.Public.Alg {
