@@ -7,7 +7,7 @@ const skewMS = ledger.SkewMS
 
 // assign binds a tracker to a shipment from a time on.
 //
-// Who may: the tracker's owner, while it is the shipment's carrier or holds the goods. Owner, because an assignment decides
+// Who may: the tracker's owner, while it is a carrier of the shipment or holds the goods. Owner, because an assignment decides
 // where a device's readings count, now or in the past: were others allowed, they could draw a rival's tracker into a
 // shipment of theirs and block it. Carrier or custodian, because only they can fix a tracker to the goods: another party
 // could bind a device that lies elsewhere and so make up a history.
@@ -16,8 +16,8 @@ func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.MSP != s.Parties[ledger.Carrier] && t.MSP != s.Custodian {
-		return nil, ledger.Refuse(ledger.Forbidden, "only the carrier or the custodian of shipment %s assigns trackers", s.ID)
+	if !s.Handles(t.MSP) {
+		return nil, ledger.Refuse(ledger.Forbidden, "only a carrier or the custodian of shipment %s assigns trackers", s.ID)
 	}
 	if s.State != ledger.Created && s.State != ledger.InTransit {
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s", s.ID, s.State)
@@ -51,7 +51,7 @@ func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
 	return s, t.put(ledger.TrackerKeyOf(tr.ID), tr)
 }
 
-// unassign ends the open assignment. The tracker's owner may, so that its device is never held; so may the carrier and the
+// unassign ends the open assignment. The tracker's owner may, so that its device is never held; so may a carrier and the
 // custodian, who take it off the goods. A revoked tracker can be unassigned.
 func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
 	s, err := shipment(t, a.Shipment)
@@ -69,8 +69,8 @@ func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.MSP != tr.Owner && t.MSP != s.Parties[ledger.Carrier] && t.MSP != s.Custodian {
-		return nil, ledger.Refuse(ledger.Forbidden, "only the tracker's owner, the carrier or the custodian ends an assignment")
+	if t.MSP != tr.Owner && !s.Handles(t.MSP) {
+		return nil, ledger.Refuse(ledger.Forbidden, "only the tracker's owner, a carrier or the custodian ends an assignment")
 	}
 	to := a.ToMS
 	if to == 0 {

@@ -9,8 +9,8 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.MSP != s.Parties[ledger.Carrier] && t.MSP != s.Custodian {
-		return nil, ledger.Refuse(ledger.Forbidden, "only the carrier or the custodian closes shipment %s", s.ID)
+	if !s.Handles(t.MSP) {
+		return nil, ledger.Refuse(ledger.Forbidden, "only a carrier or the custodian closes shipment %s", s.ID)
 	}
 	// Before the state: a repeated close learns that it succeeded before.
 	if err := t.free(ledger.CloseKey(s.ID), ledger.Refuse(ledger.Exists, "shipment %s is closed already", s.ID)); err != nil {

@@ -1,6 +1,10 @@
 package contract
 
-import "github.com/trackseal/trackseal/internal/ledger"
+import (
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
 
 // propose offers custody to another party. The heads fix what the logs held when the goods changed hands, so that neither
 // side can later move an excursion to the other's time.
@@ -83,21 +87,21 @@ func end(t *transaction, id string, by func(*ledger.Handover) string, decide fun
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
 
-// deliver is the consignee saying that the goods which it holds are where they should be. It must have accepted them first:
+// deliver is a consignee saying that the goods which it holds are where they should be. It must have accepted them first:
 // custody moves only by the word of both sides, so that no party can end a journey that others still answer for.
 func deliver(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 	s, err := shipment(t, a.ID)
 	switch {
 	case err != nil:
 		return nil, err
-	case t.MSP != s.Parties[ledger.Consignee]:
-		return nil, ledger.Refuse(ledger.Forbidden, "only the consignee, %s, takes delivery", s.Parties[ledger.Consignee])
+	case !s.Has(ledger.Consignee, t.MSP):
+		return nil, ledger.Refuse(ledger.Forbidden, "only a consignee takes delivery: %s", strings.Join(s.Parties[ledger.Consignee], " or "))
 	case s.State != ledger.InTransit:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not in_transit", s.ID, s.State)
 	case s.Pending != nil:
 		return nil, ledger.Refuse(ledger.BadState, "a handover to %s waits for its answer", s.Pending.To)
 	case t.MSP != s.Custodian:
-		return nil, ledger.Refuse(ledger.BadState, "%s has custody; the consignee takes delivery of what it accepted", s.Custodian)
+		return nil, ledger.Refuse(ledger.BadState, "%s has custody; a consignee takes delivery of what it accepted", s.Custodian)
 	}
 	s.State = ledger.Delivered
 	s.DeliveredMS = t.TimeMS

@@ -3,15 +3,15 @@ package contract
 import "github.com/trackseal/trackseal/internal/ledger"
 
 // dispose decides what becomes of the goods. Any party may call for quarantine: whoever knows of a danger is heard. Release and
-// reject are for who answers for the goods as such, the consignee who takes them and the shipper whose they were; not for
-// the carrier, whose own work is judged, nor the auditor.
+// reject are for who answers for the goods as such, the consignees who take them and the shippers whose they were; not for
+// a carrier, whose own work is judged, nor the auditor.
 func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) {
 	s, err := shipment(t, a.Shipment)
 	switch {
 	case err != nil:
 		return nil, err
-	case a.Decision != ledger.Quarantine && t.MSP != s.Parties[ledger.Consignee] && t.MSP != s.Parties[ledger.Shipper]:
-		return nil, ledger.Refuse(ledger.Forbidden, "only the consignee or the shipper of shipment %s may %s it", s.ID, a.Decision)
+	case a.Decision != ledger.Quarantine && !s.Has(ledger.Consignee, t.MSP) && !s.Has(ledger.Shipper, t.MSP):
+		return nil, ledger.Refuse(ledger.Forbidden, "only a consignee or shipper of shipment %s may %s it", s.ID, a.Decision)
 	case a.Decision == ledger.Release && s.State != ledger.Delivered && s.State != ledger.Closed:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s; goods are released once they are delivered", s.ID, s.State)
 	}

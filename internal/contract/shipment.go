@@ -75,13 +75,7 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	if err := t.put(ledger.ShipmentKey(a.ID), s); err != nil {
 		return nil, err
 	}
-	indexed := map[string]bool{} // an organisation may hold several roles
-	for _, role := range ledger.Roles {
-		msp := s.Parties[role]
-		if msp == "" || indexed[msp] {
-			continue
-		}
-		indexed[msp] = true
+	for _, msp := range s.Parties.MSPs() {
 		if err := t.put(ledger.PartyKey(msp, a.ID), 1); err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ func TestCreate(t *testing.T) {
 	}
 	// One organisation may hold several roles; the index then holds it once.
 	a = createArgs("S-3")
-	a.Parties[ledger.Shipper] = carrier
+	a.Parties[ledger.Shipper] = []string{carrier}
 	st, e := w.submit(carrierOp, ledger.ShipmentCreate, a, nil)
 	if e != nil || len(st.Writes) != 3 {
 		t.Fatalf("got %d writes (%v), want 3", len(st.Writes), e)
@@ -40,18 +40,21 @@ func TestCreateRefusals(t *testing.T) {
 		{"ingest role", carrierIn, createArgs("S-1"), ledger.Forbidden},
 		{"caller is no party", auditorOp, createArgs("S-1"), ledger.Forbidden},
 		{"unknown organisation", who{"EvilMSP", operator}, createArgs("S-1"), ledger.Forbidden},
-		{"MSP of no member", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Shipper] = "EvilMSP" }), ledger.Invalid},
-		{"unknown role", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["thief"] = shipper }), ledger.Invalid},
-		{"role in other case", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["Auditor"] = auditor }), ledger.Invalid},
+		{"MSP of no member", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Shipper] = []string{"EvilMSP"} }), ledger.Invalid},
+		{"unknown role", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["thief"] = []string{shipper} }), ledger.Invalid},
+		{"role in other case", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["Auditor"] = []string{auditor} }), ledger.Invalid},
 		{"no carrier", shipperOp, with(func(a *ledger.CreateArgs) { delete(a.Parties, ledger.Carrier) }), ledger.Invalid},
 		{"no consignee", carrierOp, with(func(a *ledger.CreateArgs) { delete(a.Parties, ledger.Consignee) }), ledger.Invalid},
+		{"carriers unsorted", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Carrier] = []string{carrier, auditor} }), ledger.Invalid},
+		{"carrier twice", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Carrier] = []string{carrier, carrier} }), ledger.Invalid},
+		{"role without anybody", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Auditor] = []string{} }), ledger.Invalid},
 		{"no parties", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties = nil }), ledger.Invalid},
 		{"custodian is no party", carrierOp, with(func(a *ledger.CreateArgs) { a.Custodian = auditor }), ledger.Invalid},
 		{"rule set without version", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSet = "general" }), ledger.Invalid},
 		{"no rule hash", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSetHash = "" }), ledger.Invalid},
 		{"bad id", carrierOp, with(func(a *ledger.CreateArgs) { a.ID = "S 1" }), ledger.Invalid},
 		{"long description", carrierOp, with(func(a *ledger.CreateArgs) { a.Description = string(make([]byte, 600)) }), ledger.Invalid},
-		{"repeated role", carrierOp, `{"id":"S-1","parties":{"carrier":"CarrierMSP","carrier":"ShipperMSP"}}`, ledger.Invalid},
+		{"repeated role", carrierOp, `{"id":"S-1","parties":{"carrier":["CarrierMSP"],"carrier":["ShipperMSP"]}}`, ledger.Invalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			newWorld(t).refused(tc.code, tc.by, ledger.ShipmentCreate, tc.arg)
@@ -68,7 +71,7 @@ func TestOnlyPartiesSee(t *testing.T) {
 		w.create(carrierOp, fmt.Sprintf("S-%d", i))
 	}
 	a := createArgs("A-1")
-	a.Parties[ledger.Auditor] = auditor
+	a.Parties[ledger.Auditor] = []string{auditor}
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
 
 	list := func(by who, arg ledger.ListArgs) (ids []string, next string) {
@@ -329,4 +332,29 @@ func TestCloseByTheConsignee(t *testing.T) {
 	if c.Heads == nil || len(c.Heads) != 0 || c.By != consignee {
 		t.Fatalf("got %+v", c)
 	}
+}
+
+// Two carriers share a trip: each binds its own trackers, hands the goods to the other, and takes nothing from the other's trackers.
+func TestTwoCarriersShareATrip(t *testing.T) {
+	w := newWorld(t)
+	first, second := carrierOp, auditorOp
+	w.enrol(first, "T-1")
+	w.enrol(second, "T-2")
+	a := createArgs("S-1")
+	a.Parties[ledger.Carrier] = []string{second.msp, first.msp}
+	a.Custodian = first.msp
+	must[ledger.Shipment](w, shipperOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+
+	w.assign(first, "S-1", "T-1")
+	w.refused(ledger.Forbidden, first, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-2"})
+	w.assign(second, "S-1", "T-2") // before it holds the goods
+	if s := w.handOver(first, second, "S-1"); s.Custodian != second.msp {
+		t.Errorf("custodian %s, want %s", s.Custodian, second.msp)
+	}
+	must[ledger.Shipment](w, first, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+	w.refused(ledger.Forbidden, second, ledger.ShipmentDeliver, ledger.IDArgs{ID: "S-1"})
+	w.handOver(second, consigneeOp, "S-1")
+	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+	// Either carrier closes, also the one that gave the goods on long ago.
+	must[ledger.Close](w, first, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "S-1"})
 }

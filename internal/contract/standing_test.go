@@ -183,7 +183,7 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	a.Lot = "L-7"
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
 	a = createArgs("foreign")
-	a.Lot, a.Parties = "L-7", map[string]string{ledger.Carrier: carrier, ledger.Consignee: carrier}
+	a.Lot, a.Parties = "L-7", ledger.Parties{ledger.Carrier: {carrier}, ledger.Consignee: {carrier}}
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
 	silent := createArgs("silent")
 	silent.Lot = "L-7"

@@ -198,7 +198,7 @@ func (w *world) enrol(by who, id string) ledger.Tracker {
 func createArgs(id string) ledger.CreateArgs {
 	return ledger.CreateArgs{
 		ID: id, RuleSet: ruleID, RuleSetHash: ruleHash, Description: "vaccine <2-8 °C>", Origin: "Basel", Destination: "Oslo",
-		Parties: map[string]string{ledger.Carrier: carrier, ledger.Shipper: shipper, ledger.Consignee: consignee},
+		Parties: ledger.Parties{ledger.Carrier: {carrier}, ledger.Shipper: {shipper}, ledger.Consignee: {consignee}},
 	}
 }
 

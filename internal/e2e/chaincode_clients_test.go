@@ -188,7 +188,7 @@ var builtinRules, _ = compliance.Lookup("general-2-8@1")
 func shipmentArgs(id string) ledger.CreateArgs {
 	return ledger.CreateArgs{
 		ID: id, RuleSet: builtinRules.Ref(), RuleSetHash: hexSHA256(string(builtinRules.Canonical())),
-		Parties: map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP"},
+		Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}},
 	}
 }
 

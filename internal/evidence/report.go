@@ -5,6 +5,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // Report is what a verification found. Its JSON form is stable.
@@ -79,22 +80,22 @@ func (f Finding) String() string {
 
 // Facts is what the evidence says, for the reader of a report. Times are milliseconds since 1970.
 type Facts struct {
-	Parties     map[string]string `json:"parties,omitempty"` // role -> MSP id
-	RuleSet     string            `json:"rule_set,omitempty"`
-	Description string            `json:"description,omitempty"`
-	Origin      string            `json:"origin,omitempty"`
-	Destination string            `json:"destination,omitempty"`
-	CreatedMS   int64             `json:"created_ms,omitempty"`
-	DeliveredMS int64             `json:"delivered_ms,omitempty"`
-	ClosedMS    int64             `json:"closed_ms,omitempty"`
-	Messages    uint64            `json:"messages"`
-	Withheld    uint64            `json:"withheld"` // messages whose readings are withheld
-	Logs        []LogFact         `json:"logs"`
-	Trackers    []TrackerFact     `json:"trackers"`
-	Anchors     []AnchorFact      `json:"anchors"`
-	Configs     []uint64          `json:"configs"`   // block numbers
-	Attested    []string          `json:"attested"`  // MSP ids whose peers signed answers
-	Consensus   string            `json:"consensus"` // BFT | etcdraft
+	Parties     ledger.Parties `json:"parties,omitempty"` // role -> MSP ids
+	RuleSet     string         `json:"rule_set,omitempty"`
+	Description string         `json:"description,omitempty"`
+	Origin      string         `json:"origin,omitempty"`
+	Destination string         `json:"destination,omitempty"`
+	CreatedMS   int64          `json:"created_ms,omitempty"`
+	DeliveredMS int64          `json:"delivered_ms,omitempty"`
+	ClosedMS    int64          `json:"closed_ms,omitempty"`
+	Messages    uint64         `json:"messages"`
+	Withheld    uint64         `json:"withheld"` // messages whose readings are withheld
+	Logs        []LogFact      `json:"logs"`
+	Trackers    []TrackerFact  `json:"trackers"`
+	Anchors     []AnchorFact   `json:"anchors"`
+	Configs     []uint64       `json:"configs"`   // block numbers
+	Attested    []string       `json:"attested"`  // MSP ids whose peers signed answers
+	Consensus   string         `json:"consensus"` // BFT | etcdraft
 }
 
 // LogFact is one log of the shipment.

@@ -22,7 +22,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 	rules, _ := compliance.Lookup("general-2-8@1")
 	hash := rules.Hash()
 	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: hex.EncodeToString(hash[:]),
-		Parties: map[string]string{ledger.Carrier: "CarrierMSP", ledger.Shipper: "ShipperMSP", ledger.Consignee: "ConsigneeMSP"}})
+		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,16 +1,5 @@
 package ledger
 
-// Roles that a shipment's parties map to MSP ids. An organisation may hold several.
-const (
-	Carrier   = "carrier"
-	Shipper   = "shipper"
-	Consignee = "consignee"
-	Auditor   = "auditor"
-)
-
-// Roles in the order in which code walks them: never walk Shipment.Parties itself where the order could show.
-var Roles = []string{Carrier, Shipper, Consignee, Auditor}
-
 // Organisation is a member of the channel.
 type Organisation struct {
 	Name string // carrier, …
@@ -45,25 +34,9 @@ func OrgOf(msp string) string {
 	return ""
 }
 
-// IsParty reports whether the organisation with this MSP id takes part in the shipment in any role.
-func (s *Shipment) IsParty(msp string) bool {
-	if msp == "" {
-		return false
+func checkMSP(member, msp string) error {
+	if OrgOf(msp) == "" {
+		return invalid("%s: %.80q is not an MSP of this channel", member, msp)
 	}
-	for _, role := range Roles {
-		if s.Parties[role] == msp {
-			return true
-		}
-	}
-	return false
-}
-
-// OpenAssignment returns the index of the tracker's open assignment to this shipment, or -1.
-func (s *Shipment) OpenAssignment(tracker string) int {
-	for i := range s.Assignments {
-		if s.Assignments[i].Tracker == tracker && s.Assignments[i].ToMS == 0 {
-			return i
-		}
-	}
-	return -1
+	return nil
 }

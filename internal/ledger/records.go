@@ -68,7 +68,7 @@ type Calibration struct {
 const (
 	Created   = "created"    // registered, nothing moves yet
 	InTransit = "in_transit" // has an assignment or a custody handover
-	Delivered = "delivered"  // the consignee has it
+	Delivered = "delivered"  // a consignee has it
 	Closed    = "closed"     // logs sealed; nothing can be added
 )
 
@@ -76,19 +76,19 @@ const (
 type Shipment struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
-	// Parties maps a role (carrier, shipper, consignee, auditor) to an MSP id. Only parties may see or act.
-	Parties     map[string]string `json:"parties"`
-	Creator     string            `json:"creator"`   // MSP id
-	Custodian   string            `json:"custodian"` // MSP id that holds the goods
-	RuleSet     string            `json:"rule_set"`  // id@version
-	RuleSetHash string            `json:"rule_set_hash"`
-	Description string            `json:"description"`
-	Origin      string            `json:"origin"`
-	Destination string            `json:"destination"`
-	CreatedMS   int64             `json:"created_ms"`
-	CreateTx    string            `json:"create_tx"`
-	DeliveredMS int64             `json:"delivered_ms"`
-	ClosedMS    int64             `json:"closed_ms"`
+	// Only parties may see or act.
+	Parties     Parties `json:"parties"`
+	Creator     string  `json:"creator"`   // MSP id
+	Custodian   string  `json:"custodian"` // MSP id that holds the goods
+	RuleSet     string  `json:"rule_set"`  // id@version
+	RuleSetHash string  `json:"rule_set_hash"`
+	Description string  `json:"description"`
+	Origin      string  `json:"origin"`
+	Destination string  `json:"destination"`
+	CreatedMS   int64   `json:"created_ms"`
+	CreateTx    string  `json:"create_tx"`
+	DeliveredMS int64   `json:"delivered_ms"`
+	ClosedMS    int64   `json:"closed_ms"`
 	// Assignments in the order in which they were made.
 	Assignments []Assignment `json:"assignments"`
 	// Pending is the open custody proposal, if any.

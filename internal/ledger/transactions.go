@@ -21,7 +21,7 @@ const (
 	ShipmentAccept   = "shipment:Accept"    // IDArgs -> Shipment
 	ShipmentReject   = "shipment:Reject"    // RejectArgs -> Shipment
 	ShipmentWithdraw = "shipment:Withdraw"  // RejectArgs -> Shipment: by who proposed, before the answer
-	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment: by the consignee, once it has custody
+	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment: by a consignee, once it has custody
 	ShipmentClose    = "shipment:Close"     // CloseArgs -> Close
 	ShipmentGet      = "shipment:Get"       // IDArgs -> Shipment (evaluate)
 	ShipmentList     = "shipment:List"      // ListArgs -> Page[Shipment] (evaluate): only where the caller's MSP is a party
@@ -115,20 +115,20 @@ type ListArgs struct {
 // A shipment of a lot goes on with the stability budget that the shipments in CarriedFrom had spent: the ledger takes it from
 // their newest verdicts, the larger amount where several name one band. Carried may be left out; given, it must say the same.
 type CreateArgs struct {
-	ID          string            `json:"id"`
-	Parties     map[string]string `json:"parties"`
-	Custodian   string            `json:"custodian"`
-	RuleSet     string            `json:"rule_set"`
-	RuleSetHash string            `json:"rule_set_hash"`
-	Description string            `json:"description"`
-	Origin      string            `json:"origin"`
-	Destination string            `json:"destination"`
-	Lot         string            `json:"lot,omitempty"`
-	Carried     []Spent           `json:"carried,omitempty"`
-	CarriedFrom []string          `json:"carried_from,omitempty"` // shipment ids
+	ID          string   `json:"id"`
+	Parties     Parties  `json:"parties"`
+	Custodian   string   `json:"custodian"`
+	RuleSet     string   `json:"rule_set"`
+	RuleSetHash string   `json:"rule_set_hash"`
+	Description string   `json:"description"`
+	Origin      string   `json:"origin"`
+	Destination string   `json:"destination"`
+	Lot         string   `json:"lot,omitempty"`
+	Carried     []Spent  `json:"carried,omitempty"`
+	CarriedFrom []string `json:"carried_from,omitempty"` // shipment ids
 }
 
-// AssignArgs binds a tracker of the caller's, who is the shipment's carrier or holds the goods. FromMS 0 means the
+// AssignArgs binds a tracker of the caller's, who is a carrier of the shipment or holds the goods. FromMS 0 means the
 // transaction's time; it may lie in the past (a recorded trip) but not before the end of the tracker's previous assignment.
 type AssignArgs struct {
 	Shipment string `json:"shipment"`
@@ -136,7 +136,7 @@ type AssignArgs struct {
 	FromMS   int64  `json:"from_ms"`
 }
 
-// UnassignArgs ends the open assignment, by the tracker's owner, the carrier or the custodian; ToMS 0 means the transaction's time.
+// UnassignArgs ends the open assignment, by the tracker's owner, a carrier or the custodian; ToMS 0 means the transaction's time.
 type UnassignArgs struct {
 	Shipment string `json:"shipment"`
 	Tracker  string `json:"tracker"`
@@ -157,7 +157,7 @@ type RejectArgs struct {
 	Reason string `json:"reason"`
 }
 
-// CloseArgs ends a delivered shipment, by the carrier or the custodian.
+// CloseArgs ends a delivered shipment, by a carrier or the custodian.
 type CloseArgs struct {
 	ID    string    `json:"id"`
 	Heads []LogHead `json:"heads"`

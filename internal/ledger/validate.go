@@ -115,13 +115,6 @@ func checkDecimal(member, s string) error {
 	return nil
 }
 
-func checkMSP(member, msp string) error {
-	if OrgOf(msp) == "" {
-		return invalid("%s: %.80q is not an MSP of this channel", member, msp)
-	}
-	return nil
-}
-
 func checkAlg(alg int) error {
 	if algName(alg) == "unknown" {
 		return invalid("alg must be -19 (Ed25519) or -9 (ESP256), not %d", alg)

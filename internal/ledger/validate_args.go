@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -69,23 +70,8 @@ func (a CreateArgs) Validate() error {
 	if !ruleSetRef.MatchString(a.RuleSet) {
 		return invalid("rule_set must be name@version, not %.80q", a.RuleSet)
 	}
-	known := 0
-	for _, role := range Roles {
-		msp, ok := a.Parties[role]
-		if !ok {
-			continue
-		}
-		known++
-		if err := checkMSP("parties."+role, msp); err != nil {
-			return err
-		}
-	}
-	switch {
-	case known != len(a.Parties):
-		return invalid("parties: the roles are carrier, shipper, consignee, auditor")
-	case a.Parties[Carrier] == "" || a.Parties[Consignee] == "":
-		// Without them nobody could assign trackers or take delivery.
-		return invalid("parties must name a carrier and a consignee")
+	if err := a.Parties.validate(); err != nil {
+		return err
 	}
 	if err := a.validateLot(); err != nil {
 		return err
@@ -93,8 +79,7 @@ func (a CreateArgs) Validate() error {
 	if a.Custodian == "" {
 		return nil
 	}
-	s := Shipment{Parties: a.Parties}
-	if !s.IsParty(a.Custodian) {
+	if !slices.Contains(a.Parties.MSPs(), a.Custodian) {
 		return invalid("custodian %.80q is not one of the parties", a.Custodian)
 	}
 	return nil

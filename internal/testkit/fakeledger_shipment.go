@@ -24,7 +24,7 @@ func (t *tx) putShipment(r ledger.Shipment) (ledger.Shipment, error) {
 
 // handles reports whether the caller has its hands on the goods.
 func (t *tx) handles(r ledger.Shipment) bool {
-	return t.msp == r.Parties[ledger.Carrier] || t.msp == r.Custodian
+	return r.Handles(t.msp)
 }
 
 func create(t *tx, a ledger.CreateArgs) (ledger.Shipment, error) {
@@ -195,8 +195,8 @@ func deliver(t *tx, a ledger.IDArgs) (ledger.Shipment, error) {
 	switch {
 	case err != nil:
 		return r, err
-	case r.Parties[ledger.Consignee] != t.msp:
-		return r, refuse(ledger.Forbidden, "only the consignee, %s, takes delivery", r.Parties[ledger.Consignee])
+	case !r.Has(ledger.Consignee, t.msp):
+		return r, refuse(ledger.Forbidden, "only a consignee takes delivery")
 	case r.State != ledger.InTransit:
 		return r, refuse(ledger.BadState, "shipment %s is %s, not in_transit", r.ID, r.State)
 	case r.Pending != nil:

@@ -55,7 +55,7 @@ func dispose(t *tx, a ledger.DisposeArgs) (ledger.Disposition, error) {
 	t.get("disposed/"+s.ID, &last)
 	t.get("newest/"+s.ID, &v)
 	switch {
-	case a.Decision != ledger.Quarantine && t.msp != s.Parties[ledger.Consignee] && t.msp != s.Parties[ledger.Shipper]:
+	case a.Decision != ledger.Quarantine && !s.Has(ledger.Consignee, t.msp) && !s.Has(ledger.Shipper, t.msp):
 		return r, refuse(ledger.Forbidden, "only the consignee or the shipper of shipment %s may %s it", s.ID, a.Decision)
 	case a.Decision == ledger.Release && s.State != ledger.Delivered && s.State != ledger.Closed:
 		return r, refuse(ledger.BadState, "shipment %s is %s; goods are released once they are delivered", s.ID, s.State)

@@ -14,7 +14,7 @@ import (
 func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 	t.Helper()
 	r, err := l.Submit(t.Context(), ledger.ShipmentCreate, ledger.CreateArgs{
-		ID: id, Parties: map[string]string{"carrier": "CarrierMSP", "consignee": "ConsigneeMSP"},
+		ID: id, Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}},
 		RuleSet: "general-2-8@1", RuleSetHash: strings.Repeat("ab", 32),
 	})
 	if err != nil {
@@ -24,7 +24,7 @@ func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 }
 
 func TestFaults(t *testing.T) {
-	args := ledger.CreateArgs{ID: "s1", Parties: map[string]string{"carrier": "CarrierMSP", "consignee": "ConsigneeMSP"}, RuleSet: "r@1", RuleSetHash: strings.Repeat("ab", 32)}
+	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "r@1", RuleSetHash: strings.Repeat("ab", 32)}
 	for _, tc := range []struct {
 		name    string
 		arm     func(*Ledger)

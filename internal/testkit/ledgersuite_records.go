@@ -85,7 +85,7 @@ var suiteRuleHash = func() string {
 func (s *ledgerSuite) create(id string) ledger.Shipment {
 	s.t.Helper()
 	shipment, _ := do[ledger.Shipment](s, s.clients["carrier"], ledger.ShipmentCreate, ledger.CreateArgs{
-		ID: id, Parties: map[string]string{ledger.Carrier: "CarrierMSP", ledger.Shipper: "ShipperMSP", ledger.Consignee: "ConsigneeMSP"},
+		ID: id, Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}},
 		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash, Origin: "A", Destination: "B",
 	})
 	return shipment
@@ -110,7 +110,7 @@ func (s *ledgerSuite) shipment() {
 	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Exists)
 	args.ID = s.id("others")
 	s.refused(auditor, ledger.ShipmentCreate, args, ledger.Forbidden)
-	args.Parties = map[string]string{ledger.Carrier: "CarrierMSP"}
+	args.Parties = ledger.Parties{ledger.Carrier: {"CarrierMSP"}}
 	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Invalid)
 	s.askRefused(auditor, ledger.ShipmentGet, byID, ledger.NotFound) // no party: it does not exist
 

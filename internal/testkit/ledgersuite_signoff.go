@@ -76,7 +76,7 @@ func (s *ledgerSuite) signOff() {
 	carrier, shipper, consignee := s.clients["carrier"], s.clients["shipper"], s.clients["consignee"]
 	lot, id := s.id("lot"), s.id("signed-off")
 	args := ledger.CreateArgs{ID: id, Lot: lot, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash,
-		Parties: map[string]string{ledger.Carrier: "CarrierMSP", ledger.Shipper: "ShipperMSP", ledger.Consignee: "ConsigneeMSP"}}
+		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}}
 	do[ledger.Shipment](s, carrier, ledger.ShipmentCreate, args)
 	open := ledger.Excursion{ID: "e1", Shipment: id, Rule: "r", Metric: "m", StartMS: 1, Peak: "1", Limit: "1", RuleHash: suiteRuleHash,
 		Log: ledger.LogHead{Log: suiteRuleHash, Root: suiteRuleHash}}

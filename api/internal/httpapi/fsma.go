@@ -77,7 +77,7 @@ func trackingEvents(r ledger.Shipment, handovers []ledger.Handover) []report.Tra
 		if i == 0 && r.Origin != "" {
 			from += ", " + r.Origin
 		}
-		if i == len(taken)-1 && h.To == r.Parties[ledger.Consignee] && r.Destination != "" {
+		if i == len(taken)-1 && r.Has(ledger.Consignee, h.To) && r.Destination != "" {
 			to += ", " + r.Destination
 		}
 		e := report.TrackingEvent{Lot: r.Lot, Product: r.Description, FromLocation: from, ToLocation: to, Shipment: r.ID, Document: "Trackseal shipment"}

@@ -23,7 +23,7 @@ func (s *Server) model(ctx context.Context, r ledger.Shipment, j *judged, v *Com
 		DeliveredMS: r.DeliveredMS, ClosedMS: r.ClosedMS, GeneratedMS: s.Now().UnixMilli(), By: s.Org, Verdict: v.Verdict, Reasons: v.Reasons, EvaluatedToMS: j.result.ToMS,
 		Algorithm: v.Algorithm, RuleSet: v.RuleSet.Ref, RuleSetTitle: v.RuleSet.Title, RuleSetHash: r.RuleSetHash}
 	for _, role := range ledger.Roles {
-		if msp := r.Parties[role]; msp != "" {
+		for _, msp := range r.Parties[role] {
 			m.Parties = append(m.Parties, report.Party{Role: role, Org: orgName(msp)})
 		}
 	}

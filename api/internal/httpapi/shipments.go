@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"maps"
 	"net/http"
 	"slices"
 
@@ -99,8 +98,8 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 	for _, c := range r.CarriedFrom {
 		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
 	}
-	for role, msp := range r.Parties {
-		v.Parties[role] = orgName(msp)
+	for role, msps := range r.Parties {
+		v.Parties[role] = orgName(msps[0])
 	}
 	for _, a := range r.Assignments {
 		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: orgName(a.By)})
@@ -151,12 +150,14 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.CreateArgs{ID: b.ID, Parties: make(map[string]string, len(b.Parties)), RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
+	args := ledger.CreateArgs{ID: b.ID, Parties: make(ledger.Parties, len(b.Parties)), RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
 		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
 	for role, org := range b.Parties {
-		if args.Parties[role] = ledger.MSPOf(org); args.Parties[role] == "" {
+		msp := ledger.MSPOf(org)
+		if msp == "" {
 			return nil, rest.InvalidField("body.parties."+role, "must be carrier, shipper, consignee or auditor")
 		}
+		args.Parties[role] = []string{msp}
 	}
 	if b.Custodian != "" {
 		if args.Custodian = ledger.MSPOf(b.Custodian); args.Custodian == "" {
@@ -176,7 +177,7 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 }
 
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
-	return r.Creator == msp && maps.Equal(r.Parties, a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
+	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
 		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination && r.Lot == a.Lot &&
 		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
 }

@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.submit(ledger.TrackerEnrol, ledger.EnrolArgs{ID: signedID, Alg: -19, Public: pub, Proof: hex.EncodeToString(proof)}, nil)
 	w.submit(ledger.TrackerEnrol, ledger.EnrolArgs{ID: plainID, SecretHash: strings.Repeat("ab", 32)}, nil)
-	w.submit(ledger.ShipmentCreate, ledger.CreateArgs{ID: "s1", Parties: map[string]string{"carrier": "CarrierMSP", "consignee": "ConsigneeMSP"}, RuleSet: "r@1", RuleSetHash: strings.Repeat("cd", 32)}, nil)
+	w.submit(ledger.ShipmentCreate, ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "r@1", RuleSetHash: strings.Repeat("cd", 32)}, nil)
 	w.submit(ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "s1", Tracker: signedID}, &w.ship)
 	w.ingest = &fakestore.Ingest{Name: "ingest-carrier", Store: w.store, Ledger: w.ledger, Shipment: w.ship, NowMS: func() int64 { return w.ms }}
 	for range 4 {

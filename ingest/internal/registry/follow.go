@@ -195,12 +195,7 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 
 // party: events tell of all shipments; ours are those that our organisation takes part in.
 func (r *Registry) party(s *ledger.Shipment) bool {
-	for _, msp := range s.Parties {
-		if msp == r.cfg.Ledger.MSP() {
-			return true
-		}
-	}
-	return false
+	return s.IsParty(r.cfg.Ledger.MSP())
 }
 
 func (r *Registry) close(c ledger.Close) error {

@@ -53,7 +53,7 @@ func enrol(t testing.TB, l *testkit.Ledger, id string) {
 func create(t testing.TB, l *testkit.Ledger, id string) {
 	submit(t, l, ledger.ShipmentCreate, ledger.CreateArgs{
 		ID: id, RuleSet: "general-2-8@1", RuleSetHash: hex.EncodeToString(make([]byte, 32)),
-		Parties: map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"},
+		Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 	})
 }
 

@@ -94,7 +94,7 @@ func createShipment(t testing.TB, l *testkit.Ledger, id string) {
 	hash := rules.Hash()
 	submit(t, l, ledger.ShipmentCreate, ledger.CreateArgs{
 		ID: id, RuleSet: rules.Ref(), RuleSetHash: hex.EncodeToString(hash[:]),
-		Parties: map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"},
+		Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 	})
 }
 

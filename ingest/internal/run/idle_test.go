@@ -154,7 +154,7 @@ func (l idleLedger) Evaluate(_ context.Context, fn string, arg any) ([]byte, err
 		for i := from; i < to; i++ {
 			page.Items = append(page.Items, ledger.Shipment{
 				ID: fmt.Sprintf("S-%06d", i), State: ledger.InTransit, Creator: "CarrierMSP", Custodian: "CarrierMSP", CreatedMS: idleSince, CreateTx: idleTx(i + l.n),
-				Parties: map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"},
+				Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 				RuleSet: "general-2-8@1", RuleSetHash: idleTx(-1),
 				Assignments: []ledger.Assignment{{Tracker: fmt.Sprintf("T-%06d", i), FromMS: idleSince, AssignTx: idleTx(i + 2*l.n), By: "CarrierMSP"}},
 			})

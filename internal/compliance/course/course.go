@@ -55,7 +55,7 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 	for _, h := range handovers {
 		switch {
 		case h.State != ledger.Accepted:
-		case h.To == s.Parties[ledger.Consignee]:
+		case s.Has(ledger.Consignee, h.To):
 			c.DeliverMS = max(c.DeliverMS, h.AnswerMS)
 		case c.DepartMS == 0 || h.AnswerMS < c.DepartMS:
 			c.DepartMS = h.AnswerMS

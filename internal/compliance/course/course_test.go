@@ -11,7 +11,7 @@ import (
 func TestOf(t *testing.T) {
 	s := ledger.Shipment{
 		Creator: "ShipperMSP", Custodian: "ConsigneeMSP", CreatedMS: 5, DeliveredMS: 90, ClosedMS: 99,
-		Parties: map[string]string{ledger.Shipper: "ShipperMSP", ledger.Carrier: "CarrierMSP", ledger.Consignee: "ConsigneeMSP"},
+		Parties: ledger.Parties{ledger.Shipper: {"ShipperMSP"}, ledger.Carrier: {"CarrierMSP"}, ledger.Consignee: {"ConsigneeMSP"}},
 		Assignments: []ledger.Assignment{
 			{Tracker: "b", FromMS: 20, ToMS: 40}, {Tracker: "a", FromMS: 10, Calibration: &ledger.Calibration{ValidFromMS: 1, ValidToMS: 50}}, {Tracker: "b", FromMS: 50},
 		},

@@ -54,7 +54,7 @@ func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 		t.CreateTx = s.ID
 		s.Put(ledger.ShipmentKey(t.Shipment), &ledger.Shipment{
 			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: rules.Ref(), RuleSetHash: ruleHash(),
-			Parties:   map[string]string{"carrier": "CarrierMSP", "shipper": "ShipperMSP", "consignee": "ConsigneeMSP", "auditor": "AuditorMSP"},
+			Parties:   ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 			CreatedMS: s.TimeMS, CreateTx: s.ID, Assignments: []ledger.Assignment{},
 		})
 	})
