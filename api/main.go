@@ -59,7 +59,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	verifier, issuer, parts, err := openAuth(cfg, log)
+	callers, issuer, parts, err := openAuth(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: cfg.MSP, Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
-		Ledger: chain, Peers: chain, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Verifier: verifier, Issuer: issuer, Idempotency: writes,
+		Ledger: chain, Peers: chain, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: callers, Issuer: issuer, Idempotency: writes,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, Handler: api, Log: log, OnStop: api.Stop}
 	parts = append(parts,

@@ -9,26 +9,26 @@ import (
 	"os"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
 // openAuth sets up the accepted issuers; parts are what must run to keep their keys fresh.
-func openAuth(cfg Config, log *slog.Logger) (*auth.Verifier, *auth.Issuer, []service.Part, error) {
-	var trusted []auth.Trusted
+func openAuth(cfg Config, log *slog.Logger) (access.Chain, *access.Issuer, []service.Part, error) {
+	var trusted []access.Trusted
 	var parts []service.Part
-	var issuer *auth.Issuer
+	var issuer *access.Issuer
 	if cfg.Auth.ClientsFile != "" {
 		var err error
-		if issuer, err = auth.OpenIssuer(cfg.Auth.Issuer, cfg.Auth.Audience, cfg.Org, cfg.Auth.ClientsFile, cfg.Auth.KeyFile, time.Now); err != nil {
+		if issuer, err = access.OpenIssuer(cfg.Auth.Issuer, cfg.Auth.Audience, cfg.Org, cfg.Auth.ClientsFile, cfg.Auth.KeyFile, time.Now); err != nil {
 			return nil, nil, nil, fmt.Errorf("auth: %w", err)
 		}
 		trusted = append(trusted, issuer.Trusted())
 	}
 	for _, is := range cfg.Auth.Issuers {
-		keys, err := auth.NewRemoteKeys(is.JWKSURL, log)
+		keys, err := access.NewRemoteKeys(is.JWKSURL, log)
 		if err != nil {
 			return nil, nil, nil, fmt.Errorf("auth: issuer %s: %w", is.Issuer, err)
 		}
@@ -36,10 +36,10 @@ func openAuth(cfg Config, log *slog.Logger) (*auth.Verifier, *auth.Issuer, []ser
 		if audience == "" {
 			audience = cfg.Auth.Audience
 		}
-		trusted = append(trusted, auth.Trusted{Issuer: is.Issuer, Audience: audience, Types: is.Types, Keys: keys})
+		trusted = append(trusted, access.Trusted{Issuer: is.Issuer, Audience: audience, Types: is.Types, Keys: keys})
 		parts = append(parts, service.Part{Name: "keys of " + is.Issuer, Run: keys.Run})
 	}
-	return auth.NewVerifier(cfg.Org, time.Now, trusted...), issuer, parts, nil
+	return access.Chain{access.NewVerifier(cfg.Org, time.Now, trusted...)}, issuer, parts, nil
 }
 
 func openIngest(configs []IngestConfig) ([]httpapi.Ingest, error) {

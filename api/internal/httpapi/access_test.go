@@ -14,7 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -106,7 +106,7 @@ func TestAccessMatrix(t *testing.T) {
 			}
 			return
 		}
-		if !slices.Contains(auth.Scopes, scope) {
+		if !slices.Contains(access.Scopes, scope) {
 			t.Errorf("%s needs the unknown scope %s", op.OperationID, scope)
 		}
 		expect := func(what string, r response, status int, code string) {
@@ -134,7 +134,7 @@ func TestAccessMatrix(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+other.token("shipper-admin"))
 		expect("of another organisation", mine.send(r), 403, "wrong_organisation")
 
-		for _, s := range auth.Scopes {
+		for _, s := range access.Scopes {
 			if s == scope {
 				continue
 			}
@@ -169,6 +169,61 @@ func TestAccessMatrix(t *testing.T) {
 	// A foreign tracker cannot be bound to an own shipment either.
 	mine.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
 	mine.must(404, "POST", "/v1/shipments/s1/assignments", `{"tracker":"t-foreign"}`)
+}
+
+// TestNarrowedPrincipal: who may see one shipment gets into the operations on it and into nothing else of the organisation.
+func TestNarrowedPrincipal(t *testing.T) {
+	w := newWorld(t)
+	w.withEvidence()
+	w.ship("s1")
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	writes := w.ledger.Count("")
+	inside := 0
+	each(w, func(op *huma.Operation) {
+		if scopeOf(op) == "" || strings.Contains(op.Path, "stream") {
+			return
+		}
+		as := func(id string) response {
+			r := request(t, op, id)
+			r.Header.Set("Share", "s1")
+			return w.send(r)
+		}
+		switch {
+		case strings.HasPrefix(op.Path, "/v1/shipments/{id}"):
+			if got := as("s2"); got.Code != 404 || got.problem().Code != "not_found" {
+				t.Errorf("%s of another shipment: %d %.200s, want 404", op.OperationID, got.Code, got.Body)
+			}
+			if op.Method != http.MethodGet {
+				return
+			}
+			// Nothing was closed yet, hence 404; the evidence's blocks are missing, hence 500.
+			if got := as("s1"); got.Code == 401 || got.Code == 403 {
+				t.Errorf("%s of its own shipment: %d %.200s, want to be let in", op.OperationID, got.Code, got.Body)
+			}
+			inside++
+		case strings.Contains(op.Path, "{id}"):
+			if got := as("t-s1"); got.Code != 404 || got.problem().Code != "not_found" {
+				t.Errorf("%s of a tracker: %d %.200s, want 404", op.OperationID, got.Code, got.Body)
+			}
+		default:
+			if got := as("s1"); got.Code != 403 || got.problem().Code != "forbidden" {
+				t.Errorf("%s, which is of no one shipment: %d %.200s, want 403", op.OperationID, got.Code, got.Body)
+			}
+		}
+	})
+	if inside < 10 {
+		t.Errorf("only %d operations on its own shipment", inside)
+	}
+	if n := w.ledger.Count("") - writes; n != 0 {
+		t.Errorf("%d transactions for what is not its own", n)
+	}
+	// A write on its own shipment that names somebody else's tracker.
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/shipments/s1/assignments", strings.NewReader(`{"tracker":"t-s1"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Share", "s1")
+	if got := w.send(r); got.Code != 404 {
+		t.Errorf("assigning a tracker: %d %.200s, want 404", got.Code, got.Body)
+	}
 }
 
 // TestHostileValues sends what nobody should into every parameter and body member: no answer may be a 5xx, each failure is

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -28,7 +28,7 @@ func showAnchor(h ledger.Head) Anchor {
 }
 
 func (s *Server) anchorRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/anchors", ID: "list-anchors", Tag: "Evidence", Scope: auth.AnchorsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/anchors", ID: "list-anchors", Tag: "Evidence", Scope: access.AnchorsRead,
 		Summary: "List the anchors, newest first, one ingest instance after another", Errors: []int{http.StatusBadRequest}}, s.anchors)
 }
 

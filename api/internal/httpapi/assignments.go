@@ -5,17 +5,17 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 func (s *Server) assignmentRoutes() {
 	const tag = "Shipments"
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
 		Example: rest.Object{"tracker": "LOGGER-17"}}, s.assign)
-	rest.Add(s.api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: auth.ShipmentsWrite, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
 		Summary: "End the tracker's open assignment", Errors: []int{http.StatusNotFound}}, s.unassign)
 }
 

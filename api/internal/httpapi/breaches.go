@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -16,7 +16,7 @@ import (
 )
 
 func (s *Server) breachRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/breaches", ID: "claim-breach", Tag: "Compliance", Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/breaches", ID: "claim-breach", Tag: "Compliance", Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Claim that signed messages break an instant limit", Errors: []int{http.StatusNotFound},
 		About: "The messages are named by log and leaf; their bytes go to the peers, and every endorsing peer checks signature, tracker, assignment and limit by itself. " +
 			"What they refuse comes back with their reason. Nothing is judged here.",

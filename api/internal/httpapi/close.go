@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -32,11 +32,11 @@ func showClose(c ledger.Close) Close {
 }
 
 func (s *Server) closeRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/close", ID: "close-shipment", Tag: "Shipments", Scope: auth.ShipmentsWrite, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/close", ID: "close-shipment", Tag: "Shipments", Scope: access.ShipmentsWrite, Write: true,
 		Summary: "Seal the shipment's logs and close it", Limit: sealTime,
 		About:  "Repeating it after any failure is safe: logs seal once, and a closed shipment answers its closing record.",
 		Errors: []int{http.StatusNotFound}}, s.close)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/close", ID: "get-close", Tag: "Shipments", Scope: auth.ShipmentsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/close", ID: "get-close", Tag: "Shipments", Scope: access.ShipmentsRead,
 		Summary: "Get the closing record", Errors: []int{http.StatusNotFound}}, s.getClose)
 }
 

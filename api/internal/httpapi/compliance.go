@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -174,7 +174,7 @@ type Revision struct {
 }
 
 func (s *Server) complianceRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: "Compliance", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: "Compliance", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Judge the shipment by its rule set", Errors: []int{http.StatusNotFound, http.StatusConflict},
 		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
 }

@@ -3,17 +3,17 @@ package httpapi
 import (
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 )
 
 const about = "Shipments, trackers, telemetry and their evidence. Every error is an RFC 9457 problem with a stable `code`. " +
 	"Listings are paged by an opaque `cursor`. Writes honour `Idempotency-Key`. What belongs to others answers 404."
 
 var scopes = map[string]string{
-	auth.TrackersRead: "See trackers", auth.TrackersWrite: "Enrol, rotate, revoke and calibrate trackers",
-	auth.ShipmentsRead: "See shipments", auth.ShipmentsWrite: "Create shipments, assign trackers, hand over, deliver, close, sign, claim breaches",
-	auth.TelemetryRead: "Read telemetry, messages, compliance, verification", auth.AnchorsRead: "See anchors", auth.NetworkRead: "See the network's health",
-	auth.RulesWrite: "Publish rule sets",
+	access.TrackersRead: "See trackers", access.TrackersWrite: "Enrol, rotate, revoke and calibrate trackers",
+	access.ShipmentsRead: "See shipments", access.ShipmentsWrite: "Create shipments, assign trackers, hand over, deliver, close, sign, claim breaches",
+	access.TelemetryRead: "Read telemetry, messages, compliance, verification", access.AnchorsRead: "See anchors", access.NetworkRead: "See the network's health",
+	access.RulesWrite: "Publish rule sets",
 }
 
 // tags in the order in which a reader meets them.

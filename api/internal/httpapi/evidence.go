@@ -11,7 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -31,11 +31,11 @@ func (s *Server) evidenceRoutes() {
 	}
 	about := "Collects what an auditor needs to check the shipment offline with the program verify, trusting no server: configuration and anchor blocks with " +
 		"the orderers' signatures, peers' signed answers that carry the nonce, heads, and every leaf with its message. Nothing is verified here."
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/evidence", ID: "get-evidence", Tag: "Evidence", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/evidence", ID: "get-evidence", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Stream the evidence bundle of a shipment", About: about, Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("Evidence bundle", bundleType)}, func(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
 		return s.evidence(ctx, in.ID, in.Nonce, in.Withhold, in.ID+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error { return b.Write(ctx, w) })
 	})
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/messages/{log}/{leaf}/proof", ID: "get-message-proof", Tag: "Evidence", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/messages/{log}/{leaf}/proof", ID: "get-message-proof", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Prove one message", About: "A bundle with one leaf and its inclusion proof, for `verify message`.",
 		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("Proof of one message", bundleType)}, func(ctx context.Context, in *proofInput) (*huma.StreamResponse, error) {
 		shipment, err := s.shipmentOf(ctx, in.Log, in.Leaf)

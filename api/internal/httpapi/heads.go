@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -17,12 +17,12 @@ import (
 
 // headsRoutes are what a monitor follows (verify monitor): the newest anchor of every heads log, and evidence for each step.
 func (s *Server) headsRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/heads", ID: "list-heads", Tag: "Evidence", Scope: auth.AnchorsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/heads", ID: "list-heads", Tag: "Evidence", Scope: access.AnchorsRead,
 		Summary: "The newest anchor of every heads log"}, s.heads)
 	if s.Evidence == nil {
 		return
 	}
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/heads/{heads}/evidence", ID: "get-heads-evidence", Tag: "Evidence", Scope: auth.AnchorsRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/heads/{heads}/evidence", ID: "get-heads-evidence", Tag: "Evidence", Scope: access.AnchorsRead, Limit: rest.LongTime,
 		Summary: "Prove consecutive anchors of a heads log",
 		About: fmt.Sprintf("A bundle of up to %d anchors from number `from` on, for `verify heads` and `verify monitor`: blocks with the orderers' signatures, each "+
 			"anchor's transaction with its consistency proof, and the peers' signed answers, with the nonce, about the last one. Nothing is verified here.", evidence.MaxAnchors),

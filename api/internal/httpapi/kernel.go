@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
 
@@ -21,7 +22,13 @@ type ShipmentPath struct {
 	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Shipment id"`
 }
 
+// Kind of resource.
+func (ShipmentPath) Kind() access.Kind { return access.Shipment }
+
 // TrackerPath names a tracker.
 type TrackerPath struct {
 	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Tracker id"`
 }
+
+// Kind of resource.
+func (TrackerPath) Kind() access.Kind { return access.Tracker }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -75,8 +76,17 @@ func filtered[T any](ctx context.Context, l Ledger, fn, bookmark string, limit i
 	return items, bookmark, nil
 }
 
-// shipment reads one that this organisation takes part in; any other does not exist.
+// may asks the principal of the request, when it comes from one.
+func may(ctx context.Context, kind access.Kind, id string) bool {
+	p := access.PrincipalOf(ctx)
+	return p == nil || p.May(kind, id)
+}
+
+// shipment reads one that this organisation takes part in, and that the caller is not narrowed away from; any other does not exist.
 func (s *Server) shipment(ctx context.Context, id string) (ledger.Shipment, error) {
+	if !may(ctx, access.Shipment, id) {
+		return ledger.Shipment{}, rest.NotFound("shipment", id)
+	}
 	r, err := evaluate[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentGet, ledger.IDArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && !r.IsParty(s.MSP) {
 		return r, rest.NotFound("shipment", id)
@@ -84,8 +94,11 @@ func (s *Server) shipment(ctx context.Context, id string) (ledger.Shipment, erro
 	return r, err
 }
 
-// tracker reads one that is ours; any other does not exist.
+// tracker reads one that is ours, and that the caller is not narrowed away from; any other does not exist.
 func (s *Server) tracker(ctx context.Context, id string) (ledger.Tracker, error) {
+	if !may(ctx, access.Tracker, id) {
+		return ledger.Tracker{}, rest.NotFound("tracker", id)
+	}
 	r, err := evaluate[ledger.Tracker](ctx, s.Ledger, ledger.TrackerGet, ledger.IDArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && r.Owner != s.MSP {
 		return r, rest.NotFound("tracker", id)

@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -34,7 +34,7 @@ type Message struct {
 var kinds = []string{"data", "boot", "gap", "sleep", "rotate", "clock", "end"}
 
 func (s *Server) messageRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/messages", ID: "list-messages", Tag: "Telemetry", Scope: auth.TelemetryRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/messages", ID: "list-messages", Tag: "Telemetry", Scope: access.TelemetryRead,
 		Summary: "List the messages in the order of the logs", Errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.messages)
 }
 

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -49,7 +49,7 @@ func health(err error, what string) Health {
 const tolerated = 20
 
 func (s *Server) networkRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: auth.NetworkRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: access.NetworkRead,
 		Summary: "Health of peers, orderers, ingest and store", About: "Always 200: what is down is in the answer. ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
 }
 

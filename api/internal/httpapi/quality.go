@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -36,7 +36,7 @@ type QualityTotal struct {
 }
 
 func (s *Server) qualityRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}/quality", ID: "get-tracker-quality", Tag: "Trackers", Scope: auth.TrackersRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}/quality", ID: "get-tracker-quality", Tag: "Trackers", Scope: access.TrackersRead,
 		Summary: "Get the quality of a tracker's readings by hour", Errors: []int{http.StatusNotFound},
 		About: "Counts of readings that look wrong, by reason, as ingest flagged them. Flagged readings are kept and judged like all others. " +
 			"The newest hour is a few seconds behind."}, s.quality)

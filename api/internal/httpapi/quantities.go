@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -33,7 +33,7 @@ func (s *Server) quantityRoutes() {
 		out.Body.Items = append(out.Body.Items, Quantity{Name: q.Name, Label: q.Label, Unit: q.Unit, Symbol: q.Symbol, Derived: m == detect.Acceleration,
 			Accepted: Range{q.Min, q.Max}, Plausible: Range{q.Low, q.High}})
 	}
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/quantities", ID: "list-quantities", Tag: "Telemetry", Scope: auth.TelemetryRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/quantities", ID: "list-quantities", Tag: "Telemetry", Scope: access.TelemetryRead,
 		Summary: "List the quantities that trackers report", About: "With units and bounds; the last one is derived. In one answer."},
 		func(context.Context, *struct{}) (*answer[List[Quantity]], error) { return out, nil })
 }

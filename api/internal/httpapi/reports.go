@@ -6,7 +6,7 @@ import (
 	"io"
 	"net/http"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -19,10 +19,10 @@ const (
 )
 
 func (s *Server) reportRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/report", ID: "get-report", Tag: "Reports", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/report", ID: "get-report", Tag: "Reports", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Download the shipment's report", About: "Verdict, charts with limits and unknown time, excursions, custody, signatures, anchors, and how to check it without this server.",
 		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("The report, as a file", typePDF, typeXLSX, typeCSV)}, s.report)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/reports/fsma204", ID: "get-fsma204", Tag: "Reports", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/reports/fsma204", ID: "get-fsma204", Tag: "Reports", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Download the FSMA 204 sortable spreadsheet", About: "Shipping and receiving of traceability lots (21 CFR 1.1340, 1.1345), as custody moved on the ledger, of the shipments that this organisation takes part in. " +
 			"What the ledger does not hold is left blank and named in the last column.",
 		Errors: []int{http.StatusTooManyRequests}, Answers: rest.Files("The list, as a file", typeXLSX, typeCSV)}, s.fsma)

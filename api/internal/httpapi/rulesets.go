@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -34,9 +34,9 @@ func showPublished(rules compliance.RuleSet, r ledger.RuleSet) RuleSetInfo {
 
 func (s *Server) ruleSetRoutes() {
 	const tag, path = "Rule sets", "/v1/rule-sets"
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path, ID: "list-rule-sets", Tag: tag, Scope: auth.ShipmentsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path, ID: "list-rule-sets", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "List the rule sets that a shipment can be pinned to", About: "The built-in ones first, then those that were published.", Errors: []int{http.StatusBadRequest}}, s.listRuleSets)
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: path, ID: "publish-rule-set", Tag: tag, Scope: auth.RulesWrite, Status: http.StatusCreated, Write: true, Own: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: path, ID: "publish-rule-set", Tag: tag, Scope: access.RulesWrite, Status: http.StatusCreated, Write: true, Own: true,
 		Summary: "Publish a version of a rule set on the ledger",
 		About: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
 			"What is wrong with a rule set is listed in `errors`, each with its place."}, s.publish)
@@ -45,9 +45,9 @@ func (s *Server) ruleSetRoutes() {
 	known := *answers["201"]
 	known.Description = "These rules are published already"
 	answers["200"] = &known
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path + "/{ref}", ID: "get-rule-set", Tag: tag, Scope: auth.ShipmentsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path + "/{ref}", ID: "get-rule-set", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "Get a rule set", Errors: []int{http.StatusNotFound, http.StatusConflict}}, s.getRuleSet)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path + "/schema", ID: "get-rule-set-schema", Tag: tag, Scope: auth.ShipmentsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: path + "/schema", ID: "get-rule-set-schema", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "Get the JSON Schema of a rule set", About: "For editors. It says less than publishing checks: docs/compliance.md has the rest.",
 		Answers: map[string]*huma.Response{"200": {Description: "JSON Schema 2020-12", Content: map[string]*huma.MediaType{schemaType: {Schema: &huma.Schema{Type: huma.TypeObject}}}}}}, func(context.Context, *struct{}) (*file, error) {
 		return &file{ContentType: schemaType, Body: compliance.JSONSchema}, nil

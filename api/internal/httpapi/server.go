@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
@@ -43,8 +43,8 @@ type Config struct {
 	Ingest      []Ingest
 	Feed        *feed.Feed
 	Evidence    *bundle.Source // nil: no evidence routes
-	Verifier    *auth.Verifier
-	Issuer      *auth.Issuer // nil: no development issuer
+	Access      access.Chain
+	Issuer      *access.Issuer // nil: no development issuer
 	Idempotency *idempotency.Store
 
 	// Key (32 bytes) seals cursors and derives the secrets of trackers that cannot sign. It must survive restarts.
@@ -85,7 +85,7 @@ func New(cfg Config) *Server {
 	if cfg.Issuer != nil {
 		document.TokenURL = tokenPath
 	}
-	s.api = rest.New(rest.Config{Org: cfg.Org, Document: document, Verifier: cfg.Verifier, Writes: cfg.Idempotency, Metrics: cfg.Metrics, Log: cfg.Log, Elsewhere: http.HandlerFunc(s.dashboard)})
+	s.api = rest.New(rest.Config{Org: cfg.Org, Document: document, Access: cfg.Access, Writes: cfg.Idempotency, Metrics: cfg.Metrics, Log: cfg.Log, Elsewhere: http.HandlerFunc(s.dashboard)})
 	s.api.Handle("/healthz", http.HandlerFunc(cfg.Health.ServeLive))
 	s.api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
 	s.api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -124,15 +124,15 @@ type createBody struct {
 
 func (s *Server) shipmentRoutes() {
 	const tag = "Shipments"
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Create a shipment",
 		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
 			"parties": rest.Object{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}}, s.createShipment)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: auth.ShipmentsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: auth.ShipmentsRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: auth.ShipmentsWrite, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
 		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}}, s.deliver)
 }
 

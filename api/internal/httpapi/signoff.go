@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -56,17 +56,17 @@ func showDisposition(d ledger.Disposition) Disposition {
 func (s *Server) signOffRoutes() {
 	const tag = "Compliance"
 	const acks, dispositions = "/v1/shipments/{id}/excursions/{excursion}/acknowledgements", "/v1/shipments/{id}/disposition"
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Sign an excursion on the ledger, with a reason", Errors: []int{http.StatusNotFound},
 		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed.",
 		Example: rest.Object{"name": "A. Person", "meaning": "reviewed", "reason": "door open while loading"}}, s.acknowledge)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: acks, ID: "list-acknowledgements", Tag: tag, Scope: auth.TelemetryRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: acks, ID: "list-acknowledgements", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List an excursion's acknowledgements, oldest first", Errors: []int{http.StatusNotFound}}, s.acknowledgements)
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: auth.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Release, reject or quarantine the goods, signed on the ledger", Errors: []int{http.StatusNotFound},
 		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409.",
 		Example: rest.Object{"decision": "release", "name": "A. Person", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: auth.TelemetryRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)
 }
 

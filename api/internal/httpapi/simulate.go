@@ -14,7 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/tripfile"
@@ -29,7 +29,7 @@ const (
 )
 
 func (s *Server) simulateRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: simulatePath, ID: "simulate-rule-set", Tag: "Rule sets", Scope: auth.TelemetryRead, Limit: rest.LongTime, Body: maxTrip, Own: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: simulatePath, ID: "simulate-rule-set", Tag: "Rule sets", Scope: access.TelemetryRead, Limit: rest.LongTime, Body: maxTrip, Own: true,
 		Summary: "Try a rule set on a shipment, or on a trip from a CSV file",
 		About: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment` or `csv`. As text/csv: the file, with ?rule_set=id@version. " +
 			"Columns: time (RFC 3339, or milliseconds since 1970), tracker (may be left out), and metrics by their names.",

@@ -11,7 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -30,7 +30,7 @@ func (s *Server) streamRoutes() {
 		{Path: "/v1/stream", ID: "stream", Summary: "Live events of all the organisation's shipments"},
 		{Path: "/v1/shipments/{id}/stream", ID: "stream-shipment", Summary: "Live events of one shipment", Errors: []int{http.StatusNotFound}},
 	} {
-		o.Method, o.Tag, o.Scope, o.Limit, o.About = http.MethodGet, "Live", auth.TelemetryRead, rest.Unlimited, about
+		o.Method, o.Tag, o.Scope, o.Limit, o.About = http.MethodGet, "Live", access.TelemetryRead, rest.Unlimited, about
 		o.Errors = append(o.Errors, http.StatusTooManyRequests)
 		o.Answers = map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
 		if o.ID == "stream" {
@@ -58,7 +58,7 @@ type shipmentStreamInput struct {
 }
 
 func (s *Server) stream(ctx context.Context, shipment, lastID string) (*huma.StreamResponse, error) {
-	who := auth.PrincipalOf(ctx)
+	who := access.PrincipalOf(ctx)
 	if !s.streams.enter(who.Client) {
 		return nil, problem.New(http.StatusTooManyRequests, problem.TooManyStreams, "too many open streams; close one first").RetryAfter("10")
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -37,7 +37,7 @@ type Oddity struct {
 }
 
 func (s *Server) telemetryRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/telemetry", ID: "get-telemetry", Tag: "Telemetry", Scope: auth.TelemetryRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/telemetry", ID: "get-telemetry", Tag: "Telemetry", Scope: access.TelemetryRead,
 		Summary: "Get readings, or windows of them", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
 		About: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
 			"These are the values in the store; `/verification` says whether they are what the trackers signed. " +

@@ -12,7 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"golang.org/x/time/rate"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
@@ -78,7 +78,7 @@ func (s *Server) tokenRoutes() {
 		func(context.Context, *struct{}) (*answer[issuerMetadata], error) {
 			name := s.Issuer.Name()
 			return &answer[issuerMetadata]{Body: issuerMetadata{Issuer: name, TokenEndpoint: name + "/oauth2/token", JWKSURI: name + "/.well-known/jwks.json",
-				GrantTypes: []string{"client_credentials"}, AuthMethods: []string{"client_secret_basic", "client_secret_post"}, Scopes: auth.Scopes, ResponseTypes: []string{}}}, nil
+				GrantTypes: []string{"client_credentials"}, AuthMethods: []string{"client_secret_basic", "client_secret_post"}, Scopes: access.Scopes, ResponseTypes: []string{}}}, nil
 		})
 }
 
@@ -129,12 +129,12 @@ func (s *Server) issue(in *tokenInput) (*answer[Token], error) {
 	}
 	token, scope, err := s.Issuer.Issue(id, secret, form.Get("scope"))
 	switch {
-	case errors.Is(err, auth.ErrClient):
+	case errors.Is(err, access.ErrClient):
 		return nil, refused(http.StatusUnauthorized, "invalid_client", "the client id or its secret is wrong").With("WWW-Authenticate", `Basic realm="trackseal"`)
-	case errors.Is(err, auth.ErrScope):
+	case errors.Is(err, access.ErrScope):
 		return nil, refused(http.StatusBadRequest, "invalid_scope", "the client may not have this scope")
 	case err != nil:
 		return nil, err
 	}
-	return &answer[Token]{Body: Token{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(auth.TokenLife / time.Second), Scope: scope}}, nil
+	return &answer[Token]{Body: Token{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(access.TokenLife / time.Second), Scope: scope}}, nil
 }

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -97,15 +97,15 @@ type calibrationBody struct {
 
 func (s *Server) trackerRoutes() {
 	const tag = "Trackers"
-	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/trackers", ID: "enrol-tracker", Tag: tag, Scope: auth.TrackersWrite, Status: http.StatusCreated, Write: true,
+	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/trackers", ID: "enrol-tracker", Tag: tag, Scope: access.TrackersWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Enrol a tracker",
 		Example: rest.Object{"id": "LOGGER-17", "unsigned": true, "model": "our logger"}}, s.enrol)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers", ID: "list-trackers", Tag: tag, Scope: auth.TrackersRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers", ID: "list-trackers", Tag: tag, Scope: access.TrackersRead,
 		Summary: "List the organisation's trackers", Errors: []int{http.StatusBadRequest}}, s.listTrackers)
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}", ID: "get-tracker", Tag: tag, Scope: auth.TrackersRead,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}", ID: "get-tracker", Tag: tag, Scope: access.TrackersRead,
 		Summary: "Get a tracker", Errors: []int{http.StatusNotFound}}, s.getTracker)
 	change := func(verb, summary string, example rest.Object) rest.Operation {
-		return rest.Operation{Method: http.MethodPost, Path: "/v1/trackers/{id}/" + verb, ID: verb + "-tracker", Tag: tag, Scope: auth.TrackersWrite,
+		return rest.Operation{Method: http.MethodPost, Path: "/v1/trackers/{id}/" + verb, ID: verb + "-tracker", Tag: tag, Scope: access.TrackersWrite,
 			Summary: summary, Write: true, Errors: []int{http.StatusNotFound}, Example: example}
 	}
 	rest.Add(s.api, change("rotate", "Replace the tracker's key", rest.Object{"public_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",

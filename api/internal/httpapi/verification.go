@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/verification"
@@ -21,7 +21,7 @@ type Verification struct {
 }
 
 func (s *Server) verificationRoutes() {
-	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: auth.TelemetryRead, Limit: rest.LongTime,
+	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
 		About: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
 			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)

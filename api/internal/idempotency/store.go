@@ -75,13 +75,13 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // Request identifies one write.
 type Request struct {
-	Issuer, Client string
-	Key            string
-	Fingerprint    [32]byte // over method, path, query and body
+	Who         string // the same for all requests of one principal
+	Key         string
+	Fingerprint [32]byte // over method, path, query and body
 }
 
 func (r Request) id() [32]byte {
-	return sha256.Sum256(fmt.Appendf(nil, "%q %q %q", r.Issuer, r.Client, r.Key))
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q", r.Who, r.Key))
 }
 
 // Attempt is the right to run a request once. Exactly one of Done, Undone and Unknown must be called.

@@ -31,7 +31,7 @@ func open(t *testing.T, dir string, c *clock) *Store {
 }
 
 func req(key, body string) Request {
-	return Request{Issuer: "i", Client: "c", Key: key, Fingerprint: sha256.Sum256([]byte(body))}
+	return Request{Who: "c", Key: key, Fingerprint: sha256.Sum256([]byte(body))}
 }
 
 func ok(t *testing.T, err error) {
@@ -58,7 +58,7 @@ func TestStates(t *testing.T) {
 	if _, _, err := begin(req("k", "other")); !errors.Is(err, ErrReused) {
 		t.Fatal(err)
 	}
-	if _, b, err := begin(Request{Issuer: "i", Client: "other", Key: "k", Fingerprint: sha256.Sum256([]byte("other"))}); err != nil || b.Again {
+	if _, b, err := begin(Request{Who: "other", Key: "k", Fingerprint: sha256.Sum256([]byte("other"))}); err != nil || b.Again {
 		t.Fatalf("another client's key is another key: %v", err)
 	}
 	ok(t, a.Done(&Answer{Status: 201, Body: []byte("made")}))
@@ -162,7 +162,7 @@ func TestTheSweepSparesWhatIsNewAgain(t *testing.T) {
 	c.ms.Store(1_700_000_000_000)
 	s := open(t, t.TempDir(), c)
 	defer s.Close()
-	r := Request{Issuer: "i", Client: "c", Key: "k"}
+	r := Request{Who: "c", Key: "k"}
 	use := func() {
 		t.Helper()
 		_, a, err := s.Begin(r)

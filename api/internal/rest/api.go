@@ -15,7 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
@@ -24,7 +24,7 @@ import (
 type Config struct {
 	Org      string // whose api this is
 	Document Document
-	Verifier *auth.Verifier
+	Access   access.Chain
 	Writes   *idempotency.Store
 	Metrics  *prometheus.Registry
 	Log      *slog.Logger

@@ -15,7 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
@@ -34,7 +34,7 @@ func newAPI(t *testing.T) (*rest.API, string) {
 		}
 	})
 	sum := sha256.Sum256([]byte("secret"))
-	issuer, err := auth.NewIssuer("http://issuer.test", "aud", "carrier", []auth.Client{{ID: "c", SecretSHA256: hex.EncodeToString(sum[:]), Scopes: auth.Scopes}},
+	issuer, err := access.NewIssuer("http://issuer.test", "aud", "carrier", []access.Client{{ID: "c", SecretSHA256: hex.EncodeToString(sum[:]), Scopes: access.Scopes}},
 		ed25519.NewKeyFromSeed(make([]byte, 32)), time.Now)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func newAPI(t *testing.T) (*rest.API, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rest.New(rest.Config{Org: "carrier", Document: rest.Document{Title: "Test", Version: "1"}, Verifier: auth.NewVerifier("carrier", time.Now, issuer.Trusted()),
+	return rest.New(rest.Config{Org: "carrier", Document: rest.Document{Title: "Test", Version: "1"}, Access: access.Chain{access.NewVerifier("carrier", time.Now, issuer.Trusted())},
 		Writes: writes, Metrics: prometheus.NewRegistry(), Log: log, Elsewhere: http.NotFoundHandler()}), token
 }
 
@@ -60,7 +60,7 @@ func TestBodyLimit(t *testing.T) {
 	api, token := newAPI(t)
 	runs := 0
 	for path, body := range map[string]int{"/small": 0, "/large": 1 << 20} {
-		rest.Add(api, rest.Operation{Method: http.MethodPost, Path: path, ID: path[1:], Tag: "T", Scope: auth.ShipmentsWrite, Write: true, Body: body},
+		rest.Add(api, rest.Operation{Method: http.MethodPost, Path: path, ID: path[1:], Tag: "T", Scope: access.ShipmentsWrite, Write: true, Body: body},
 			func(_ context.Context, in *textInput) (*rest.Answer[int], error) {
 				runs++
 				return &rest.Answer[int]{Body: len(in.Body.Text)}, nil

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
 
@@ -24,30 +24,30 @@ func (a *API) reply(c huma.Context, err error) {
 	_ = json.NewEncoder(c.BodyWriter()).Encode(p) // the client is gone: nobody to tell
 }
 
-// enter lets a request through when its token has the operation's scope.
+// enter is the one door: it lets a request through when its principal has the operation's scope and is not narrowed away from
+// the resource that the path names. Operations on none, such as listings, are closed to a narrowed principal.
 func (a *API) enter(c huma.Context, next func(huma.Context)) {
-	scope := rulesOf(c.Operation()).Scope
-	if scope == "" {
+	rules := rulesOf(c.Operation())
+	if rules.Scope == "" {
 		next(c)
 		return
 	}
-	scheme, token, _ := strings.Cut(c.Header("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		a.reply(c, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "send Authorization: Bearer <access token>").Unauthenticated())
-		return
-	}
-	p, err := a.Verifier.Verify(c.Context(), strings.TrimSpace(token))
+	p, err := a.Access.Authenticate(humagin.Unwrap(c).Request.WithContext(c.Context()))
 	switch {
-	case errors.Is(err, auth.ErrWrongOrg):
+	case errors.Is(err, access.ErrNoProof):
+		a.reply(c, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "%s", err).Unauthenticated())
+	case errors.Is(err, access.ErrWrongOrg):
 		a.reply(c, problem.New(http.StatusForbidden, problem.WrongOrg, "this is the api of %s; the token is of another organisation", a.Org))
-		return
 	case err != nil:
 		a.reply(c, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "%s; get a new one", err).With("WWW-Authenticate", `Bearer realm="trackseal", error="invalid_token"`))
-		return
-	case !p.Has(scope):
-		a.reply(c, problem.New(http.StatusForbidden, problem.MissingScope, "this needs the scope %s", scope).
-			With("WWW-Authenticate", fmt.Sprintf(`Bearer realm="trackseal", error="insufficient_scope", scope=%q`, scope)))
-		return
+	case !p.Has(rules.Scope):
+		a.reply(c, problem.New(http.StatusForbidden, problem.MissingScope, "this needs the scope %s", rules.Scope).
+			With("WWW-Authenticate", fmt.Sprintf(`Bearer realm="trackseal", error="insufficient_scope", scope=%q`, rules.Scope)))
+	case p.Only != nil && rules.of == "":
+		a.reply(c, problem.New(http.StatusForbidden, "forbidden", "this access is for single resources only"))
+	case p.Only != nil && !p.May(rules.of, c.Param("id")):
+		a.reply(c, NotFound(string(rules.of), c.Param("id")))
+	default:
+		next(huma.WithContext(c, access.WithPrincipal(c.Context(), p)))
 	}
-	next(huma.WithContext(c, auth.WithPrincipal(c.Context(), p)))
 }

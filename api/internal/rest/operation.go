@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
 
@@ -44,6 +45,15 @@ type Operation struct {
 // rules is what the chain needs of an operation.
 type rules struct {
 	Operation
+	of access.Kind // of the resource that the path names as {id}, "" for none
+}
+
+// kindOf asks an input which kind of resource its path names; that it embeds ShipmentPath or the like says so.
+func kindOf[I any]() access.Kind {
+	if in, ok := any(new(I)).(interface{ Kind() access.Kind }); ok {
+		return in.Kind()
+	}
+	return ""
 }
 
 const metaRules = "rules"
@@ -55,7 +65,7 @@ func rulesOf(op *huma.Operation) rules {
 
 // Add registers a route. Errors of the handler become problems here and nowhere else.
 func Add[I, O any](a *API, o Operation, handle func(context.Context, *I) (*O, error)) {
-	huma.Register(a.huma, o.describe(), func(ctx context.Context, in *I) (*O, error) {
+	huma.Register(a.huma, o.describe(kindOf[I]()), func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.Problem(ctx, err)
@@ -64,7 +74,7 @@ func Add[I, O any](a *API, o Operation, handle func(context.Context, *I) (*O, er
 	})
 }
 
-func (o Operation) describe() huma.Operation {
+func (o Operation) describe(of access.Kind) huma.Operation {
 	if o.Body == 0 {
 		o.Body = requestBody
 	}
@@ -73,7 +83,7 @@ func (o Operation) describe() huma.Operation {
 	}
 	op := huma.Operation{Method: o.Method, Path: o.Path, OperationID: o.ID, Summary: o.Summary, Description: o.About, Tags: []string{o.Tag}, Responses: o.Answers,
 		DefaultStatus: o.Status, MaxBodyBytes: int64(o.Body) + 1, // huma refuses a body that reaches its limit
-		SkipValidateBody: o.Own, Errors: o.Errors, Metadata: map[string]any{metaRules: rules{o}}}
+		SkipValidateBody: o.Own, Errors: o.Errors, Metadata: map[string]any{metaRules: rules{o, of}}}
 	op.Errors = append(op.Errors, http.StatusUnprocessableEntity, http.StatusInternalServerError)
 	if o.Scope != "" {
 		op.Security = []map[string][]string{{securityScheme: {o.Scope}}}

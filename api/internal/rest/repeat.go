@@ -14,7 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
-	"github.com/trackseal/trackseal/api/internal/auth"
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
@@ -60,8 +60,8 @@ func (a *API) rememberWrites(c huma.Context, next func(huma.Context)) {
 	}
 	g.Request.Body = io.NopCloser(bytes.NewReader(body))
 
-	who := auth.PrincipalOf(c.Context())
-	req := idempotency.Request{Issuer: who.Issuer, Client: who.Client, Key: key,
+	who := access.PrincipalOf(c.Context()).Identity()
+	req := idempotency.Request{Who: who, Key: key,
 		Fingerprint: sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", c.Method(), g.Request.URL.RequestURI(), body))}
 	stored, attempt, err := a.Writes.Begin(req)
 	switch {
@@ -84,7 +84,7 @@ func (a *API) rememberWrites(c huma.Context, next func(huma.Context)) {
 		return
 	}
 
-	w := &Write{Again: attempt.Again, Key: who.Issuer + "\x00" + who.Client + "\x00" + key}
+	w := &Write{Again: attempt.Again, Key: who + "\x00" + key}
 	kept := &keeping{ResponseWriter: g.Writer}
 	g.Writer = kept
 	settled := false

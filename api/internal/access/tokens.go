@@ -1,4 +1,4 @@
-package auth
+package access
 
 import (
 	"bytes"
@@ -106,7 +106,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	case c.Org != v.org:
 		return nil, ErrWrongOrg
 	}
-	p := &Principal{Issuer: c.Issuer, Client: c.ClientID, Org: c.Org, Scopes: strings.Fields(c.Scope), ExpMS: c.ExpiresAt.UnixMilli()}
+	p := &Principal{Issuer: c.Issuer, Subject: c.Subject, Client: c.ClientID, Org: c.Org, Scopes: strings.Fields(c.Scope), ExpMS: c.ExpiresAt.UnixMilli()}
 	if p.Client == "" {
 		p.Client = c.Subject
 	}
