@@ -1,6 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Client } from "./api/client";
-import { network as getNetwork } from "./api/network";
 import { credentialsIn, loadSession, saveSession, type Session } from "./api/session";
 import { SignedContext, type Signed } from "./context";
 import { NetworkPage } from "./pages/network";
@@ -58,7 +57,7 @@ function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: 
 
 function Pages({ session, signed }: { session: Session; signed: Signed }) {
   const route = useRoute();
-  const network = useResource("network", (signal) => getNetwork(signed.api, signal));
+  const network = useResource("network", (signal) => signed.api.network(signal));
   useEvery(10_000, network.reload);
 
   // Moving to another page moves the focus there, as a page load would.

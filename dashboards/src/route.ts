@@ -1,7 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
+import type { Shipment } from "#rest";
+import { states } from "./format/words";
 
 export type Route =
-  | { page: "shipments"; state: string }
+  | { page: "shipments"; state: Shipment["state"] | undefined }
   | { page: "shipment"; id: string }
   | { page: "network" }
   | { page: "unknown"; path: string };
@@ -9,9 +11,9 @@ export type Route =
 export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
   const parts = path.split("/").filter(Boolean);
-  if (parts.length === 0) return { page: "shipments", state: "" };
+  if (parts.length === 0) return { page: "shipments", state: undefined };
   if (parts[0] === "shipments" && parts.length === 1) {
-    return { page: "shipments", state: new URLSearchParams(query).get("state") ?? "" };
+    return { page: "shipments", state: states.find((s) => s === new URLSearchParams(query).get("state")) };
   }
   if (parts[0] === "shipments" && parts.length === 2) {
     try {
@@ -24,7 +26,7 @@ export function parseRoute(hash: string): Route {
   return { page: "unknown", path };
 }
 
-export const shipmentsHref = (state = "") => (state ? `#/shipments?state=${encodeURIComponent(state)}` : "#/shipments");
+export const shipmentsHref = (state?: Shipment["state"]) => (state ? `#/shipments?state=${state}` : "#/shipments");
 export const shipmentHref = (id: string) => `#/shipments/${encodeURIComponent(id)}`;
 export const networkHref = "#/network";
 

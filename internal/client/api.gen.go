@@ -181,6 +181,15 @@ type IngestHealth struct {
 	Status interface{} `json:"status,omitempty,omitzero"`
 }
 
+// LastReading defines model for LastReading.
+type LastReading struct {
+	// Time Examples: 2026-11-22T10:00:00.000Z
+	Time time.Time `json:"time"`
+
+	// Values By quantity
+	Values map[string]float64 `json:"values"`
+}
+
 // ListAnchor defines model for ListAnchor.
 type ListAnchor struct {
 	Items []Anchor `json:"items"`
@@ -392,7 +401,7 @@ type Shipment struct {
 	ID          string    `json:"id"`
 
 	// Last Newest value of each quantity
-	Last map[string]interface{} `json:"last"`
+	Last LastReading `json:"last"`
 
 	// Lot Whose stability budget it draws on
 	Lot string `json:"lot"`

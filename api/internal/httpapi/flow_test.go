@@ -24,7 +24,7 @@ func TestLifeOfAShipment(t *testing.T) {
 	if s.State != "in_transit" || s.Custodian != "carrier" || s.Parties["auditor"] != "auditor" || s.Messages != 10 || s.Verdict != "none" {
 		t.Fatalf("%s", got.Body)
 	}
-	if s.Last.V == nil || (*s.Last.V)["temperature"] != 26.0 {
+	if s.Last.V == nil || s.Last.V.Values["temperature"] != 26 {
 		t.Fatalf("last %s", got.Body)
 	}
 	tag := got.Header.Get("ETag")

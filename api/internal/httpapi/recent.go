@@ -82,7 +82,7 @@ func (s *Server) enrich(ctx context.Context, rs []ledger.Shipment, vs []Shipment
 }
 
 type latest struct {
-	last     LastReading
+	last     *LastReading
 	messages uint64
 }
 
@@ -113,7 +113,7 @@ func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment, 
 	}
 	v.Messages = l.messages
 	if l.last != nil {
-		v.Last = rest.Some(l.last)
+		v.Last = rest.Some(*l.last)
 	}
 }
 
@@ -134,10 +134,7 @@ func (s *Server) latest(ctx context.Context, r ledger.Shipment) (latest, error) 
 		}
 		if l.last == nil || got.TimeMS > newest {
 			newest = got.TimeMS
-			l.last = LastReading{"time": Instant(got.TimeMS)}
-			for name, value := range got.Values {
-				l.last[name] = value
-			}
+			l.last = &LastReading{Time: Instant(got.TimeMS), Values: got.Values}
 		}
 		l.messages += got.Leaf + 1
 	}

@@ -45,8 +45,11 @@ type CarriedFrom struct {
 	Revision int    `json:"revision"`
 }
 
-// LastReading has a member time and one member per quantity.
-type LastReading map[string]any
+// LastReading is the newest that is known of a shipment.
+type LastReading struct {
+	Time   Instant            `json:"time"`
+	Values map[string]float64 `json:"values" doc:"By quantity"`
+}
 
 // Assignment of a tracker.
 type Assignment struct {

@@ -1,127 +1,122 @@
-import { Problem, problemFrom, titleOf } from "./problem";
-import type { Acknowledgement, Bucket, Compliance, Decision, Disposition, Handover, List, Quality, RawReading, Shipment, Signed, Verification } from "./shapes";
-
-export type Query = Record<string, string | number | undefined>;
+import createClient from "openapi-fetch";
+import type { DisposeInputBody, Reading, Shipment, Signed, paths } from "#rest";
+import { Problem, problemOf, titleOf } from "./problem";
 
 export type ReportFormat = "pdf" | "xlsx" | "csv";
 
 // Client speaks to the REST API of the organisation that served the page. Every method throws Problem, or the AbortError of
 // its own signal.
 export class Client {
-  constructor(
-    private readonly token: string,
-    private readonly onSignedOut: () => void,
-    private readonly send: typeof fetch = (...args) => fetch(...args),
-  ) {}
+  private readonly rest;
 
-  async get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-    const answer = await this.ask(path, query, "application/json", signal);
-    if (!answer.ok) throw await problemFrom(answer);
-    return (await answer.json()) as T;
+  constructor(token: string, onSignedOut: () => void, send: (request: Request) => Promise<Response> = fetch, baseUrl = "") {
+    this.rest = createClient<paths>({
+      baseUrl,
+      querySerializer: { array: { style: "form", explode: false } },
+      headers: { Authorization: `Bearer ${token}` },
+      fetch: async (request) => {
+        try {
+          const answer = await send(request);
+          if (answer.status === 401) onSignedOut();
+          return answer;
+        } catch (cause) {
+          if (request.signal.aborted) throw cause;
+          throw new Problem(0, "unreachable", titleOf(0), "Press Retry to try again.");
+        }
+      },
+    });
   }
 
-  // post has one effect, however often it is sent with the same key.
-  private async post<T>(path: string, body: unknown, key: string): Promise<T> {
-    const answer = await this.ask(path, {}, "application/json", undefined, { body, key });
-    if (!answer.ok) throw await problemFrom(answer);
-    return (await answer.json()) as T;
-  }
-
-  // ask answers as soon as the head of the answer is there, whatever its status.
-  private async ask(path: string, query: Query, accept: string, signal?: AbortSignal, write?: { body: unknown; key: string }): Promise<Response> {
-    let answer: Response;
-    try {
-      answer = await this.send(path + encode(query), {
-        headers: {
-          Authorization: `Bearer ${this.token}`,
-          Accept: accept,
-          ...(write ? { "Content-Type": "application/json", "Idempotency-Key": write.key } : {}),
-        },
-        ...(write ? { method: "POST", body: JSON.stringify(write.body) } : {}),
-        ...(signal ? { signal } : {}),
-      });
-    } catch (cause) {
-      if (signal?.aborted) throw cause;
-      throw new Problem(0, "unreachable", titleOf(0), "Trackseal tries again when you press Retry.");
-    }
-    if (answer.status === 401) this.onSignedOut();
-    return answer;
-  }
-
-  shipments(state: string, limit: number, cursor: string | undefined, signal?: AbortSignal) {
-    return this.get<List<Shipment>>("/v1/shipments", { state: state || undefined, limit, cursor }, signal);
+  shipments(state: Shipment["state"] | undefined, limit: number, cursor: string | undefined, signal?: AbortSignal) {
+    return dataOf(this.rest.GET("/v1/shipments", { params: { query: given({ state, limit, cursor }) }, ...given({ signal }) }));
   }
 
   shipment(id: string, signal?: AbortSignal) {
-    return this.get<Shipment>(`/v1/shipments/${encodeURIComponent(id)}`, {}, signal);
+    return dataOf(this.rest.GET("/v1/shipments/{id}", { params: { path: { id } }, ...given({ signal }) }));
   }
 
   compliance(id: string, signal?: AbortSignal) {
-    return this.get<Compliance>(`/v1/shipments/${encodeURIComponent(id)}/compliance`, {}, signal);
+    return dataOf(this.rest.GET("/v1/shipments/{id}/compliance", { params: { path: { id } }, ...given({ signal }) }));
   }
 
   handovers(id: string, signal?: AbortSignal) {
-    return this.get<List<Handover>>(`/v1/shipments/${encodeURIComponent(id)}/handovers`, {}, signal);
+    return dataOf(this.rest.GET("/v1/shipments/{id}/handovers", { params: { path: { id } }, ...given({ signal }) }));
   }
 
   verification(id: string, signal?: AbortSignal) {
-    return this.get<Verification>(`/v1/shipments/${encodeURIComponent(id)}/verification`, {}, signal);
+    return dataOf(this.rest.GET("/v1/shipments/{id}/verification", { params: { path: { id } }, ...given({ signal }) }));
   }
 
   quality(tracker: string, window: { from?: string; to?: string }, signal?: AbortSignal) {
-    return this.get<Quality>(`/v1/trackers/${encodeURIComponent(tracker)}/quality`, window, signal);
+    return dataOf(this.rest.GET("/v1/trackers/{id}/quality", { params: { path: { id: tracker }, query: window }, ...given({ signal }) }));
   }
 
-  acknowledge(id: string, excursion: string, signed: Signed, key: string) {
-    return this.post<Acknowledgement>(`/v1/shipments/${encodeURIComponent(id)}/excursions/${encodeURIComponent(excursion)}/acknowledgements`, signed, key);
+  network(signal?: AbortSignal) {
+    return dataOf(this.rest.GET("/v1/network", given({ signal })));
   }
 
-  dispose(id: string, decision: Decision, key: string) {
-    return this.post<Disposition>(`/v1/shipments/${encodeURIComponent(id)}/disposition`, decision, key);
+  anchors(signal?: AbortSignal) {
+    return dataOf(this.rest.GET("/v1/anchors", { params: { query: { limit: 20 } }, ...given({ signal }) }));
+  }
+
+  // A write has one effect, however often it is sent with the same key.
+  acknowledge(id: string, excursion: string, body: Signed, key: string) {
+    const params = { path: { id, excursion }, header: { "Idempotency-Key": key } };
+    return dataOf(this.rest.POST("/v1/shipments/{id}/excursions/{excursion}/acknowledgements", { params, body }));
+  }
+
+  dispose(id: string, body: DisposeInputBody, key: string) {
+    const params = { path: { id }, header: { "Idempotency-Key": key } };
+    return dataOf(this.rest.POST("/v1/shipments/{id}/disposition", { params, body }));
   }
 
   async report(id: string, format: ReportFormat): Promise<{ name: string; blob: Blob }> {
-    const answer = await this.ask(`/v1/shipments/${encodeURIComponent(id)}/report`, { format }, "*/*");
-    if (!answer.ok) throw await problemFrom(answer);
-    const name = /filename="([^"]+)"/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? `${id}.${format}`;
     try {
-      return { name, blob: await answer.blob() };
-    } catch {
-      throw new Problem(0, "cut_off", "The report was cut off", "The connection ended before all of it was here; try again.");
+      const { data, response } = await answered(this.rest.GET("/v1/shipments/{id}/report", { params: { path: { id }, query: { format } }, parseAs: "blob" }));
+      const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? `${id}.${format}`;
+      return { name, blob: data };
+    } catch (cause) {
+      if (cause instanceof Problem) throw cause;
+      throw new Problem(0, "cut_off", "The report was cut off", "The connection ended before all of it had arrived. Try again.");
     }
   }
 
-  // evidence streams the bundle; the caller reads it and looks at its status.
+  // evidence streams the bundle.
   evidence(id: string, nonce: string, signal?: AbortSignal) {
-    const accept = "application/vnd.trackseal.evidence, application/problem+json";
-    return this.ask(`/v1/shipments/${encodeURIComponent(id)}/evidence`, { nonce }, accept, signal);
+    return dataOf(this.rest.GET("/v1/shipments/{id}/evidence", { params: { path: { id }, query: { nonce } }, parseAs: "stream", ...given({ signal }) }));
   }
 
   // telemetry follows the cursor to the end of the window, or to maxItems.
   async telemetry(
     id: string,
-    window: { from: string; to: string; every?: string; fields?: string },
+    window: { from: string; to: string; every?: string; fields?: string[] },
     signal?: AbortSignal,
     maxItems = 30_000,
-  ): Promise<{ items: (RawReading | Bucket)[]; cut: boolean }> {
-    const items: (RawReading | Bucket)[] = [];
+  ): Promise<{ items: Reading[]; cut: boolean }> {
+    const items: Reading[] = [];
     let cursor: string | undefined;
     do {
-      const page: List<RawReading | Bucket> = await this.get(
-        `/v1/shipments/${encodeURIComponent(id)}/telemetry`,
-        { ...window, limit: 5000, cursor },
-        signal,
-      );
-      items.push(...(page.items ?? []));
+      const query = { ...window, limit: 5000, ...given({ cursor }) };
+      const page = await dataOf(this.rest.GET("/v1/shipments/{id}/telemetry", { params: { path: { id }, query }, ...given({ signal }) }));
+      items.push(...page.items);
       cursor = page.next || undefined;
     } while (cursor && items.length < maxItems);
     return { items, cut: cursor !== undefined };
   }
 }
 
-function encode(query: Query): string {
-  const members = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) members.set(name, String(value));
-  const text = members.toString();
-  return text ? `?${text}` : "";
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+async function answered<T>(call: Promise<Answer<T>>): Promise<{ data: NonNullable<T>; response: Response }> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemOf(response.status, error);
+  if (data === undefined || data === null) throw new Problem(0, "empty", "The server sent an empty answer");
+  return { data, response };
+}
+
+const dataOf = async <T>(call: Promise<Answer<T>>) => (await answered(call)).data;
+
+// given leaves out what has no value.
+function given<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

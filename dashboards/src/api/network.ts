@@ -1,59 +1,24 @@
-import type { Client } from "./client";
-import type { List } from "./shapes";
+import type { IngestHealth, Network, Node } from "#rest";
 
-// What /v1/network says. Heights are block heights; an instance's status is passed on by the api as ingest gave it.
-export type Node = { org: string; role: string; address?: string; up: boolean; height?: number; error?: string };
-
-export type LastAnchor = { size: number; tx: string; block: number; time_ms: number };
-
+// IngestStatus is what the API passes on as the instance gave it.
 export type IngestStatus = {
   received?: number;
   stored?: number;
   logged?: number;
   anchored?: number;
-  journal_bytes?: number;
-  pending_store?: number;
-  last_anchor?: LastAnchor | null;
+  last_anchor?: { size: number; tx: string; block: number; time_ms: number } | null;
   rejected?: Record<string, number> | null;
 };
 
-export type Ingest = { id: string; ok: boolean; status?: IngestStatus | null; error?: string };
-
-export type Answering = { ok: boolean; error?: string };
-
-export type Network = {
-  org?: string;
-  nodes: Node[] | null;
-  ingest: Ingest[] | null;
-  influx: Answering;
-  ledger: Answering;
-};
-
-export type Anchor = {
-  heads: string;
-  ingest: string;
-  size: number;
-  root: string;
-  prev_size: number;
-  tx: string;
-  time: string;
-};
-
-export function network(api: Client, signal?: AbortSignal): Promise<Network> {
-  return api.get<Network>("/v1/network", {}, signal);
-}
-
-export function anchors(api: Client, signal?: AbortSignal): Promise<List<Anchor>> {
-  return api.get<List<Anchor>>("/v1/anchors", { limit: 20 }, signal);
-}
+export const statusOf = (i: IngestHealth) => i.status as IngestStatus | null | undefined;
 
 export function nodesOf(n: Network, role: "peer" | "orderer"): Node[] {
-  return (n.nodes ?? []).filter((node) => node.role === role);
+  return n.nodes.filter((node) => node.role === role);
 }
 
 // behindBy is how many blocks a node lacks; one or two are only on their way.
 export function behindBy(node: Node, height: number): number {
-  const lacking = height - (node.height ?? height);
+  const lacking = height - (node.height);
   return node.up && lacking > 2 ? lacking : 0;
 }
 
@@ -72,21 +37,24 @@ export type Health = {
 export function healthOf(n: Network): Health {
   const peers = nodesOf(n, "peer");
   const orderers = nodesOf(n, "orderer");
-  const ingests = n.ingest ?? [];
-  const height = Math.max(0, ...(n.nodes ?? []).map((node) => node.height ?? 0));
+  const ingests = n.ingest;
+  const height = Math.max(0, ...n.nodes.map((node) => node.height));
   const late = (nodes: Node[], what: string) =>
     nodes.filter((node) => behindBy(node, height) > 0).map((node) => `${what} of ${node.org} is ${behindBy(node, height)} blocks behind`);
-  const lags = ingests.map((i) => (i.ok && i.status ? Math.max(0, (i.status.logged ?? 0) - (i.status.anchored ?? 0)) : null));
+  const lags = ingests.map((i) => {
+    const status = statusOf(i);
+    return i.ok && status ? Math.max(0, (status.logged ?? 0) - (status.anchored ?? 0)) : null;
+  });
   const lag = lags.some((l) => l === null) ? null : lags.reduce<number>((sum, l) => sum + l!, 0);
-  const anchored = ingests.map((i) => i.status?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
+  const anchored = ingests.map((i) => statusOf(i)?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
   const trouble = [
     ...peers.filter((p) => !p.up).map((p) => `Peer of ${p.org} does not answer`),
     ...late(peers, "Peer"),
     ...orderers.filter((o) => !o.up).map((o) => `Orderer of ${o.org} does not answer`),
     ...late(orderers, "Orderer"),
-    ...(n.ledger?.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
+    ...(n.ledger.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
     ...ingests.filter((i) => !i.ok).map((i) => `Ingest ${i.id} does not answer`),
-    ...(n.influx?.ok ? [] : ["Telemetry store does not answer"]),
+    ...(n.influx.ok ? [] : ["Telemetry store does not answer"]),
   ];
   return {
     peersUp: peers.filter((p) => p.up).length,

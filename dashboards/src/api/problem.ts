@@ -43,22 +43,18 @@ export function titleOf(status: number, code = ""): string {
   return byCode[code] ?? byStatus[status] ?? (status >= 500 ? "The server failed" : `The server refused (${status})`);
 }
 
-export async function problemFrom(answer: Response): Promise<Problem> {
-  let body: Record<string, unknown> = {};
-  try {
-    const parsed: unknown = await answer.json();
-    if (parsed !== null && typeof parsed === "object") body = parsed as Record<string, unknown>;
-  } catch {
-    // Not JSON: a proxy's page, or nothing. The status says enough.
-  }
+// problemOf reads the body of a refusal. It need not be a problem document: a proxy sends its own page, and the status says
+// enough.
+export function problemOf(status: number, answer: unknown): Problem {
+  const body = (answer !== null && typeof answer === "object" ? answer : {}) as Record<string, unknown>;
   const text = (member: string) => (typeof body[member] === "string" ? (body[member] as string) : "");
   const fields = fieldsOf(body.errors);
   const all = fields.map((f) => (f.field ? `${f.field}: ${f.detail}` : f.detail));
   // OAuth 2 errors (RFC 6749 5.2) have their own member names.
   return new Problem(
-    answer.status,
+    status,
     text("code") || text("error"),
-    titleOf(answer.status, text("code")),
+    titleOf(status, text("code")),
     [text("detail") || text("error_description"), ...all].filter(Boolean).join("; "),
     fields,
   );

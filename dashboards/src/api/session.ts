@@ -1,5 +1,5 @@
-import { Problem, problemFrom, titleOf } from "./problem";
-import type { Token } from "./shapes";
+import { Problem, problemOf, titleOf } from "./problem";
+import type { Token } from "#rest";
 
 // Session is who is signed in. It lives in sessionStorage, so it ends with the tab; the secret is never kept.
 export type Session = { client: string; token: string; expiresAt: number; scopes: string[] };
@@ -48,7 +48,7 @@ export async function signIn(client: string, secret: string, now: number, send =
     throw new Problem(0, "unreachable", titleOf(0), "Check that the api is running.");
   }
   if (answer.status === 400 || answer.status === 401) {
-    const problem = await problemFrom(answer);
+    const problem = problemOf(answer.status, await bodyOf(answer));
     if (answer.status === 401 || problem.code === "invalid_client") {
       throw new Problem(answer.status, "invalid_client", "Client id or secret is wrong");
     }
@@ -57,7 +57,7 @@ export async function signIn(client: string, secret: string, now: number, send =
   if (answer.status === 404) {
     throw new Problem(404, "no_issuer", "This server issues no tokens", "It trusts another issuer; set clients_file to sign in here.");
   }
-  if (!answer.ok) throw await problemFrom(answer);
+  if (!answer.ok) throw problemOf(answer.status, await bodyOf(answer));
   const token = (await answer.json()) as Token;
   return {
     client,
@@ -66,3 +66,5 @@ export async function signIn(client: string, secret: string, now: number, send =
     scopes: (token.scope ?? "").split(" ").filter(Boolean),
   };
 }
+
+const bodyOf = (answer: Response): Promise<unknown> => answer.json().catch(() => undefined);

@@ -1,4 +1,4 @@
-import type { Bucket, RawReading } from "../api/shapes";
+import type { Reading } from "#rest";
 import type { Window } from "./window";
 
 // null is a break in the line; undefined is only a time at which another tracker has a point.
@@ -11,7 +11,7 @@ export type Columns = {
   metric: string;
   x: number[];
   trackers: TrackerColumns[];
-  bucketed: boolean;
+  windows: boolean;
   gaps: Window[]; // no tracker reported the metric: unknown time
   min: number;
   max: number;
@@ -19,23 +19,24 @@ export type Columns = {
 
 type Point = { from: number; to: number; mid: number; low: number; high: number };
 
-export function isBucket(item: RawReading | Bucket): item is Bucket {
-  return "from" in item;
-}
+// A reading is a single one, or a window of several.
+export const isWindow = (item: Reading) => typeof item.from === "string";
+
+export const startOf = (item: Reading) => item.from ?? item.time ?? "";
 
 // columnsOf shapes the items of one metric. maxGapMs is the rule set's: beyond it, time is unknown and the line breaks.
 export function columnsOf(
-  items: (RawReading | Bucket)[],
+  items: Reading[],
   metric: string,
   maxGapMs: number,
   window: Window,
   convert: (value: number) => number = (v) => v,
 ): Columns {
   const byTracker = new Map<string, Point[]>();
-  let bucketed = false;
+  let windows = false;
   for (const item of items) {
-    const point = isBucket(item) ? bucketPoint(item, metric, convert) : readingPoint(item, metric, convert);
-    bucketed ||= isBucket(item);
+    const point = pointOf(item, metric, convert);
+    windows ||= isWindow(item);
     if (!point) continue;
     const points = byTracker.get(item.tracker);
     if (points) points.push(point);
@@ -91,7 +92,7 @@ export function columnsOf(
       low: column(tracker, (p) => p.low),
       high: column(tracker, (p) => p.high),
     })),
-    bucketed,
+    windows,
     gaps: gapsOf([...byTracker.values()].flat(), maxGapMs, window),
     min,
     max,
@@ -102,26 +103,12 @@ function middle(point: Point): number {
   return (point.from + point.to) / 2;
 }
 
-function readingPoint(item: RawReading, metric: string, convert: (v: number) => number): Point | null {
-  const value = item.values?.[metric];
-  const ms = Date.parse(item.time);
-  if (value === undefined || !Number.isFinite(ms)) return null;
-  const v = convert(value);
-  return { from: ms, to: ms, mid: v, low: v, high: v };
-}
-
-function bucketPoint(item: Bucket, metric: string, convert: (v: number) => number): Point | null {
-  const mean = item.mean?.[metric];
-  const from = Date.parse(item.from);
-  const to = Date.parse(item.to);
+function pointOf(item: Reading, metric: string, convert: (v: number) => number): Point | null {
+  const mean = item.mean?.[metric] ?? item.values?.[metric];
+  const from = Date.parse(startOf(item));
+  const to = item.to ? Date.parse(item.to) : from;
   if (mean === undefined || !Number.isFinite(from) || !Number.isFinite(to)) return null;
-  return {
-    from,
-    to,
-    mid: convert(mean),
-    low: convert(item.min?.[metric] ?? mean),
-    high: convert(item.max?.[metric] ?? mean),
-  };
+  return { from, to, mid: convert(mean), low: convert(item.min?.[metric] ?? mean), high: convert(item.max?.[metric] ?? mean) };
 }
 
 function gapsOf(points: Point[], maxGapMs: number, window: Window): Window[] {

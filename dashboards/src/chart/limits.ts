@@ -1,4 +1,4 @@
-import type { RuleSet } from "../api/shapes";
+import type { RuleSetInfo } from "#rest";
 import { formatLimit, type TemperatureUnit, convert } from "../format/quantity";
 import { formatSpan } from "../format/time";
 
@@ -13,7 +13,7 @@ export type Limit = {
   tightest: boolean; // of its side
 };
 
-export function limitsOf(rules: RuleSet | null | undefined, metric: string, unit: TemperatureUnit): Limit[] {
+export function limitsOf(rules: RuleSetInfo | undefined, metric: string, unit: TemperatureUnit): Limit[] {
   const limits: Limit[] = [];
   for (const rule of rules?.rules ?? []) {
     const bound = rule.limit;

@@ -60,7 +60,7 @@ function dataOf(columns: Columns): uPlot.AlignedData {
   const data: unknown[] = [columns.x];
   for (const tracker of columns.trackers) {
     data.push(tracker.mid);
-    if (columns.bucketed) data.push(tracker.high, tracker.low);
+    if (columns.windows) data.push(tracker.high, tracker.low);
   }
   return data as uPlot.AlignedData;
 }
@@ -77,10 +77,10 @@ function optionsOf(props: PlotProps, palette: Palette, tooltip: Tooltip, width: 
       stroke: colour,
       width: 1.75,
       dash: dashes[n % dashes.length]!,
-      ...(pulses && !columns.bucketed ? { paths: uPlot.paths.bars!({ size: [0.6, 6] }), fill: colour } : {}),
+      ...(pulses && !columns.windows ? { paths: uPlot.paths.bars!({ size: [0.6, 6] }), fill: colour } : {}),
       points: { show: pulses ? false : undefined!, size: 4 },
     });
-    if (columns.bucketed) {
+    if (columns.windows) {
       const edge = { stroke: "transparent", width: 0, points: { show: false } };
       series.push({ ...edge }, { ...edge });
       bands.push({ series: [series.length - 2, series.length - 1], fill: withAlpha(colour, pulses ? 0.45 : 0.22) });

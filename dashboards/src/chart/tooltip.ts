@@ -65,7 +65,7 @@ export class Tooltip {
         const low = tracker.low[at]!;
         const high = tracker.high[at]!;
         value.textContent = `${formatNumber(this.columns.metric, mid)} ${this.unit}`;
-        if (this.columns.bucketed && high !== low) {
+        if (this.columns.windows && high !== low) {
           const span = document.createElement("span");
           span.className = "tooltip-span";
           span.textContent = `${formatNumber(this.columns.metric, low)} to ${formatNumber(this.columns.metric, high)}`;

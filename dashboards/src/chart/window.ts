@@ -1,3 +1,5 @@
+import type { Shipment } from "#rest";
+
 // Window is what the chart shows: milliseconds since 1970 UTC.
 export type Window = { from: number; to: number };
 
@@ -64,19 +66,12 @@ export function everyFor(window: Window, maxPoints = 600): string | undefined {
 
 // wholeWindow spans a shipment from its first assignment to now, or to its end when it has ended.
 export function wholeWindow(
-  shipment: {
-    state: string;
-    created_at: string;
-    delivered_at?: string | null;
-    closed_at?: string | null;
-    assignments?: { from: string; to: string | null }[] | null;
-    last?: { time: string } | null;
-  },
+  shipment: Pick<Shipment, "state" | "created_at" | "delivered_at" | "closed_at" | "last"> & { assignments: { from: string; to: string | null }[] },
   now: number,
 ): Window {
   const times = (values: (string | null | undefined)[]) =>
     values.map((value) => (value ? Date.parse(value) : NaN)).filter(Number.isFinite);
-  const assignments = shipment.assignments ?? [];
+  const { assignments } = shipment;
   const starts = times(assignments.map((a) => a.from));
   const last = times([shipment.last?.time]);
   const from = Math.min(...(starts.length > 0 ? starts : times([shipment.created_at])), ...last, now);

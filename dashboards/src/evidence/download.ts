@@ -1,4 +1,4 @@
-import { Problem, problemFrom, titleOf } from "../api/problem";
+import { Problem, titleOf } from "../api/problem";
 
 // The browser holds the bundle while it verifies it; beyond this the program does it better.
 export const largestBundle = 1 << 30;
@@ -6,18 +6,15 @@ export const largestBundle = 1 << 30;
 // Chunks are put together now and then, so that the browser may move what it has to disk.
 const spill = 8 << 20;
 
-// download fetches a bundle as it is. The bytes are kept as one Blob: what is verified, and what a person can save. Throws
+// download reads a bundle as it is. The bytes are kept as one Blob: what is verified, and what a person can save. Throws
 // Problem, or the AbortError of its signal.
 export async function download(
-  get: () => Promise<Response>,
+  bundle: ReadableStream<Uint8Array<ArrayBuffer>>,
   onProgress: (bytes: number) => void,
   signal: AbortSignal,
   largest = largestBundle,
 ): Promise<Blob> {
-  const answer = await get();
-  if (!answer.ok) throw await problemFrom(answer);
-  if (!answer.body) throw new Problem(0, "empty", "The server sent no evidence");
-  const reader = answer.body.getReader();
+  const reader = bundle.getReader();
   let whole = new Blob([]);
   let parts: BlobPart[] = [];
   let held = 0;

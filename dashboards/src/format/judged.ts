@@ -1,4 +1,4 @@
-import type { BandUse, Compliance, Excursion, Figure, Quality, RecordedExcursion, Signature, Standing } from "../api/shapes";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Signature, Standing } from "#rest";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
 import { count, plural, sentence, verdictWord } from "./words";
@@ -19,7 +19,7 @@ export const decisionWord = (decision: string) => decisions[decision] ?? sentenc
 export const signer = (s: Signature) => `${s.name} of ${s.org}`;
 
 // bandText: "1 h 30 min of 12 h spent · longest 40 min of 1 h · 10 min of it unknown time".
-export function bandText(b: BandUse): string {
+export function bandText(b: JudgedBand): string {
   const parts = [b.max_s > 0 ? `${formatSpan(b.spent_s)} of ${formatSpan(b.max_s)} spent` : `${formatSpan(b.spent_s)} spent`];
   if (b.max_single_s > 0) parts.push(`longest stay ${formatSpan(b.longest_s)} of ${formatSpan(b.max_single_s)}`);
   if (b.charged_s > 0) parts.push(`${formatSpan(b.charged_s)} of it unknown time`);
@@ -28,7 +28,7 @@ export function bandText(b: BandUse): string {
 }
 
 // bandPart is what is used of the tighter limit, 0 to 1; null without a limit.
-export function bandPart(b: BandUse): number | null {
+export function bandPart(b: JudgedBand): number | null {
   const parts = [b.max_s > 0 ? b.spent_s / b.max_s : null, b.max_single_s > 0 ? b.longest_s / b.max_single_s : null].filter((p) => p !== null);
   return parts.length > 0 ? Math.min(Math.max(...parts), 1) : null;
 }
@@ -59,7 +59,7 @@ const figureNames: Record<string, string> = {
 
 export const figureName = (name: string) => figureNames[name] ?? sentence(name);
 
-export function figureValue(f: Figure, t: TemperatureUnit): string {
+export function figureValue(f: JudgedFigure, t: TemperatureUnit): string {
   const value = Number(f.value);
   if (f.value === "" || !Number.isFinite(value)) return f.value;
   switch (f.unit) {

@@ -1,4 +1,4 @@
-import type { Band, Fence, Rule } from "../api/shapes";
+import type { Band, Fence, Rule } from "#rest";
 import { formatLimit, labelOf, unitOf, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
 

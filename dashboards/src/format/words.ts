@@ -1,19 +1,19 @@
-import type { ShipmentState, VerdictName } from "../api/shapes";
+import type { Shipment } from "#rest";
 
-export const states: ShipmentState[] = ["created", "in_transit", "delivered", "closed"];
-
-const stateWords: Record<string, string> = {
+const stateWords: Record<Shipment["state"], string> = {
   created: "Created",
   in_transit: "In transit",
   delivered: "Delivered",
   closed: "Closed",
 };
 
-export function stateWord(state: string): string {
-  return stateWords[state] ?? sentence(state);
+export const states = Object.keys(stateWords) as Shipment["state"][];
+
+export function stateWord(state: Shipment["state"]): string {
+  return stateWords[state];
 }
 
-const verdictWords: Record<VerdictName, string> = {
+const verdictWords: Record<Shipment["verdict"], string> = {
   compliant: "Compliant",
   non_compliant: "Not compliant",
   inconclusive: "Inconclusive",
@@ -21,7 +21,7 @@ const verdictWords: Record<VerdictName, string> = {
 };
 
 export function verdictWord(verdict: string): string {
-  return verdictWords[verdict as VerdictName] ?? sentence(verdict);
+  return verdictWords[verdict as Shipment["verdict"]] ?? sentence(verdict);
 }
 
 // What each check of /verification looks at, in the words of an auditor.

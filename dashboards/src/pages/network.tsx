@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
-import { anchors as getAnchors, behindBy, healthOf, nodesOf, type Ingest, type Network, type Node } from "../api/network";
+import type { IngestHealth, Network, Node } from "#rest";
+import { behindBy, healthOf, nodesOf, statusOf } from "../api/network";
 import { useLive, useSigned } from "../context";
 import { count, sentence } from "../format/words";
 import { useResource, useThrottled, type Resource } from "../resource";
@@ -10,7 +11,7 @@ import { Ago, Time } from "../ui/time";
 
 export function NetworkPage({ network }: { network: Resource<Network> }) {
   const { api } = useSigned();
-  const anchors = useResource("anchors", (signal) => getAnchors(api, signal));
+  const anchors = useResource("anchors", (signal) => api.anchors(signal));
   useEffect(() => {
     document.title = "Network · Trackseal";
   }, []);
@@ -62,13 +63,13 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
             <div class="card-head">
               <h2 id="ingest-title">Ingest and store</h2>
               <p class="card-note">
-                <OkMark ok={n.influx?.ok ?? false} yes="InfluxDB answers" no="InfluxDB does not answer" />
+                <OkMark ok={n.influx.ok} yes="InfluxDB answers" no="InfluxDB does not answer" />
               </p>
             </div>
-            {(n.ingest ?? []).map((i) => (
+            {n.ingest.map((i) => (
               <IngestFacts key={i.id} ingest={i} />
             ))}
-            {!n.ingest?.length && <p class="muted pad">No ingest instance is configured for this organisation.</p>}
+            {n.ingest.length === 0 && <p class="muted pad">No ingest instance is configured for this organisation.</p>}
           </section>
         </>
       )}
@@ -128,7 +129,7 @@ function Nodes({ nodes, height }: { nodes: Node[]; height: number }) {
             </div>
             <div class="node-right">
               {behind > 0 ? <Mark icon="warn" tone="warn" word={`${behind} behind`} /> : <OkMark ok={node.up} yes="Up" no="Away" />}
-              {node.up && <span class="muted sub">height {count(node.height ?? 0)}</span>}
+              {node.up && <span class="muted sub">height {count(node.height)}</span>}
             </div>
           </li>
         );
@@ -137,8 +138,8 @@ function Nodes({ nodes, height }: { nodes: Node[]; height: number }) {
   );
 }
 
-function IngestFacts({ ingest }: { ingest: Ingest }) {
-  const s = ingest.status;
+function IngestFacts({ ingest }: { ingest: IngestHealth }) {
+  const s = statusOf(ingest);
   const rejected = Object.entries(s?.rejected ?? {}).filter(([, n]) => n > 0);
   return (
     <div class="ingest">

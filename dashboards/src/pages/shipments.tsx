@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Shipment } from "../api/shapes";
+import type { Shipment } from "#rest";
 import { useLive, useSigned } from "../context";
 import { formatValue } from "../format/quantity";
 import { count, stateWord, states } from "../format/words";
@@ -15,12 +15,12 @@ import { Ago } from "../ui/time";
 const pageSize = 50;
 const mostAtOnce = 200; // that the api gives
 
-export function Shipments({ state }: { state: string }) {
+export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
   const { api } = useSigned();
   const [asked, setAsked] = useState({ state, pages: 1 });
   const pages = asked.state === state ? asked.pages : 1;
   // All rows on screen are asked for again, or those far down would stand still.
-  const list = useResource(`shipments ${state}`, async (signal) => {
+  const list = useResource(`shipments ${state ?? ""}`, async (signal) => {
     const items: Shipment[] = [];
     let next: string | undefined;
     do {
@@ -51,8 +51,8 @@ export function Shipments({ state }: { state: string }) {
       <div class="page-head">
         <h1>Shipments</h1>
         <nav class="segments" aria-label="Filter by state">
-          {["", ...states].map((s) => (
-            <a key={s} href={shipmentsHref(s)} aria-current={s === state ? "page" : undefined}>
+          {[undefined, ...states].map((s) => (
+            <a key={s ?? ""} href={shipmentsHref(s)} aria-current={s === state ? "page" : undefined}>
               {s ? stateWord(s) : "All"}
             </a>
           ))}
@@ -106,7 +106,7 @@ export function Shipments({ state }: { state: string }) {
 
 function Row({ shipment: s }: { shipment: Shipment }) {
   const u = useStore(unit);
-  const values = ["temperature", "humidity"].filter((m) => typeof s.last?.[m] === "number");
+  const values = ["temperature", "humidity"].filter((m) => s.last?.values[m] !== undefined);
   return (
     <tr>
       <th scope="row">
@@ -139,7 +139,7 @@ function Row({ shipment: s }: { shipment: Shipment }) {
           <>
             <span class="values">
               {values.map((m) => (
-                <span key={m}>{formatValue(m, s.last![m] as number, u)}</span>
+                <span key={m}>{formatValue(m, s.last!.values[m]!, u)}</span>
               ))}
             </span>
             <span class="sub">
@@ -150,7 +150,7 @@ function Row({ shipment: s }: { shipment: Shipment }) {
           <span class="muted">none yet</span>
         )}
       </td>
-      <td class="right cell-messages">{count(s.messages ?? 0)}</td>
+      <td class="right cell-messages">{count(s.messages)}</td>
     </tr>
   );
 }

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import type { Handover, Shipment } from "../api/shapes";
+import type { Handover, Shipment } from "#rest";
 import { useSigned } from "../context";
 import { useResource } from "../resource";
 import { Hash } from "../ui/hash";

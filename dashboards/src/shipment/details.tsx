@@ -1,4 +1,4 @@
-import type { Shipment } from "../api/shapes";
+import type { Shipment } from "#rest";
 import { convert, formatNumber, labelOf, unitOf } from "../format/quantity";
 import { count, sentence } from "../format/words";
 import { unit } from "../settings";
@@ -23,11 +23,11 @@ export function Details({ shipment }: { shipment: Shipment }) {
           </p>
           <div class="last-values">
             {["temperature", "humidity", "shock"].map((metric) =>
-              typeof last[metric] === "number" ? (
+              last.values[metric] !== undefined ? (
                 <p key={metric}>
                   <span class="muted">{labelOf(metric)}</span>
                   <span class="big">
-                    {formatNumber(metric, convert(metric, last[metric] as number, u))}
+                    {formatNumber(metric, convert(metric, last.values[metric], u))}
                     <small> {unitOf(metric, u)}</small>
                   </span>
                 </p>

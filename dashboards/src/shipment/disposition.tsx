@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import type { Compliance } from "../api/shapes";
+import type { Compliance } from "#rest";
 import { useSigned } from "../context";
 import { decisionWord, meaningWord, signer } from "../format/judged";
 import { verdictWord } from "../format/words";

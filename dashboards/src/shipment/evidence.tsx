@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Shipment } from "../api/shapes";
+import type { Shipment } from "#rest";
 import { useSigned } from "../context";
 import { download, largestBundle } from "../evidence/download";
 import { newNonce, problemOfNonce } from "../evidence/nonce";
@@ -31,7 +31,7 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
     if (!trusted) return;
     const fresh = newNonce();
     void start(trusted, async (onBytes, signal) => {
-      const blob = await download(() => api.evidence(shipment.id, fresh, signal), onBytes, signal);
+      const blob = await download(await api.evidence(shipment.id, fresh, signal), onBytes, signal);
       return { blob, name: `${shipment.id}.tsb`, nonce: fresh, fetched: true };
     });
   };

@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import type { Acknowledgement, Compliance, Excursion, RecordedExcursion } from "../api/shapes";
+import type { Acknowledgement, Compliance, Excursion, RecordedExcursion } from "#rest";
 import { useSigned } from "../context";
 import { meaningWord, recordsOf, signer } from "../format/judged";
 import { formatLimit, formatValue, labelOf } from "../format/quantity";

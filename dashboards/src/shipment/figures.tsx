@@ -1,4 +1,4 @@
-import type { BandUse, Compliance } from "../api/shapes";
+import type { JudgedBand, Compliance } from "#rest";
 import { bandPart, bandText, figureName, figureValue } from "../format/judged";
 import { readableSpans } from "../format/time";
 import { sentence } from "../format/words";
@@ -77,7 +77,7 @@ export function Figures({ compliance }: { compliance: Compliance | undefined }) 
   );
 }
 
-function BandRow({ band }: { band: BandUse }) {
+function BandRow({ band }: { band: JudgedBand }) {
   const [icon, tone, word] = levels[band.level] ?? ["unknown", "unsure", sentence(band.level)];
   const part = bandPart(band);
   return (

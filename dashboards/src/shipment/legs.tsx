@@ -1,4 +1,4 @@
-import type { Compliance, Excursion, Leg } from "../api/shapes";
+import type { Compliance, Excursion, JudgedLeg } from "#rest";
 import { standingText } from "../format/judged";
 import { formatSpan } from "../format/time";
 import { plural, sentence } from "../format/words";
@@ -26,7 +26,7 @@ export function Legs({ compliance }: { compliance: Compliance | undefined }) {
   );
 }
 
-function LegRow({ leg, last, known }: { leg: Leg; last: boolean; known: Map<string, Excursion> }) {
+function LegRow({ leg, last, known }: { leg: JudgedLeg; last: boolean; known: Map<string, Excursion> }) {
   const ids = leg.excursions ?? [];
   const metrics = Object.values(leg.metrics ?? {});
   const unknown = Math.round(Math.max(0, ...metrics.map((m) => m.unknown_s)));

@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { Compliance, Shipment } from "../api/shapes";
+import type { Compliance, Shipment } from "#rest";
 import { columnsOf, type Columns } from "../chart/columns";
 import { limitsOf } from "../chart/limits";
 import { Plot, summaryOf } from "../chart/plot";
@@ -45,7 +45,7 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
       {
         from: new Date(window.from).toISOString(),
         to: new Date(window.to).toISOString(),
-        fields: metrics.join(","),
+        fields: [...metrics],
         ...(every ? { every } : {}),
       },
       signal,

@@ -1,4 +1,4 @@
-import type { Compliance, JudgedRule, Rule } from "../api/shapes";
+import type { Compliance, JudgedRule, Rule } from "#rest";
 import { ruleStateWord, addedUp } from "../format/judged";
 import { ruleSentence } from "../format/rules";
 import { readableSpans } from "../format/time";

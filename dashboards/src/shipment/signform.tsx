@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Problem } from "../api/problem";
-import type { Signed } from "../api/shapes";
+import type { Signed } from "#rest";
 import { newNonce } from "../evidence/nonce";
 import { meaningWord } from "../format/judged";
 import { Store } from "../store";

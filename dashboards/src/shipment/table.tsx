@@ -1,5 +1,5 @@
-import type { Bucket, RawReading, RuleSet } from "../api/shapes";
-import { isBucket } from "../chart/columns";
+import type { Reading, RuleSetInfo } from "#rest";
+import { isWindow, startOf } from "../chart/columns";
 import { limitsOf, outOf } from "../chart/limits";
 import { convert, formatNumber, labelOf, unitOf, type TemperatureUnit } from "../format/quantity";
 import { formatSeconds, formatUtc } from "../format/time";
@@ -11,22 +11,22 @@ const metrics = ["temperature", "humidity", "shock"];
 const mostRows = 500;
 
 // ReadingsTable is the chart for keyboards and screen readers: same data, newest first.
-export function ReadingsTable({ items, rules }: { items: (RawReading | Bucket)[]; rules: RuleSet | null | undefined }) {
+export function ReadingsTable({ items, rules }: { items: Reading[]; rules: RuleSetInfo | undefined }) {
   const u = useStore(unit);
   const z = useStore(zone);
   const rows = [...items].sort((a, b) => Date.parse(startOf(b)) - Date.parse(startOf(a)));
   const shown = rows.slice(0, mostRows);
-  const bucketed = items.some(isBucket);
+  const windows = items.some(isWindow);
   return (
     <div>
       <div class="scroll tall" tabIndex={0} role="region" aria-label="Readings as a table">
         <table class="numbers">
           <caption class="hidden">
-            Readings, newest first{bucketed ? ", as lowest, mean and highest of each period" : ""}
+            Readings, newest first{windows ? ", as lowest, mean and highest of each period" : ""}
           </caption>
           <thead>
             <tr>
-              <th scope="col">{bucketed ? "From" : "Time"}</th>
+              <th scope="col">{windows ? "From" : "Time"}</th>
               <th scope="col">Tracker</th>
               {metrics.map((m) => (
                 <th scope="col" class="right" key={m}>
@@ -37,7 +37,7 @@ export function ReadingsTable({ items, rules }: { items: (RawReading | Bucket)[]
           </thead>
           <tbody>
             {shown.map((item) => (
-              <tr key={`${item.tracker} ${startOf(item)} ${isBucket(item) ? "" : item.leaf}`}>
+              <tr key={`${item.tracker} ${startOf(item)} ${isWindow(item) ? "" : item.leaf}`}>
                 <td>
                   <time dateTime={startOf(item)} title={formatUtc(Date.parse(startOf(item)))}>
                     {formatSeconds(Date.parse(startOf(item)), z)}
@@ -61,15 +61,11 @@ export function ReadingsTable({ items, rules }: { items: (RawReading | Bucket)[]
   );
 }
 
-function startOf(item: RawReading | Bucket): string {
-  return isBucket(item) ? item.from : item.time;
-}
-
-function Cell(props: { item: RawReading | Bucket; metric: string; rules: RuleSet | null | undefined; u: TemperatureUnit }) {
+function Cell(props: { item: Reading; metric: string; rules: RuleSetInfo | undefined; u: TemperatureUnit }) {
   const { item, metric, u } = props;
   const limits = limitsOf(props.rules, metric, u);
   const show = (value: number | undefined) => (value === undefined ? null : convert(metric, value, u));
-  if (isBucket(item)) {
+  if (isWindow(item)) {
     const [low, mid, high] = [show(item.min?.[metric]), show(item.mean?.[metric]), show(item.max?.[metric])];
     if (mid === null) return <span class="muted">no data</span>;
     const beyond = [low, mid, high].some((v) => v !== null && outOf(v, limits));

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Assignment, JudgedTracker, Shipment, Compliance } from "../api/shapes";
+import type { Assignment, JudgedTracker, Shipment, Compliance } from "#rest";
 import { useSigned } from "../context";
 import { availabilityText, flagsText } from "../format/judged";
 import { plural } from "../format/words";

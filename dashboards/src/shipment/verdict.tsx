@@ -1,4 +1,4 @@
-import type { Compliance, MetricTime, Shipment } from "../api/shapes";
+import type { Compliance, MetricTimes, Shipment } from "#rest";
 import { addedUp } from "../format/judged";
 import { labelOf } from "../format/quantity";
 import { readableSpans } from "../format/time";
@@ -82,7 +82,7 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
 }
 
 // The order of the charts; what they do not show comes after.
-function inOrder(metrics: Record<string, MetricTime>): [string, MetricTime][] {
+function inOrder(metrics: Record<string, MetricTimes>): [string, MetricTimes][] {
   const place = (metric: string) => (charted.includes(metric) ? charted.indexOf(metric) : charted.length);
   return Object.entries(metrics).sort(([a], [b]) => place(a) - place(b));
 }

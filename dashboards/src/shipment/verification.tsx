@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../api/problem";
-import type { Check, Finding, Shipment, Verification, VerifiedLog } from "../api/shapes";
+import type { Check, Finding, Shipment, Verification, LogReport } from "#rest";
 import { useSigned } from "../context";
 import { checkMeaning, checkTitle, count, plural } from "../format/words";
 import { Hash } from "../ui/hash";
@@ -162,7 +162,7 @@ function FindingRow({ finding }: { finding: Finding }) {
   );
 }
 
-function Anchors({ logs }: { logs: VerifiedLog[] }) {
+function Anchors({ logs }: { logs: LogReport[] }) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Logs and their anchors">
       <table>

@@ -1,3 +1,4 @@
+import type { Shipment } from "#rest";
 import { stateWord, verdictWord } from "../format/words";
 import { Icon, type IconName } from "./icon";
 
@@ -23,12 +24,12 @@ export function VerdictMark({ verdict }: { verdict: string }) {
   return <Mark icon={verdictIcon(verdict)} tone={verdictTone(verdict)} word={verdictWord(verdict)} />;
 }
 
-const stateIcons: Record<string, IconName> = { created: "created", in_transit: "in_transit", delivered: "delivered", closed: "closed" };
+const stateIcons: Record<Shipment["state"], IconName> = { created: "created", in_transit: "in_transit", delivered: "delivered", closed: "closed" };
 
-export function StateMark({ state }: { state: string }) {
+export function StateMark({ state }: { state: Shipment["state"] }) {
   return (
     <span class="state">
-      <Icon name={stateIcons[state] ?? "none"} />
+      <Icon name={stateIcons[state]} />
       {stateWord(state)}
     </span>
   );

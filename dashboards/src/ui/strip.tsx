@@ -1,4 +1,5 @@
-import { healthOf, type Network } from "../api/network";
+import type { Network } from "#rest";
+import { healthOf } from "../api/network";
 import { count } from "../format/words";
 import type { Resource } from "../resource";
 import { networkHref } from "../route";

@@ -242,7 +242,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await openShipment(page, "NEW-1");
     await page.getByText("No readings in this window").waitFor();
     await page.getByText("Assign a tracker to see readings.").waitFor();
-    await page.getByText("No verdict yet").first().waitFor();
+    await page.getByText("Inconclusive").first().waitFor();
     await page.goto(`${api.url}/#/shipments/${encodeURIComponent("<img src=x onerror=alert(1)>")}`);
     await page.getByText("There is no shipment <img").waitFor();
     await page.goto(`${api.url}/#/nowhere`);

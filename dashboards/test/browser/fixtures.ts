@@ -1,18 +1,23 @@
 import { createHash } from "node:crypto";
 import type {
-  Bucket,
+  Anchor,
+  Check,
   Compliance,
+  Disposition,
   Excursion,
   Handover,
   JudgedRule,
-  MetricTime,
-  RawReading,
-  RuleSet,
+  MetricTimes,
+  Network,
+  Quality,
+  Reading,
+  RecordedExcursion,
+  Revision,
+  RuleSetInfo,
   Shipment,
   Signature,
   Verification,
-} from "../../src/api/shapes";
-import type { Anchor, Network } from "../../src/api/network";
+} from "#rest";
 
 // One made-up fleet, the same in every run. The browser's clock stands at `now`.
 export const now = Date.parse("2026-11-22T10:00:00.000Z");
@@ -21,9 +26,16 @@ const hour = 60 * minute;
 const iso = (ms: number) => new Date(ms).toISOString();
 const hex = (text: string) => createHash("sha256").update(text).digest("hex");
 
-export const ruleSet: RuleSet = {
+export const ruleSet: RuleSetInfo = {
   id: "general-2-8",
   version: 1,
+  schema: "trackseal-rule-set/1",
+  ref: "general-2-8@1",
+  hash: hex("general-2-8@1"),
+  builtin: true,
+  publisher: null,
+  published_at: null,
+  tx: null,
   title: "Refrigerated 2 to 8 °C",
   max_gap_s: 900,
   rules: [
@@ -39,7 +51,7 @@ export const ruleSet: RuleSet = {
         metric: "temperature",
         label_min: "2",
         label_max: "8",
-        ...{ unknown: "charge" },
+        unknown: "worst",
         bands: [
           { id: "room", min: "8", max: "25", total_s: 43_200, single_s: 21_600 },
           { id: "hot", min: "25", max: "40", total_s: 3_600 },
@@ -67,6 +79,9 @@ function shipment(id: string, more: Partial<Shipment>): Shipment {
     created_at: iso(now - 26 * hour),
     delivered_at: null,
     closed_at: null,
+    lot: "",
+    carried: [],
+    carried_from: [],
     assignments: [],
     pending_handover: null,
     verdict: "none",
@@ -79,7 +94,20 @@ function shipment(id: string, more: Partial<Shipment>): Shipment {
 
 export const start = now - 20 * hour;
 
-const proposed: Handover = { n: 4, from: "consignee", to: "carrier", state: "proposed", note: "One pallet goes back", proposed_at: iso(now - 12 * minute), propose_tx: hex("p4") };
+const handover = (h: Partial<Handover> & Pick<Handover, "n" | "from" | "to" | "state">): Handover => ({
+  note: "",
+  reason: "",
+  heads: [],
+  proposed_at: iso(now),
+  answered_at: null,
+  propose_tx: "",
+  answer_tx: "",
+  at_proposal: null,
+  at_answer: null,
+  ...h,
+});
+
+const proposed = handover({ n: 4, from: "consignee", to: "carrier", state: "proposed", note: "One pallet goes back", proposed_at: iso(now - 12 * minute), propose_tx: hex("p4") });
 
 const all = readings(start, now);
 const newest = all.at(-2)!; // of trk-0041
@@ -92,7 +120,7 @@ export const shipments: Shipment[] = [
       { tracker: "trk-0042", from: iso(start), to: null, by: "carrier" },
     ],
     verdict: "non_compliant",
-    last: { time: newest.time, tracker: newest.tracker, ...newest.values },
+    last: { time: newest.time, values: newest.values },
     messages: 4_812,
     custodian: "consignee",
     pending_handover: proposed,
@@ -102,7 +130,7 @@ export const shipments: Shipment[] = [
     origin: "Copenhagen DK",
     destination: "Wien AT",
     verdict: "compliant",
-    last: { time: iso(now - 45_000), tracker: "trk-0007", temperature: 4.4, humidity: 51 },
+    last: { time: iso(now - 45_000), values: { temperature: 4.4, humidity: 51 } },
     assignments: [{ tracker: "trk-0007", from: iso(now - 90 * minute), to: null, by: "carrier" }],
     messages: 541,
   }),
@@ -112,7 +140,7 @@ export const shipments: Shipment[] = [
     destination: "Paris FR",
     verdict: "inconclusive",
     custodian: "shipper",
-    last: { time: iso(now - 3 * hour), tracker: "trk-0013", temperature: 1.2, humidity: 88 },
+    last: { time: iso(now - 3 * hour), values: { temperature: 1.2, humidity: 88 } },
     assignments: [{ tracker: "trk-0013", from: iso(now - 30 * hour), to: null, by: "shipper" }],
     messages: 1_204,
   }),
@@ -124,7 +152,7 @@ export const shipments: Shipment[] = [
     custodian: "consignee",
     delivered_at: iso(now - 5 * hour),
     verdict: "compliant",
-    last: { time: iso(now - 5 * hour), temperature: 3.9, humidity: 47 },
+    last: { time: iso(now - 5 * hour), values: { temperature: 3.9, humidity: 47 } },
     messages: 902,
   }),
   shipment("CHOC-2231", {
@@ -136,7 +164,7 @@ export const shipments: Shipment[] = [
     delivered_at: iso(now - 52 * hour),
     closed_at: iso(now - 50 * hour),
     verdict: "compliant",
-    last: { time: iso(now - 52 * hour), temperature: 15.8, humidity: 44 },
+    last: { time: iso(now - 52 * hour), values: { temperature: 15.8, humidity: 44 } },
     messages: 12_480,
   }),
   shipment("NEW-1", { state: "created", description: "Waits for a tracker", verdict: "none", custodian: "shipper" }),
@@ -149,8 +177,8 @@ function wobble(ms: number, salt: number): number {
 }
 
 // Two trackers every minute: a warm hour, a damp corner from its beginning on, 42 minutes of silence of both, one drop.
-export function readings(from: number, to: number): RawReading[] {
-  const items: RawReading[] = [];
+export function readings(from: number, to: number) {
+  const items: (Reading & { time: string; values: Record<string, number> })[] = [];
   const first = Math.max(start, Math.ceil(from / minute) * minute);
   for (let ms = first; ms < Math.min(to, now); ms += minute) {
     const since = (ms - start) / hour;
@@ -174,28 +202,27 @@ export function readings(from: number, to: number): RawReading[] {
   return items;
 }
 
-export function buckets(from: number, to: number, every: number): Bucket[] {
-  const out = new Map<string, Bucket>();
+export function buckets(from: number, to: number, every: number): Reading[] {
+  const out = new Map<string, Reading>();
   for (const r of readings(from, to)) {
     const at = Math.floor(Date.parse(r.time) / every) * every;
     const key = `${at} ${r.tracker}`;
     const old = out.get(key);
-    const bucket: Bucket = old ?? { from: iso(at), to: iso(at + every), tracker: r.tracker, min: {}, max: {}, mean: {}, count: {} };
-    const counts = bucket.count;
+    const { min = {}, max = {}, mean = {}, count = {} } = old ?? {};
     for (const [name, v] of Object.entries(r.values)) {
-      const n = counts[name] ?? 0;
-      bucket.min[name] = Math.min(bucket.min[name] ?? v, v);
-      bucket.max[name] = Math.max(bucket.max[name] ?? v, v);
-      bucket.mean[name] = ((bucket.mean[name] ?? 0) * n + v) / (n + 1);
-      counts[name] = n + 1;
+      const n = count[name] ?? 0;
+      min[name] = Math.min(min[name] ?? v, v);
+      max[name] = Math.max(max[name] ?? v, v);
+      mean[name] = ((mean[name] ?? 0) * n + v) / (n + 1);
+      count[name] = n + 1;
     }
-    out.set(key, bucket);
+    out.set(key, { from: iso(at), to: iso(at + every), tracker: r.tracker, min, max, mean, count });
   }
   return [...out.values()];
 }
 
 // Where the time of both trackers went: a reading holds until its tracker's next one, or for no time before a silence.
-function times(metric: string, out: (value: number) => boolean, from = start, to = now): MetricTime {
+function times(metric: string, out: (value: number) => boolean, from = start, to = now): MetricTimes {
   const spent = { in_s: 0, out_s: 0, unknown_s: 0 };
   for (const tracker of ["trk-0041", "trk-0042"]) {
     const own = all.filter((r) => r.tracker === tracker);
@@ -238,7 +265,7 @@ const judged = (id: string, more: Partial<JudgedRule>): JudgedRule => ({
   ...more,
 });
 
-const excursion = (e: Partial<Excursion> & Pick<Excursion, "rule" | "metric" | "tracker" | "start" | "peak" | "limit"> & { acknowledgements?: number }) => ({
+const excursion = (e: Partial<Excursion> & Pick<Excursion, "rule" | "metric" | "tracker" | "start" | "peak" | "limit"> & { acknowledgements?: number }): Excursion => ({
   id: `${e.rule}/${e.tracker}/${Date.parse(e.start)}`,
   kind: "limit",
   severity: "major",
@@ -258,7 +285,7 @@ const shock = beyond("trk-0041", "shock", isDrop);
 const dropped = excursion({ rule: "drop", limit: "245", ledger_tx: hex("drop"), verified: true, note: "from one message", ...shock, end: shock.start, out_s: 0 });
 const humid = excursion({ rule: "humid", severity: "minor", limit: "75", ...beyond("trk-0042", "humidity", isHumid) });
 
-export const signature = (name: string, meaning: string, ms: number): Signature & Record<string, unknown> => ({
+export const signature = (name: string, meaning: Signature["meaning"], ms: number): Signature => ({
   name,
   meaning,
   org: "carrier",
@@ -269,7 +296,7 @@ export const signature = (name: string, meaning: string, ms: number): Signature 
   tx: hex(`signed by ${name}`),
 });
 
-const recorded = (e: Excursion, more: object) => ({
+const recorded = (e: Excursion, more: Partial<RecordedExcursion>): RecordedExcursion => ({
   id: e.id,
   rule: e.rule,
   metric: e.metric,
@@ -290,7 +317,7 @@ const recorded = (e: Excursion, more: object) => ({
   ...more,
 });
 
-const revision = (n: number, result: string, ms: number) => ({
+const revision = (n: number, result: Revision["result"], ms: number): Revision => ({
   revision: n,
   result,
   reasons: [],
@@ -303,7 +330,7 @@ const revision = (n: number, result: string, ms: number) => ({
   tx: hex(`r${n}`),
 });
 
-export const disposition = {
+export const disposition: Disposition = {
   revision: 1,
   decision: "quarantine",
   reason: "Kept apart until the stability data is looked at",
@@ -315,11 +342,12 @@ export const disposition = {
 const legTimes = (from: number, to: number) => ({ temperature: times("temperature", isWarm, from, to), humidity: times("humidity", isHumid, from, to), shock: times("shock", isDrop, from, to) });
 const outIn = (from: number, to: number) => Object.values(legTimes(from, to)).reduce((sum, t) => sum + t.out_s, 0);
 
-// Every member that the api has; test/unit/contract.test.ts holds it against the api's own description.
 export const compliance: Compliance = {
   verdict: "non_compliant",
-  ...{ algorithm: "trackseal-compliance/1", from: iso(start), final: false }, // not read by the page
-  rule_set: { ...ruleSet, ...{ schema: "trackseal-rule-set/1", ref: "general-2-8@1", hash: hex("general-2-8@1"), builtin: true, publisher: null, published_at: null, tx: null } },
+  algorithm: "trackseal-compliance/1",
+  from: iso(start),
+  final: false,
+  rule_set: ruleSet,
   rule_set_hash: hex("general-2-8@1"),
   reasons: [
     `temperature above 8 °C for ${warm.out_s / 60} min on trk-0041, allowed are 10 min`,
@@ -384,27 +412,27 @@ export const compliance: Compliance = {
   disposition,
 };
 
-export const quality = {
+export const quality: Quality = {
   items: [],
   total: { hours: 20, readings: 1_158, availability: 0.9652, flags: { out_of_bounds: 0, jump: 3, constancy: 0, outlier: 1, drift: 0, teleport: 0, availability: 1 } },
 };
 
 export const handovers: Handover[] = [
-  { n: 1, from: "shipper", to: "carrier", state: "accepted", note: "Loaded at dock 4, seals intact", proposed_at: iso(start - 40 * minute), answered_at: iso(start - 10 * minute), propose_tx: hex("p0"), answer_tx: hex("a0") },
-  { n: 2, from: "carrier", to: "consignee", state: "withdrawn", note: "", reason: "The dock is closed", proposed_at: iso(start + 15 * hour), answered_at: iso(start + 15.2 * hour), propose_tx: hex("p2"), answer_tx: hex("a2") },
-  { n: 3, from: "carrier", to: "consignee", state: "accepted", note: "At the Brenner hub", proposed_at: iso(start + 15.9 * hour), answered_at: iso(start + 16 * hour), propose_tx: hex("p3"), answer_tx: hex("a3") },
+  handover({ n: 1, from: "shipper", to: "carrier", state: "accepted", note: "Loaded at dock 4, seals intact", proposed_at: iso(start - 40 * minute), answered_at: iso(start - 10 * minute), propose_tx: hex("p0"), answer_tx: hex("a0") }),
+  handover({ n: 2, from: "carrier", to: "consignee", state: "withdrawn", note: "", reason: "The dock is closed", proposed_at: iso(start + 15 * hour), answered_at: iso(start + 15.2 * hour), propose_tx: hex("p2"), answer_tx: hex("a2") }),
+  handover({ n: 3, from: "carrier", to: "consignee", state: "accepted", note: "At the Brenner hub", proposed_at: iso(start + 15.9 * hour), answered_at: iso(start + 16 * hour), propose_tx: hex("p3"), answer_tx: hex("a3") }),
   proposed,
 ];
 
 const orgs = ["carrier", "shipper", "consignee", "auditor"];
-const names = ["entry", "leaf", "hash", "signature", "fields", "sequence", "root", "anchor", "close"];
+const names: Check["check"][] = ["entry", "leaf", "hash", "signature", "fields", "sequence", "root", "anchor", "close"];
 
 export const verified: Verification = {
   ok: true,
   checked_at: iso(now),
   messages: 4_812,
   logs: [
-    { log: hex("log 1"), size: 4_812, root: hex("root 1"), anchored: { size: 4_790, tx: hex("anchor tx"), block: 812, peers: orgs.map((org) => ({ org, ok: true })) } },
+    { log: hex("log 1"), size: 4_812, logged: 4_812, root: hex("root 1"), anchored: { size: 4_790, tx: hex("anchor tx"), block: 812, peers: orgs.map((org) => ({ org, ok: true })) } },
   ],
   checks: names.map((check) => ({ check, ok: true, count: 0, findings: [] })),
 };
@@ -438,6 +466,7 @@ export const tampered: Verification = {
 };
 
 export const network: Network = {
+  ok: true,
   org: "carrier",
   nodes: [
     ...orgs.map((org, n) => ({ org, role: "peer", address: `127.0.0.1:${7051 + n * 1000}`, up: true, height: 813 })),
@@ -476,6 +505,9 @@ export const anchors: Anchor[] = Array.from({ length: 8 }, (_, n) => ({
   size: 5_120 - n * 33,
   root: hex(`root ${n}`),
   tx: hex(`anchor ${n}`),
+  n: 160 - n,
   prev_size: 5_087 - n * 33,
+  prev_root: hex(`root ${n + 1}`),
+  owner: "carrier",
   time: iso(now - 6_000 - n * 10_000),
 }));

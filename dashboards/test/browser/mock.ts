@@ -2,19 +2,20 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import type { AddressInfo } from "node:net";
+import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Token, Verification } from "#rest";
 import * as fixtures from "./fixtures";
 
 // MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
 export class MockApi {
   readonly client = "carrier-viewer";
   readonly secret = "open-sesame";
-  verification: unknown = fixtures.verified;
-  network: unknown = fixtures.network;
+  verification: Verification = fixtures.verified;
+  network: Network = fixtures.network;
   shipments = [...fixtures.shipments];
   compliance = structuredClone(fixtures.compliance);
   scope = "shipments:read telemetry:read trackers:read";
   refuse: { status: number; code: string; detail: string; errors?: { field: string; detail: string }[] } | null = null; // the next write
-  written: { path: string; key: string; body: Record<string, string> }[] = [];
+  written: { path: string; key: string; body: Signed | DisposeInputBody }[] = [];
   fail = new Map<string, number>(); // path ending -> status
   delayMs = 0;
   tokenValid = true;
@@ -87,24 +88,25 @@ export class MockApi {
   private async write(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const chunk of request) text += String(chunk);
-    const body = JSON.parse(text) as Record<string, string>;
+    const body = JSON.parse(text) as Signed | DisposeInputBody;
     this.written.push({ path: url.pathname, key: String(request.headers["idempotency-key"]), body });
     if (this.refuse) {
       const { status, code, detail, errors } = this.refuse;
       this.refuse = null;
       return problem(response, status, code, detail, errors);
     }
-    const { name, meaning, reason } = body as { name: string; meaning: string; reason: string };
+    const { name, meaning, reason } = body as Signed;
     const signature = fixtures.signature(name, meaning, fixtures.now);
     if (url.pathname.endsWith("/acknowledgements")) {
       const excursion = decodeURIComponent(url.pathname.split("/")[5]!);
-      const record = this.compliance.recorded!.find((r) => r.id === excursion);
+      const record = this.compliance.recorded.find((r) => r.id === excursion);
       if (!record) return problem(response, 404, "not_found", "there is no such excursion");
-      const made = { excursion, n: record.acknowledgements!.length + 1, reason, signature };
-      record.acknowledgements!.push(made);
+      const made: Acknowledgement = { excursion, n: record.acknowledgements.length + 1, reason, of: record.open_tx, signature };
+      record.acknowledgements.push(made);
       return json(response, made, 201);
     }
-    const made = { ...fixtures.disposition, revision: 2, decision: body.decision!, reason, verdict_revision: Number(body.verdict_revision), result: "non_compliant", signature };
+    const { decision, verdict_revision } = body as DisposeInputBody;
+    const made: Disposition = { revision: 2, decision, reason, verdict_revision, result: "non_compliant", signature };
     this.compliance.disposition = made;
     json(response, made, 201);
   }
@@ -119,41 +121,41 @@ export class MockApi {
   private rest(url: URL, response: ServerResponse): void {
     const parts = url.pathname.split("/").slice(2).map(decodeURIComponent);
     const path = parts.join("/");
-    if (path === "network") return json(response, this.network);
-    if (path === "anchors") return json(response, { items: fixtures.anchors });
+    if (path === "network") return json<Network>(response, this.network);
+    if (path === "anchors") return json<ListAnchor>(response, { items: fixtures.anchors });
     if (path === "stream" || path.endsWith("/stream")) return this.stream(response);
     if (path === "shipments") {
       const state = url.searchParams.get("state");
       const all = this.shipments.filter((s) => !state || s.state === state);
       const from = Number(url.searchParams.get("cursor") ?? 0);
       const to = from + Number(url.searchParams.get("limit"));
-      return json(response, { items: all.slice(from, to), ...(to < all.length ? { next: String(to) } : {}) });
+      return json<ListShipment>(response, { items: all.slice(from, to), ...(to < all.length ? { next: String(to) } : {}) });
     }
     if (parts[0] === "trackers" && parts[2] === "quality") {
       if (parts[1] === "trk-0042") return problem(response, 404, "not_found", "there is no tracker trk-0042");
-      return json(response, fixtures.quality);
+      return json<Quality>(response, fixtures.quality);
     }
     const shipment = this.shipments.find((s) => s.id === parts[1]);
     if (parts[0] !== "shipments" || !shipment) return problem(response, 404, "not_found", "no such shipment");
     const rich = shipment.id === "VAX-2026-0117";
     switch (parts[2]) {
       case undefined:
-        return json(response, shipment);
+        return json<Shipment>(response, shipment);
       case "compliance":
-        return json(response, rich ? this.compliance : { ...fixtures.compliance, verdict: shipment.verdict, reasons: [], rules: [], excursions: [], legs: [], trackers: [], figures: [], budget: [], recorders: [], recorded: [], revisions: [], disposition: null, metrics: {}, evaluated_to: shipment.last?.time ?? null });
+        return json<Compliance>(response, rich ? this.compliance : { ...fixtures.compliance, verdict: shipment.verdict === "none" ? "inconclusive" : shipment.verdict, reasons: [], rules: [], excursions: [], legs: [], trackers: [], figures: [], budget: [], recorders: [], recorded: [], revisions: [], disposition: null, metrics: {}, evaluated_to: shipment.last?.time ?? null });
       case "handovers":
-        return json(response, { items: rich ? fixtures.handovers : [] });
+        return json<ListHandover>(response, { items: rich ? fixtures.handovers : [] });
       case "verification":
-        return json(response, this.verification);
+        return json<Verification>(response, this.verification);
       case "telemetry": {
-        if (!rich) return json(response, { items: [] });
+        if (!rich) return json<ListReading>(response, { items: [] });
         const from = Date.parse(url.searchParams.get("from")!);
         const to = Date.parse(url.searchParams.get("to")!);
         const every = url.searchParams.get("every");
         const all = every ? fixtures.buckets(from, to, milliseconds(every)) : fixtures.readings(from, to);
         const at = Number(url.searchParams.get("cursor") ?? 0);
         const limit = Number(url.searchParams.get("limit"));
-        return json(response, { items: all.slice(at, at + limit), ...(at + limit < all.length ? { next: String(at + limit) } : {}) });
+        return json<ListReading>(response, { items: all.slice(at, at + limit), ...(at + limit < all.length ? { next: String(at + limit) } : {}) });
       }
     }
     problem(response, 404, "not_found", "no such route");
@@ -176,7 +178,7 @@ export class MockApi {
       return;
     }
     this.tokenValid = true;
-    json(response, { access_token: "token-1", token_type: "Bearer", expires_in: 3600, scope: this.scope });
+    json<Token>(response, { access_token: "token-1", token_type: "Bearer", expires_in: 3600, scope: this.scope });
   }
 
   private async file(path: string, response: ServerResponse): Promise<void> {
@@ -199,14 +201,15 @@ const failures: Record<number, [code: string, detail: string]> = {
   503: ["store_unavailable", "InfluxDB does not answer; try again in a minute"],
 };
 
-function json(response: ServerResponse, body: unknown, status = 200): void {
+function json<T>(response: ServerResponse, body: T, status = 200): void {
   response.writeHead(status, { "Content-Type": "application/json" });
   response.end(JSON.stringify(body));
 }
 
-function problem(response: ServerResponse, status: number, code: string, detail: string, errors?: object[]): void {
+function problem(response: ServerResponse, status: number, code: string, detail: string, errors?: Problem["errors"]): void {
   response.writeHead(status, { "Content-Type": "application/problem+json" });
-  response.end(JSON.stringify({ type: `urn:trackseal:problem:${code}`, title: "Problem", status, code, detail, ...(errors ? { errors } : {}) }));
+  const body: Problem = { type: `urn:trackseal:problem:${code}`, title: "Problem", status, code, detail, ...(errors ? { errors } : {}) };
+  response.end(JSON.stringify(body));
 }
 
 function milliseconds(every: string): number {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Compliance } from "../../src/api/shapes";
+import type { Compliance } from "#rest";
 import { obstacles } from "../browser/axe";
 import { browserMissing, launch, open, type Watched } from "../browser/chromium";
 import { patience } from "../browser/patience";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Compliance, List, Shipment } from "../../src/api/shapes";
+import type { Compliance, ListShipment, Shipment } from "#rest";
 import { worstFirst } from "../../src/evidence/report";
 import { browserMissing, launch, open } from "../browser/chromium";
 import { verifyWith } from "../browser/vectors";
@@ -21,7 +21,7 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
 
   beforeAll(async () => {
     viewer = await Member.of("carrier", "viewer");
-    const list = await viewer.get<List<Shipment>>("/v1/shipments?limit=100");
+    const list = await viewer.get<ListShipment>("/v1/shipments?limit=100");
     shipment = list.items.filter((s) => (s.messages ?? 0) > 0).sort((a, b) => (b.messages ?? 0) - (a.messages ?? 0))[0];
     if (shipment) {
       const judged = await viewer.get<Compliance>(`/v1/shipments/${shipment.id}/compliance`);

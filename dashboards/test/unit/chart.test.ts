@@ -3,13 +3,13 @@ import { timeLabels } from "../../src/chart/axis";
 import { columnsOf, near, type Cell } from "../../src/chart/columns";
 import { limitsOf, outOf, scaleOf } from "../../src/chart/limits";
 import { defaultRange, everyFor, usefulRanges, wholeWindow, windowOf } from "../../src/chart/window";
-import type { Bucket, RawReading, RuleSet } from "../../src/api/shapes";
+import type { Reading, RuleSetInfo, Shipment } from "#rest";
 
 const t0 = Date.parse("2026-11-22T10:00:00Z");
 const minute = 60_000;
 const hour = 60 * minute;
 const iso = (ms: number) => new Date(ms).toISOString();
-const reading = (min: number, tracker: string, temperature?: number): RawReading => ({
+const reading = (min: number, tracker: string, temperature?: number): Reading => ({
   time: iso(t0 + min * minute),
   tracker,
   values: temperature === undefined ? { humidity: 1 } : { temperature },
@@ -55,9 +55,9 @@ describe("columnsOf", () => {
   });
 
   test("keeps lowest and highest of a period, converted", () => {
-    const bucket: Bucket = { from: iso(t0), to: iso(t0 + minute), tracker: "a", min: { temperature: 0 }, max: { temperature: 10 }, mean: { temperature: 4 }, count: { temperature: 3 } };
+    const bucket: Reading = { from: iso(t0), to: iso(t0 + minute), tracker: "a", min: { temperature: 0 }, max: { temperature: 10 }, mean: { temperature: 4 }, count: { temperature: 3 } };
     const c = columnsOf([bucket], "temperature", hour, window, (v) => (v * 9) / 5 + 32);
-    expect(c.bucketed).toBe(true);
+    expect(c.windows).toBe(true);
     expect(c.trackers[0]).toMatchObject({ low: [32], mid: [39.2], high: [50] });
     expect(c.x).toEqual([t0 / 1000 + 30]);
   });
@@ -76,7 +76,8 @@ test("near never answers across a break", () => {
 });
 
 describe("limits", () => {
-  const rules: RuleSet = {
+  const rules: RuleSetInfo = {
+    ...{ ref: "r@1", title: "", schema: "trackseal-rule-set/1", hash: "", builtin: false, publisher: null, published_at: null, tx: null, max_gap_s: 900 },
     id: "r",
     version: 1,
     rules: [
@@ -96,7 +97,7 @@ describe("limits", () => {
       ["cold", 2, "min 2 °C for 1 h in total", true],
     ]);
     expect(limitsOf(rules, "temperature", "F").map((l) => l.value)).toEqual([77.9, 46.4, 35.6]);
-    expect(limitsOf(null, "temperature", "C")).toEqual([]);
+    expect(limitsOf(undefined, "temperature", "C")).toEqual([]);
   });
 
   test("a value on the limit is beyond it when the rule says so", () => {
@@ -104,7 +105,7 @@ describe("limits", () => {
     expect([8, 8.01, 2, 1.99].map((v) => outOf(v, limits))).toEqual([false, true, false, true]);
     const hot = limits.filter((l) => l.rule === "hot");
     expect([25.49, 25.5, 25.51].map((v) => outOf(v, hot))).toEqual([false, true, true]);
-    const frozen: RuleSet = { ...rules, rules: [{ id: "frozen", limit: { metric: "temperature", op: "<=", value: "-0.5", mode: "instant" } }] };
+    const frozen: RuleSetInfo = { ...rules, rules: [{ id: "frozen", limit: { metric: "temperature", op: "<=", value: "-0.5", mode: "instant" } }] };
     expect([-0.49, -0.5].map((v) => outOf(v, limitsOf(frozen, "temperature", "C")))).toEqual([false, true]);
   });
 
@@ -124,7 +125,14 @@ describe("limits", () => {
 
 describe("window", () => {
   const now = t0;
-  const assigned = (from: number, to: number | null) => ({ state: "in_transit", created_at: iso(now - 99 * hour), assignments: [{ from: iso(from), to: to ? iso(to) : null }], last: null });
+  const assigned = (from: number, to: number | null) => ({
+    state: "in_transit" as Shipment["state"],
+    created_at: iso(now - 99 * hour),
+    delivered_at: null as string | null,
+    closed_at: null,
+    assignments: [{ from: iso(from), to: to ? iso(to) : null }],
+    last: null,
+  });
 
   test("runs from the first assignment to now while the shipment is open", () => {
     expect(wholeWindow(assigned(now - 5 * hour, null), now)).toEqual({ from: now - 5 * hour, to: now });
@@ -132,9 +140,9 @@ describe("window", () => {
   });
 
   test("ends where an ended shipment ended, but never before its last reading", () => {
-    const s = { ...assigned(now - 50 * hour, now - 20 * hour), state: "delivered", delivered_at: iso(now - 19 * hour) };
+    const s = { ...assigned(now - 50 * hour, now - 20 * hour), state: "delivered" as const, delivered_at: iso(now - 19 * hour) };
     expect(wholeWindow(s, now).to).toBe(now - 20 * hour);
-    expect(wholeWindow({ ...s, last: { time: iso(now - 18 * hour) } }, now).to).toBe(now - 18 * hour);
+    expect(wholeWindow({ ...s, last: { time: iso(now - 18 * hour), values: {} } }, now).to).toBe(now - 18 * hour);
   });
 
   test("is never empty", () => {

@@ -5,21 +5,24 @@ import { credentialsIn, signIn } from "../../src/api/session";
 
 const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
 
+const client = (send: (request: Request) => Promise<Response>, onSignedOut = () => {}) => new Client("t", onSignedOut, send, "http://h");
+
 describe("Client", () => {
   test("sends the token, escapes the id, leaves empty members out", async () => {
     const seen: string[] = [];
-    const api = new Client("t", () => {}, async (url, init) => {
-      seen.push(`${String(url)} ${(init!.headers as Record<string, string>).Authorization}`);
+    const api = client(async ({ url, headers }) => {
+      seen.push(`${url} ${headers.get("Authorization")}`);
       return json({ items: [] });
     });
-    await api.shipments("", 50, undefined);
+    await api.shipments(undefined, 50, undefined);
     await api.shipment("a/b?c");
-    expect(seen).toEqual(["/v1/shipments?limit=50 Bearer t", "/v1/shipments/a%2Fb%3Fc Bearer t"]);
+    await api.telemetry("s", { from: "x", to: "y", fields: ["door", "light"] });
+    expect(seen).toEqual(["http://h/v1/shipments?limit=50 Bearer t", "http://h/v1/shipments/a%2Fb%3Fc Bearer t", "http://h/v1/shipments/s/telemetry?from=x&to=y&fields=door,light&limit=5000 Bearer t"]);
   });
 
   test("follows cursors and says when it stopped early", async () => {
-    const api = new Client("t", () => {}, async (url) => {
-      const at = Number(new URL(String(url), "http://h").searchParams.get("cursor") ?? 0);
+    const api = client(async ({ url }) => {
+      const at = Number(new URL(url).searchParams.get("cursor") ?? 0);
       return json({ items: [{ time: "2026-01-01T00:00:00.000Z", tracker: "x", values: {} }], ...(at < 9 ? { next: String(at + 1) } : {}) });
     });
     const window = { from: "a", to: "b" };
@@ -35,7 +38,7 @@ describe("Client", () => {
   ];
   for (const [name, send, want] of failures) {
     test(`tells ${name} as a problem`, async () => {
-      const failure = await new Client("t", () => {}, send).shipment("x").catch((e: unknown) => e);
+      const failure = await client(send).shipment("x").catch((e: unknown) => e);
       expect(failure).toBeInstanceOf(Problem);
       expect(failure).toMatchObject({ ...want, transient: true });
     });
@@ -43,14 +46,14 @@ describe("Client", () => {
 
   test("says when the session has ended", async () => {
     let ended = false;
-    await new Client("t", () => (ended = true), async () => json({}, 401)).shipment("x").catch(() => {});
+    await client(async () => json({}, 401), () => (ended = true)).shipment("x").catch(() => {});
     expect(ended).toBe(true);
   });
 
   test("an aborted request is no problem", async () => {
     const stop = new AbortController();
     stop.abort();
-    const failure = await new Client("t", () => {}, () => Promise.reject(stop.signal.reason)).shipment("x", stop.signal).catch((e: unknown) => e);
+    const failure = await client(() => Promise.reject(stop.signal.reason)).shipment("x", stop.signal).catch((e: unknown) => e);
     expect(failure).not.toBeInstanceOf(Problem);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { behindBy, healthOf, type Network } from "../../src/api/network";
+import type { Network } from "#rest";
+import { behindBy, healthOf } from "../../src/api/network";
 import { formatLimit, formatNumber, formatValue } from "../../src/format/quantity";
 import { formatAgo, formatDateTime, formatSpan, formatUtc, readableSpans } from "../../src/format/time";
 import { checkTitle, count, plural, sentence, shortHash, stateWord, verdictWord } from "../../src/format/words";
@@ -48,7 +49,6 @@ describe("times", () => {
 
 test("words stay readable for what this page does not know yet", () => {
   expect(stateWord("in_transit")).toBe("In transit");
-  expect(stateWord("held_at_customs")).toBe("Held at customs");
   expect(verdictWord("non_compliant")).toBe("Not compliant");
   expect(checkTitle("fields")).toBe("Stored values");
   expect(checkTitle("witness_seal")).toBe("Witness seal");
@@ -59,7 +59,7 @@ test("words stay readable for what this page does not know yet", () => {
 });
 
 test("routes", () => {
-  expect(parseRoute("")).toEqual({ page: "shipments", state: "" });
+  expect(parseRoute("")).toEqual({ page: "shipments", state: undefined });
   expect(parseRoute("#/shipments?state=in_transit")).toEqual({ page: "shipments", state: "in_transit" });
   expect(parseRoute("#/shipments/a%2Fb")).toEqual({ page: "shipment", id: "a/b" });
   expect(parseRoute("#/network")).toEqual({ page: "network" });
@@ -68,9 +68,11 @@ test("routes", () => {
 });
 
 describe("health", () => {
-  const peer = (org: string, height: number, up = true) => ({ org, role: "peer", up, height });
+  const peer = (org: string, height: number, up = true) => ({ org, role: "peer", address: "", up, height });
   const well: Network = {
-    nodes: [peer("a", 10), peer("b", 9), { org: "a", role: "orderer", up: true, height: 10 }],
+    org: "a",
+    ok: true,
+    nodes: [peer("a", 10), peer("b", 9), { ...peer("a", 10), role: "orderer" }],
     ingest: [{ id: "i", ok: true, status: { logged: 10, anchored: 7, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
     influx: { ok: true },
     ledger: { ok: true },
@@ -83,7 +85,7 @@ describe("health", () => {
   test("names each trouble", () => {
     const sick: Network = {
       ...well,
-      nodes: [peer("a", 10), peer("b", 5), peer("c", 0, false), { org: "a", role: "orderer", up: false }, { org: "b", role: "orderer", up: true, height: 4 }],
+      nodes: [peer("a", 10), peer("b", 5), peer("c", 0, false), { ...peer("a", 0, false), role: "orderer" }, { ...peer("b", 4), role: "orderer" }],
       ingest: [{ id: "i", ok: false }],
       influx: { ok: false },
     };

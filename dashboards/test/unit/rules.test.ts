@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { BandUse, Excursion, RecordedExcursion, Rule } from "../../src/api/shapes";
+import type { JudgedBand, Excursion, RecordedExcursion, Rule } from "#rest";
 import { availabilityText, bandPart, bandText, figureName, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, standingText } from "../../src/format/judged";
 import { ruleSentence } from "../../src/format/rules";
 
@@ -7,7 +7,7 @@ const plain = (text: string) => text.replaceAll("\u00a0", " ").replaceAll("\u202
 
 describe("a rule in words", () => {
   const limit = { metric: "temperature", op: ">", value: "8", mode: "instant" } as const;
-  const cases: [string, Omit<Rule, "id">, string][] = [
+  const cases: [string, object, string][] = [
     ["above at any moment", { limit }, "Temperature must not be above 8 °C at any moment"],
     ["inclusive is another word", { limit: { ...limit, op: ">=", value: "25.5" } }, "Temperature must stay below 25.5 °C at any moment"],
     ["below, inclusive", { limit: { ...limit, op: "<=", value: "-0.5", mode: "consecutive", duration_s: 3600 } }, "Temperature must stay above −0.5 °C for 1 h in a row"],
@@ -28,7 +28,7 @@ describe("a rule in words", () => {
     ["all", { all: [{ id: "x", limit }, { id: "y", silence: { max_s: 60 } }] }, "Not all of these at once: Temperature must not be above 8 °C at any moment; A reading at least every 1 min"],
     ["any", { any: [{ id: "x", limit }, { id: "y", title: "Something new" }] }, "Not any of these: Temperature must not be above 8 °C at any moment; Something new"],
   ];
-  for (const [name, rule, want] of cases) test(name, () => expect(plain(ruleSentence({ id: "r", ...rule }, "C"))).toBe(want));
+  for (const [name, rule, want] of cases) test(name, () => expect(plain(ruleSentence({ id: "r", ...rule } as Rule, "C"))).toBe(want));
 
   test("is in the person's unit", () => {
     expect(plain(ruleSentence({ id: "r", limit }, "F"))).toBe("Temperature must not be above 46.4 °F at any moment");
@@ -43,7 +43,7 @@ describe("a rule in words", () => {
 });
 
 describe("what was judged, in words", () => {
-  const band: BandUse = { rule: "b", band: "room", level: "ok", spent_s: 1800, max_s: 3600, longest_s: 600, max_single_s: 0, charged_s: 0, carried_s: 0 };
+  const band: JudgedBand = { rule: "b", band: "room", tracker: "", level: "ok", spent_s: 1800, max_s: 3600, longest_s: 600, max_single_s: 0, charged_s: 0, carried_s: 0 };
 
   test("a budget's band", () => {
     expect(plain(bandText(band))).toBe("30 min of 1 h spent");
@@ -52,10 +52,11 @@ describe("what was judged, in words", () => {
   });
 
   test("a standing at a handover", () => {
-    expect(standingText({ revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
-    expect(standingText({ revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
-    expect(standingText({ revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
-    expect(standingText({ revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
+    const none = { to: null, verified: 0, budget: [] };
+    expect(standingText({ ...none, revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
+    expect(standingText({ ...none, revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
+    expect(standingText({ ...none, revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
+    expect(standingText({ ...none, revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
   });
 
   test("figures", () => {
@@ -78,8 +79,8 @@ describe("what was judged, in words", () => {
   });
 
   test("an excursion's records: by id, or verified by the peers within it", () => {
-    const e: Excursion = { id: "a", rule: "hot", metric: "temperature", tracker: "t", severity: "major", start: "2026-01-01T00:00:10Z", end: "2026-01-01T00:00:20Z", peak: "", limit: "" };
-    const r = (more: Partial<RecordedExcursion>): RecordedExcursion => ({ id: "x", rule: "hot", metric: "temperature", tracker: "t", start: "2026-01-01T00:00:15Z", peak: "", limit: "", found: true, verified: true, acknowledgements: [], ...more });
+    const e: Excursion = { id: "a", rule: "hot", metric: "temperature", tracker: "t", severity: "major", start: "2026-01-01T00:00:10Z", end: "2026-01-01T00:00:20Z", peak: "", limit: "", kind: "limit", out_s: 10, note: "", held_by: null, ledger_tx: null, verified: false, acknowledgements: 0, messages: [] };
+    const r = (more: Partial<RecordedExcursion>): RecordedExcursion => ({ id: "x", rule: "hot", metric: "temperature", tracker: "t", start: "2026-01-01T00:00:15Z", end: null, peak: "", limit: "", by: "", opened_at: "", open_tx: "", closed_at: null, close_tx: null, witnesses: [], found: true, verified: true, acknowledgements: [], ...more });
     const all = [r({ id: "a", verified: false }), r({ id: "in" }), r({ id: "late", start: "2026-01-01T00:00:21Z" }), r({ id: "other", tracker: "u" }), r({ id: "cold", rule: "cold" }), r({ id: "claim", verified: false })];
     expect(recordsOf(e, all).map((x) => x.id)).toEqual(["a", "in"]);
     expect(recordsOf({ ...e, end: null }, all).map((x) => x.id)).toEqual(["a", "in", "late"]);
