@@ -228,7 +228,7 @@ func (l *Launcher) answers(ctx context.Context) error {
 			return l.nodeMark(topology.PeerProcess(o), "answered").Once(key, func() error {
 				q := fabriccli.Query{
 					Admin: l.admin(o), Channel: topology.Channel, Chaincode: topology.Chaincode,
-					Call: `{"Args":["org.hyperledger.fabric:GetMetadata"]}`,
+					Call: `{"Args":["anchor:Heads","{}"]}`,
 				}
 				return retry(ctx, 60*time.Second, worthRetrying, func() error {
 					_, err := l.fabric().Run(ctx, q)
