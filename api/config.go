@@ -20,7 +20,7 @@ type Config struct {
 	Deployment   string            `yaml:"deployment"`    // audience of the trackers' MQTT passwords
 	Listen       string            `yaml:"listen"`        // host:port
 	PublicURL    string            `yaml:"public_url"`    // how people reach this api and its pages, printed in reports; "" = http://listen
-	Dir          string            `yaml:"dir"`           // own data: idempotency records and the sealing key
+	Dir          string            `yaml:"dir"`           // own data: state and the sealing key
 	Influx       influx.Config     `yaml:"influx"`        // telemetry store
 	Fabric       fabric.Config     `yaml:"fabric"`        // ledger
 	Ingest       []IngestConfig    `yaml:"ingest"`        // instances to ask and to seal at

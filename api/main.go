@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
+	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -63,11 +64,12 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	writes, err := idempotency.Open(filepath.Join(cfg.Dir, "idempotency"), time.Now, log)
+	disk, err := state.Open(filepath.Join(cfg.Dir, "state"))
 	if err != nil {
 		return err
 	}
-	defer writes.Close()
+	defer disk.Close()
+	writes := idempotency.New(disk.Tenant("idempotency"), time.Now, log)
 	store, err := influx.Open(cfg.Influx)
 	if err != nil {
 		return err

@@ -73,7 +73,7 @@ var owners = []struct {
 	{"github.com/eclipse/paho.mqtt.golang", []string{"internal/mqtt"}, "its traps (early acks, lost acks) are handled once"},
 	{"github.com/mochi-mqtt/server/v2", []string{"internal/mqtt/broker"}, "the embedded broker can be replaced by any other"},
 	{"github.com/influxdata/influxdb-client-go/v2", []string{"internal/influx"}, "its batching loses data: only our own batches write"},
-	{"github.com/cockroachdb/pebble/v2", []string{"ingest", "api"}, "the journal and the idempotency records"},
+	{"github.com/cockroachdb/pebble/v2", []string{"ingest", "api/internal/state"}, "the journal; and one store of all that the API keeps, whose tenants do not see one another"},
 	{"github.com/oasisprotocol/curve25519-voi", []string{"ingest"}, "checking many signatures at once is for who receives many; all others use telemetry's one rule"},
 	{"github.com/gin-gonic/gin", []string{"api"}, "HTTP routing belongs to the API"},
 	{"github.com/danielgtaylor/huma/v2", []string{"api"}, "OpenAPI belongs to the API"},

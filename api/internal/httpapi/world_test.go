@@ -26,6 +26,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -46,7 +47,7 @@ type world struct {
 	issuer *access.Issuer
 	api    *httpapi.Server
 	dir    string
-	writes *idempotency.Store
+	state  *state.Store
 	// evidence is nil, hence no evidence routes, unless a test sets it and opens again.
 	evidence *bundle.Source
 	ruleSet  string        // that ship pins; "" = general-2-8@1
@@ -84,7 +85,7 @@ func newWorldOf(t *testing.T, org string, l *testkit.Ledger, store *fakestore.St
 	w.open()
 	t.Cleanup(func() {
 		w.api.Stop()
-		if err := w.writes.Close(); err != nil {
+		if err := w.state.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -96,12 +97,12 @@ func (w *world) open() {
 	w.t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	var err error
-	if w.writes, err = idempotency.Open(w.dir, time.Now, log); err != nil {
+	if w.state, err = state.Open(w.dir); err != nil {
 		w.t.Fatal(err)
 	}
 	w.feed = feed.New(ledger.MSPOf(w.org), w.ledger, w.store, log)
 	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
-		Ledger: w.ledger, Peers: w.peers, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: w.writes,
+		Ledger: w.ledger, Peers: w.peers, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, w.issuer.Trusted())}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {
@@ -117,7 +118,7 @@ func (w *world) open() {
 func (w *world) reopen() {
 	w.t.Helper()
 	w.api.Stop()
-	if err := w.writes.Close(); err != nil {
+	if err := w.state.Close(); err != nil {
 		w.t.Fatal(err)
 	}
 	w.open()

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/trackseal/trackseal/api/internal/state"
 )
 
 // Keep is how long an outcome is remembered.
@@ -35,15 +35,15 @@ type Answer struct {
 	Body   []byte            `json:"body"`
 }
 
-type state string
+type phase string
 
 const (
-	started state = "started"
-	done    state = "done"
+	started phase = "started"
+	done    phase = "done"
 )
 
 type record struct {
-	State       state    `json:"state"`
+	State       phase    `json:"state"`
 	Fingerprint [32]byte `json:"fingerprint"`
 	TimeMS      int64    `json:"time_ms"`
 	// Again marks an attempt after one with an unknown outcome.
@@ -53,25 +53,18 @@ type record struct {
 
 // Store is safe for concurrent use by one process.
 type Store struct {
-	db  *pebble.DB
-	now func() time.Time
-	log *slog.Logger
+	records *state.Tenant
+	now     func() time.Time
+	log     *slog.Logger
 
 	mu     sync.Mutex
 	flying map[[32]byte]bool
 }
 
-// Open opens or makes the store in dir.
-func Open(dir string, now func() time.Time, log *slog.Logger) (*Store, error) {
-	db, err := pebble.Open(dir, &pebble.Options{Logger: quiet{}, MemTableSize: 4 << 20, MaxOpenFiles: 64})
-	if err != nil {
-		return nil, fmt.Errorf("idempotency records in %s: %w (is another api running on this folder?)", dir, err)
-	}
-	return &Store{db: db, now: now, log: log, flying: map[[32]byte]bool{}}, nil
+// New keeps the records in a tenant of the API's state.
+func New(records *state.Tenant, now func() time.Time, log *slog.Logger) *Store {
+	return &Store{records: records, now: now, log: log, flying: map[[32]byte]bool{}}
 }
-
-// Close flushes and closes.
-func (s *Store) Close() error { return s.db.Close() }
 
 // Request identifies one write.
 type Request struct {
@@ -134,7 +127,7 @@ func (a *Attempt) Undone() error {
 	if a.rec.Again {
 		return a.Unknown()
 	}
-	return a.end(func() error { return a.s.db.Delete(a.id[:], pebble.Sync) })
+	return a.end(func() error { return a.s.records.Delete(a.id[:]) })
 }
 
 // Unknown leaves the record as started: the next attempt is told.
@@ -148,14 +141,10 @@ func (a *Attempt) end(record func() error) error {
 }
 
 func (s *Store) get(id [32]byte) (*record, error) {
-	v, closer, err := s.db.Get(id[:])
-	if errors.Is(err, pebble.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	v, err := s.records.Get(id[:])
+	if v == nil || err != nil {
 		return nil, err
 	}
-	defer closer.Close()
 	r := new(record)
 	return r, json.Unmarshal(v, r)
 }
@@ -165,7 +154,7 @@ func (s *Store) put(id [32]byte, r record) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Set(id[:], v, pebble.Sync)
+	return s.records.Set(id[:], v)
 }
 
 // Run removes what is older than Keep, once an hour, until ctx ends.
@@ -185,22 +174,14 @@ func (s *Store) Run(ctx context.Context) error {
 }
 
 func (s *Store) sweep() error {
-	it, err := s.db.NewIter(nil)
-	if err != nil {
-		return err
-	}
-	defer it.Close()
 	limit := s.now().Add(-Keep).UnixMilli()
-	for it.First(); it.Valid(); it.Next() {
+	return s.records.Each(func(key, value []byte) error {
 		var r record
-		if json.Unmarshal(it.Value(), &r) == nil && r.TimeMS >= limit {
-			continue
+		if json.Unmarshal(value, &r) == nil && r.TimeMS >= limit {
+			return nil
 		}
-		if err := s.forget([32]byte(it.Key()), limit); err != nil {
-			return err
-		}
-	}
-	return it.Error()
+		return s.forget([32]byte(key), limit)
+	})
 }
 
 // forget removes a record that is as old now as when the sweep saw it: the key may have been used anew in between.
@@ -210,14 +191,5 @@ func (s *Store) forget(id [32]byte, limit int64) error {
 	if r, err := s.get(id); s.flying[id] || err == nil && r != nil && r.TimeMS >= limit {
 		return nil
 	}
-	return s.db.Delete(id[:], pebble.NoSync)
-}
-
-// quiet keeps Pebble's own lines out of the log; its errors come back from the calls.
-type quiet struct{}
-
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
-func (quiet) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf(format, args...))
+	return s.records.Forget(id[:]) // one that comes back after a crash is as old, and swept again
 }

@@ -18,18 +18,19 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/state"
 )
 
 // newAPI is a kernel without resources, and a token for it.
 func newAPI(t *testing.T) (*rest.API, string) {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	writes, err := idempotency.Open(t.TempDir(), time.Now, log)
+	disk, err := state.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := writes.Close(); err != nil {
+		if err := disk.Close(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -44,7 +45,7 @@ func newAPI(t *testing.T) (*rest.API, string) {
 		t.Fatal(err)
 	}
 	return rest.New(rest.Config{Org: "carrier", Document: rest.Document{Title: "Test", Version: "1"}, Access: access.Chain{access.NewVerifier("carrier", time.Now, issuer.Trusted())},
-		Writes: writes, Metrics: prometheus.NewRegistry(), Log: log, Elsewhere: http.NotFoundHandler()}), token
+		Writes: idempotency.New(disk.Tenant("idempotency"), time.Now, log), Metrics: prometheus.NewRegistry(), Log: log, Elsewhere: http.NotFoundHandler()}), token
 }
 
 type textInput struct {
