@@ -4,6 +4,7 @@ package compliance
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strconv"
 
@@ -94,8 +95,11 @@ func (r RuleSet) Canonical() []byte {
 	return b
 }
 
-// Hash is what the ledger pins.
-func (r RuleSet) Hash() [32]byte { return sha256.Sum256(r.Canonical()) }
+// Hash is what the ledger pins: the SHA-256 of the canonical form, in lower-case hex.
+func (r RuleSet) Hash() string {
+	h := sha256.Sum256(r.Canonical())
+	return hex.EncodeToString(h[:])
+}
 
 // Parse reads and checks a rule set. Unknown and repeated members are refused; the error names all problems at once.
 func Parse(data []byte) (RuleSet, error) {

@@ -1,7 +1,6 @@
 package compliance
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -327,10 +326,10 @@ func TestBuiltinSetsJudge(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, r := range Builtin() {
-		if seen[fmt.Sprintf("%x", r.Hash())] {
+		if seen[r.Hash()] {
 			t.Errorf("%s is there twice", r.Ref())
 		}
-		seen[fmt.Sprintf("%x", r.Hash())] = true
+		seen[r.Hash()] = true
 	}
 }
 

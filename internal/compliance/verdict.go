@@ -26,9 +26,8 @@ type assembly struct {
 }
 
 func newAssembly(rs *RuleSet, c *detect.Course, toMS int64) *assembly {
-	hash := rs.Hash()
 	return &assembly{rules: rs, course: c, legs: legsOf(c), toMS: toMS, adequate: map[string]*Adequacy{}, res: Result{
-		Algorithm: Algorithm, RuleSet: rs.Ref(), RuleSetHash: hex.EncodeToString(hash[:]), FromMS: c.FromMS, ToMS: toMS,
+		Algorithm: Algorithm, RuleSet: rs.Ref(), RuleSetHash: rs.Hash(), FromMS: c.FromMS, ToMS: toMS,
 		Final: c.EndMS != 0 && toMS >= c.EndMS, Reasons: []string{}, Metrics: []MetricTime{}, Excursions: []Excursion{}, Rules: []RuleResult{},
 		Legs: []LegResult{}, Trackers: []TrackerResult{}, Figures: []Figure{}, Budget: []BudgetUse{}, Recorders: []Adequacy{},
 	}}

@@ -67,7 +67,7 @@ func TestWhoMayClaimABreach(t *testing.T) {
 	w := newWorld(t)
 	a := hotTrip(w)
 	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceBreach, a)
-	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceBreach, a)
+	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceBreach, a)
 	w.refused(ledger.Forbidden, who{carrier, ""}, ledger.ComplianceBreach, a)
 	w.refused(ledger.Forbidden, who{carrier, "admin"}, ledger.ComplianceBreach, a)
 }
@@ -242,12 +242,12 @@ func TestBreachesOfOtherMetrics(t *testing.T) {
 	w.enrol(carrierOp, "T-1")
 	a := createArgs("S-1")
 	fragile := lookup("fragile-goods@1")
-	a.RuleSet, a.RuleSetHash = fragile.Ref(), hashOf(fragile)
+	a.RuleSet, a.RuleSetHash = fragile.Ref(), fragile.Hash()
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
 	w.assign(carrierOp, "S-1", "T-1")
 	at := w.ms
 	drop := telemetry.Reading{TimeMS: at, Values: map[string]float64{"accel_x": 20, "accel_y": 15, "accel_z": 0.5}}
-	claim := ledger.BreachArgs{Shipment: "S-1", RuleHash: hashOf(fragile), Rule: "drop", Metric: "acceleration", Op: ">=",
+	claim := ledger.BreachArgs{Shipment: "S-1", RuleHash: fragile.Hash(), Rule: "drop", Metric: "acceleration", Op: ">=",
 		Messages: []ledger.BreachMessage{{Raw: edDevice("T-1").message("T-1", at, drop), TimeMS: at}}}
 	e := must[ledger.Excursion](w, shipperOp, ledger.ComplianceBreach, ledger.EventExcursion, claim)
 	if want := math.Sqrt(20*20 + 15*15 + 0.25); !strings.HasPrefix(e.Peak, "25.00") || want < 25 || e.Limit != "25" {

@@ -9,7 +9,7 @@ var judgements = map[string]function{
 	ledger.ComplianceClose:  change(ingest, ledger.EventExcursion, ledger.Excursion.ValidateClose, closeExcursion),
 	ledger.ComplianceRevise: change(ingest, ledger.EventVerdict, ledger.Verdict.Validate, revise),
 	// What signed messages show by themselves: any party may submit it, by an operator or an ingest.
-	ledger.ComplianceBreach:      change(either, ledger.EventExcursion, ledger.BreachArgs.Validate, breach),
+	ledger.ComplianceBreach:      change([]string{Operator, Ingest}, ledger.EventExcursion, ledger.BreachArgs.Validate, breach),
 	ledger.ComplianceAcknowledge: change(operator, ledger.EventAcknowledged, ledger.AcknowledgeArgs.Validate, acknowledge),
 	ledger.ComplianceDispose:     change(operator, ledger.EventDisposition, ledger.DisposeArgs.Validate, dispose),
 

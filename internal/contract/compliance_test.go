@@ -30,7 +30,7 @@ func TestExcursions(t *testing.T) {
 	with := func(f func(*ledger.Excursion)) ledger.Excursion { e := open; f(&e); return e }
 
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceOpen, open)
-	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceOpen, open)
+	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceOpen, open)
 	w.refused(ledger.NotFound, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Shipment = "S-9" }))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.RuleHash = hexHash("mild rules") }))
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Peak = "9,5" }))
@@ -55,7 +55,7 @@ func TestExcursions(t *testing.T) {
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceClose, end)
 	w.refused(ledger.Conflict, shipperIn, ledger.ComplianceClose, end)
 	w.refused(ledger.NotFound, carrierIn, ledger.ComplianceClose, withEnd(func(e *ledger.Excursion) { e.ID = "other" }))
-	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceClose, end)
+	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceClose, end)
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceClose, withEnd(func(e *ledger.Excursion) { e.EndMS = t0 - 1 }))
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceClose, withEnd(func(e *ledger.Excursion) { e.EndMS = 0 }))
 	e = must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, end)
@@ -76,7 +76,7 @@ func TestVerdictRevisions(t *testing.T) {
 	with := func(f func(*ledger.Verdict)) ledger.Verdict { v := verdict(1); f(&v); return v }
 	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "S-1"})
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceRevise, verdict(1))
-	w.refused(ledger.NotFound, who{auditor, ingest}, ledger.ComplianceRevise, verdict(1))
+	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(2))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.RuleHash = hexHash("mild rules") }))
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Result = "fine" }))

@@ -2,7 +2,6 @@ package contract
 
 import (
 	"bytes"
-	"encoding/hex"
 	"strconv"
 
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -47,12 +46,12 @@ func publish(t *transaction, a ledger.PublishArgs) (*ledger.RuleSet, error) {
 	case !ok:
 		return nil, ledger.Refuse(ledger.Invalid, "rules: %.80q is not name@version", ref)
 	case !bytes.Equal(rules.Canonical(), a.Rules):
-		return nil, ledger.Refuse(ledger.Invalid, "rules: not in canonical form, whose SHA-256 is %x", rules.Hash())
+		return nil, ledger.Refuse(ledger.Invalid, "rules: not in canonical form, whose SHA-256 is %s", rules.Hash())
 	}
 	r := &ledger.RuleSet{
-		ID: rules.ID, Version: rules.Version, Hash: hashOf(rules), Rules: a.Rules, Publisher: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx,
+		ID: rules.ID, Version: rules.Version, Hash: rules.Hash(), Rules: a.Rules, Publisher: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx,
 	}
-	if b, ok := compliance.Lookup(ref); ok && hashOf(b) == r.Hash {
+	if b, ok := compliance.Lookup(ref); ok && b.Hash() == r.Hash {
 		return nil, ledger.Refuse(ledger.Exists, "rule set %s is built in", ref)
 	}
 	if _, ok := compliance.Lookup(r.ID + "@1"); ok {
@@ -93,7 +92,7 @@ func registered(t *transaction, ref string) (*ledger.RuleSet, error) {
 // known refuses a rule set that nobody could judge by: neither built in nor published, or another one of that name.
 func known(t *transaction, ref, hash string) error {
 	b, builtin := compliance.Lookup(ref)
-	if builtin && hashOf(b) == hash {
+	if builtin && b.Hash() == hash {
 		return nil
 	}
 	r, err := registered(t, ref)
@@ -105,14 +104,14 @@ func known(t *transaction, ref, hash string) error {
 	case r != nil:
 		return ledger.Refuse(ledger.Conflict, "rule_set_hash: the published %s has hash %s", ref, r.Hash)
 	case builtin:
-		return ledger.Refuse(ledger.Conflict, "rule_set_hash: the built-in %s has hash %s", ref, hashOf(b))
+		return ledger.Refuse(ledger.Conflict, "rule_set_hash: the built-in %s has hash %s", ref, b.Hash())
 	}
 	return ledger.Refuse(ledger.Invalid, "rule_set: %s is neither built in nor published; publish it with %s first", ref, ledger.RuleSetPublish)
 }
 
 // rulesOf reads the rules that a shipment pinned.
 func rulesOf(t *transaction, s *ledger.Shipment) (compliance.RuleSet, error) {
-	if b, ok := compliance.Lookup(s.RuleSet); ok && hashOf(b) == s.RuleSetHash {
+	if b, ok := compliance.Lookup(s.RuleSet); ok && b.Hash() == s.RuleSetHash {
 		return b, nil
 	}
 	r, err := registered(t, s.RuleSet)
@@ -127,9 +126,4 @@ func rulesOf(t *transaction, s *ledger.Shipment) (compliance.RuleSet, error) {
 		return compliance.RuleSet{}, ledger.Refuse(ledger.BadState, "this version of the chaincode cannot read %s: %.2000v", s.RuleSet, err)
 	}
 	return rules, nil
-}
-
-func hashOf(r compliance.RuleSet) string {
-	h := r.Hash()
-	return hex.EncodeToString(h[:])
 }

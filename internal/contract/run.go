@@ -52,7 +52,10 @@ type Answer struct {
 }
 
 // function is one transaction.
-type function func(t *transaction, arg []byte) (Answer, error)
+type function struct {
+	roles []string // one of which the caller needs; none for a read
+	run   func(t *transaction, arg []byte) (Answer, error)
+}
 
 // functions by name, spelt as in package ledger.
 var functions = func() map[string]function {
@@ -66,13 +69,16 @@ var functions = func() map[string]function {
 // Run runs the transaction fn with its argument, a JSON object. The error is an *ledger.Error when the ledger says no, and any
 // other when the state failed.
 func Run(s State, c Call, fn string, arg []byte) (Answer, error) {
-	run := functions[fn]
-	if run == nil {
+	f, ok := functions[fn]
+	if !ok {
 		return Answer{}, ledger.Refuse(ledger.Invalid, "there is no transaction %.100q", fn)
 	}
 	// The client sets this time. One out of this range could not be written in REST's form.
 	if c.TimeMS <= 0 || c.TimeMS > ledger.MaxTimeMS {
 		return Answer{}, ledger.Refuse(ledger.Invalid, "the transaction's time is out of range")
 	}
-	return run(&transaction{Call: c, state: s}, arg)
+	return f.run(&transaction{Call: c, state: s}, arg)
 }
+
+// Roles are those of which the caller of a transaction needs one; none for a read.
+func Roles(fn string) []string { return functions[fn].roles }

@@ -290,7 +290,7 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(slices.Index(ledger.Transactions, j.fn), j.by.role == ingest, string(b))
+		f.Add(slices.Index(ledger.Transactions, j.fn), j.by.role == Ingest, string(b))
 	}
 	f.Add(0, true, `{"id":null}`)
 	f.Add(slices.Index(ledger.Transactions, ledger.ShipmentHandover), false, `{"id":"S-1","bookmark":"AHBhcnR5AA","limit":3}`)

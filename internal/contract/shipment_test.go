@@ -39,7 +39,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"no role", who{carrier, ""}, createArgs("S-1"), ledger.Forbidden},
 		{"ingest role", carrierIn, createArgs("S-1"), ledger.Forbidden},
 		{"caller is no party", auditorOp, createArgs("S-1"), ledger.Forbidden},
-		{"unknown organisation", who{"EvilMSP", operator}, createArgs("S-1"), ledger.Forbidden},
+		{"unknown organisation", who{"EvilMSP", Operator}, createArgs("S-1"), ledger.Forbidden},
 		{"MSP of no member", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Shipper] = []string{"EvilMSP"} }), ledger.Invalid},
 		{"unknown role", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["thief"] = []string{shipper} }), ledger.Invalid},
 		{"role in other case", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties["Auditor"] = []string{auditor} }), ledger.Invalid},

@@ -119,7 +119,7 @@ func TestRotate(t *testing.T) {
 
 	w.refused(ledger.NotFound, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "T-2" }))
 	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerRotate, args)
-	w.refused(ledger.Forbidden, who{carrier, ingest}, ledger.TrackerRotate, args)
+	w.refused(ledger.Forbidden, who{carrier, Ingest}, ledger.TrackerRotate, args)
 	w.refused(ledger.BadProof, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Proof = args.Old }))
 	w.refused(ledger.BadProof, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Old = args.Proof }))
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Old = "" }))

@@ -3,6 +3,8 @@ package contract
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -10,10 +12,15 @@ import (
 // RoleAttribute is the certificate attribute that says what a client identity may do for its organisation.
 const RoleAttribute = "trackseal.role"
 
+// Roles of a client identity.
 const (
-	operator = "operator" // acts for the organisation: trackers and shipments
-	ingest   = "ingest"   // the organisation's ingest instance: anchors and compliance
-	either   = "operator or ingest"
+	Operator = "operator" // acts for the organisation: trackers and shipments
+	Ingest   = "ingest"   // the organisation's ingest instance: anchors and compliance
+)
+
+var (
+	operator = []string{Operator}
+	ingest   = []string{Ingest}
 )
 
 // transaction is one call under way: the state as committed before it, and what it is to write.
@@ -25,28 +32,25 @@ type transaction struct {
 
 // change is a transaction that may write: check role, decode, check shape, act, name the event. One place, so that every
 // changing transaction emits exactly one event, and one that wrote nothing emits none.
-func change[A, R any](role, event string, validate func(A) error, act func(*transaction, A) (*R, error)) function {
-	return func(t *transaction, arg []byte) (Answer, error) {
-		if t.Role != role && (role != either || t.Role != operator && t.Role != ingest) {
-			return Answer{}, ledger.Refuse(ledger.Forbidden, "the caller's certificate needs the attribute %s=%s", RoleAttribute, role)
+func change[A, R any](roles []string, event string, validate func(A) error, act func(*transaction, A) (*R, error)) function {
+	return function{roles, func(t *transaction, arg []byte) (Answer, error) {
+		if !slices.Contains(roles, t.Role) {
+			return Answer{}, ledger.Refuse(ledger.Forbidden, "the caller's certificate needs the attribute %s=%s", RoleAttribute, strings.Join(roles, " or "))
 		}
 		payload, err := execute(t, arg, validate, act)
-		if err != nil {
-			return Answer{}, err
-		}
-		if len(t.writes) == 0 {
-			return Answer{Payload: payload}, nil
+		if err != nil || len(t.writes) == 0 {
+			return Answer{Payload: payload}, err
 		}
 		return Answer{Payload: payload, Writes: t.writes, Event: event}, nil
-	}
+	}}
 }
 
 // read is a transaction that only reads. Any member of the channel may call it.
 func read[A, R any](validate func(A) error, look func(*transaction, A) (*R, error)) function {
-	return func(t *transaction, arg []byte) (Answer, error) {
+	return function{nil, func(t *transaction, arg []byte) (Answer, error) {
 		payload, err := execute(t, arg, validate, look)
 		return Answer{Payload: payload}, err
-	}
+	}}
 }
 
 func execute[A, R any](t *transaction, arg []byte, validate func(A) error, act func(*transaction, A) (*R, error)) ([]byte, error) {

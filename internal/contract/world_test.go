@@ -34,7 +34,7 @@ var rules, ruleHash = func() (compliance.RuleSet, string) {
 	if !ok {
 		panic(ruleID)
 	}
-	return r, hashOf(r)
+	return r, r.Hash()
 }()
 
 func hexHash(s string) string {
@@ -46,12 +46,12 @@ func hexHash(s string) string {
 type who struct{ msp, role string }
 
 var (
-	carrierOp   = who{carrier, operator}
-	shipperOp   = who{shipper, operator}
-	consigneeOp = who{consignee, operator}
-	auditorOp   = who{auditor, operator}
-	carrierIn   = who{carrier, ingest}
-	shipperIn   = who{shipper, ingest}
+	carrierOp   = who{carrier, Operator}
+	shipperOp   = who{shipper, Operator}
+	consigneeOp = who{consignee, Operator}
+	auditorOp   = who{auditor, Operator}
+	carrierIn   = who{carrier, Ingest}
+	shipperIn   = who{shipper, Ingest}
 )
 
 // world is a ledger: the committed state and the time.

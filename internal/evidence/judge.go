@@ -149,7 +149,7 @@ func (v *verifier) rules() *compliance.RuleSet {
 	}
 	s := v.shipment
 	rs, ok := compliance.Lookup(s.RuleSet)
-	if hash := rs.Hash(); !ok || hex.EncodeToString(hash[:]) != s.RuleSetHash {
+	if !ok || rs.Hash() != s.RuleSetHash {
 		v.book.unknown(NotJudged, "rule set "+s.RuleSet, "the rules with hash "+s.RuleSetHash, "none in the bundle")
 		return nil
 	}

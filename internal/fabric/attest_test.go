@@ -2,7 +2,6 @@ package fabric
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"slices"
@@ -20,8 +19,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 	ctx := t.Context()
 	id := "ev-" + rand.Text()[:10]
 	rules, _ := compliance.Lookup("general-2-8@1")
-	hash := rules.Hash()
-	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: hex.EncodeToString(hash[:]),
+	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: rules.Hash(),
 		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}})
 	if err != nil {
 		t.Fatal(err)

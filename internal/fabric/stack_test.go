@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
@@ -55,6 +56,6 @@ var _ testkit.LedgerClient = (*Client)(nil)
 
 func TestStackKeepsTheContract(t *testing.T) {
 	s := realStack(t)
-	users := map[string]string{testkit.Operator: "api", testkit.Ingest: "ingest"}
+	users := map[string]string{contract.Operator: "api", contract.Ingest: "ingest"}
 	testkit.LedgerSuite(t, func(t *testing.T, org, role string) testkit.LedgerClient { return s.open(t, org, users[role]) })
 }

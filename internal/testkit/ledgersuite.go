@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 )
@@ -34,9 +35,9 @@ var _ LedgerClient = (*Ledger)(nil)
 func LedgerSuite(t *testing.T, open func(t *testing.T, org, role string) LedgerClient) {
 	s := &ledgerSuite{t: t, run: fmt.Sprintf("%x", time.Now().UnixNano()), clients: map[string]LedgerClient{}}
 	for _, o := range ledger.Organisations {
-		s.clients[o.Name] = open(t, o.Name, Operator)
+		s.clients[o.Name] = open(t, o.Name, contract.Operator)
 	}
-	s.ingest = open(t, "carrier", Ingest)
+	s.ingest = open(t, "carrier", contract.Ingest)
 	t.Run("trackers", s.with((*ledgerSuite).trackers))
 	t.Run("a shipment from start to end", s.with((*ledgerSuite).shipment))
 	t.Run("anchors", s.with((*ledgerSuite).anchors))

@@ -78,8 +78,7 @@ func (s *ledgerSuite) trackers() {
 // suiteRuleHash is of rules that every chaincode knows: it takes no shipment with others.
 var suiteRuleHash = func() string {
 	rules, _ := compliance.Lookup("general-2-8@1")
-	hash := rules.Hash()
-	return hex.EncodeToString(hash[:])
+	return rules.Hash()
 }()
 
 func (s *ledgerSuite) create(id string) ledger.Shipment {

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"sync"
 
@@ -25,15 +24,10 @@ const maxKnown = 512
 
 func newRulebook(l Ledger) *rulebook { return &rulebook{ledger: l, known: map[string]RuleSetInfo{}} }
 
-func hashOf(r compliance.RuleSet) string {
-	h := r.Hash()
-	return hex.EncodeToString(h[:])
-}
-
 // find gives a rule set by its id@version; the error is NOT_FOUND when there is none.
 func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
 	if r, ok := compliance.Lookup(ref); ok {
-		return RuleSetInfo{RuleSet: r, Ref: ref, Hash: hashOf(r), Builtin: true}, nil
+		return RuleSetInfo{RuleSet: r, Ref: ref, Hash: r.Hash(), Builtin: true}, nil
 	}
 	if _, _, ok := ledger.SplitRef(ref); !ok {
 		return RuleSetInfo{}, rest.NotFound("rule set", ref)
@@ -52,7 +46,7 @@ func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
 		return v, err
 	}
 	rules, err := compliance.Parse(record.Rules)
-	if err == nil && (hashOf(rules) != record.Hash || rules.Ref() != ref || !bytes.Equal(rules.Canonical(), record.Rules)) {
+	if err == nil && (rules.Hash() != record.Hash || rules.Ref() != ref || !bytes.Equal(rules.Canonical(), record.Rules)) {
 		err = fmt.Errorf("its hash or name differs")
 	}
 	if err != nil {

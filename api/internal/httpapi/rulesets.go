@@ -173,7 +173,7 @@ func (s *Server) listRuleSets(ctx context.Context, in *Paging) (*answer[List[Rul
 	builtin := compliance.Builtin()
 	for ; at.N < len(builtin) && len(out.Items) < in.Limit; at.N++ {
 		r := builtin[at.N]
-		out.Items = append(out.Items, RuleSetInfo{RuleSet: r, Ref: r.Ref(), Hash: hashOf(r), Builtin: true})
+		out.Items = append(out.Items, RuleSetInfo{RuleSet: r, Ref: r.Ref(), Hash: r.Hash(), Builtin: true})
 	}
 	more := at.N < len(builtin)
 	if room := in.Limit - len(out.Items); room > 0 {

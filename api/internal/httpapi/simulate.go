@@ -130,7 +130,7 @@ func (s *Server) trial(ctx context.Context, in *simulateInput) (try trial, rules
 	if err != nil {
 		return try, rules, badRules("body.rule_set", err)
 	}
-	return try, RuleSetInfo{RuleSet: parsed, Ref: parsed.Ref(), Hash: hashOf(parsed)}, nil
+	return try, RuleSetInfo{RuleSet: parsed, Ref: parsed.Ref(), Hash: parsed.Hash()}, nil
 }
 
 func (s *Server) named(ctx context.Context, field, ref string) (RuleSetInfo, error) {

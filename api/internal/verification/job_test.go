@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -57,7 +58,8 @@ func newWorld(t *testing.T) *world {
 	}
 	w.submit(ledger.TrackerEnrol, ledger.EnrolArgs{ID: signedID, Alg: -19, Public: pub, Proof: hex.EncodeToString(proof)}, nil)
 	w.submit(ledger.TrackerEnrol, ledger.EnrolArgs{ID: plainID, SecretHash: strings.Repeat("ab", 32)}, nil)
-	w.submit(ledger.ShipmentCreate, ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "r@1", RuleSetHash: strings.Repeat("cd", 32)}, nil)
+	rules, _ := compliance.Lookup("general-2-8@1")
+	w.submit(ledger.ShipmentCreate, ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: rules.Ref(), RuleSetHash: rules.Hash()}, nil)
 	w.submit(ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "s1", Tracker: signedID}, &w.ship)
 	w.ingest = &fakestore.Ingest{Name: "ingest-carrier", Store: w.store, Ledger: w.ledger, Shipment: w.ship, NowMS: func() int64 { return w.ms }}
 	for range 4 {

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 const t0 = int64(1_700_000_000_000)
@@ -204,4 +206,32 @@ func TestKeysAreFabricsCompositeKeys(t *testing.T) {
 			t.Errorf("%s: got %q, want %q (%v)", tc.object, tc.got, want, err)
 		}
 	}
+}
+
+// TestTheContractOnTheShim runs the suite of all ledgers through the stub: the rules keep what they promise whoever holds the state.
+func TestTheContractOnTheShim(t *testing.T) {
+	creators := map[string][]byte{}
+	l := testkit.NewLedgerWith(func(s contract.State, c contract.Call, fn string, arg []byte) (contract.Answer, error) {
+		who := c.MSP + "/" + c.Role
+		if creators[who] == nil {
+			creators[who], _ = creator(t, c.MSP, c.Role)
+		}
+		stub := &fakeStub{committed: s.(contract.Map), creator: creators[who], fn: fn, args: []string{string(arg)}, ms: c.TimeMS, tx: c.Tx}
+		r := Chaincode{}.Invoke(stub)
+		if r.Status != shim.OK {
+			if e := ledger.ParseError(r.Message); e != nil {
+				return contract.Answer{}, e
+			}
+			return contract.Answer{}, errors.New(r.Message)
+		}
+		a := contract.Answer{Payload: r.Payload}
+		for _, w := range stub.writes {
+			a.Writes = append(a.Writes, contract.Record{Key: w.key, Value: []byte(w.value)})
+		}
+		for _, e := range stub.events {
+			a.Event = e.name
+		}
+		return a, nil
+	}, "CarrierMSP", nil)
+	testkit.LedgerSuite(t, func(t *testing.T, org, role string) testkit.LedgerClient { return l.AsRole(ledger.MSPOf(org), role) })
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -51,8 +52,9 @@ func enrol(t testing.TB, l *testkit.Ledger, id string) {
 }
 
 func create(t testing.TB, l *testkit.Ledger, id string) {
+	rules, _ := compliance.Lookup("general-2-8@1")
 	submit(t, l, ledger.ShipmentCreate, ledger.CreateArgs{
-		ID: id, RuleSet: "general-2-8@1", RuleSetHash: hex.EncodeToString(make([]byte, 32)),
+		ID: id, RuleSet: "general-2-8@1", RuleSetHash: rules.Hash(),
 		Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 	})
 }

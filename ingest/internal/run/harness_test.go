@@ -91,9 +91,8 @@ func enrol(t testing.TB, l *testkit.Ledger, d *device) {
 func createShipment(t testing.TB, l *testkit.Ledger, id string) {
 	t.Helper()
 	rules := compliance.Builtin()[0]
-	hash := rules.Hash()
 	submit(t, l, ledger.ShipmentCreate, ledger.CreateArgs{
-		ID: id, RuleSet: rules.Ref(), RuleSetHash: hex.EncodeToString(hash[:]),
+		ID: id, RuleSet: rules.Ref(), RuleSetHash: rules.Hash(),
 		Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 	})
 }

@@ -3,7 +3,6 @@ package watch
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -17,10 +16,10 @@ const maxRules = 256
 
 // ruleSet finds the rules that a shipment pinned, built in or on the ledger; nil when they cannot be judged by.
 func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.RuleSet, error) {
-	if rules, ok := compliance.Lookup(s.RuleSet); ok && hashOf(&rules) == s.RuleSetHash {
+	if rules, ok := compliance.Lookup(s.RuleSet); ok && rules.Hash() == s.RuleSetHash {
 		return &rules, nil
 	}
-	if rules := w.rules[s.RuleSet]; rules != nil && hashOf(rules) == s.RuleSetHash {
+	if rules := w.rules[s.RuleSet]; rules != nil && rules.Hash() == s.RuleSetHash {
 		return rules, nil
 	}
 	raw, err := w.cfg.Ledger.Evaluate(ctx, ledger.RuleSetGet, ledger.RefArgs{Ref: s.RuleSet})
@@ -35,7 +34,7 @@ func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.
 		return nil, fmt.Errorf("rule set %s: %w", s.RuleSet, err)
 	}
 	rules, err := compliance.Parse(published.Rules)
-	if err != nil || hashOf(&rules) != s.RuleSetHash || !bytes.Equal(rules.Canonical(), published.Rules) {
+	if err != nil || rules.Hash() != s.RuleSetHash || !bytes.Equal(rules.Canonical(), published.Rules) {
 		w.cfg.Log.Warn("shipment cannot be judged: its rules cannot be read by this version", "shipment", s.ID, "rule_set", s.RuleSet, "err", err)
 		return nil, nil
 	}
@@ -44,11 +43,6 @@ func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.
 	}
 	w.rules[s.RuleSet] = &rules
 	return &rules, nil
-}
-
-func hashOf(r *compliance.RuleSet) string {
-	h := r.Hash()
-	return hex.EncodeToString(h[:])
 }
 
 // handovers reads a shipment's ended handovers.

@@ -1,8 +1,6 @@
 package evidencetest
 
 import (
-	"encoding/hex"
-
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -15,10 +13,7 @@ const RuleSet = "general-2-8@1"
 
 var rules, _ = compliance.Lookup(RuleSet)
 
-func ruleHash() string {
-	h := rules.Hash()
-	return hex.EncodeToString(h[:])
-}
+func ruleHash() string { return rules.Hash() }
 
 // standing is what an honest ingest instance has told the ledger by the closing.
 func (t *Trip) standing(s *ledger.Shipment, log ledger.LogHead) *ledger.Standing {

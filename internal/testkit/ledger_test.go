@@ -15,7 +15,7 @@ func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 	t.Helper()
 	r, err := l.Submit(t.Context(), ledger.ShipmentCreate, ledger.CreateArgs{
 		ID: id, Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}},
-		RuleSet: "general-2-8@1", RuleSetHash: strings.Repeat("ab", 32),
+		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 }
 
 func TestFaults(t *testing.T) {
-	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "r@1", RuleSetHash: strings.Repeat("ab", 32)}
+	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash}
 	for _, tc := range []struct {
 		name    string
 		arm     func(*Ledger)
@@ -87,12 +87,12 @@ func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
 			l.Close()
 		}
 	})
-	if err == nil || strings.Join(got, " ") != "s1 s2 s2" {
-		t.Fatalf("events %v, end %v", got, err)
+	if want := "s1 s2 s2"; err == nil || strings.Join(got, " ") != want {
+		t.Fatalf("events of %v (ended with %v), want of %s and an end", got, err, want)
 	}
 }
 
-func TestFakeLedgerKeepsTheContract(t *testing.T) {
+func TestTheContractOnAMap(t *testing.T) {
 	l := NewLedger("CarrierMSP", nil)
 	LedgerSuite(t, func(t *testing.T, org, role string) LedgerClient { return l.AsRole(ledger.MSPOf(org), role) })
 }

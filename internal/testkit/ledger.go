@@ -1,20 +1,25 @@
-// Package testkit holds the fakes and the contract suites that the tests of several programs share.
+// Package testkit holds the fakes and the suites that the tests of several programs share.
 package testkit
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// Ledger is an in-memory ledger with the method set of fabric.Client: it runs the transactions of package ledger as one
-// organisation, makes one block of each, and fails on demand. Several organisations share one ledger through As.
-// Safe for concurrent use.
+// Rules run one transaction on a state: contract.Run, or something around it.
+type Rules func(s contract.State, c contract.Call, fn string, arg []byte) (contract.Answer, error)
+
+// Ledger is the contract on a map, with the method set of fabric.Client: it runs transactions as one organisation, makes one
+// block of each, and fails on demand. Several organisations share one ledger through As. Safe for concurrent use.
 type Ledger struct {
 	// Faults is shared by all organisations of a ledger.
 	*Faults
@@ -28,22 +33,33 @@ type Ledger struct {
 // NewLedger is an empty ledger seen by the organisation msp ("CarrierMSP"). now is the clock of its transactions; nil
 // means time.Now.
 func NewLedger(msp string, now func() time.Time) *Ledger {
+	return NewLedgerWith(contract.Run, msp, now)
+}
+
+// NewLedgerWith is NewLedger with other rules than contract.Run.
+func NewLedgerWith(rules Rules, msp string, now func() time.Time) *Ledger {
 	if now == nil {
 		now = time.Now
 	}
-	return &Ledger{Faults: newFaults(), chain: newChain(now), msp: msp, once: new(sync.Once), done: make(chan struct{})}
+	return (&Ledger{Faults: newFaults(), chain: newChain(rules, now)}).As(msp)
 }
 
-// As is the same ledger seen by another organisation.
-func (l *Ledger) As(msp string) *Ledger {
-	return &Ledger{Faults: l.Faults, chain: l.chain, msp: msp, once: new(sync.Once), done: make(chan struct{})}
-}
+// As is the same ledger seen by another organisation. Its identity has whatever role a transaction needs.
+func (l *Ledger) As(msp string) *Ledger { return l.AsRole(msp, "") }
 
-// AsRole is the same ledger seen by an identity that may do only what its role allows, Operator or Ingest.
+// AsRole is the same ledger seen by an identity that may do only what its role allows, contract.Operator or contract.Ingest.
 func (l *Ledger) AsRole(msp, role string) *Ledger {
-	as := l.As(msp)
-	as.role = role
-	return as
+	return &Ledger{Faults: l.Faults, chain: l.chain, msp: msp, role: role, once: new(sync.Once), done: make(chan struct{})}
+}
+
+// who is the caller of a transaction, with a made-up certificate: one for each organisation.
+func (l *Ledger) who(fn string) contract.Call {
+	cert := sha256.Sum256([]byte(l.msp))
+	who := contract.Call{MSP: l.msp, Role: l.role, Subject: "CN=api,OU=client", Issuer: "CN=ca." + ledger.OrgOf(l.msp), Cert: hex.EncodeToString(cert[:])}
+	if roles := contract.Roles(fn); who.Role == "" && len(roles) > 0 {
+		who.Role = roles[0]
+	}
+	return who
 }
 
 // Close ends this organisation's streams; the ledger lives on.
@@ -77,7 +93,7 @@ func (l *Ledger) Submit(ctx context.Context, fn string, arg any) (ledger.Result,
 		}
 		return ledger.Result{}, fault.error(tx)
 	}
-	result, err := l.chain.submit(l.msp, l.role, fn, body)
+	result, err := l.chain.run(l.who(fn), fn, body, true)
 	if err != nil {
 		return ledger.Result{}, err
 	}
@@ -99,7 +115,8 @@ func (l *Ledger) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", fn, err)
 	}
-	return l.chain.evaluate(l.msp, l.role, fn, body)
+	result, err := l.chain.run(l.who(fn), fn, body, false)
+	return result.Payload, err
 }
 
 // EvaluateAt is Evaluate: every organisation holds the same.
@@ -212,7 +229,3 @@ func (l *Ledger) Height() uint64 { return l.chain.height() }
 
 // Count is how many valid transactions of fn are on the ledger; "" counts all.
 func (l *Ledger) Count(fn string) int { return l.chain.count(fn) }
-
-func refuse(code ledger.Code, format string, args ...any) error {
-	return ledger.Refuse(code, format, args...)
-}
