@@ -150,13 +150,13 @@ var operatorAttacks = []attack{
 
 // trackerAttacks: the tracker is cloned, rolled back, stolen, lossy.
 var trackerAttacks = []attack{
-	{name: "forked tracker", code: evidence.DevFork, during: func(t *evidencetest.Trip) {
+	{name: "forked tracker", code: evidence.Fork, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
 		twin := *t.Trackers[0]
 		t.Log(twin.Message(t.C.NowMS+1, nil))
 		t.Drive(2, 2)
 	}},
-	{name: "broken link", code: evidence.Chain, during: func(t *evidencetest.Trip) {
+	{name: "broken link", code: evidence.ChainBreak, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
 		t.Trackers[0].Prev[0] ^= 1
 		t.Drive(2, 2)
@@ -225,7 +225,7 @@ var trackerAttacks = []attack{
 		t.C.NowMS += 60_000
 		t.Drive(2, 2)
 	}},
-	{name: "stolen key after a rotation, as an earlier message that comes late", code: evidence.DevFork, during: func(t *evidencetest.Trip) {
+	{name: "stolen key after a rotation, as an earlier message that comes late", code: evidence.Fork, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
 		thief := *t.Trackers[0]
 		t.Log(t.Trackers[0].Message(t.C.NowMS, nil))

@@ -41,10 +41,10 @@ const (
 	Pack       Code = "E_PACK"        // the readings are not those that were signed
 	Withheld   Code = "E_WITHHELD"    // a whole message is withheld, so it cannot be checked
 	Unsigned   Code = "E_UNSIGNED"    // a message of a tracker that cannot sign
-	DevFork    Code = "E_DEV_FORK"    // two messages of one tracker with the same boot and seq
+	Fork       Code = "E_FORK"        // two messages of one tracker with the same boot and seq
 
 	SeqGap      Code = "E_SEQ_GAP"      // a message is missing
-	Chain       Code = "E_CHAIN"        // a message does not link to the one before it
+	ChainBreak  Code = "E_CHAIN_BREAK"  // a message does not link to the one before it
 	BootRegress Code = "E_BOOT_REGRESS" // a tracker went back to an earlier boot or position
 	GapLimit    Code = "E_GAP_LIMIT"    // more declared losses than the policy accepts
 	StartOpen   Code = "E_START_OPEN"   // nothing shows that no message came before the first
@@ -67,7 +67,7 @@ const (
 	ClockStep     Code = "W_CLOCK_STEP"   // the tracker's clock went back
 	Silence       Code = "W_SILENCE"      // the tracker was silent for longer than it had promised
 	ReceivedOrder Code = "W_RECEIVED_ORDER"
-	Repeated      Code = "W_REPEATED" // the same message was logged twice
+	Duplicate     Code = "W_DUPLICATE" // the same message was logged twice
 	PackWithheld  Code = "W_PACK_WITHHELD"
 	UnsignedOK    Code = "W_UNSIGNED" // accepted by the policy
 	NoNonce       Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
@@ -119,10 +119,10 @@ var questionOf = map[Code]Question{
 	LeafInclusion: Anchored,
 	MsgHash:       Authentic, MsgCanon: Authentic, Alg: Authentic, KeyUnknown: Authentic, KeyWindow: Authentic,
 	KeyRevoked: Authentic, MsgSig: Authentic, Unbound: Authentic, Pack: Authentic, Withheld: Authentic, Unsigned: Authentic,
-	DevFork: Authentic, BeforeBeacon: Authentic, Future: Authentic, ClockStep: Authentic, ReceivedOrder: Authentic,
+	Fork: Authentic, BeforeBeacon: Authentic, Future: Authentic, ClockStep: Authentic, ReceivedOrder: Authentic,
 	PackWithheld: Authentic, UnsignedOK: Authentic,
-	SeqGap: Complete, Chain: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
-	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Repeated: Complete,
+	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
+	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,
 	Rules: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
 	OldClaim: Compliant, NoClaim: Compliant,
 }

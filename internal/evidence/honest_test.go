@@ -133,7 +133,7 @@ func TestHonestTrips(t *testing.T) {
 			t.Manifest.Outside = t.Manifest.Outside[:2]
 		}},
 		{name: "blocks shared with strangers", during: func(t *evidencetest.Trip) { t.Strangers = 3; t.Drive(4, 2) }},
-		{name: "the same message logged twice", warns: evidence.Repeated, during: func(t *evidencetest.Trip) {
+		{name: "the same message logged twice", warns: evidence.Duplicate, during: func(t *evidencetest.Trip) {
 			t.Drive(2, 2)
 			raw := t.Trackers[0].Message(t.C.NowMS, nil)
 			t.Log(raw)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
 // progressEvery is how many leaves lie between two calls of Options.Progress.
@@ -151,7 +152,7 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 		v.book.fail(Pack, where(), fmt.Sprintf("readings with hash %x, as signed", m.PackHash), "%x", sha256.Sum256(leaf.Pack))
 		leaf.Pack = nil
 	}
-	v.signed(where, m, leaf.Pack, entry.ReceivedMS, at, covering)
+	v.signed(where, m, leaf.Pack, entry.ReceivedMS, covering)
 	return nil
 }
 
@@ -187,20 +188,15 @@ func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf) error
 
 // sent is what the sequence check needs of a message.
 type sent struct {
-	boot, seq  uint64
-	timeMS     int64
-	dueMS      int64 // promise of the next message; 0 = none
-	hash, prev Hash
-	leaf       uint64
-	gap        *telemetry.GapDetail
-	key        int
-	kind       telemetry.Kind
-	outside    bool // not in the shipment's logs
-	received   int64
+	trackerchain.Link
+	dueMS   int64 // promise of the next message; 0 = none
+	key     int
+	kind    telemetry.Kind
+	outside bool // not in the shipment's logs
 }
 
 // signed checks signature, key and time of a message of the shipment.
-func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte, receivedMS int64, at uint64, covering *anchored) {
+func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte, receivedMS int64, covering *anchored) {
 	tr := v.trackers[m.Tracker]
 	if tr == nil {
 		v.book.fail(Unbound, where(), "a tracker that was assigned to the shipment", "%s", m.Tracker)
@@ -224,17 +220,14 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 		v.book.fail(Future, where(), fmt.Sprintf("signed before it was received and anchored, %d", limit), "%d", m.TimeMS)
 	}
 	v.beacon(where, m)
-	tr.sent = append(tr.sent, sentOf(m, k, at, receivedMS))
+	tr.sent = append(tr.sent, sentOf(m, k))
 	if v.in.Kind == WholeShipment {
 		v.judgeSigned(where, m, pack)
 	}
 }
 
-func sentOf(m *telemetry.Message, k *key, at uint64, receivedMS int64) sent {
-	s := sent{
-		boot: m.Boot, seq: m.Seq, timeMS: m.TimeMS, hash: m.COSEHash, prev: m.Prev, leaf: at, gap: m.Gap, key: k.index, kind: m.Kind,
-		received: receivedMS,
-	}
+func sentOf(m *telemetry.Message, k *key) sent {
+	s := sent{Link: trackerchain.LinkOf(m), key: k.index, kind: m.Kind}
 	if m.NextDueS > 0 {
 		s.dueMS = m.TimeMS + int64(m.NextDueS)*1000
 	}

@@ -21,6 +21,10 @@ const (
 
 	Duplicate Reason = "duplicate"
 
+	// What only shows when all is there.
+	GapDeclared Reason = "gap_declared"
+	Reboot      Reason = "reboot"
+
 	SeqGap      Reason = "seq_gap"
 	Reordered   Reason = "reordered"
 	Late        Reason = "late"

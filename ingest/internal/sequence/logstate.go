@@ -3,11 +3,14 @@ package sequence
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/merkle"
 )
+
+var errState = errors.New("journal: state is damaged")
 
 // logState is one shipment's or tracker's log.
 type logState struct {

@@ -15,17 +15,14 @@ import (
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
 var (
-	flagSeqGap      = journal.Flag(telemetry.SeqGap)
-	flagReordered   = journal.Flag(telemetry.Reordered)
-	flagLate        = journal.Flag(telemetry.Late)
-	flagFork        = journal.Flag(telemetry.Fork)
-	flagBootRegress = journal.Flag(telemetry.BootRegress)
-	flagChainBreak  = journal.Flag(telemetry.ChainBreak)
-	flagAfterClose  = journal.Flag(telemetry.AfterClose)
-	flagUnassigned  = journal.Flag(telemetry.Unassigned)
+	flagLate       = journal.Flag(telemetry.Late)
+	flagFork       = journal.Flag(telemetry.Fork)
+	flagAfterClose = journal.Flag(telemetry.AfterClose)
+	flagUnassigned = journal.Flag(telemetry.Unassigned)
 )
 
 // lateMS: a message signed longer ago than this when it is received is flagged late.
@@ -51,7 +48,7 @@ type Sequencer struct {
 	headsID string
 
 	mu       sync.Mutex
-	trackers map[string]*position
+	trackers map[string]*trackerchain.Progress
 	logs     map[[32]byte]*logState
 	ids      map[string][32]byte // subject -> log id, so that it is hashed once
 	sealed   map[string]bool     // shipments
@@ -63,7 +60,7 @@ type Sequencer struct {
 	fresh      map[seen][32]byte
 	freshForks map[fork]bool
 	freshPlain map[fork]int64
-	touched    map[string]*position
+	touched    map[string]*trackerchain.Progress
 	grown      map[[32]byte]*logState
 	keyBuf     []byte
 
@@ -94,7 +91,7 @@ func Open(db *journal.DB, cfg Config) (*Sequencer, error) {
 // reset forgets everything in memory and reads what has to be known from the start. It is the recovery after a crash and
 // after a failed commit alike.
 func (s *Sequencer) reset() error {
-	s.trackers, s.logs, s.ids = map[string]*position{}, map[[32]byte]*logState{}, map[string][32]byte{}
+	s.trackers, s.logs, s.ids = map[string]*trackerchain.Progress{}, map[[32]byte]*logState{}, map[string][32]byte{}
 	s.sealed, s.dirty = map[string]bool{}, map[[32]byte]*logState{}
 	s.clearBatch()
 	if err := s.db.Scan(journal.SealedPrefix, func(key, _ []byte) error {
@@ -125,7 +122,7 @@ func (s *Sequencer) reset() error {
 
 func (s *Sequencer) clearBatch() {
 	s.fresh, s.freshForks, s.freshPlain = map[seen][32]byte{}, map[fork]bool{}, map[fork]int64{}
-	s.touched, s.grown = map[string]*position{}, map[[32]byte]*logState{}
+	s.touched, s.grown = map[string]*trackerchain.Progress{}, map[[32]byte]*logState{}
 }
 
 // Apply places the items and makes them durable together. When it returns nil every item is either in the journal or a
@@ -158,7 +155,7 @@ func (s *Sequencer) Apply(items []*message.Item) (acks []Ack, err error) {
 		}
 	}
 	for tracker, p := range s.touched {
-		s.keyBuf = p.append(s.keyBuf[:0])
+		s.keyBuf = p.Append(s.keyBuf[:0])
 		batch.Set(journal.PositionKey(tracker), s.keyBuf)
 	}
 	for id, l := range s.grown {
@@ -192,7 +189,7 @@ func (s *Sequencer) acks(items []*message.Item) []Ack {
 		case it.Signed && !done[it.Tracker]:
 			done[it.Tracker] = true
 			if p := s.trackers[it.Tracker]; p != nil {
-				if boot, seq, ok := p.ack(); ok {
+				if boot, seq, ok := p.Ack(); ok {
 					acks = append(acks, Ack{Tracker: it.Tracker, Boot: boot, Seq: seq})
 				}
 			}
@@ -261,23 +258,22 @@ func (s *Sequencer) recognise(batch *journal.Batch, it *message.Item) (flags jou
 	if err != nil {
 		return 0, false, err
 	}
-	held := func(boot, seq uint64) ([32]byte, bool, error) { return s.held(it.Tracker, boot, seq) }
-	if !p.ahead(it.Boot, it.Seq) {
-		hash, found, err := held(it.Boot, it.Seq)
-		switch {
-		case err != nil:
-			return 0, false, err
-		case found && hash == it.Hash:
-			return 0, true, nil
-		case found:
-			return s.fork(batch, it)
-		}
+	held := func(boot, seq uint64) (telemetry.Hash, bool, error) { return s.held(it.Tracker, boot, seq) }
+	link := trackerchain.Link{Boot: it.Boot, Seq: it.Seq, Hash: it.Hash, Prev: it.Prev, TimeMS: it.TimeMS, Gap: it.Gap}
+	switch word, err := p.Recognise(&link, held); {
+	case err != nil || word == telemetry.Duplicate:
+		return 0, true, err
+	case word == telemetry.Fork:
+		return s.fork(batch, it)
 	}
 	s.fresh[seen{it.Tracker, it.Boot, it.Seq}] = it.Hash
 	s.keyBuf = journal.SeenKey(s.keyBuf, it.Tracker, it.Boot, it.Seq)
 	batch.Set(s.keyBuf, it.Hash[:])
 	s.touched[it.Tracker] = p
-	flags, err = p.place(claims{it.Boot, it.Seq, it.Prev, it.TimeMS, it.Gap}, it.Hash, held)
+	words, err := p.Place(&link, held)
+	for _, w := range words {
+		flags |= journal.Flag(w)
+	}
 	return flags, false, err
 }
 
@@ -326,7 +322,7 @@ func (s *Sequencer) recognisePlain(batch *journal.Batch, it *message.Item) (dupl
 	return false, nil
 }
 
-func (s *Sequencer) position(tracker string) (*position, error) {
+func (s *Sequencer) position(tracker string) (*trackerchain.Progress, error) {
 	if p := s.trackers[tracker]; p != nil {
 		return p, nil
 	}
@@ -334,9 +330,9 @@ func (s *Sequencer) position(tracker string) (*position, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &position{}
+	p := &trackerchain.Progress{}
 	if b != nil {
-		if p, err = decodePosition(b); err != nil {
+		if p, err = trackerchain.DecodeProgress(b); err != nil {
 			return nil, fmt.Errorf("tracker %s: %w", tracker, err)
 		}
 	}

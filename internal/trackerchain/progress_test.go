@@ -1,4 +1,4 @@
-package sequence
+package trackerchain
 
 import (
 	"crypto/sha256"
@@ -13,8 +13,7 @@ import (
 
 // flight is a tracker's message on its way.
 type flight struct {
-	claims
-	hash    [32]byte
+	Link
 	dropped bool // the tracker gave it up; it may have been delivered before
 }
 
@@ -23,11 +22,11 @@ type flight struct {
 func flights(t *rapid.T) []*flight {
 	var all []*flight
 	boot, seq, oldest := uint64(1), uint64(0), 0
-	var prev [32]byte
+	var prev telemetry.Hash
 	send := func(gap *telemetry.GapDetail) {
-		f := &flight{claims: claims{boot: boot, seq: seq, prev: prev, timeMS: int64(len(all)), gap: gap}}
-		f.hash = sha256.Sum256(fmt.Appendf(nil, "%d/%d", boot, seq))
-		prev, seq = f.hash, seq+1
+		f := &flight{Link: Link{Boot: boot, Seq: seq, Prev: prev, TimeMS: int64(len(all)), Gap: gap}}
+		f.Hash = sha256.Sum256(fmt.Appendf(nil, "%d/%d", boot, seq))
+		prev, seq = f.Hash, seq+1
 		all = append(all, f)
 	}
 	send(nil)
@@ -47,13 +46,13 @@ func flights(t *rapid.T) []*flight {
 				}
 			}
 			for _, f := range all[oldest:to] { // first what lost declarations said: it is older
-				if f.gap != nil {
-					lose(f.gap.Boot, f.gap.FromSeq, f.gap.ToSeq)
+				if f.Gap != nil {
+					lose(f.Gap.Boot, f.Gap.FromSeq, f.Gap.ToSeq)
 				}
 			}
 			for _, f := range all[oldest:to] {
 				f.dropped = true
-				lose(f.boot, f.seq, f.seq)
+				lose(f.Boot, f.Seq, f.Seq)
 			}
 			oldest = to
 			for _, g := range gaps {
@@ -66,9 +65,9 @@ func flights(t *rapid.T) []*flight {
 	return all
 }
 
-// TestPositionAcksWhatIsHeld: while messages arrive in the order in which they were sent, again and again if need be, an ack
+// TestProgressAcksWhatIsHeld: while messages arrive in the order in which they were sent, again and again if need be, an ack
 // never covers one that the tracker still has and we do not. When all have arrived, in whatever order, it covers everything.
-func TestPositionAcksWhatIsHeld(t *testing.T) {
+func TestProgressAcksWhatIsHeld(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := flights(t)
 		var arriving []*flight
@@ -83,34 +82,49 @@ func TestPositionAcksWhatIsHeld(t *testing.T) {
 		} else if n := rapid.IntRange(0, len(arriving)).Draw(t, "connection lost after"); n > 0 {
 			arriving = slices.Concat(arriving[:n], arriving[rapid.IntRange(0, n).Draw(t, "sent again from"):])
 		}
-		p, holds := &position{}, map[telemetry.Position][32]byte{}
+		p, holds := &Progress{}, map[telemetry.Position]telemetry.Hash{}
 		for _, f := range arriving {
-			at := telemetry.Position{Boot: f.boot, Seq: f.seq}
+			at := telemetry.Position{Boot: f.Boot, Seq: f.Seq}
 			if _, again := holds[at]; again {
 				continue
 			}
-			holds[at] = f.hash
-			if _, err := p.place(f.claims, f.hash, func(boot, seq uint64) ([32]byte, bool, error) {
+			holds[at] = f.Hash
+			if _, err := p.Place(&f.Link, func(boot, seq uint64) (telemetry.Hash, bool, error) {
 				h, ok := holds[telemetry.Position{Boot: boot, Seq: seq}]
 				return h, ok, nil
 			}); err != nil {
 				t.Fatal(err)
 			}
-			boot, seq, ok := p.ack()
+			boot, seq, ok := p.Ack()
 			ok = ok && !shuffled
 			for _, f := range all {
-				at := telemetry.Position{Boot: f.boot, Seq: f.seq}
+				at := telemetry.Position{Boot: f.Boot, Seq: f.Seq}
 				if _, held := holds[at]; ok && !held && !f.dropped && !(telemetry.Position{Boot: boot, Seq: seq}).Less(at) {
-					t.Fatalf("ack %d/%d covers %d/%d, which is not held\n%+v", boot, seq, f.boot, f.seq, p)
+					t.Fatalf("ack %d/%d covers %d/%d, which is not held\n%+v", boot, seq, f.Boot, f.Seq, p)
 				}
 			}
 		}
 		last := all[len(all)-1]
-		if boot, seq, ok := p.ack(); !ok || boot != last.boot || seq != last.seq {
-			t.Fatalf("all is here, up to %d/%d, and the ack says %d/%d\n%+v", last.boot, last.seq, boot, seq, p)
+		if boot, seq, ok := p.Ack(); !ok || boot != last.Boot || seq != last.Seq {
+			t.Fatalf("all is here, up to %d/%d, and the ack says %d/%d\n%+v", last.Boot, last.Seq, boot, seq, p)
 		}
 		if len(p.gaps) > 0 || len(p.starts) > 0 {
 			t.Fatalf("all is here, and it still waits: %+v", p)
+		}
+	})
+}
+
+func FuzzDecodeProgress(f *testing.F) {
+	p := Progress{boot: 3, next: 9, maxBoot: 4, high: 2, bootMS: 5, gaps: []gap{{4, 0, 1}}, starts: []start{{4, telemetry.Hash{1}}}}
+	f.Add(p.Append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := DecodeProgress(b)
+		if err != nil {
+			return
+		}
+		q, err := DecodeProgress(p.Append(nil))
+		if err != nil || fmt.Sprint(*q) != fmt.Sprint(*p) {
+			t.Fatalf("%+v became %+v (%v)", p, q, err)
 		}
 	})
 }

@@ -1,35 +1,34 @@
-package sequence
+package trackerchain
 
 import (
 	"encoding/binary"
 	"errors"
 	"slices"
 
-	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// position is how far a tracker's chain is held without a hole, and what lies beyond the first hole.
+// Progress is how far a tracker's chain is held without a hole, and what lies beyond the first hole.
 //
 // Everything before (boot, next) is in the journal or was declared lost by the tracker itself; that is what the
 // application ack says. Within a boot the sequence number tells what is missing. How many messages an earlier boot had,
 // only the chain tells: a later boot is entered when its first message names the last held hash as its predecessor, or
 // names none.
-type position struct {
-	boot, next uint64   // boot 0: nothing held
-	last       [32]byte // hash of the message before (boot, next); zero when it was declared lost
-	maxBoot    uint64   // highest boot seen
-	high       uint64   // highest seq seen in maxBoot, plus one
-	bootMS     int64    // signed time of the first message seen of maxBoot
-	gaps       []gap    // declared lost and not reached yet
-	starts     []start  // first messages of later boots, not reached yet
+type Progress struct {
+	boot, next uint64         // boot 0: nothing held
+	last       telemetry.Hash // hash of the message before (boot, next); zero when it was declared lost
+	maxBoot    uint64         // highest boot seen
+	high       uint64         // highest seq seen in maxBoot, plus one
+	bootMS     int64          // signed time of the first message seen of maxBoot
+	gaps       []gap          // declared lost and not reached yet
+	starts     []start        // first messages of later boots, not reached yet
 }
 
 type gap struct{ boot, from, to uint64 }
 
 type start struct {
 	boot uint64
-	prev [32]byte
+	prev telemetry.Hash
 }
 
 // Bounds on what a tracker can make us remember. Beyond them the oldest is forgotten; the ack then waits for a new gap
@@ -39,85 +38,108 @@ const (
 	maxStarts = 16
 )
 
-// claims are the facts of a signed message that place it.
-type claims struct {
-	boot, seq uint64
-	prev      [32]byte
-	timeMS    int64
-	gap       *telemetry.GapDetail
-}
-
 // ahead reports whether the message lies beyond everything seen, so that nobody can have sent it before.
-func (p *position) ahead(boot, seq uint64) bool {
+func (p *Progress) ahead(boot, seq uint64) bool {
 	return boot > p.maxBoot || boot == p.maxBoot && seq >= p.high
 }
 
-// lookup returns the hash of a held message.
-type lookup func(boot, seq uint64) (hash [32]byte, found bool, err error)
+// Held returns the hash of a message that is held at a place.
+type Held func(boot, seq uint64) (hash telemetry.Hash, found bool, err error)
 
-// place takes a message that is not held yet, returns its flags and moves the position. held must know it already.
-func (p *position) place(c claims, hash [32]byte, held lookup) (journal.Flags, error) {
-	var flags journal.Flags
+// Recognise tells a message that is new (empty) from a duplicate of one that is held and from a fork: other bytes in its place.
+func (p *Progress) Recognise(l *Link, held Held) (telemetry.Reason, error) {
+	if p.ahead(l.Boot, l.Seq) {
+		return "", nil
+	}
+	switch hash, found, err := held(l.Boot, l.Seq); {
+	case err != nil || !found:
+		return "", err
+	case hash == l.Hash:
+		return telemetry.Duplicate, nil
+	}
+	return telemetry.Fork, nil
+}
+
+// Place takes a new message and moves the position; held must know it already. The words say how it looks at this moment: what
+// seems to be missing may only be late.
+func (p *Progress) Place(l *Link, held Held) (words []telemetry.Reason, err error) {
 	known := p.maxBoot > 0
 	switch {
-	case c.boot > p.maxBoot:
-		if c.seq > 0 {
-			flags |= flagSeqGap
+	case l.Boot > p.maxBoot:
+		open, err := p.endsOpen(l, held)
+		if err != nil {
+			return nil, err
 		}
-		p.maxBoot, p.high, p.bootMS = c.boot, c.seq+1, c.timeMS
-	case c.boot == p.maxBoot && c.seq >= p.high:
-		if c.seq > p.high {
-			flags |= flagSeqGap
+		if l.Seq > 0 || open {
+			words = append(words, telemetry.SeqGap)
 		}
-		p.high = c.seq + 1
-	case c.boot == p.maxBoot:
-		flags |= flagReordered
-	case c.timeMS > p.bootMS:
+		p.maxBoot, p.high, p.bootMS = l.Boot, l.Seq+1, l.TimeMS
+	case l.Boot == p.maxBoot && l.Seq >= p.high:
+		if l.Seq > p.high {
+			words = append(words, telemetry.SeqGap)
+		}
+		p.high = l.Seq + 1
+	case l.Boot == p.maxBoot:
+		words = append(words, telemetry.Reordered)
+	case l.TimeMS > p.bootMS:
 		// An older boot speaks after a newer one began: a copied tracker, or one that lost its counter.
-		flags |= flagBootRegress
+		words = append(words, telemetry.BootRegress)
 	default:
-		flags |= flagReordered
+		words = append(words, telemetry.Reordered)
 	}
-	broken, err := p.breaksChain(c, known, held)
+	broken, err := p.breaksChain(l, known, held)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	if broken {
-		flags |= flagChainBreak
+		words = append(words, telemetry.ChainBreak)
 	}
-	if c.seq == 0 && c.boot > p.boot {
-		p.starts = append(p.starts, start{c.boot, c.prev})
+	if l.Seq == 0 && l.Boot > p.boot {
+		p.starts = append(p.starts, start{l.Boot, l.Prev})
 		if len(p.starts) > maxStarts {
 			p.starts = p.starts[1:]
 		}
 	}
-	if g := c.gap; g != nil && g.FromSeq <= g.ToSeq && (g.Boot > p.boot || g.Boot == p.boot && g.ToSeq >= p.next) {
+	if g := l.Gap; g != nil && g.FromSeq <= g.ToSeq && (g.Boot > p.boot || g.Boot == p.boot && g.ToSeq >= p.next) {
 		p.gaps = append(p.gaps, gap{g.Boot, g.FromSeq, g.ToSeq})
 		if len(p.gaps) > maxGaps {
 			p.gaps = p.gaps[1:]
 		}
 	}
-	if c.boot == p.boot && c.seq == p.next {
-		p.last, p.next = hash, p.next+1
+	if l.Boot == p.boot && l.Seq == p.next {
+		p.last, p.next = l.Hash, p.next+1
 	}
-	return flags, p.advance(held)
+	return words, p.advance(held)
+}
+
+// endsOpen reports whether a new boot names another message as the one before it than the last one seen of the boot before.
+func (p *Progress) endsOpen(l *Link, held Held) (bool, error) {
+	lost := p.boot == p.maxBoot && p.next > p.high || l.Gap != nil && l.Gap.Boot == p.maxBoot && l.Gap.FromSeq <= p.high && l.Gap.ToSeq >= p.high
+	for _, g := range p.gaps {
+		lost = lost || g.boot == p.maxBoot && g.from <= p.high && g.to >= p.high
+	}
+	if p.maxBoot == 0 || lost || l.Prev == (telemetry.Hash{}) {
+		return false, nil
+	}
+	last, found, err := held(p.maxBoot, p.high-1)
+	return found && last != l.Prev, err
 }
 
 // breaksChain compares the predecessor that a message names with the one that is held. A predecessor that is missing says
 // nothing: it may still come.
-func (p *position) breaksChain(c claims, known bool, held lookup) (bool, error) {
-	if c.seq == 0 {
-		return known && c.prev == [32]byte{}, nil
+func (p *Progress) breaksChain(l *Link, known bool, held Held) (bool, error) {
+	if l.Seq == 0 {
+		return known && l.Prev == telemetry.Hash{}, nil
 	}
-	if c.boot == p.boot && c.seq == p.next {
-		return p.last != [32]byte{} && p.last != c.prev, nil
+	if l.Boot == p.boot && l.Seq == p.next {
+		return p.last != telemetry.Hash{} && p.last != l.Prev, nil
 	}
-	before, found, err := held(c.boot, c.seq-1)
-	return found && before != c.prev, err
+	before, found, err := held(l.Boot, l.Seq-1)
+	return found && before != l.Prev, err
 }
 
 // advance moves over everything that is held or declared lost.
-func (p *position) advance(held lookup) error {
+func (p *Progress) advance(held Held) error {
 	for {
 		if p.skipGap() {
 			continue
@@ -140,10 +162,10 @@ func (p *position) advance(held lookup) error {
 	}
 }
 
-func (p *position) skipGap() bool {
+func (p *Progress) skipGap() bool {
 	for i, g := range p.gaps {
 		if g.boot == p.boot && g.from <= p.next && g.to >= p.next {
-			p.boot, p.next, p.last = g.boot, g.to+1, [32]byte{}
+			p.boot, p.next, p.last = g.boot, g.to+1, telemetry.Hash{}
 			p.gaps = append(p.gaps[:i:i], p.gaps[i+1:]...)
 			return true
 		}
@@ -155,11 +177,11 @@ func (p *position) skipGap() bool {
 // lost, no hash tells whether there is a boot in between: only the very next one is entered. A tracker that skips numbers then
 // waits for its acks until it gives its oldest messages up, which is the safe side. That the boot ended with what was lost is
 // taken from the order of arrival: a tracker sends its oldest message first, and MQTT keeps its messages in order.
-func (p *position) enterBoot() bool {
+func (p *Progress) enterBoot() bool {
 	best := -1
 	for i, s := range p.starts {
-		lost := p.last == [32]byte{}
-		continues := s.prev == [32]byte{} || p.boot > 0 && (!lost && s.prev == p.last || lost && s.boot == p.boot+1)
+		lost := p.last == telemetry.Hash{}
+		continues := s.prev == telemetry.Hash{} || p.boot > 0 && (!lost && s.prev == p.last || lost && s.boot == p.boot+1)
 		if s.boot > p.boot && continues && (best < 0 || s.boot < p.starts[best].boot) {
 			best = i
 		}
@@ -172,14 +194,14 @@ func (p *position) enterBoot() bool {
 }
 
 // forget drops what the position has passed.
-func (p *position) forget() {
+func (p *Progress) forget() {
 	p.starts = slices.DeleteFunc(p.starts, func(s start) bool { return s.boot <= p.boot })
 	p.gaps = slices.DeleteFunc(p.gaps, func(g gap) bool { return g.boot < p.boot || g.boot == p.boot && g.to < p.next })
 }
 
 // enterGap goes on to a later boot whose beginning the tracker has declared lost. Trackers give up their oldest messages
 // first: when the beginning of a boot is lost, so is every older message that is not held here.
-func (p *position) enterGap() bool {
+func (p *Progress) enterGap() bool {
 	best := -1
 	for i, g := range p.gaps {
 		if g.boot > p.boot && g.from == 0 && (best < 0 || g.boot < p.gaps[best].boot) {
@@ -190,20 +212,21 @@ func (p *position) enterGap() bool {
 		return false
 	}
 	g := p.gaps[best]
-	p.boot, p.next, p.last = g.boot, g.to+1, [32]byte{}
+	p.boot, p.next, p.last = g.boot, g.to+1, telemetry.Hash{}
 	p.gaps = append(p.gaps[:best:best], p.gaps[best+1:]...)
 	return true
 }
 
-// ack is the newest message of the part without a hole; ok is false when there is none.
-func (p *position) ack() (boot, seq uint64, ok bool) {
+// Ack is the newest message of the part without a hole; ok is false when there is none.
+func (p *Progress) Ack() (boot, seq uint64, ok bool) {
 	if p.boot == 0 || p.next == 0 {
 		return 0, 0, false
 	}
 	return p.boot, p.next - 1, true
 }
 
-func (p *position) append(b []byte) []byte {
+// Append encodes p, for a journal.
+func (p *Progress) Append(b []byte) []byte {
 	b = append(b, 1) // version
 	for _, v := range []uint64{p.boot, p.next, p.maxBoot, p.high, uint64(p.bootMS), uint64(len(p.gaps)), uint64(len(p.starts))} {
 		b = binary.AppendUvarint(b, v)
@@ -218,11 +241,12 @@ func (p *position) append(b []byte) []byte {
 	return b
 }
 
-var errState = errors.New("journal: state is damaged")
+var errDamaged = errors.New("a tracker's progress is damaged")
 
-func decodePosition(b []byte) (*position, error) {
+// DecodeProgress reads what Append wrote.
+func DecodeProgress(b []byte) (*Progress, error) {
 	if len(b) == 0 || b[0] != 1 {
-		return nil, errState
+		return nil, errDamaged
 	}
 	b = b[1:]
 	ok := true
@@ -235,14 +259,14 @@ func decodePosition(b []byte) (*position, error) {
 		b = b[n:]
 		return v
 	}
-	hash := func(h *[32]byte) {
+	hash := func(h *telemetry.Hash) {
 		if len(b) < 32 {
 			ok, b = false, nil
 			return
 		}
 		b = b[copy(h[:], b):]
 	}
-	p := &position{boot: num(), next: num(), maxBoot: num(), high: num(), bootMS: int64(num())}
+	p := &Progress{boot: num(), next: num(), maxBoot: num(), high: num(), bootMS: int64(num())}
 	gaps, starts := num(), num()
 	hash(&p.last)
 	for i := uint64(0); i < gaps && ok; i++ {
@@ -254,7 +278,7 @@ func decodePosition(b []byte) (*position, error) {
 		p.starts = append(p.starts, s)
 	}
 	if !ok || len(b) != 0 {
-		return nil, errState
+		return nil, errDamaged
 	}
 	return p, nil
 }
