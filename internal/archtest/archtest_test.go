@@ -79,6 +79,8 @@ var owners = []struct {
 	{"github.com/danielgtaylor/huma/v2", []string{"api"}, "OpenAPI belongs to the API"},
 	{"codeberg.org/go-pdf/fpdf", []string{"api"}, "reports are documents of the API; nothing else draws"},
 	{"github.com/xuri/excelize/v2", []string{"api"}, "reports are documents of the API; nothing else writes workbooks"},
+	{"go.etcd.io/bbolt", []string{"tracker-sim"}, "the buffer of a tracker; servers keep theirs in Pebble"},
+	{"github.com/HdrHistogram/hdrhistogram-go", []string{"tracker-sim"}, "the load generator's latencies; servers measure with Prometheus"},
 	{"golang.org/x/oauth2", []string{"internal/client"}, "one client of the API knows how it gets its tokens"},
 	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
 }

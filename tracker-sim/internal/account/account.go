@@ -4,72 +4,56 @@ package account
 import (
 	"encoding/hex"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 
+	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
 )
 
 // Book is one side: every message that was signed, and which were acknowledged. Not safe for concurrent use.
 type Book struct {
-	sheets map[string]map[uint64]*sheet // by tracker and boot
+	boots map[string]map[uint64][]entry // by tracker and boot; seq indexes the entries
+	// plain finds messages of trackers that cannot sign (boot 0), whose sequence the API does not show.
+	plain map[telemetry.Hash]uint64
 }
 
-// sheet is one boot of one tracker; seq indexes its entries.
-type sheet struct {
-	hashes []telemetry.Hash
-	known  []bool
-	acked  []bool
-	seen   []uint8 // how often the system showed it, saturating
-	logged []bool
-	// byHash finds plain messages (boot 0), whose sequence the API does not show.
-	byHash map[string]uint64
+type entry struct {
+	hash         telemetry.Hash
+	known, acked bool
+	seen, logged bool // what the system showed
 }
 
 // NewBook returns an empty book.
-func NewBook() *Book { return &Book{sheets: make(map[string]map[uint64]*sheet)} }
-
-func (b *Book) sheet(tracker string, boot uint64) *sheet {
-	boots := b.sheets[tracker]
-	if boots == nil {
-		boots = make(map[uint64]*sheet)
-		b.sheets[tracker] = boots
-	}
-	s := boots[boot]
-	if s == nil {
-		s = &sheet{}
-		boots[boot] = s
-	}
-	return s
-}
-
-func (s *sheet) grow(seq uint64) {
-	for uint64(len(s.hashes)) <= seq {
-		s.hashes = append(s.hashes, telemetry.Hash{})
-		s.known = append(s.known, false)
-		s.acked = append(s.acked, false)
-		s.seen = append(s.seen, 0)
-		s.logged = append(s.logged, false)
-	}
+func NewBook() *Book {
+	return &Book{boots: make(map[string]map[uint64][]entry), plain: make(map[telemetry.Hash]uint64)}
 }
 
 // Sent enters a message that was signed and may have reached the broker.
 func (b *Book) Sent(tracker string, p telemetry.Position, hash telemetry.Hash) {
-	s := b.sheet(tracker, p.Boot)
-	s.grow(p.Seq)
-	s.hashes[p.Seq], s.known[p.Seq] = hash, true
-	if p.Boot == 0 {
-		if s.byHash == nil {
-			s.byHash = make(map[string]uint64)
-		}
-		s.byHash[hex.EncodeToString(hash[:])] = p.Seq
-	}
+	b.enter(tracker, p, hash)
 }
 
 // Acked enters an acknowledgement by ingest. A message that was not entered as sent is entered.
 func (b *Book) Acked(tracker string, p telemetry.Position, hash telemetry.Hash) {
-	b.Sent(tracker, p, hash)
-	b.sheet(tracker, p.Boot).acked[p.Seq] = true
+	b.enter(tracker, p, hash).acked = true
+}
+
+func (b *Book) enter(tracker string, p telemetry.Position, hash telemetry.Hash) *entry {
+	boots := b.boots[tracker]
+	if boots == nil {
+		boots = make(map[uint64][]entry)
+		b.boots[tracker] = boots
+	}
+	for uint64(len(boots[p.Boot])) <= p.Seq {
+		boots[p.Boot] = append(boots[p.Boot], entry{})
+	}
+	if p.Boot == 0 {
+		b.plain[hash] = p.Seq
+	}
+	e := &boots[p.Boot][p.Seq]
+	e.hash, e.known = hash, true
+	return e
 }
 
 // Report is the verdict over one set of messages.
@@ -106,23 +90,17 @@ func (r *Report) find(format string, args ...any) {
 	}
 }
 
-// Check starts a comparison; feed it every message that the system shows, then ask for the report.
-func (b *Book) Check() *Check {
-	for _, boots := range b.sheets {
-		for _, s := range boots {
-			clear(s.seen)
-			clear(s.logged)
+// Check starts a comparison; feed it every message that the system shows, then ask for the report. With shared, the messages
+// are picked out of logs that others write to as well: a leaf between ours may be theirs, so holes prove nothing.
+func (b *Book) Check(shared bool) *Check {
+	for _, boots := range b.boots {
+		for _, entries := range boots {
+			for i := range entries {
+				entries[i].seen, entries[i].logged = false, false
+			}
 		}
 	}
-	return &Check{book: b, leaves: make(map[string]*leaves), report: Report{Flags: make(map[string]int)}}
-}
-
-// CheckShared is Check for messages picked out of logs that others write to as well: a leaf between ours may be theirs, so
-// holes prove nothing.
-func (b *Book) CheckShared() *Check {
-	c := b.Check()
-	c.shared = true
-	return c
+	return &Check{book: b, shared: shared, leaves: make(map[string]*leaves), report: Report{Flags: make(map[string]int)}}
 }
 
 // Check is one comparison under way.
@@ -133,70 +111,66 @@ type Check struct {
 	report Report
 }
 
-// leaves of one log: n distinct ones up to max leave no hole when n = max+1.
+// leaves of one log: as many distinct ones as the newest's number plus one leave no hole.
 type leaves struct {
-	n, max uint64
-	seen   map[uint64]bool
+	newest int64
+	seen   map[int64]bool
 }
 
 // Message takes one message that the system shows.
-func (c *Check) Message(m rest.Message) {
+func (c *Check) Message(m client.Message) {
 	r := &c.report
 	l := c.leaves[m.Log]
 	if l == nil {
-		l = &leaves{seen: make(map[uint64]bool)}
+		l = &leaves{seen: make(map[int64]bool)}
 		c.leaves[m.Log] = l
 	}
-	if !l.seen[m.Leaf] {
-		l.seen[m.Leaf] = true
-		l.n++
-		l.max = max(l.max, m.Leaf)
-	} else {
+	if l.seen[m.Leaf] {
 		r.LeafErrors++
 		r.find("log %.16s: leaf %d is shown twice", m.Log, m.Leaf)
 	}
-	boots, ours := c.book.sheets[m.Tracker]
+	l.seen[m.Leaf], l.newest = true, max(l.newest, m.Leaf)
+	boots, ours := c.book.boots[m.Tracker]
 	if !ours {
 		r.Phantom++
 		r.find("tracker %s is not one of ours, message %d/%d", m.Tracker, m.Boot, m.Seq)
 		return
 	}
-	s := boots[m.Boot]
-	if m.Trust == rest.Unsigned && s != nil {
-		seq, known := s.byHash[m.Hash]
-		if !known {
-			// Nothing orders plain messages: it may be of another run.
-			r.Earlier++
+	var hash telemetry.Hash
+	raw, err := hex.DecodeString(m.Hash)
+	copy(hash[:], raw)
+	entries, seq := boots[uint64(m.Boot)], uint64(m.Seq)
+	if m.Trust == "unsigned" && entries != nil {
+		var known bool
+		if seq, known = c.book.plain[hash]; !known {
+			r.Earlier++ // nothing orders plain messages: it may be of another run
 			return
 		}
-		m.Seq = seq
 	}
-	if s == nil {
-		if m.Boot < oldest(boots) {
-			r.Earlier++
-			return
-		}
+	switch {
+	case entries == nil && uint64(m.Boot) < slices.Min(slices.Collect(maps.Keys(boots))):
+		r.Earlier++
+		return
+	case entries == nil:
 		r.Phantom++
 		r.find("tracker %s: boot %d was never started", m.Tracker, m.Boot)
 		return
-	}
-	if m.Seq >= uint64(len(s.hashes)) || !s.known[m.Seq] || hex.EncodeToString(s.hashes[m.Seq][:]) != m.Hash {
+	case err != nil || len(raw) != len(hash) || seq >= uint64(len(entries)) || !entries[seq].known || entries[seq].hash != hash:
 		r.Phantom++
-		r.find("tracker %s message %d/%d: hash %.16s… was never sent", m.Tracker, m.Boot, m.Seq, m.Hash)
+		r.find("tracker %s message %d/%d: hash %.16s… was never sent", m.Tracker, m.Boot, seq, m.Hash)
 		return
-	}
-	if s.seen[m.Seq]++; s.seen[m.Seq] > 1 {
+	case entries[seq].seen:
 		r.Doubled++
-		s.seen[m.Seq] = 2
-		r.find("tracker %s message %d/%d is stored again at leaf %d", m.Tracker, m.Boot, m.Seq, m.Leaf)
+		r.find("tracker %s message %d/%d is stored again at leaf %d", m.Tracker, m.Boot, seq, m.Leaf)
 		return
 	}
+	e := &entries[seq]
+	e.seen = true
 	r.Stored++
-	if rest.IsLogged(m.Status) {
+	if e.logged = m.Status == "logged" || m.Status == "anchored"; e.logged {
 		r.Logged++
-		s.logged[m.Seq] = true
 	}
-	if rest.IsAnchored(m.Status) {
+	if m.Status == "anchored" {
 		r.Anchored++
 	}
 	for _, f := range m.Flags {
@@ -204,47 +178,32 @@ func (c *Check) Message(m rest.Message) {
 	}
 }
 
-func oldest(boots map[uint64]*sheet) uint64 {
-	least := ^uint64(0)
-	for boot := range boots {
-		least = min(least, boot)
-	}
-	return least
-}
-
 // Report ends the comparison.
 func (c *Check) Report() Report {
 	r := c.report
-	trackers := make([]string, 0, len(c.book.sheets))
-	for t := range c.book.sheets {
-		trackers = append(trackers, t)
-	}
-	sort.Strings(trackers)
-	for _, t := range trackers {
-		for boot, s := range c.book.sheets[t] {
-			for seq := range s.hashes {
-				if !s.known[seq] {
-					continue
+	for _, tracker := range slices.Sorted(maps.Keys(c.book.boots)) {
+		for boot, entries := range c.book.boots[tracker] {
+			for seq, e := range entries {
+				if e.known {
+					r.Sent++
 				}
-				r.Sent++
-				if !s.acked[seq] {
-					continue
-				}
-				r.Acked++
 				switch {
-				case s.seen[seq] == 0:
+				case !e.acked:
+					continue
+				case !e.seen:
 					r.Lost++
-					r.find("tracker %s message %d/%d was acknowledged and is not stored", t, boot, seq)
-				case !s.logged[seq]:
+					r.find("tracker %s message %d/%d was acknowledged and is not stored", tracker, boot, seq)
+				case !e.logged:
 					r.Unlogged++
 				}
+				r.Acked++
 			}
 		}
 	}
 	for log, l := range c.leaves {
-		if missing := l.max + 1 - l.n; missing > 0 && !c.shared {
-			r.LeafErrors += int(missing)
-			r.find("log %.16s: %d leaves below %d are missing", log, missing, l.max)
+		if missing := int(l.newest) + 1 - len(l.seen); missing > 0 && !c.shared {
+			r.LeafErrors += missing
+			r.find("log %.16s: %d leaves below %d are missing", log, missing, l.newest)
 		}
 	}
 	return r

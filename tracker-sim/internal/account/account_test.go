@@ -5,19 +5,19 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
 )
 
 // sheetOf enters n acknowledged messages and returns how an honest system shows them.
-func sheetOf(b *Book, tracker string, boot uint64, n int) []rest.Message {
-	var shown []rest.Message
+func sheetOf(b *Book, tracker string, boot uint64, n int) []client.Message {
+	var shown []client.Message
 	for i := range n {
 		hash := telemetry.Hash{byte(i), byte(boot), tracker[0]}
 		b.Acked(tracker, telemetry.Position{Boot: boot, Seq: uint64(i)}, hash)
-		shown = append(shown, rest.Message{
-			Log: "log-of-" + tracker, Leaf: uint64(i), Tracker: tracker, Boot: boot, Seq: uint64(i),
-			Hash: hex.EncodeToString(hash[:]), Status: rest.Anchored,
+		shown = append(shown, client.Message{
+			Log: "log-of-" + tracker, Leaf: int64(i), Tracker: tracker, Boot: int64(boot), Seq: int64(i),
+			Hash: hex.EncodeToString(hash[:]), Status: "anchored",
 		})
 	}
 	return shown
@@ -26,49 +26,49 @@ func sheetOf(b *Book, tracker string, boot uint64, n int) []rest.Message {
 func TestVerdict(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		spoil func(*Book, []rest.Message) []rest.Message
+		spoil func(*Book, []client.Message) []client.Message
 		ok    bool
 		want  func(Report) bool
 	}{
-		{"honest", func(_ *Book, m []rest.Message) []rest.Message { return m }, true,
+		{"honest", func(_ *Book, m []client.Message) []client.Message { return m }, true,
 			func(r Report) bool { return r.Sent == 10 && r.Acked == 10 && r.Stored == 10 && r.Anchored == 10 }},
-		{"sent without acknowledgement and stored", func(b *Book, m []rest.Message) []rest.Message {
+		{"sent without acknowledgement and stored", func(b *Book, m []client.Message) []client.Message {
 			b.Sent("t", telemetry.Position{Boot: 1, Seq: 10}, telemetry.Hash{99})
 			hash := telemetry.Hash{99}
-			return append(m, rest.Message{Log: "log-of-t", Leaf: 10, Tracker: "t", Boot: 1, Seq: 10, Hash: hex.EncodeToString(hash[:]), Status: rest.Logged})
+			return append(m, client.Message{Log: "log-of-t", Leaf: 10, Tracker: "t", Boot: 1, Seq: 10, Hash: hex.EncodeToString(hash[:]), Status: "logged"})
 		}, true, func(r Report) bool { return r.Sent == 11 && r.Acked == 10 && r.Stored == 11 }},
-		{"sent without acknowledgement and not stored", func(b *Book, m []rest.Message) []rest.Message {
+		{"sent without acknowledgement and not stored", func(b *Book, m []client.Message) []client.Message {
 			b.Sent("t", telemetry.Position{Boot: 1, Seq: 10}, telemetry.Hash{99})
 			return m
 		}, true, func(r Report) bool { return r.Sent == 11 && r.Stored == 10 }},
-		{"newest dropped", func(_ *Book, m []rest.Message) []rest.Message { return m[:9] }, false,
+		{"newest dropped", func(_ *Book, m []client.Message) []client.Message { return m[:9] }, false,
 			func(r Report) bool { return r.Lost == 1 && r.LeafErrors == 0 }},
-		{"dropped in the middle", func(_ *Book, m []rest.Message) []rest.Message { return append(m[:4:4], m[5:]...) }, false,
+		{"dropped in the middle", func(_ *Book, m []client.Message) []client.Message { return append(m[:4:4], m[5:]...) }, false,
 			func(r Report) bool { return r.Lost == 1 && r.LeafErrors == 1 }},
-		{"doubled", func(_ *Book, m []rest.Message) []rest.Message {
+		{"doubled", func(_ *Book, m []client.Message) []client.Message {
 			again := m[3]
 			again.Leaf = 10
 			return append(m, again)
 		}, false, func(r Report) bool { return r.Doubled == 1 && r.Lost == 0 && r.Stored == 10 }},
-		{"two messages on one leaf", func(_ *Book, m []rest.Message) []rest.Message { m[9].Leaf = 3; return m }, false,
+		{"two messages on one leaf", func(_ *Book, m []client.Message) []client.Message { m[9].Leaf = 3; return m }, false,
 			func(r Report) bool { return r.LeafErrors == 1 && r.Lost == 0 && r.Stored == 10 }},
-		{"altered", func(_ *Book, m []rest.Message) []rest.Message { m[3].Hash = m[4].Hash; return m }, false,
+		{"altered", func(_ *Book, m []client.Message) []client.Message { m[3].Hash = m[4].Hash; return m }, false,
 			func(r Report) bool { return r.Phantom == 1 && r.Lost == 1 }},
-		{"not logged", func(_ *Book, m []rest.Message) []rest.Message { m[9].Status = "stored"; return m }, false,
+		{"not logged", func(_ *Book, m []client.Message) []client.Message { m[9].Status = "stored"; return m }, false,
 			func(r Report) bool { return r.Unlogged == 1 && r.Lost == 0 && r.Logged == 9 }},
-		{"message of a stranger", func(_ *Book, m []rest.Message) []rest.Message {
-			return append(m, rest.Message{Log: "log-of-t", Leaf: 10, Tracker: "mallory", Boot: 1})
+		{"message of a stranger", func(_ *Book, m []client.Message) []client.Message {
+			return append(m, client.Message{Log: "log-of-t", Leaf: 10, Tracker: "mallory", Boot: 1})
 		}, false, func(r Report) bool { return r.Phantom == 1 }},
-		{"boot that never was", func(_ *Book, m []rest.Message) []rest.Message { m[2].Boot = 7; return m }, false,
+		{"boot that never was", func(_ *Book, m []client.Message) []client.Message { m[2].Boot = 7; return m }, false,
 			func(r Report) bool { return r.Phantom == 1 && r.Lost == 1 }},
-		{"boot of an earlier run", func(_ *Book, m []rest.Message) []rest.Message {
-			return append(m, rest.Message{Log: "log-of-t", Leaf: 10, Tracker: "t", Boot: 0})
+		{"boot of an earlier run", func(_ *Book, m []client.Message) []client.Message {
+			return append(m, client.Message{Log: "log-of-t", Leaf: 10, Tracker: "t", Boot: 0})
 		}, true, func(r Report) bool { return r.Earlier == 1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := NewBook()
 			shown := c.spoil(b, sheetOf(b, "t", 1, 10))
-			check := b.Check()
+			check := b.Check(false)
 			for _, m := range shown {
 				check.Message(m)
 			}
@@ -88,10 +88,10 @@ func TestSharedLogs(t *testing.T) {
 	b := NewBook()
 	shown := sheetOf(b, "t", 1, 10)
 	for i := range shown {
-		shown[i].Leaf = 100 + 2*uint64(i)
+		shown[i].Leaf = int64(100 + 2*i)
 	}
 	report := func() Report {
-		check := b.CheckShared()
+		check := b.Check(true)
 		for _, m := range shown {
 			check.Message(m)
 		}
@@ -111,7 +111,7 @@ func TestCheckCanBeRepeated(t *testing.T) {
 	shown := sheetOf(b, "a", 1, 5)
 	shown = append(shown, sheetOf(b, "b", 3, 5)...)
 	for i := range 2 {
-		check := b.Check()
+		check := b.Check(false)
 		for _, m := range shown {
 			check.Message(m)
 		}
@@ -124,7 +124,7 @@ func TestCheckCanBeRepeated(t *testing.T) {
 func TestFindingsAreBounded(t *testing.T) {
 	b := NewBook()
 	sheetOf(b, "t", 1, 1000)
-	r := b.Check().Report()
+	r := b.Check(false).Report()
 	if r.Lost != 1000 || len(r.Findings) != maxFindings {
 		t.Error(fmt.Sprint(r.Lost, len(r.Findings)))
 	}

@@ -10,11 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trackseal/trackseal/tracker-sim/internal/attack"
-	"github.com/trackseal/trackseal/tracker-sim/internal/link"
-	"github.com/trackseal/trackseal/tracker-sim/internal/load"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
-	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/attack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/load"
 )
 
 func (a *app) attackCommand() *cobra.Command {
@@ -52,11 +50,11 @@ Exit code: 0 all as expected, 1 not.`,
 				name = "attack" + strings.TrimPrefix(random, "load")
 			}
 			cfg := attack.Config{
-				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: client(s, stack.Carrier), Bound: bound, Log: log,
-				Dial: link.Dialer(link.Options{URL: s.MQTT, Silent: true, Wait: true, Log: log}),
+				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: s.Parties().Carrier, Roles: s.Roles, Bound: bound, Log: log,
+				Dial: scenario.Link{URL: s.MQTT, Silent: true, Wait: true, Log: log}.Dial,
 			}
 			if len(s.Ingest) > 0 {
-				cfg.Ingest = rest.NewIngest(s.Ingest)
+				cfg.Ingest = scenario.NewIngest(s.Ingest)
 			}
 			rows, err := attack.Run(cmd.Context(), cfg)
 			if err != nil && len(rows) == 0 {

@@ -13,10 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
-	"github.com/trackseal/trackseal/tracker-sim/internal/link"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
-	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
 // Exit codes of all commands.
@@ -82,6 +81,7 @@ type app struct {
 	stackDir           string
 	api, mqtt          string
 	org                string
+	roles              map[string]string
 	clientID, secret   string
 	deployment         string
 	logLevel           string
@@ -107,7 +107,8 @@ It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --c
 	f.StringVar(&a.api, "api", "", "URL of one organisation's REST API, instead of --stack")
 	f.StringVar(&a.clientID, "client-id", "", "API client, with --api")
 	f.StringVar(&a.secret, "client-secret", "", "its secret, with --api")
-	f.StringVar(&a.org, "org", stack.Carrier, "organisation of that client, with --api")
+	f.StringVar(&a.org, "org", ledger.Carrier, "organisation of that client, with --api")
+	f.StringToStringVar(&a.roles, "parties", nil, "ROLE=ORGANISATION,… of shipments that are made (default: each role has the organisation of its name)")
 	f.StringVar(&a.mqtt, "mqtt", "", "URL of the MQTT broker, tcp://host:port; overrides the stack's")
 	f.StringVar(&a.deployment, "deployment", "trackseal", "deployment name in trackers' MQTT passwords, with --api")
 	f.StringVar(&a.logLevel, "log", "warn", "log level: debug, info, warn or error")
@@ -118,34 +119,40 @@ It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --c
 }
 
 // target reads where the stack is.
-func (a *app) target() (*stack.Stack, error) {
+func (a *app) target() (*scenario.Stack, error) {
 	if err := a.checkBroker(); err != nil {
 		return nil, err
 	}
-	if a.api != "" {
-		if a.clientID == "" || a.secret == "" || a.mqtt == "" {
-			return nil, errors.New("--api needs --client-id, --client-secret and --mqtt as well")
-		}
-		return &stack.Stack{MQTT: a.mqtt, Deployment: a.deployment, API: map[string]stack.Access{
-			a.org: {Org: a.org, URL: a.api, ClientID: a.clientID, Secret: a.secret},
-		}}, nil
-	}
-	dir := a.stackDir
-	if dir == "" {
-		found, err := stack.Find()
-		if err != nil {
-			return nil, err
-		}
-		dir = found
-	}
-	s, err := stack.Read(dir)
+	s, err := a.stack()
 	if err != nil {
 		return nil, err
 	}
 	if a.mqtt != "" {
 		s.MQTT = a.mqtt
 	}
+	if err := s.SetRoles(a.roles); err != nil {
+		return nil, fmt.Errorf("--parties: %w", err)
+	}
 	return s, nil
+}
+
+func (a *app) stack() (*scenario.Stack, error) {
+	if a.api != "" {
+		if a.clientID == "" || a.secret == "" || a.mqtt == "" {
+			return nil, errors.New("--api needs --client-id, --client-secret and --mqtt as well")
+		}
+		return &scenario.Stack{Deployment: a.deployment, API: map[string]scenario.Access{
+			a.org: {MSP: scenario.MSP(a.org), URL: a.api, ClientID: a.clientID, Secret: a.secret},
+		}}, nil
+	}
+	if a.stackDir != "" {
+		return scenario.ReadStack(a.stackDir)
+	}
+	dir, err := scenario.FindStack()
+	if err != nil {
+		return nil, err
+	}
+	return scenario.ReadStack(dir)
 }
 
 // checkBroker finds a mistake in --mqtt at once: a tracker takes it for a broker that is away, and goes on trying.
@@ -162,14 +169,4 @@ func (a *app) checkBroker() error {
 
 func (a *app) log() (*slog.Logger, error) {
 	return service.NewLog(service.LogConfig{Level: a.logLevel}, a.stderr)
-}
-
-// client makes the REST client of one organisation.
-func client(s *stack.Stack, org string) *rest.Client {
-	access := s.Org(org)
-	return rest.New(access.Org, access.URL, access.ClientID, access.Secret)
-}
-
-func (a *app) dialOptions(s *stack.Stack, log *slog.Logger) link.Options {
-	return link.Options{URL: s.MQTT, Log: log}
 }

@@ -8,15 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
-	"github.com/trackseal/trackseal/tracker-sim/internal/journey"
-	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
 )
 
 func (a *app) enrolCommand() *cobra.Command {
 	var unsigned bool
-	var algName, state, model, org string
+	var algName, state, model, owner string
 	cmd := &cobra.Command{
 		Use:   "enrol ID",
 		Short: "Enrol one tracker, to try things by hand",
@@ -38,9 +37,12 @@ func (a *app) enrolCommand() *cobra.Command {
 				return err
 			}
 			defer home.Close()
-			by := client(s, org)
+			if owner == "" {
+				owner = s.Roles[ledger.Carrier]
+			}
+			by := s.Party(owner)
 			if unsigned {
-				secret, err := journey.PlainSecret(ctx, by, home, id)
+				secret, err := by.PlainSecret(ctx, home, id)
 				if err != nil {
 					return err
 				}
@@ -68,7 +70,7 @@ func (a *app) enrolCommand() *cobra.Command {
 	f.BoolVar(&unsigned, "unsigned", false, "a tracker that cannot sign: it publishes plain JSON with a secret")
 	f.StringVar(&algName, "alg", "Ed25519", "key: Ed25519 or ESP256")
 	f.StringVar(&model, "model", "manual", "model that the ledger notes")
-	f.StringVar(&org, "owner", stack.Carrier, "organisation that owns the tracker")
+	f.StringVar(&owner, "owner", "", "organisation that owns the tracker (default: the carrier)")
 	f.StringVar(&state, "state", "", "folder for keys and secrets (default: fleet/manual in the stack's folder, or ./tracker-sim-state)")
 	return cmd
 }

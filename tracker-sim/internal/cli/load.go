@@ -15,10 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
-	"github.com/trackseal/trackseal/tracker-sim/internal/link"
-	"github.com/trackseal/trackseal/tracker-sim/internal/load"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
-	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/load"
 )
 
 func (a *app) loadCommand() *cobra.Command {
@@ -119,9 +117,9 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 			return err
 		}
 		url, cfg.Deployment = s.MQTT, s.Deployment
-		cfg.API = client(s, stack.Carrier)
+		cfg.API, cfg.Roles = s.Parties().Carrier, s.Roles
 		if len(s.Ingest) > 0 {
-			cfg.Logged = loggedOf(rest.NewIngest(s.Ingest))
+			cfg.Logged = scenario.NewIngest(s.Ingest).Logged
 		}
 		if cfg.Journal == "" {
 			if cfg.Journal, err = journalPath(s, cfg.Plan.Name); err != nil {
@@ -132,7 +130,7 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 			return err
 		}
 	}
-	cfg.Dial = link.Dialer(link.Options{URL: url, Silent: true, Wait: bare, Log: log})
+	cfg.Dial = scenario.Link{URL: url, Silent: true, Wait: bare, Log: log}.Dial
 
 	sum, err := load.Run(ctx, cfg)
 	p.End()
@@ -164,15 +162,8 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 	return nil
 }
 
-func loggedOf(in *rest.Ingest) func(context.Context) (uint64, error) {
-	return func(ctx context.Context) (uint64, error) {
-		st, err := in.Status(ctx)
-		return st.Logged, err
-	}
-}
-
 // journalPath never names an existing file: a journal is evidence and is not written over.
-func journalPath(s *stack.Stack, name string) (string, error) {
+func journalPath(s *scenario.Stack, name string) (string, error) {
 	dir := filepath.Join(os.TempDir(), "trackseal-load")
 	if s.Dir != "" {
 		dir = filepath.Join(s.Dir, "fleet", "load")
@@ -255,7 +246,7 @@ func (a *app) accountCommand() *cobra.Command {
 				return err
 			}
 			p := a.progress()
-			report, err := load.Audit(cmd.Context(), client(s, stack.Carrier), book, h.Shipments, bound, p)
+			report, err := load.Audit(cmd.Context(), s.Parties().Carrier, book, h.Shipments, bound, p)
 			p.End()
 			if err != nil {
 				return err

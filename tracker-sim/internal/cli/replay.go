@@ -12,13 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
-	"github.com/trackseal/trackseal/tracker-sim/internal/journey"
-	"github.com/trackseal/trackseal/tracker-sim/internal/link"
-	"github.com/trackseal/trackseal/tracker-sim/internal/replay"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
-	"github.com/trackseal/trackseal/tracker-sim/internal/stack"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/replay"
 )
 
 type replayFlags struct {
@@ -135,35 +133,37 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 		return err
 	}
 	defer home.Close()
-	carrier := client(s, stack.Carrier)
-	dev := device.Config{ID: fl.tracker, Deployment: s.Deployment, Dial: link.Dialer(a.dialOptions(s, log)), Log: log}
+	parties := s.Parties()
+	carrier := parties.Carrier
+	dev := device.Config{ID: fl.tracker, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, Log: log}.Dial, Log: log}
 	if fl.unsigned {
-		dev.Secret, err = journey.PlainSecret(ctx, carrier, home, fl.tracker)
+		dev.Secret, err = carrier.PlainSecret(ctx, home, fl.tracker)
 	} else if dev.Signer, err = home.Key(alg); err == nil {
 		_, err = carrier.Enrol(ctx, fl.tracker, dev.Signer, "replay")
 	}
 	if err != nil {
 		return err
 	}
-	store, err := home.Store()
-	if err != nil {
-		return err
-	}
-	dev.Store = store
+	dev.Store = home.Store()
 
 	p := a.progress()
 	sum, err := replay.Run(ctx, replay.Config{
-		Recording: rec, Batch: fl.batch, Speed: speed, Now: fl.times == "now", Device: dev, Unsigned: fl.unsigned,
-		Shipment: rest.NewShipment{
-			ID: fl.shipment, Parties: rest.AllParties(), RuleSet: fl.ruleSet,
+		Recording: rec, Batch: fl.batch, Speed: speed, Now: fl.times == "now", Device: dev,
+		Shipment: scenario.Consignment{Parties: parties, Tracker: fl.tracker, Body: client.CreateBody{
+			ID: fl.shipment, Parties: s.Roles, RuleSet: fl.ruleSet,
 			Description: "recorded trip " + filepath.Base(path), Origin: "recording", Destination: "recording",
-		},
-		Parties: parties(s), Wait: fl.wait, Bound: fl.bound, Close: fl.closing, Progress: p, Log: log,
+		}},
+		Wait: fl.wait, Bound: fl.bound, Close: fl.closing, Progress: p,
 	})
 	p.End()
 	if err != nil {
 		return err
 	}
+	shipment, err := carrier.GetShipment(ctx, fl.shipment)
+	if err != nil {
+		return err
+	}
+	sum.Shipment, sum.State, sum.Verdict = shipment.ID, string(shipment.State), string(shipment.Verdict)
 	if a.asJSON {
 		enc := json.NewEncoder(a.stdout)
 		enc.SetIndent("", "  ")
@@ -185,10 +185,6 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 		return &exit{exitVerdict, fmt.Errorf("not all messages were %s within %s", fl.wait, fl.bound)}
 	}
 	return nil
-}
-
-func parties(s *stack.Stack) journey.Parties {
-	return journey.Parties{Shipper: client(s, stack.Shipper), Carrier: client(s, stack.Carrier), Consignee: client(s, stack.Consignee)}
 }
 
 func readRecording(path string, m replay.Mapping) (*replay.Recording, error) {
@@ -232,7 +228,7 @@ func idFrom(name string) string {
 }
 
 // stateDir is where trackers keep what must outlive the process.
-func stateDir(flag string, s *stack.Stack, what string) string {
+func stateDir(flag string, s *scenario.Stack, what string) string {
 	switch {
 	case flag != "":
 		return flag

@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/trackseal/trackseal/tracker-sim/internal/fleet"
-	"github.com/trackseal/trackseal/tracker-sim/internal/link"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/fleet"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -45,8 +45,8 @@ and started again with the same --state, it goes on where it was.`,
 			}
 			cfg.State = stateDir(cfg.State, s, "run")
 			cfg.Deployment, cfg.Log, cfg.Out = s.Deployment, log, a.stdout
-			cfg.Dial = link.Dialer(a.dialOptions(s, log))
-			cfg.Parties = parties(s)
+			cfg.Dial = scenario.Link{URL: s.MQTT, Log: log}.Dial
+			cfg.Parties = s.Parties()
 			return fleet.Run(cmd.Context(), cfg)
 		},
 	}

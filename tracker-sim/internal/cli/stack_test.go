@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/trackseal/trackseal/tracker-sim/internal/load"
-	"github.com/trackseal/trackseal/tracker-sim/internal/replay"
+	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/load"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/replay"
 )
 
 // realStack is the folder of a running stack, or the test is skipped.
@@ -79,7 +84,78 @@ func TestStackFleet(t *testing.T) {
 	name, _ := load.RunName()
 	out := string(command(t, 0, "run", "--once", "--speed", "2000", "--shipments", "4", "--name", name+"-", "--state", t.TempDir()))
 	if n := strings.Count(out, "closed"); n != 4 {
-		t.Errorf("%d shipments were closed:\n%s", n, out)
+		t.Errorf("%d shipments were closed, want 4:\n%s", n, out)
+	}
+	for _, word := range []string{"created", "in transit", "delivered", "door_open", "outage", "plain"} {
+		if !strings.Contains(out, word) {
+			t.Errorf("the output does not tell of %q:\n%s", word, out)
+		}
+	}
+	checkFleet(t, name)
+}
+
+// A fleet that is stopped on its way goes on where it was: no shipment twice, no position twice.
+func TestStackFleetGoesOn(t *testing.T) {
+	name, _ := load.RunName()
+	args := []string{"run", "--once", "--speed", "2000", "--shipments", "4", "--name", name + "-", "--state", t.TempDir(), "--stack", realStack(t), "--no-progress"}
+	for _, until := range []string{"created", "in transit", "delivered"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		out := &stopAt{word: until, stop: cancel}
+		if code := Main(ctx, args, out, io.Discard); code != 0 {
+			t.Fatalf("stopped at %q: exit code %d\n%s", until, code, out.String())
+		}
+		cancel()
+	}
+	command(t, 0, args[:len(args)-3]...)
+	checkFleet(t, name)
+}
+
+// stopAt stops a command when its output holds a word.
+type stopAt struct {
+	bytes.Buffer
+	word string
+	stop func()
+}
+
+func (s *stopAt) Write(p []byte) (int, error) { // the fleet writes under a lock
+	if bytes.Contains(p, []byte(s.word)) {
+		s.stop()
+	}
+	return s.Buffer.Write(p)
+}
+
+// checkFleet looks at what the API shows of a fleet's first shipments.
+func checkFleet(t *testing.T, name string) {
+	t.Helper()
+	s, err := scenario.ReadStack(realStack(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrier := s.Party("carrier")
+	for n := 1; n <= 4; n++ {
+		id := fmt.Sprintf("%s-S-%d-001", name, n)
+		shipment, err := carrier.GetShipment(t.Context(), id)
+		if err != nil || shipment.State != "closed" {
+			t.Errorf("%s is %s, want closed: %v", id, shipment.State, err)
+		}
+		trust := client.MessageTrust("signed")
+		if n == 4 {
+			trust = "unsigned"
+		}
+		messages, seen := 0, map[string]bool{}
+		for m, err := range carrier.Messages(t.Context(), id) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			messages++
+			if seen[m.Hash] || m.Trust != trust || slices.Contains(m.Flags, "fork") {
+				t.Errorf("%s: %s message %d/%d of %s with flags %v, stored before: %v", id, m.Trust, m.Boot, m.Seq, m.Tracker, m.Flags, seen[m.Hash])
+			}
+			seen[m.Hash] = true
+		}
+		if messages < 5 {
+			t.Errorf("%s has %d messages, want at least 5", id, messages)
+		}
 	}
 }
 

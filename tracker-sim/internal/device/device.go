@@ -46,7 +46,6 @@ type Device struct {
 	chain    Chain
 	out      outbox
 	progress time.Time // when the last acknowledgement came, or the first message was published after it
-	acked    telemetry.Position
 	radio    bool
 	hangUp   context.CancelFunc // ends the session in progress, nil without one
 	waiters  []waiter
@@ -153,16 +152,6 @@ func (d *Device) End() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.sign(telemetry.Claims{Kind: telemetry.End}, nil)
-}
-
-// Sleep declares silence until a time.
-func (d *Device) Sleep(until time.Time) error {
-	if d.cfg.Signer == nil {
-		return nil
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.sign(telemetry.Claims{Kind: telemetry.Sleep, Sleep: &telemetry.SleepDetail{UntilMS: until.UnixMilli()}}, nil)
 }
 
 // TakeChain hands the signing of further messages to the caller, who queues them with Add.

@@ -19,8 +19,6 @@ import (
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
-	"github.com/trackseal/trackseal/tracker-sim/internal/fakestack"
-	"github.com/trackseal/trackseal/tracker-sim/internal/rest"
 )
 
 const bound = 20 * time.Second
@@ -32,24 +30,6 @@ func newKey(t *testing.T, alg telemetry.Alg) crypto.Signer {
 		t.Fatal(err)
 	}
 	return key
-}
-
-// arena is a fake stack with tracker t-1 on shipment S.
-func arena(t *testing.T, key crypto.Signer) *fakestack.Stack {
-	t.Helper()
-	s := fakestack.New(t)
-	ctx := context.Background()
-	c := s.Client("carrier")
-	if _, err := c.CreateShipment(ctx, rest.NewShipment{ID: "S"}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Enrol(ctx, "t-1", key, "test"); err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Assign(ctx, "S", "t-1", time.Time{}); err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func reading(i int) []telemetry.Reading {
@@ -77,20 +57,11 @@ func drained(t interface{ Fatal(...any) }, d *device.Device) {
 	}
 }
 
-// held returns how often each position arrived at ingest.
-func held(s *fakestack.Stack) map[telemetry.Position]int {
-	n := make(map[telemetry.Position]int)
-	for _, m := range s.Messages("S") {
-		n[telemetry.Position{Boot: m.Boot, Seq: m.Seq}]++
-	}
-	return n
-}
-
 func TestBothAlgorithmsSpeak(t *testing.T) {
 	for _, alg := range []telemetry.Alg{telemetry.Ed25519, telemetry.ESP256} {
 		key := newKey(t, alg)
-		s := arena(t, key)
-		d, err := device.Open(device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial})
+		s := newIngest(t, key)
+		d, err := device.Open(device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +76,7 @@ func TestBothAlgorithmsSpeak(t *testing.T) {
 		}
 		drained(t, d)
 		stop()
-		if got := held(s); len(got) != 11 {
+		if got := s.stored(); len(got) != 11 {
 			t.Errorf("%s: ingest holds %v", alg, got)
 		}
 	}
@@ -115,14 +86,14 @@ func TestBothAlgorithmsSpeak(t *testing.T) {
 func TestNothingIsLostOnABadLink(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
 	rapid.Check(t, func(rt *rapid.T) {
-		s := arena(t, key)
-		fates := rapid.SliceOfN(rapid.SampledFrom([]fakestack.Fate{{}, {}, {Drop: true}, {Twice: true}, {Hold: true}, {Cut: true}, {LoseAck: true}}), 0, 60).Draw(rt, "fates")
+		s := newIngest(t, key)
+		fates := rapid.SliceOfN(rapid.SampledFrom([]fate{{}, {}, {drop: true}, {twice: true}, {hold: true}, {cut: true}, {loseAck: true}}), 0, 60).Draw(rt, "fates")
 		var mu sync.Mutex
-		s.Link = func(int) fakestack.Fate {
+		s.link = func() fate {
 			mu.Lock()
 			defer mu.Unlock()
 			if len(fates) == 0 {
-				return fakestack.Fate{}
+				return fate{}
 			}
 			f := fates[0]
 			fates = fates[1:]
@@ -130,7 +101,7 @@ func TestNothingIsLostOnABadLink(t *testing.T) {
 		}
 		acked := make(map[telemetry.Position]bool)
 		d, err := device.Open(device.Config{
-			ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, AckTimeout: 5 * time.Millisecond, Redial: time.Millisecond,
+			ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, AckTimeout: 5 * time.Millisecond, Redial: time.Millisecond,
 			Window: rapid.IntRange(1, 8).Draw(rt, "window"),
 			OnAck: func(done []device.Message) {
 				for _, m := range done {
@@ -156,7 +127,7 @@ func TestNothingIsLostOnABadLink(t *testing.T) {
 		}
 		drained(rt, d)
 		stop()
-		got := held(s)
+		got := s.stored()
 		if len(got) != n+1 || len(acked) != n+1 {
 			rt.Fatalf("sent %d, ingest holds %d, acknowledged %d", n+1, len(got), len(acked))
 		}
@@ -171,7 +142,7 @@ func TestNothingIsLostOnABadLink(t *testing.T) {
 // A tracker that is switched off and on goes on with its chain, its buffer and the next boot.
 func TestRestartKeepsTheChain(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
-	s := arena(t, key)
+	s := newIngest(t, key)
 	path := filepath.Join(t.TempDir(), "outbox")
 	total := 0
 	for boot := range 4 {
@@ -179,7 +150,7 @@ func TestRestartKeepsTheChain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := device.Open(device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, Store: store})
+		d, err := device.Open(device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, Store: store})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,14 +174,12 @@ func TestRestartKeepsTheChain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := held(s)
+	got := s.stored()
 	if len(got) != total {
 		t.Errorf("ingest holds %d of %d: %v", len(got), total, got)
 	}
-	for _, m := range s.Messages("S") {
-		if len(m.Flags) > 0 {
-			t.Errorf("message %d/%d is flagged %v", m.Boot, m.Seq, m.Flags)
-		}
+	if s.forks > 0 {
+		t.Errorf("%d forks", s.forks)
 	}
 }
 
@@ -263,26 +232,14 @@ func (l *lockedBuffer) String() string {
 }
 
 func TestPlainTracker(t *testing.T) {
-	s := fakestack.New(t)
-	ctx := context.Background()
-	c := s.Client("carrier")
-	if _, err := c.CreateShipment(ctx, rest.NewShipment{ID: "S"}); err != nil {
-		t.Fatal(err)
-	}
-	tr, err := c.EnrolPlain(ctx, "p-1", "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.Assign(ctx, "S", "p-1", time.Time{}); err != nil {
-		t.Fatal(err)
-	}
+	s := newIngest(t, nil)
 	var mu sync.Mutex
 	n := 0
-	s.Link = func(int) fakestack.Fate {
+	s.link = func() fate {
 		mu.Lock()
 		defer mu.Unlock()
 		n++
-		return fakestack.Fate{Drop: n%3 == 0, LoseAck: n%5 == 0}
+		return fate{drop: n%3 == 0, loseAck: n%5 == 0}
 	}
 	path := filepath.Join(t.TempDir(), "outbox")
 	for round := range 2 {
@@ -290,7 +247,7 @@ func TestPlainTracker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := device.Open(device.Config{ID: "p-1", Secret: tr.Secret, Dial: s.Dial, Store: store, AckTimeout: 5 * time.Millisecond})
+		d, err := device.Open(device.Config{ID: "p-1", Secret: s.secret, Dial: s.dial, Store: store, AckTimeout: 5 * time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,7 +263,7 @@ func TestPlainTracker(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := len(s.Messages("S")); got != 40 {
+	if got := len(s.plain); got != 40 {
 		t.Errorf("ingest holds %d messages, want 40", got)
 	}
 }

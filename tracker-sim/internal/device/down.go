@@ -53,9 +53,6 @@ func (d *Device) acknowledged(msg mqtt.DownMessage) error {
 			newest := d.out.queue[n-1].Pos
 			return fmt.Errorf("acknowledged %d/%d, but the newest message is %d/%d", p.Boot, p.Seq, newest.Boot, newest.Seq)
 		}
-		if d.acked.Less(p) {
-			d.acked = p
-		}
 		done = d.out.ack(p)
 	}
 	if len(done) == 0 {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -16,11 +15,8 @@ import (
 // two with one identity would fork the chain.
 type Home struct {
 	dir, id string
-	lock    *os.File
+	store   *FileStore
 }
-
-// ErrInUse: another process plays this tracker.
-var ErrInUse = errors.New("in use by another process")
 
 // OpenHome opens or makes a tracker's place in dir.
 func OpenHome(dir, id string) (*Home, error) {
@@ -30,14 +26,11 @@ func OpenHome(dir, id string) (*Home, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(dir, id+".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	store, err := OpenFile(filepath.Join(dir, id+".outbox"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("tracker %s: %w", id, err)
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("tracker %s: %w", id, ErrInUse), lock.Close())
-	}
-	return &Home{dir: dir, id: id, lock: lock}, nil
+	return &Home{dir: dir, id: id, store: store}, nil
 }
 
 // KeyPath is the PEM file of the tracker's key.
@@ -46,8 +39,8 @@ func (h *Home) KeyPath() string { return filepath.Join(h.dir, h.id+".key.pem") }
 // Key reads the tracker's key, or makes one.
 func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) { return KeyFile(h.KeyPath(), alg) }
 
-// Store opens the buffer of unacknowledged messages.
-func (h *Home) Store() (*FileStore, error) { return OpenFile(filepath.Join(h.dir, h.id+".outbox")) }
+// Store is the buffer of unacknowledged messages.
+func (h *Home) Store() *FileStore { return h.store }
 
 func (h *Home) secretPath() string { return filepath.Join(h.dir, h.id+".secret") }
 
@@ -71,4 +64,4 @@ func (h *Home) KeepSecret(secret string) error {
 }
 
 // Close gives the place up.
-func (h *Home) Close() error { return h.lock.Close() }
+func (h *Home) Close() error { return h.store.Close() }

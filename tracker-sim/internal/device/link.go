@@ -58,7 +58,7 @@ func (d *Device) Run(ctx context.Context) error {
 		}
 		if err != nil && !errors.Is(err, errRadioOff) {
 			d.cfg.Log.DebugContext(ctx, "no link", "error", err, "again_in", wait)
-			if !pause(ctx, jitter(wait)) {
+			if !Pause(ctx, jitter(wait)) {
 				return nil
 			}
 			wait = min(2*wait, lastRedial)
@@ -221,18 +221,6 @@ func (d *Device) wait(ctx context.Context, timeout time.Duration) bool {
 		return true
 	case <-over:
 		return false
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// pause returns false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
 	case <-ctx.Done():
 		return false
 	}

@@ -3,7 +3,6 @@ package device_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sync/atomic"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
-	"github.com/trackseal/trackseal/tracker-sim/internal/fakestack"
 )
 
 // A full buffer gives up the oldest, and ingest learns which: what it holds and what was declared lost is everything.
@@ -22,10 +20,10 @@ func TestOverflowIsDeclared(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
 	for _, limit := range []int{16, 17, 50} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			s := arena(t, key)
+			s := newIngest(t, key)
 			gone := 0
 			d, err := device.Open(device.Config{
-				ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, Limit: limit, Window: 4, AckTimeout: 10 * time.Millisecond, Redial: time.Millisecond,
+				ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, Limit: limit, Window: 4, AckTimeout: 10 * time.Millisecond, Redial: time.Millisecond,
 				OnGiveUp: func(m []device.Message) { gone += len(m) },
 			})
 			if err != nil {
@@ -51,8 +49,8 @@ func TestOverflowIsDeclared(t *testing.T) {
 			if st := d.Stats(); st.Acked+st.GivenUp != st.Signed {
 				t.Errorf("%+v", st)
 			}
-			if gone == 0 || len(held(s)) == 0 {
-				t.Errorf("gave up %d, ingest holds %d", gone, len(held(s)))
+			if gone == 0 || len(s.stored()) == 0 {
+				t.Errorf("gave up %d, ingest holds %d", gone, len(s.stored()))
 			}
 		})
 	}
@@ -62,7 +60,7 @@ func TestOverflowIsDeclared(t *testing.T) {
 // declared.
 func TestOverflowOverBoots(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
-	s := arena(t, key)
+	s := newIngest(t, key)
 	path := filepath.Join(t.TempDir(), "outbox")
 	const boots = 5
 	var signed, gone, acked int
@@ -72,7 +70,7 @@ func TestOverflowOverBoots(t *testing.T) {
 			t.Fatal(err)
 		}
 		d, err := device.Open(device.Config{
-			ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, Store: store, Limit: 20, AckTimeout: 10 * time.Millisecond,
+			ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, Store: store, Limit: 20, AckTimeout: 10 * time.Millisecond,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -109,23 +107,16 @@ func TestLostDeclarationsAreDeclaredAgain(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
 	var declaredAgain atomic.Int64
 	rapid.Check(t, func(rt *rapid.T) {
-		s := arena(t, key)
+		s := newIngest(t, key)
 		var swallow atomic.Bool
-		s.Link = func(int) fakestack.Fate { return fakestack.Fate{Drop: swallow.Load()} }
-		dir, err := os.MkdirTemp(t.TempDir(), "")
-		if err != nil {
-			rt.Fatal(err)
-		}
+		s.link = func() fate { return fate{drop: swallow.Load()} }
+		store := &shelf{}
 		newest := make(map[uint64]uint64)
 		phases := rapid.IntRange(1, 6).Draw(rt, "phases")
 		for phase := range phases {
 			last := phase == phases-1
-			store, err := device.OpenFile(filepath.Join(dir, "outbox"))
-			if err != nil {
-				rt.Fatal(err)
-			}
 			d, err := device.Open(device.Config{
-				ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.Dial, Store: store, Limit: 16, Window: 4,
+				ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, Store: store, Limit: 16, Window: 4,
 				AckTimeout: 2 * time.Millisecond, Redial: time.Millisecond,
 				OnGiveUp: func(gone []device.Message) {
 					for _, m := range gone {
@@ -168,7 +159,7 @@ func TestLostDeclarationsAreDeclaredAgain(t *testing.T) {
 		}
 		for boot, end := range newest {
 			for seq := range end {
-				if p := (telemetry.Position{Boot: boot, Seq: seq}); !s.Accounted("t-1", p) {
+				if p := (telemetry.Position{Boot: boot, Seq: seq}); !s.accounted(p) {
 					rt.Fatalf("%v is neither held nor declared lost", p)
 				}
 			}

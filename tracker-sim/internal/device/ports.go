@@ -29,7 +29,8 @@ type Store interface {
 	// error the message is not in the store: its place goes to another one.
 	Append(m Message) error
 	// Trim records what was acknowledged or lost. A trim that a crash forgets only makes the tracker send again.
-	Trim(acked telemetry.Position, queued []Message, lost []Range) error
+	// lost is what is to be declared now.
+	Trim(gone []Message, lost []Range) error
 	Close() error
 }
 
@@ -55,7 +56,7 @@ func (Memory) Load() (State, error) { return State{}, nil }
 func (Memory) Append(Message) error { return nil }
 
 // Trim does nothing.
-func (Memory) Trim(telemetry.Position, []Message, []Range) error { return nil }
+func (Memory) Trim([]Message, []Range) error { return nil }
 
 // Close does nothing.
 func (Memory) Close() error { return nil }

@@ -53,7 +53,7 @@ func (d *Device) gaveUp(dropped []Message) error {
 	if d.cfg.OnGiveUp != nil {
 		d.cfg.OnGiveUp(dropped)
 	}
-	return d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost)
+	return d.cfg.Store.Trim(dropped, d.out.lost)
 }
 
 // declare signs a gap message for every lost range. Room is made first: a declaration that pushes out the next message
@@ -81,7 +81,7 @@ func (d *Device) declare() error {
 			return err
 		}
 	}
-	return d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost)
+	return d.cfg.Store.Trim(nil, d.out.lost)
 }
 
 // confirmed runs after messages left the queue.
@@ -93,7 +93,7 @@ func (d *Device) confirmed(done []Message) error {
 	}
 	d.poke()
 	d.changed()
-	if err := d.cfg.Store.Trim(d.acked, d.out.queue, d.out.lost); err != nil {
+	if err := d.cfg.Store.Trim(done, d.out.lost); err != nil {
 		return storeError{fmt.Errorf("tracker %s: %w", d.cfg.ID, err)}
 	}
 	return nil

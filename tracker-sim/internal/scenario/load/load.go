@@ -1,0 +1,354 @@
+// Package load drives the system at a fixed rate and then accounts for every message that was acknowledged.
+//
+// The loop is open: a message is due at its planned time whatever the system does, so a stall shows as latency instead of
+// as a lower rate. The generator measures how well it kept its own schedule and says when it did not.
+package load
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/account"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+)
+
+// API is what a run needs of the REST API.
+type API interface {
+	Setup
+	Records
+}
+
+// Setup makes trackers and shipments; what exists already is used again.
+type Setup interface {
+	Enrol(ctx context.Context, tracker string, signer crypto.Signer, model string) (client.Tracker, error)
+	Create(ctx context.Context, body client.CreateBody) (s client.Shipment, made bool, err error)
+	Assign(ctx context.Context, shipment, tracker string, from time.Time) error
+}
+
+// Records is what the system shows of a shipment.
+type Records interface {
+	Messages(ctx context.Context, shipment string) iter.Seq2[client.Message, error]
+	Readings(ctx context.Context, shipment string, of client.GetTelemetryParams) iter.Seq2[client.Reading, error]
+}
+
+// Config of one run.
+type Config struct {
+	Plan       Plan
+	Deployment string
+	Dial       device.Dialer
+	API        API               // nil: bare, a broker without ingest behind it
+	Roles      map[string]string // parties of the shipments
+	RuleSet    string
+	PerShip    int           // trackers per shipment
+	Sign       string        // pre | ahead | auto
+	Journal    string        // path of the oracle; "" with API nil
+	Drain      time.Duration // bound on waiting for acknowledgements, and again for the account
+	Sample     int           // messages whose values are read back
+	MaxLag     time.Duration // schedule lag (99th percentile) that still counts as kept
+	// Logged asks ingest how many messages it has logged so far; nil without access to it.
+	Logged   func(ctx context.Context) (uint64, error)
+	Progress scenario.Progress
+	Log      *slog.Logger
+}
+
+// Summary is the result, printed as JSON with --json.
+type Summary struct {
+	Name     string `json:"name"`
+	Mode     string `json:"mode"` // open-loop | max | bare
+	Signing  string `json:"signing"`
+	Trackers int    `json:"trackers"`
+	Planned  int    `json:"planned"` // data messages of the plan; each tracker sends a boot message besides
+	account.Report
+	Unacked    int      `json:"unacked"`
+	GivenUp    uint64   `json:"given_up"`
+	Published  uint64   `json:"published"`
+	Resent     uint64   `json:"resent"`
+	Sessions   uint64   `json:"sessions"`
+	Rate       float64  `json:"rate"`        // messages per second handed to the broker in the sending phase
+	AckRate    float64  `json:"ack_rate"`    // messages per second from the first publish to the last acknowledgement
+	LoggedRate float64  `json:"logged_rate"` // the same to the last one logged, where ingest's status is readable
+	DurationS  float64  `json:"duration_s"`  // of the sending phase
+	ScheduleMS Spread   `json:"schedule_lag_ms"`
+	AckMS      Spread   `json:"ack_latency_ms"` // from due to acknowledged
+	Saturated  bool     `json:"saturated"`
+	ReadBack   int      `json:"read_back"`  // messages whose values were compared
+	Mismatch   int      `json:"mismatched"` // of those, with other values
+	Shipments  []string `json:"shipments"`
+	JournalAt  string   `json:"journal,omitempty"`
+	Verdict    string   `json:"verdict"` // ok | lost | saturated | incomplete
+}
+
+// Verdicts, in the order in which they win.
+const (
+	VerdictLost       = "lost"       // acknowledged messages are missing, doubled, altered or without a leaf
+	VerdictIncomplete = "incomplete" // messages were not acknowledged within the bound
+	VerdictSaturated  = "saturated"  // the generator did not keep its schedule, so the rates say nothing
+	VerdictOK         = "ok"
+)
+
+// run is one run under way.
+type run struct {
+	cfg       Config
+	journal   *Journal
+	devices   []*device.Device
+	chains    []device.Chain
+	shipments []string
+	start     time.Time
+	lag, ack  *hist
+	signing   bool // before the schedule, as a phase of its own
+	signed    atomic.Int64
+	published atomic.Int64
+	ackedData atomic.Int64
+	firstPub  atomic.Int64 // unix ns
+	lastAck   atomic.Int64
+	givenUp   atomic.Uint64
+	signStart time.Time // the start that the signatures assumed; r.start may be later
+	assigned  time.Time // when all trackers were
+	window    time.Duration
+	// loggedBefore is ingest's count of logged messages before the schedule.
+	loggedBefore uint64
+}
+
+// Run executes the plan. An error says that there is no verdict.
+func Run(ctx context.Context, cfg Config) (sum Summary, err error) {
+	if cfg.Progress == nil {
+		cfg.Progress = scenario.Quiet{}
+	}
+	r := &run{cfg: cfg, lag: newHist(), ack: newHist()}
+	mode := "open-loop"
+	if cfg.Plan.Rate == 0 {
+		mode = "max"
+	}
+	sum = Summary{Name: cfg.Plan.Name, Mode: mode, Trackers: cfg.Plan.Trackers, Planned: cfg.Plan.Messages()}
+	if cfg.API == nil {
+		sum.Mode = "bare"
+	} else if err := r.enrol(ctx); err != nil {
+		return sum, fmt.Errorf("set-up: %w", err)
+	}
+	sum.Shipments, r.assigned = r.shipments, time.Now()
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	journalDone := make(chan error, 1)
+	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeJournal()
+	links := new(errgroup.Group)
+	linkCtx, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	if cfg.API != nil {
+		j, err := NewJournal(cfg.Journal, Header{Name: cfg.Plan.Name, Shipments: r.shipments})
+		if err != nil {
+			return sum, fmt.Errorf("journal: %w", err)
+		}
+		r.journal, sum.JournalAt = j, cfg.Journal
+		go func() { // ends with closeJournal, which every return of Run calls
+			err := j.Run(jctx)
+			if err != nil {
+				stop()
+			}
+			journalDone <- err
+			close(journalDone)
+		}()
+		// A run that is interrupted can be accounted for as well: what was sent until then must be in the file.
+		defer func() {
+			hangUp()
+			_ = links.Wait()
+			closeJournal()
+			if jerr := <-journalDone; jerr != nil {
+				err = jerr // it is why the run stopped
+			}
+		}()
+	}
+	if err := r.connect(linkCtx, links); err != nil {
+		return sum, err
+	}
+	if cfg.Logged != nil {
+		var err error
+		if r.loggedBefore, err = r.settledLogged(ctx); err != nil {
+			cfg.Log.WarnContext(ctx, "ingest's status is not readable, no logged rate", "error", err)
+			r.cfg.Logged = nil
+		}
+	}
+	if err := r.send(ctx, &sum); err != nil {
+		return sum, err
+	}
+	drained := r.drain(ctx)
+	r.rates(ctx, &sum)
+	for _, d := range r.devices {
+		s := d.Stats()
+		sum.Published += s.Published
+		sum.Resent += s.Resent
+		sum.Sessions += s.Sessions
+		sum.Unacked += d.Pending()
+	}
+	hangUp()
+	if err := links.Wait(); err != nil {
+		return sum, err
+	}
+	sum.GivenUp = r.givenUp.Load()
+	sum.ScheduleMS, sum.AckMS = r.lag.spread(), r.ack.spread()
+	sum.Saturated = cfg.Plan.Rate > 0 && r.lag.quantile(0.99) > cfg.MaxLag
+	if cfg.API == nil {
+		sum.Verdict = verdict(sum, drained)
+		return sum, ctx.Err()
+	}
+	closeJournal()
+	if err := <-journalDone; err != nil {
+		return sum, err
+	}
+	report, err := Audit(ctx, cfg.API, r.journal.book, r.shipments, cfg.Drain, cfg.Progress)
+	sum.Report = report
+	if err != nil {
+		return sum, fmt.Errorf("account: %w", err)
+	}
+	if err := r.readBack(ctx, &sum); err != nil {
+		return sum, fmt.Errorf("read back: %w", err)
+	}
+	sum.Verdict = verdict(sum, drained)
+	return sum, nil
+}
+
+func verdict(s Summary, drained error) string {
+	switch {
+	case !s.OK() || s.Mismatch > 0:
+		return VerdictLost
+	case drained != nil:
+		return VerdictIncomplete
+	case s.Saturated:
+		return VerdictSaturated
+	}
+	return VerdictOK
+}
+
+// connect opens every session and waits until ingest has acknowledged every boot message, so that the schedule starts with
+// a system that works and no connection storm in it.
+func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
+	p := r.cfg.Plan
+	r.cfg.Progress.Phase("connect", p.Trackers)
+	boot := uint64(time.Now().Unix()) // above every earlier run of the same trackers, which keep no state
+	dials := make(chan struct{}, 32)  // a storm of handshakes would time out on a small machine
+	dial := func(ctx context.Context, tracker string, password func() string) (device.Conn, error) {
+		select {
+		case dials <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		defer func() { <-dials }()
+		return r.cfg.Dial(ctx, tracker, password)
+	}
+	limit := p.Messages()/p.Trackers + 16
+	window := 256
+	if r.cfg.API == nil {
+		window = limit
+	}
+	for n := range p.Trackers {
+		id := p.Tracker(n)
+		signer, err := device.DeriveKey(p.Seed, id, telemetry.Ed25519)
+		if err != nil {
+			return err
+		}
+		d, err := device.Open(device.Config{
+			ID: id, Signer: signer, Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
+			Limit: limit, Window: window, AckTimeout: r.ackTimeout(),
+			OnAck:    func(done []device.Message) { r.onAck(id, n, done) },
+			OnGiveUp: func(gone []device.Message) { r.givenUp.Add(uint64(len(gone))) },
+		})
+		if err != nil {
+			return err
+		}
+		r.devices = append(r.devices, d)
+		r.chains = append(r.chains, device.Chain{})
+		if r.cfg.API != nil {
+			if err := d.BootAt(boot); err != nil {
+				return err
+			}
+			r.chains[n] = d.TakeChain()
+			r.journal.Sent(d.ID(), telemetry.Position{Boot: boot}, r.chains[n].Prev)
+		} else {
+			r.chains[n] = d.TakeChain()
+			r.chains[n].Next.Boot = boot
+		}
+		links.Go(func() error { return d.Run(ctx) })
+	}
+	bctx, cancel := context.WithTimeout(ctx, max(time.Minute, time.Duration(p.Trackers)*20*time.Millisecond))
+	defer cancel()
+	for n, d := range r.devices {
+		if err := d.Online(bctx); err != nil {
+			return fmt.Errorf("tracker %s got no connection (%d of %d have one): %s", d.ID(), n, p.Trackers, oneLine(err))
+		}
+		if err := d.Drained(bctx); err != nil {
+			return fmt.Errorf("ingest did not acknowledge the boot message of tracker %s (it did for %d of %d)", d.ID(), n, p.Trackers)
+		}
+		r.cfg.Progress.Set(n + 1)
+	}
+	return nil
+}
+
+// ackTimeout: at full speed the queue ahead of an acknowledgement is long, and without ingest none ever comes.
+func (r *run) ackTimeout() time.Duration {
+	switch {
+	case r.cfg.API == nil:
+		return 24 * time.Hour
+	case r.cfg.Plan.Rate == 0:
+		return 30 * time.Second
+	}
+	return 10 * time.Second
+}
+
+func (r *run) onAck(id string, n int, done []device.Message) {
+	now := time.Now()
+	for _, m := range done {
+		r.journal.Acked(id, m.Pos, m.Hash)
+		if m.Pos.Seq == 0 {
+			continue // boot message, before the schedule
+		}
+		i := n + int(m.Pos.Seq-1)*r.cfg.Plan.Trackers
+		r.ack.add(now.Sub(r.start.Add(r.cfg.Plan.Due(i))))
+	}
+	r.lastAck.Store(now.UnixNano())
+	r.ackedData.Add(int64(len(done)))
+}
+
+// drain waits until everything is acknowledged, or published when nobody acknowledges.
+func (r *run) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Drain)
+	defer cancel()
+	r.cfg.Progress.Phase("drain", len(r.devices))
+	for n, d := range r.devices {
+		wait := d.Drained
+		if r.cfg.API == nil {
+			wait = d.Published
+		}
+		if err := wait(ctx); err != nil {
+			return fmt.Errorf("tracker %s still has %d messages", d.ID(), d.Pending())
+		}
+		r.cfg.Progress.Set(n + 1)
+	}
+	return nil
+}
+
+// RunName is a fresh name for a run, and its seed.
+func RunName() (name string, seed uint64) {
+	seed = rand.Uint64()
+	return fmt.Sprintf("load-%06x", seed>>40), seed
+}
+
+var errStopped = errors.New("stopped before the schedule was over")
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
+
+func round(f float64) float64 { return math.Round(f*10) / 10 }

@@ -1,0 +1,224 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/account"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
+)
+
+// What to wait for after the last message.
+const (
+	WaitNone     = "none"     // the application acks only
+	WaitLogged   = "logged"   // every message has its leaf
+	WaitAnchored = "anchored" // every message is below an accepted anchor
+)
+
+// Consignment is the shipment that the tracker travels on.
+type Consignment interface {
+	// Begin makes it unless it exists and binds the tracker to it from a time on; the zero time means now.
+	Begin(ctx context.Context, from time.Time) error
+	// Messages walks what the API shows, of all trackers.
+	Messages(ctx context.Context) iter.Seq2[client.Message, error]
+	// End delivers and closes it.
+	End(ctx context.Context) error
+}
+
+// Config of one replay.
+type Config struct {
+	Recording *Recording
+	Batch     int     // readings per message
+	Speed     float64 // 1 = original pace, 0 = as fast as possible
+	Now       bool    // shift times to now instead of keeping them
+	Device    device.Config
+	Shipment  Consignment
+	Wait      string
+	Bound     time.Duration // on every wait
+	Close     bool
+	Progress  scenario.Progress
+}
+
+// Summary of one replay.
+type Summary struct {
+	Tracker   string `json:"tracker"`
+	Shipment  string `json:"shipment"` // with State and Verdict: for the caller to fill
+	Readings  int    `json:"readings"`
+	Messages  int    `json:"messages"` // data messages; a signing tracker sends a boot and an end message besides
+	FirstTime string `json:"first_time"`
+	LastTime  string `json:"last_time"`
+	account.Report
+	Resent   uint64  `json:"resent"`
+	Seconds  float64 `json:"seconds"`
+	State    string  `json:"state"`
+	Verdict  string  `json:"verdict"` // compliance, as far as it is known
+	Complete bool    `json:"complete"`
+}
+
+// Run replays. The tracker must be enrolled; Device carries its key or secret, its store and its dialer.
+func Run(ctx context.Context, cfg Config) (Summary, error) {
+	if cfg.Progress == nil {
+		cfg.Progress = scenario.Quiet{}
+	}
+	began := time.Now()
+	readings := cfg.Recording.Readings
+	if cfg.Now {
+		readings = cfg.shifted(began)
+	}
+	batches, err := Batches(readings, cfg.Batch, len(cfg.Recording.Mapping.Quantities))
+	if err != nil {
+		return Summary{}, err
+	}
+	first, last := span(readings)
+	sum := Summary{
+		Tracker: cfg.Device.ID, Readings: len(readings), Messages: len(batches),
+		FirstTime: first.UTC().Format(time.RFC3339Nano), LastTime: last.UTC().Format(time.RFC3339Nano),
+	}
+	var from time.Time // now
+	if !cfg.Now {
+		from = first
+	}
+	if err := cfg.Shipment.Begin(ctx, from); err != nil {
+		return sum, err
+	}
+
+	book := account.NewBook()
+	cfg.Device.OnAck = func(done []device.Message) { // under the device's lock, so one at a time
+		for _, m := range done {
+			book.Acked(cfg.Device.ID, m.Pos, m.Hash)
+		}
+	}
+	cfg.Device.OnGiveUp = func(gone []device.Message) { // it may have arrived all the same
+		for _, m := range gone {
+			book.Sent(cfg.Device.ID, m.Pos, m.Hash)
+		}
+	}
+	d, err := device.Open(cfg.Device)
+	if err != nil {
+		return sum, err
+	}
+	if err := cfg.play(ctx, d, batches); err != nil {
+		return sum, err
+	}
+	sum.Resent = d.Stats().Resent
+	if err := d.Close(); err != nil {
+		return sum, err
+	}
+	if cfg.Close {
+		cfg.Progress.Phase("close", 0)
+		if err := cfg.Shipment.End(ctx); err != nil {
+			return sum, err
+		}
+	}
+	sum.Report, sum.Complete, err = cfg.settle(ctx, book)
+	sum.Seconds = time.Since(began).Round(10 * time.Millisecond).Seconds()
+	return sum, err
+}
+
+// shifted gives the readings times around now: from now on when they are paced, up to now when they are not.
+func (cfg Config) shifted(now time.Time) []telemetry.Reading {
+	readings := cfg.Recording.Readings
+	if cfg.Speed > 0 {
+		return Shift(readings, now, cfg.Speed)
+	}
+	first, last := span(readings)
+	return Shift(readings, now.Add(-last.Sub(first)), 1)
+}
+
+func span(readings []telemetry.Reading) (first, last time.Time) {
+	lo, hi := readings[0].TimeMS, readings[0].TimeMS
+	for _, r := range readings {
+		lo, hi = min(lo, r.TimeMS), max(hi, r.TimeMS)
+	}
+	return time.UnixMilli(lo), time.UnixMilli(hi)
+}
+
+// play sends the batches at their pace and returns when ingest holds all of them.
+func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) error {
+	link, lctx := errgroup.WithContext(ctx)
+	lctx, hangUp := context.WithCancel(lctx)
+	defer hangUp()
+	link.Go(func() error { return d.Run(lctx) })
+
+	// An earlier replay may have left a full buffer.
+	if cfg.Device.Signer != nil && d.Room(lctx) == nil {
+		if err := d.Boot(); err != nil {
+			return err
+		}
+	}
+	cfg.Progress.Phase("replay", len(batches))
+	began := time.Now()
+	for i, b := range batches {
+		if cfg.Speed > 0 {
+			due := began.Add(time.Duration(float64(b.At) / cfg.Speed))
+			if !device.Pause(lctx, time.Until(due)) {
+				break
+			}
+		}
+		// The buffer is bounded: at full speed it fills faster than ingest acknowledges.
+		if err := d.Room(lctx); err != nil {
+			break
+		}
+		if err := d.Record(b.Readings); err != nil {
+			return err
+		}
+		cfg.Progress.Set(i + 1)
+	}
+	if d.Room(lctx) == nil {
+		if err := d.End(); err != nil {
+			return err
+		}
+	}
+	cfg.Progress.Phase("acks", 0)
+	bound, cancel := context.WithTimeout(lctx, cfg.Bound)
+	defer cancel()
+	drained := d.Drained(bound)
+	noLink := d.NoLink()
+	hangUp()
+	if err := link.Wait(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("stopped; %d messages wait in the tracker's buffer and go out with the next replay of it", d.Pending())
+	}
+	if drained != nil && noLink != nil {
+		return fmt.Errorf("%d messages stay in the tracker's buffer: no connection to the broker: %w", d.Pending(), noLink)
+	}
+	if drained != nil {
+		return fmt.Errorf("%d messages were not acknowledged within %s; they stay in the tracker's buffer", d.Pending(), cfg.Bound)
+	}
+	return nil
+}
+
+// settle compares what was acknowledged with what the API shows until it is all there.
+func (cfg Config) settle(ctx context.Context, book *account.Book) (account.Report, bool, error) {
+	if cfg.Wait == WaitNone {
+		return account.Report{}, true, nil
+	}
+	cfg.Progress.Phase(cfg.Wait, 0)
+	deadline := time.Now().Add(cfg.Bound)
+	for {
+		check := book.Check(true) // a shipment may have other trackers
+		var err error
+		for m, failed := range cfg.Shipment.Messages(ctx) {
+			if err = failed; err == nil && m.Tracker == cfg.Device.ID {
+				check.Message(m)
+			}
+		}
+		r := check.Report()
+		done := err == nil && r.OK() && (cfg.Wait != WaitAnchored || r.Anchored == r.Stored)
+		if done || ctx.Err() != nil || time.Now().After(deadline) || r.Doubled > 0 {
+			return r, done, err
+		}
+		if !device.Pause(ctx, time.Second) {
+			return r, false, ctx.Err()
+		}
+	}
+}

@@ -1,0 +1,176 @@
+// Package scenario is what the scenarios below it share: where the stack is and how to get in, what its organisations do, and
+// how trackers reach the broker.
+package scenario
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Access is one organisation's REST API and a client that may use it.
+type Access struct{ MSP, URL, ClientID, Secret string }
+
+// IngestAt is one ingest instance's status endpoint.
+type IngestAt struct{ ID, URL, Token string }
+
+// Stack is what the scenarios talk to.
+type Stack struct {
+	Dir        string // "" when it was given by flags
+	MQTT       string
+	Deployment string            // audience of trackers' MQTT passwords
+	API        map[string]Access // by organisation
+	Ingest     []IngestAt
+	Roles      map[string]string // organisation of each role of a shipment that is made
+}
+
+// SetRoles gives each role of a shipment to an organisation; one that is not named, to the organisation of its name.
+func (s *Stack) SetRoles(named map[string]string) error {
+	s.Roles = make(map[string]string)
+	for role, org := range named {
+		if !slices.Contains(ledger.Roles, role) {
+			return fmt.Errorf("role %q: must be one of %s", role, strings.Join(ledger.Roles, ", "))
+		}
+		s.Roles[role] = org
+	}
+	for _, role := range ledger.Roles {
+		if s.Roles[role] == "" {
+			s.Roles[role] = role
+		}
+	}
+	return nil
+}
+
+// Party is an organisation at its API. A stack given by flags has one client, which then acts for every organisation and is
+// refused where that matters.
+func (s *Stack) Party(org string) Party {
+	a, ok := s.API[org]
+	if !ok {
+		for org, a = range s.API {
+			break
+		}
+	}
+	return Party{Org: org, MSP: a.MSP, Client: client.New(client.Config{URL: a.URL, ID: a.ClientID, Secret: a.Secret})}
+}
+
+// Parties are the organisations of the roles.
+func (s *Stack) Parties() Parties {
+	return Parties{
+		Shipper: s.Party(s.Roles[ledger.Shipper]), Carrier: s.Party(s.Roles[ledger.Carrier]), Consignee: s.Party(s.Roles[ledger.Consignee]), Roles: s.Roles,
+	}
+}
+
+// MSP is the membership service id that an organisation has when nothing else is said.
+func MSP(org string) string {
+	if org == "" {
+		return ""
+	}
+	return strings.ToUpper(org[:1]) + org[1:] + "MSP"
+}
+
+// file is stack.json; members that are not needed here are left out.
+type file struct {
+	Deployment string `json:"deployment"`
+	MQTT       string `json:"mqtt"`
+	Ingest     []struct {
+		ID        string `json:"id"`
+		URL       string `json:"url"`
+		TokenFile string `json:"token_file"`
+	} `json:"ingest"`
+	API map[string]struct {
+		URL         string `json:"url"`
+		ClientsFile string `json:"clients_file"`
+		SecretsFile string `json:"secrets_file"`
+	} `json:"api"`
+	Orgs map[string]struct {
+		MSP string `json:"msp"`
+	} `json:"orgs"`
+}
+
+// ErrNone: there is no stack at that place.
+var ErrNone = errors.New("no stack")
+
+// FindStack looks for .trackseal in the working directory and its parents.
+func FindStack() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		candidate := filepath.Join(dir, ".trackseal")
+		if _, err := os.Stat(filepath.Join(candidate, "stack.json")); err == nil {
+			return candidate, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("%w: no .trackseal here or above; start one with `go run ./network up`, or give --stack, or --api and --mqtt", ErrNone)
+		}
+		dir = parent
+	}
+}
+
+// ReadStack reads stack.json of a stack's folder and the secrets that it names.
+func ReadStack(dir string) (*Stack, error) {
+	path := filepath.Join(dir, "stack.json")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s does not exist; start one with `go run ./network up`", ErrNone, path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var f file
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if f.MQTT == "" || len(f.API) == 0 {
+		return nil, fmt.Errorf("%s: members mqtt and api are needed", path)
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Stack{Dir: abs, MQTT: f.MQTT, Deployment: f.Deployment, API: make(map[string]Access)}
+	for _, in := range f.Ingest {
+		token, err := os.ReadFile(in.TokenFile)
+		if err != nil {
+			return nil, fmt.Errorf("%s: token of ingest %s: %w", path, in.ID, err)
+		}
+		s.Ingest = append(s.Ingest, IngestAt{ID: in.ID, URL: in.URL, Token: strings.TrimSpace(string(token))})
+	}
+	for org, a := range f.API {
+		secrets := a.SecretsFile
+		if secrets == "" {
+			secrets = filepath.Join(filepath.Dir(a.ClientsFile), "clients-secrets.json")
+		}
+		secret, err := readSecret(secrets, org+"-admin")
+		if err != nil {
+			return nil, err
+		}
+		s.API[org] = Access{MSP: f.Orgs[org].MSP, URL: a.URL, ClientID: org + "-admin", Secret: secret}
+	}
+	return s, nil
+}
+
+func readSecret(path, client string) (string, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("client secrets: %w", err)
+	}
+	var m map[string]string
+	if err := json.Unmarshal(data, &m); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if m[client] == "" {
+		return "", fmt.Errorf("%s: no secret of client %s", path, client)
+	}
+	return m[client], nil
+}

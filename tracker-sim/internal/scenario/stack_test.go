@@ -1,0 +1,78 @@
+package scenario
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	write(t, file("token"), "read\n")
+	write(t, file("api/clients-secrets.json"), `{"carrier-admin":"s3cret"}`)
+	write(t, file("stack.json"), `{"mqtt":"tcp://127.0.0.1:1","deployment":"d","later":1,
+		"ingest":[{"id":"i","url":"http://i","token_file":"`+file("token")+`"}],
+		"orgs":{"carrier":{"msp":"TheirMSP"}},"api":{"carrier":{"url":"http://c","clients_file":"`+file("api/clients.json")+`"}}}`)
+	s, err := ReadStack(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.API["carrier"], (Access{MSP: "TheirMSP", URL: "http://c", ClientID: "carrier-admin", Secret: "s3cret"}); got != want {
+		t.Errorf("access %+v, want %+v", got, want)
+	}
+	if got, want := s.Ingest[0], (IngestAt{ID: "i", URL: "http://i", Token: "read"}); got != want {
+		t.Errorf("ingest %+v, want %+v", got, want)
+	}
+	if s.Deployment != "d" || s.MQTT != "tcp://127.0.0.1:1" {
+		t.Errorf("deployment %q at %q", s.Deployment, s.MQTT)
+	}
+}
+
+func TestReadNamesWhatIsWrong(t *testing.T) {
+	if _, err := ReadStack(t.TempDir()); !errors.Is(err, ErrNone) {
+		t.Errorf("got %v", err)
+	}
+	for text, want := range map[string]string{
+		`{`:  "stack.json",
+		`{}`: "members mqtt and api are needed",
+		`{"mqtt":"x","api":{"carrier":{"clients_file":"nowhere/clients.json"}}}`:               "client secrets",
+		`{"mqtt":"x","api":{"carrier":{}},"ingest":[{"id":"i","token_file":"nowhere/token"}]}`: "token of ingest i",
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "stack.json"), text)
+		if _, err := ReadStack(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	s := &Stack{API: map[string]Access{"acme": {MSP: "AcmeMSP"}, "shipper": {MSP: "ShipperMSP"}}}
+	if err := s.SetRoles(map[string]string{"carrier": "acme"}); err != nil {
+		t.Fatal(err)
+	}
+	p := s.Parties()
+	if p.Carrier.Org != "acme" || p.Carrier.MSP != "AcmeMSP" || p.Shipper.Org != "shipper" || p.Roles["auditor"] != "auditor" {
+		t.Errorf("parties %+v", p)
+	}
+	if err := s.SetRoles(map[string]string{"captain": "acme"}); err == nil || !strings.Contains(err.Error(), "captain") {
+		t.Errorf("a role that is none: %v", err)
+	}
+	alone := &Stack{API: map[string]Access{"acme": {}}}
+	if p := alone.Party("shipper"); p.Org != "acme" {
+		t.Errorf("the only client acts for %q", p.Org)
+	}
+}
