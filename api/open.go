@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
-	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -42,8 +41,8 @@ func openAuth(cfg Config, log *slog.Logger) (access.Chain, *access.Issuer, []ser
 	return access.Chain{access.NewVerifier(cfg.Org, time.Now, trusted...)}, issuer, parts, nil
 }
 
-func openIngest(configs []IngestConfig) ([]httpapi.Ingest, error) {
-	var instances []httpapi.Ingest
+func openIngest(configs []IngestConfig) ([]ingestclient.Instance, error) {
+	var instances []ingestclient.Instance
 	for _, c := range configs {
 		token, err := service.ReadSecret(c.TokenFile)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -82,7 +83,7 @@ func (s *Server) seal(ctx context.Context, r ledger.Shipment) ([]ledger.LogHead,
 	if len(s.Ingest) == 0 && len(r.Assignments) > 0 {
 		return nil, problem.New(http.StatusServiceUnavailable, problem.IngestDown, "this api knows no ingest instance that could seal the logs; close through the carrier's api")
 	}
-	each := make([]Sealed, len(s.Ingest))
+	each := make([]ingestclient.Sealed, len(s.Ingest))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, ingest := range s.Ingest {
 		g.Go(func() (err error) {

@@ -67,18 +67,17 @@ type proofInput struct {
 
 // evidence collects first, so that what fails is a problem and not half a file; then it streams.
 func (s *Server) evidence(ctx context.Context, id, nonce, withhold, name string, write func(context.Context, *bundle.Bundle, io.Writer) error) (*huma.StreamResponse, error) {
-	select {
-	case s.verifying <- struct{}{}:
-	default:
-		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+	done, err := s.heavy.Take()
+	if err != nil {
+		return nil, err
 	}
 	b, err := s.collect(ctx, id, nonce, withhold)
 	if err != nil {
-		<-s.verifying
+		done()
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(c huma.Context) {
-		defer func() { <-s.verifying }()
+		defer done()
 		g := humagin.Unwrap(c)
 		c.SetHeader("Content-Type", bundleType)
 		c.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)

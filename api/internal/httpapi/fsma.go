@@ -28,7 +28,7 @@ func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
 		return nil, rest.InvalidField("query.to", "must be after from")
 	}
-	done, err := s.rendering()
+	done, err := s.heavy.Take()
 	if err != nil {
 		return nil, err
 	}

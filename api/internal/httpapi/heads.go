@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/access"
-	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -27,12 +26,11 @@ func (s *Server) headsRoutes() {
 		About: fmt.Sprintf("A bundle of up to %d anchors from number `from` on, for `verify heads` and `verify monitor`: blocks with the orderers' signatures, each "+
 			"anchor's transaction with its consistency proof, and the peers' signed answers, with the nonce, about the last one. Nothing is verified here.", evidence.MaxAnchors),
 		Errors: []int{http.StatusNotFound, http.StatusTooManyRequests}, Answers: rest.Files("Evidence of anchors", bundleType)}, func(ctx context.Context, in *headsInput) (*headsBundle, error) {
-		select {
-		case s.verifying <- struct{}{}:
-			defer func() { <-s.verifying }()
-		default:
-			return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+		done, err := s.heavy.Take()
+		if err != nil {
+			return nil, err
 		}
+		defer done()
 		body, err := s.headsEvidence(ctx, in)
 		if err != nil {
 			return nil, err

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -36,47 +35,4 @@ type Telemetry interface {
 	// QualityFlags are the odd readings of these trackers with times in [fromMS, toMS), oldest first.
 	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error
 	Ping(ctx context.Context) error
-}
-
-// Ingest is one ingest instance. Errors wrap problem.ErrIngest when it cannot be asked.
-type Ingest interface {
-	ID() string
-	// Logs of one shipment there.
-	Logs(ctx context.Context, shipment string) ([]IngestLog, error)
-	// Seal ends the shipment's logs there and returns once their heads are anchored. Repeating it changes nothing.
-	Seal(ctx context.Context, shipment string) (Sealed, error)
-	// Assigned tells whether the instance has heard that the tracker is on the shipment.
-	Assigned(ctx context.Context, shipment, tracker string) (bool, error)
-	// Status is passed on as it is.
-	Status(ctx context.Context) (json.RawMessage, error)
-}
-
-// IngestLog is one log as its writer has it.
-type IngestLog struct {
-	Log     string `json:"log"`
-	Kind    string `json:"kind"`
-	Subject string `json:"subject"`
-	OpenTx  string `json:"open_tx"`
-	Ingest  string `json:"ingest"`
-	Size    uint64 `json:"size"`
-	// Stored is how many of them InfluxDB has; nil when ingest does not know.
-	Stored       *uint64 `json:"stored_size"`
-	Root         string  `json:"root"`
-	Sealed       bool    `json:"sealed"`
-	AnchoredSize uint64  `json:"anchored_size"`
-	Heads        string  `json:"heads"`
-}
-
-// Sealed are the final heads of a shipment's logs at one instance.
-type Sealed struct {
-	Heads []SealedHead `json:"heads"`
-	// Anchored is true once the chaincode has accepted all of them.
-	Anchored bool `json:"anchored"`
-}
-
-// SealedHead is the final state of one log.
-type SealedHead struct {
-	Log  string `json:"log"`
-	Size uint64 `json:"size"`
-	Root string `json:"root"`
 }

@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/access"
-	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
@@ -38,7 +37,7 @@ func (s *Server) report(ctx context.Context, in *reportInput) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.rendering()
+	done, err := s.heavy.Take()
 	if err != nil {
 		return nil, err
 	}
@@ -58,16 +57,6 @@ func (s *Server) report(ctx context.Context, in *reportInput) (*file, error) {
 		return render(typeXLSX, r.ID+".xlsx", func(w io.Writer) error { return report.XLSX(w, model) })
 	}
 	return render(typePDF, r.ID+".pdf", func(w io.Writer) error { return report.PDF(w, model) })
-}
-
-// rendering bounds what costs a core; the caller calls what it gets.
-func (s *Server) rendering() (done func(), err error) {
-	select {
-	case s.verifying <- struct{}{}:
-		return func() { <-s.verifying }, nil
-	default:
-		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
-	}
 }
 
 // render makes a file; its name is made of ids and so needs no quoting.

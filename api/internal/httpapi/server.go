@@ -14,6 +14,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
@@ -40,7 +41,7 @@ type Config struct {
 	Ledger      Ledger
 	Peers       Peers
 	Telemetry   Telemetry
-	Ingest      []Ingest
+	Ingest      []ingestclient.Instance
 	Feed        *feed.Feed
 	Evidence    *bundle.Source // nil: no evidence routes
 	Access      access.Chain
@@ -59,21 +60,21 @@ type Config struct {
 // Server answers HTTP requests.
 type Server struct {
 	Config
-	api       *rest.API
-	cursors   rest.Cursors
-	recent    *recent
-	rules     *rulebook
-	verifying chan struct{}
-	streams   streamCounter
-	stopping  context.Context
-	stop      context.CancelFunc
-	metrics   *metrics
+	api      *rest.API
+	cursors  rest.Cursors
+	recent   *recent
+	rules    *rulebook
+	heavy    rest.Slots
+	streams  streamCounter
+	stopping context.Context
+	stop     context.CancelFunc
+	metrics  *metrics
 }
 
 // New builds the routes; it does no I/O.
 func New(cfg Config) *Server {
 	cfg.Ledger = insistent{cfg.Ledger, pause}
-	s := &Server{Config: cfg, rules: newRulebook(cfg.Ledger), recent: newRecent(cfg.Now), verifying: make(chan struct{}, maxVerifying), metrics: newMetrics(cfg.Metrics)}
+	s := &Server{Config: cfg, rules: newRulebook(cfg.Ledger), recent: newRecent(cfg.Now), heavy: make(rest.Slots, maxVerifying), metrics: newMetrics(cfg.Metrics)}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.streams.byClient = map[string]int{}
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {

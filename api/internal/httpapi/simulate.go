@@ -57,12 +57,11 @@ type trial struct {
 }
 
 func (s *Server) simulate(ctx context.Context, in *simulateInput) (*answer[Compliance], error) {
-	select {
-	case s.verifying <- struct{}{}: // it costs a core, and memory for the trip
-		defer func() { <-s.verifying }()
-	default:
-		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+	done, err := s.heavy.Take() // it costs a core, and memory for the trip
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	try, rules, err := s.trial(ctx, in)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/access"
-	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/verification"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -32,12 +31,11 @@ func (s *Server) verification(ctx context.Context, in *ShipmentPath) (*answer[Ve
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case s.verifying <- struct{}{}:
-		defer func() { <-s.verifying }()
-	default:
-		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+	done, err := s.heavy.Take()
+	if err != nil {
+		return nil, err
 	}
+	defer done()
 	refs, err := s.logs(ctx, r)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -111,7 +112,7 @@ func (w *world) open() {
 	if w.ingest == nil {
 		w.ingest = &ingest{}
 	}
-	cfg.Ingest = []httpapi.Ingest{w.ingest}
+	cfg.Ingest = []ingestclient.Instance{w.ingest}
 	w.api = httpapi.New(cfg)
 }
 
@@ -328,36 +329,40 @@ func (i *ingest) state() (*fakestore.Ingest, error) {
 	return i.Ingest, nil
 }
 
-func (i *ingest) Logs(_ context.Context, shipment string) ([]httpapi.IngestLog, error) {
+func (i *ingest) Logs(_ context.Context, shipment string) ([]ingestclient.Log, error) {
 	f, err := i.state()
 	if err != nil || f == nil || f.Shipment.ID != shipment {
 		return nil, err
 	}
 	n, root := f.Size()
 	stored := n - i.queue
-	return []httpapi.IngestLog{{Log: f.LogID(), Size: n, Root: root, Stored: &stored}}, nil
+	return []ingestclient.Log{{Log: f.LogID(), Size: n, Root: root, Stored: &stored}}, nil
 }
 
-func (i *ingest) Seal(ctx context.Context, shipment string) (httpapi.Sealed, error) {
+func (i *ingest) Seal(ctx context.Context, shipment string) (ingestclient.Sealed, error) {
 	f, err := i.state()
 	if err != nil || f == nil || f.Shipment.ID != shipment {
-		return httpapi.Sealed{Anchored: err == nil}, err
+		return ingestclient.Sealed{Anchored: err == nil}, err
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.seals == 0 {
 		if err := f.Anchor(ctx, true); err != nil {
-			return httpapi.Sealed{}, err
+			return ingestclient.Sealed{}, err
 		}
 	}
 	i.seals++
 	n, root := f.Size()
-	return httpapi.Sealed{Heads: []httpapi.SealedHead{{Log: f.LogID(), Size: n, Root: root}}, Anchored: true}, nil
+	return ingestclient.Sealed{Heads: []ingestclient.SealedHead{{Log: f.LogID(), Size: n, Root: root}}, Anchored: true}, nil
 }
 
 func (i *ingest) Assigned(context.Context, string, string) (bool, error) {
 	_, err := i.state()
 	return err == nil, err
+}
+
+func (i *ingest) Consistency(context.Context, uint64, uint64) ([][32]byte, error) {
+	return nil, problem.ErrIngest
 }
 
 func (i *ingest) Status(ctx context.Context) (json.RawMessage, error) {

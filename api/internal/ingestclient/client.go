@@ -1,4 +1,4 @@
-// Package ingestclient asks one ingest instance over HTTP.
+// Package ingestclient asks ingest instances.
 package ingestclient
 
 import (
@@ -12,17 +12,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
 
-// Client implements httpapi.Ingest. Safe for concurrent use.
+// Client asks over HTTP. Safe for concurrent use.
 type Client struct {
 	id, base, token string
 	http            *http.Client
 }
 
-var _ httpapi.Ingest = (*Client)(nil)
+var _ Instance = (*Client)(nil)
 
 const (
 	readTime  = 5 * time.Second
@@ -44,17 +43,17 @@ func New(id, base, token string) (*Client, error) {
 func (c *Client) ID() string { return c.id }
 
 // Logs of a shipment.
-func (c *Client) Logs(ctx context.Context, shipment string) ([]httpapi.IngestLog, error) {
+func (c *Client) Logs(ctx context.Context, shipment string) ([]Log, error) {
 	var page struct {
-		Items []httpapi.IngestLog `json:"items"`
+		Items []Log `json:"items"`
 	}
 	err := c.call(ctx, readTime, http.MethodGet, "/v1/logs?shipment="+url.QueryEscape(shipment), &page)
 	return page.Items, err
 }
 
 // Seal ends a shipment's logs.
-func (c *Client) Seal(ctx context.Context, shipment string) (httpapi.Sealed, error) {
-	var s httpapi.Sealed
+func (c *Client) Seal(ctx context.Context, shipment string) (Sealed, error) {
+	var s Sealed
 	err := c.call(ctx, sealTime, http.MethodPost, "/v1/shipments/"+url.PathEscape(shipment)+"/seal", &s)
 	return s, err
 }
