@@ -13,6 +13,7 @@ import (
 
 // argumentsOf is the argument type of every transaction.
 var argumentsOf = map[string]any{
+	ledger.MemberFound: ledger.FoundArgs{}, ledger.MemberGet: ledger.NameArgs{}, ledger.MemberList: ledger.ListArgs{},
 	ledger.TrackerEnrol: ledger.EnrolArgs{}, ledger.TrackerRotate: ledger.RotateArgs{}, ledger.TrackerRevoke: ledger.RevokeArgs{}, ledger.TrackerCalibrate: ledger.CalibrateArgs{},
 	ledger.TrackerGet: ledger.IDArgs{}, ledger.TrackerList: ledger.ListArgs{},
 	ledger.ShipmentCreate: ledger.CreateArgs{}, ledger.ShipmentAssign: ledger.AssignArgs{}, ledger.ShipmentUnassign: ledger.UnassignArgs{}, ledger.ShipmentPropose: ledger.ProposeArgs{},

@@ -60,7 +60,7 @@ type function struct {
 // functions by name, spelt as in package ledger.
 var functions = func() map[string]function {
 	all := map[string]function{}
-	for _, some := range []map[string]function{trackers, shipments, anchors, judgements, ruleSets} {
+	for _, some := range []map[string]function{members, trackers, shipments, anchors, judgements, ruleSets} {
 		maps.Copy(all, some)
 	}
 	return all

@@ -28,6 +28,7 @@ func journey(t testing.TB) []struct {
 		fn  string
 		arg any
 	}{
+		{carrierOp, ledger.MemberFound, founders},
 		{carrierOp, ledger.TrackerEnrol, edDevice("T-1").enrolArgs("T-1", carrier)},
 		{carrierOp, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "T-2", SecretHash: hexHash("s")}},
 		{carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: edDevice("T-1").possess("T-1", carrier, next)}},
@@ -65,7 +66,7 @@ func journey(t testing.TB) []struct {
 // Two peers that simulate the same proposal on the same state must agree byte for byte: writes in order, event, answer. What a
 // call writes it does not see, so simulating it twice gives the same.
 func TestTwoPeersAgree(t *testing.T) {
-	w := newWorld(t)
+	w := emptyWorld(t)
 	seen := map[string]bool{}
 	for _, j := range journey(t) {
 		w.n++
@@ -103,7 +104,7 @@ func TestTwoPeersAgree(t *testing.T) {
 }
 
 var reads = map[string]bool{
-	ledger.TrackerGet: true, ledger.TrackerList: true, ledger.ShipmentGet: true, ledger.ShipmentList: true,
+	ledger.MemberGet: true, ledger.MemberList: true, ledger.TrackerGet: true, ledger.TrackerList: true, ledger.ShipmentGet: true, ledger.ShipmentList: true,
 	ledger.ShipmentHandover: true, ledger.ShipmentGetClose: true, ledger.AnchorHead: true, ledger.AnchorList: true,
 	ledger.AnchorHeads: true, ledger.ComplianceVerdict: true, ledger.ComplianceVerdicts: true, ledger.ComplianceList: true,
 	ledger.ComplianceAcknowledgements: true, ledger.ComplianceDisposition: true, ledger.ComplianceDispositions: true,
@@ -112,10 +113,10 @@ var reads = map[string]bool{
 
 // Records are stored as package ledger writes them: what is read back and written again stays the same.
 func TestStateIsCanonical(t *testing.T) {
-	w := newWorld(t)
+	w := emptyWorld(t)
 	run(w, t)
 	types := map[string]any{
-		ledger.ObjTracker: ledger.Tracker{}, ledger.ObjShipment: ledger.Shipment{}, ledger.ObjHandover: ledger.Handover{},
+		ledger.ObjFounding: ledger.Founding{}, ledger.ObjMember: ledger.Member{}, ledger.ObjTracker: ledger.Tracker{}, ledger.ObjShipment: ledger.Shipment{}, ledger.ObjHandover: ledger.Handover{},
 		ledger.ObjClose: ledger.Close{}, ledger.ObjHead: ledger.Head{}, ledger.ObjAnchor: ledger.Head{},
 		ledger.ObjExcursion: ledger.Excursion{}, ledger.ObjVerdict: ledger.Verdict{},
 		ledger.ObjTally: ledger.Tally{}, ledger.ObjAcknowledgement: ledger.Acknowledgement{},
@@ -183,7 +184,7 @@ func (f *failing) Page(prefix, start string, limit int) ([]Record, string, error
 // Each read of the state in turn fails: the transaction fails without a refusal code (which would tell the client that the
 // ledger said no) and never succeeds by half.
 func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
-	w := newWorld(t)
+	w := emptyWorld(t)
 	check := func(by who, fn string, arg any) {
 		t.Helper()
 		b, err := ledger.Encode(arg)
@@ -215,6 +216,8 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 	for fn := range reads {
 		var arg any
 		switch fn {
+		case ledger.MemberGet:
+			arg = ledger.NameArgs{Name: "carrier"}
 		case ledger.TrackerGet:
 			arg = ledger.IDArgs{ID: "T-1"}
 		case ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict, ledger.ComplianceDisposition:
@@ -225,7 +228,7 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 			arg = ledger.IDArgs{ID: heads}
 		case ledger.AnchorList:
 			arg = ledger.ListArgs{ID: heads}
-		case ledger.TrackerList, ledger.ShipmentList, ledger.AnchorHeads, ledger.RuleSetList:
+		case ledger.MemberList, ledger.TrackerList, ledger.ShipmentList, ledger.AnchorHeads, ledger.RuleSetList:
 			arg = ledger.ListArgs{}
 		default:
 			arg = ledger.ListArgs{ID: "S-1"}
@@ -294,7 +297,7 @@ func FuzzRun(f *testing.F) {
 	}
 	f.Add(0, true, `{"id":null}`)
 	f.Add(slices.Index(ledger.Transactions, ledger.ShipmentHandover), false, `{"id":"S-1","bookmark":"AHBhcnR5AA","limit":3}`)
-	w := newWorld(f)
+	w := emptyWorld(f)
 	run(w, f)
 	f.Fuzz(func(t *testing.T, fn int, in bool, arg string) {
 		if fn < 0 || fn >= len(ledger.Transactions) {

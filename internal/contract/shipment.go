@@ -66,6 +66,9 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	if err := t.free(ledger.ShipmentKey(a.ID), ledger.Refuse(ledger.Exists, "shipment %s exists already", a.ID)); err != nil {
 		return nil, err
 	}
+	if err := allMembers(t, s.Parties.MSPs()); err != nil {
+		return nil, err
+	}
 	if err := known(t, a.RuleSet, a.RuleSetHash); err != nil {
 		return nil, err
 	}

@@ -62,7 +62,19 @@ type world struct {
 	n     int
 }
 
-func newWorld(t testing.TB) *world { return &world{t: t, state: Map{}, ms: t0} }
+// newWorld is a ledger whose members are the founders.
+func newWorld(t testing.TB) *world {
+	w := emptyWorld(t)
+	a, err := w.run(carrierOp, ledger.MemberFound, founders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.state.Commit(a)
+	return w
+}
+
+// emptyWorld is a ledger on which nothing has happened.
+func emptyWorld(t testing.TB) *world { return &world{t: t, state: Map{}, ms: t0} }
 
 func (w *world) call(by who) Call {
 	cert := sha256.Sum256([]byte(by.msp + by.role))

@@ -12,6 +12,7 @@ import (
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 // signedTemperature is a message that the tracker with this key seed publishes.
@@ -29,7 +30,7 @@ func signedTemperature(t *testing.T, tracker, keyOf string, ms int64, v float64)
 // refusedByEach asks every organisation's peer by itself: none would endorse, and each says why.
 func refusedByEach(t *testing.T, code ledger.Code, reason string, c *fabric.Client, fn string, arg any) {
 	t.Helper()
-	for _, o := range ledger.Organisations {
+	for _, o := range testkit.Founders {
 		// A peer may have the records that the claim is about a moment later than others.
 		eventually(t, 20*time.Second, fmt.Sprintf("the peer of %s refuses with [%s] … %s", o.Name, code, reason), func() (bool, string) {
 			_, err := c.EvaluateAt(t.Context(), o.Name, fn, arg)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 // configUpdate changes the running channel's configuration the way an administrator does, with Fabric's own programs: fetch
@@ -21,13 +22,13 @@ type configUpdate struct {
 	s       *stack
 	servers string // folder of Fabric's programs
 	dir     string // for the files between the steps
-	org     ledger.Organisation
+	org     ledger.Founder
 }
 
 func (s *stack) configUpdate(t *testing.T, org string) *configUpdate {
 	t.Helper()
 	u := &configUpdate{t: t, s: s, dir: t.TempDir()}
-	for _, o := range ledger.Organisations {
+	for _, o := range testkit.Founders {
 		if o.Name == org {
 			u.org = o
 		}

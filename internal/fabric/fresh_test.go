@@ -33,7 +33,7 @@ func TestStackFirstSubmit(t *testing.T) {
 	var worst, sum float64
 	var detours []string
 	for i := range processes {
-		org := ledger.Organisations[i%len(ledger.Organisations)].Name
+		org := testkit.Founders[i%len(testkit.Founders)].Name
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStackFirstSubmit$", "-test.v")
 		child.Env = append(os.Environ(), childEnv+"="+org)
 		out, err := child.CombinedOutput()

@@ -9,6 +9,9 @@ import (
 // Object types: the first part of a composite state key. A verifier finds a record in a transaction's write set by the
 // key that the functions below build.
 const (
+	ObjFounding  = "founding"  // -> Founding
+	ObjMember    = "member"    // name -> Member
+	ObjMemberMSP = "membermsp" // MSP id -> name of the member
 	ObjTracker   = "tracker"   // id -> Tracker
 	ObjKey       = "kid"       // key thumbprint -> tracker id; a key serves one tracker, once
 	ObjShipment  = "shipment"  // id -> Shipment
@@ -42,6 +45,9 @@ func Key(object string, attributes ...string) string {
 	return b.String()
 }
 
+func FoundingKey() string                     { return Key(ObjFounding) }
+func MemberKey(name string) string            { return Key(ObjMember, name) }
+func MemberMSPKey(msp string) string          { return Key(ObjMemberMSP, msp) }
 func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }
 func KIDKey(kid string) string                { return Key(ObjKey, kid) }
 func ShipmentKey(id string) string            { return Key(ObjShipment, id) }

@@ -51,7 +51,7 @@ func (p Parties) validate() error {
 			return invalid("parties.%s must name 1 to %d organisations, not %d", role, MaxPartiesOfRole, len(msps))
 		}
 		for i, msp := range msps {
-			if err := checkMSP("parties."+role, msp); err != nil {
+			if err := checkID("parties."+role, msp); err != nil {
 				return err
 			}
 			if i > 0 && msp <= msps[i-1] {

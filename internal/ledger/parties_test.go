@@ -28,3 +28,16 @@ func TestParties(t *testing.T) {
 		}
 	}
 }
+func TestPartiesAreBounded(t *testing.T) {
+	p := Parties{Carrier: {}, Consignee: {"BMSP"}}
+	for n := range MaxPartiesOfRole + 2 {
+		want := Invalid
+		if n >= 1 && n <= MaxPartiesOfRole {
+			want = ""
+		}
+		if got := CodeOf(p.validate()); got != want {
+			t.Errorf("%d carriers: code %q, want %q", n, got, want)
+		}
+		p[Carrier] = append(p[Carrier], fmt.Sprintf("M%d", n))
+	}
+}

@@ -3,10 +3,14 @@ package ledger
 // Names of the transactions, "contract:Function". Each takes exactly one argument, a JSON object of the type named
 // beside it, and answers JSON.
 //
-// A changing transaction needs the certificate attribute trackseal.role: operator for tracker, shipment, ruleset and what a
+// A changing transaction needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a
 // person signs (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach. What belongs to a
 // shipment is NOT_FOUND to all but its parties.
 const (
+	MemberFound = "member:Found" // FoundArgs -> Founding: once, by an operator of one of the founders
+	MemberGet   = "member:Get"   // NameArgs -> Member (evaluate)
+	MemberList  = "member:List"  // ListArgs -> Page[Member] (evaluate)
+
 	TrackerEnrol     = "tracker:Enrol"     // EnrolArgs -> Tracker
 	TrackerRotate    = "tracker:Rotate"    // RotateArgs -> Tracker
 	TrackerRevoke    = "tracker:Revoke"    // RevokeArgs -> Tracker
@@ -54,6 +58,7 @@ const (
 
 // Transactions that the chaincode has; it refuses every other spelling.
 var Transactions = []string{
+	MemberFound, MemberGet, MemberList,
 	TrackerEnrol, TrackerRotate, TrackerRevoke, TrackerCalibrate, TrackerGet, TrackerList,
 	ShipmentCreate, ShipmentAssign, ShipmentUnassign, ShipmentPropose, ShipmentAccept, ShipmentReject, ShipmentWithdraw, ShipmentDeliver,
 	ShipmentClose, ShipmentGet, ShipmentList, ShipmentHandover, ShipmentGetClose,
@@ -177,6 +182,7 @@ type ExtendArgs struct {
 
 // Chaincode events: one per transaction that changed something; the payload is the JSON record named.
 const (
+	EventFounded   = "founded"   // Founding
 	EventTracker   = "tracker"   // Tracker
 	EventShipment  = "shipment"  // Shipment
 	EventClosed    = "closed"    // Close

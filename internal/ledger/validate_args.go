@@ -94,7 +94,7 @@ func (a UnassignArgs) Validate() error {
 }
 
 func (a ProposeArgs) Validate() error {
-	return first(checkID("id", a.ID), checkMSP("to", a.To), checkHeads(a.Heads), checkText("note", a.Note, 0, 1024))
+	return first(checkID("id", a.ID), checkID("to", a.To), checkHeads(a.Heads), checkText("note", a.Note, 0, 1024))
 }
 
 func (a RejectArgs) Validate() error {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,7 @@ type Ledger struct {
 	done  chan struct{} // closed by Close
 }
 
-// NewLedger is an empty ledger seen by the organisation msp ("CarrierMSP"). now is the clock of its transactions; nil
+// NewLedger is a ledger that knows the Founders and nothing else, seen by the organisation msp ("CarrierMSP"). now is the clock of its transactions; nil
 // means time.Now.
 func NewLedger(msp string, now func() time.Time) *Ledger {
 	return NewLedgerWith(contract.Run, msp, now)
@@ -55,7 +56,7 @@ func (l *Ledger) AsRole(msp, role string) *Ledger {
 // who is the caller of a transaction, with a made-up certificate: one for each organisation.
 func (l *Ledger) who(fn string) contract.Call {
 	cert := sha256.Sum256([]byte(l.msp))
-	who := contract.Call{MSP: l.msp, Role: l.role, Subject: "CN=api,OU=client", Issuer: "CN=ca." + ledger.OrgOf(l.msp), Cert: hex.EncodeToString(cert[:])}
+	who := contract.Call{MSP: l.msp, Role: l.role, Subject: "CN=api,OU=client", Issuer: "CN=ca." + strings.ToLower(strings.TrimSuffix(l.msp, "MSP")), Cert: hex.EncodeToString(cert[:])}
 	if roles := contract.Roles(fn); who.Role == "" && len(roles) > 0 {
 		who.Role = roles[0]
 	}
@@ -121,7 +122,7 @@ func (l *Ledger) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 
 // EvaluateAt is Evaluate: every organisation holds the same.
 func (l *Ledger) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
-	if ledger.MSPOf(org) == "" {
+	if MSPOf(org) == "" {
 		return nil, fmt.Errorf("organisation %q has no peer", org)
 	}
 	return l.Evaluate(ctx, fn, arg)
@@ -211,7 +212,7 @@ func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
 	}
 	up, height := !l.isDown(), l.Height()
 	var nodes []ledger.Node
-	for _, o := range ledger.Organisations {
+	for _, o := range Founders {
 		org := o.Name
 		peer := ledger.Node{Org: org, Role: "peer", Address: "peer." + org + ".test:7051", Up: up, Height: height}
 		orderer := ledger.Node{Org: org, Role: "orderer", Address: "orderer." + org + ".test:7050", Up: up, Height: height}

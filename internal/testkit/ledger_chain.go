@@ -46,7 +46,7 @@ func newChain(rules Rules, now func() time.Time) *chain {
 	return &chain{
 		now:     now,
 		rules:   rules,
-		state:   contract.Map{},
+		state:   founded(),
 		blocks:  []*block{{}},
 		txs:     map[string]*block{},
 		changed: make(chan struct{}),

@@ -94,5 +94,5 @@ func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
 
 func TestTheContractOnAMap(t *testing.T) {
 	l := NewLedger("CarrierMSP", nil)
-	LedgerSuite(t, func(t *testing.T, org, role string) LedgerClient { return l.AsRole(ledger.MSPOf(org), role) })
+	LedgerSuite(t, func(t *testing.T, org, role string) LedgerClient { return l.AsRole(MSPOf(org), role) })
 }

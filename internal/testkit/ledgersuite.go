@@ -34,10 +34,12 @@ var _ LedgerClient = (*Ledger)(nil)
 // returns a client of an organisation with a role; the ledger may hold records of earlier runs.
 func LedgerSuite(t *testing.T, open func(t *testing.T, org, role string) LedgerClient) {
 	s := &ledgerSuite{t: t, run: fmt.Sprintf("%x", time.Now().UnixNano()), clients: map[string]LedgerClient{}}
-	for _, o := range ledger.Organisations {
+	for _, o := range Founders {
 		s.clients[o.Name] = open(t, o.Name, contract.Operator)
 	}
 	s.ingest = open(t, "carrier", contract.Ingest)
+	t.Run("members", s.with((*ledgerSuite).members))
+	t.Run("two carriers", s.with((*ledgerSuite).twoCarriers))
 	t.Run("trackers", s.with((*ledgerSuite).trackers))
 	t.Run("a shipment from start to end", s.with((*ledgerSuite).shipment))
 	t.Run("anchors", s.with((*ledgerSuite).anchors))
@@ -184,7 +186,7 @@ func (s *ledgerSuite) anchors() {
 	if got := ask[ledger.Page[ledger.Head]](s, s.ingest, ledger.AnchorList, ledger.ListArgs{ID: heads}); len(got.Items) != 2 || got.Items[0] != second || got.Items[1] != first {
 		s.t.Fatalf("anchors %+v", got)
 	}
-	for _, o := range ledger.Organisations {
+	for _, o := range Founders {
 		raw, err := s.ingest.EvaluateAt(s.t.Context(), o.Name, ledger.AnchorHead, ledger.IDArgs{ID: heads})
 		var got ledger.Head
 		if err != nil || json.Unmarshal(raw, &got) != nil || got != second {

@@ -150,7 +150,7 @@ func (s *ledgerSuite) network() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, o := range ledger.Organisations {
+	for _, o := range Founders {
 		for _, role := range []string{"peer", "orderer"} {
 			found := false
 			for _, n := range nodes {

@@ -233,5 +233,5 @@ func TestTheContractOnTheShim(t *testing.T) {
 		}
 		return a, nil
 	}, "CarrierMSP", nil)
-	testkit.LedgerSuite(t, func(t *testing.T, org, role string) testkit.LedgerClient { return l.AsRole(ledger.MSPOf(org), role) })
+	testkit.LedgerSuite(t, func(t *testing.T, org, role string) testkit.LedgerClient { return l.AsRole(testkit.MSPOf(org), role) })
 }

@@ -52,12 +52,14 @@ func New(consensus string) *Consortium {
 		Consensus: consensus, Blocks: map[uint64]*fabricproof.Block{}, Filters: map[uint64][]byte{}, NowMS: Epoch.UnixMilli(),
 		state: map[string]entry{}, Revoked: map[string][]byte{},
 	}
-	for _, o := range ledger.Organisations {
-		org := &Org{Name: o.Name, MSP: o.MSP, OrdererMSP: o.Name + "OrdererMSP"}
+	for _, o := range []struct{ name, msp string }{
+		{"carrier", "CarrierMSP"}, {"shipper", "ShipperMSP"}, {"consignee", "ConsigneeMSP"}, {"auditor", "AuditorMSP"},
+	} {
+		org := &Org{Name: o.name, MSP: o.msp, OrdererMSP: o.name + "OrdererMSP"}
 		org.CA, org.OrdererCA = NewAuthority(org.MSP), NewAuthority(org.OrdererMSP)
-		org.Peer = org.CA.Issue("peer."+o.Name, "peer")
-		org.Client = org.CA.Issue("api."+o.Name, "client")
-		org.Orderer = org.OrdererCA.Issue("orderer."+o.Name, "orderer")
+		org.Peer = org.CA.Issue("peer."+o.name, "peer")
+		org.Client = org.CA.Issue("api."+o.name, "client")
+		org.Orderer = org.OrdererCA.Issue("orderer."+o.name, "orderer")
 		c.Orgs = append(c.Orgs, org)
 	}
 	c.Configure()

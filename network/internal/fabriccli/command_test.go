@@ -29,6 +29,7 @@ func TestArgs(t *testing.T) {
 		{Approve{admin, orderer, def, "cc:1"}, "peer lifecycle chaincode approveformyorg -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --package-id cc:1 --waitForEvent --waitForEventTimeout 60s"},
 		{Commit{admin, orderer, def, []Endorser{{"127.0.0.1:4", "/r4"}, {"127.0.0.1:5", "/r5"}}}, "peer lifecycle chaincode commit -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --peerAddresses 127.0.0.1:5 --tlsRootCertFiles /r5 --waitForEvent --waitForEventTimeout 60s"},
 		{Committed{admin, "ch", "cc"}, "peer lifecycle chaincode querycommitted -C ch -n cc --output json"},
+		{Invoke{admin, orderer, "ch", "cc", `{"Args":["f"]}`, []Endorser{{"127.0.0.1:4", "/r4"}}}, `peer chaincode invoke -o 127.0.0.1:2 --tls --cafile /ca.pem -C ch -n cc -c {"Args":["f"]} --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --waitForEvent --waitForEventTimeout 60s`},
 		{Query{admin, "ch", "cc", `{"Args":["f"]}`}, `peer chaincode query -C ch -n cc -c {"Args":["f"]}`},
 	} {
 		if got := tt.cmd.Program() + " " + strings.Join(tt.cmd.Args(), " "); got != tt.want {

@@ -1,6 +1,6 @@
 package fabriccli
 
-// Admin is an organisation's administrator at its own peer.
+// Admin is an organisation's administrator, or another identity of it, at its own peer.
 type Admin struct {
 	ConfigDir string // holds core.yaml
 	MSP       string
@@ -58,6 +58,23 @@ func (j PeerJoin) Args() []string { return []string{"channel", "join", "-b", j.B
 type PeerChannels struct{ Admin }
 
 func (PeerChannels) Args() []string { return []string{"channel", "list"} }
+
+// Invoke submits a transaction and waits until the peer has its block.
+type Invoke struct {
+	Admin
+	Orderer   Orderer
+	Channel   string
+	Chaincode string
+	Call      string // JSON: {"Args":["function","argument"]}
+	Endorsers []Endorser
+}
+
+func (i Invoke) Args() []string {
+	args := append([]string{"chaincode", "invoke"}, i.Orderer.flags()...)
+	args = append(args, "-C", i.Channel, "-n", i.Chaincode, "-c", i.Call)
+	args = append(args, endorsers(i.Endorsers)...)
+	return append(args, "--waitForEvent", "--waitForEventTimeout", "60s")
+}
 
 // Query evaluates a chaincode function on the peer.
 type Query struct {

@@ -23,15 +23,13 @@ import (
 // every peer reaches its own. program overrides the checkout's chaincode.
 func (l *Launcher) startChaincode(program string) func(context.Context, func(string)) (string, error) {
 	return func(ctx context.Context, note func(string)) (string, error) {
-		if program == "" {
-			program = l.Stack.Program("chaincode")
+		program, ok := l.chaincodeProgram(program)
+		if !ok {
+			return "left out: there is no chaincode program", nil
 		}
 		program, err := filepath.Abs(program)
 		if err != nil {
 			return "", err
-		}
-		if _, err := os.Stat(program); err != nil {
-			return "left out: there is no chaincode program", nil
 		}
 		ids := map[topology.Org]string{}
 		for _, o := range topology.Orgs {
@@ -39,7 +37,7 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 				return "", err
 			}
 		}
-		note("installing the chaincode on 4 peers")
+		note(fmt.Sprintf("installing the chaincode on %d peers", len(topology.Orgs)))
 		var started counter
 		g, gctx := errgroup.WithContext(ctx)
 		for _, o := range topology.Orgs {
@@ -63,8 +61,17 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 		if err := l.answers(ctx); err != nil {
 			return "", err
 		}
-		return started.of(4), nil
+		return started.of(len(topology.Orgs)), nil
 	}
+}
+
+// chaincodeProgram is the program given, else the checkout's; false when there is no such file.
+func (l *Launcher) chaincodeProgram(given string) (program string, ok bool) {
+	if program = given; program == "" {
+		program = l.Stack.Program("chaincode")
+	}
+	_, err := os.Stat(program)
+	return program, err == nil
 }
 
 // packageChaincode writes an organisation's package: where its own chaincode server listens, and how both prove who they are.
@@ -163,12 +170,7 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		if err := g.Wait(); err != nil {
 			return err
 		}
-		commit := fabriccli.Commit{Admin: l.admin(topology.Operator), Definition: want}
-		for _, o := range topology.Orgs {
-			commit.Endorsers = append(commit.Endorsers, fabriccli.Endorser{
-				Address: l.Stack.Addr(topology.PeerProcess(o)), TLSRoot: l.Stack.TLSCACert(o),
-			})
-		}
+		commit := fabriccli.Commit{Admin: l.admin(topology.Operator), Definition: want, Endorsers: l.endorsers()}
 		next := l.orderers(topology.Operator)
 		return retry(ctx, 90*time.Second, worthRetrying, func() error {
 			commit.Orderer = next()
@@ -183,6 +185,15 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 			return err
 		})
 	})
+}
+
+// endorsers are the peers of all organisations.
+func (l *Launcher) endorsers() []fabriccli.Endorser {
+	var all []fabriccli.Endorser
+	for _, o := range topology.Orgs {
+		all = append(all, fabriccli.Endorser{Address: l.Stack.Addr(topology.PeerProcess(o)), TLSRoot: l.Stack.TLSCACert(o)})
+	}
+	return all
 }
 
 // worthRetrying: young orderers have no leader yet and young peers no blocks; a wrong call stays wrong, but the limit of the

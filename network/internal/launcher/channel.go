@@ -34,7 +34,7 @@ func (l *Launcher) makeChannel(ctx context.Context, _ func(string)) (string, err
 
 // startNodes starts every organisation's orderer and peer and has them join the channel, the organisations side by side.
 func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, error) {
-	note("starting 4 orderers and 4 peers")
+	note(fmt.Sprintf("starting %d orderers and as many peers", len(topology.Orgs)))
 	g, ctx := errgroup.WithContext(ctx)
 	var started counter
 	for _, o := range topology.Orgs {
@@ -54,7 +54,7 @@ func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, e
 	if err := g.Wait(); err != nil {
 		return "", err
 	}
-	return started.of(8), nil
+	return started.of(2 * len(topology.Orgs)), nil
 }
 
 // runNode starts a node with fresh data as long as it has not joined the channel: nothing is ordered before all have.

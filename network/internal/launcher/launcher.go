@@ -141,6 +141,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		list = append(list,
 			steps.Step{Name: "ledger nodes", Run: l.startNodes},
 			steps.Step{Name: "chaincode", Run: l.startChaincode(opt.Chaincode)},
+			steps.Step{Name: "members", Run: l.foundMembers(opt.Chaincode)},
 		)
 	}
 	if with(topology.GroupInflux) {

@@ -10,6 +10,12 @@ type Org string
 // The four organisations, in the order of their ports and consenter ids.
 var Orgs = []Org{"carrier", "shipper", "consignee", "auditor"}
 
+// DisplayName is how people read the organisation's name, as a member of the network.
+func (o Org) DisplayName() string { return o.Title() }
+
+// OperatorUser is the identity with the role operator, which every organisation has.
+const OperatorUser = "api"
+
 // Operator is the organisation that runs ingest.
 const Operator Org = "carrier"
 
@@ -42,7 +48,7 @@ type User struct {
 
 // Users of the organisation.
 func (o Org) Users() []User {
-	users := []User{{Name: "api", Role: "operator"}}
+	users := []User{{Name: OperatorUser, Role: "operator"}}
 	if o == Operator {
 		users = append(users, User{Name: "ingest", Role: "ingest"})
 	}

@@ -1,0 +1,60 @@
+package contract
+
+import "github.com/trackseal/trackseal/internal/ledger"
+
+// members: who belongs to the network is what the ledger says, so every peer and every verifier answers it alike.
+var members = map[string]function{
+	ledger.MemberFound: change(operator, ledger.EventFounded, ledger.FoundArgs.Validate, found),
+	ledger.MemberGet:   read(ledger.NameArgs.Validate, getMember),
+	ledger.MemberList: read(noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Member], error) {
+		return page(t, a, stored[ledger.Member], ledger.ObjMember)
+	}),
+}
+
+// found writes the first members. The record of the founding has its own key, which a second founding finds taken, also one
+// that is under way at the same time.
+func found(t *transaction, a ledger.FoundArgs) (*ledger.Founding, error) {
+	f := &ledger.Founding{By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx}
+	ours := false
+	for _, m := range a.Members {
+		f.Members = append(f.Members, ledger.Member{Name: m.Name, MSP: m.MSP, DisplayName: m.DisplayName, JoinedMS: t.TimeMS, Tx: t.Tx})
+		ours = ours || m.MSP == t.MSP
+	}
+	if !ours {
+		return nil, ledger.Refuse(ledger.Forbidden, "%s is not one of the members it names", t.MSP)
+	}
+	if err := t.create(ledger.FoundingKey(), f, ledger.Refuse(ledger.Exists, "the network is founded already")); err != nil {
+		return nil, err
+	}
+	for _, m := range f.Members {
+		if err := t.put(ledger.MemberKey(m.Name), m); err != nil {
+			return nil, err
+		}
+		if err := t.put(ledger.MemberMSPKey(m.MSP), m.Name); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
+}
+
+func getMember(t *transaction, a ledger.NameArgs) (*ledger.Member, error) {
+	m, err := get[ledger.Member](t, ledger.MemberKey(a.Name))
+	if err == nil && m == nil {
+		return nil, ledger.Refuse(ledger.NotFound, "there is no member %s", a.Name)
+	}
+	return m, err
+}
+
+// allMembers refuses an MSP id that is no member's.
+func allMembers(t *transaction, msps []string) error {
+	for _, msp := range msps {
+		name, err := get[string](t, ledger.MemberMSPKey(msp))
+		if err != nil {
+			return err
+		}
+		if name == nil {
+			return ledger.Refuse(ledger.Invalid, "parties: %s is not a member of this network", msp)
+		}
+	}
+	return nil
+}
