@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/trackseal/trackseal/internal/stored"
@@ -44,9 +43,7 @@ func (b *batch) Bytes() int  { return len(b.buf) }
 const eraLeaves = 1_000_000
 
 // pointTime is the time of a point that belongs to a leaf (or head) index: the millisecond, made unique by the index.
-func pointTime(ms int64, index uint64) time.Time {
-	return time.UnixMilli(ms).Add(time.Duration(index % eraLeaves))
-}
+func pointTime(ms int64, index uint64) int64 { return ms*1e6 + int64(index%eraLeaves) }
 
 // Message appends a `message` point. The identifiers in m have been checked (telemetry.ValidID, hex): they need no escape. What
 // a log's messages have in common are tags, and what nearly every message says is not written: each field costs InfluxDB
@@ -90,7 +87,7 @@ func (b *batch) Message(m *stored.Message) {
 	}
 	b.buf = append(b.buf, ",time_ms="...)
 	b.int(m.TimeMS)
-	b.end(m.ReceivedMS*1e6 + int64(m.Leaf%eraLeaves))
+	b.end(pointTime(m.ReceivedMS, m.Leaf))
 }
 
 // Reading appends a `reading` point of the tracker's message at a leaf.
@@ -108,7 +105,7 @@ func (b *batch) Reading(log, tracker string, leaf uint64, timeMS int64, n int, v
 		b.buf = append(b.buf, '=')
 		b.float(v)
 	}
-	b.end(timeMS*1e6 + int64(leaf%eraLeaves))
+	b.end(pointTime(timeMS, leaf))
 }
 
 // Head appends a `head` point.
@@ -142,7 +139,7 @@ func (b *batch) Head(h *stored.Head) {
 	b.int(int64(h.Size))
 	b.buf = append(b.buf, ",tx="...)
 	b.string(h.Tx)
-	b.end(h.TimeMS*1e6 + int64(h.Index%eraLeaves))
+	b.end(pointTime(h.TimeMS, h.Index))
 }
 
 // maxQuarantined keeps the base64 of a quarantined message inside InfluxDB's 64 KiB for one string.
@@ -160,7 +157,7 @@ func (b *batch) Rejected(r *stored.Rejected, n uint64) {
 	b.int(r.ReceivedMS)
 	b.buf = append(b.buf, ",topic="...)
 	b.string(clip(r.Topic, 1024))
-	b.end(r.ReceivedMS*1e6 + int64(n%eraLeaves))
+	b.end(pointTime(r.ReceivedMS, n))
 }
 
 func (b *batch) era(leaf uint64) {

@@ -1,5 +1,6 @@
 // Package influx is the only importer of influxdb-client-go: it writes and reads the points of docs/formats.md. Works with
-// InfluxDB 1.8 (token user:password, bucket db/rp) and 2.x. Queries are Flux, parameters are escaped, never pasted.
+// InfluxDB 1.8 (token user:password, bucket db/rp) and 2.x (a bucket that is mapped to a database of its name). Queries are
+// InfluxQL, which InfluxDB 3 has too, Flux not; texts in them are quoted, never pasted.
 package influx
 
 import (
@@ -29,17 +30,17 @@ type Config struct {
 
 // Client is safe for concurrent use.
 type Client struct {
-	cfg       Config
 	db        influxdb2.Client
 	transport *http.Transport
 	write     api.WriteAPIBlocking
 	queryURL  string
+	database  string
+	policy    string // "" = the database's default
 }
 
 const (
-	writeTimeout  = 30 * time.Second // one batch
-	answerTimeout = 60 * time.Second // until a query's first byte; the body may stream for as long as the caller reads
-	pingTimeout   = 5 * time.Second
+	writeTimeout = 30 * time.Second // one batch
+	pingTimeout  = 5 * time.Second
 )
 
 // Open reads the token and prepares the client; it does not dial.
@@ -56,22 +57,23 @@ func Open(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("influxdb token_file: %w", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.ResponseHeaderTimeout = answerTimeout
 	transport.MaxIdleConnsPerHost = 16
 	// Between two processes of one machine, compressing answers only costs.
 	transport.DisableCompression = loopback(u.Hostname())
 	opts := influxdb2.DefaultOptions().
 		SetPrecision(time.Nanosecond).
 		SetLogLevel(0).
-		// No overall timeout: it would cut the body of a long export. Writes have their own.
+		// No overall timeout: writes and queries have their own.
 		SetHTTPClient(&http.Client{Transport: transport})
 	db := influxdb2.NewClientWithOptions(cfg.URL, strings.TrimSpace(string(token)), opts)
+	database, policy, _ := strings.Cut(cfg.Bucket, "/")
 	return &Client{
-		cfg:       cfg,
 		db:        db,
 		transport: transport,
 		write:     db.WriteAPIBlocking(cfg.Org, cfg.Bucket),
-		queryURL:  db.HTTPService().ServerAPIURL() + "query?org=" + url.QueryEscape(cfg.Org),
+		queryURL:  strings.TrimSuffix(db.HTTPService().ServerURL(), "/") + "/query",
+		database:  database,
+		policy:    policy,
 	}, nil
 }
 

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -14,27 +12,22 @@ import (
 // QualityFlags calls fn for the odd readings of these trackers with times in [fromMS, toMS), in the order of (time, tracker, reason,
 // metric). Flags of a whole hour are left out.
 func (c *Client) QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error {
-	start, stop := window(fromMS, toMS)
-	if len(trackers) == 0 || !start.Before(stop) {
+	start, stop := span(fromMS, toMS)
+	if len(trackers) == 0 || start >= stop {
 		return nil
 	}
 	var flags []stored.QualityFlag
-	// A flag of an hour has no metric: exists is false for it.
-	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => r._measurement == "anomaly" and exists r.metric and %s)
-  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> drop(columns: ["_start", "_stop", "_measurement"])`,
-		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), anyOf("tracker", trackers)), func(r row) error {
-		at, err := r.time("_time")
+	// A flag of an hour has no metric.
+	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM anomaly WHERE metric != '' AND %s AND %s",
+		idents("value", "against", "shipment", "reason", "metric", "tracker"), anyOf("tracker", trackers), within(start, stop)), func(r row) error {
+		ns, err := r.ns()
 		if err != nil {
 			return err
 		}
-		if !at.Before(stop) || r.text("metric") == "" {
-			return nil // see readingPage
-		}
-		f := stored.QualityFlag{Tracker: strings.Clone(r.text("tracker")), Shipment: strings.Clone(r.text("shipment")), Reason: strings.Clone(r.text("reason")),
-			Metric: strings.Clone(r.text("metric")), TimeMS: at.UnixMilli()}
+		f := stored.QualityFlag{Tracker: r.text("tracker"), Shipment: r.text("shipment"), Reason: r.text("reason"), Metric: r.text("metric"), TimeMS: ns / 1e6}
 		for column, to := range map[string]*float64{"value": &f.Value, "against": &f.Against} {
-			if *to, err = strconv.ParseFloat(r.text(column), 64); err != nil {
-				return fmt.Errorf("column %s: %w", column, err)
+			if *to, err = r.float(column); err != nil {
+				return err
 			}
 		}
 		flags = append(flags, f)

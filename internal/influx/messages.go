@@ -3,11 +3,9 @@ package influx
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -17,145 +15,92 @@ const pageMessages = 5_000
 
 // Messages calls fn for the leaves [from, to) of a log in leaf order; to 0 means all. fn's error stops it.
 func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error {
-	filter := `r._measurement == "message" and r.log == ` + quote(log)
 	// The leaf numbers alone are small: they say which times to ask for, page by page.
-	index, err := c.leafTimes(ctx, filter, minTime, maxTime, from, to)
+	index, err := c.leafTimes(ctx, log, minNS, maxNS, from, to)
 	if err != nil {
 		return err
 	}
-	for len(index) > 0 {
-		n := min(pageMessages, len(index))
-		page, err := c.messagePage(ctx, filter, index[:n])
+	for part := range slices.Chunk(index, pageMessages) {
+		page, err := c.messagePage(ctx, log, part)
 		if err != nil {
 			return err
 		}
 		for _, m := range page {
-			m.Log = log
 			if err := fn(m); err != nil {
 				return err
 			}
 		}
-		index = index[n:]
 	}
 	return nil
 }
 
 type leafTime struct {
 	leaf uint64
-	at   time.Time
+	ns   int64
 }
 
-// leafTimes lists the leaves [from, to) that were received in [start, stop).
-func (c *Client) leafTimes(ctx context.Context, filter string, start, stop time.Time, from, to uint64) ([]leafTime, error) {
-	cond := fmt.Sprintf("r._value >= %d", from)
+// leafTimes lists the leaves [from, to) of a log that were received in [start, stop).
+func (c *Client) leafTimes(ctx context.Context, log string, start, stop int64, from, to uint64) ([]leafTime, error) {
+	q := fmt.Sprintf(`SELECT leaf FROM message WHERE %s AND %s AND leaf >= %d`, anyOf("log", []string{log}), within(start, stop), from)
 	if to > 0 {
-		cond += fmt.Sprintf(" and r._value < %d", to)
+		q += fmt.Sprintf(" AND leaf < %d", to)
 	}
 	var index []leafTime
-	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s and r._field == "leaf")
-  |> filter(fn: (r) => %s) |> keep(columns: ["_time", "_value"])`,
-		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), filter, cond), func(r row) error {
-		leaf, err := r.int("_value")
-		if err != nil {
-			return err
-		}
-		at, err := r.time("_time")
-		if err != nil {
-			return err
-		}
-		if !at.Before(stop) {
-			return nil // InfluxDB 1.8 answers a point that stands exactly at the range's stop, 2.x does not
-		}
-		index = append(index, leafTime{uint64(leaf), at})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(index, func(a, b leafTime) int {
-		if d := cmp.Compare(a.leaf, b.leaf); d != 0 {
-			return d
-		}
-		return a.at.Compare(b.at)
-	})
-	return index, nil
-}
-
-// span is the earliest and the latest time of some leaves.
-func span(index []leafTime) (first, last time.Time) {
-	first, last = index[0].at, index[0].at
-	for _, l := range index {
-		if l.at.Before(first) {
-			first = l.at
-		}
-		if l.at.After(last) {
-			last = l.at
-		}
-	}
-	return first, last
-}
-
-// messagePage reads the messages of some leaves. What lies between them in time but has another leaf number (a point that
-// somebody edited or added) is answered with the page that its number belongs to.
-func (c *Client) messagePage(ctx context.Context, filter string, index []leafTime) ([]stored.Message, error) {
-	first, last := span(index)
-	page := make([]stored.Message, 0, len(index))
-	low, high := index[0].leaf, index[len(index)-1].leaf
-	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => %s)
-  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value")
-  |> drop(columns: ["_start", "_stop", "_measurement", "era", "log"])`,
-		quote(c.cfg.Bucket), fluxTime(first), fluxTime(last.Add(1)), filter), func(r row) error {
+	err := c.query(ctx, q, func(r row) error {
 		leaf, err := r.int("leaf")
 		if err != nil {
 			return err
 		}
-		if uint64(leaf) < low || uint64(leaf) > high || !r.has("leaf") {
-			return nil
-		}
+		ns, err := r.ns()
+		index = append(index, leafTime{uint64(leaf), ns})
+		return err
+	})
+	slices.SortFunc(index, func(a, b leafTime) int { return cmp.Or(cmp.Compare(a.leaf, b.leaf), cmp.Compare(a.ns, b.ns)) })
+	return index, err
+}
+
+// leavesWithin is the condition that a point is one of some leaves, or looks like one: what lies between them in time but has
+// another leaf number (a point that somebody edited or added) belongs to the page of its number.
+func leavesWithin(index []leafTime) string {
+	first, last := index[0].ns, index[0].ns
+	for _, l := range index {
+		first, last = min(first, l.ns), max(last, l.ns)
+	}
+	return fmt.Sprintf("%s AND leaf >= %d AND leaf <= %d", within(first, last+1), index[0].leaf, index[len(index)-1].leaf)
+}
+
+func (c *Client) messagePage(ctx context.Context, log string, index []leafTime) ([]stored.Message, error) {
+	page := make([]stored.Message, 0, len(index))
+	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM message WHERE %s AND %s",
+		idents("leaf", "boot", "seq", "kind", "readings", "time_ms", "entry", "raw", "flags", "tracker", "shipment", "trust"),
+		anyOf("log", []string{log}), leavesWithin(index)), func(r row) error {
 		m, err := readMessage(r)
 		if err != nil {
-			return fmt.Errorf("message at leaf %d: %w", leaf, err)
+			return fmt.Errorf("message at leaf %d of log %s: %w", m.Leaf, log, err)
 		}
+		m.Log = log
 		page = append(page, m)
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
 	slices.SortStableFunc(page, func(a, b stored.Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
-	return page, nil
+	return page, err
 }
 
 func readMessage(r row) (stored.Message, error) {
-	var m stored.Message
+	m := stored.Message{Readings: 1, Tracker: r.text("tracker"), Shipment: r.text("shipment"), Trust: r.text("trust"), Entry: r.bytes("entry"), Raw: r.bytes("raw")}
 	var err error
 	num := func(column string) int64 {
 		v, e := r.int(column)
-		if e != nil && err == nil {
-			err = e
-		}
+		err = cmp.Or(err, e)
 		return v
 	}
 	m.Leaf, m.Boot, m.Seq = uint64(num("leaf")), uint64(num("boot")), uint64(num("seq"))
-	m.Kind, m.Readings = int(num("kind")), 1
+	m.Kind, m.TimeMS, m.ReceivedMS = int(num("kind")), num("time_ms"), num("time")/1e6
 	if r.has("readings") {
 		m.Readings = int(num("readings"))
 	}
-	m.TimeMS = num("time_ms")
-	if err != nil {
-		return m, err
-	}
-	at, err := r.time("_time")
-	if err != nil {
-		return m, err
-	}
-	m.ReceivedMS = at.UnixMilli()
-	m.Tracker, m.Shipment, m.Trust = strings.Clone(r.text("tracker")), strings.Clone(r.text("shipment")), strings.Clone(r.text("trust"))
 	if f := r.text("flags"); f != "" {
-		m.Flags = strings.Split(strings.Clone(f), ",")
+		m.Flags = strings.Split(f, ",")
 	}
-	// Bytes that somebody replaced by something else than base64 are reported as missing bytes: the caller compares hashes.
-	m.Entry, _ = base64.StdEncoding.DecodeString(r.text("entry"))
-	m.Raw, _ = base64.StdEncoding.DecodeString(r.text("raw"))
-	return m, nil
+	return m, err
 }

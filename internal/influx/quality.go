@@ -1,8 +1,8 @@
 package influx
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,26 +49,22 @@ func (b *batch) QualityFlag(f *stored.QualityFlag) {
 // QualityHours calls fn for the hours that start in [fromMS, toMS), in the order of (time, tracker); toMS 0 = no end, tracker
 // "" = all.
 func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error {
-	start, stop := window(fromMS, toMS)
-	if !start.Before(stop) {
+	start, stop := span(fromMS, toMS)
+	if start >= stop {
 		return nil
 	}
-	filter := ""
+	where := within(start, stop)
 	if tracker != "" {
-		filter = " and r.tracker == " + quote(tracker)
+		where += " AND tracker = " + quote(tracker)
 	}
 	var hours []stored.QualityHour
-	err := c.query(ctx, fmt.Sprintf(`from(bucket: %s) |> range(start: %s, stop: %s) |> filter(fn: (r) => r._measurement == "quality"%s)
-  |> pivot(rowKey: ["_time"], columnKey: ["_field"], valueColumn: "_value") |> drop(columns: ["_start", "_stop", "_measurement"])`,
-		quote(c.cfg.Bucket), fluxTime(start), fluxTime(stop), filter), func(r row) error {
-		at, err := r.time("_time")
+	// All fields: which reasons there are is not known here.
+	err := c.query(ctx, "SELECT * FROM quality WHERE "+where, func(r row) error {
+		ns, err := r.ns()
 		if err != nil {
 			return err
 		}
-		if !at.Before(stop) {
-			return nil // see readingPage
-		}
-		h := stored.QualityHour{Tracker: strings.Clone(r.text("tracker")), StartMS: at.UnixMilli(), Flags: map[string]int64{}}
+		h := stored.QualityHour{Tracker: r.text("tracker"), StartMS: ns / 1e6, Flags: map[string]int64{}}
 		for column, to := range map[string]*int64{"readings": &h.Readings, "minutes": &h.Minutes, "expected": &h.Expected} {
 			if *to, err = r.int(column); err != nil {
 				return err
@@ -90,10 +86,7 @@ func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS 
 		return err
 	}
 	slices.SortFunc(hours, func(a, b stored.QualityHour) int {
-		if a.StartMS != b.StartMS {
-			return int(min(max(a.StartMS-b.StartMS, -1), 1))
-		}
-		return strings.Compare(a.Tracker, b.Tracker)
+		return cmp.Or(cmp.Compare(a.StartMS, b.StartMS), cmp.Compare(a.Tracker, b.Tracker))
 	})
 	for _, h := range hours {
 		if err := fn(h); err != nil {

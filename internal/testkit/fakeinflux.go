@@ -36,7 +36,9 @@ func NewFakeInflux(t testing.TB) *FakeInflux {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /api/v2/write", f.write)
-	mux.HandleFunc("POST /api/v2/query", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	mux.HandleFunc("POST /query", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"results":[{"statement_id":0}]}`)
+	})
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	f.server = httptest.NewServer(mux)
 	f.URL = f.server.URL

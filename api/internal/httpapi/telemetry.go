@@ -156,16 +156,10 @@ func (s *Server) addQuality(ctx context.Context, page []Reading) error {
 	})
 }
 
-// maxWindows bounds what one request makes the store compute.
-const maxWindows = 200_000
-
 func (s *Server) windows(ctx context.Context, q stored.ReadingsQuery, text string, take func(Reading, int64) error) error {
 	every, err := time.ParseDuration(text)
 	if err != nil || every < time.Second || every > 24*time.Hour {
 		return rest.InvalidField("query.every", "must be 1s to 24h, such as 30s, 1m or 1h30m")
-	}
-	if q.FromMS > 0 && q.ToMS > 0 && (q.ToMS-q.FromMS)/every.Milliseconds() > maxWindows {
-		return rest.InvalidField("query.every", "makes too many windows for this range")
 	}
 	return s.Telemetry.Windows(ctx, q, every, func(b stored.Window) error {
 		return take(Reading{From: rest.Some(Instant(b.FromMS)), To: rest.Some(Instant(b.ToMS)), Tracker: b.Tracker, Min: b.Min, Max: b.Max, Mean: b.Mean, Count: b.Count},

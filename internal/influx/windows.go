@@ -1,0 +1,133 @@
+package influx
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/stored"
+)
+
+// What one query makes the server compute: so many windows of each tracker where readings are dense, or windows of so many
+// readings where they are not.
+const (
+	denseWindows   = 600
+	sparseReadings = 5_000
+)
+
+// Windows calls fn for the windows of every in (time, tracker) order, aligned with 1970. Windows without readings are left out. It
+// computes about as many as q.Limit asks for, some at a time, from the next reading on.
+func (c *Client) Windows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error {
+	if every < time.Second || every%time.Millisecond != 0 {
+		return fmt.Errorf("window of %s: want at least 1s, whole milliseconds", every)
+	}
+	if len(q.Logs) == 0 {
+		return nil
+	}
+	start, stop := span(q.FromMS, q.ToMS)
+	if !q.AfterTime.IsZero() {
+		start = max(start, q.AfterTime.UnixNano())
+	}
+	for given := 0; start < stop; {
+		from, end, err := c.nextWindows(ctx, q, every, start, stop)
+		if err != nil || from == end {
+			return err
+		}
+		windows, err := c.windowsIn(ctx, q, every, from, end)
+		if err != nil {
+			return err
+		}
+		for _, w := range windows {
+			if !q.AfterTime.IsZero() && w.FromMS == q.AfterTime.UnixMilli() && w.Tracker <= q.AfterTracker {
+				continue
+			}
+			if err := fn(w); err != nil {
+				return err
+			}
+			if given++; given == q.Limit {
+				return nil
+			}
+		}
+		start = end
+	}
+	return nil
+}
+
+// nextWindows finds the part of [start, stop) to compute next: it begins with the window of the first reading and ends with a
+// window. Without readings it is empty.
+func (c *Client) nextWindows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, start, stop int64) (from, end int64, err error) {
+	dense, sparse := int64(denseWindows), sparseReadings
+	if q.Limit > 0 {
+		dense, sparse = min(dense, int64(q.Limit)), min(sparse, q.Limit+1)
+	}
+	first, last, n := int64(0), int64(0), 0
+	err = c.query(ctx, fmt.Sprintf("SELECT leaf FROM reading WHERE %s LIMIT %d", readingsWhere(q, start, stop), sparse), func(r row) error {
+		ns, err := r.ns()
+		if n++; n == 1 {
+			first = ns
+		}
+		last = ns
+		return err
+	})
+	if err != nil || n == 0 {
+		return 0, 0, err
+	}
+	from, end = first-first%int64(every), stop
+	if n == sparse { // more follows
+		end = last - last%int64(every)
+		if (stop-from)/int64(every) <= dense {
+			end = stop
+		} else {
+			end = max(end, from+dense*int64(every))
+		}
+	}
+	return max(start, from), end, nil
+}
+
+// windowsIn answers the windows of [start, stop), the first and the last cut there.
+func (c *Client) windowsIn(ctx context.Context, q stored.ReadingsQuery, every time.Duration, start, stop int64) ([]stored.Window, error) {
+	fields := quantities(q.Fields)
+	var columns []string
+	for _, f := range fields {
+		for _, aggregate := range []string{"min", "max", "mean", "count"} {
+			columns = append(columns, fmt.Sprintf(`%s("%s") AS "%[1]s %[2]s"`, aggregate, f))
+		}
+	}
+	q.Fields = nil // a window without any of them has no row
+	var windows []stored.Window
+	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM reading WHERE %s GROUP BY time(%dms), tracker fill(none)",
+		strings.Join(columns, ", "), readingsWhere(q, start, stop), every.Milliseconds()), func(r row) error {
+		ns, err := r.ns()
+		if err != nil {
+			return err
+		}
+		w := stored.Window{Tracker: r.tags["tracker"], FromMS: ns / 1e6, ToMS: ns/1e6 + every.Milliseconds(),
+			Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
+		for _, f := range fields {
+			n, err := r.int("count " + f)
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue
+			}
+			w.Count[f] = n
+			for aggregate, to := range map[string]map[string]float64{"min": w.Min, "max": w.Max, "mean": w.Mean} {
+				if to[f], err = r.float(aggregate + " " + f); err != nil {
+					return err
+				}
+			}
+		}
+		if len(w.Count) > 0 {
+			windows = append(windows, w)
+		}
+		return nil
+	})
+	slices.SortFunc(windows, func(a, b stored.Window) int {
+		return cmp.Or(cmp.Compare(a.FromMS, b.FromMS), cmp.Compare(a.Tracker, b.Tracker))
+	})
+	return windows, err
+}
