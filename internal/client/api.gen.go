@@ -87,6 +87,29 @@ type Close struct {
 	Tx       string    `json:"tx"`
 }
 
+// ComplianceState defines model for ComplianceState.
+type ComplianceState struct {
+	Budget []BudgetLine `json:"budget"`
+
+	// Open Excursions that were not over
+	Open int64 `json:"open"`
+
+	// Result Of that verdict; empty = none yet
+	Result string `json:"result"`
+
+	// Revision Of the newest verdict; 0 = none yet
+	Revision int64 `json:"revision"`
+
+	// To Up to which event time it was judged
+	To time.Time `json:"to"`
+
+	// Total All excursions, recorded and verified
+	Total int64 `json:"total"`
+
+	// Verified Of these, breaches that peers verified; one may lie within a recorded excursion
+	Verified int64 `json:"verified"`
+}
+
 // CreateBody defines model for CreateBody.
 type CreateBody struct {
 	// CarriedFrom Delivered shipments of the lot whose spent budget this one goes on with
@@ -141,13 +164,13 @@ type Field struct {
 
 // Handover defines model for Handover.
 type Handover struct {
-	AnswerTx   string    `json:"answer_tx"`
-	AnsweredAt time.Time `json:"answered_at"`
-	AtAnswer   Standing  `json:"at_answer"`
+	AnswerTx   string          `json:"answer_tx"`
+	AnsweredAt time.Time       `json:"answered_at"`
+	AtAnswer   ComplianceState `json:"at_answer"`
 
 	// AtProposal What the ledger held about the goods at that moment
-	AtProposal Standing `json:"at_proposal"`
-	From       string   `json:"from"`
+	AtProposal ComplianceState `json:"at_proposal"`
+	From       string          `json:"from"`
 
 	// Heads Logs as they were when the handover was proposed
 	Heads     []LogHead `json:"heads"`
@@ -440,29 +463,6 @@ type Spent struct {
 	Band   string `json:"band"`
 	Rule   string `json:"rule"`
 	SpentS int64  `json:"spent_s"`
-}
-
-// Standing defines model for Standing.
-type Standing struct {
-	Budget []BudgetLine `json:"budget"`
-
-	// Open Excursions that were not over
-	Open int64 `json:"open"`
-
-	// Result Of that verdict; empty = none yet
-	Result string `json:"result"`
-
-	// Revision Of the newest verdict; 0 = none yet
-	Revision int64 `json:"revision"`
-
-	// To Up to which event time it was judged
-	To time.Time `json:"to"`
-
-	// Total All excursions, recorded and verified
-	Total int64 `json:"total"`
-
-	// Verified Of these, breaches that peers verified; one may lie within a recorded excursion
-	Verified int64 `json:"verified"`
 }
 
 // Tracker defines model for Tracker.

@@ -58,7 +58,7 @@ func TestATrueBreachNeedsNobodysWord(t *testing.T) {
 		}
 		// The same claim once more, by whomever; a recorder cannot close it, and its own record has another id.
 		w.refused(ledger.Exists, shipperOp, ledger.ComplianceBreach, a)
-		w.refused(ledger.BadState, carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: e.ID, Shipment: "S-1", EndMS: e.EndMS, Peak: "1", Log: head("a", 1)})
+		w.refused(ledger.BadState, carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: e.ID, Shipment: "S-1", EndMS: e.EndMS, Peak: "1", Logs: logs("a", 1)})
 		must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("hot/T-1/1"))
 	}
 }

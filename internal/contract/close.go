@@ -37,10 +37,10 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
 		return nil, err
 	}
-	now, err := standing(t, s.ID)
+	now, err := complianceState(t, s.ID)
 	if err != nil {
 		return nil, err
 	}
-	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, Standing: now}
+	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, Compliance: now}
 	return c, t.put(ledger.CloseKey(s.ID), c)
 }

@@ -24,7 +24,7 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 	case !s.IsParty(a.To):
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
 	}
-	now, err := standing(t, s.ID)
+	now, err := complianceState(t, s.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func end(t *transaction, id string, by func(*ledger.Handover) string, decide fun
 		return nil, ledger.Refuse(ledger.Forbidden, "only %s may do this with the open handover", by(s.Pending))
 	}
 	h := s.Pending
-	if h.AtAnswer, err = standing(t, s.ID); err != nil {
+	if h.AtAnswer, err = complianceState(t, s.ID); err != nil {
 		return nil, err
 	}
 	decide(s, h)

@@ -18,6 +18,7 @@ func openExcursion(t *transaction, e ledger.Excursion) (*ledger.Excursion, error
 
 // addExcursion writes a new excursion and counts it as n.
 func addExcursion(t *transaction, e *ledger.Excursion, n ledger.Tally) (*ledger.Excursion, error) {
+	e.Logs = listOf(e.Logs) // a verified one is judged from no log
 	e.By, e.OpenMS, e.OpenTx = t.MSP, t.TimeMS, t.Tx
 	taken := ledger.Refuse(ledger.Exists, "excursion %s of shipment %s exists already", e.ID, e.Shipment)
 	if err := t.create(ledger.ExcursionKey(e.Shipment, e.ID), e, taken); err != nil {
@@ -43,7 +44,10 @@ func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, erro
 	case a.EndMS < e.StartMS:
 		return nil, ledger.Refuse(ledger.Invalid, "end_ms lies before the excursion's start, %d", e.StartMS)
 	}
-	e.EndMS, e.Peak, e.Log = a.EndMS, a.Peak, a.Log
+	if err := ledger.Covers(a.Logs, e.Logs); err != nil {
+		return nil, ledger.Refuse(ledger.Conflict, "excursion %s was opened from more: %v", a.ID, err)
+	}
+	e.EndMS, e.Peak, e.Logs = a.EndMS, a.Peak, a.Logs
 	e.CloseMS, e.CloseTx = t.TimeMS, t.Tx
 	if err := t.put(ledger.ExcursionKey(a.Shipment, a.ID), e); err != nil {
 		return nil, err

@@ -44,7 +44,7 @@ func journey(t testing.TB) []struct {
 		{carrierIn, ledger.AnchorExtend, h.args(t, 0, 11, t0)},
 		{carrierIn, ledger.AnchorExtend, h.args(t, 11, 30, t0+20_000)},
 		{carrierIn, ledger.ComplianceOpen, excursion("warm/T-1/1")},
-		{carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: "warm/T-1/1", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Log: head("a", 9)}},
+		{carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: "warm/T-1/1", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)}},
 		{carrierIn, ledger.ComplianceRevise, verdict(1)},
 		{shipperOp, ledger.ComplianceBreach, breachArgs("S-1", ledger.BreachMessage{Raw: hot, TimeMS: t0 + 14_000})},
 		{consigneeOp, ledger.ComplianceAcknowledge, acknowledgeArgs("warm/T-1/1")},

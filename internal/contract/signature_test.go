@@ -50,7 +50,7 @@ func TestAcknowledge(t *testing.T) {
 		sig.Subject != "CN=client,OU=client" || sig.Issuer == "" || !ledger.IsHash(sig.Cert) || sig.TimeMS != w.ms || sig.Tx != fmt.Sprintf("tx%04d", w.n) {
 		t.Fatalf("got %+v", r)
 	}
-	closed := must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: id, Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Log: head("a", 9)})
+	closed := must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: id, Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)})
 	second := must[ledger.Acknowledgement](w, carrierOp, ledger.ComplianceAcknowledge, ledger.EventAcknowledged, with(func(a *ledger.AcknowledgeArgs) { a.N = 2 }))
 	if second.N != 2 || second.Of != closed.CloseTx {
 		t.Fatalf("got %+v", second)

@@ -240,6 +240,9 @@ func (w *world) delivered(id, tracker string) ledger.Shipment {
 	return must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: id})
 }
 
+// logs is what was judged from one log.
+func logs(log string, size uint64) []ledger.LogHead { return []ledger.LogHead{head(log, size)} }
+
 func head(log string, size uint64) ledger.LogHead {
 	return ledger.LogHead{Log: hexHash(log), Size: size, Root: hexHash(fmt.Sprint(log, size))}
 }

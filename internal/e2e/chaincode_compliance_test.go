@@ -90,7 +90,7 @@ func TestStackChaincodeBreach(t *testing.T) {
 }
 
 // TestStackChaincodeSignOff takes goods from a published rule set to a release that late data overtakes: the handover keeps
-// the standing, the consignee signs, the lot's next shipment goes on with what was spent.
+// what it held, the consignee signs, the lot's next shipment goes on with what was spent.
 func TestStackChaincodeSignOff(t *testing.T) {
 	l := openLedger(t)
 	carrier, shipper, consignee := l.op("carrier"), l.op("shipper"), l.op("consignee")
@@ -113,11 +113,11 @@ func TestStackChaincodeSignOff(t *testing.T) {
 	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, args)
 
 	verdict := func(revision int, spent string) ledger.Verdict {
-		return ledger.Verdict{Shipment: first, Revision: revision, Supersedes: revision - 1, Result: ledger.Compliant, ToMS: 1, Log: logHead("a", 1),
+		return ledger.Verdict{Shipment: first, Revision: revision, Supersedes: revision - 1, Result: ledger.Compliant, ToMS: 1, Logs: []ledger.LogHead{logHead("a", 1)},
 			RuleHash: args.RuleSetHash, Detail: []byte(`{"budget":[{"rule":"tor","band":"8-15","spent_s":` + spent + `,"max_s":43200}]}`)}
 	}
 	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict(1, "600"))
-	excursion := ledger.Excursion{ID: "warm/x/1", Shipment: first, Rule: "warm", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", Log: logHead("a", 1), RuleHash: args.RuleSetHash}
+	excursion := ledger.Excursion{ID: "warm/x/1", Shipment: first, Rule: "warm", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", Logs: []ledger.LogHead{logHead("a", 1)}, RuleHash: args.RuleSetHash}
 	mustLedger[ledger.Excursion](t, ingest, ledger.ComplianceOpen, excursion)
 
 	// Offered to the wrong one, taken back, then handed over.

@@ -73,13 +73,18 @@ func TestStackChaincodeAccess(t *testing.T) {
 	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentAccept, ledger.IDArgs{ID: ship})
 
 	// Compliance: only ingest, only of a party.
-	verdict := ledger.Verdict{Shipment: ship, Revision: 1, Result: ledger.Compliant, ToMS: 1, Log: logHead("a", 1), RuleHash: shipmentArgs(ship).RuleSetHash}
+	verdict := ledger.Verdict{Shipment: ship, Revision: 1, Result: ledger.Compliant, ToMS: 1, Logs: []ledger.LogHead{logHead("a", 1)}, RuleHash: shipmentArgs(ship).RuleSetHash}
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.ComplianceRevise, verdict)
 	wrong := verdict
 	wrong.RuleHash = hexSHA256("milder rules")
 	refusedLedger(t, ledger.Conflict, ingest, ledger.ComplianceRevise, wrong)
 	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict)
-	refusedLedger(t, ledger.Conflict, ingest, ledger.ComplianceRevise, verdict)
+	if again := mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict); again.Revision != 1 {
+		t.Errorf("the same verdict again became revision %d, want it to stay 1", again.Revision)
+	}
+	less := verdict
+	less.Revision, less.Supersedes, less.Logs = 2, 1, []ledger.LogHead{logHead("b", 5)}
+	refusedLedger(t, ledger.Conflict, ingest, ledger.ComplianceRevise, less)
 
 	refusedLedger(t, ledger.BadState, carrier, ledger.ShipmentClose, ledger.CloseArgs{ID: ship})
 	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentDeliver, ledger.IDArgs{ID: ship})

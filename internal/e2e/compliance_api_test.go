@@ -23,12 +23,12 @@ type judgedAnswer struct {
 	Reasons    []string
 	Excursions []judgedExcursion `json:"excursions"`
 	Legs       []struct {
-		Custodian string `json:"custodian"`
-		Standing  *struct {
+		Custodian  string `json:"custodian"`
+		AtHandover *struct {
 			Revision int    `json:"revision"`
 			Result   string `json:"result"`
 			Total    int    `json:"total"`
-		} `json:"standing"`
+		} `json:"at_handover"`
 	} `json:"legs"`
 	Budget []struct {
 		Band   string  `json:"band"`
@@ -225,8 +225,8 @@ func TestStackCompliance(t *testing.T) {
 		_, err := carrier.call("POST", path+"/close", nil, nil)
 		return err == nil, fmt.Sprint(err)
 	})
-	judged(consignee, "the legs show the standing", func() bool {
-		return len(j.Legs) > 0 && j.Legs[0].Custodian == "carrier" && j.Legs[0].Standing != nil && j.Legs[0].Standing.Result == "non_compliant" && j.Legs[0].Standing.Total >= 3
+	judged(consignee, "the legs show what the ledger held at the handover", func() bool {
+		return len(j.Legs) > 0 && j.Legs[0].Custodian == "carrier" && j.Legs[0].AtHandover != nil && j.Legs[0].AtHandover.Result == "non_compliant" && j.Legs[0].AtHandover.Total >= 3
 	})
 	for _, e := range j.Excursions {
 		if e.Rule == "hot" && !e.Verified || e.Rule == "warm" && (e.Acks != 1 || e.HeldBy != "carrier") {

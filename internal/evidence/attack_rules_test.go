@@ -1,10 +1,15 @@
 package evidence_test
 
 import (
+	"encoding/hex"
+	"strings"
+
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // requireCompliant is the policy of an auditor who asks for all five.
@@ -19,15 +24,49 @@ func warm(t *evidencetest.Trip) {
 	t.Drive(4, 4)
 }
 
+// fromBeginning makes the closing record's verdict one of the first leaves, as an earlier revision was.
+func fromBeginning(t *evidencetest.Trip, c *ledger.Close, leaves int, result string) {
+	var tree merkle.Log
+	last := int64(0)
+	for _, l := range t.Leaves[:leaves] {
+		tree.Append(merkle.LeafHash(l.Entry), nil)
+		if m, err := telemetry.DecodeCOSE(l.COSE); err == nil {
+			last = max(last, m.TimeMS)
+		}
+	}
+	root := tree.Root()
+	c.Compliance.Logs[0].Size, c.Compliance.Logs[0].Root = tree.Size(), hex.EncodeToString(root[:])
+	c.Compliance.Result, c.Compliance.ToMS = result, last
+}
+
 var ruleAttacks = []attack{
 	{name: "warm goods shown as a good trip", code: evidence.RulesBroken, during: warm, policy: requireCompliant},
 	{name: "ledger told that warm goods were fine", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		warm(t)
-		t.OnClose = func(c *ledger.Close) { c.Standing.Result = compliance.Compliant }
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Result = compliance.Compliant }
 	}, policy: requireCompliant},
 	{name: "ledger told that good goods were warm", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)
-		t.OnClose = func(c *ledger.Close) { c.Standing.Result = compliance.NonCompliant }
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Result = compliance.NonCompliant }
+	}, policy: requireCompliant},
+	{name: "ledger told that the beginning was warm", code: evidence.Claim, during: func(t *evidencetest.Trip) {
+		warm(t)
+		t.OnClose = func(c *ledger.Close) { fromBeginning(t, c, 8, compliance.NonCompliant) }
+	}, policy: requireCompliant},
+	{name: "verdict from another history of the log", code: evidence.Claim, during: func(t *evidencetest.Trip) {
+		warm(t)
+		t.OnClose = func(c *ledger.Close) {
+			fromBeginning(t, c, 8, compliance.Compliant)
+			c.Compliance.Logs[0].Root = strings.Repeat("0", 64)
+		}
+	}, policy: requireCompliant},
+	{name: "verdict from leaves that do not exist", code: evidence.Claim, during: func(t *evidencetest.Trip) {
+		t.Drive(4, 2)
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Logs[0].Size += 1000 }
+	}, policy: requireCompliant},
+	{name: "verdict from a log of another shipment", code: evidence.Claim, during: func(t *evidencetest.Trip) {
+		t.Drive(4, 2)
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Logs[0].Log = strings.Repeat("ab", 32) }
 	}, policy: requireCompliant},
 	{name: "hours without a reading shown as a good trip", code: evidence.NotConclusive, status: evidence.Unknown, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)

@@ -72,7 +72,7 @@ const (
 	UnsignedOK    Code = "W_UNSIGNED" // accepted by the policy
 	NoNonce       Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
 	NoDefinition  Code = "W_CC_DEFINITION"
-	OldClaim      Code = "W_OLD_VERDICT" // the ledger's verdict was made from less than the whole log
+	OldClaim      Code = "W_OLD_VERDICT" // the ledger's verdict was made from less than the whole logs
 	NoClaim       Code = "W_NO_VERDICT"  // the ledger held no verdict when the shipment was closed
 )
 

@@ -4,9 +4,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -40,6 +42,10 @@ func TestHonestTrips(t *testing.T) {
 			t.Rotate(t.Trackers[0], telemetry.ESP256)
 			t.Drive(2, 2)
 			t.Log(late) // signed with the old key before the rotation, arrives after it
+		}},
+		{name: "the ledger's verdict is an earlier one, of its own leaves", warns: evidence.OldClaim, during: func(t *evidencetest.Trip) {
+			t.Drive(8, 4)
+			t.OnClose = func(c *ledger.Close) { fromBeginning(t, c, 8, compliance.Compliant) }
 		}},
 		{name: "configuration changed twice on the way", during: func(t *evidencetest.Trip) {
 			t.Drive(2, 2)

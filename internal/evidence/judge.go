@@ -104,6 +104,7 @@ func (v *verifier) compliance() error {
 		v.book.unknown(ReadingsWithheld, "rules", "every reading", "%d messages without theirs", n)
 		return nil
 	}
+	early := v.named()
 	result, err := compliance.Judge(*rules, course.Of(*v.shipment, v.judging.handovers, v.trackerRecordsInOrder()), v.judging.readings, 0)
 	v.judging.readings = nil
 	if err != nil {
@@ -117,8 +118,7 @@ func (v *verifier) compliance() error {
 	case compliance.Inconclusive:
 		v.book.unknown(NotConclusive, "rule set "+v.shipment.RuleSet, "readings that show whether every rule was kept", "%s", found)
 	}
-	v.claim(result)
-	return nil
+	return v.claim(*rules, result, early)
 }
 
 // givenRules reads the rules in the bundle. They are bytes of the bundle like all others, so wrong ones end the verification.
@@ -154,26 +154,6 @@ func (v *verifier) rules() *compliance.RuleSet {
 		return nil
 	}
 	return &rs
-}
-
-// claim compares the verdict with the one that the ledger held when the shipment was closed. The chaincode copied it into
-// the closing record, so nobody can have chosen it. It is comparable when it was made from the whole log.
-func (v *verifier) claim(result compliance.Result) {
-	if v.closing == nil {
-		return
-	}
-	c := v.closing.Standing
-	if c == nil || c.Revision == 0 {
-		v.book.warn(NoClaim, "closing record", "a verdict on the ledger", "none")
-		return
-	}
-	whole := len(v.logs) == 1 && c.Log.Log == hex.EncodeToString(v.logs[0].id[:]) && c.Log.Size == v.logs[0].tree.Size()
-	switch {
-	case !whole:
-		v.book.warn(OldClaim, "closing record", "a verdict made from the whole log", "revision %d, made from %d leaves of log %.16s", c.Revision, c.Log.Size, c.Log.Log)
-	case c.Result != result.Verdict:
-		v.book.fail(Claim, fmt.Sprintf("verdict revision %d on the ledger", c.Revision), result.Verdict+", as the readings and the pinned rules give", "%s", c.Result)
-	}
 }
 
 func (v *verifier) trackerRecordsInOrder() []ledger.Tracker {

@@ -18,6 +18,7 @@ const progressEvery = 4096
 
 // leaves streams every leaf: it feeds the log's tree, compares its root at every anchored size, and checks the message.
 func (v *verifier) leaves() error {
+	v.expectClaim()
 	var done, total uint64
 	for _, l := range v.logs {
 		total += l.heads[len(l.heads)-1].Size
@@ -75,10 +76,14 @@ func (l *shipmentLog) compare() error {
 
 func (v *verifier) leaf(l *shipmentLog, at uint64, leaf Leaf) error {
 	covering := l.heads[l.next].anchor // compare has passed every head of this size or smaller
+	if at == 0 {
+		l.claimStart = len(v.judging.readings)
+	}
 	l.tree.Append(merkle.LeafHash(leaf.Entry), nil)
 	if err := v.message(l, at, leaf, covering); err != nil {
 		return err
 	}
+	v.reachClaim(l)
 	return l.compare()
 }
 

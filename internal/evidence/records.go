@@ -70,6 +70,7 @@ func (v *verifier) records() error {
 			return err
 		}
 		v.shipment, last = s, t
+		v.states = append(v.states, *s)
 	}
 	if v.shipment == nil {
 		return stop(Open, "records", "the transaction that created shipment "+id, "none")

@@ -66,6 +66,7 @@ type verifier struct {
 	txs      map[Position]*fabricproof.Transaction
 	holds    map[Position]map[string]bool // organisations shown to hold a transaction as valid
 	shipment *ledger.Shipment
+	states   []ledger.Shipment // of its record, oldest first
 	closing  *ledger.Close
 	trackers map[string]*tracker
 	anchors  [][]*anchored // by instance
@@ -201,4 +202,8 @@ type shipmentLog struct {
 	tree  merkle.Log
 	next  int // index of the next head to compare
 	last  int64
+	// The ledger's verdict names so much of the log: its size, its root there ("" = the log never was that long), its readings.
+	claimSize            uint64
+	claimRoot            string
+	claimStart, claimEnd int
 }

@@ -33,7 +33,7 @@ func TestDecodeIsStrict(t *testing.T) {
 		})
 	}
 	var v Verdict
-	if err := Decode([]byte(` {"detail":{"a":{"a":1}},"log":{"log":"x"},"reasons":["y"]} `), &v); err != nil || v.Log.Log != "x" {
+	if err := Decode([]byte(` {"detail":{"a":{"a":1}},"logs":[{"log":"x"}],"reasons":["y"]} `), &v); err != nil || len(v.Logs) != 1 || v.Logs[0].Log != "x" {
 		t.Errorf("%v %+v", err, v)
 	}
 	if err := Decode([]byte(`{"detail":{"a":1,"a":2}}`), &v); err == nil {
@@ -127,7 +127,7 @@ func targets() []any {
 // Every member of an argument or a record has a JSON name of its own: the strict decoder knows members by these only.
 func TestEveryMemberIsNamed(t *testing.T) {
 	all := append(targets(), &Tracker{}, &TrackerKey{}, &Calibration{}, &Shipment{}, &Assignment{}, &LogHead{}, &Handover{}, &Close{}, &Head{},
-		&Standing{}, &BudgetLine{}, &Spent{}, &CarriedFrom{}, &Tally{}, &Witness{}, &BreachMessage{}, &Signature{}, &Acknowledgement{},
+		&ComplianceState{}, &BudgetLine{}, &Spent{}, &CarriedFrom{}, &Tally{}, &Witness{}, &BreachMessage{}, &Signature{}, &Acknowledgement{},
 		&Disposition{}, &RuleSet{})
 	for _, x := range all {
 		typ := reflect.TypeOf(x).Elem()

@@ -115,7 +115,7 @@ type Assignment struct {
 	Calibration *Calibration `json:"calibration,omitempty"`
 }
 
-// LogHead names the state of one shipment log.
+// LogHead names the state of one log.
 type LogHead struct {
 	Log  string `json:"log"`  // log id, hex
 	Size uint64 `json:"size"` // leaves
@@ -144,16 +144,16 @@ type Handover struct {
 	AnswerMS  int64     `json:"answer_ms"` // of the answer or withdrawal
 	AnswerTx  string    `json:"answer_tx"`
 	// AtProposal and AtAnswer are what the ledger held about the goods at these two moments, copied by the chaincode.
-	AtProposal *Standing `json:"at_proposal,omitempty"`
-	AtAnswer   *Standing `json:"at_answer,omitempty"`
+	AtProposal *ComplianceState `json:"at_proposal,omitempty"`
+	AtAnswer   *ComplianceState `json:"at_answer,omitempty"`
 }
 
-// Standing is what the ledger holds about a shipment's compliance at one moment.
-type Standing struct {
+// ComplianceState is what the ledger holds about a shipment's compliance at one moment.
+type ComplianceState struct {
 	Revision int          `json:"revision"`           // of the newest verdict, 0 = none yet
 	Result   string       `json:"result"`             // of that verdict, "" = none yet
 	ToMS     int64        `json:"to_ms"`              // up to which event time that verdict judged
-	Log      LogHead      `json:"log"`                // from which state of the log
+	Logs     []LogHead    `json:"logs"`               // from which logs, as that verdict names them
 	Open     int          `json:"open"`               // excursions that were not over
 	Total    int          `json:"total"`              // all excursions, recorded and verified
 	Verified int          `json:"verified,omitempty"` // of these, breaches that peers verified; one may lie within a recorded one
@@ -167,8 +167,8 @@ type Close struct {
 	By       string    `json:"by"`
 	TimeMS   int64     `json:"time_ms"`
 	Tx       string    `json:"tx"`
-	// Standing is what the ledger held about the goods when the shipment was closed, copied by the chaincode.
-	Standing *Standing `json:"standing,omitempty"`
+	// Compliance is what the ledger held about the goods when the shipment was closed, copied by the chaincode.
+	Compliance *ComplianceState `json:"compliance,omitempty"`
 }
 
 // Head is a heads log as the ledger last accepted it, and one accepted anchor.
@@ -189,21 +189,21 @@ type Head struct {
 // Excursion is one time that a rule was broken, opened and then closed. A verified one stands on the trackers' own signed
 // messages, which every endorsing peer checked, and on nobody's word; it is closed from the start and judged from no log.
 type Excursion struct {
-	ID       string  `json:"id"` // unique in the shipment; chosen by the recorder
-	Shipment string  `json:"shipment"`
-	Rule     string  `json:"rule"`
-	Metric   string  `json:"metric"`
-	StartMS  int64   `json:"start_ms"` // event time
-	EndMS    int64   `json:"end_ms"`   // 0 = still open
-	Peak     string  `json:"peak"`     // decimal
-	Limit    string  `json:"limit"`    // decimal
-	Log      LogHead `json:"log"`      // of which state of the log the recorder judged
-	RuleHash string  `json:"rule_hash"`
-	By       string  `json:"by"`
-	OpenMS   int64   `json:"open_ms"`
-	OpenTx   string  `json:"open_tx"`
-	CloseMS  int64   `json:"close_ms"`
-	CloseTx  string  `json:"close_tx"`
+	ID       string    `json:"id"` // unique in the shipment; chosen by the recorder
+	Shipment string    `json:"shipment"`
+	Rule     string    `json:"rule"`
+	Metric   string    `json:"metric"`
+	StartMS  int64     `json:"start_ms"` // event time
+	EndMS    int64     `json:"end_ms"`   // 0 = still open
+	Peak     string    `json:"peak"`     // decimal
+	Limit    string    `json:"limit"`    // decimal
+	Logs     []LogHead `json:"logs"`     // from which logs the recorder judged, in the order of their ids
+	RuleHash string    `json:"rule_hash"`
+	By       string    `json:"by"`
+	OpenMS   int64     `json:"open_ms"`
+	OpenTx   string    `json:"open_tx"`
+	CloseMS  int64     `json:"close_ms"`
+	CloseTx  string    `json:"close_tx"`
 	// Only of a verified excursion:
 	Verified  bool      `json:"verified,omitempty"`
 	Op        string    `json:"op,omitempty"` // > >= < <=: "metric op limit" held
@@ -227,14 +227,16 @@ type Tally struct {
 
 // Verdict is one revision of what the rules say of a shipment; a later one supersedes, never edits.
 type Verdict struct {
-	Shipment   string   `json:"shipment"`
-	Revision   int      `json:"revision"` // 1, 2, …
-	Result     string   `json:"result"`   // compliant | non_compliant | inconclusive
-	Reasons    []string `json:"reasons"`
-	ToMS       int64    `json:"to_ms"` // judged up to this event time
-	Log        LogHead  `json:"log"`
-	RuleHash   string   `json:"rule_hash"`
-	Supersedes int      `json:"supersedes"`
+	Shipment string   `json:"shipment"`
+	Revision int      `json:"revision"` // 1, 2, …
+	Result   string   `json:"result"`   // compliant | non_compliant | inconclusive
+	Reasons  []string `json:"reasons"`
+	ToMS     int64    `json:"to_ms"` // judged up to this event time
+	// Logs are all logs of the shipment that had a leaf, as far as they were judged: in the order of their ids, each once. Empty
+	// only in an inconclusive verdict, before the first reading.
+	Logs       []LogHead `json:"logs"`
+	RuleHash   string    `json:"rule_hash"`
+	Supersedes int       `json:"supersedes"`
 	// Detail is a JSON object for readers, see docs/formats.md. The chaincode looks at its member budget only.
 	Detail json.RawMessage `json:"detail,omitempty"`
 	By     string          `json:"by"`

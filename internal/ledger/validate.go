@@ -15,7 +15,7 @@ import (
 const (
 	MaxKeys        = 64       // of one tracker, ever
 	MaxAssignments = 512      // of one shipment, ever
-	MaxHeads       = 512      // in one handover or close
+	MaxHeads       = 512      // logs in one handover, close, verdict or excursion
 	MaxReasons     = 256      // in one verdict
 	MaxDetail      = 16 << 10 // bytes of a verdict's detail
 	MaxBudget      = 64       // lines of a stability budget
@@ -143,6 +143,25 @@ func checkHeads(heads []LogHead) error {
 			return invalid("heads: log %s is named twice", h.Log)
 		}
 		seen[h.Log] = true
+	}
+	return nil
+}
+
+// checkLogs checks the logs that a judgement was made from: one way only to write the same ones.
+func checkLogs(logs []LogHead) error {
+	if len(logs) == 0 || len(logs) > MaxHeads {
+		return invalid("logs: %d given, 1 to %d are accepted", len(logs), MaxHeads)
+	}
+	for i, h := range logs {
+		if err := h.Validate(); err != nil {
+			return err
+		}
+		switch {
+		case h.Size == 0:
+			return invalid("logs: log %s has no leaf: leave it out", h.Log)
+		case i > 0 && h.Log <= logs[i-1].Log:
+			return invalid("logs must be in the order of their ids, each once: %s stands after %s", h.Log, logs[i-1].Log)
+		}
 	}
 	return nil
 }

@@ -131,12 +131,12 @@ func (e Excursion) ValidateOpen() error {
 	}
 	return first(e.validateID(), checkText("rule", e.Rule, 1, 64), checkText("metric", e.Metric, 1, 64),
 		checkTime("start_ms", e.StartMS, false), checkDecimal("peak", e.Peak), checkDecimal("limit", e.Limit),
-		checkHash("rule_hash", e.RuleHash), e.Log.Validate())
+		checkHash("rule_hash", e.RuleHash), checkLogs(e.Logs))
 }
 
 // ValidateClose checks what closing an excursion needs; the other members are ignored.
 func (e Excursion) ValidateClose() error {
-	return first(e.validateID(), checkTime("end_ms", e.EndMS, false), checkDecimal("peak", e.Peak), e.Log.Validate())
+	return first(e.validateID(), checkTime("end_ms", e.EndMS, false), checkDecimal("peak", e.Peak), checkLogs(e.Logs))
 }
 
 func (e Excursion) validateID() error {
@@ -155,8 +155,8 @@ const (
 
 func (v Verdict) Validate() error {
 	err := first(checkID("shipment", v.Shipment), checkTime("to_ms", v.ToMS, true), checkHash("rule_hash", v.RuleHash))
-	if err == nil && (v.Log != LogHead{} || v.Result != Inconclusive) {
-		err = v.Log.Validate() // only "no data yet" is judged without a log
+	if err == nil && (len(v.Logs) > 0 || v.Result != Inconclusive) {
+		err = checkLogs(v.Logs) // only "no data yet" is judged without a log
 	}
 	switch {
 	case err != nil:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,9 +199,9 @@ func (s *ledgerSuite) anchors() {
 func (s *ledgerSuite) compliance() {
 	id := s.id("judged")
 	s.create(id)
-	log := ledger.LogHead{Log: strings.Repeat("03", 32), Size: 9, Root: strings.Repeat("04", 32)}
+	logs := []ledger.LogHead{{Log: strings.Repeat("03", 32), Size: 9, Root: strings.Repeat("04", 32)}, {Log: strings.Repeat("05", 32), Size: 2, Root: strings.Repeat("06", 32)}}
 	open := ledger.Excursion{
-		ID: "e1", Shipment: id, Rule: "r", Metric: "temperature", StartMS: 1000, Peak: "9.5", Limit: "8", Log: log, RuleHash: suiteRuleHash,
+		ID: "e1", Shipment: id, Rule: "r", Metric: "temperature", StartMS: 1000, Peak: "9.5", Limit: "8", Logs: logs, RuleHash: suiteRuleHash,
 	}
 	wrong := open
 	wrong.RuleHash = strings.Repeat("00", 32)
@@ -224,12 +225,17 @@ func (s *ledgerSuite) compliance() {
 	s.askRefused(s.ingest, ledger.ComplianceVerdict, byID, ledger.NotFound)
 	v := ledger.Verdict{Shipment: id, Revision: 1, Result: ledger.Inconclusive, RuleHash: suiteRuleHash}
 	do[ledger.Verdict](s, s.ingest, ledger.ComplianceRevise, v)
-	s.refused(s.ingest, ledger.ComplianceRevise, v, ledger.Conflict)
-	v = ledger.Verdict{Shipment: id, Revision: 2, Supersedes: 1, Result: ledger.NonCompliant, Reasons: []string{"too warm"}, ToMS: 6000, Log: log, RuleHash: suiteRuleHash}
+	if again, _ := do[ledger.Verdict](s, s.ingest, ledger.ComplianceRevise, v); again.Revision != 1 {
+		s.t.Fatalf("the same verdict again became revision %d", again.Revision)
+	}
+	v = ledger.Verdict{Shipment: id, Revision: 2, Supersedes: 1, Result: ledger.NonCompliant, Reasons: []string{"too warm"}, ToMS: 6000, Logs: logs, RuleHash: suiteRuleHash}
 	do[ledger.Verdict](s, s.ingest, ledger.ComplianceRevise, v)
-	if got := ask[ledger.Verdict](s, s.clients["shipper"], ledger.ComplianceVerdict, byID); got.Revision != 2 || got.Result != ledger.NonCompliant || got.Log != log {
+	if got := ask[ledger.Verdict](s, s.clients["shipper"], ledger.ComplianceVerdict, byID); got.Revision != 2 || got.Result != ledger.NonCompliant || !slices.Equal(got.Logs, logs) {
 		s.t.Fatalf("verdict %+v", got)
 	}
+	less := v
+	less.Revision, less.Supersedes, less.Logs = 3, 2, logs[:1]
+	s.refused(s.ingest, ledger.ComplianceRevise, less, ledger.Conflict)
 	list := ledger.ListArgs{ID: id}
 	if got := ask[ledger.Page[ledger.Verdict]](s, s.ingest, ledger.ComplianceVerdicts, list); len(got.Items) != 2 || got.Items[0].Revision != 1 {
 		s.t.Fatalf("verdicts %+v", got)
@@ -246,7 +252,7 @@ func (s *ledgerSuite) pages() {
 	for i := range 5 {
 		do[ledger.Excursion](s, s.ingest, ledger.ComplianceOpen, ledger.Excursion{
 			ID: fmt.Sprint("e", i), Shipment: id, Rule: "r", Metric: "m", StartMS: 1, Peak: "1", Limit: "1", RuleHash: suiteRuleHash,
-			Log: ledger.LogHead{Log: strings.Repeat("03", 32), Root: strings.Repeat("04", 32)},
+			Logs: []ledger.LogHead{{Log: strings.Repeat("03", 32), Size: 1, Root: strings.Repeat("04", 32)}},
 		})
 	}
 	var got []string

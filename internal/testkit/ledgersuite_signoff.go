@@ -79,7 +79,7 @@ func (s *ledgerSuite) signOff() {
 		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}}
 	do[ledger.Shipment](s, carrier, ledger.ShipmentCreate, args)
 	open := ledger.Excursion{ID: "e1", Shipment: id, Rule: "r", Metric: "m", StartMS: 1, Peak: "1", Limit: "1", RuleHash: suiteRuleHash,
-		Log: ledger.LogHead{Log: suiteRuleHash, Root: suiteRuleHash}}
+		Logs: []ledger.LogHead{{Log: suiteRuleHash, Size: 1, Root: suiteRuleHash}}}
 	opened, _ := do[ledger.Excursion](s, s.ingest, ledger.ComplianceOpen, open)
 	v := ledger.Verdict{Shipment: id, Revision: 1, Result: ledger.Inconclusive, RuleHash: suiteRuleHash,
 		Detail: []byte(`{"budget":[{"rule":"tor","band":"8-15","spent_s":60,"max_s":600}]}`)}
@@ -98,7 +98,7 @@ func (s *ledgerSuite) signOff() {
 		s.t.Fatalf("handovers %+v", h)
 	}
 	if at := h[1].AtAnswer; at.Revision != 1 || at.Open != 1 || at.Total != 1 || len(at.Budget) != 1 || at.Budget[0].SpentS != 60 {
-		s.t.Fatalf("standing %+v", at)
+		s.t.Fatalf("compliance at the answer: %+v", at)
 	}
 
 	note := ledger.AcknowledgeArgs{Shipment: id, Excursion: "e1", Reason: "dock", Name: "Ana Lopez", Meaning: "reviewed"}

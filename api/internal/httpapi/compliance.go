@@ -85,11 +85,11 @@ type JudgedLeg struct {
 	Excursions []string               `json:"excursions" doc:"Ids of those that began in it"`
 	OutS       float64                `json:"out_s" doc:"Time out of range of all metrics together"`
 	Severity   string                 `json:"severity" doc:"The worst of its excursions, empty without any"`
-	Standing   Null[Standing]         `json:"standing" doc:"What the ledger held at the handover that ended the leg"`
+	AtHandover Null[ComplianceState]  `json:"at_handover" doc:"What the ledger held at the handover that ended the leg"`
 }
 
-// Standing is what the ledger held about the goods at one moment.
-type Standing struct {
+// ComplianceState is what the ledger held about the goods at one moment.
+type ComplianceState struct {
 	Revision int                 `json:"revision" doc:"Of the newest verdict; 0 = none yet"`
 	Result   string              `json:"result" doc:"Of that verdict; empty = none yet"`
 	To       Null[Instant]       `json:"to" doc:"Up to which event time it was judged"`
@@ -160,17 +160,17 @@ type RecordedExcursion struct {
 
 // Revision is a verdict on the ledger.
 type Revision struct {
-	Revision   int             `json:"revision"`
-	Result     string          `json:"result"`
-	Reasons    []string        `json:"reasons"`
-	To         Instant         `json:"to" doc:"Judged up to this event time"`
-	Log        ledger.LogHead  `json:"log"`
-	RuleHash   string          `json:"rule_hash"`
-	Supersedes int             `json:"supersedes"`
-	Detail     json.RawMessage `json:"detail,omitempty" doc:"As recorded"`
-	By         string          `json:"by"`
-	RecordedAt Instant         `json:"recorded_at"`
-	Tx         string          `json:"tx"`
+	Revision   int              `json:"revision"`
+	Result     string           `json:"result"`
+	Reasons    []string         `json:"reasons"`
+	To         Instant          `json:"to" doc:"Judged up to this event time"`
+	Logs       []ledger.LogHead `json:"logs" doc:"All logs of the shipment that had a leaf, as far as they were judged"`
+	RuleHash   string           `json:"rule_hash"`
+	Supersedes int              `json:"supersedes"`
+	Detail     json.RawMessage  `json:"detail,omitempty" doc:"As recorded"`
+	By         string           `json:"by"`
+	RecordedAt Instant          `json:"recorded_at"`
+	Tx         string           `json:"tx"`
 }
 
 func (s *Server) complianceRoutes() {
@@ -333,17 +333,17 @@ func showLeg(l compliance.LegResult, handovers []ledger.Handover) JudgedLeg {
 	}
 	for _, h := range handovers {
 		if h.State == ledger.Accepted && l.ToMS != 0 && h.AnswerMS == l.ToMS && h.From == l.Custodian {
-			v.Standing = showStanding(h.AtAnswer)
+			v.AtHandover = showComplianceState(h.AtAnswer)
 		}
 	}
 	return v
 }
 
-func showStanding(st *ledger.Standing) Null[Standing] {
+func showComplianceState(st *ledger.ComplianceState) Null[ComplianceState] {
 	if st == nil {
-		return Null[Standing]{}
+		return Null[ComplianceState]{}
 	}
-	v := Standing{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
+	v := ComplianceState{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
 	if v.Budget == nil {
 		v.Budget = []ledger.BudgetLine{}
 	}
@@ -363,10 +363,13 @@ func showRecorded(l ledger.Excursion, acks []Acknowledgement) RecordedExcursion 
 }
 
 func showRevision(l ledger.Verdict) Revision {
-	r := Revision{Revision: l.Revision, Result: l.Result, Reasons: l.Reasons, To: Instant(l.ToMS), Log: l.Log, RuleHash: l.RuleHash, Supersedes: l.Supersedes,
+	r := Revision{Revision: l.Revision, Result: l.Result, Reasons: l.Reasons, To: Instant(l.ToMS), Logs: l.Logs, RuleHash: l.RuleHash, Supersedes: l.Supersedes,
 		Detail: l.Detail, By: orgName(l.By), RecordedAt: Instant(l.TimeMS), Tx: l.Tx}
 	if r.Reasons == nil {
 		r.Reasons = []string{}
+	}
+	if r.Logs == nil {
+		r.Logs = []ledger.LogHead{}
 	}
 	return r
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // insistent repeats a transaction that lost a race: ordered, found to have read what another transaction changed meanwhile,
-// and so without any effect. Close, handover and disposition read the standing that ingest keeps writing, so this is usual.
+// and so without any effect. Close, handover and disposition read the verdict that ingest keeps writing, so this is usual.
 type insistent struct {
 	Ledger
 	wait func(ctx context.Context, d time.Duration) error

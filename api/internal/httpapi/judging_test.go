@@ -30,15 +30,15 @@ func (w *world) warmTrip(id, rules string) httpapi.Compliance {
 // record does what ingest does with an excursion and a verdict.
 func (w *world) record(id string, c httpapi.Compliance) {
 	w.t.Helper()
-	log := ledger.LogHead{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}
+	logs := []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}
 	for _, e := range c.Excursions {
 		_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceOpen, ledger.Excursion{ID: e.ID, Shipment: id, Rule: e.Rule, Metric: e.Metric, StartMS: int64(e.Start), Peak: e.Peak, Limit: e.Limit,
-			Log: log, RuleHash: c.RuleSetHash})
+			Logs: logs, RuleHash: c.RuleSetHash})
 		if err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceRevise, ledger.Verdict{Shipment: id, Revision: 1, Result: c.Verdict, Reasons: c.Reasons, ToMS: 1, Log: log, RuleHash: c.RuleSetHash,
+	_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceRevise, ledger.Verdict{Shipment: id, Revision: 1, Result: c.Verdict, Reasons: c.Reasons, ToMS: 1, Logs: logs, RuleHash: c.RuleSetHash,
 		Detail: []byte(`{"algorithm":"x"}`)})
 	if err != nil {
 		w.t.Fatal(err)
@@ -94,7 +94,7 @@ func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if st := c.Legs[0].Standing.V; c.Legs[0].To.V == nil || st == nil || st.Result != "non_compliant" || st.Total != 2 || st.Open != 2 {
+	if st := c.Legs[0].AtHandover.V; c.Legs[0].To.V == nil || st == nil || st.Result != "non_compliant" || st.Total != 2 || st.Open != 2 {
 		t.Fatalf("%+v", c.Legs)
 	}
 	// A shipment that pinned other bytes under the same name is not judged.
@@ -345,7 +345,7 @@ func TestSignOff(t *testing.T) {
 	}
 	// An id with a plus and a slash that stands as it is cannot be taken for another one.
 	plus := ledger.Excursion{ID: "odd+id/x", Shipment: "s1", Rule: "hot", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", RuleHash: c.RuleSetHash,
-		Log: ledger.LogHead{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}
+		Logs: []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}}
 	if _, err := w.ledger.Submit(t.Context(), ledger.ComplianceOpen, plus); err != nil {
 		t.Fatal(err)
 	}

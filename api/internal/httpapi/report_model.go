@@ -63,8 +63,8 @@ func custody(m *report.Report, j *judged, v *Compliance) {
 	for i, l := range v.Legs {
 		x := report.Leg{Custodian: l.Custodian, FromMS: int64(l.From), Excursions: len(l.Excursions), OutMS: int64(l.OutS * 1000)}
 		x.ToMS = j.result.Legs[i].ToMS
-		if l.Standing.V != nil {
-			x.Verdict = l.Standing.V.Result
+		if l.AtHandover.V != nil {
+			x.Verdict = l.AtHandover.V.Result
 		}
 		m.Legs = append(m.Legs, x)
 	}
@@ -78,7 +78,7 @@ func custody(m *report.Report, j *judged, v *Compliance) {
 
 func signatures(m *report.Report, v *Compliance) {
 	for _, r := range v.Revisions {
-		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), LogSize: r.Log.Size, Root: r.Log.Root, By: r.By, Tx: r.Tx,
+		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), Logs: logsJudged(r.Logs), By: r.By, Tx: r.Tx,
 			Reason: strings.Join(r.Reasons, "; ")})
 	}
 	act := func(kind, subject, reason string, g Signature) {
@@ -92,6 +92,14 @@ func signatures(m *report.Report, v *Compliance) {
 	if d := v.Disposition.V; d != nil {
 		act(d.Decision, "verdict "+strconv.Itoa(d.VerdictRevision), d.Reason, d.Signature)
 	}
+}
+
+func logsJudged(heads []ledger.LogHead) []report.Log {
+	out := make([]report.Log, len(heads))
+	for i, h := range heads {
+		out[i] = report.Log{ID: h.Log, Size: h.Size, Root: h.Root}
+	}
+	return out
 }
 
 func trackerLine(a ledger.Assignment, trackers []ledger.Tracker) report.Tracker {

@@ -61,25 +61,25 @@ type Assignment struct {
 
 // Handover of custody.
 type Handover struct {
-	N          int              `json:"n"`
-	From       string           `json:"from"`
-	To         string           `json:"to"`
-	State      string           `json:"state" enum:"proposed,accepted,rejected,withdrawn"`
-	Note       string           `json:"note"`
-	Reason     string           `json:"reason"`
-	ProposedAt Instant          `json:"proposed_at"`
-	AnsweredAt Null[Instant]    `json:"answered_at"`
-	Heads      []ledger.LogHead `json:"heads" doc:"Logs as they were when the handover was proposed"`
-	ProposeTx  string           `json:"propose_tx"`
-	AnswerTx   string           `json:"answer_tx"`
-	AtProposal Null[Standing]   `json:"at_proposal" doc:"What the ledger held about the goods at that moment"`
-	AtAnswer   Null[Standing]   `json:"at_answer"`
+	N          int                   `json:"n"`
+	From       string                `json:"from"`
+	To         string                `json:"to"`
+	State      string                `json:"state" enum:"proposed,accepted,rejected,withdrawn"`
+	Note       string                `json:"note"`
+	Reason     string                `json:"reason"`
+	ProposedAt Instant               `json:"proposed_at"`
+	AnsweredAt Null[Instant]         `json:"answered_at"`
+	Heads      []ledger.LogHead      `json:"heads" doc:"Logs as they were when the handover was proposed"`
+	ProposeTx  string                `json:"propose_tx"`
+	AnswerTx   string                `json:"answer_tx"`
+	AtProposal Null[ComplianceState] `json:"at_proposal" doc:"What the ledger held about the goods at that moment"`
+	AtAnswer   Null[ComplianceState] `json:"at_answer"`
 }
 
 func showHandover(h ledger.Handover) Handover {
 	v := Handover{N: h.N, From: orgName(h.From), To: orgName(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: Instant(h.ProposeMS),
 		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
-		AtProposal: showStanding(h.AtProposal), AtAnswer: showStanding(h.AtAnswer)}
+		AtProposal: showComplianceState(h.AtProposal), AtAnswer: showComplianceState(h.AtAnswer)}
 	if v.Heads == nil {
 		v.Heads = []ledger.LogHead{}
 	}

@@ -96,11 +96,11 @@ type Leg struct {
 
 // Revision is a verdict on the ledger.
 type Revision struct {
-	N                    int
-	Result               string
-	ToMS, RecordedMS     int64
-	LogSize              uint64
-	Root, By, Tx, Reason string
+	N                int
+	Result           string
+	ToMS, RecordedMS int64
+	Logs             []Log // from which it was judged
+	By, Tx, Reason   string
 }
 
 // Act is a signed act of a person: an acknowledgement of an excursion, or a disposition of the goods.

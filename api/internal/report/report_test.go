@@ -51,7 +51,7 @@ func sample() *Report {
 		Figures:     []Figure{{"mkt", "TRK-0001", "mkt", "6.214", "°C"}},
 		Budget:      []Band{{Rule: "budget", Band: "8 to 15 °C", State: "WATCH", SpentMS: 105 * minute, MaxMS: 180 * minute, LongestMS: 105 * minute}},
 		Legs:        []Leg{{"shipper", t0 - 3600_000, t0 + 3600_000, 0, 0, "compliant"}, {"carrier", t0 + 3600_000, t0 + 29*3600_000, 1, 105 * minute, "non_compliant"}, {"consignee", t0 + 29*3600_000, 0, 0, 0, ""}},
-		Revisions:   []Revision{{1, "compliant", t0 + 3600_000, t0 + 3700_000, 24, strings.Repeat("01", 32), "carrier", strings.Repeat("ef", 32), ""}, {2, "non_compliant", t0 + 30*3600_000, t0 + 30*3600_000, 720, strings.Repeat("02", 32), "carrier", strings.Repeat("aa", 32), ""}},
+		Revisions:   []Revision{{1, "compliant", t0 + 3600_000, t0 + 3700_000, []Log{{strings.Repeat("11", 32), 24, strings.Repeat("01", 32)}}, "carrier", strings.Repeat("ef", 32), ""}, {2, "non_compliant", t0 + 30*3600_000, t0 + 30*3600_000, []Log{{strings.Repeat("11", 32), 720, strings.Repeat("02", 32)}, {strings.Repeat("22", 32), 5, strings.Repeat("03", 32)}}, "carrier", strings.Repeat("aa", 32), ""}},
 		Acts:        []Act{{"acknowledgement", "warm/TRK-0001", "Ana Kovač", "consignee", "reviewed", "=HYPERLINK(\"x\")", strings.Repeat("bb", 32), t0 + 30*3600_000}},
 		Trackers:    []Tracker{{"TRK-0001", "signed", "TS-1", t0, t0 + 30*3600_000, "DE-K-15070-2031", t0 + 300*86400_000}, {"TRK-0002", "unsigned", "", t0, t0 + 30*3600_000, "", 0}},
 		Logs:        []Log{{strings.Repeat("1f", 32), 720, strings.Repeat("2e", 32)}},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
@@ -49,9 +50,9 @@ func XLSX(w io.Writer, r *Report) error {
 		l := r.Legs[i]
 		return []any{l.Custodian, moment(l.FromMS), moment(l.ToMS), l.Excursions, minutes(l.OutMS), l.Verdict}
 	})
-	b.sheet("Verdicts", []string{"Revision", "Result", "Judged up to (UTC)", "Recorded (UTC)", "By", "Reason", "Log size", "Root", "Transaction"}, len(r.Revisions), func(i int) []any {
+	b.sheet("Verdicts", []string{"Revision", "Result", "Judged up to (UTC)", "Recorded (UTC)", "By", "Reason", "Logs (id size root)", "Transaction"}, len(r.Revisions), func(i int) []any {
 		v := r.Revisions[i]
-		return []any{v.N, v.Result, moment(v.ToMS), moment(v.RecordedMS), v.By, v.Reason, v.LogSize, v.Root, v.Tx}
+		return []any{v.N, v.Result, moment(v.ToMS), moment(v.RecordedMS), v.By, v.Reason, judgedFrom(v.Logs), v.Tx}
 	})
 	b.sheet("Signed acts", []string{"Act", "Of", "Signed by", "Organisation", "Meaning", "Time (UTC)", "Reason", "Transaction"}, len(r.Acts), func(i int) []any {
 		a := r.Acts[i]
@@ -278,4 +279,13 @@ func decimal(s string) any {
 		return v
 	}
 	return s
+}
+
+// judgedFrom names the logs of a verdict, one a line.
+func judgedFrom(logs []Log) string {
+	lines := make([]string, len(logs))
+	for i, l := range logs {
+		lines[i] = fmt.Sprintf("%s %d %s", l.ID, l.Size, l.Root)
+	}
+	return strings.Join(lines, "\n")
 }

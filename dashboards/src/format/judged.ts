@@ -1,4 +1,4 @@
-import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Signature, Standing } from "#rest";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Signature, ComplianceState } from "#rest";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
 import { count, plural, sentence, verdictWord } from "./words";
@@ -33,7 +33,7 @@ export function bandPart(b: JudgedBand): number | null {
   return parts.length > 0 ? Math.min(Math.max(...parts), 1) : null;
 }
 
-export function standingText(s: Standing): string {
+export function complianceStateText(s: ComplianceState): string {
   const verdict = s.revision > 0 && s.result ? `${verdictWord(s.result)}, revision ${s.revision}` : "No verdict on the ledger yet";
   if (s.total === 0) return `${verdict}; no excursion`;
   // A verified breach lies within an excursion as a rule: it is told beside the excursions, not as one more.

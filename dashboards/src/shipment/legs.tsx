@@ -1,5 +1,5 @@
 import type { Compliance, Excursion, JudgedLeg } from "#rest";
-import { standingText } from "../format/judged";
+import { complianceStateText } from "../format/judged";
 import { formatSpan } from "../format/time";
 import { plural, sentence } from "../format/words";
 import { Mark } from "../ui/marks";
@@ -55,18 +55,18 @@ function LegRow({ leg, last, known }: { leg: JudgedLeg; last: boolean; known: Ma
         {unknown > 0 && <p class="muted small">{formatSpan(unknown)} unknown</p>}
       </div>
       <div>
-        {leg.standing ? (
+        {leg.at_handover ? (
           <>
-            <p>{standingText(leg.standing)}</p>
+            <p>{complianceStateText(leg.at_handover)}</p>
             <p class="muted small">
               On the ledger at the handover
-              {leg.standing.to && (
+              {leg.at_handover.to && (
                 <>
-                  , judged up to <Time at={leg.standing.to} />
+                  , judged up to <Time at={leg.at_handover.to} />
                 </>
               )}
             </p>
-            {leg.standing.budget?.map((b) => (
+            {leg.at_handover.budget?.map((b) => (
               <p class="muted small" key={`${b.rule} ${b.band}`}>
                 Budget {b.band}: {formatSpan(b.spent_s)}
                 {b.max_s > 0 && ` of ${formatSpan(b.max_s)}`} spent

@@ -322,7 +322,7 @@ const revision = (n: number, result: Revision["result"], ms: number): Revision =
   result,
   reasons: [],
   to: iso(ms),
-  log: { log: hex("log 1"), size: n * 1_000, root: hex(`root ${n}`) },
+  logs: [{ log: hex("log 1"), size: n * 1_000, root: hex(`root ${n}`) }],
   rule_hash: hex("general-2-8@1"),
   supersedes: n - 1,
   by: "carrier",
@@ -373,7 +373,7 @@ export const compliance: Compliance = {
   excursions: [warm, humid, dropped],
   more_excursions: 0,
   legs: [
-    { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", standing: { revision: 0, result: "", to: null, open: 0, total: 0, verified: 0, budget: [] } },
+    { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", at_handover: { revision: 0, result: "", to: null, open: 0, total: 0, verified: 0, budget: [] } },
     {
       custodian: "carrier",
       from: iso(start - 10 * minute),
@@ -382,9 +382,9 @@ export const compliance: Compliance = {
       excursions: [warm.id, humid.id, dropped.id],
       out_s: outIn(start, start + 16 * hour),
       severity: "major",
-      standing: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 4, verified: 1, budget: [{ rule: "budget", band: "room", spent_s: warm.out_s + 600, max_s: 43_200 }] },
+      at_handover: { revision: 2, result: "non_compliant", to: iso(start + 15.9 * hour), open: 1, total: 4, verified: 1, budget: [{ rule: "budget", band: "room", spent_s: warm.out_s + 600, max_s: 43_200 }] },
     },
-    { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: legTimes(start + 16 * hour, now), excursions: [], out_s: outIn(start + 16 * hour, now), severity: "", standing: null },
+    { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: legTimes(start + 16 * hour, now), excursions: [], out_s: outIn(start + 16 * hour, now), severity: "", at_handover: null },
   ],
   trackers: [
     { id: "trk-0041", readings: all.length / 2, first: all[0]!.time, last: newest.time },

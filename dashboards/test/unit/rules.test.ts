@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { JudgedBand, Excursion, RecordedExcursion, Rule } from "#rest";
-import { availabilityText, bandPart, bandText, figureName, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, standingText } from "../../src/format/judged";
+import { availabilityText, bandPart, bandText, figureName, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, complianceStateText } from "../../src/format/judged";
 import { ruleSentence } from "../../src/format/rules";
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ").replaceAll("\u202f", " ");
@@ -51,12 +51,12 @@ describe("what was judged, in words", () => {
     expect([band, { ...band, max_single_s: 660 }, { ...band, spent_s: 9000 }, { ...band, max_s: 0 }].map(bandPart)).toEqual([0.5, 600 / 660, 1, null]);
   });
 
-  test("a standing at a handover", () => {
+  test("what the ledger held at a handover", () => {
     const none = { to: null, verified: 0, budget: [] };
-    expect(standingText({ ...none, revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
-    expect(standingText({ ...none, revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
-    expect(standingText({ ...none, revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
-    expect(standingText({ ...none, revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
+    expect(complianceStateText({ ...none, revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
+    expect(complianceStateText({ ...none, revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
+    expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
+    expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
   });
 
   test("figures", () => {

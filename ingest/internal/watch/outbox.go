@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -215,7 +216,7 @@ func (o *outbox) submit(ctx context.Context, it item) error {
 		if !found {
 			return o.remove(it)
 		}
-		e.EndMS, e.Log = e.StartMS, it.tx.Excursion.Log
+		e.EndMS, e.Logs = e.StartMS, it.tx.Excursion.Logs
 		arg = e
 	case it.tx.Fn == ledger.ComplianceBreach:
 		claim, err := o.claim(ctx, it.tx)
@@ -267,7 +268,7 @@ func (o *outbox) revision(ctx context.Context, v ledger.Verdict) (ledger.Verdict
 			return v, false, err
 		}
 	}
-	if newest.Revision > 0 && newest.By == o.ledger.MSP() && newest.Result == v.Result && newest.ToMS == v.ToMS && newest.Log == v.Log {
+	if newest.Revision > 0 && newest.By == o.ledger.MSP() && newest.Result == v.Result && newest.ToMS == v.ToMS && slices.Equal(newest.Logs, v.Logs) {
 		return v, true, nil
 	}
 	v.Revision, v.Supersedes = newest.Revision+1, newest.Revision

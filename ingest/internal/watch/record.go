@@ -41,7 +41,7 @@ func (w *Watcher) record(s *ledger.Shipment, rules *compliance.RuleSet, head led
 		closed, known := was.Excursions[e.ID]
 		entry := ledger.Excursion{
 			ID: e.ID, Shipment: s.ID, Rule: e.Rule, Metric: e.Metric, StartMS: e.StartMS, EndMS: e.EndMS, Peak: e.Peak, Limit: e.Limit,
-			Log: head, RuleHash: s.RuleSetHash,
+			Logs: []ledger.LogHead{head}, RuleHash: s.RuleSetHash,
 		}
 		if !known {
 			opening := entry
@@ -65,7 +65,7 @@ func (w *Watcher) record(s *ledger.Shipment, rules *compliance.RuleSet, head led
 		}
 		changed = changed || !was.Excursions[id]
 		if !was.Excursions[id] {
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &ledger.Excursion{ID: id, Shipment: s.ID, Peak: "0", Log: head}, Void: true})
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &ledger.Excursion{ID: id, Shipment: s.ID, Peak: "0", Logs: []ledger.LogHead{head}}, Void: true})
 			now.Excursions[id] = true
 		}
 	}
@@ -73,7 +73,7 @@ func (w *Watcher) record(s *ledger.Shipment, rules *compliance.RuleSet, head led
 		now.Revision, now.Result, now.ToMS, now.LogSize = was.Revision+1, result.Verdict, result.ToMS, head.Size
 		txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceRevise, Verdict: &ledger.Verdict{
 			Shipment: s.ID, Revision: now.Revision, Supersedes: was.Revision, Result: result.Verdict, Reasons: clipReasons(result.Reasons),
-			ToMS: result.ToMS, Log: head, RuleHash: s.RuleSetHash, Detail: detail(result),
+			ToMS: result.ToMS, Logs: []ledger.LogHead{head}, RuleHash: s.RuleSetHash, Detail: detail(result),
 		}})
 	}
 	if len(txs) == 0 {

@@ -15,8 +15,8 @@ var rules, _ = compliance.Lookup(RuleSet)
 
 func ruleHash() string { return rules.Hash() }
 
-// standing is what an honest ingest instance has told the ledger by the closing.
-func (t *Trip) standing(s *ledger.Shipment, log ledger.LogHead) *ledger.Standing {
+// complianceState is what an honest ingest instance has told the ledger by the closing.
+func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.ComplianceState {
 	var all []compliance.Reading
 	for _, l := range t.Leaves {
 		m, err := telemetry.DecodeCOSE(l.COSE)
@@ -32,5 +32,5 @@ func (t *Trip) standing(s *ledger.Shipment, log ledger.LogHead) *ledger.Standing
 		}
 	}
 	r := must(compliance.Judge(rules, course.Of(*s, nil, nil), all, 0))
-	return &ledger.Standing{Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Log: log, Total: len(r.Excursions), Budget: []ledger.BudgetLine{}}
+	return &ledger.ComplianceState{Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Logs: []ledger.LogHead{log}, Total: len(r.Excursions), Budget: []ledger.BudgetLine{}}
 }

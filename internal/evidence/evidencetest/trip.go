@@ -285,7 +285,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 		}
 		sh.State, sh.ClosedMS = ledger.Closed, s.TimeMS
 		head := ledger.LogHead{Log: hex.EncodeToString(h.Log[:]), Size: h.Size, Root: hex.EncodeToString(h.Root[:])}
-		c := &ledger.Close{Shipment: sh.ID, Heads: []ledger.LogHead{head}, By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID, Standing: t.standing(sh, head)}
+		c := &ledger.Close{Shipment: sh.ID, Heads: []ledger.LogHead{head}, By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID, Compliance: t.complianceState(sh, head)}
 		if t.OnClose != nil {
 			t.OnClose(c)
 		}

@@ -22,20 +22,20 @@ func withBudget(shipment string, revision int, spentS int64) ledger.Verdict {
 }
 
 // A handover keeps what the ledger held about the goods when it was proposed and when it was answered.
-func TestHandoverKeepsTheStanding(t *testing.T) {
+func TestHandoverKeepsTheComplianceState(t *testing.T) {
 	w := newWorld(t)
 	w.create(shipperOp, "S-1")
 	propose := func(by, to who) ledger.Shipment {
 		return must[ledger.Shipment](w, by, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: to.msp})
 	}
 	s := propose(shipperOp, carrierOp)
-	nothing := ledger.Standing{Budget: []ledger.BudgetLine{}}
+	nothing := ledger.ComplianceState{Logs: []ledger.LogHead{}, Budget: []ledger.BudgetLine{}}
 	if s.Pending.AtProposal == nil || !reflect.DeepEqual(*s.Pending.AtProposal, nothing) || s.Pending.AtAnswer != nil {
 		t.Fatalf("got %+v", s.Pending)
 	}
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("a"))
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("b"))
-	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "a", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Log: head("a", 9)})
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "a", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)})
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("S-1", 1, 600))
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("S-1", 2, 900))
@@ -57,11 +57,11 @@ func TestHandoverKeepsTheStanding(t *testing.T) {
 	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, `{"id":"S-1","to":"CarrierMSP","at_proposal":{"revision":9}}`)
 }
 
-// A breach that an ingest recorded and the peers verified is two records: the standing tells them apart.
-func TestTheStandingTellsVerifiedBreachesApart(t *testing.T) {
+// A breach that an ingest recorded and the peers verified is two records: the state tells them apart.
+func TestTheComplianceStateTellsVerifiedBreachesApart(t *testing.T) {
 	w := newWorld(t)
 	a := hotTrip(w)
-	at := func(want ledger.Standing) {
+	at := func(want ledger.ComplianceState) {
 		t.Helper()
 		s := must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
 		if got := *s.Pending.AtProposal; got.Open != want.Open || got.Total != want.Total || got.Verified != want.Verified {
@@ -70,15 +70,15 @@ func TestTheStandingTellsVerifiedBreachesApart(t *testing.T) {
 		must[ledger.Shipment](w, carrierOp, ledger.ShipmentWithdraw, ledger.EventShipment, ledger.RejectArgs{ID: "S-1", Reason: "later"})
 	}
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("hot/T-1/1"))
-	at(ledger.Standing{Open: 1, Total: 1})
+	at(ledger.ComplianceState{Open: 1, Total: 1})
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceBreach, ledger.EventExcursion, a)
-	at(ledger.Standing{Open: 1, Total: 2, Verified: 1})
-	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "hot/T-1/1", Shipment: "S-1", EndMS: w.ms, Peak: "30.25", Log: head("a", 9)})
-	at(ledger.Standing{Total: 2, Verified: 1})
+	at(ledger.ComplianceState{Open: 1, Total: 2, Verified: 1})
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "hot/T-1/1", Shipment: "S-1", EndMS: w.ms, Peak: "30.25", Logs: logs("a", 9)})
+	at(ledger.ComplianceState{Total: 2, Verified: 1})
 }
 
 // The closing record keeps the last verdict as the ledger has it, and an assignment the calibration of its moment.
-func TestTheCloseKeepsTheStanding(t *testing.T) {
+func TestTheCloseKeepsTheComplianceState(t *testing.T) {
 	w := newWorld(t)
 	w.enrol(carrierOp, "T-1")
 	calibrate := func(ref string) {
@@ -93,10 +93,10 @@ func TestTheCloseKeepsTheStanding(t *testing.T) {
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
 	v := must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("S-1", 2, 600))
 	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "S-1", Heads: []ledger.LogHead{head("a", 12)}})
-	if s := c.Standing; s == nil || s.Revision != 2 || s.Result != v.Result || s.ToMS != v.ToMS || s.Log != v.Log || len(s.Budget) != 1 {
-		t.Fatalf("got %+v", c.Standing)
+	if s := c.Compliance; s == nil || s.Revision != 2 || s.Result != v.Result || s.ToMS != v.ToMS || !slices.Equal(s.Logs, v.Logs) || len(s.Budget) != 1 {
+		t.Fatalf("got %+v", c.Compliance)
 	}
-	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentClose, `{"id":"S-1","heads":[],"standing":{"revision":1}}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentClose, `{"id":"S-1","heads":[],"compliance":{"revision":1}}`)
 	s := query[ledger.Shipment](w, consigneeOp, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"})
 	if k := s.Assignments[0].Calibration; k == nil || k.Ref != "before" {
 		t.Fatalf("got %+v", k)
