@@ -1,8 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -37,11 +38,7 @@ Exit code: 0 all as expected, 1 not.`,
 					}
 				}
 			}
-			s, err := a.target()
-			if err != nil {
-				return err
-			}
-			log, err := a.log()
+			s, log, err := a.open()
 			if err != nil {
 				return err
 			}
@@ -50,34 +47,21 @@ Exit code: 0 all as expected, 1 not.`,
 				name = "attack" + strings.TrimPrefix(random, "load")
 			}
 			cfg := attack.Config{
-				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: s.Parties().Carrier, Roles: s.Roles, Bound: bound, Log: log,
+				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: s.Parties().Carrier, Roles: s.Roles, Ingest: s.Ingest, Bound: bound, Log: log,
 				Dial: scenario.Link{URL: s.MQTT, Silent: true, Wait: true, Log: log}.Dial,
-			}
-			if len(s.Ingest) > 0 {
-				cfg.Ingest = scenario.NewIngest(s.Ingest)
 			}
 			rows, err := attack.Run(cmd.Context(), cfg)
 			if err != nil && len(rows) == 0 {
 				return err
 			}
-			if a.asJSON {
-				if err := json.NewEncoder(a.stdout).Encode(rows); err != nil {
-					return err
-				}
-			} else {
-				w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+			err = errors.Join(err, a.print(rows, func(out io.Writer) {
+				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 				fmt.Fprintln(w, "KIND\tATTACK\tEXPECTED\tSEEN\t")
 				for _, r := range rows {
-					mark := "ok"
-					if !r.OK {
-						mark = "NOT OK"
-					}
-					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Kind, r.Attack, r.Expect, r.Seen, mark)
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Kind, r.Attack, r.Expect, r.Seen, map[bool]string{true: "ok", false: "NOT OK"}[r.OK])
 				}
-				if err := w.Flush(); err != nil {
-					return err
-				}
-			}
+				_ = w.Flush() // standard output that went away tells nobody
+			}))
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -169,4 +170,30 @@ func (a *app) checkBroker() error {
 
 func (a *app) log() (*slog.Logger, error) {
 	return service.NewLog(service.LogConfig{Level: a.logLevel}, a.stderr)
+}
+
+// open is the stack and the log: what every scenario needs.
+func (a *app) open() (*scenario.Stack, *slog.Logger, error) {
+	s, err := a.target()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := a.log()
+	return s, log, err
+}
+
+// print writes a result: as JSON with --json, else as text does.
+func (a *app) print(v any, text func(io.Writer)) error {
+	if !a.asJSON {
+		text(a.stdout)
+		return nil
+	}
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// row writes a name and what is said of it.
+func row(w io.Writer, name, format string, args ...any) {
+	fmt.Fprintf(w, "%-14s "+format+"\n", append([]any{name}, args...)...)
 }

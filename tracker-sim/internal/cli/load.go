@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -119,7 +118,7 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 		url, cfg.Deployment = s.MQTT, s.Deployment
 		cfg.API, cfg.Roles = s.Parties().Carrier, s.Roles
 		if len(s.Ingest) > 0 {
-			cfg.Logged = scenario.NewIngest(s.Ingest).Logged
+			cfg.Logged = s.Ingest.Logged
 		}
 		if cfg.Journal == "" {
 			if cfg.Journal, err = journalPath(s, cfg.Plan.Name); err != nil {
@@ -140,14 +139,8 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 	if err != nil {
 		return err
 	}
-	if a.asJSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(sum); err != nil {
-			return err
-		}
-	} else {
-		printSummary(a.stdout, sum)
+	if err := a.print(sum, func(w io.Writer) { printSummary(w, sum) }); err != nil {
+		return err
 	}
 	switch sum.Verdict {
 	case load.VerdictLost:
@@ -186,42 +179,39 @@ func checkJournal(path string) error {
 }
 
 func printSummary(w io.Writer, s load.Summary) {
-	row := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-14s "+format+"\n", append([]any{name}, args...)...)
-	}
-	row("run", "%s, %s, %d trackers, signed %s", s.Name, s.Mode, s.Trackers, map[string]string{"pre": "beforehand", "ahead": "by workers ahead of the schedule"}[s.Signing])
-	row("rate", "%.1f messages/s over %.1f s", s.Rate, s.DurationS)
+	row(w, "run", "%s, %s, %d trackers, signed %s", s.Name, s.Mode, s.Trackers, map[string]string{"pre": "beforehand", "ahead": "by workers ahead of the schedule"}[s.Signing])
+	row(w, "rate", "%.1f messages/s over %.1f s", s.Rate, s.DurationS)
 	if s.Mode != "bare" {
-		row("acknowledged", "%.1f messages/s; latency p50 %.1f ms, p99 %.1f ms, max %.1f ms", s.AckRate, s.AckMS.P50, s.AckMS.P99, s.AckMS.Max)
+		row(w, "acknowledged", "%.1f messages/s; latency p50 %.1f ms, p99 %.1f ms, max %.1f ms", s.AckRate, s.AckMS.P50, s.AckMS.P99, s.AckMS.Max)
 		if s.LoggedRate > 0 {
-			row("logged", "%.1f messages/s", s.LoggedRate)
+			row(w, "logged", "%.1f messages/s", s.LoggedRate)
 		}
 	}
 	if s.Mode == "open-loop" {
-		row("schedule lag", "p50 %.2f ms, p99 %.2f ms, max %.2f ms", s.ScheduleMS.P50, s.ScheduleMS.P99, s.ScheduleMS.Max)
+		row(w, "schedule lag", "p50 %.2f ms, p99 %.2f ms, max %.2f ms", s.ScheduleMS.P50, s.ScheduleMS.P99, s.ScheduleMS.Max)
 	}
-	row("link", "%d published, %d sent again, %d sessions", s.Published, s.Resent, s.Sessions)
+	row(w, "link", "%d published, %d sent again, %d sessions", s.Published, s.Resent, s.Sessions)
 	if s.Mode != "bare" {
 		printReport(w, s.Report)
-		row("read back", "%d compared, %d differ", s.ReadBack, s.Mismatch)
-		row("journal", "%s", s.JournalAt)
+		row(w, "read back", "%d compared, %d differ", s.ReadBack, s.Mismatch)
+		row(w, "journal", "%s", s.JournalAt)
 	}
-	row("verdict", "%s", s.Verdict)
+	row(w, "verdict", "%s", s.Verdict)
 }
 
 func printReport(w io.Writer, r account.Report) {
-	fmt.Fprintf(w, "%-14s %d sent, %d acknowledged, %d stored, %d logged, %d anchored\n", "account", r.Sent, r.Acked, r.Stored, r.Logged, r.Anchored)
-	fmt.Fprintf(w, "%-14s %d lost, %d doubled, %d phantom, %d without leaf, %d leaf errors\n", "", r.Lost, r.Doubled, r.Phantom, r.Unlogged, r.LeafErrors)
+	row(w, "account", "%d sent, %d acknowledged, %d stored, %d logged, %d anchored", r.Sent, r.Acked, r.Stored, r.Logged, r.Anchored)
+	row(w, "", "%d lost, %d doubled, %d phantom, %d without leaf, %d leaf errors", r.Lost, r.Doubled, r.Phantom, r.Unlogged, r.LeafErrors)
 	if len(r.Flags) > 0 {
 		var flags []string
 		for f, n := range r.Flags {
 			flags = append(flags, fmt.Sprintf("%s %d", f, n))
 		}
 		sort.Strings(flags)
-		fmt.Fprintf(w, "%-14s %s\n", "flags", strings.Join(flags, ", "))
+		row(w, "flags", "%s", strings.Join(flags, ", "))
 	}
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "%-14s %s\n", "finding", f)
+		row(w, "finding", "%s", f)
 	}
 }
 
@@ -251,12 +241,8 @@ func (a *app) accountCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.asJSON {
-				if err := json.NewEncoder(a.stdout).Encode(report); err != nil {
-					return err
-				}
-			} else {
-				printReport(a.stdout, report)
+			if err := a.print(report, func(w io.Writer) { printReport(w, report) }); err != nil {
+				return err
 			}
 			if !report.OK() {
 				return &exit{code: exitVerdict}

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,7 +37,7 @@ func (a *app) replayCommand() *cobra.Command {
 
 Columns with common names are found by themselves: a quantity's name, with or without a unit (temperature_c, humidity_pct,
 light_mlx, accel_x_mg, …). --map quantity=column[*factor][+offset],… says it otherwise. Quantities:
-` + "  " + quantities() + `
+` + "  " + replay.QuantityNames(" ") + `
 
 The tracker is enrolled, the shipment is created when it is missing, and the tracker is assigned to it; with --times keep
 from the time of the first reading on. The tracker's key and its unacknowledged messages stay in --state, so an interrupted
@@ -66,14 +66,6 @@ Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 
 	f.StringVar(&fl.state, "state", "", "folder for keys and buffers (default: fleet/replay in the stack's folder, or ./tracker-sim-state)")
 	f.BoolVar(&a.asJSON, "json", false, "print the summary as JSON")
 	return cmd
-}
-
-func quantities() string {
-	names := make([]string, len(telemetry.Quantities))
-	for i, q := range telemetry.Quantities {
-		names[i] = q.Name
-	}
-	return strings.Join(names, " ")
 }
 
 func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
@@ -112,11 +104,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 	if !telemetry.ValidID(fl.shipment) {
 		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", fl.shipment)
 	}
-	s, err := a.target()
-	if err != nil {
-		return err
-	}
-	log, err := a.log()
+	s, log, err := a.open()
 	if err != nil {
 		return err
 	}
@@ -164,20 +152,15 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 		return err
 	}
 	sum.Shipment, sum.State, sum.Verdict = shipment.ID, string(shipment.State), string(shipment.Verdict)
-	if a.asJSON {
-		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", "  ")
-		err = enc.Encode(sum)
-	} else {
-		w := a.stdout
-		fmt.Fprintf(w, "%-14s %s on shipment %s (%s)\n", "tracker", sum.Tracker, sum.Shipment, sum.State)
-		fmt.Fprintf(w, "%-14s %d in %d messages, %s to %s\n", "readings", sum.Readings, sum.Messages, sum.FirstTime, sum.LastTime)
+	err = a.print(sum, func(w io.Writer) {
+		row(w, "tracker", "%s on shipment %s (%s)", sum.Tracker, sum.Shipment, sum.State)
+		row(w, "readings", "%d in %d messages, %s to %s", sum.Readings, sum.Messages, sum.FirstTime, sum.LastTime)
 		if fl.wait != replay.WaitNone {
 			printReport(w, sum.Report)
 		}
-		fmt.Fprintf(w, "%-14s %s\n", "compliance", sum.Verdict)
-		fmt.Fprintf(w, "%-14s %.1f s, %d messages sent again\n", "took", sum.Seconds, sum.Resent)
-	}
+		row(w, "compliance", "%s", sum.Verdict)
+		row(w, "took", "%.1f s, %d messages sent again", sum.Seconds, sum.Resent)
+	})
 	if err != nil {
 		return err
 	}

@@ -32,16 +32,12 @@ and started again with the same --state, it goes on where it was.`,
 			if err := cfg.Validate(); err != nil {
 				return err
 			}
-			s, err := a.target()
+			s, log, err := a.open()
 			if err != nil {
 				return err
 			}
 			if len(s.API) < 3 {
 				return fmt.Errorf("run acts for three organisations and needs --stack")
-			}
-			log, err := a.log()
-			if err != nil {
-				return err
 			}
 			cfg.State = stateDir(cfg.State, s, "run")
 			cfg.Deployment, cfg.Log, cfg.Out = s.Deployment, log, a.stdout

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -20,7 +21,7 @@ import (
 type FileStore struct {
 	db    *bolt.DB
 	gone  [][]byte // keys that the file still has
-	lost  []Range
+	chain chainState
 	stale bool // the file does not have the last Trim
 }
 
@@ -90,19 +91,17 @@ func key(p telemetry.Position) []byte {
 func (s *FileStore) Load() (state State, err error) {
 	defer damaged(s.db.Path(), debug.SetPanicOnFault(true), &err)
 	err = s.db.View(func(tx *bolt.Tx) error {
-		var chain chainState
 		if raw := tx.Bucket(chainBucket).Get(chainKey); raw != nil {
-			if err := json.Unmarshal(raw, &chain); err != nil {
+			if err := json.Unmarshal(raw, &s.chain); err != nil {
 				return err
 			}
 		}
-		state.Next, state.Prev, state.Lost = chain.Next, chain.Prev, chain.Lost
 		return tx.Bucket(queueBucket).ForEach(func(_, raw []byte) error {
 			var m Message
 			if err := json.Unmarshal(raw, &m); err != nil {
 				return err
 			}
-			if !m.whole() || !m.Pos.Less(state.Next) {
+			if !m.whole() || !m.Pos.Less(s.chain.Next) {
 				return fmt.Errorf("message %d/%d is not what was signed", m.Pos.Boot, m.Pos.Seq)
 			}
 			state.Queued = append(state.Queued, m)
@@ -112,7 +111,7 @@ func (s *FileStore) Load() (state State, err error) {
 	if err != nil {
 		return State{}, fmt.Errorf("%s: %w: %w", s.db.Path(), ErrDamaged, err)
 	}
-	s.lost = state.Lost
+	state.Next, state.Prev, state.Lost = s.chain.Next, s.chain.Prev, slices.Clone(s.chain.Lost)
 	return state, nil
 }
 
@@ -127,17 +126,13 @@ func (m Message) whole() bool {
 
 // Append writes and syncs one message.
 func (s *FileStore) Append(m Message) error {
-	raw, err := json.Marshal(m)
+	before := s.chain
+	s.chain.Next, s.chain.Prev = telemetry.Position{Boot: m.Pos.Boot, Seq: m.Pos.Seq + 1}, m.Hash
+	err := s.write(&m)
 	if err != nil {
-		return err
+		s.chain = before
 	}
-	return s.write(func(tx *bolt.Tx) error {
-		chain, err := json.Marshal(chainState{Next: telemetry.Position{Boot: m.Pos.Boot, Seq: m.Pos.Seq + 1}, Prev: m.Hash, Lost: s.lost})
-		if err != nil {
-			return err
-		}
-		return errors.Join(tx.Bucket(queueBucket).Put(key(m.Pos), raw), tx.Bucket(chainBucket).Put(chainKey, chain))
-	})
+	return err
 }
 
 // Trim notes what is left.
@@ -145,38 +140,36 @@ func (s *FileStore) Trim(gone []Message, lost []Range) error {
 	for _, m := range gone {
 		s.gone = append(s.gone, key(m.Pos))
 	}
-	s.lost, s.stale = append([]Range(nil), lost...), true
+	s.chain.Lost, s.stale = slices.Clone(lost), true
 	if len(s.gone) < trimAt {
 		return nil
 	}
-	return s.write(s.keepLost)
+	return s.write(nil)
 }
 
-// keepLost writes what was lost beside the chain as it stands.
-func (s *FileStore) keepLost(tx *bolt.Tx) error {
-	var chain chainState
-	if raw := tx.Bucket(chainBucket).Get(chainKey); raw != nil {
-		if err := json.Unmarshal(raw, &chain); err != nil {
-			return err
-		}
-	}
-	chain.Lost = s.lost
-	raw, err := json.Marshal(chain)
-	if err != nil {
-		return err
-	}
-	return tx.Bucket(chainBucket).Put(chainKey, raw)
-}
-
-// write is one transaction that also takes away what is gone.
-func (s *FileStore) write(change func(*bolt.Tx) error) error {
+// write is one transaction: it takes away what is gone, and adds a message where there is one.
+func (s *FileStore) write(m *Message) error {
 	err := s.db.Update(func(tx *bolt.Tx) error {
+		queue := tx.Bucket(queueBucket)
 		for _, k := range s.gone {
-			if err := tx.Bucket(queueBucket).Delete(k); err != nil {
+			if err := queue.Delete(k); err != nil {
 				return err
 			}
 		}
-		return change(tx)
+		if m != nil {
+			raw, err := json.Marshal(m)
+			if err != nil {
+				return err
+			}
+			if err := queue.Put(key(m.Pos), raw); err != nil {
+				return err
+			}
+		}
+		chain, err := json.Marshal(s.chain)
+		if err != nil {
+			return err
+		}
+		return tx.Bucket(chainBucket).Put(chainKey, chain)
 	})
 	if err == nil {
 		s.gone, s.stale = s.gone[:0], false
@@ -188,7 +181,7 @@ func (s *FileStore) write(change func(*bolt.Tx) error) error {
 func (s *FileStore) Close() error {
 	var err error
 	if s.stale {
-		err = s.write(s.keepLost)
+		err = s.write(nil)
 	}
 	return errors.Join(err, s.db.Close())
 }

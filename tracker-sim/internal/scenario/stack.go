@@ -28,7 +28,7 @@ type Stack struct {
 	MQTT       string
 	Deployment string            // audience of trackers' MQTT passwords
 	API        map[string]Access // by organisation
-	Ingest     []IngestAt
+	Ingest     Ingest
 	Roles      map[string]string // organisation of each role of a shipment that is made
 }
 
@@ -76,25 +76,6 @@ func MSP(org string) string {
 	return strings.ToUpper(org[:1]) + org[1:] + "MSP"
 }
 
-// file is stack.json; members that are not needed here are left out.
-type file struct {
-	Deployment string `json:"deployment"`
-	MQTT       string `json:"mqtt"`
-	Ingest     []struct {
-		ID        string `json:"id"`
-		URL       string `json:"url"`
-		TokenFile string `json:"token_file"`
-	} `json:"ingest"`
-	API map[string]struct {
-		URL         string `json:"url"`
-		ClientsFile string `json:"clients_file"`
-		SecretsFile string `json:"secrets_file"`
-	} `json:"api"`
-	Orgs map[string]struct {
-		MSP string `json:"msp"`
-	} `json:"orgs"`
-}
-
 // ErrNone: there is no stack at that place.
 var ErrNone = errors.New("no stack")
 
@@ -120,25 +101,31 @@ func FindStack() (string, error) {
 // ReadStack reads stack.json of a stack's folder and the secrets that it names.
 func ReadStack(dir string) (*Stack, error) {
 	path := filepath.Join(dir, "stack.json")
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	var f struct {
+		Deployment, MQTT string
+		Ingest           []struct {
+			ID, URL   string
+			TokenFile string `json:"token_file"`
+		}
+		API map[string]struct {
+			URL         string
+			SecretsFile string `json:"secrets_file"`
+		}
+		Orgs map[string]struct{ MSP string }
+	}
+	if err := readJSON(path, &f); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s does not exist; start one with `go run ./network up`", ErrNone, path)
-	}
-	if err != nil {
+	} else if err != nil {
 		return nil, err
-	}
-	var f file
-	if err := json.Unmarshal(data, &f); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if f.MQTT == "" || len(f.API) == 0 {
 		return nil, fmt.Errorf("%s: members mqtt and api are needed", path)
 	}
-	abs, err := filepath.Abs(dir)
+	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Dir: abs, MQTT: f.MQTT, Deployment: f.Deployment, API: make(map[string]Access)}
+	s := &Stack{Dir: dir, MQTT: f.MQTT, Deployment: f.Deployment, API: make(map[string]Access)}
 	for _, in := range f.Ingest {
 		token, err := os.ReadFile(in.TokenFile)
 		if err != nil {
@@ -147,30 +134,25 @@ func ReadStack(dir string) (*Stack, error) {
 		s.Ingest = append(s.Ingest, IngestAt{ID: in.ID, URL: in.URL, Token: strings.TrimSpace(string(token))})
 	}
 	for org, a := range f.API {
-		secrets := a.SecretsFile
-		if secrets == "" {
-			secrets = filepath.Join(filepath.Dir(a.ClientsFile), "clients-secrets.json")
+		id, secrets := org+"-admin", map[string]string{}
+		if err := readJSON(a.SecretsFile, &secrets); err != nil {
+			return nil, fmt.Errorf("client secrets: %w", err)
 		}
-		secret, err := readSecret(secrets, org+"-admin")
-		if err != nil {
-			return nil, err
+		if secrets[id] == "" {
+			return nil, fmt.Errorf("%s: no secret of client %s", a.SecretsFile, id)
 		}
-		s.API[org] = Access{MSP: f.Orgs[org].MSP, URL: a.URL, ClientID: org + "-admin", Secret: secret}
+		s.API[org] = Access{MSP: f.Orgs[org].MSP, URL: a.URL, ClientID: id, Secret: secrets[id]}
 	}
 	return s, nil
 }
 
-func readSecret(path, client string) (string, error) {
+func readJSON(path string, v any) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("client secrets: %w", err)
+		return err
 	}
-	var m map[string]string
-	if err := json.Unmarshal(data, &m); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	if m[client] == "" {
-		return "", fmt.Errorf("%s: no secret of client %s", path, client)
-	}
-	return m[client], nil
+	return nil
 }

@@ -25,7 +25,7 @@ func TestRead(t *testing.T) {
 	write(t, file("api/clients-secrets.json"), `{"carrier-admin":"s3cret"}`)
 	write(t, file("stack.json"), `{"mqtt":"tcp://127.0.0.1:1","deployment":"d","later":1,
 		"ingest":[{"id":"i","url":"http://i","token_file":"`+file("token")+`"}],
-		"orgs":{"carrier":{"msp":"TheirMSP"}},"api":{"carrier":{"url":"http://c","clients_file":"`+file("api/clients.json")+`"}}}`)
+		"orgs":{"carrier":{"msp":"TheirMSP"}},"api":{"carrier":{"url":"http://c","secrets_file":"`+file("api/clients-secrets.json")+`"}}}`)
 	s, err := ReadStack(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`:  "stack.json",
 		`{}`: "members mqtt and api are needed",
-		`{"mqtt":"x","api":{"carrier":{"clients_file":"nowhere/clients.json"}}}`:               "client secrets",
+		`{"mqtt":"x","api":{"carrier":{"secrets_file":"nowhere/clients-secrets.json"}}}`:       "client secrets",
 		`{"mqtt":"x","api":{"carrier":{}},"ingest":[{"id":"i","token_file":"nowhere/token"}]}`: "token of ingest i",
 	} {
 		dir := t.TempDir()

@@ -39,7 +39,7 @@ type Config struct {
 	Dial       device.Dialer // whose Publish waits for the PUBACK
 	API        scenario.Party
 	Roles      map[string]string // parties of the shipment
-	Ingest     *scenario.Ingest  // nil: refusals cannot be counted
+	Ingest     scenario.Ingest   // empty: refusals cannot be counted
 	Bound      time.Duration     // on seeing each effect
 	Log        *slog.Logger
 }
@@ -250,7 +250,7 @@ func (a *attacker) try(ctx context.Context, kind, what string, topic string, raw
 	if err != nil {
 		return row, err
 	}
-	row.Seen, row.OK = judge(want, found, delta(before, after), sendErr, a.cfg.Ingest != nil)
+	row.Seen, row.OK = judge(want, found, delta(before, after), sendErr, len(a.cfg.Ingest) > 0)
 	return row, nil
 }
 
@@ -294,9 +294,6 @@ func judge(want expectation, found []client.Message, counted map[string]uint64, 
 
 // counts are ingest's refusals by reason, duplicates among them.
 func (a *attacker) counts(ctx context.Context) (map[string]uint64, error) {
-	if a.cfg.Ingest == nil {
-		return map[string]uint64{}, nil
-	}
 	st, err := a.cfg.Ingest.Status(ctx)
 	if err != nil {
 		return nil, err

@@ -3,13 +3,11 @@ package load
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -52,29 +50,16 @@ func NewJournal(path string, h Header) (*Journal, error) {
 		return nil, err
 	}
 	h.Format = journalFormat
-	line, err := json.Marshal(h)
-	if err == nil {
-		_, err = f.Write(append(line, '\n'))
-	}
-	if err != nil {
+	if err := json.NewEncoder(f).Encode(h); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return &Journal{f: f, in: make(chan entry, 4*groupLines), done: make(chan struct{}), book: account.NewBook()}, nil
 }
 
-// Sent and Acked queue a line; they wait when the disk is behind.
-func (j *Journal) Sent(tracker string, p telemetry.Position, hash telemetry.Hash) {
-	j.put(entry{'S', tracker, p, hash})
-}
-
-// Acked queues the line of an acknowledgement.
-func (j *Journal) Acked(tracker string, p telemetry.Position, hash telemetry.Hash) {
-	j.put(entry{'A', tracker, p, hash})
-}
-
-func (j *Journal) put(e entry) {
+// put queues a line; it waits when the disk is behind.
+func (j *Journal) put(kind byte, tracker string, p telemetry.Position, hash telemetry.Hash) {
 	select {
-	case j.in <- e:
+	case j.in <- entry{kind, tracker, p, hash}:
 	case <-j.done:
 	}
 }
@@ -83,28 +68,26 @@ func (j *Journal) put(e entry) {
 func (j *Journal) Run(ctx context.Context) error {
 	defer close(j.done)
 	w := bufio.NewWriterSize(j.f, 1<<20)
-	group := make([]entry, 0, groupLines)
-	for {
-		group = group[:0]
-		select {
-		case e := <-j.in:
-			group = append(group, e)
-		case <-ctx.Done():
+	for ended := false; ; {
+		var group []entry
+		if !ended {
 			select {
 			case e := <-j.in:
 				group = append(group, e)
-			default:
-				return j.f.Close()
+			case <-ctx.Done():
+				ended = true
 			}
 		}
-	more:
-		for len(group) < groupLines {
+		for more := true; more && len(group) < groupLines; {
 			select {
 			case e := <-j.in:
 				group = append(group, e)
 			default:
-				break more
+				more = false
 			}
+		}
+		if len(group) == 0 {
+			return j.f.Close()
 		}
 		if err := j.write(w, group); err != nil {
 			return fmt.Errorf("journal: %w", err)
@@ -113,26 +96,19 @@ func (j *Journal) Run(ctx context.Context) error {
 }
 
 func (j *Journal) write(w *bufio.Writer, group []entry) error {
-	sync := false
 	for _, e := range group {
 		fmt.Fprintf(w, "%c %s %d %d %x\n", e.kind, e.tracker, e.pos.Boot, e.pos.Seq, e.hash) // Flush returns the error
-		sync = sync || e.kind == 'A'
 	}
-	if err := w.Flush(); err != nil {
+	if err := errors.Join(w.Flush(), j.f.Sync()); err != nil {
 		return err
 	}
-	if sync {
-		if err := j.f.Sync(); err != nil {
-			return err
-		}
-	}
 	for _, e := range group {
-		enter(j.book, e)
+		e.enter(j.book)
 	}
 	return nil
 }
 
-func enter(b *account.Book, e entry) {
+func (e entry) enter(b *account.Book) {
 	if e.kind == 'A' {
 		b.Acked(e.tracker, e.pos, e.hash)
 	} else {
@@ -141,14 +117,13 @@ func enter(b *account.Book, e entry) {
 }
 
 // ReadJournal reads a journal back. A last line that a crash left half written is dropped.
-func ReadJournal(r io.Reader) (Header, *account.Book, error) {
-	var h Header
+func ReadJournal(r io.Reader) (h Header, book *account.Book, err error) {
 	br := bufio.NewReaderSize(r, 1<<20)
 	first, err := br.ReadBytes('\n')
 	if err != nil || json.Unmarshal(first, &h) != nil || h.Format != journalFormat {
 		return h, nil, fmt.Errorf("not a journal of load: the first line must hold format %q", journalFormat)
 	}
-	book := account.NewBook()
+	book = account.NewBook()
 	for n := 2; ; n++ {
 		line, err := br.ReadString('\n')
 		if errors.Is(err, io.EOF) {
@@ -157,28 +132,12 @@ func ReadJournal(r io.Reader) (Header, *account.Book, error) {
 		if err != nil {
 			return h, nil, err
 		}
-		e, err := parseEntry(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			return h, nil, fmt.Errorf("journal line %d: %w", n, err)
+		var e entry
+		var hash []byte
+		_, err = fmt.Sscanf(line, "%c %s %d %d %x\n", &e.kind, &e.tracker, &e.pos.Boot, &e.pos.Seq, &hash)
+		if copy(e.hash[:], hash); err != nil || len(hash) != len(e.hash) || e.kind != 'S' && e.kind != 'A' {
+			return h, nil, fmt.Errorf("journal line %d: %q is not \"S|A tracker boot seq hash\"", n, strings.TrimSpace(line))
 		}
-		enter(book, e)
+		e.enter(book)
 	}
-}
-
-func parseEntry(line string) (entry, error) {
-	f := strings.Split(line, " ")
-	if len(f) != 5 || f[0] != "S" && f[0] != "A" {
-		return entry{}, fmt.Errorf("%q is not \"S|A tracker boot seq hash\"", line)
-	}
-	boot, err1 := strconv.ParseUint(f[2], 10, 64)
-	seq, err2 := strconv.ParseUint(f[3], 10, 32)
-	hash, err3 := hex.DecodeString(f[4])
-	if err := errors.Join(err1, err2, err3); err != nil {
-		return entry{}, err
-	}
-	e := entry{kind: f[0][0], tracker: f[1], pos: telemetry.Position{Boot: boot, Seq: seq}}
-	if copy(e.hash[:], hash); len(hash) != len(e.hash) {
-		return entry{}, fmt.Errorf("hash %q must have 32 bytes", f[4])
-	}
-	return e, nil
 }

@@ -277,7 +277,7 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 				return err
 			}
 			r.chains[n] = d.TakeChain()
-			r.journal.Sent(d.ID(), telemetry.Position{Boot: boot}, r.chains[n].Prev)
+			r.journal.put('S', d.ID(), telemetry.Position{Boot: boot}, r.chains[n].Prev)
 		} else {
 			r.chains[n] = d.TakeChain()
 			r.chains[n].Next.Boot = boot
@@ -312,7 +312,7 @@ func (r *run) ackTimeout() time.Duration {
 func (r *run) onAck(id string, n int, done []device.Message) {
 	now := time.Now()
 	for _, m := range done {
-		r.journal.Acked(id, m.Pos, m.Hash)
+		r.journal.put('A', id, m.Pos, m.Hash)
 		if m.Pos.Seq == 0 {
 			continue // boot message, before the schedule
 		}

@@ -37,7 +37,7 @@ func ParseMap(text string) (map[string]Column, error) {
 			return nil, fmt.Errorf("--map %q: want quantity=column[*factor][+offset]", part)
 		}
 		if _, known := telemetry.FindQuantity(name); !known {
-			return nil, fmt.Errorf("--map %q: quantity %q is not one of %s", part, name, quantityNames())
+			return nil, fmt.Errorf("--map %q: quantity %q is not one of %s", part, name, QuantityNames(", "))
 		}
 		if _, twice := out[name]; twice {
 			return nil, fmt.Errorf("--map: quantity %s is given twice", name)
@@ -70,12 +70,13 @@ func number(s string) (float64, error) {
 	return v, err
 }
 
-func quantityNames() string {
+// QuantityNames lists what a column can hold.
+func QuantityNames(between string) string {
 	names := make([]string, len(telemetry.Quantities))
 	for i, q := range telemetry.Quantities {
 		names[i] = q.Name
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, between)
 }
 
 // stems are other names that headers use for a quantity.
