@@ -78,6 +78,7 @@ type attacker struct {
 	signer   crypto.Signer
 	chain    device.Chain
 	conn     device.Conn
+	other    *attacker // a second tracker, where an attack needs one
 }
 
 // Run attacks and reports. The error says that an attack could not be made.
@@ -100,6 +101,9 @@ func Run(ctx context.Context, cfg Config) ([]Row, error) {
 		}
 		got, err := a.run(ctx, kind)
 		a.conn.Close()
+		if a.other != nil {
+			a.other.conn.Close()
+		}
 		rows = append(rows, got...)
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", kind, err)
@@ -232,25 +236,25 @@ func (a *attacker) marker(ctx context.Context) error {
 }
 
 // try makes one attack and judges it.
-func (a *attacker) try(ctx context.Context, kind, what string, topic string, raw []byte, want expectation) (Row, error) {
-	row := Row{Kind: kind, Attack: what, Expect: want.String()}
+func (a *attacker) try(ctx context.Context, kind string, s step, raw []byte) (Row, error) {
+	row := Row{Kind: kind, Attack: s.what, Expect: s.want.String()}
 	before, err := a.counts(ctx)
 	if err != nil {
 		return row, err
 	}
-	sendErr := a.sendTo(ctx, topic, raw)
+	sendErr := a.sendTo(ctx, s.topic, raw)
 	if err := a.marker(ctx); err != nil {
-		return row, fmt.Errorf("%s: the honest message after it: %w", what, err)
+		return row, fmt.Errorf("%s: the honest message after it: %w", s.what, err)
 	}
-	found, err := a.find(ctx, hashOf(raw), want.flag != "")
-	if err != nil && want.flag == "" {
+	found, err := a.find(ctx, hashOf(raw), s.want.flag != "")
+	if err != nil && s.want.flag == "" {
 		return row, err
 	}
 	after, err := a.counts(ctx)
 	if err != nil {
 		return row, err
 	}
-	row.Seen, row.OK = judge(want, found, delta(before, after), sendErr, len(a.cfg.Ingest) > 0)
+	row.Seen, row.OK = judge(s.want, found, delta(before, after), sendErr, len(a.cfg.Ingest) > 0)
 	return row, nil
 }
 

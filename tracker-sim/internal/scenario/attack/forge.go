@@ -1,7 +1,6 @@
 package attack
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"errors"
@@ -117,5 +116,3 @@ func hashOf(raw []byte) telemetry.Hash {
 	}
 	return sha256.Sum256(raw)
 }
-
-func oversized(n int) []byte { return bytes.Repeat([]byte{0x82}, n) }

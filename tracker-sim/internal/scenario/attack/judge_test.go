@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 	"time"
@@ -56,11 +57,11 @@ func TestForgeriesAreWhatTheyClaim(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &attacker{id: "t", signer: key, chain: device.Chain{Tracker: "t", Signer: key, Next: telemetry.Position{Boot: 1}}}
-	honest, err := a.ahead(4)
+	honest, err := a.bent(4, asItIs)()
 	if err != nil {
 		t.Fatal(err)
 	}
-	warm, err := a.ahead(9)
+	warm, err := a.bent(9, asItIs)()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,9 +74,9 @@ func TestForgeriesAreWhatTheyClaim(t *testing.T) {
 		"swapped":  {func() ([]byte, error) { return swapPack(honest, warm) }, telemetry.PackMismatch},
 		"loosened": {func() ([]byte, error) { return loosen(honest) }, telemetry.NotCanonical},
 		"overheat": {func() ([]byte, error) { return overheat(honest, key) }, telemetry.OutOfRange},
-		"stranger": {func() ([]byte, error) { return a.as(telemetry.Ed25519) }, telemetry.WrongKey},
-		"other":    {func() ([]byte, error) { return a.as(telemetry.ESP256) }, telemetry.WrongAlg},
-		"large":    {func() ([]byte, error) { return oversized(17 << 10), nil }, telemetry.Oversized},
+		"stranger": {a.as(telemetry.Ed25519), telemetry.WrongKey},
+		"other":    {a.as(telemetry.ESP256), telemetry.WrongAlg},
+		"large":    {func() ([]byte, error) { return bytes.Repeat([]byte{0x82}, 17<<10), nil }, telemetry.Oversized},
 	} {
 		raw, err := c.make()
 		if err != nil {
