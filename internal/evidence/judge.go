@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/course"
@@ -72,7 +71,7 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 			only = id
 		}
 	}
-	p, err := telemetry.DecodePlain(raw, time.UnixMilli(receivedMS))
+	o, err := telemetry.Open(telemetry.LeafUnsigned, "", raw, receivedMS)
 	if only == "" {
 		v.judging.withheld++
 		return
@@ -81,7 +80,7 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
 		return
 	}
-	v.judge(only, hash, p.Readings, 0)
+	v.judge(only, hash, o.Readings, 0)
 }
 
 func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64) {

@@ -78,10 +78,11 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 	var tr *Tracker
 	var peak float64
 	for i, claim := range a.Messages {
-		m, err := telemetry.Decode(claim.Raw)
+		o, err := telemetry.Open(telemetry.LeafSigned, "", claim.Raw, 0)
 		if err != nil {
 			return nil, invalid("messages[%d]: %v", i, err)
 		}
+		m := o.Signed
 		switch {
 		case tr == nil:
 			if tr, err = tracker(m.Tracker); err != nil {

@@ -2,6 +2,8 @@
 // them, heads, quarantined messages, data quality. A store is an adapter that writes a Batch and answers these queries.
 package stored
 
+import "github.com/trackseal/trackseal/internal/telemetry"
+
 // Trust classes of a message.
 const (
 	Signed   = "signed"
@@ -22,6 +24,15 @@ type Message struct {
 	ReceivedMS int64
 	Flags      []string
 	Readings   int
+}
+
+// Open reads what the tracker said.
+func (m *Message) Open() (telemetry.Opened, error) {
+	kind := uint8(telemetry.LeafUnsigned)
+	if m.Trust == Signed {
+		kind = telemetry.LeafSigned
+	}
+	return telemetry.Open(kind, "", m.Raw, m.ReceivedMS)
 }
 
 // MessageInfo is a signed message's numbers without its bytes.

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// Plain is a decoded plain JSON message.
-type Plain struct {
+// plain is a decoded plain JSON message.
+type plain struct {
 	Readings []Reading // ascending time
 	Seq      *uint64   // highest seq given, if any
 	// Timed is false when at least one reading took the time of receipt.
@@ -23,11 +23,11 @@ type Plain struct {
 // maxPlain is how many objects one plain message may hold.
 const maxPlain = 256
 
-// DecodePlain reads a plain JSON message; a reading without time gets received. Errors are *Reject.
+// decodePlain reads a plain JSON message; a reading without time gets received. Errors are *Reject.
 //
 // encoding/json takes repeated and differently-cased members and lets the last win, so two parties could read different
 // values from one message. The token stream is walked instead: every member must be known, exact and given once.
-func DecodePlain(raw []byte, received time.Time) (*Plain, error) {
+func decodePlain(raw []byte, received time.Time) (*plain, error) {
 	if len(raw) > MaxMessage {
 		return nil, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
 	}
@@ -57,7 +57,7 @@ func DecodePlain(raw []byte, received time.Time) (*Plain, error) {
 type plainDecoder struct {
 	json     *json.Decoder
 	received int64
-	plain    Plain
+	plain    plain
 }
 
 func (d *plainDecoder) message() error {

@@ -9,7 +9,7 @@ import (
 var receipt = time.UnixMilli(1_700_000_000_000)
 
 func TestPlain(t *testing.T) {
-	p, err := DecodePlain([]byte(` {"time":"2026-11-22T10:00:00.250Z","temperature":4.25,"acceleration":[0,-1,9.81],"location":{"lat":52.5,"lon":13.4},"seq":17} `), receipt)
+	p, err := decodePlain([]byte(` {"time":"2026-11-22T10:00:00.250Z","temperature":4.25,"acceleration":[0,-1,9.81],"location":{"lat":52.5,"lon":13.4},"seq":17} `), receipt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func TestPlain(t *testing.T) {
 	if p.Readings[0].TimeMS != 1795341600250 || v["temperature"] != 4.25 || v["accel_y"] != -1 || v["lon"] != 13.4 || *p.Seq != 17 || !p.Timed {
 		t.Errorf("%+v", p)
 	}
-	p, err = DecodePlain([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`), receipt)
+	p, err = decodePlain([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`), receipt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,13 +52,13 @@ func TestPlainRefusals(t *testing.T) {
 		"{\"temperature\":1,\"note\":\"\xff\"}":           Malformed,
 		`{"temperature":{"a":{"b":{"c":[[[[[[1]]]]]]}}}}`: Malformed,
 	} {
-		_, err := DecodePlain([]byte(raw), receipt)
+		_, err := decodePlain([]byte(raw), receipt)
 		var r *Reject
 		if !errors.As(err, &r) || r.Reason != want {
 			t.Errorf("%s: got %v, want %s", raw, err, want)
 		}
 	}
-	if _, err := DecodePlain(make([]byte, MaxMessage+1), receipt); err == nil {
+	if _, err := decodePlain(make([]byte, MaxMessage+1), receipt); err == nil {
 		t.Error("oversized accepted")
 	}
 }
@@ -94,7 +94,7 @@ func FuzzDecodePlain(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-11-22T10:00:00.250Z","temperature":4.25,"acceleration":[0,-1,9.81],"location":{"lat":52.5,"lon":13.4},"seq":17}`))
 	f.Add([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		p, err := DecodePlain(raw, receipt)
+		p, err := decodePlain(raw, receipt)
 		if err == nil && len(p.Readings) == 0 {
 			t.Fatal("accepted without a reading")
 		}

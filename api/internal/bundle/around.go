@@ -221,9 +221,9 @@ func (s *search) read(ctx context.Context, p stored.MessageInfo) (*telemetry.Mes
 	if err != nil || !ok {
 		return nil, err
 	}
-	d, err := telemetry.Decode(m.Raw)
-	if err != nil || d.Tracker != s.tracker {
+	o, err := m.Open()
+	if err != nil || o.Signed == nil || o.Signed.Tracker != s.tracker {
 		return nil, nil
 	}
-	return d, nil
+	return o.Signed, nil
 }

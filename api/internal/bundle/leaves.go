@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/merkle"
@@ -21,28 +20,23 @@ const (
 // leaf is a stored message as the bundle holds it. Bytes that cannot be read go in as they are: the verifier says so.
 func leaf(m stored.Message, withhold string) evidence.Leaf {
 	l := evidence.Leaf{Entry: m.Entry}
-	if m.Trust != stored.Signed {
+	o, err := m.Open()
+	withheld := withhold == WithholdAll || withhold == WithholdLocation && (err != nil || slices.ContainsFunc(o.Readings, placed))
+	switch {
+	case m.Trust != stored.Signed:
 		// Its leaf is the hash of the whole message, so withholding its readings withholds all of it.
-		if withhold == "" || withhold == WithholdLocation && !plainPlaced(m) {
+		if !withheld {
 			l.Plain = m.Raw
 		}
-		return l
-	}
-	d, err := telemetry.Decode(m.Raw)
-	if err != nil {
+	case err != nil:
 		l.COSE = m.Raw
-		return l
-	}
-	l.COSE, l.Pack = d.COSE, d.Pack
-	if withhold == WithholdAll || withhold == WithholdLocation && slices.ContainsFunc(d.Readings, placed) {
-		l.Pack = nil
+	default:
+		l.COSE = o.Signed.COSE
+		if !withheld {
+			l.Pack = o.Signed.Pack
+		}
 	}
 	return l
-}
-
-func plainPlaced(m stored.Message) bool {
-	p, err := telemetry.DecodePlain(m.Raw, time.UnixMilli(m.ReceivedMS))
-	return err != nil || slices.ContainsFunc(p.Readings, placed)
 }
 
 func placed(r telemetry.Reading) bool {

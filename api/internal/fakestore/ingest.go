@@ -2,7 +2,6 @@ package fakestore
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -45,23 +44,23 @@ func (i *Ingest) id() anchor.Hash {
 
 // Signed logs a signed message.
 func (i *Ingest) Signed(raw []byte) error {
-	m, err := telemetry.Decode(raw)
+	o, err := telemetry.Open(telemetry.LeafSigned, "", raw, i.NowMS())
 	if err != nil {
 		return err
 	}
+	m := o.Signed
 	i.append(stored.Message{Raw: raw, Tracker: m.Tracker, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS},
-		telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash}, m.Readings)
+		telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: o.Hash}, o.Readings)
 	return nil
 }
 
 // Plain logs a plain message of a tracker.
 func (i *Ingest) Plain(tracker string, raw []byte) error {
-	m, err := telemetry.DecodePlain(raw, instant(i.NowMS()))
+	o, err := telemetry.Open(telemetry.LeafUnsigned, "", raw, i.NowMS())
 	if err != nil {
 		return err
 	}
-	i.append(stored.Message{Raw: raw, Tracker: tracker, Trust: stored.Unsigned, TimeMS: m.Readings[0].TimeMS},
-		telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: sha256.Sum256(raw)}, m.Readings)
+	i.append(stored.Message{Raw: raw, Tracker: tracker, Trust: stored.Unsigned, TimeMS: o.TimeMS}, telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: o.Hash}, o.Readings)
 	return nil
 }
 

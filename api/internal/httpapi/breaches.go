@@ -12,7 +12,6 @@ import (
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
-	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 func (s *Server) breachRoutes() {
@@ -118,11 +117,11 @@ type instantLimit interface {
 // for the peers to say. Without such a reading it is the message's own time.
 func worstReading(m stored.Message, limit instantLimit) int64 {
 	at, worst, found := m.TimeMS, 0.0, false
-	d, err := telemetry.Decode(m.Raw)
+	o, err := m.Open()
 	if err != nil {
 		return at
 	}
-	for _, r := range d.Readings {
+	for _, r := range o.Readings {
 		if v, ok := limit.Value(r.Values); ok && (!found || limit.Worse(v, worst)) {
 			at, worst, found = r.TimeMS, v, true
 		}

@@ -107,11 +107,8 @@ func (s *Server) promises(ctx context.Context, rules compliance.RuleSet, refs []
 	out := map[leafOf]uint32{}
 	for i, ref := range refs {
 		err := s.Telemetry.Messages(ctx, ref.ID, 0, 0, func(m stored.Message) error {
-			if m.Trust != stored.Signed {
-				return nil
-			}
-			if d, err := telemetry.Decode(m.Raw); err == nil && d.NextDueS > 0 { // a damaged one is verification's business
-				out[leafOf{uint64(i), m.Leaf}] = uint32(d.NextDueS)
+			if o, err := m.Open(); err == nil && o.NextDueS() > 0 { // a damaged one is verification's business
+				out[leafOf{uint64(i), m.Leaf}] = uint32(o.NextDueS())
 			}
 			return nil
 		})

@@ -122,12 +122,13 @@ func (c *course) mark() {
 }
 
 func (c *course) signed(ctx context.Context, m stored.Message, leaf telemetry.Leaf) error {
-	got, err := telemetry.Decode(m.Raw)
+	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
 	if err != nil {
 		c.finding(Hash, m, &leaf.Hash, "the stored bytes are not a signed message any more: %v", err)
 		c.expect.skip(m.Leaf)
 		return nil
 	}
+	got := o.Signed
 	if got.COSEHash != leaf.Hash {
 		c.finding(Hash, m, &leaf.Hash, "the stored bytes are not those that were logged")
 		c.expect.skip(m.Leaf)
@@ -159,18 +160,16 @@ func (c *course) plain(m stored.Message, leaf telemetry.Leaf) {
 		c.expect.skip(m.Leaf)
 		return
 	}
-	got, err := telemetry.DecodePlain(m.Raw, time.UnixMilli(leaf.ReceivedMS))
+	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
 	if err != nil {
 		c.finding(Entry, m, &leaf.Hash, "the logged bytes are not a plain message: %v", err)
 		c.expect.skip(m.Leaf)
 		return
 	}
-	if len(got.Readings) > 0 {
-		c.column(m, leaf, "time_ms", m.TimeMS, got.Readings[0].TimeMS)
-	}
-	c.columns(m, leaf, stored.Unsigned, len(got.Readings))
+	c.column(m, leaf, "time_ms", m.TimeMS, o.TimeMS)
+	c.columns(m, leaf, stored.Unsigned, len(o.Readings))
 	// The bytes do not name the tracker: the stored one is all there is, and the readings must agree with it.
-	c.expect.add(m.Leaf, leaf.Hash, m.Tracker, got.Readings)
+	c.expect.add(m.Leaf, leaf.Hash, m.Tracker, o.Readings)
 }
 
 // columns are those that both kinds of message have.
@@ -283,14 +282,14 @@ func (c *course) decodeAgain(m stored.Message) (readings []telemetry.Reading, tr
 	if err != nil {
 		return nil, "", hash // reported before
 	}
-	if leaf.Kind == telemetry.LeafSigned {
-		if got, err := telemetry.Decode(m.Raw); err == nil {
-			return got.Readings, got.Tracker, leaf.Hash
-		}
-	} else if got, err := telemetry.DecodePlain(m.Raw, time.UnixMilli(leaf.ReceivedMS)); err == nil {
-		return got.Readings, m.Tracker, leaf.Hash
+	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
+	switch {
+	case err != nil:
+		return nil, "", leaf.Hash
+	case o.Signed != nil:
+		return o.Readings, o.Signed.Tracker, leaf.Hash
 	}
-	return nil, "", leaf.Hash
+	return o.Readings, m.Tracker, leaf.Hash
 }
 
 func differences(tracker string, want map[string]float64, got *stored.Reading) []string {

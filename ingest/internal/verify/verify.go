@@ -5,7 +5,6 @@ package verify
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -126,30 +125,30 @@ func (v *Verifier) open(ctx context.Context, it *message.Item) (signed, error) {
 		return signed{}, refuse(telemetry.Oversized, "%d bytes, at most %d", len(it.Raw), telemetry.MaxMessage)
 	}
 	it.Tracker = tracker
-	switch channel {
-	case telemetry.Up:
-		return v.openSigned(ctx, it)
-	case telemetry.JSON:
+	kind, ok := leafKinds[channel]
+	if !ok {
+		return signed{}, refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
+	}
+	if kind == telemetry.LeafUnsigned {
 		return signed{}, v.plain(ctx, it)
 	}
-	return signed{}, refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
-}
-
-func (v *Verifier) openSigned(ctx context.Context, it *message.Item) (signed, error) {
-	m, err := telemetry.Decode(it.Raw)
+	o, err := telemetry.Open(kind, "", it.Raw, it.ReceivedMS)
 	if err != nil {
 		return signed{}, err
 	}
-	if m.Tracker != it.Tracker {
-		return signed{}, refuse(telemetry.TopicMismatch, "signed as %s, published as %s", m.Tracker, it.Tracker)
+	if o.Signed.Tracker != it.Tracker {
+		return signed{}, refuse(telemetry.TopicMismatch, "signed as %s, published as %s", o.Signed.Tracker, it.Tracker)
 	}
 	t, err := v.tracker(ctx, it.Tracker)
 	if err != nil {
 		return signed{}, err
 	}
-	s := signed{item: it, message: m, tracker: t}
+	s := signed{item: it, message: o.Signed, tracker: t}
 	return s, v.findKey(&s)
 }
+
+// leafKinds says how a message is read by where it was published.
+var leafKinds = map[string]uint8{telemetry.Up: telemetry.LeafSigned, telemetry.JSON: telemetry.LeafUnsigned}
 
 // accept fills the item of an authentic message.
 func (v *Verifier) accept(ctx context.Context, s *signed) {
@@ -168,17 +167,13 @@ func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
 	if _, signs := t.Current(); signs {
 		return refuse(telemetry.BadSignature, "this tracker signs its messages")
 	}
-	p, err := telemetry.DecodePlain(it.Raw, time.UnixMilli(it.ReceivedMS))
+	o, err := telemetry.Open(telemetry.LeafUnsigned, "", it.Raw, it.ReceivedMS)
 	if err != nil {
 		return err
 	}
-	it.Hash = sha256.Sum256(it.Raw)
-	it.TimeMS = it.ReceivedMS
-	if len(p.Readings) > 0 {
-		it.TimeMS = p.Readings[0].TimeMS
-	}
-	it.JSONSeq, it.Timed = p.Seq, p.Timed || p.Seq != nil
-	v.finish(ctx, it, t, p.Readings)
+	it.Hash, it.TimeMS = o.Hash, o.TimeMS
+	it.JSONSeq, it.Timed = o.Seq, o.Timed || o.Seq != nil
+	v.finish(ctx, it, t, o.Readings)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package watch
 import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // freshLogs keeps the readings of shipments that nobody has judged yet, as long as it has seen their logs from the first leaf
@@ -29,7 +30,7 @@ func (f *freshLogs) add(st *store.Stored) error {
 	}
 	var due uint32
 	if st.Signed { // whether its rules ask for promises is not known yet
-		due = promise(st.Raw)
+		due = promise(telemetry.Open(telemetry.LeafSigned, "", st.Raw, 0))
 	}
 	before := len(all)
 	err := points(st, due, func(r compliance.Reading) { all = append(all, r) })

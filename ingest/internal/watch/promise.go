@@ -15,13 +15,12 @@ type leaf struct {
 	index uint64
 }
 
-// promise is what a signed message says about the next one, in seconds; 0 = nothing. It stands in the signed bytes only.
-func promise(raw []byte) uint32 {
-	m, err := telemetry.Decode(raw)
+// promise is what a message says about the next one, in seconds; 0 = nothing. It stands in the signed bytes only.
+func promise(o telemetry.Opened, err error) uint32 {
 	if err != nil { // ingest took it once: damaged since, which is verification's business
 		return 0
 	}
-	return uint32(min(m.NextDueS, math.MaxUint32))
+	return uint32(min(o.NextDueS(), math.MaxUint32))
 }
 
 // promises reads them from InfluxDB for rules that ask for them.
@@ -32,10 +31,8 @@ func (w *Watcher) promises(ctx context.Context, rules *compliance.RuleSet, logs 
 	out := map[leaf]uint32{}
 	for _, log := range logs {
 		err := w.cfg.Database.Messages(ctx, log, 0, 0, func(m stored.Message) error {
-			if m.Trust == stored.Signed {
-				if s := promise(m.Raw); s > 0 {
-					out[leaf{log, m.Leaf}] = s
-				}
+			if s := promise(m.Open()); s > 0 {
+				out[leaf{log, m.Leaf}] = s
 			}
 			return nil
 		})

@@ -114,7 +114,7 @@ func (w *Watcher) Observe(stored []store.Stored) {
 		}
 		var due uint32
 		if st.Signed && c.rules.Promised() {
-			due = promise(st.Raw)
+			due = promise(telemetry.Open(telemetry.LeafSigned, "", st.Raw, 0))
 		}
 		err := points(st, due, func(r compliance.Reading) {
 			if !c.loaded {

@@ -3,7 +3,6 @@ package device_test
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"sync"
@@ -224,11 +223,11 @@ func (b *boot) has(seq uint64) bool {
 }
 
 func (s *ingest) arrivePlain(c *conn, payload []byte, loseAck bool) {
-	p, err := telemetry.DecodePlain(payload, time.Now())
+	p, err := telemetry.Open(telemetry.LeafUnsigned, "", payload, time.Now().UnixMilli())
 	if err != nil {
 		return
 	}
-	s.plain[sha256.Sum256(payload)] = true
+	s.plain[p.Hash] = true
 	if p.Seq != nil && !loseAck {
 		c.tell(mqtt.DownMessage{Type: "ack", JSONSeq: p.Seq})
 	}
