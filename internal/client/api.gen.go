@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -549,7 +550,7 @@ func (c *Client) ListHeads(ctx context.Context) (ListAnchor, error) {
 
 // GetHeadsEvidence calls GET /v1/heads/{heads}/evidence: Prove consecutive anchors of a heads log.
 func (c *Client) GetHeadsEvidence(ctx context.Context, heads string, params GetHeadsEvidenceParams) ([]byte, error) {
-	return call[[]byte](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/heads/%s/evidence", url.PathEscape(heads)), query{"from": fmt.Sprint(params.From), "nonce": params.Nonce}, nil})
+	return call[[]byte](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/heads/%s/evidence", url.PathEscape(heads)), query{"from": fmt.Sprint(params.From), "nonce": text(params.Nonce)}, nil})
 }
 
 // GetNetwork calls GET /v1/network: Health of peers, orderers, ingest and store.
@@ -574,7 +575,7 @@ func (c *Client) AssignTracker(ctx context.Context, id string, body AssignInputB
 
 // UnassignTracker calls DELETE /v1/shipments/{id}/assignments/{tracker}: End the tracker's open assignment.
 func (c *Client) UnassignTracker(ctx context.Context, id string, tracker string, params UnassignTrackerParams) (Shipment, error) {
-	return call[Shipment](ctx, c, request{http.MethodDelete, fmt.Sprintf("/v1/shipments/%s/assignments/%s", url.PathEscape(id), url.PathEscape(tracker)), query{"to": params.To}, nil})
+	return call[Shipment](ctx, c, request{http.MethodDelete, fmt.Sprintf("/v1/shipments/%s/assignments/%s", url.PathEscape(id), url.PathEscape(tracker)), query{"to": text(params.To)}, nil})
 }
 
 // CloseShipment calls POST /v1/shipments/{id}/close: Seal the shipment's logs and close it.
@@ -599,12 +600,12 @@ func (c *Client) AcceptHandover(ctx context.Context, id string) (Shipment, error
 
 // ListMessages calls GET /v1/shipments/{id}/messages: List the messages in the order of the logs.
 func (c *Client) ListMessages(ctx context.Context, id string, params ListMessagesParams) (ListMessage, error) {
-	return call[ListMessage](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/messages", url.PathEscape(id)), query{"limit": params.Limit, "cursor": params.Cursor, "include": params.Include}, nil})
+	return call[ListMessage](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/messages", url.PathEscape(id)), query{"limit": text(params.Limit), "cursor": text(params.Cursor), "include": text(params.Include)}, nil})
 }
 
 // GetTelemetry calls GET /v1/shipments/{id}/telemetry: Get readings, or windows of them.
 func (c *Client) GetTelemetry(ctx context.Context, id string, params GetTelemetryParams) (ListReading, error) {
-	return call[ListReading](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/telemetry", url.PathEscape(id)), query{"from": params.From, "to": params.To, "every": params.Every, "fields": params.Fields, "tracker": params.Tracker, "include": params.Include, "limit": params.Limit, "cursor": params.Cursor}, nil})
+	return call[ListReading](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/telemetry", url.PathEscape(id)), query{"from": text(params.From), "to": text(params.To), "every": text(params.Every), "fields": strings.Join(params.Fields, ","), "tracker": text(params.Tracker), "include": text(params.Include), "limit": text(params.Limit), "cursor": text(params.Cursor)}, nil})
 }
 
 // EnrolTracker calls POST /v1/trackers: Enrol a tracker.

@@ -57,38 +57,29 @@ func New(cfg Config) *Client {
 	return &Client{cfg: cfg}
 }
 
-// query holds the parameters of a call; what is zero is not sent.
-type query map[string]any
+// query holds the parameters of a call; what is empty is not sent.
+type query map[string]string
 
 func (q query) encode() string {
 	v := url.Values{}
-	for name, value := range q {
-		switch value := value.(type) {
-		case string:
-			if value != "" {
-				v.Set(name, value)
-			}
-		case int64:
-			if value != 0 {
-				v.Set(name, strconv.FormatInt(value, 10))
-			}
-		case bool:
-			if value {
-				v.Set(name, "true")
-			}
-		case time.Time:
-			if !value.IsZero() {
-				v.Set(name, value.UTC().Format(time.RFC3339Nano))
-			}
-		case []string:
-			if len(value) > 0 {
-				v.Set(name, strings.Join(value, ","))
-			}
-		default:
-			panic(fmt.Sprintf("query %s: %T", name, value)) // the generator learned a new type
+	for name, text := range q {
+		if text != "" {
+			v.Set(name, text)
 		}
 	}
 	return v.Encode()
+}
+
+// text writes a parameter; the zero value is empty.
+func text[T comparable](v T) string {
+	var zero T
+	if v == zero {
+		return ""
+	}
+	if at, ok := any(v).(time.Time); ok {
+		return at.UTC().Format(time.RFC3339Nano)
+	}
+	return fmt.Sprint(v)
 }
 
 type request struct {
