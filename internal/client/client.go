@@ -4,6 +4,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -39,20 +40,13 @@ type Client struct {
 // New makes a client; it does no I/O.
 func New(cfg Config) *Client {
 	cfg.URL = strings.TrimRight(cfg.URL, "/")
-	if cfg.TokenURL == "" {
-		cfg.TokenURL = cfg.URL + "/oauth2/token"
-	}
+	cfg.TokenURL = cmp.Or(cfg.TokenURL, cfg.URL+"/oauth2/token")
+	cfg.Tries, cfg.FirstWait = cmp.Or(cfg.Tries, 8), cmp.Or(cfg.FirstWait, 250*time.Millisecond)
 	if cfg.HTTP == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.MaxIdleConnsPerHost = 32
 		// Above the longest that the API itself waits, for an anchor at a close: it answers first, and says what it waits for.
 		cfg.HTTP = &http.Client{Timeout: 75 * time.Second, Transport: t}
-	}
-	if cfg.Tries == 0 {
-		cfg.Tries = 8
-	}
-	if cfg.FirstWait == 0 {
-		cfg.FirstWait = 250 * time.Millisecond
 	}
 	return &Client{cfg: cfg}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,14 +67,10 @@ and nobody is expected to acknowledge: the measure of a broker alone.`,
 
 func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 	name, seed := load.RunName()
-	if cfg.Plan.Name == "" {
-		cfg.Plan.Name = name
-	} else {
-		seed = 1
+	if cfg.Plan.Name != "" {
+		name, seed = cfg.Plan.Name, 1
 	}
-	if cfg.Plan.Seed == 0 {
-		cfg.Plan.Seed = seed
-	}
+	cfg.Plan.Name, cfg.Plan.Seed = name, cmp.Or(cfg.Plan.Seed, seed)
 	if err := cfg.Plan.Validate(); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package device
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/sha256"
@@ -74,25 +75,12 @@ func Open(cfg Config) (*Device, error) {
 	if cfg.Store == nil {
 		cfg.Store = Memory{}
 	}
-	if cfg.Limit == 0 {
-		cfg.Limit = 4096
-	}
-	if cfg.Window == 0 {
-		cfg.Window = 64
-	}
-	if cfg.AckTimeout == 0 {
-		cfg.AckTimeout = 10 * time.Second
-	}
-	if cfg.Redial == 0 {
-		cfg.Redial = 500 * time.Millisecond
-	}
+	cfg.Limit, cfg.Window = cmp.Or(cfg.Limit, 4096), cmp.Or(cfg.Window, 64)
+	cfg.AckTimeout, cfg.Redial = cmp.Or(cfg.AckTimeout, 10*time.Second), cmp.Or(cfg.Redial, 500*time.Millisecond)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
-	cfg.Log = cfg.Log.With("tracker", cfg.ID)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)).With("tracker", cfg.ID)
 	state, err := cfg.Store.Load()
 	if err != nil {
 		return nil, fmt.Errorf("tracker %s: %w", cfg.ID, err)

@@ -25,7 +25,7 @@ const bound = 20 * time.Second
 
 func newKey(t *testing.T, alg telemetry.Alg) crypto.Signer {
 	t.Helper()
-	key, err := device.DeriveKey(1, "t-1", alg)
+	key, err := device.NewKey(alg)
 	if err != nil {
 		t.Fatal(err)
 	}

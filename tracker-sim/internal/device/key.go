@@ -7,16 +7,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -26,21 +23,9 @@ import (
 
 // DeriveKey makes the key that a seed gives to a tracker. Anyone who knows the seed has the key: for demonstrations and
 // load tests only.
-func DeriveKey(seed uint64, tracker string, alg telemetry.Alg) (crypto.Signer, error) {
-	label := "trackseal/sim/key/1\n" + strconv.FormatUint(seed, 10) + "\n" + tracker + "\n" + alg.String()
-	switch alg {
-	case telemetry.Ed25519:
-		h := sha256.Sum256([]byte(label))
-		return ed25519.NewKeyFromSeed(h[:]), nil
-	case telemetry.ESP256:
-		// 512 bits modulo the order of 256 leave no bias worth naming.
-		h := sha512.Sum512([]byte(label))
-		n := new(big.Int).Sub(elliptic.P256().Params().N, big.NewInt(1))
-		d := new(big.Int).SetBytes(h[:])
-		d.Mod(d, n).Add(d, big.NewInt(1))
-		return ecdsa.ParseRawPrivateKey(elliptic.P256(), d.FillBytes(make([]byte, 32)))
-	}
-	return nil, fmt.Errorf("algorithm %s: must be Ed25519 or ESP256", alg)
+func DeriveKey(seed uint64, tracker string) crypto.Signer {
+	h := sha256.Sum256(fmt.Appendf(nil, "trackseal/sim/key/1\n%d\n%s\nEd25519", seed, tracker))
+	return ed25519.NewKeyFromSeed(h[:])
 }
 
 // NewKey makes a random key.

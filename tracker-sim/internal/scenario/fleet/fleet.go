@@ -133,9 +133,7 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 		}
 		err := s.do(ctx, "enrol "+t.id, func(ctx context.Context) (err error) {
 			if !t.plain {
-				if t.signer, err = device.DeriveKey(s.f.cfg.Seed, t.id, telemetry.Ed25519); err != nil {
-					return err
-				}
+				t.signer = device.DeriveKey(s.f.cfg.Seed, t.id)
 				_, err = carrier.Enrol(ctx, t.id, t.signer, "reefer tracker")
 				return err
 			}

@@ -257,12 +257,8 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 	}
 	for n := range p.Trackers {
 		id := p.Tracker(n)
-		signer, err := device.DeriveKey(p.Seed, id, telemetry.Ed25519)
-		if err != nil {
-			return err
-		}
 		d, err := device.Open(device.Config{
-			ID: id, Signer: signer, Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
+			ID: id, Signer: device.DeriveKey(p.Seed, id), Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
 			Limit: limit, Window: window, AckTimeout: r.ackTimeout(),
 			OnAck:    func(done []device.Message) { r.onAck(id, n, done) },
 			OnGiveUp: func(gone []device.Message) { r.givenUp.Add(uint64(len(gone))) },

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/internal/client"
-	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
@@ -27,15 +26,9 @@ func (r *run) enrol(ctx context.Context) error {
 	g.SetLimit(setupCalls)
 	for n := range p.Trackers {
 		g.Go(func() error {
-			signer, err := device.DeriveKey(p.Seed, p.Tracker(n), telemetry.Ed25519)
-			if err != nil {
-				return err
-			}
-			if _, err := api.Enrol(gctx, p.Tracker(n), signer, "load"); err != nil {
-				return err
-			}
+			_, err := api.Enrol(gctx, p.Tracker(n), device.DeriveKey(p.Seed, p.Tracker(n)), "load")
 			step()
-			return nil
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 func encodes(readings []telemetry.Reading) error {
-	key, err := device.DeriveKey(1, "t", telemetry.ESP256)
+	key, err := device.NewKey(telemetry.ESP256)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func encodes(readings []telemetry.Reading) error {
 
 func setUp(t *testing.T, s *system, rec *Recording) Config {
 	t.Helper()
-	key, err := device.DeriveKey(1, "t-1", telemetry.ESP256)
+	key, err := device.NewKey(telemetry.ESP256)
 	if err != nil {
 		t.Fatal(err)
 	}
