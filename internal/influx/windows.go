@@ -89,14 +89,27 @@ func (c *Client) nextWindows(ctx context.Context, q stored.ReadingsQuery, every 
 
 // windowsIn answers the windows of [start, stop), the first and the last cut there.
 func (c *Client) windowsIn(ctx context.Context, q stored.ReadingsQuery, every time.Duration, start, stop int64) ([]stored.Window, error) {
+	from := c.computed
+	if every%time.Hour == 0 {
+		from = c.summarised
+	}
+	windows, err := from(ctx, q, every, start, stop)
+	slices.SortFunc(windows, func(a, b stored.Window) int {
+		return cmp.Or(cmp.Compare(a.FromMS, b.FromMS), cmp.Compare(a.Tracker, b.Tracker))
+	})
+	return windows, err
+}
+
+// computed lets the database compute windows from the readings: about a second for 60,000 readings of all quantities.
+func (c *Client) computed(ctx context.Context, q stored.ReadingsQuery, every time.Duration, start, stop int64) ([]stored.Window, error) {
 	fields := quantities(q.Fields)
-	var columns []string
+	columns := []string{"count(leaf) AS readings"}
 	for _, f := range fields {
 		for _, aggregate := range []string{"min", "max", "mean", "count"} {
 			columns = append(columns, fmt.Sprintf(`%s("%s") AS "%[1]s %[2]s"`, aggregate, f))
 		}
 	}
-	q.Fields = nil // a window without any of them has no row
+	q.Fields = nil
 	var windows []stored.Window
 	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM reading WHERE %s GROUP BY time(%dms), tracker fill(none)",
 		strings.Join(columns, ", "), readingsWhere(q, start, stop), every.Milliseconds()), func(r row) error {
@@ -104,8 +117,10 @@ func (c *Client) windowsIn(ctx context.Context, q stored.ReadingsQuery, every ti
 		if err != nil {
 			return err
 		}
-		w := stored.Window{Tracker: r.tags["tracker"], FromMS: ns / 1e6, ToMS: ns/1e6 + every.Milliseconds(),
-			Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
+		w := newWindow(windowKey{ns, r.tags["tracker"]}, every)
+		if w.Readings, err = r.int("readings"); err != nil {
+			return err
+		}
 		for _, f := range fields {
 			n, err := r.int("count " + f)
 			if err != nil {
@@ -114,20 +129,18 @@ func (c *Client) windowsIn(ctx context.Context, q stored.ReadingsQuery, every ti
 			if n == 0 {
 				continue
 			}
-			w.Count[f] = n
-			for aggregate, to := range map[string]map[string]float64{"min": w.Min, "max": w.Max, "mean": w.Mean} {
-				if to[f], err = r.float(aggregate + " " + f); err != nil {
+			var v [3]float64
+			for i, aggregate := range []string{"min", "max", "mean"} {
+				if v[i], err = r.float(aggregate + " " + f); err != nil {
 					return err
 				}
 			}
+			add(w, f, v[0], v[1], v[2], n)
 		}
 		if len(w.Count) > 0 {
-			windows = append(windows, w)
+			windows = append(windows, *w)
 		}
 		return nil
-	})
-	slices.SortFunc(windows, func(a, b stored.Window) int {
-		return cmp.Or(cmp.Compare(a.FromMS, b.FromMS), cmp.Compare(a.Tracker, b.Tracker))
 	})
 	return windows, err
 }

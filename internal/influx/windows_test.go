@@ -105,11 +105,11 @@ func TestWindowsAreThoseOfTheReadings(t *testing.T) {
 	b := tr.c.NewBatch()
 	r := rand.New(rand.NewPCG(1, 2))
 	at := int64(0) // 1970
-	for i := range uint64(9_000) {
+	for i := range uint64(6_000) {
 		switch {
 		case i == 20:
 			at = 1_563_321_600_123
-		case i%1500 == 0:
+		case i%1000 == 0:
 			at += 90 * 24 * 3_600_000
 		case i%3 == 0:
 			at += r.Int64N(120_000)
@@ -126,6 +126,31 @@ func TestWindowsAreThoseOfTheReadings(t *testing.T) {
 	if err := b.Write(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	check(t, tr, "without summaries")
+	b.Reset()
+	for _, log := range []string{"aa", "bb"} {
+		if err := tr.c.Windows(t.Context(), stored.ReadingsQuery{Logs: []string{log}}, time.Hour, func(w stored.Window) error {
+			if w.FromMS%(5*3_600_000) != 0 { // some are missing
+				b.Summary(log, &w)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range uint64(50) { // and some are of fewer readings than there are now
+		x := tr.readings[i*100]
+		x.Leaf, x.Values = 10_000+i, map[string]float64{"temperature": -40}
+		tr.add(b, x)
+	}
+	if err := b.Write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check(t, tr, "with summaries")
+}
+
+func check(t *testing.T, tr *trip, when string) {
+	t.Helper()
 	mid := tr.readings[4000].TimeMS
 	for name, q := range map[string]stored.ReadingsQuery{
 		"all":                     {Logs: []string{"aa", "bb"}},
@@ -145,9 +170,44 @@ func TestWindowsAreThoseOfTheReadings(t *testing.T) {
 				}
 				q.Limit = limit
 				if d := difference(tr.pages(t, q, every), tr.windows(q, every)); d != "" {
-					t.Errorf("%s, every %s, pages of %d: %s", name, every, limit, d)
+					t.Errorf("%s, %s, every %s, pages of %d: %s", when, name, every, limit, d)
 				}
 			}
+		}
+	}
+}
+
+// Ensure that a summary of all readings is used, and one of fewer is not.
+func TestWindowsOfHoursComeFromSummaries(t *testing.T) {
+	tr := &trip{c: open(t, testkit.StartInfluxd(t))}
+	b := tr.c.NewBatch()
+	for i := range uint64(6) {
+		tr.add(b, stored.Reading{Log: "aa", Tracker: "T-1", Leaf: i, TimeMS: int64(i) * 1_800_000, Values: map[string]float64{"temperature": 5, "door": 0}})
+	}
+	for h, n := range []int64{2, 2, 1} {
+		b.Summary("aa", &stored.Window{Tracker: "T-1", FromMS: int64(h) * 3_600_000, Readings: n, Min: map[string]float64{"temperature": 1, "door": 0}, Max: map[string]float64{"temperature": 9.5, "door": 1},
+			Mean: map[string]float64{"temperature": float64(h), "door": 0.5}, Count: map[string]int64{"temperature": n, "door": n}})
+	}
+	if err := b.Write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		every time.Duration
+		want  string
+	}{
+		{time.Hour, "0-3600000: 1 9.5 0 2; 3600000-7200000: 1 9.5 1 2; 7200000-10800000: 5 5 5 2; "},
+		{2 * time.Hour, "0-7200000: 1 9.5 0.5 4; 7200000-14400000: 5 5 5 2; "},
+		{90 * time.Minute, "0-5400000: 5 5 5 3; 5400000-10800000: 5 5 5 3; "},
+	} {
+		got := ""
+		for _, w := range tr.pages(t, stored.ReadingsQuery{Logs: []string{"aa"}, Fields: []string{"temperature"}}, tt.every) {
+			got += fmt.Sprintf("%d-%d: %g %g %g %d; ", w.FromMS, w.ToMS, w.Min["temperature"], w.Max["temperature"], w.Mean["temperature"], w.Count["temperature"])
+			if len(w.Count) != 1 {
+				t.Errorf("every %s: quantities %v, want temperature alone", tt.every, w.Count)
+			}
+		}
+		if got != tt.want {
+			t.Errorf("every %s: %s, want %s", tt.every, got, tt.want)
 		}
 	}
 }

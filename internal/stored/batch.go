@@ -16,6 +16,9 @@ type Batch interface {
 	// QualityHour: reasons that it lacks keep the count that the store has.
 	QualityHour(h *QualityHour)
 	QualityFlag(f *QualityFlag)
+	// Summary keeps an hour of a log's tracker, for windows of hours. It is a help and not a truth: the store uses it where its
+	// Readings are as many as there are.
+	Summary(log string, w *Window)
 	Points() int
 	Bytes() int // about as many go over the wire
 	// Write stores all points, or fails with ErrUnavailable or a *RejectedError. Writing the same points twice changes nothing.

@@ -25,6 +25,7 @@ type ReadingsQuery struct {
 type Window struct {
 	Tracker        string
 	FromMS, ToMS   int64
+	Readings       int64 // of any quantity
 	Min, Max, Mean map[string]float64
 	Count          map[string]int64
 }

@@ -120,6 +120,7 @@ func (s *Store) Windows(ctx context.Context, q stored.ReadingsQuery, every time.
 			w = &stored.Window{Tracker: r.Tracker, FromMS: k.from, ToMS: k.from + every.Milliseconds(), Min: map[string]float64{}, Max: map[string]float64{}, Mean: map[string]float64{}, Count: map[string]int64{}}
 			windows[k] = w
 		}
+		w.Readings++
 		for name, v := range r.Values {
 			if n := w.Count[name]; n == 0 {
 				w.Min[name], w.Max[name], w.Mean[name] = v, v, v

@@ -6,6 +6,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/store"
+	"github.com/trackseal/trackseal/ingest/internal/summary"
 	"github.com/trackseal/trackseal/ingest/internal/watch"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -26,6 +27,7 @@ type Database interface {
 	store.Database
 	watch.Readings
 	quality.Database
+	summary.Database
 	Ping(ctx context.Context) error
 }
 

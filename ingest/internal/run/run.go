@@ -20,6 +20,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/ingest/internal/store"
+	"github.com/trackseal/trackseal/ingest/internal/summary"
 	"github.com/trackseal/trackseal/ingest/internal/verify"
 	"github.com/trackseal/trackseal/ingest/internal/watch"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -60,6 +61,7 @@ type Pipeline struct {
 	anchorer *anchorer.Anchorer
 	watcher  *watch.Watcher
 	quality  *quality.Watcher
+	summary  *summary.Writer
 	acker    *acker
 	rejects  rejectCounter
 	metrics  *prometheus.Registry
@@ -112,9 +114,11 @@ func (p *Pipeline) open() error {
 		DB: p.db, Database: p.cfg.Database, Shipments: p.registry, Logs: p.seq, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Every: p.cfg.JudgeEvery,
 	})
 	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
+	p.summary = summary.New(summary.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
 	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: func(stored []store.Stored) {
 		p.watcher.Observe(stored)
 		p.quality.Observe(stored)
+		p.summary.Observe(stored)
 	}})
 	p.anchorer = anchorer.New(anchorer.Config{
 		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.cfg.ID, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
@@ -154,6 +158,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "registry", Run: p.registry.Run},
 		{Name: "watch", Run: p.watcher.Run},
 		{Name: "quality", Run: p.quality.Run},
+		{Name: "summary", Run: p.summary.Run},
 	}
 }
 

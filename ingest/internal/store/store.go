@@ -25,7 +25,8 @@ type Database interface {
 // Stored is what observers get of a message that is in InfluxDB now.
 type Stored struct {
 	Shipment, Tracker string
-	Leaf              uint64 // in the shipment's log
+	Log               [32]byte // the shipment's
+	Leaf              uint64   // in it
 	Readings          journal.Readings
 	// Raw is the message as it was published, while OnStored runs; Signed tells its form.
 	Raw    []byte
@@ -248,7 +249,7 @@ func observed(records []record) (all []Stored, messages uint64) {
 		}
 		messages++
 		if m := &records[i].message; m.Shipment != "" {
-			all = append(all, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Leaf: m.Leaf, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
+			all = append(all, Stored{Log: m.Log, Shipment: m.Shipment, Tracker: m.Tracker, Leaf: m.Leaf, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
 		}
 	}
 	return all, messages
