@@ -2,13 +2,16 @@
 package account
 
 import (
+	"context"
 	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
 // Book is one side: every message that was signed, and which were acknowledged. Not safe for concurrent use.
@@ -207,4 +210,20 @@ func (c *Check) Report() Report {
 		}
 	}
 	return r
+}
+
+// Settle compares again and again until done, or until the bound is over. What is stored twice or was never sent stays wrong, so
+// that ends it at once.
+func Settle(ctx context.Context, bound time.Duration, compare func() (Report, error), done func(Report) bool) (Report, error) {
+	deadline := time.Now().Add(bound)
+	for {
+		r, err := compare()
+		over := time.Now().After(deadline) || ctx.Err() != nil
+		if over || err == nil && (done(r) || r.Doubled > 0 || r.Phantom > 0) {
+			return r, err
+		}
+		if !device.Pause(ctx, time.Second) {
+			return r, ctx.Err()
+		}
+	}
 }

@@ -80,33 +80,29 @@ func TestStackAttackCommand(t *testing.T) {
 	command(t, 0, "attack")
 }
 
+// A fleet passes through all states. Stopped on its way it goes on where it was: no shipment twice, no position twice.
 func TestStackFleet(t *testing.T) {
 	name, _ := load.RunName()
-	out := string(command(t, 0, "run", "--once", "--speed", "2000", "--shipments", "4", "--name", name+"-", "--state", t.TempDir()))
-	if n := strings.Count(out, "closed"); n != 4 {
-		t.Errorf("%d shipments were closed, want 4:\n%s", n, out)
-	}
-	for _, word := range []string{"created", "in transit", "delivered", "door_open", "outage", "plain"} {
-		if !strings.Contains(out, word) {
-			t.Errorf("the output does not tell of %q:\n%s", word, out)
-		}
-	}
-	checkFleet(t, name)
-}
-
-// A fleet that is stopped on its way goes on where it was: no shipment twice, no position twice.
-func TestStackFleetGoesOn(t *testing.T) {
-	name, _ := load.RunName()
-	args := []string{"run", "--once", "--speed", "2000", "--shipments", "4", "--name", name + "-", "--state", t.TempDir(), "--stack", realStack(t), "--no-progress"}
+	args := []string{"run", "--once", "--speed", "2000", "--shipments", "4", "--name", name + "-", "--state", t.TempDir()}
+	var told strings.Builder
 	for _, until := range []string{"created", "in transit", "delivered"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		out := &stopAt{word: until, stop: cancel}
-		if code := Main(ctx, args, out, io.Discard); code != 0 {
+		if code := Main(ctx, append(args, "--stack", realStack(t), "--no-progress"), out, io.Discard); code != 0 {
 			t.Fatalf("stopped at %q: exit code %d\n%s", until, code, out.String())
 		}
 		cancel()
+		told.WriteString(out.String())
 	}
-	command(t, 0, args[:len(args)-3]...)
+	told.Write(command(t, 0, args...))
+	if n := strings.Count(told.String(), "closed"); n != 4 {
+		t.Errorf("%d shipments were closed, want 4:\n%s", n, told.String())
+	}
+	for _, word := range []string{"created", "in transit", "delivered", "door_open", "outage", "plain"} {
+		if !strings.Contains(told.String(), word) {
+			t.Errorf("the output does not tell of %q:\n%s", word, told.String())
+		}
+	}
 	checkFleet(t, name)
 }
 

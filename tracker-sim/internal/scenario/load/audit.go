@@ -14,38 +14,22 @@ import (
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
-// Audit compares a book with what the API shows of the shipments, again and again until everything acknowledged is logged or the
-// bound is over. What is stored twice or was never sent stays wrong, so that ends it at once.
+// Audit compares a book with what the API shows of the shipments until everything acknowledged is logged, at most for bound.
 func Audit(ctx context.Context, api Records, book *account.Book, shipments []string, bound time.Duration, progress scenario.Progress) (account.Report, error) {
-	deadline := time.Now().Add(bound)
-	for {
+	return account.Settle(ctx, bound, func() (account.Report, error) {
 		progress.Phase("account", len(shipments))
-		report, err := compare(ctx, api, book, shipments, progress)
-		over := time.Now().After(deadline) || ctx.Err() != nil
-		switch {
-		case err != nil && over:
-			return report, err
-		case err == nil && (over || report.OK() || report.Doubled > 0 || report.Phantom > 0):
-			return report, nil
-		}
-		if !device.Pause(ctx, 2*time.Second) {
-			return report, ctx.Err()
-		}
-	}
-}
-
-func compare(ctx context.Context, api Records, book *account.Book, shipments []string, progress scenario.Progress) (account.Report, error) {
-	check := book.Check(false)
-	for i, id := range shipments {
-		for m, err := range api.Messages(ctx, id) {
-			if err != nil {
-				return check.Report(), err
+		check := book.Check(false)
+		for i, id := range shipments {
+			for m, err := range api.Messages(ctx, id) {
+				if err != nil {
+					return check.Report(), err
+				}
+				check.Message(m)
 			}
-			check.Message(m)
+			progress.Set(i + 1)
 		}
-		progress.Set(i + 1)
-	}
-	return check.Report(), nil
+		return check.Report(), nil
+	}, account.Report.OK)
 }
 
 // readBack compares values of a spread of messages with the plan.

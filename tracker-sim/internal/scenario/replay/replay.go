@@ -203,22 +203,18 @@ func (cfg Config) settle(ctx context.Context, book *account.Book) (account.Repor
 		return account.Report{}, true, nil
 	}
 	cfg.Progress.Phase(cfg.Wait, 0)
-	deadline := time.Now().Add(cfg.Bound)
-	for {
+	done := func(r account.Report) bool { return r.OK() && (cfg.Wait != WaitAnchored || r.Anchored == r.Stored) }
+	r, err := account.Settle(ctx, cfg.Bound, func() (account.Report, error) {
 		check := book.Check(true) // a shipment may have other trackers
-		var err error
-		for m, failed := range cfg.Shipment.Messages(ctx) {
-			if err = failed; err == nil && m.Tracker == cfg.Device.ID {
+		for m, err := range cfg.Shipment.Messages(ctx) {
+			if err != nil {
+				return check.Report(), err
+			}
+			if m.Tracker == cfg.Device.ID {
 				check.Message(m)
 			}
 		}
-		r := check.Report()
-		done := err == nil && r.OK() && (cfg.Wait != WaitAnchored || r.Anchored == r.Stored)
-		if done || ctx.Err() != nil || time.Now().After(deadline) || r.Doubled > 0 {
-			return r, done, err
-		}
-		if !device.Pause(ctx, time.Second) {
-			return r, false, ctx.Err()
-		}
-	}
+		return check.Report(), nil
+	}, done)
+	return r, err == nil && done(r), err
 }
