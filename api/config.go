@@ -16,7 +16,6 @@ import (
 // Config of one organisation's api.
 type Config struct {
 	Org          string            `yaml:"org"`           // carrier, shipper, consignee or auditor
-	MSP          string            `yaml:"msp"`           // its MSP id; "" = by the organisation's name
 	Deployment   string            `yaml:"deployment"`    // audience of the trackers' MQTT passwords
 	Listen       string            `yaml:"listen"`        // host:port
 	PublicURL    string            `yaml:"public_url"`    // how people reach this api and its pages, printed in reports; "" = http://listen
@@ -64,20 +63,13 @@ func (c *Config) Validate() error {
 			bad("%s is missing", name)
 		}
 	}
-	if c.MSP == "" {
-		c.MSP = ledger.MSPOf(c.Org)
-	}
 	if c.Fabric.Channel == "" {
 		c.Fabric.Channel = ledger.Channel
 	}
 	if c.Fabric.Chaincode == "" {
 		c.Fabric.Chaincode = ledger.Chaincode
 	}
-	if ledger.MSPOf(c.Org) == "" {
-		bad("org %q: must be carrier, shipper, consignee or auditor", c.Org)
-	} else if c.MSP != ledger.MSPOf(c.Org) {
-		bad("msp %q: the MSP of %s is %s", c.MSP, c.Org, ledger.MSPOf(c.Org))
-	}
+	need("org", c.Org)
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		bad("listen %q: must be host:port", c.Listen)
 	}

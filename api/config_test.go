@@ -39,13 +39,12 @@ func TestConfig(t *testing.T) {
 	if err := service.LoadConfig(file, &c); err != nil {
 		t.Fatal(err)
 	}
-	if c.MSP != "CarrierMSP" || c.Fabric.Channel != "trackseal" || c.Fabric.Chaincode != "trackseal" || c.PublicURL != "http://127.0.0.1:8080" {
+	if c.Fabric.Channel != "trackseal" || c.Fabric.Chaincode != "trackseal" || c.PublicURL != "http://127.0.0.1:8080" {
 		t.Errorf("defaults: %+v", c)
 	}
 	for name, tc := range map[string]struct{ change, to, want string }{
 		"unknown member":  {"listen:", "listne:", "field listne not found"},
-		"wrong org":       {"org: carrier\nlisten", "org: pirate\nlisten", "must be carrier, shipper, consignee or auditor"},
-		"wrong msp":       {"org: carrier\nlisten", "org: carrier\nmsp: ShipperMSP\nlisten", "the MSP of carrier is CarrierMSP"},
+		"no org":          {"org: carrier\nlisten", "listen", "org is missing"},
 		"bad public url":  {"org: carrier\nlisten", "org: carrier\npublic_url: api.example.com\nlisten", "must be a URL such as"},
 		"bad listen":      {"127.0.0.1:8080\ndir", "8080\ndir", "must be host:port"},
 		"nobody may call": {"clients_file: c, ", "", "give clients_file"},

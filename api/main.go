@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
@@ -84,22 +85,25 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	live := feed.New(cfg.MSP, chain, store, log)
+	directory := members.New(chain, log)
+	live := feed.New(chain.MSP(), chain, store, log)
 
 	health, metrics := new(service.Health), prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	health.Register("influxdb", store.Ping)
+	health.Register("members", func(context.Context) error { return directory.Check(cfg.Org, chain.MSP()) })
 	health.Register("ledger", func(ctx context.Context) error {
 		_, err := chain.Evaluate(ctx, ledger.AnchorHeads, ledger.ListArgs{Limit: 1})
 		return err
 	})
 
-	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: cfg.MSP, Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
-		Ledger: chain, Peers: chain, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: callers, Issuer: issuer, Idempotency: writes,
+	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
+		Ledger: chain, Peers: chain, Members: directory, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: callers, Issuer: issuer, Idempotency: writes,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, Handler: api, Log: log, OnStop: api.Stop}
 	parts = append(parts,
 		service.Part{Name: "ledger events", Run: live.Run},
+		service.Part{Name: "members", Run: directory.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},
 		web.Part("http"))

@@ -126,8 +126,8 @@ type CreateBody struct {
 	Lot    string `json:"lot,omitempty,omitzero"`
 	Origin string `json:"origin,omitempty,omitzero"`
 
-	// Parties Role (carrier, shipper, consignee, auditor) to organisation
-	Parties map[string]string `json:"parties"`
+	// Parties Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there
+	Parties map[string][]string `json:"parties"`
 
 	// RuleSet id@version, see /v1/rule-sets
 	//
@@ -434,12 +434,12 @@ type Shipment struct {
 	Messages int64  `json:"messages"`
 	Origin   string `json:"origin"`
 
-	// Parties Role to organisation
-	Parties         map[string]string `json:"parties"`
-	PendingHandover Handover          `json:"pending_handover"`
-	RuleSet         string            `json:"rule_set"`
-	RuleSetHash     string            `json:"rule_set_hash"`
-	State           ShipmentState     `json:"state"`
+	// Parties Role to the members that hold it
+	Parties         map[string][]string `json:"parties"`
+	PendingHandover Handover            `json:"pending_handover"`
+	RuleSet         string              `json:"rule_set"`
+	RuleSetHash     string              `json:"rule_set_hash"`
+	State           ShipmentState       `json:"state"`
 
 	// Tx Transaction that answered, or that created it
 	Tx string `json:"tx"`

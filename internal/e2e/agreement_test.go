@@ -149,7 +149,7 @@ func travel(t *testing.T, s *stack, policy *evidence.Policy, carrier, consignee,
 	j := draw(seed, now)
 	path := "/v1/shipments/" + id
 	carrier.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1",
-		"parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}, nil)
+		"parties": map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}, "auditor": {"auditor"}}}, nil)
 	carrier.post(path+"/assignments", map[string]any{"tracker": tr.id, "from": time.UnixMilli(j.readings[0].TimeMS).UTC().Format("2006-01-02T15:04:05.000Z")}, nil)
 	var first, late [][]byte
 	for n, chunk := range slices.Collect(slices.Chunk(j.readings, perMessage)) {

@@ -120,7 +120,7 @@ func TestStackCompliance(t *testing.T) {
 	start := time.Now().Add(-3 * time.Hour).UnixMilli()
 	eventually(t, 30*time.Second, "the carrier creates a shipment by the shipper's rules", func() (bool, string) {
 		_, err := carrier.call("POST", "/v1/shipments", map[string]any{"id": id, "rule_set": ref, "lot": lot, "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
-			"parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}, nil)
+			"parties": map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}, "auditor": {"auditor"}}}, nil)
 		return err == nil, fmt.Sprint(err)
 	})
 	carrier.post(path+"/assignments", map[string]any{"tracker": tr.id, "from": time.UnixMilli(start).UTC().Format("2006-01-02T15:04:05.000Z")}, nil)

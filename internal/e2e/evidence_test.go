@@ -198,9 +198,9 @@ type trip struct {
 // begin creates a shipment and binds the tracker to it.
 func begin(t *testing.T, s *stack, tr *ownTracker, id string, parties ...string) *trip {
 	t.Helper()
-	roles := map[string]string{}
+	roles := map[string][]string{}
 	for _, p := range parties {
-		roles[p] = p
+		roles[p] = []string{p}
 	}
 	tr.a.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1", "parties": roles}, nil)
 	tr.a.post("/v1/shipments/"+id+"/assignments", map[string]any{"tracker": tr.id}, nil)

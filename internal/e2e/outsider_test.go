@@ -35,7 +35,7 @@ func TestStackMosquitto(t *testing.T) {
 		} `json:"mqtt"`
 	}
 	carrier.post("/v1/trackers", map[string]any{"id": tracker, "unsigned": true, "model": "any"}, &enrolled)
-	carrier.post("/v1/shipments", map[string]any{"id": shipment, "rule_set": "room-15-25@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}}, nil)
+	carrier.post("/v1/shipments", map[string]any{"id": shipment, "rule_set": "room-15-25@1", "parties": map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}}}, nil)
 	carrier.post("/v1/shipments/"+shipment+"/assignments", map[string]any{"tracker": tracker}, nil)
 	broker, err := url.Parse(s.MQTT)
 	if err != nil {

@@ -46,7 +46,7 @@ func TestStackQuality(t *testing.T) {
 	shipment := name("odd")
 	const minutes, pack = 360, 10
 	start := time.Now().Add(-7 * time.Hour).Truncate(time.Hour)
-	carrier.post("/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}}, nil)
+	carrier.post("/v1/shipments", map[string]any{"id": shipment, "rule_set": "general-2-8@1", "parties": map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}}}, nil)
 	var trackers [4]*ownTracker
 	for n := range trackers {
 		trackers[n] = enrolOwn(t, s, carrier, fmt.Sprint(name("odd"), "-", n))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hyperledger/fabric-protos-go/peer"
@@ -24,6 +25,16 @@ func (c *Client) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 		return nil, endorseError(p.txID, err)
 	}
 	return response.Response.Payload, nil
+}
+
+// PeerOrgs are the organisations whose peers the connection profile names, sorted.
+func (c *Client) PeerOrgs() []string {
+	var orgs []string
+	for _, n := range c.peers {
+		orgs = append(orgs, n.org)
+	}
+	slices.Sort(orgs)
+	return slices.Compact(orgs)
 }
 
 // EvaluateAt asks one named organisation's peer; for comparing what peers hold.

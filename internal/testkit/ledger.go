@@ -120,6 +120,15 @@ func (l *Ledger) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 	return result.Payload, err
 }
 
+// PeerOrgs are the founders: each has a peer.
+func (l *Ledger) PeerOrgs() []string {
+	var orgs []string
+	for _, f := range Founders {
+		orgs = append(orgs, f.Name)
+	}
+	return orgs
+}
+
 // EvaluateAt is Evaluate: every organisation holds the same.
 func (l *Ledger) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
 	if MSPOf(org) == "" {

@@ -22,6 +22,7 @@ type LedgerClient interface {
 	MSP() string
 	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
 	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+	PeerOrgs() []string
 	EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error)
 	Events(ctx context.Context, from uint64, handle func(ledger.Event) error, atHead func(height uint64)) error
 	TxStatus(ctx context.Context, txID string) (found bool, code int32, block uint64, err error)

@@ -93,7 +93,7 @@ func TestAccessMatrix(t *testing.T) {
 	// Somebody else's: shipper and consignee have a shipment in which the carrier of this api takes no part.
 	other := newWorldOf(t, "shipper", mine.ledger, mine.store)
 	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "t-foreign"))
-	other.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":"shipper","shipper":"shipper","consignee":"consignee"},"rule_set":"general-2-8@1"}`)
+	other.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 
 	open := []string{"get-token", "get-jwks", "get-issuer"}
 	operations := 0
@@ -235,8 +235,8 @@ func TestHostileValues(t *testing.T) {
 	values := []string{"", "0", "-1", "99999999999999999999", "1e400", "NaN", "null", "true", "..%2f..", "%00", "%ff%fe", "'%20or%201=1", "%22%5d%20%7c%3e%20drop()", "$%7bx%7d",
 		strings.Repeat("A", 3000), "2026-11-22T10:00:00Z", "9999-12-31T23:59:59Z", "1m", "0s", "temperature", "lat,lon,lat", "%F0%9F%9A%9A", "AAAA.BBBB", "%0d%0aX-Evil:%201"}
 	raws := []string{"", "null", "[]", "{}", "1", `"x"`, "{", strings.Repeat("[", 20_000), `{"id":null}`, `{"id":1}`, `{"id":"a","id":"b"}`, `{"id":"\u0000"}`,
-		`{"id":"x","parties":{"carrier":"x"},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":{"a":"carrier"},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":[],"rule_set":1}`,
-		`{"id":"x","parties":{"carrier":"carrier"},"rule_set":"general-2-8@1"}`, `{"tracker":"t-s1","from":"1969-01-01T00:00:00Z"}`, `{"tracker":"t-s1","from":12}`, `{"to":"nobody"}`, `{"reason":""}`,
+		`{"id":"x","parties":{"carrier":["x"]},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":{"a":["carrier"]},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":[],"rule_set":1}`,
+		`{"id":"x","parties":{"carrier":["carrier"]},"rule_set":"general-2-8@1"}`, `{"tracker":"t-s1","from":"1969-01-01T00:00:00Z"}`, `{"tracker":"t-s1","from":12}`, `{"to":"nobody"}`, `{"reason":""}`,
 		`{"public_key":"zz"}`, "\xff\xfe", `{"cause":"` + strings.Repeat("x", 60_000) + `"}`, `{"id":"x","unsigned":true,"owner":"ShipperMSP"}`,
 		`{"rule_set":"x@1","csv":"a"}`, `{"rule_set":{},"csv":"time,temperature"}`, `{"rule_set":[[[[1]]]],"shipment":"s1"}`, `{"rule_set":"general-2-8@1","shipment":"none","csv":""}`,
 		`{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,=1+1"}`, `{"rule_set":"general-2-8@1","csv":"\u0000"}`,

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -23,8 +24,8 @@ type Anchor struct {
 	Tx       string  `json:"tx"`
 }
 
-func showAnchor(h ledger.Head) Anchor {
-	return Anchor{Heads: h.Heads, Ingest: h.Ingest, Owner: orgName(h.Owner), N: h.N, Size: h.Size, Root: h.Root, PrevSize: h.PrevSize, PrevRoot: h.PrevRoot, Time: Instant(h.TxMS), Tx: h.Tx}
+func showAnchor(names *members.Directory, h ledger.Head) Anchor {
+	return Anchor{Heads: h.Heads, Ingest: h.Ingest, Owner: names.Name(h.Owner), N: h.N, Size: h.Size, Root: h.Root, PrevSize: h.PrevSize, PrevRoot: h.PrevRoot, Time: Instant(h.TxMS), Tx: h.Tx}
 }
 
 func (s *Server) anchorRoutes() {
@@ -67,7 +68,7 @@ func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[Lis
 			return nil, err
 		}
 		for _, x := range page.Items {
-			out.Items = append(out.Items, showAnchor(x))
+			out.Items = append(out.Items, showAnchor(s.Members, x))
 		}
 		if page.Bookmark != "" {
 			out.Next = s.cursors.Seal(route, anchorPlace{h.Heads, page.Bookmark})

@@ -86,7 +86,7 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 	if err != nil {
 		return nil, err
 	}
-	return &answer[RecordedExcursion]{Body: showRecorded(e, nil)}, nil
+	return &answer[RecordedExcursion]{Body: showRecorded(s.Members, e, nil)}, nil
 }
 
 // messageAt reads a stored message of the shipment.

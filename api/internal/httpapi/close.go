@@ -10,6 +10,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -24,8 +25,8 @@ type Close struct {
 	Tx       string           `json:"tx"`
 }
 
-func showClose(c ledger.Close) Close {
-	v := Close{Shipment: c.Shipment, Heads: c.Heads, By: orgName(c.By), ClosedAt: Instant(c.TimeMS), Tx: c.Tx}
+func showClose(names *members.Directory, c ledger.Close) Close {
+	v := Close{Shipment: c.Shipment, Heads: c.Heads, By: names.Name(c.By), ClosedAt: Instant(c.TimeMS), Tx: c.Tx}
 	if v.Heads == nil {
 		v.Heads = []ledger.LogHead{}
 	}
@@ -75,7 +76,7 @@ func (s *Server) close(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Close]{Body: showClose(c)}, nil
+	return &answer[Close]{Body: showClose(s.Members, c)}, nil
 }
 
 // seal ends the logs at every ingest instance.
@@ -118,5 +119,5 @@ func (s *Server) closed(ctx context.Context, id string) (*answer[Close], error) 
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Close]{Body: showClose(c)}, nil
+	return &answer[Close]{Body: showClose(s.Members, c)}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -224,10 +225,10 @@ func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
 	}
 	byExcursion := map[string][]Acknowledgement{}
 	for _, a := range acks {
-		byExcursion[a.Excursion] = append(byExcursion[a.Excursion], showAcknowledgement(a))
+		byExcursion[a.Excursion] = append(byExcursion[a.Excursion], showAcknowledgement(s.Members, a))
 	}
 	for _, l := range recorded {
-		x := showRecorded(l, byExcursion[l.ID])
+		x := showRecorded(s.Members, l, byExcursion[l.ID])
 		for i := range v.Excursions {
 			if e := &v.Excursions[i]; same(e, &l) {
 				x.Found, e.Acks = true, e.Acks+len(x.Signatures)
@@ -240,7 +241,7 @@ func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
 		v.Recorded = append(v.Recorded, x)
 	}
 	for _, l := range revisions {
-		v.Revisions = append(v.Revisions, showRevision(l))
+		v.Revisions = append(v.Revisions, showRevision(s.Members, l))
 	}
 	d, err := evaluate[ledger.Disposition](ctx, s.Ledger, ledger.ComplianceDisposition, ledger.IDArgs{ID: id})
 	switch {
@@ -248,7 +249,7 @@ func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
 	case err != nil:
 		return err
 	default:
-		v.Disposition = rest.Some(showDisposition(d))
+		v.Disposition = rest.Some(showDisposition(s.Members, d))
 	}
 	return nil
 }
@@ -282,10 +283,10 @@ func (s *Server) showJudged(ctx context.Context, j *judged) (Compliance, error) 
 		return v, err
 	}
 	for _, e := range res.Excursions {
-		v.Excursions = append(v.Excursions, showExcursion(e, j, messages))
+		v.Excursions = append(v.Excursions, showExcursion(s.Members, e, j, messages))
 	}
 	for _, l := range res.Legs {
-		v.Legs = append(v.Legs, showLeg(l, j.handovers))
+		v.Legs = append(v.Legs, showLeg(s.Members, l, j.handovers))
 	}
 	for _, f := range res.Figures {
 		v.Figures = append(v.Figures, JudgedFigure(f))
@@ -309,14 +310,14 @@ func metricTimes(all []compliance.MetricTime) map[string]MetricTimes {
 	return out
 }
 
-func showExcursion(e compliance.Excursion, j *judged, messages map[string]DecidingMessage) Excursion {
+func showExcursion(names *members.Directory, e compliance.Excursion, j *judged, messages map[string]DecidingMessage) Excursion {
 	x := Excursion{ID: e.ID, Rule: e.Rule, Kind: e.Kind, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, Start: Instant(e.StartMS), OutS: inS(e.OutMS), Peak: e.Peak,
 		Limit: e.Limit, Note: e.Note, Messages: []DecidingMessage{}}
 	if !e.Open {
 		x.End = rest.InstantOrNull(e.EndMS)
 	}
 	if e.Leg >= 0 && e.Leg < len(j.result.Legs) {
-		x.HeldBy = rest.TextOrNull(orgName(j.result.Legs[e.Leg].Custodian))
+		x.HeldBy = rest.TextOrNull(names.Name(j.result.Legs[e.Leg].Custodian))
 	}
 	for _, m := range e.Messages {
 		if d, ok := messages[m]; ok {
@@ -326,8 +327,8 @@ func showExcursion(e compliance.Excursion, j *judged, messages map[string]Decidi
 	return x
 }
 
-func showLeg(l compliance.LegResult, handovers []ledger.Handover) JudgedLeg {
-	v := JudgedLeg{Custodian: orgName(l.Custodian), From: Instant(l.FromMS), To: rest.InstantOrNull(l.ToMS), Metrics: metricTimes(l.Metrics), Excursions: l.Excursions, Severity: l.Severity}
+func showLeg(names *members.Directory, l compliance.LegResult, handovers []ledger.Handover) JudgedLeg {
+	v := JudgedLeg{Custodian: names.Name(l.Custodian), From: Instant(l.FromMS), To: rest.InstantOrNull(l.ToMS), Metrics: metricTimes(l.Metrics), Excursions: l.Excursions, Severity: l.Severity}
 	for _, m := range l.Metrics {
 		v.OutS += inS(m.OutMS)
 	}
@@ -350,9 +351,9 @@ func showComplianceState(st *ledger.ComplianceState) Null[ComplianceState] {
 	return rest.Some(v)
 }
 
-func showRecorded(l ledger.Excursion, acks []Acknowledgement) RecordedExcursion {
+func showRecorded(names *members.Directory, l ledger.Excursion, acks []Acknowledgement) RecordedExcursion {
 	v := RecordedExcursion{ID: l.ID, Rule: l.Rule, Metric: l.Metric, Start: Instant(l.StartMS), End: rest.InstantOrNull(l.EndMS), Peak: l.Peak, Limit: l.Limit, Verified: l.Verified,
-		Tracker: l.Tracker, Witnesses: l.Witnesses, By: orgName(l.By), OpenedAt: Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: rest.InstantOrNull(l.CloseMS), CloseTx: rest.TextOrNull(l.CloseTx), Signatures: acks}
+		Tracker: l.Tracker, Witnesses: l.Witnesses, By: names.Name(l.By), OpenedAt: Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: rest.InstantOrNull(l.CloseMS), CloseTx: rest.TextOrNull(l.CloseTx), Signatures: acks}
 	if v.Witnesses == nil {
 		v.Witnesses = []ledger.Witness{}
 	}
@@ -362,9 +363,9 @@ func showRecorded(l ledger.Excursion, acks []Acknowledgement) RecordedExcursion 
 	return v
 }
 
-func showRevision(l ledger.Verdict) Revision {
+func showRevision(names *members.Directory, l ledger.Verdict) Revision {
 	r := Revision{Revision: l.Revision, Result: l.Result, Reasons: l.Reasons, To: Instant(l.ToMS), Logs: l.Logs, RuleHash: l.RuleHash, Supersedes: l.Supersedes,
-		Detail: l.Detail, By: orgName(l.By), RecordedAt: Instant(l.TimeMS), Tx: l.Tx}
+		Detail: l.Detail, By: names.Name(l.By), RecordedAt: Instant(l.TimeMS), Tx: l.Tx}
 	if r.Reasons == nil {
 		r.Reasons = []string{}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -46,7 +47,7 @@ func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 	for i, r := range all {
 		g.Go(func() error {
 			handovers, err := listAll[ledger.Handover](gctx, s.Ledger, ledger.ShipmentHandover, r.ID, maxHandovers)
-			each[i] = trackingEvents(r, handovers)
+			each[i] = trackingEvents(s.Members, r, handovers)
 			return err
 		})
 	}
@@ -68,12 +69,12 @@ func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 
 // trackingEvents are two of each accepted handover: custody was given when it was proposed, and taken when it was accepted.
 // Origin and destination of the shipment locate the ends of the journey; between, the organisations do.
-func trackingEvents(r ledger.Shipment, handovers []ledger.Handover) []report.TrackingEvent {
+func trackingEvents(names *members.Directory, r ledger.Shipment, handovers []ledger.Handover) []report.TrackingEvent {
 	taken := slices.DeleteFunc(slices.Clone(handovers), func(h ledger.Handover) bool { return h.State != ledger.Accepted })
 	slices.SortFunc(taken, func(a, b ledger.Handover) int { return a.N - b.N })
 	var out []report.TrackingEvent
 	for i, h := range taken {
-		from, to := orgName(h.From), orgName(h.To)
+		from, to := names.Name(h.From), names.Name(h.To)
 		if i == 0 && r.Origin != "" {
 			from += ", " + r.Origin
 		}

@@ -34,9 +34,9 @@ type proposeInput struct {
 }
 
 func (s *Server) propose(ctx context.Context, in *proposeInput) (*answer[Shipment], error) {
-	to := ledger.MSPOf(in.Body.To)
-	if to == "" {
-		return nil, rest.InvalidField("body.to", "must be carrier, shipper, consignee or auditor")
+	to, err := s.member(ctx, "to", in.Body.To)
+	if err != nil {
+		return nil, err
 	}
 	r, err := s.shipment(ctx, in.ID)
 	if err != nil {
@@ -131,13 +131,13 @@ func (s *Server) listHandovers(ctx context.Context, in *struct {
 	}
 	out := List[Handover]{Items: []Handover{}}
 	for _, h := range page.Items {
-		out.Items = append(out.Items, showHandover(h))
+		out.Items = append(out.Items, showHandover(s.Members, h))
 	}
 	switch {
 	case page.Bookmark != "":
 		out.Next = s.cursors.Seal(route, bookmark{page.Bookmark})
 	case r.Pending != nil:
-		out.Items = append(out.Items, showHandover(*r.Pending))
+		out.Items = append(out.Items, showHandover(s.Members, *r.Pending))
 	}
 	return &answer[List[Handover]]{Body: out}, nil
 }

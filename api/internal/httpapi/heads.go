@@ -46,7 +46,7 @@ func (s *Server) heads(ctx context.Context, _ *struct{}) (*answer[List[Anchor]],
 	}
 	out := List[Anchor]{Items: make([]Anchor, 0, len(newest))}
 	for _, h := range newest {
-		out.Items = append(out.Items, showAnchor(h))
+		out.Items = append(out.Items, showAnchor(s.Members, h))
 	}
 	return &answer[List[Anchor]]{Body: out}, nil
 }

@@ -106,10 +106,11 @@ func (s *Server) tracker(ctx context.Context, id string) (ledger.Tracker, error)
 	return r, err
 }
 
-// orgName is the organisation of an MSP id; an MSP that this version does not know stays as it is.
-func orgName(msp string) string {
-	if name := ledger.OrgOf(msp); name != "" {
-		return name
+// member is the MSP id of the member that a field of the body names.
+func (s *Server) member(ctx context.Context, field, name string) (string, error) {
+	m, err := s.Members.Find(ctx, name)
+	if code := ledger.CodeOf(err); code == ledger.NotFound || code == ledger.Invalid {
+		return "", rest.InvalidField("body."+field, "is not a member of the network; /v1/members lists them")
 	}
-	return msp
+	return m.MSP, err
 }

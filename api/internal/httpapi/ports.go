@@ -19,6 +19,7 @@ type Ledger interface {
 type Peers interface {
 	EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error)
 	Network(ctx context.Context) ([]ledger.Node, error)
+	PeerOrgs() []string // that EvaluateAt can ask
 }
 
 // Telemetry reads what ingest stored. Callbacks run one after another; an error from one ends the call. Errors wrap

@@ -24,7 +24,7 @@ func (s *Server) model(ctx context.Context, r ledger.Shipment, j *judged, v *Com
 		Algorithm: v.Algorithm, RuleSet: v.RuleSet.Ref, RuleSetTitle: v.RuleSet.Title, RuleSetHash: r.RuleSetHash}
 	for _, role := range ledger.Roles {
 		for _, msp := range r.Parties[role] {
-			m.Parties = append(m.Parties, report.Party{Role: role, Org: orgName(msp)})
+			m.Parties = append(m.Parties, report.Party{Role: role, Org: s.Members.Name(msp)})
 		}
 	}
 	for _, x := range v.Rules {

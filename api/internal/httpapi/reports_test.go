@@ -51,7 +51,7 @@ func TestFSMAListsCustody(t *testing.T) {
 	}
 	// Somebody else's is in nobody else's list.
 	shipper := newWorldOf(t, "shipper", w.ledger, w.store)
-	shipper.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":"shipper","consignee":"consignee"},"rule_set":"general-2-8@1"}`)
+	shipper.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	shipper.must(201, "POST", "/v1/shipments/foreign/handovers", `{"to":"consignee"}`)
 	other.must(200, "POST", "/v1/shipments/foreign/handovers/current/accept", "")
 

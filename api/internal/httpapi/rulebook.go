@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -15,6 +16,7 @@ import (
 // so it is asked for once.
 type rulebook struct {
 	ledger Ledger
+	names  *members.Directory
 	mu     sync.Mutex
 	known  map[string]RuleSetInfo
 }
@@ -22,7 +24,9 @@ type rulebook struct {
 // maxKnown bounds what is kept: a rule set may have 64 KiB.
 const maxKnown = 512
 
-func newRulebook(l Ledger) *rulebook { return &rulebook{ledger: l, known: map[string]RuleSetInfo{}} }
+func newRulebook(l Ledger, names *members.Directory) *rulebook {
+	return &rulebook{ledger: l, names: names, known: map[string]RuleSetInfo{}}
+}
 
 // find gives a rule set by its id@version; the error is NOT_FOUND when there is none.
 func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
@@ -53,7 +57,7 @@ func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
 		// Chaincode of a newer version may accept rules that this program cannot read; it must not judge by half of them.
 		return v, &ledger.Error{Code: ledger.Conflict, Message: fmt.Sprintf("rule set %s cannot be read by this version: %v", ref, err)}
 	}
-	v = showPublished(rules, record)
+	v = showPublished(b.names, rules, record)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.known) >= maxKnown {

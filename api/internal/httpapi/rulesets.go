@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -28,8 +29,8 @@ type RuleSetInfo struct {
 	Tx          Null[string]  `json:"tx" doc:"Transaction that published it"`
 }
 
-func showPublished(rules compliance.RuleSet, r ledger.RuleSet) RuleSetInfo {
-	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: rest.TextOrNull(orgName(r.Publisher)), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
+func showPublished(names *members.Directory, rules compliance.RuleSet, r ledger.RuleSet) RuleSetInfo {
+	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: rest.TextOrNull(names.Name(r.Publisher)), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
 }
 
 func (s *Server) ruleSetRoutes() {
@@ -99,7 +100,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput,
 	if err != nil {
 		return nil, err
 	}
-	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: orgName(r.Publisher), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
+	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: s.Members.Name(r.Publisher), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
 	return out, nil
 }
 
@@ -188,7 +189,7 @@ func (s *Server) listRuleSets(ctx context.Context, in *Paging) (*answer[List[Rul
 			g.Go(func() (err error) {
 				published[i], err = s.rules.find(ctx, compliance.RuleSet{ID: r.ID, Version: r.Version}.Ref())
 				if ledger.CodeOf(err) == ledger.Conflict { // of a newer version: it is there, but cannot be shown whole
-					published[i], err = showPublished(compliance.RuleSet{ID: r.ID, Version: r.Version, Rules: []compliance.Rule{}}, r), nil
+					published[i], err = showPublished(s.Members, compliance.RuleSet{ID: r.ID, Version: r.Version, Rules: []compliance.Rule{}}, r), nil
 				}
 				return err
 			})

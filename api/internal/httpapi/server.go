@@ -15,6 +15,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
@@ -40,6 +41,7 @@ type Config struct {
 
 	Ledger      Ledger
 	Peers       Peers
+	Members     *members.Directory
 	Telemetry   Telemetry
 	Ingest      []ingestclient.Instance
 	Feed        *feed.Feed
@@ -74,7 +76,7 @@ type Server struct {
 // New builds the routes; it does no I/O.
 func New(cfg Config) *Server {
 	cfg.Ledger = insistent{cfg.Ledger, pause}
-	s := &Server{Config: cfg, rules: newRulebook(cfg.Ledger), recent: newRecent(cfg.Now), heavy: make(rest.Slots, maxVerifying), metrics: newMetrics(cfg.Metrics)}
+	s := &Server{Config: cfg, rules: newRulebook(cfg.Ledger, cfg.Members), recent: newRecent(cfg.Now), heavy: make(rest.Slots, maxVerifying), metrics: newMetrics(cfg.Metrics)}
 	s.stopping, s.stop = context.WithCancel(context.Background())
 	s.streams.byClient = map[string]int{}
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
@@ -111,6 +113,7 @@ func New(cfg Config) *Server {
 	s.anchorRoutes()
 	s.headsRoutes()
 	s.networkRoutes()
+	s.memberRoutes()
 	s.streamRoutes()
 	return s
 }

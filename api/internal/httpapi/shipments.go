@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -17,7 +19,7 @@ import (
 type Shipment struct {
 	ID              string            `json:"id"`
 	State           string            `json:"state" enum:"created,in_transit,delivered,closed"`
-	Parties         map[string]string `json:"parties" doc:"Role to organisation"`
+	Parties         Parties           `json:"parties" doc:"Role to the members that hold it"`
 	Custodian       string            `json:"custodian" doc:"Organisation that holds the goods"`
 	RuleSet         string            `json:"rule_set"`
 	RuleSetHash     string            `json:"rule_set_hash"`
@@ -76,8 +78,8 @@ type Handover struct {
 	AtAnswer   Null[ComplianceState] `json:"at_answer"`
 }
 
-func showHandover(h ledger.Handover) Handover {
-	v := Handover{N: h.N, From: orgName(h.From), To: orgName(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: Instant(h.ProposeMS),
+func showHandover(names *members.Directory, h ledger.Handover) Handover {
+	v := Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: Instant(h.ProposeMS),
 		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
 		AtProposal: showComplianceState(h.AtProposal), AtAnswer: showComplianceState(h.AtAnswer)}
 	if v.Heads == nil {
@@ -87,11 +89,11 @@ func showHandover(h ledger.Handover) Handover {
 }
 
 // showShipment is what the ledger alone knows.
-func showShipment(r ledger.Shipment, tx string) Shipment {
+func showShipment(names *members.Directory, r ledger.Shipment, tx string) Shipment {
 	if tx == "" {
 		tx = r.CreateTx
 	}
-	v := Shipment{ID: r.ID, State: r.State, Parties: make(map[string]string, len(r.Parties)), Custodian: orgName(r.Custodian), RuleSet: r.RuleSet,
+	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: Instant(r.CreatedMS),
 		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
 		Lot: r.Lot, Carried: r.Carried, CarriedFrom: []CarriedFrom{}}
@@ -101,28 +103,64 @@ func showShipment(r ledger.Shipment, tx string) Shipment {
 	for _, c := range r.CarriedFrom {
 		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
 	}
-	for role, msps := range r.Parties {
-		v.Parties[role] = orgName(msps[0])
-	}
 	for _, a := range r.Assignments {
-		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: orgName(a.By)})
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By)})
 	}
 	if r.Pending != nil {
-		v.PendingHandover = rest.Some(showHandover(*r.Pending))
+		v.PendingHandover = rest.Some(showHandover(names, *r.Pending))
 	}
 	return v
 }
 
+// Parties maps a role to the names of the members that hold it.
+type Parties = map[string][]string
+
+func showParties(names *members.Directory, p ledger.Parties) Parties {
+	v := make(Parties, len(p))
+	for role, msps := range p {
+		for _, msp := range msps {
+			v[role] = append(v[role], names.Name(msp))
+		}
+		slices.Sort(v[role])
+	}
+	return v
+}
+
+// parties reads what a body names, in the ledger's form.
+func (s *Server) parties(ctx context.Context, named Parties) (ledger.Parties, error) {
+	p := make(ledger.Parties, len(named))
+	for _, role := range slices.Sorted(maps.Keys(named)) {
+		if !slices.Contains(ledger.Roles, role) {
+			return nil, rest.InvalidField("body.parties."+role, "is not a role; the roles are carrier, shipper, consignee and auditor")
+		}
+		if n := len(named[role]); n < 1 || n > ledger.MaxPartiesOfRole {
+			return nil, rest.InvalidField("body.parties."+role, "must name 1 to 8 members")
+		}
+		for _, name := range named[role] {
+			msp, err := s.member(ctx, "parties."+role, name)
+			if err != nil {
+				return nil, err
+			}
+			p[role] = append(p[role], msp)
+		}
+		slices.Sort(p[role])
+		if len(slices.Compact(slices.Clone(p[role]))) != len(p[role]) {
+			return nil, rest.InvalidField("body.parties."+role, "names a member twice")
+		}
+	}
+	return p, nil
+}
+
 type createBody struct {
-	ID          string            `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
-	Parties     map[string]string `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to organisation"`
-	Custodian   string            `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
-	RuleSet     string            `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
-	Description string            `json:"description,omitempty" maxLength:"256"`
-	Origin      string            `json:"origin,omitempty" maxLength:"128"`
-	Destination string            `json:"destination,omitempty" maxLength:"128"`
-	Lot         string            `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
-	CarriedFrom []string          `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
+	ID          string   `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	Parties     Parties  `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there"`
+	Custodian   string   `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
+	RuleSet     string   `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
+	Description string   `json:"description,omitempty" maxLength:"256"`
+	Origin      string   `json:"origin,omitempty" maxLength:"128"`
+	Destination string   `json:"destination,omitempty" maxLength:"128"`
+	Lot         string   `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
+	CarriedFrom []string `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
 }
 
 func (s *Server) shipmentRoutes() {
@@ -130,7 +168,7 @@ func (s *Server) shipmentRoutes() {
 	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Create a shipment",
 		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
-			"parties": rest.Object{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee", "auditor": "auditor"}}}, s.createShipment)
+			"parties": rest.Object{"carrier": []string{"carrier"}, "shipper": []string{"shipper"}, "consignee": []string{"consignee"}, "auditor": []string{"auditor"}}}}, s.createShipment)
 	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
 	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
@@ -153,18 +191,15 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.CreateArgs{ID: b.ID, Parties: make(ledger.Parties, len(b.Parties)), RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
-		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
-	for role, org := range b.Parties {
-		msp := ledger.MSPOf(org)
-		if msp == "" {
-			return nil, rest.InvalidField("body.parties."+role, "must be carrier, shipper, consignee or auditor")
-		}
-		args.Parties[role] = []string{msp}
+	parties, err := s.parties(ctx, b.Parties)
+	if err != nil {
+		return nil, err
 	}
+	args := ledger.CreateArgs{ID: b.ID, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
+		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
 	if b.Custodian != "" {
-		if args.Custodian = ledger.MSPOf(b.Custodian); args.Custodian == "" {
-			return nil, rest.InvalidField("body.custodian", "must be carrier, shipper, consignee or auditor")
+		if args.Custodian, err = s.member(ctx, "custodian", b.Custodian); err != nil {
+			return nil, err
 		}
 	}
 	r, tx, err := submit[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentCreate, args)
@@ -176,7 +211,7 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Shipment]{Body: showShipment(r, tx)}, nil
+	return &answer[Shipment]{Body: showShipment(s.Members, r, tx)}, nil
 }
 
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
@@ -204,7 +239,7 @@ func (s *Server) listShipments(ctx context.Context, in *listShipmentsInput) (*an
 	}
 	out := List[Shipment]{Items: make([]Shipment, len(rs))}
 	for i, r := range rs {
-		out.Items[i] = showShipment(r, "")
+		out.Items[i] = showShipment(s.Members, r, "")
 	}
 	s.enrich(ctx, rs, out.Items)
 	if next != "" {
@@ -228,7 +263,7 @@ func (s *Server) getShipment(ctx context.Context, in *getShipmentInput) (*shipme
 	if err != nil {
 		return nil, err
 	}
-	v := []Shipment{showShipment(r, "")}
+	v := []Shipment{showShipment(s.Members, r, "")}
 	s.enrich(ctx, []ledger.Shipment{r}, v)
 	body, err := json.Marshal(v[0])
 	if err != nil {
@@ -263,7 +298,7 @@ func (s *Server) changeShipment(ctx context.Context, id, fn string, args any, do
 			return nil, err
 		}
 	}
-	v := []Shipment{showShipment(r, tx)}
+	v := []Shipment{showShipment(s.Members, r, tx)}
 	s.enrich(ctx, []ledger.Shipment{r}, v)
 	return &answer[Shipment]{Body: v[0]}, nil
 }

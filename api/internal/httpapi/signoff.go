@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -22,8 +23,8 @@ type Signature struct {
 	Tx       string  `json:"tx"`
 }
 
-func showSignature(g ledger.Signature) Signature {
-	return Signature{g.Name, g.Meaning, orgName(g.MSP), g.Subject, g.Issuer, g.Cert, Instant(g.TimeMS), g.Tx}
+func showSignature(names *members.Directory, g ledger.Signature) Signature {
+	return Signature{g.Name, g.Meaning, names.Name(g.MSP), g.Subject, g.Issuer, g.Cert, Instant(g.TimeMS), g.Tx}
 }
 
 // Acknowledgement is a signed statement about an excursion.
@@ -35,8 +36,8 @@ type Acknowledgement struct {
 	Signature Signature `json:"signature"`
 }
 
-func showAcknowledgement(a ledger.Acknowledgement) Acknowledgement {
-	return Acknowledgement{a.Excursion, a.N, a.Reason, a.Of, showSignature(a.Signature)}
+func showAcknowledgement(names *members.Directory, a ledger.Acknowledgement) Acknowledgement {
+	return Acknowledgement{a.Excursion, a.N, a.Reason, a.Of, showSignature(names, a.Signature)}
 }
 
 // Disposition is what becomes of the goods.
@@ -49,8 +50,8 @@ type Disposition struct {
 	Signature       Signature `json:"signature"`
 }
 
-func showDisposition(d ledger.Disposition) Disposition {
-	return Disposition{d.Revision, d.Decision, d.Reason, d.VerdictRevision, d.Result, showSignature(d.Signature)}
+func showDisposition(names *members.Directory, d ledger.Disposition) Disposition {
+	return Disposition{d.Revision, d.Decision, d.Reason, d.VerdictRevision, d.Result, showSignature(names, d.Signature)}
 }
 
 func (s *Server) signOffRoutes() {
@@ -116,7 +117,7 @@ func (s *Server) acknowledge(ctx context.Context, in *acknowledgeInput) (*answer
 	if rest.WriteOf(ctx).Again {
 		for _, a := range known {
 			if g := a.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && a.Reason == b.Reason {
-				return &answer[Acknowledgement]{Body: showAcknowledgement(a)}, nil
+				return &answer[Acknowledgement]{Body: showAcknowledgement(s.Members, a)}, nil
 			}
 		}
 	}
@@ -129,7 +130,7 @@ func (s *Server) acknowledge(ctx context.Context, in *acknowledgeInput) (*answer
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Acknowledgement]{Body: showAcknowledgement(a)}, nil
+	return &answer[Acknowledgement]{Body: showAcknowledgement(s.Members, a)}, nil
 }
 
 func (s *Server) acknowledgements(ctx context.Context, in *ExcursionPath) (*answer[List[Acknowledgement]], error) {
@@ -139,7 +140,7 @@ func (s *Server) acknowledgements(ctx context.Context, in *ExcursionPath) (*answ
 	}
 	out := List[Acknowledgement]{Items: []Acknowledgement{}}
 	for _, a := range known {
-		out.Items = append(out.Items, showAcknowledgement(a))
+		out.Items = append(out.Items, showAcknowledgement(s.Members, a))
 	}
 	return &answer[List[Acknowledgement]]{Body: out}, nil
 }
@@ -167,7 +168,7 @@ func (s *Server) dispose(ctx context.Context, in *disposeInput) (*answer[Disposi
 	if rest.WriteOf(ctx).Again {
 		for _, d := range known {
 			if g := d.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
-				return &answer[Disposition]{Body: showDisposition(d)}, nil
+				return &answer[Disposition]{Body: showDisposition(s.Members, d)}, nil
 			}
 		}
 	}
@@ -179,7 +180,7 @@ func (s *Server) dispose(ctx context.Context, in *disposeInput) (*answer[Disposi
 	if err != nil {
 		return nil, err
 	}
-	return &answer[Disposition]{Body: showDisposition(d)}, nil
+	return &answer[Disposition]{Body: showDisposition(s.Members, d)}, nil
 }
 
 func (s *Server) dispositions(ctx context.Context, in *ShipmentPath) (*answer[List[Disposition]], error) {
@@ -192,7 +193,7 @@ func (s *Server) dispositions(ctx context.Context, in *ShipmentPath) (*answer[Li
 	}
 	out := List[Disposition]{Items: []Disposition{}}
 	for _, d := range known {
-		out.Items = append(out.Items, showDisposition(d))
+		out.Items = append(out.Items, showDisposition(s.Members, d))
 	}
 	return &answer[List[Disposition]]{Body: out}, nil
 }

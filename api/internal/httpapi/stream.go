@@ -13,6 +13,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/feed"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -113,7 +114,7 @@ func (s *Server) send(c huma.Context, sub *feed.Sub, until time.Time) {
 			if !ok {
 				return
 			}
-			text, err := eventText(e)
+			text, err := eventText(s.Members, e)
 			if err != nil {
 				s.Log.ErrorContext(c.Context(), "event left out", "event", e.Name, "error", err)
 				continue
@@ -158,7 +159,7 @@ type LiveDisposition struct {
 	Disposition
 }
 
-func eventText(e feed.Event) (string, error) {
+func eventText(names *members.Directory, e feed.Event) (string, error) {
 	var data any
 	switch e.Name {
 	case feed.Gap:
@@ -166,17 +167,17 @@ func eventText(e feed.Event) (string, error) {
 	case feed.Reading:
 		data = LiveReading{e.ShipID, e.Reading.Tracker, Instant(e.Reading.TimeMS), e.Reading.Leaf, e.Reading.Values}
 	case feed.Shipment:
-		data = showShipment(*e.Shipment, "")
+		data = showShipment(names, *e.Shipment, "")
 	case feed.Anchor:
-		data = showAnchor(*e.Head)
+		data = showAnchor(names, *e.Head)
 	case feed.Verdict:
-		data = LiveVerdict{e.ShipID, showRevision(*e.Verdict)}
+		data = LiveVerdict{e.ShipID, showRevision(names, *e.Verdict)}
 	case feed.Excursion:
 		data = LiveExcursion{e.ShipID, showLive(*e.Excurs)}
 	case feed.Acknowledgement:
-		data = LiveAcknowledgement{e.ShipID, showAcknowledgement(*e.Ack)}
+		data = LiveAcknowledgement{e.ShipID, showAcknowledgement(names, *e.Ack)}
 	case feed.Disposition:
-		data = LiveDisposition{e.ShipID, showDisposition(*e.Disposed)}
+		data = LiveDisposition{e.ShipID, showDisposition(names, *e.Disposed)}
 	}
 	body, err := json.Marshal(data)
 	if err != nil {

@@ -153,7 +153,7 @@ func TestStream(t *testing.T) {
 
 	// A foreign shipment's events are not ours.
 	foreign := newWorldOf(t, "shipper", w.ledger, w.store)
-	foreign.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":"shipper","shipper":"shipper","consignee":"consignee"},"rule_set":"general-2-8@1"}`)
+	foreign.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	w.must(201, "POST", "/v1/shipments", shipmentBody("mine"))
 	for {
 		e := next(t, all, "shipment")

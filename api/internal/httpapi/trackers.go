@@ -56,7 +56,7 @@ func (s *Server) showTracker(r ledger.Tracker, tx string) Tracker {
 	if tx == "" {
 		tx = r.EnrolTx
 	}
-	t := Tracker{ID: r.ID, Owner: orgName(r.Owner), Trust: "unsigned", Model: r.Model, EnrolledAt: Instant(r.EnrolledMS),
+	t := Tracker{ID: r.ID, Owner: s.Members.Name(r.Owner), Trust: "unsigned", Model: r.Model, EnrolledAt: Instant(r.EnrolledMS),
 		RevokedAt: rest.InstantOrNull(r.RevokedMS), Assigned: rest.TextOrNull(r.Assigned), Tx: tx,
 		MQTT: MQTT{URL: s.MQTTURL, Username: r.ID, TopicDown: telemetry.Topic(r.ID, telemetry.Down), TopicStatus: telemetry.Topic(r.ID, telemetry.Status)}}
 	if n := len(r.Keys); n > 0 {

@@ -40,10 +40,7 @@ func (s *Server) verification(ctx context.Context, in *ShipmentPath) (*answer[Ve
 	if err != nil {
 		return nil, err
 	}
-	job := verification.Job{Shipment: r, Ledger: s.Ledger, Peers: s.Peers, Store: s.Telemetry}
-	for _, o := range ledger.Organisations {
-		job.Orgs = append(job.Orgs, o.Name)
-	}
+	job := verification.Job{Shipment: r, Ledger: s.Ledger, Peers: s.Peers, Orgs: s.Peers.PeerOrgs(), Store: s.Telemetry}
 	for _, ref := range refs {
 		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: s.claimedSize(ctx, r.ID, ref)})
 	}

@@ -26,6 +26,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -64,7 +65,7 @@ func newWorld(t *testing.T) *world { return newWorldOf(t, "carrier", nil, nil) }
 func newWorldOf(t *testing.T, org string, l *testkit.Ledger, store *fakestore.Store) *world {
 	t.Helper()
 	w := &world{t: t, org: org, ledger: l, store: store, dir: t.TempDir()}
-	msp := ledger.MSPOf(org)
+	msp := testkit.MSPOf(org)
 	if w.ledger == nil {
 		w.ledger = testkit.NewLedger(msp, nil)
 		w.store = new(fakestore.Store)
@@ -101,9 +102,13 @@ func (w *world) open() {
 	if w.state, err = state.Open(w.dir); err != nil {
 		w.t.Fatal(err)
 	}
-	w.feed = feed.New(ledger.MSPOf(w.org), w.ledger, w.store, log)
-	cfg := httpapi.Config{Org: w.org, MSP: ledger.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
-		Ledger: w.ledger, Peers: w.peers, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
+	w.feed = feed.New(testkit.MSPOf(w.org), w.ledger, w.store, log)
+	names := members.New(w.ledger, log)
+	if err := names.Load(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
+		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, w.issuer.Trusted())}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {
@@ -223,7 +228,7 @@ func enrolBody(t *testing.T, org, id string) string {
 		t.Fatal(err)
 	}
 	hexed := hex.EncodeToString(public.Raw)
-	proof, err := telemetry.Sign(key, ledger.PossessionBytes(id, ledger.MSPOf(org), -19, hexed))
+	proof, err := telemetry.Sign(key, ledger.PossessionBytes(id, testkit.MSPOf(org), -19, hexed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +239,7 @@ func enrolBody(t *testing.T, org, id string) string {
 	return string(body)
 }
 
-const parties = `"parties":{"carrier":"carrier","shipper":"shipper","consignee":"consignee","auditor":"auditor"}`
+const parties = `"parties":{"carrier":["carrier"],"shipper":["shipper"],"consignee":["consignee"],"auditor":["auditor"]}`
 
 func shipmentBody(id string) string {
 	return `{"id":"` + id + `",` + parties + `,"rule_set":"general-2-8@1","description":"vaccines"}`

@@ -37,13 +37,15 @@ export function Details({ shipment }: { shipment: Shipment }) {
         </div>
       )}
       <dl class="facts">
-        {parties.map(([role, org]) => (
+        {parties.map(([role, members]) => (
           <div key={role}>
             <dt>{sentence(role)}</dt>
-            <dd>
-              {org}
-              {org === shipment.custodian && <span class="tag">has custody</span>}
-            </dd>
+            {members.map((name) => (
+              <dd key={name}>
+                {name}
+                {name === shipment.custodian && <span class="tag">has custody</span>}
+              </dd>
+            ))}
           </div>
         ))}
         <div>

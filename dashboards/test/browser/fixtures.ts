@@ -63,7 +63,7 @@ export const ruleSet: RuleSetInfo = {
   ],
 };
 
-const parties = { carrier: "carrier", shipper: "shipper", consignee: "consignee", auditor: "auditor" };
+const parties = { carrier: ["carrier"], shipper: ["shipper"], consignee: ["consignee"], auditor: ["auditor"] };
 
 function shipment(id: string, more: Partial<Shipment>): Shipment {
   return {

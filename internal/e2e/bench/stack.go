@@ -80,7 +80,7 @@ func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error
 	for first := 0; first < n; first += perShipment {
 		g.Go(func() error {
 			shipment := fmt.Sprintf("bench-%s-s%d", run, first/perShipment)
-			parties := map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}
+			parties := map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}}
 			if err := made(s.api.CreateShipment(gctx, client.CreateBody{ID: shipment, RuleSet: "general-2-8@1", Parties: parties})); err != nil {
 				return err
 			}

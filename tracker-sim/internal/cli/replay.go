@@ -138,7 +138,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 	sum, err := replay.Run(ctx, replay.Config{
 		Recording: rec, Batch: fl.batch, Speed: speed, Now: fl.times == "now", Device: dev,
 		Shipment: scenario.Consignment{Parties: parties, Tracker: fl.tracker, Body: client.CreateBody{
-			ID: fl.shipment, Parties: s.Roles, RuleSet: fl.ruleSet,
+			ID: fl.shipment, Parties: s.Roles.Members(), RuleSet: fl.ruleSet,
 			Description: "recorded trip " + filepath.Base(path), Origin: "recording", Destination: "recording",
 		}},
 		Wait: fl.wait, Bound: fl.bound, Close: fl.closing, Progress: p,

@@ -25,7 +25,7 @@ type Party struct {
 // Parties of a shipment: those that act, and every role's organisation.
 type Parties struct {
 	Shipper, Carrier, Consignee Party
-	Roles                       map[string]string
+	Roles                       Roles
 }
 
 // Enrol registers a tracker with proof that its key is held. A tracker that is enrolled already with the same key is fine.

@@ -29,12 +29,24 @@ type Stack struct {
 	Deployment string            // audience of trackers' MQTT passwords
 	API        map[string]Access // by organisation
 	Ingest     Ingest
-	Roles      map[string]string // organisation of each role of a shipment that is made
+	Roles      Roles // organisation of each role of a shipment that is made
+}
+
+// Roles name the organisation that acts in each role of a shipment.
+type Roles map[string]string
+
+// Members are the roles as REST has them, where each may be held by several.
+func (r Roles) Members() map[string][]string {
+	all := make(map[string][]string, len(r))
+	for role, org := range r {
+		all[role] = []string{org}
+	}
+	return all
 }
 
 // SetRoles gives each role of a shipment to an organisation; one that is not named, to the organisation of its name.
 func (s *Stack) SetRoles(named map[string]string) error {
-	s.Roles = make(map[string]string)
+	s.Roles = make(Roles)
 	for role, org := range named {
 		if !slices.Contains(ledger.Roles, role) {
 			return fmt.Errorf("role %q: must be one of %s", role, strings.Join(ledger.Roles, ", "))

@@ -38,9 +38,9 @@ type Config struct {
 	Deployment string
 	Dial       device.Dialer // whose Publish waits for the PUBACK
 	API        scenario.Party
-	Roles      map[string]string // parties of the shipment
-	Ingest     scenario.Ingest   // empty: refusals cannot be counted
-	Bound      time.Duration     // on seeing each effect
+	Roles      scenario.Roles  // parties of the shipment
+	Ingest     scenario.Ingest // empty: refusals cannot be counted
+	Bound      time.Duration   // on seeing each effect
 	Log        *slog.Logger
 }
 
@@ -85,7 +85,7 @@ type attacker struct {
 func Run(ctx context.Context, cfg Config) ([]Row, error) {
 	shipment := cfg.Name
 	_, err := cfg.API.CreateShipment(ctx, client.CreateBody{
-		ID: shipment, Parties: cfg.Roles, RuleSet: cfg.RuleSet, Description: "attacks", Origin: "tracker-sim", Destination: "tracker-sim",
+		ID: shipment, Parties: cfg.Roles.Members(), RuleSet: cfg.RuleSet, Description: "attacks", Origin: "tracker-sim", Destination: "tracker-sim",
 	})
 	if err != nil {
 		return nil, err

@@ -153,7 +153,7 @@ func (s *slot) create(ctx context.Context, ordinal int) (client.Shipment, error)
 	err := s.do(ctx, "create", func(ctx context.Context) (err error) {
 		var made bool // or of an earlier start, whatever rules it had then
 		got, made, err = s.f.cfg.Parties.Shipper.Create(ctx, client.CreateBody{
-			ID: id, Parties: s.f.cfg.Parties.Roles, RuleSet: rules,
+			ID: id, Parties: s.f.cfg.Parties.Roles.Members(), RuleSet: rules,
 			Description: trip.Route.Goods, Origin: trip.Route.Origin(), Destination: trip.Route.Destination(),
 		})
 		if made {

@@ -50,8 +50,8 @@ type Config struct {
 	Plan       Plan
 	Deployment string
 	Dial       device.Dialer
-	API        API               // nil: bare, a broker without ingest behind it
-	Roles      map[string]string // parties of the shipments
+	API        API            // nil: bare, a broker without ingest behind it
+	Roles      scenario.Roles // parties of the shipments
 	RuleSet    string
 	PerShip    int           // trackers per shipment
 	Sign       string        // pre | ahead | auto

@@ -42,7 +42,7 @@ func (r *run) enrol(ctx context.Context) error {
 		r.shipments = append(r.shipments, id)
 		g.Go(func() error {
 			_, _, err := api.Create(gctx, client.CreateBody{
-				ID: id, Parties: r.cfg.Roles, RuleSet: r.cfg.RuleSet, Description: "load test " + p.Name, Origin: "load generator", Destination: "load generator",
+				ID: id, Parties: r.cfg.Roles.Members(), RuleSet: r.cfg.RuleSet, Description: "load test " + p.Name, Origin: "load generator", Destination: "load generator",
 			})
 			if err != nil {
 				return err
