@@ -74,7 +74,7 @@ func TestVerdict(t *testing.T) {
 			}
 			r := check.Report()
 			if r.OK() != c.ok || !c.want(r) {
-				t.Errorf("report %+v, OK %v", r, r.OK())
+				t.Errorf("report %+v is OK: %v, want %v and what the case says", r, r.OK(), c.ok)
 			}
 			if !c.ok && r.Unlogged == 0 && len(r.Findings) == 0 {
 				t.Error("a red verdict without a finding")
@@ -98,11 +98,11 @@ func TestSharedLogs(t *testing.T) {
 		return check.Report()
 	}
 	if r := report(); !r.OK() || r.Stored != 10 || len(r.Findings) != 0 {
-		t.Errorf("%+v", r)
+		t.Errorf("OK %v with %d stored, findings %v; want 10 and none", r.OK(), r.Stored, r.Findings)
 	}
 	shown[9].Leaf = shown[8].Leaf
 	if r := report(); r.OK() || r.LeafErrors != 1 || len(r.Findings) != 1 {
-		t.Errorf("%+v", r)
+		t.Errorf("OK %v with %d leaf errors, findings %v; want one of each", r.OK(), r.LeafErrors, r.Findings)
 	}
 }
 
@@ -116,7 +116,7 @@ func TestCheckCanBeRepeated(t *testing.T) {
 			check.Message(m)
 		}
 		if r := check.Report(); !r.OK() || r.Stored != 10 {
-			t.Errorf("check %d: %+v", i, r)
+			t.Errorf("check %d: OK %v with %d stored, want 10", i, r.OK(), r.Stored)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func TestStackLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	if sum.Verdict != load.VerdictOK || sum.Acked != 510 || sum.Stored != 510 || sum.Logged != 510 || sum.ReadBack == 0 {
-		t.Errorf("%+v", sum)
+		t.Errorf("%s: %d acknowledged, %d stored, %d logged, %d read back; want 510 each and some", sum.Verdict, sum.Acked, sum.Stored, sum.Logged, sum.ReadBack)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestStackReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !sum.Complete || sum.Messages != 12 || sum.Stored < 12 || sum.Anchored != sum.Stored || sum.Verdict == "non_compliant" {
-			t.Errorf("%v: %+v", mode, sum)
+			t.Errorf("%v: complete %v with %d messages, %d stored, %d anchored, %s; want 12 and no breach", mode, sum.Complete, sum.Messages, sum.Stored, sum.Anchored, sum.Verdict)
 		}
 	}
 }

@@ -66,7 +66,7 @@ func TestRoles(t *testing.T) {
 	}
 	p := s.Parties()
 	if p.Carrier.Org != "acme" || p.Carrier.MSP != "AcmeMSP" || p.Shipper.Org != "shipper" || p.Roles["auditor"] != "auditor" {
-		t.Errorf("parties %+v", p)
+		t.Errorf("carrier %s (%s), shipper %s, auditor %s; want acme (AcmeMSP) and the others by their names", p.Carrier.Org, p.Carrier.MSP, p.Shipper.Org, p.Roles["auditor"])
 	}
 	if err := s.SetRoles(map[string]string{"captain": "acme"}); err == nil || !strings.Contains(err.Error(), "captain") {
 		t.Errorf("a role that is none: %v", err)

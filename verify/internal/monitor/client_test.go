@@ -75,11 +75,11 @@ func TestClient(t *testing.T) {
 	c := clientOf(t, srv.URL+"/", Credentials{ClientID: "an auditor", ClientSecret: "s:%"}, nil)
 	claims, err := c.Heads(t.Context())
 	if want := (Claim{"aa", "i", 3, 7, "bb", "cc"}); err != nil || len(claims) != 1 || claims[0] != want {
-		t.Errorf("%+v, %v", claims, err)
+		t.Errorf("claims %+v, %v; want %+v", claims, err, want)
 	}
 	waiting, err := c.Waiting(t.Context())
 	if err != nil || len(waiting) != 1 || waiting[0] != (Waiting{"i", 4}) {
-		t.Errorf("%+v, %v", waiting, err)
+		t.Errorf("waiting %+v, %v; want 4 at i", waiting, err)
 	}
 	raw, err := c.Evidence(t.Context(), "aa", 5, []byte{1, 2})
 	if err != nil || string(raw) != "from 5, nonce 0102" {
@@ -180,7 +180,7 @@ func TestNewClient(t *testing.T) {
 	}
 	for _, c := range cases {
 		if _, err := NewClient(c.base, c.creds, nil); (err == nil) != c.ok {
-			t.Errorf("%s %+v: %v", c.base, c.creds, err)
+			t.Errorf("%s %+v: %v, want it taken: %v", c.base, c.creds, err, c.ok)
 		} else if err != nil && strings.Contains(err.Error(), "\n") {
 			t.Errorf("more than a line: %v", err)
 		}

@@ -55,7 +55,7 @@ func TestBareBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	if sum.Verdict != VerdictOK || sum.Mode != "bare" || sum.Published != 2000 || sum.Rate == 0 {
-		t.Errorf("%+v", sum)
+		t.Errorf("%s in mode %s: %d published at %v/s, want 2000 in mode bare", sum.Verdict, sum.Mode, sum.Published, sum.Rate)
 	}
 	for deadline := time.Now().Add(10 * time.Second); counted.Load() < 2000 && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)

@@ -67,7 +67,7 @@ func checkJournal(t *testing.T, cfg Config, want int) {
 	t.Helper()
 	report, err := auditJournal(t, cfg)
 	if err != nil || !report.OK() || report.Acked != want || report.Stored != want {
-		t.Errorf("from the journal: %+v, %v", report, err)
+		t.Errorf("from the journal: OK %v with %d acknowledged and %d stored, %v; want %d each", report.OK(), report.Acked, report.Stored, err, want)
 	}
 }
 
@@ -85,11 +85,11 @@ func TestInterruptedRun(t *testing.T) {
 		}
 	}
 	if sum, err := Run(ctx, cfg); err == nil || sum.JournalAt != cfg.Journal {
-		t.Fatalf("%+v, %v", sum, err)
+		t.Fatalf("error %v and journal %q, want one and %q", err, sum.JournalAt, cfg.Journal)
 	}
 	report, err := auditJournal(t, cfg)
 	if err != nil || !report.OK() || report.Stored < 50 || report.Acked == 0 {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("OK %v with %d stored and %d acknowledged, %v; want at least 50 and some", report.OK(), report.Stored, report.Acked, err)
 	}
 }
 
@@ -152,13 +152,13 @@ func TestLyingSystemIsRed(t *testing.T) {
 			s := newSystem()
 			c.lie(s)
 			cfg := config(t, s)
-			cfg.Drain = 5 * time.Second
+			cfg.Drain = 3 * time.Second
 			sum, err := Run(context.Background(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if sum.Verdict != VerdictLost || !c.want(sum) {
-				t.Errorf("%+v", sum)
+				t.Errorf("verdict %s, want %s with what the case says: %+v", sum.Verdict, VerdictLost, sum)
 			}
 		})
 	}
@@ -184,7 +184,7 @@ func TestJournalRefusesGarbage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if r := book.Check(false).Report(); r.Acked != 1 {
-		t.Errorf("%+v", r)
+		t.Errorf("%d acknowledged, want 1", r.Acked)
 	}
 }
 
