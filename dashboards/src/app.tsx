@@ -2,14 +2,13 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Client } from "./api/client";
 import { credentialsIn, loadSession, saveSession, type Session } from "./api/session";
 import { SignedContext, type Signed } from "./context";
-import { NetworkPage } from "./pages/network";
-import { ShipmentPage } from "./pages/shipment";
-import { Shipments } from "./pages/shipments";
+import { quantities } from "./format/quantity";
+import { pageAt } from "./pages";
 import { SignIn } from "./pages/signin";
 import { useEvery, useResource } from "./resource";
-import { shipmentsHref, useRoute } from "./route";
+import { useHash } from "./route";
+import { useStore } from "./store";
 import { Header } from "./ui/header";
-import { Empty } from "./ui/states";
 import { Strip } from "./ui/strip";
 
 export function App() {
@@ -56,12 +55,24 @@ function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: 
 }
 
 function Pages({ session, signed }: { session: Session; signed: Signed }) {
-  const route = useRoute();
+  const { page, route } = pageAt(useHash());
+  const title = page.title(route);
+  useEffect(() => {
+    document.title = `${title} · Trackseal`;
+  }, [title]);
+
+  // Without the table, or the right to ask for it, quantities go by their names.
+  useStore(quantities);
+  const table = useResource("quantities", (signal) => signed.api.quantities(signal));
+  useEffect(() => {
+    if (table.data) quantities.set(table.data.items);
+  }, [table.data]);
+
   const network = useResource("network", (signal) => signed.api.network(signal));
   useEvery(10_000, network.reload);
 
   // Moving to another page moves the focus there, as a page load would.
-  const place = route.page === "shipment" ? route.id : route.page;
+  const place = `${route.path} ${route.id}`;
   const visited = useRef(place);
   useEffect(() => {
     if (visited.current === place) return;
@@ -75,20 +86,9 @@ function Pages({ session, signed }: { session: Session; signed: Signed }) {
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>
         Skip to content
       </a>
-      <Header client={session.client} route={route} onSignOut={() => signed.signOut()} />
+      <Header client={session.client} path={route.path} onSignOut={() => signed.signOut()} />
       <Strip network={network} />
-      {route.page === "shipments" && <Shipments state={route.state} />}
-      {route.page === "shipment" && <ShipmentPage id={route.id} key={route.id} />}
-      {route.page === "network" && <NetworkPage network={network} />}
-      {route.page === "unknown" && (
-        <main class="page" id="main" tabIndex={-1}>
-          <div class="card">
-            <Empty icon="unknown" title="There is no such page">
-              <a href={shipmentsHref()}>Go to the shipments</a>
-            </Empty>
-          </div>
-        </main>
-      )}
+      {page.view(route, network)}
     </>
   );
 }

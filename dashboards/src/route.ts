@@ -1,41 +1,36 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Shipment } from "#rest";
-import { states } from "./format/words";
 
-export type Route =
-  | { page: "shipments"; state: Shipment["state"] | undefined }
-  | { page: "shipment"; id: string }
-  | { page: "network" }
-  | { page: "unknown"; path: string };
+// Route is where the address leads: path is one of the given patterns, such as "shipments/:id", or "" for none of them.
+export type Route = { path: string; id: string; query: URLSearchParams };
 
-export function parseRoute(hash: string): Route {
+export function parseRoute(hash: string, paths: string[]): Route {
   const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
   const parts = path.split("/").filter(Boolean);
-  if (parts.length === 0) return { page: "shipments", state: undefined };
-  if (parts[0] === "shipments" && parts.length === 1) {
-    return { page: "shipments", state: states.find((s) => s === new URLSearchParams(query).get("state")) };
+  let id = "";
+  const found = paths.find((pattern) => {
+    const wanted = pattern.split("/");
+    return wanted.length === parts.length && wanted.every((want, n) => want === ":id" || want === parts[n]);
+  });
+  try {
+    id = found?.includes(":id") ? decodeURIComponent(parts[found.split("/").indexOf(":id")]!) : "";
+  } catch {
+    return { path: "", id: "", query: new URLSearchParams() };
   }
-  if (parts[0] === "shipments" && parts.length === 2) {
-    try {
-      return { page: "shipment", id: decodeURIComponent(parts[1]!) };
-    } catch {
-      return { page: "unknown", path };
-    }
-  }
-  if (parts[0] === "network" && parts.length === 1) return { page: "network" };
-  return { page: "unknown", path };
+  return { path: found ?? "", id, query: new URLSearchParams(query) };
 }
 
-export const shipmentsHref = (state?: Shipment["state"]) => (state ? `#/shipments?state=${state}` : "#/shipments");
-export const shipmentHref = (id: string) => `#/shipments/${encodeURIComponent(id)}`;
-export const networkHref = "#/network";
+export const hrefOf = (path: string) => `#/${path}`;
+export const shipmentsHref = (state?: Shipment["state"]) => hrefOf("shipments") + (state ? `?state=${state}` : "");
+export const shipmentHref = (id: string) => hrefOf(`shipments/${encodeURIComponent(id)}`);
+export const networkHref = hrefOf("network");
 
-export function useRoute(): Route {
+export function useHash(): string {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {
     const changed = () => setHash(location.hash);
     addEventListener("hashchange", changed);
     return () => removeEventListener("hashchange", changed);
   }, []);
-  return parseRoute(hash);
+  return hash;
 }

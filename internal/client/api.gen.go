@@ -210,7 +210,7 @@ type LastReading struct {
 	// Time Examples: 2026-11-22T10:00:00.000Z
 	Time time.Time `json:"time"`
 
-	// Values By quantity
+	// Values Newest value of each quantity that was ever reported
 	Values map[string]float64 `json:"values"`
 }
 

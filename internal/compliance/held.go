@@ -36,12 +36,12 @@ func (h *held) since() int64 {
 
 // knownUntil is how long what was heard before says something about a need, gap after the last reading; without any, the
 // tracker has the same time to begin.
-func (h *held) knownUntil(n need, gap int64) int64 {
-	if n.event {
+func (h *held) knownUntil(n detect.Need, gap int64) int64 {
+	if n.Event {
 		return h.since() + gap
 	}
 	at, any := h.window, false
-	for _, m := range n.metrics {
+	for _, m := range n.Metrics {
 		if h.has[m] && (!any || h.ms[m] > at) {
 			at, any = h.ms[m], true
 		}
@@ -51,7 +51,7 @@ func (h *held) knownUntil(n need, gap int64) int64 {
 
 // point is a reading at ms made of the values that still hold; ok is false when none of the needed metrics does. until is when
 // the first of those ends.
-func (h *held) point(n need, ms, gap int64) (p detect.Point, until int64, ok bool) {
+func (h *held) point(n detect.Need, ms, gap int64) (p detect.Point, until int64, ok bool) {
 	values := map[string]float64{}
 	for m := range detect.Metrics {
 		if h.has[m] && holds(m) && h.ms[m] < ms && h.ms[m]+gap > ms {
@@ -60,7 +60,7 @@ func (h *held) point(n need, ms, gap int64) (p detect.Point, until int64, ok boo
 	}
 	until = forever
 	var message [32]byte
-	for _, m := range n.metrics {
+	for _, m := range n.Metrics {
 		if _, there := values[m.String()]; there && h.ms[m]+gap < until {
 			until, message, ok = h.ms[m]+gap, h.message[m], true
 		}

@@ -12,7 +12,7 @@ type InstantLimit struct {
 	Op     string // > >= < <=
 	Limit  string // decimal, in the metric's unit
 	metric detect.Metric
-	bound  bound
+	bound  detect.Bound
 }
 
 // InstantLimit finds an instant rule. A rule whose result depends on anything beside one reading (duration, other rules, the
@@ -51,14 +51,14 @@ func (l InstantLimit) Value(values map[string]float64) (v float64, ok bool) {
 // Breaks reports whether v lies beyond the limit. It is compared in millionths, as the evaluator does.
 func (l InstantLimit) Breaks(v float64) bool {
 	d, ok := detect.FromFloat(v)
-	return ok && l.bound.breaks(d)
+	return ok && l.bound.Breaks(d)
 }
 
 // Worse reports whether a lies further beyond the limit than b.
 func (l InstantLimit) Worse(a, b float64) bool {
 	x, _ := detect.FromFloat(a)
 	y, _ := detect.FromFloat(b)
-	return l.bound.worse(x, y)
+	return l.bound.Worse(x, y)
 }
 
 // InstantBreach reports whether one reading breaks an instant rule. It is an error when the rule is none, or when the reading

@@ -1,92 +1,74 @@
 package compliance
 
 import (
+	"reflect"
+	"strings"
+
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
-// config is what a rule says about its kind.
-type config interface {
-	// Validate names all problems at once, each starting with the member's name.
-	Validate() error
-	Detector(course *detect.Course, tracker string, maxGapMS int64) (detect.Detector, error)
-}
-
-// need is what a kind has to know of a tracker.
-type need struct {
-	// metrics: one of these must have been measured, else the rule cannot be judged on that tracker. None: any tracker will do.
-	metrics []detect.Metric
-	// event: the metrics are reported when something happened; their absence from a reading is no gap.
-	event bool
-}
-
 // kind is one kind of rule with its configuration.
 type kind struct {
-	name   string
-	config config
-	need   need
-	metric string // what excursions are about
+	name string
+	detect.Kind
 }
 
-var kindNames = []string{"limit", "mkt", "budget", "shock", "drop", "vibration", "opening", "geofence", "corridor", "stop", "silence", "recorder", "all", "any"}
+// about is what excursions are about: a metric or the kind.
+func (k kind) about() string {
+	if r, ok := k.Kind.(detect.Ranged); ok {
+		m, _ := r.Range()
+		return m.String()
+	}
+	return k.name
+}
+
+// groups are the kinds that consist of rules.
+var groups = []string{"all", "any"}
+
+// kindFields are the members of Rule that are kinds. To register a kind is to give Rule a member of its type.
+var kindFields = func() (fields []reflect.StructField) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Rule]()) {
+		if f.Type.Implements(reflect.TypeFor[detect.Kind]()) {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}()
+
+func memberName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+// kindNames are all kinds, in Rule's order.
+var kindNames = func() (names []string) {
+	for _, f := range kindFields {
+		names = append(names, memberName(f))
+	}
+	return append(names, groups...)
+}()
 
 // kindsOf lists the kinds that a rule names, nested rules apart. A valid rule has one, or nested rules.
 func kindsOf(r *Rule) []kind {
 	var out []kind
-	add := func(name string, c config, event bool, metrics ...detect.Metric) {
-		out = append(out, kind{name, c, need{metrics, event}, name})
-	}
-	if c := r.Limit; c != nil {
-		m, _ := detect.MetricOf(c.Metric)
-		out = append(out, kind{"limit", c, need{[]detect.Metric{m}, isEvent(m)}, c.Metric})
-	}
-	if c := r.MKT; c != nil {
-		out = append(out, kind{"mkt", c, need{metrics: []detect.Metric{detect.Temperature}}, c.Metric})
-	}
-	if c := r.Budget; c != nil {
-		m, _ := detect.MetricOf(c.Metric)
-		named := *c
-		named.Rule = r.ID
-		out = append(out, kind{"budget", &named, need{metrics: []detect.Metric{m}}, c.Metric})
-	}
-	if c := r.Shock; c != nil {
-		add("shock", c, true, detect.Shock)
-	}
-	if c := r.Drop; c != nil {
-		if c.Restitution == "" {
-			add("drop", c, false, detect.Acceleration)
-		} else {
-			add("drop", c, true, detect.Acceleration, detect.Shock)
+	rule := reflect.ValueOf(r).Elem()
+	for _, f := range kindFields {
+		if v := rule.FieldByIndex(f.Index); !v.IsNil() {
+			out = append(out, kind{memberName(f), v.Interface().(detect.Kind)})
 		}
-	}
-	if c := r.Vibration; c != nil {
-		add("vibration", c, false, detect.Vibration, detect.Acceleration)
-	}
-	if c := r.Opening; c != nil {
-		var metrics []detect.Metric
-		if c.LightAbove != "" {
-			metrics = append(metrics, detect.Light)
-		}
-		if c.Door {
-			metrics = append(metrics, detect.Door)
-		}
-		add("opening", c, false, metrics...)
-	}
-	if c := r.Geofence; c != nil {
-		add("geofence", c, false, detect.Latitude)
-	}
-	if c := r.Corridor; c != nil {
-		add("corridor", c, false, detect.Latitude)
-	}
-	if c := r.Stop; c != nil {
-		add("stop", c, false, detect.Latitude)
-	}
-	if c := r.Silence; c != nil {
-		add("silence", c, false)
-	}
-	if c := r.Recorder; c != nil {
-		add("recorder", c, false)
 	}
 	return out
+}
+
+// kindOf names a rule's kind.
+func kindOf(r *Rule) string {
+	for _, k := range kindsOf(r) {
+		return k.name
+	}
+	if r.All != nil {
+		return "all"
+	}
+	return "any"
 }
 
 // isEvent tells the metrics that a tracker reports for a moment only.

@@ -30,7 +30,7 @@ const (
 	Cumulative  = "cumulative"
 )
 
-// Validate implements config.
+// Validate implements detect.Kind.
 func (c *Limit) Validate() error {
 	var all []error
 	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
@@ -73,48 +73,12 @@ func (c *Limit) Validate() error {
 	return errors.Join(all...)
 }
 
-// bound is a limit's comparison.
-type bound struct {
-	op    string
-	value detect.Decimal
-}
-
-// breaks reports whether v lies beyond the bound.
-func (b bound) breaks(v detect.Decimal) bool {
-	switch b.op {
-	case ">":
-		return v > b.value
-	case ">=":
-		return v >= b.value
-	case "<":
-		return v < b.value
-	default:
-		return v <= b.value
-	}
-}
-
-// worse reports whether a lies further beyond than b.
-func (b bound) worse(a, than detect.Decimal) bool {
-	if b.op[0] == '>' {
-		return a > than
-	}
-	return a < than
-}
-
-// clear reports whether v is back by h.
-func (b bound) clear(v, h detect.Decimal) bool {
-	if b.op[0] == '>' {
-		h = -h
-	}
-	return !bound{b.op, b.value + h}.breaks(v)
-}
-
-func (c *Limit) bound() bound {
+func (c *Limit) bound() detect.Bound {
 	v, _ := detect.ParseDecimal(c.Value) // Validate has checked it
-	return bound{c.Op, v}
+	return detect.Bound{Op: c.Op, Value: v}
 }
 
-// Detector implements config.
+// Detector implements detect.Kind.
 func (c *Limit) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -128,4 +92,32 @@ func (c *Limit) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Det
 		config: c, metric: m, bound: c.bound(), hysteresis: h, gap: maxGapMS,
 		duration: int64(c.DurationS) * 1000, window: int64(c.WindowS) * 1000, clearMS: int64(c.ClearS) * 1000,
 	}}, nil
+}
+
+// Need implements detect.Kind.
+func (c *Limit) Need() detect.Need {
+	m, _ := detect.MetricOf(c.Metric)
+	return detect.Need{Metrics: []detect.Metric{m}, Event: isEvent(m)}
+}
+
+// Range implements detect.Ranged.
+func (c *Limit) Range() (detect.Metric, []detect.Bound) {
+	m, _ := detect.MetricOf(c.Metric)
+	return m, []detect.Bound{c.bound()}
+}
+
+// Asks implements detect.Kind.
+func (c *Limit) Asks() string {
+	m, _ := detect.MetricOf(c.Metric)
+	verb := map[string]string{">": "must not be above", ">=": "must stay below", "<": "must not be below", "<=": "must stay above"}[c.Op]
+	text := fmt.Sprintf("%s %s %s", m.Label(), verb, m.With(c.Value))
+	switch {
+	case c.Mode == Instant:
+		return text + " at any moment"
+	case c.Mode == Consecutive:
+		return text + " for " + detect.Seconds(c.DurationS) + " in a row"
+	case c.WindowS > 0:
+		return text + " for " + detect.Seconds(c.DurationS) + " in total within any " + detect.Seconds(c.WindowS)
+	}
+	return text + " for " + detect.Seconds(c.DurationS) + " in total"
 }

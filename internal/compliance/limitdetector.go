@@ -10,7 +10,7 @@ import (
 type limitRule struct {
 	config     *Limit
 	metric     detect.Metric
-	bound      bound
+	bound      detect.Bound
 	hysteresis detect.Decimal
 	gap        int64
 	duration   int64
@@ -57,7 +57,7 @@ func (d *limitDetector) Step(p *detect.Point) {
 		return
 	case !d.next.there || d.next.ms != p.MS:
 		d.flush()
-	case !d.bound.worse(v, d.next.v):
+	case !d.bound.Worse(v, d.next.v):
 		return
 	}
 	d.next = sample{true, p.MS, v, p.Message}
@@ -73,7 +73,7 @@ func (d *limitDetector) flush() {
 	if d.known {
 		d.spend(s.ms)
 	}
-	broken := d.bound.breaks(s.v)
+	broken := d.bound.Breaks(s.v)
 	d.known, d.lastMS, d.beyond = true, s.ms, broken
 	switch {
 	case broken && !d.open:
@@ -81,7 +81,7 @@ func (d *limitDetector) flush() {
 	case broken:
 		d.clearing = false
 		d.stay.meet(d.bound, s.v, s.message)
-	case d.open && d.bound.clear(s.v, d.hysteresis):
+	case d.open && d.bound.Clear(s.v, d.hysteresis):
 		if !d.clearing {
 			d.clearing, d.clearSince = true, s.ms
 		}
@@ -209,31 +209,30 @@ func (d *limitDetector) pending(toMS int64) {
 func (d *limitDetector) reason(f detect.Finding) string {
 	peak, out := f.Excursions[0].Peak, int64(0)
 	for _, x := range f.Excursions {
-		if d.bound.worse(x.Peak, peak) {
+		if d.bound.Worse(x.Peak, peak) {
 			peak = x.Peak
 		}
 		out = max(out, x.OutMS)
 	}
-	text := fmt.Sprintf("%s %s %s", d.metric, d.bound.op, d.bound.value)
-	switch {
-	case d.config.Mode == Instant:
-		return fmt.Sprintf("%s: %s", text, peak)
-	case d.config.Mode == Consecutive:
-		return fmt.Sprintf("%s for %s in a row, less than %s are allowed; worst %s", text, seconds(out), seconds(d.duration), peak)
-	case d.window > 0:
-		return fmt.Sprintf("%s for %s within %s, less than %s are allowed; worst %s", text, seconds(out), seconds(d.window), seconds(d.duration), peak)
+	text, worst := beyond(d.metric, d.bound), d.metric.With(peak.String())
+	if d.config.Mode == Instant {
+		return fmt.Sprintf("%s: %s", text, worst)
 	}
-	return fmt.Sprintf("%s for %s in all, less than %s are allowed; worst %s", text, seconds(out), seconds(d.duration), peak)
+	how := "in total"
+	switch {
+	case d.config.Mode == Consecutive:
+		how = "in a row"
+	case d.window > 0:
+		how = "within " + detect.Span(d.window)
+	}
+	return fmt.Sprintf("%s for %s %s, less than %s is allowed; worst %s", text, detect.Span(out), how, detect.Span(d.duration), worst)
 }
 
-// seconds shows milliseconds.
-func seconds(ms int64) string {
-	if ms%1000 == 0 {
-		return fmt.Sprintf("%d s", ms/1000)
-	}
-	return fmt.Sprintf("%d.%03d s", ms/1000, ms%1000)
+// beyond says where a metric was: "temperature above 8 °C".
+func beyond(m detect.Metric, b detect.Bound) string {
+	return fmt.Sprintf("%s %s %s", m, b.Where(), m.With(b.Value.String()))
 }
 
 func unknownFor(what string, ms int64) string {
-	return fmt.Sprintf("%s unknown for %s", what, seconds(ms))
+	return fmt.Sprintf("%s unknown for %s", what, detect.Span(ms))
 }

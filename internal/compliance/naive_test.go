@@ -79,7 +79,7 @@ func (n naive) judge(to int64) (in, out, unknown int64, broken bool) {
 		v, known, grace := n.value(s)
 		d, _ := detect.FromFloat(v)
 		switch {
-		case known && b.breaks(d):
+		case known && b.Breaks(d):
 			out, run, sum = out+1, run+1, sum+1
 			outAt = append(outAt, s)
 		case known:

@@ -13,7 +13,7 @@ type ready struct {
 	rule  *Rule
 	spans []span // where it applies, over all legs
 	// bounds are what counts as out of range, by metric; a metric without bounds is still a judged one.
-	bounds map[detect.Metric][]bound
+	bounds map[detect.Metric][]detect.Bound
 }
 
 // task is a demand with its spans: what a unit is made of.
@@ -95,43 +95,40 @@ func newDemand(rs *RuleSet, r *Rule, c *detect.Course, tracker string, gap int64
 		}
 		d.kids = append(d.kids, k)
 	}
+	own := *c
+	own.Carried = slices.DeleteFunc(slices.Clone(c.Carried), func(x detect.Carried) bool { return x.Rule != r.ID })
 	for _, k := range kindsOf(r) {
-		first, err := k.config.Detector(c, tracker, gap)
+		first, err := k.Detector(&own, tracker, gap)
 		if err != nil {
 			return nil, err
 		}
-		d.about, d.need = k.metric, k.need
+		d.about, d.need = k.about(), k.Need()
 		d.make = func() detect.Detector { return first.Clone() }
 	}
 	return d, nil
 }
 
 // boundsOf is what a rule takes as in range. Rules without weight in the verdict and nested ones say nothing about it.
-func boundsOf(r *Rule) map[detect.Metric][]bound {
-	out := map[detect.Metric][]bound{}
+func boundsOf(r *Rule) map[detect.Metric][]detect.Bound {
+	out := map[detect.Metric][]detect.Bound{}
 	if r.Severity == severities[0] {
 		return out
 	}
-	if c := r.Limit; c != nil {
-		m, _ := detect.MetricOf(c.Metric)
-		out[m] = []bound{c.bound()}
-	}
-	if r.MKT != nil {
-		out[detect.Temperature] = nil
-	}
-	if c := r.Budget; c != nil {
-		m, _ := detect.MetricOf(c.Metric)
-		least, _ := detect.ParseDecimal(c.LabelMin)
-		most, _ := detect.ParseDecimal(c.LabelMax)
-		out[m] = []bound{{"<", least}, {">", most}}
+	for _, k := range kindsOf(r) {
+		if x, ok := k.Kind.(detect.Ranged); ok {
+			m, bounds := x.Range()
+			out[m] = bounds
+		}
 	}
 	return out
 }
 
 // excluded says why a rule is not applied at all, "" when it is. A nested rule that is not applied is left out of its group.
 func excluded(rs *RuleSet, r *Rule) string {
-	if r.MKT != nil && !r.MKT.Applies(rs.Jurisdiction) {
-		return "a mean kinetic temperature is not admitted in " + rs.Jurisdiction
+	for _, k := range kindsOf(r) {
+		if x, ok := k.Kind.(detect.Regional); ok {
+			return x.Barred(rs.Jurisdiction)
+		}
 	}
 	nested := slices.Concat(r.All, r.Any)
 	why := ""

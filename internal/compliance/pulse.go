@@ -11,7 +11,7 @@ import (
 type pulseDetector struct {
 	config *Limit
 	metric detect.Metric
-	bound  bound
+	bound  detect.Bound
 	gap    int64
 	clock
 	known  bool
@@ -26,11 +26,11 @@ func (d *pulseDetector) Step(p *detect.Point) {
 		d.spend(p.MS)
 	}
 	d.known, d.lastMS = true, p.MS
-	if v, ok := p.Get(d.metric); ok && d.bound.breaks(v) {
-		if d.found.Count() == 0 || d.bound.worse(v, d.peak) {
+	if v, ok := p.Get(d.metric); ok && d.bound.Breaks(v) {
+		if d.found.Count() == 0 || d.bound.Worse(v, d.peak) {
 			d.peak = v
 		}
-		d.found.Add(detect.Excursion{StartMS: p.MS, EndMS: p.MS, Peak: v, Limit: d.bound.value, Messages: detect.Messages(p.Message)})
+		d.found.Add(detect.Excursion{StartMS: p.MS, EndMS: p.MS, Peak: v, Limit: d.bound.Value, Messages: detect.Messages(p.Message)})
 	}
 }
 
@@ -64,7 +64,7 @@ func (d *pulseDetector) Finish(toMS int64) detect.Finding {
 	c.found.Into(&f)
 	switch {
 	case len(f.Excursions) > 0:
-		f.State, f.Reasons = detect.Broken, []string{fmt.Sprintf("%s %s %s: %d times, worst %s", d.metric, d.bound.op, d.bound.value, d.found.Count(), d.peak)}
+		f.State, f.Reasons = detect.Broken, []string{fmt.Sprintf("%s %s, worst %s", beyond(d.metric, d.bound), detect.Times(d.found.Count()), d.metric.With(d.peak.String()))}
 	case c.unknown > 0:
 		f.State, f.Reasons = detect.Unknown, []string{unknownFor(d.metric.String(), c.unknown)}
 	}

@@ -9,7 +9,7 @@ import (
 // rangeDetector counts the time of one metric in range of all the limits that apply, out of one of them, and unknown.
 type rangeDetector struct {
 	metric detect.Metric
-	bounds []bound
+	bounds []detect.Bound
 	gap    int64
 	clock
 	known  bool
@@ -25,7 +25,7 @@ func (d *rangeDetector) Step(p *detect.Point) {
 	}
 	beyond := false
 	for _, b := range d.bounds {
-		beyond = beyond || b.breaks(v)
+		beyond = beyond || b.Breaks(v)
 	}
 	if d.known && p.MS == d.lastMS {
 		d.beyond = d.beyond || beyond // of readings with the same time the worst one counts
@@ -112,7 +112,7 @@ func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []i
 	for i := 0; i+1 < len(edges); i++ {
 		s := span{edges[i], edges[i+1]}
 		leg := legAt(legs, s.from)
-		var bounds []bound
+		var bounds []detect.Bound
 		applies, key := false, fmt.Sprint(leg)
 		for n, r := range rules {
 			b, ok := r.bounds[m]
@@ -129,7 +129,7 @@ func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []i
 			n = len(out)
 			index[key] = n
 			mk := func() detect.Detector { return &rangeDetector{metric: m, bounds: bounds, gap: gap} }
-			out = append(out, ranged{metric: m, leg: leg, demand: &demand{need: need{metrics: []detect.Metric{m}}, make: mk}})
+			out = append(out, ranged{metric: m, leg: leg, demand: &demand{need: detect.Need{Metrics: []detect.Metric{m}}, make: mk}})
 		}
 		out[n].spans = append(out[n].spans, s)
 	}

@@ -39,7 +39,7 @@ var en12830 = []Interval{{86_400, 300}, {7 * 86_400, 900}, {0, 3600}}
 
 const maxIntervals = 8
 
-// Validate implements config.
+// Validate implements detect.Kind.
 func (c *Recorder) Validate() error {
 	var all []error
 	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
@@ -105,7 +105,7 @@ func (c *Recorder) intervals() []Interval {
 	return c.Intervals
 }
 
-// Detector implements config.
+// Detector implements detect.Kind.
 func (c *Recorder) Detector(course *detect.Course, tracker string, _ int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -126,6 +126,46 @@ func (c *Recorder) Detector(course *detect.Course, tracker string, _ int64) (det
 		d.measures = append(d.measures, m)
 	}
 	return d, nil
+}
+
+// Need implements detect.Kind: any tracker will do.
+func (c *Recorder) Need() detect.Need { return detect.Need{} }
+
+// Asks implements detect.Kind.
+func (c *Recorder) Asks() string {
+	var parts []string
+	if c.Standard != "" && len(c.Intervals) == 0 {
+		parts = append(parts, "take readings as often as "+c.Standard+" asks")
+	}
+	for _, v := range c.Intervals {
+		text := "take a reading every " + detect.Seconds(v.MaxIntervalS)
+		if v.TripBelowS > 0 {
+			text += " on trips shorter than " + detect.Seconds(v.TripBelowS)
+		}
+		parts = append(parts, text)
+	}
+	if share, err := optional(c.Coverage); err == nil && share > 0 {
+		parts = append(parts, "cover "+(share*100).String()+" % of the time")
+	}
+	m, ok := detect.MetricOf(c.Metric)
+	if !ok {
+		m = detect.Temperature
+	}
+	switch {
+	case c.Min != "" && c.Max != "":
+		parts = append(parts, "measure from "+c.Min+" to "+m.With(c.Max))
+	case c.Min != "":
+		parts = append(parts, "measure down to "+m.With(c.Min))
+	case c.Max != "":
+		parts = append(parts, "measure up to "+m.With(c.Max))
+	}
+	if len(c.Measures) > 0 {
+		parts = append(parts, "measure "+strings.Join(c.Measures, " or "))
+	}
+	if c.Calibration {
+		parts = append(parts, "be calibrated for the whole trip")
+	}
+	return "Trackers must " + strings.Join(parts, ", ")
 }
 
 type recorderDetector struct {
@@ -250,19 +290,19 @@ func (d *recorderDetector) Finish(toMS int64) detect.Finding {
 			need = detect.Micro
 		}
 		if below(c.covered[i], c.total, need) {
-			bad("a trip of %s needs a reading every %d s; %s of %s were recorded so, the longest time between two readings was %s",
-				seconds(trip), v.MaxIntervalS, seconds(c.covered[i]), seconds(c.total), seconds(c.longest))
+			bad("a trip of %s needs a reading every %s; %s of %s were recorded so, the longest time between two readings was %s",
+				detect.Span(trip), detect.Seconds(v.MaxIntervalS), detect.Span(c.covered[i]), detect.Span(c.total), detect.Span(c.longest))
 		}
-		f.Figures = append(f.Figures, detect.Figure{Name: "interval_longest", Value: inSeconds(c.longest).String(), Unit: "s"},
-			detect.Figure{Name: "interval_allowed", Value: fmt.Sprint(v.MaxIntervalS), Unit: "s"})
+		f.Figures = append(f.Figures, detect.Figure{Name: "longest_interval", Value: inSeconds(c.longest).String(), Unit: "s"},
+			detect.Figure{Name: "allowed_interval", Value: fmt.Sprint(v.MaxIntervalS), Unit: "s"})
 	}
 	if c.uncalibrated > 0 {
-		bad("no calibration certificate on the ledger covers %s of the judged time", seconds(c.uncalibrated))
+		bad("no calibration certificate on the ledger covers %s of the judged time", detect.Span(c.uncalibrated))
 	} else if c.config.Calibration && len(c.calibrations) == 0 {
 		bad("no calibration certificate on the ledger")
 	}
 	if c.outside > 0 {
-		bad("%d readings of %s lie outside the sensor's range, worst %s", c.outside, c.metric, c.worst)
+		bad("%d readings of %s lie outside the sensor's range, worst %s", c.outside, c.metric, c.metric.With(c.worst.String()))
 	}
 	if len(c.measures) > 0 && !c.measured {
 		bad("none of %s was ever measured", strings.Join(c.config.Measures, ", "))

@@ -14,7 +14,7 @@ type Silence struct {
 	Promise bool `json:"promise,omitempty"`
 }
 
-// Validate implements config.
+// Validate implements detect.Kind.
 func (c *Silence) Validate() error {
 	if c.MaxS < 1 || c.MaxS > maxTime {
 		return fmt.Errorf("max_s must be 1 to %d", maxTime)
@@ -22,12 +22,24 @@ func (c *Silence) Validate() error {
 	return nil
 }
 
-// Detector implements config.
+// Detector implements detect.Kind.
 func (c *Silence) Detector(_ *detect.Course, _ string, _ int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
 	return &silenceDetector{config: c}, nil
+}
+
+// Need implements detect.Kind: any tracker will do.
+func (c *Silence) Need() detect.Need { return detect.Need{} }
+
+// Asks implements detect.Kind.
+func (c *Silence) Asks() string {
+	text := "A reading at least every " + detect.Seconds(c.MaxS)
+	if c.Promise {
+		text += ", and whenever the tracker promised one"
+	}
+	return text
 }
 
 // beginner is a detector that wants to know when judging begins: at fromMS, while the tracker has been silent since sinceMS.
@@ -112,7 +124,7 @@ func (d *silenceDetector) Finish(toMS int64) detect.Finding {
 	c.found.Into(&f)
 	if n := c.found.Count(); n > 0 {
 		f.State = detect.Unknown
-		f.Reasons = []string{fmt.Sprintf("no reading for %s, %s are allowed; %d times too long", seconds(c.longest), seconds(c.allowed), n)}
+		f.Reasons = []string{fmt.Sprintf("no reading for %s, %s is allowed; too long %s", detect.Span(c.longest), detect.Span(c.allowed), detect.Times(n))}
 	}
 	return f
 }

@@ -15,23 +15,23 @@ func newStay(ms int64, v detect.Decimal, message [32]byte) stay {
 }
 
 // meet takes another breaking value.
-func (s *stay) meet(b bound, v detect.Decimal, message [32]byte) {
-	if b.worse(v, s.peak) {
+func (s *stay) meet(b detect.Bound, v detect.Decimal, message [32]byte) {
+	if b.Worse(v, s.peak) {
 		s.peak, s.worst = v, message
 	}
 	s.last = message
 }
 
 // join adds a later stay.
-func (s *stay) join(b bound, t stay) {
-	if b.worse(t.peak, s.peak) {
+func (s *stay) join(b detect.Bound, t stay) {
+	if b.Worse(t.peak, s.peak) {
 		s.peak, s.worst = t.peak, t.worst
 	}
 	s.out, s.last = s.out+t.out, t.last
 }
 
-func (s *stay) excursion(b bound, end int64, open bool) detect.Excursion {
-	return detect.Excursion{StartMS: s.start, EndMS: end, Open: open, Peak: s.peak, Limit: b.value, OutMS: s.out, Messages: detect.Messages(s.first, s.worst, s.last)}
+func (s *stay) excursion(b detect.Bound, end int64, open bool) detect.Excursion {
+	return detect.Excursion{StartMS: s.start, EndMS: end, Open: open, Peak: s.peak, Limit: b.Value, OutMS: s.out, Messages: detect.Messages(s.first, s.worst, s.last)}
 }
 
 // clock is the time of one metric.

@@ -6,7 +6,7 @@ import "github.com/trackseal/trackseal/internal/compliance/detect"
 type demand struct {
 	id    string
 	name  string // of the kind
-	need  need
+	need  detect.Need
 	about string // what excursions are about: a metric or the kind
 	make  func() detect.Detector
 	all   bool // of kids: all, else any
@@ -99,15 +99,15 @@ func (u *unit) step(p *detect.Point, h *held) {
 
 // meets reports whether a reading tells what the demand needs.
 func (u *unit) meets(p *detect.Point) bool {
-	if u.need.event {
+	if u.need.Event {
 		return true
 	}
-	for _, m := range u.need.metrics {
+	for _, m := range u.need.Metrics {
 		if _, ok := p.Get(m); ok {
 			return true
 		}
 	}
-	return len(u.need.metrics) == 0
+	return len(u.need.Metrics) == 0
 }
 
 func (u *unit) enter(h *held) {
@@ -117,13 +117,13 @@ func (u *unit) enter(h *held) {
 		b.begin(from, h.since())
 		return
 	}
-	if !u.need.event {
+	if !u.need.Event {
 		if p, until, ok := h.point(u.need, from, u.gap); ok {
 			u.pending, u.until = &p, until
 			return
 		}
 	}
-	if len(u.need.metrics) > 0 {
+	if len(u.need.Metrics) > 0 {
 		u.wait = max(from, h.knownUntil(u.need, u.gap))
 	}
 }
@@ -187,12 +187,12 @@ func (h *heardOf) measures(d *demand) bool {
 			return true
 		}
 	}
-	for _, m := range d.need.metrics {
+	for _, m := range d.need.Metrics {
 		if h.metrics[m] {
 			return true
 		}
 	}
-	return len(d.kids) == 0 && len(d.need.metrics) == 0
+	return len(d.kids) == 0 && len(d.need.Metrics) == 0
 }
 
 // finish tells what was found up to toMS; judged is false when the demand did not apply yet. The unit is used up.
@@ -210,7 +210,7 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 	if u.i == 0 && !u.in {
 		return f, false
 	}
-	if m, ok := u.d.(interface{ Measures() }); ok && u.need.event && heard.measures(u.demand) {
+	if m, ok := u.d.(interface{ Measures() }); ok && u.need.Event && heard.measures(u.demand) {
 		m.Measures()
 	}
 	f = u.d.Finish(toMS)
@@ -234,7 +234,7 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 // needs names what the demand needs.
 func (u *unit) needs() string {
 	text := ""
-	for i, m := range u.need.metrics {
+	for i, m := range u.need.Metrics {
 		if i > 0 {
 			text += " or "
 		}

@@ -135,8 +135,8 @@ func (p *problems) kind(place string, r *Rule, depth int) {
 	n := 0
 	for _, k := range kindsOf(r) {
 		n++
-		p.list = append(p.list, numbers(place+"."+k.name, reflect.ValueOf(k.config))...)
-		if err := k.config.Validate(); err != nil {
+		p.list = append(p.list, numbers(place+"."+k.name, reflect.ValueOf(k.Kind))...)
+		if err := k.Validate(); err != nil {
 			for _, e := range each(err) {
 				p.list = append(p.list, fmt.Errorf("%s.%s.%w", place, k.name, e))
 			}

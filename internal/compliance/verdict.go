@@ -52,7 +52,7 @@ func (a *assembly) result() Result {
 		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("tracker %s never reported", id))
 	}
 	if ms := a.uncovered(); ms > 0 {
-		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("no tracker was assigned for %d s", ms/1000))
+		a.res.Reasons = append(a.res.Reasons, "no tracker was assigned for "+detect.Span(ms))
 		so.worst, so.judged = detect.Unknown, true
 	}
 	for i := range a.rules.Rules {
@@ -126,17 +126,6 @@ func prefixed(id string, reasons []string) []string {
 		out[i] = id + ": " + s
 	}
 	return out
-}
-
-// kindOf names a rule's kind.
-func kindOf(r *Rule) string {
-	for _, k := range kindsOf(r) {
-		return k.name
-	}
-	if r.All != nil {
-		return "all"
-	}
-	return "any"
 }
 
 // measured reports whether any tracker measures what a rule is about.

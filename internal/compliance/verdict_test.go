@@ -40,11 +40,11 @@ func TestSeveralTrackers(t *testing.T) {
 		reason   string
 	}{
 		"each measures its own":    {slices.Concat(good, damp), Compliant, ""},
-		"one of them breaks":       {slices.Concat(good, humidity("B", 50, 61, 50)), NonCompliant, "damp: humidity > 60: 61 (B)"},
+		"one of them breaks":       {slices.Concat(good, humidity("B", 50, 61, 50)), NonCompliant, "damp: humidity above 60 %RH: 61 %RH (B)"},
 		"one never reports":        {slices.Concat(good, humidity("A", 50, 50, 50)), Inconclusive, "tracker B never reported"},
 		"nobody measures humidity": {slices.Concat(good, temperature("B", 5, 5, 5)), Inconclusive, "damp: no reading of humidity (A)"},
 		"one is silent for long":   {slices.Concat(temperature("A", many(60, 5)...), damp), Inconclusive, "damp: humidity unknown for"},
-		"both are bad":             {slices.Concat(temperature("A", 9), temperature("B", 10), damp), NonCompliant, "warm: temperature > 8: 10 (B)"},
+		"both are bad":             {slices.Concat(temperature("A", 9), temperature("B", 10), damp), NonCompliant, "warm: temperature above 8 °C: 10 °C (B)"},
 	} {
 		r := judge(t, rs, two(detect.Course{FromMS: t0}), tc.readings, 0)
 		if r.Verdict != tc.want || !strings.Contains(strings.Join(r.Reasons, "; "), tc.reason) {

@@ -47,7 +47,7 @@ type MetricTimes struct {
 type JudgedRule struct {
 	ID         string   `json:"id"`
 	Title      string   `json:"title"`
-	Text       string   `json:"text" doc:"What it asks, in words"`
+	Text       string   `json:"text" doc:"What it asks, in words; temperatures in °C" example:"Temperature must not be above 8 °C at any moment"`
 	Kind       string   `json:"kind"`
 	Severity   string   `json:"severity"`
 	State      string   `json:"state" enum:"met,unknown,broken,not_judged"`
@@ -275,7 +275,7 @@ func (s *Server) showJudged(ctx context.Context, j *judged) (Compliance, error) 
 		}
 	}
 	for i, r := range res.Rules {
-		v.Rules = append(v.Rules, JudgedRule{ID: r.ID, Title: r.Title, Text: ruleText(&j.rules.Rules[i]), Kind: r.Kind, Severity: r.Severity, State: r.State, Reasons: r.Reasons,
+		v.Rules = append(v.Rules, JudgedRule{ID: r.ID, Title: r.Title, Text: j.rules.Rules[i].Text(), Kind: r.Kind, Severity: r.Severity, State: r.State, Reasons: r.Reasons,
 			Excursions: r.Excursions, MetricTimes: MetricTimes{inS(r.InMS), inS(r.OutMS), inS(r.UnknownMS)}})
 	}
 	messages, err := s.deciding(ctx, j)

@@ -60,7 +60,7 @@ func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	if c.Verdict != "non_compliant" || c.RuleSet.Ref != "mine@1" || c.RuleSet.Builtin || *c.RuleSet.Publisher.V != "carrier" || c.RuleSet.Hash != c.RuleSetHash || c.Algorithm != compliance.Algorithm {
 		t.Fatalf("%+v", c)
 	}
-	if len(c.Rules) != 2 || c.Rules[0].State != "broken" || c.Rules[0].Text != "no temperature ≥ 12 °C at any moment" || c.Rules[1].Text != "no temperature > 8 °C for 2 min in a row" {
+	if len(c.Rules) != 2 || c.Rules[0].State != "broken" || c.Rules[0].Text != "Temperature must stay below 12 °C at any moment" || c.Rules[1].Text != "Temperature must not be above 8 °C for 2 min in a row" {
 		t.Fatalf("%+v", c.Rules)
 	}
 	hot := excursionOf(t, c, "hot")

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -134,7 +135,12 @@ func (s *Server) latest(ctx context.Context, r ledger.Shipment) (latest, error) 
 		}
 		if l.last == nil || got.TimeMS > newest {
 			newest = got.TimeMS
-			l.last = &LastReading{Time: Instant(got.TimeMS), Values: got.Values}
+			values := got.Values
+			if l.last != nil { // what only the older log has
+				values = maps.Clone(l.last.Values)
+				maps.Copy(values, got.Values)
+			}
+			l.last = &LastReading{Time: Instant(got.TimeMS), Values: values}
 		}
 		l.messages += got.Leaf + 1
 	}

@@ -15,8 +15,6 @@ import (
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
-func ruleText(r *compliance.Rule) string { return report.RuleText(r) }
-
 // model fills a report.
 func (s *Server) model(ctx context.Context, r ledger.Shipment, j *judged, v *Compliance) (*report.Report, error) {
 	m := &report.Report{Shipment: r.ID, Description: r.Description, Origin: r.Origin, Destination: r.Destination, Lot: r.Lot, State: r.State, CreatedMS: r.CreatedMS,
@@ -28,7 +26,11 @@ func (s *Server) model(ctx context.Context, r ledger.Shipment, j *judged, v *Com
 		}
 	}
 	for _, x := range v.Rules {
-		m.Rules = append(m.Rules, report.Rule{ID: x.ID, Text: x.Text, Severity: x.Severity, State: x.State})
+		text := x.Text
+		if x.Title != "" {
+			text = x.Title + ": " + text
+		}
+		m.Rules = append(m.Rules, report.Rule{ID: x.ID, Text: text, Severity: x.Severity, State: x.State})
 	}
 	custody(m, j, v)
 	signatures(m, v)
@@ -69,7 +71,8 @@ func custody(m *report.Report, j *judged, v *Compliance) {
 		m.Legs = append(m.Legs, x)
 	}
 	for _, f := range j.result.Figures {
-		m.Figures = append(m.Figures, report.Figure{Rule: f.Rule, Tracker: f.Tracker, Name: f.Name, Value: f.Value, Unit: strings.Replace(f.Unit, "Cel", "°C", 1)})
+		m.Figures = append(m.Figures, report.Figure{Rule: f.Rule, Tracker: f.Tracker, Name: strings.ReplaceAll(f.Name, "_", " "), Value: f.Value,
+			Unit: strings.NewReplacer("Cel", "°C", "m/s2", "m/s²").Replace(f.Unit)})
 	}
 	for _, b := range j.result.Budget {
 		m.Budget = append(m.Budget, report.Band{Rule: b.Rule, Band: b.Band, State: b.Level, SpentMS: b.SpentMS, MaxMS: b.MaxMS, LongestMS: b.LongestMS, CarriedMS: b.CarriedMS, ChargedUnknowns: b.ChargedMS})

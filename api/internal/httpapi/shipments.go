@@ -50,7 +50,7 @@ type CarriedFrom struct {
 // LastReading is the newest that is known of a shipment.
 type LastReading struct {
 	Time   Instant            `json:"time"`
-	Values map[string]float64 `json:"values" doc:"By quantity"`
+	Values map[string]float64 `json:"values" doc:"Newest value of each quantity that was ever reported"`
 }
 
 // Assignment of a tracker.

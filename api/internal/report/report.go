@@ -3,9 +3,10 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
 // Report is everything that the documents show. Times are milliseconds since 1970 UTC, 0 = none; durations milliseconds;
@@ -212,22 +213,6 @@ func stamp(ms int64) string {
 	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// span shows a duration as people write it: 26 h 5 min, 3 min 20 s, 0 s.
-func span(ms int64) string {
-	s := ms / 1000
-	switch {
-	case s < 0:
-		return "–"
-	case s < 60:
-		return fmt.Sprintf("%d s", s)
-	case s < 3600:
-		return strings.TrimSuffix(fmt.Sprintf("%d min %d s", s/60, s%60), " 0 s")
-	case s < 100*3600:
-		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", s/3600, s%3600/60), " 0 min")
-	}
-	return strings.TrimSuffix(fmt.Sprintf("%d d %d h", s/86400, s%86400/3600), " 0 h")
-}
-
 // minutes is for columns that are summed.
 func minutes(ms int64) float64 { return float64(ms) / 60000 }
 
@@ -255,4 +240,13 @@ func cell(s string) string {
 		}
 	}
 	return s
+}
+
+// Unit of a metric as people write it; "" for one that has none.
+func Unit(metric string) string {
+	m, ok := detect.MetricOf(metric)
+	if !ok {
+		return ""
+	}
+	return m.Quantity().Symbol
 }

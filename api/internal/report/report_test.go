@@ -220,11 +220,3 @@ func TestFSMANamesWhatIsMissing(t *testing.T) {
 	}
 	write(t, "fsma.xlsx", sheet.Bytes())
 }
-
-func TestDurationsReadWell(t *testing.T) {
-	for ms, want := range map[int64]string{0: "0 s", 59_000: "59 s", 60_000: "1 min", 200_000: "3 min 20 s", 3600_000: "1 h", 93_900_000: "26 h 5 min", 10 * 86400_000: "10 d"} {
-		if got := span(ms); got != want {
-			t.Errorf("%d: %q, want %q", ms, got, want)
-		}
-	}
-}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
 func (d *document) metrics() {
@@ -13,7 +15,7 @@ func (d *document) metrics() {
 	d.title("Time in range, out of range, unknown")
 	var rows [][]string
 	for _, m := range d.report.Metrics {
-		in, out, unknown := span(m.InMS), span(m.OutMS), span(m.UnknownMS)
+		in, out, unknown := detect.Span(m.InMS), detect.Span(m.OutMS), detect.Span(m.UnknownMS)
 		if m.Unjudged {
 			in, out, unknown = "no rule", "–", "–"
 		}
@@ -52,7 +54,7 @@ func (d *document) excursions() {
 	for _, e := range d.report.Excursions {
 		length := "goes on"
 		if e.EndMS != 0 {
-			length = span(e.EndMS - e.StartMS)
+			length = detect.Span(e.EndMS - e.StartMS)
 		}
 		recorded := "no"
 		switch {
@@ -81,7 +83,7 @@ func (d *document) figures() {
 		d.title("Stability budget")
 		var rows [][]string
 		for _, b := range r.Budget {
-			rows = append(rows, []string{b.Rule, b.Band, span(b.SpentMS), span(b.MaxMS), span(b.LongestMS), span(b.CarriedMS), span(b.ChargedUnknowns), b.State})
+			rows = append(rows, []string{b.Rule, b.Band, detect.Span(b.SpentMS), detect.Span(b.MaxMS), detect.Span(b.LongestMS), detect.Span(b.CarriedMS), detect.Span(b.ChargedUnknowns), b.State})
 		}
 		d.table([]column{{"Rule", 26, "L", false}, {"Band", 26, "L", false}, {"Spent", 24, "R", false}, {"Allowed", 24, "R", false}, {"Longest stay", 24, "R", false}, {"Carried in", 20, "R", false}, {"Unknown", 18, "R", false},
 			{"State", 18, "L", false}}, rows, nil)
@@ -103,7 +105,7 @@ func (d *document) legs() {
 		if l.Verdict != "" {
 			verdict = Word(l.Verdict)
 		}
-		rows = append(rows, []string{strconv.Itoa(i + 1), l.Custodian, at(l.FromMS), to, strconv.Itoa(l.Excursions), span(l.OutMS), verdict})
+		rows = append(rows, []string{strconv.Itoa(i + 1), l.Custodian, at(l.FromMS), to, strconv.Itoa(l.Excursions), detect.Span(l.OutMS), verdict})
 	}
 	d.table([]column{{"Leg", 9, "L", false}, {"Custodian", 40, "L", false}, {"From (UTC)", 32, "L", false}, {"To (UTC)", 32, "L", false}, {"Excursions", 20, "R", false}, {"Out of range", 22, "R", false}, {"At handover", 25, "L", false}}, rows, nil)
 	d.note("An excursion counts to the leg in which it began. Times of custody are those of the ledger's transactions.")

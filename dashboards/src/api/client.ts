@@ -51,6 +51,10 @@ export class Client {
     return dataOf(this.rest.GET("/v1/trackers/{id}/quality", { params: { path: { id: tracker }, query: window }, ...given({ signal }) }));
   }
 
+  quantities(signal?: AbortSignal) {
+    return dataOf(this.rest.GET("/v1/quantities", given({ signal })));
+  }
+
   network(signal?: AbortSignal) {
     return dataOf(this.rest.GET("/v1/network", given({ signal })));
   }

@@ -48,17 +48,6 @@ export function complianceStateText(s: ComplianceState): string {
 // addedUp warns that two trackers make two hours of one; "" for one tracker.
 export const addedUp = (c: Pick<Compliance, "trackers"> | undefined) => ((c?.trackers?.length ?? 0) > 1 ? `times of ${c!.trackers!.length} trackers added up` : "");
 
-const figureNames: Record<string, string> = {
-  mkt: "Mean kinetic temperature",
-  vibration_rms: "Strongest vibration (RMS)",
-  shock_peak: "Strongest shock",
-  interval_longest: "Longest interval between readings",
-  interval_allowed: "Interval that is allowed",
-  sample_interval: "Mean interval between samples",
-};
-
-export const figureName = (name: string) => figureNames[name] ?? sentence(name);
-
 export function figureValue(f: JudgedFigure, t: TemperatureUnit): string {
   const value = Number(f.value);
   if (f.value === "" || !Number.isFinite(value)) return f.value;

@@ -48,11 +48,6 @@ export function formatAgo(ms: number, now: number): string {
   return s < 0 ? `in ${span}` : `${span} ago`;
 }
 
-// readableSpans writes a minute and more in a sentence of the api as a span: "27781809.251 s" is "321 d 13 h".
-export function readableSpans(text: string): string {
-  return text.replace(/(?<![\w.-])(\d+(?:\.\d+)?) s(?![\w²/])/g, (found, seconds: string) => (Number(seconds) >= 60 ? formatSpan(Number(seconds)) : found));
-}
-
 const units: [number, string][] = [
   [86_400, "d"],
   [3_600, "h"],

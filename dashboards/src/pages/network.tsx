@@ -1,4 +1,3 @@
-import { useEffect } from "preact/hooks";
 import type { IngestHealth, Network, Node } from "#rest";
 import { behindBy, healthOf, nodesOf, statusOf } from "../api/network";
 import { useLive, useSigned } from "../context";
@@ -12,9 +11,6 @@ import { Ago, Time } from "../ui/time";
 export function NetworkPage({ network }: { network: Resource<Network> }) {
   const { api } = useSigned();
   const anchors = useResource("anchors", (signal) => api.anchors(signal));
-  useEffect(() => {
-    document.title = "Network · Trackseal";
-  }, []);
   const refresh = useThrottled(() => {
     anchors.reload();
     network.reload();

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { useLive, useSigned } from "../context";
 import { useResource, useThrottled } from "../resource";
 import { shipmentsHref } from "../route";
@@ -24,9 +24,6 @@ export function ShipmentPage({ id }: { id: string }) {
   const shipment = useResource(`shipment ${id}`, (signal) => api.shipment(id, signal));
   const compliance = useResource(`compliance ${id}`, (signal) => api.compliance(id, signal));
   const [pulse, setPulse] = useState(0); // counts the moments at which there may be new readings
-  useEffect(() => {
-    document.title = `${id} · Trackseal`;
-  }, [id]);
 
   const refreshShipment = useThrottled(shipment.reload, 3_000);
   const refreshVerdict = useThrottled(compliance.reload, 3_000);
@@ -81,7 +78,7 @@ export function ShipmentPage({ id }: { id: string }) {
       {shipment.problem && <Trouble problem={shipment.problem} retry={shipment.reload} stale />}
       <div class="grid">
         <Verdict shipment={s} compliance={compliance} />
-        <Details shipment={s} />
+        <Details shipment={s} compliance={compliance.data} />
       </div>
       <Readings shipment={s} compliance={compliance.data} pulse={pulse} key={s.id} />
       <Rules compliance={compliance.data} />

@@ -1,7 +1,7 @@
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import type { Shipment } from "#rest";
 import { useLive, useSigned } from "../context";
-import { formatValue } from "../format/quantity";
+import { formatValue, inOrder } from "../format/quantity";
 import { count, stateWord, states } from "../format/words";
 import { useResource, useThrottled } from "../resource";
 import { shipmentHref, shipmentsHref } from "../route";
@@ -30,9 +30,6 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
     } while (next && items.length < pages * pageSize);
     return { items, next };
   });
-  useEffect(() => {
-    document.title = `${state ? stateWord(state) : "Shipments"} · Trackseal`;
-  }, [state]);
 
   const refresh = useThrottled(list.reload, 3_000);
   useLive("/v1/stream", (event) => {
@@ -106,7 +103,7 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
 
 function Row({ shipment: s }: { shipment: Shipment }) {
   const u = useStore(unit);
-  const values = ["temperature", "humidity"].filter((m) => s.last?.values[m] !== undefined);
+  const values = inOrder(Object.keys(s.last?.values ?? {})).slice(0, 2);
   return (
     <tr>
       <th scope="row">

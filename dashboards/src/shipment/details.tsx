@@ -1,4 +1,5 @@
-import type { Shipment } from "#rest";
+import type { Compliance, Shipment } from "#rest";
+import { plotted } from "../chart/plotted";
 import { convert, formatNumber, labelOf, unitOf } from "../format/quantity";
 import { count, sentence } from "../format/words";
 import { unit } from "../settings";
@@ -8,7 +9,7 @@ import { Ago, Time } from "../ui/time";
 
 const roles = ["shipper", "carrier", "consignee", "auditor"];
 
-export function Details({ shipment }: { shipment: Shipment }) {
+export function Details({ shipment, compliance }: { shipment: Shipment; compliance: Compliance | undefined }) {
   const u = useStore(unit);
   const rank = (role: string) => (roles.includes(role) ? roles.indexOf(role) : roles.length);
   const parties = Object.entries(shipment.parties ?? {}).sort(([a], [b]) => rank(a) - rank(b));
@@ -22,17 +23,15 @@ export function Details({ shipment }: { shipment: Shipment }) {
             Last reading <Ago at={last.time} />
           </p>
           <div class="last-values">
-            {["temperature", "humidity", "shock"].map((metric) =>
-              last.values[metric] !== undefined ? (
-                <p key={metric}>
-                  <span class="muted">{labelOf(metric)}</span>
-                  <span class="big">
-                    {formatNumber(metric, convert(metric, last.values[metric], u))}
-                    <small> {unitOf(metric, u)}</small>
-                  </span>
-                </p>
-              ) : null,
-            )}
+            {plotted(shipment, compliance).first.map((metric) => (
+              <p key={metric}>
+                <span class="muted">{labelOf(metric)}</span>
+                <span class="big">
+                  {formatNumber(metric, convert(metric, last.values[metric]!, u))}
+                  <small> {unitOf(metric, u)}</small>
+                </span>
+              </p>
+            ))}
           </div>
         </div>
       )}

@@ -1,6 +1,6 @@
 import type { JudgedBand, Compliance } from "#rest";
-import { bandPart, bandText, figureName, figureValue } from "../format/judged";
-import { readableSpans } from "../format/time";
+import { bandPart, bandText, figureValue } from "../format/judged";
+import { inUnit } from "../format/quantity";
 import { sentence } from "../format/words";
 import { unit } from "../settings";
 import { useStore } from "../store";
@@ -44,7 +44,7 @@ export function Figures({ compliance }: { compliance: Compliance | undefined }) 
               {figures.map((f) => (
                 <div key={`${f.rule} ${f.tracker} ${f.name}`}>
                   <dt>
-                    {figureName(f.name)}
+                    {sentence(f.name)}
                     <span class="sub">{[f.tracker, f.rule].filter(Boolean).join(" · ")}</span>
                   </dt>
                   <dd>{figureValue(f, u)}</dd>
@@ -62,9 +62,9 @@ export function Figures({ compliance }: { compliance: Compliance | undefined }) 
                   <p>
                     {r.tracker} <OkMark ok={r.adequate} yes="Adequate" no="Not adequate" />
                   </p>
-                  {r.reasons?.map((reason) => (
+                  {r.reasons.map((reason) => (
                     <p class="muted small" key={reason}>
-                      {readableSpans(reason)}
+                      {inUnit(reason, u)}
                     </p>
                   ))}
                 </li>

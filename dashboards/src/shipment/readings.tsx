@@ -3,9 +3,10 @@ import type { Compliance, Shipment } from "#rest";
 import { columnsOf, type Columns } from "../chart/columns";
 import { limitsOf } from "../chart/limits";
 import { Plot, summaryOf } from "../chart/plot";
+import { plotted } from "../chart/plotted";
 import { defaultRange, everyFor, usefulRanges, wholeWindow, windowOf, type Range, type Window } from "../chart/window";
 import { useSigned } from "../context";
-import { convert, labelOf, unitOf } from "../format/quantity";
+import { convert, labelOf, quantities, unitOf } from "../format/quantity";
 import { formatDateTime, zoneName } from "../format/time";
 import { useResource, useThrottled } from "../resource";
 import { unit, zone } from "../settings";
@@ -15,7 +16,6 @@ import { Segments } from "../ui/segments";
 import { Empty, Loading, Trouble } from "../ui/states";
 import { ReadingsTable } from "./table";
 
-const metrics = ["temperature", "humidity", "shock"] as const;
 const heights: Record<string, number> = { temperature: 264, humidity: 168, shock: 148 };
 const rangeWords: Partial<Record<Range, { label: string; title?: string }>> = {
   all: { label: "All" },
@@ -30,7 +30,12 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
   const [range, setRange] = useState<Range | null>(null);
   const [zoom, setZoom] = useState<Window | null>(null);
   const [view, setView] = useState<"chart" | "table">("chart");
+  const [all, setAll] = useState(false);
   const [now, setNow] = useState(Date.now());
+  const table = useStore(quantities);
+  const { first, more } = plotted(shipment, compliance);
+  const metrics = all ? [...first, ...more] : first;
+  const names = metrics.join(",");
 
   const whole = wholeWindow(shipment, now);
   const last = shipment.last ? Date.parse(shipment.last.time) : undefined;
@@ -39,18 +44,18 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
   const every = everyFor(window);
   const choice = zoom ? `${zoom.from}-${zoom.to}` : chosen;
 
-  const readings = useResource(`${shipment.id} ${choice}`, async (signal) => {
+  const readings = useResource(`${shipment.id} ${choice} ${names}`, async (signal) => {
     const answer = await api.telemetry(
       shipment.id,
       {
         from: new Date(window.from).toISOString(),
         to: new Date(window.to).toISOString(),
-        fields: [...metrics],
+        fields: metrics,
         ...(every ? { every } : {}),
       },
       signal,
     );
-    return { ...answer, window };
+    return { ...answer, window, metrics };
   });
 
   // Live: a burst of readings makes one request.
@@ -66,14 +71,14 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
   const shown = readings.data;
   const charts = useMemo(() => {
     if (!shown) return [];
-    return metrics
+    return shown.metrics
       .map((metric) => ({
         columns: columnsOf(shown.items, metric, maxGapMs, shown.window, (v) => convert(metric, v, u)),
         limits: limitsOf(compliance?.rule_set, metric, u),
         excursions: excursionsOf(compliance, metric, shown.window.to),
       }))
       .filter((c) => c.columns.x.length > 0 || c.limits.length > 0);
-  }, [shown, compliance, maxGapMs, u]);
+  }, [shown, compliance, maxGapMs, u, table]);
   const empty = charts.every((c) => c.columns.x.length === 0);
 
   return (
@@ -157,7 +162,14 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
           </p>
         </div>
       )}
-      {shown && !empty && view === "table" && <ReadingsTable items={shown.items} rules={compliance?.rule_set} />}
+      {shown && more.length > 0 && (
+        <p class="more">
+          <button type="button" class="button small" aria-expanded={all} onClick={() => setAll(!all)}>
+            {all ? "Show fewer quantities" : `Show also: ${more.map(labelOf).join(", ").toLowerCase()}`}
+          </button>
+        </p>
+      )}
+      {shown && !empty && view === "table" && <ReadingsTable items={shown.items} metrics={shown.metrics} rules={compliance?.rule_set} />}
     </section>
   );
 }

@@ -1,7 +1,6 @@
-import type { Compliance, JudgedRule, Rule } from "#rest";
+import type { Compliance, JudgedRule } from "#rest";
 import { ruleStateWord, addedUp } from "../format/judged";
-import { ruleSentence } from "../format/rules";
-import { readableSpans } from "../format/time";
+import { inUnit } from "../format/quantity";
 import { plural, sentence } from "../format/words";
 import { unit } from "../settings";
 import { useStore } from "../store";
@@ -20,7 +19,6 @@ const marks: Record<string, [IconName, Tone]> = {
 export function Rules({ compliance }: { compliance: Compliance | undefined }) {
   const rules = compliance?.rules ?? [];
   if (rules.length === 0) return null;
-  const asked = new Map((compliance?.rule_set?.rules ?? []).map((r) => [r.id, r]));
   const counts = Object.keys(marks)
     .map((state) => [state, rules.filter((r) => r.state === state).length] as const)
     .filter(([, n]) => n > 0)
@@ -33,31 +31,30 @@ export function Rules({ compliance }: { compliance: Compliance | undefined }) {
       </div>
       <ul class="judged-rules">
         {rules.map((r) => (
-          <Row key={r.id} rule={r} asked={asked.get(r.id)} />
+          <Row key={r.id} rule={r} />
         ))}
       </ul>
     </section>
   );
 }
 
-function Row({ rule, asked }: { rule: JudgedRule; asked: Rule | undefined }) {
+function Row({ rule }: { rule: JudgedRule }) {
   const u = useStore(unit);
   const [icon, tone] = marks[rule.state] ?? ["unknown", "unsure"];
-  const text = (asked && ruleSentence(asked, u)) || rule.text || rule.title || rule.id;
   return (
     <li>
       <div class="judged-state">
         <Mark icon={icon} tone={tone} word={ruleStateWord(rule.state)} />
       </div>
       <div class="judged-ask">
-        <p class="judged-text">{text}</p>
+        <p class="judged-text">{inUnit(rule.text, u)}</p>
         <p class="muted small">
           {[rule.id, rule.title, rule.severity && sentence(rule.severity), rule.excursions ? plural(rule.excursions, "excursion") : ""].filter(Boolean).join(" · ")}
         </p>
-        {(rule.reasons?.length ?? 0) > 0 && (
+        {rule.reasons.length > 0 && (
           <ul class="reasons">
-            {rule.reasons!.map((reason) => (
-              <li key={reason}>{readableSpans(reason)}</li>
+            {rule.reasons.map((reason) => (
+              <li key={reason}>{inUnit(reason, u)}</li>
             ))}
           </ul>
         )}

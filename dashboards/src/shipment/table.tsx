@@ -7,11 +7,10 @@ import { count } from "../format/words";
 import { unit, zone } from "../settings";
 import { useStore } from "../store";
 
-const metrics = ["temperature", "humidity", "shock"];
 const mostRows = 500;
 
 // ReadingsTable is the chart for keyboards and screen readers: same data, newest first.
-export function ReadingsTable({ items, rules }: { items: Reading[]; rules: RuleSetInfo | undefined }) {
+export function ReadingsTable({ items, metrics, rules }: { items: Reading[]; metrics: string[]; rules: RuleSetInfo | undefined }) {
   const u = useStore(unit);
   const z = useStore(zone);
   const rows = [...items].sort((a, b) => Date.parse(startOf(b)) - Date.parse(startOf(a)));

@@ -1,9 +1,10 @@
-import type { Compliance, MetricTimes, Shipment } from "#rest";
+import type { Compliance, Shipment } from "#rest";
 import { addedUp } from "../format/judged";
-import { labelOf } from "../format/quantity";
-import { readableSpans } from "../format/time";
+import { inOrder, inUnit, labelOf } from "../format/quantity";
 import { sentence, verdictWord } from "../format/words";
 import type { Resource } from "../resource";
+import { unit } from "../settings";
+import { useStore } from "../store";
 import { Hash } from "../ui/hash";
 import { Icon } from "../ui/icon";
 import { verdictIcon, verdictTone } from "../ui/marks";
@@ -11,9 +12,8 @@ import { Loading, Trouble } from "../ui/states";
 import { Time } from "../ui/time";
 import { TimeBar } from "../ui/timebar";
 
-const charted = ["temperature", "humidity", "shock"];
-
 export function Verdict({ shipment, compliance }: { shipment: Shipment; compliance: Resource<Compliance> }) {
+  const u = useStore(unit);
   const c = compliance.data;
   const verdict = c?.verdict ?? shipment.verdict;
   const open = shipment.state !== "closed" && verdict === "compliant";
@@ -37,17 +37,17 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
       </div>
       {compliance.problem && <Trouble problem={compliance.problem} retry={compliance.reload} stale={c !== undefined} />}
       {!c && compliance.loading && <Loading label="Loading the verdict" rows={2} />}
-      {c && (c.reasons?.length ?? 0) > 0 && (
+      {c && c.reasons.length > 0 && (
         <ul class="reasons">
-          {c.reasons!.map((reason) => (
-            <li key={reason}>{readableSpans(reason)}</li>
+          {c.reasons.map((reason) => (
+            <li key={reason}>{inUnit(reason, u)}</li>
           ))}
         </ul>
       )}
-      {c?.metrics && Object.keys(c.metrics).length > 0 && (
+      {c && Object.keys(c.metrics).length > 0 && (
         <div class="budgets">
-          {inOrder(c.metrics).map(([metric, time]) => (
-            <TimeBar key={metric} label={labelOf(metric)} time={time} />
+          {inOrder(Object.keys(c.metrics)).map((metric) => (
+            <TimeBar key={metric} label={labelOf(metric)} time={c.metrics[metric]!} />
           ))}
         </div>
       )}
@@ -79,10 +79,4 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
       )}
     </section>
   );
-}
-
-// The order of the charts; what they do not show comes after.
-function inOrder(metrics: Record<string, MetricTimes>): [string, MetricTimes][] {
-  const place = (metric: string) => (charted.includes(metric) ? charted.indexOf(metric) : charted.length);
-  return Object.entries(metrics).sort(([a], [b]) => place(a) - place(b));
 }

@@ -1,25 +1,27 @@
 import { liveState } from "../context";
-import { networkHref, shipmentsHref, type Route } from "../route";
+import { pages } from "../pages";
+import { hrefOf, shipmentsHref } from "../route";
 import { theme, unit, zone } from "../settings";
 import { useStore } from "../store";
 import { Icon } from "./icon";
 import { Logo } from "./logo";
 import { Segments } from "./segments";
 
-export function Header({ client, route, onSignOut }: { client: string; route: Route; onSignOut: () => void }) {
-  const inShipments = route.page === "shipments" || route.page === "shipment";
+export function Header({ client, path, onSignOut }: { client: string; path: string; onSignOut: () => void }) {
+  const current = (page: string) => (path === page ? "page" : path.startsWith(`${page}/`) ? "true" : undefined);
   return (
     <header class="top">
       <a class="home" href={shipmentsHref()} aria-label="Trackseal, all shipments">
         <Logo />
       </a>
       <nav class="tabs" aria-label="Pages">
-        <a href={shipmentsHref()} aria-current={inShipments ? (route.page === "shipments" ? "page" : "true") : undefined}>
-          Shipments
-        </a>
-        <a href={networkHref} aria-current={route.page === "network" ? "page" : undefined}>
-          Network
-        </a>
+        {pages.map(({ path: page, nav }) =>
+          nav ? (
+            <a key={page} href={hrefOf(page)} aria-current={current(page)}>
+              {nav}
+            </a>
+          ) : null,
+        )}
       </nav>
       <div class="top-end">
         <Live />

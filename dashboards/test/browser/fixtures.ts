@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
 import type {
-  Anchor,
   Check,
   Compliance,
   Disposition,
@@ -8,8 +6,8 @@ import type {
   Handover,
   JudgedRule,
   MetricTimes,
-  Network,
   Quality,
+  Quantity,
   Reading,
   RecordedExcursion,
   Revision,
@@ -18,13 +16,29 @@ import type {
   Signature,
   Verification,
 } from "#rest";
+import { hex, hour, iso, minute, now, orgs } from "./made-up";
 
-// One made-up fleet, the same in every run. The browser's clock stands at `now`.
-export const now = Date.parse("2026-11-22T10:00:00.000Z");
-const minute = 60_000;
-const hour = 60 * minute;
-const iso = (ms: number) => new Date(ms).toISOString();
-const hex = (text: string) => createHash("sha256").update(text).digest("hex");
+export * from "./fixtures-network";
+export { now };
+
+const quantity = (name: string, label: string, unit: string, symbol: string, max: number): Quantity => ({
+  name,
+  label,
+  unit,
+  symbol,
+  derived: false,
+  accepted: { min: -max, max },
+  plausible: { min: -max, max },
+});
+
+export const quantities = [
+  quantity("temperature", "Temperature", "Cel", "°C", 125),
+  quantity("humidity", "Humidity", "%RH", "%RH", 100),
+  quantity("shock", "Shock", "m/s2", "m/s²", 4000),
+  quantity("battery", "Battery", "%EL", "%", 100),
+];
+
+// One made-up fleet, the same in every run.
 
 export const ruleSet: RuleSetInfo = {
   id: "general-2-8",
@@ -195,6 +209,7 @@ export function readings(from: number, to: number) {
           temperature: Math.round((4.6 + n * 0.5 + wobble(ms, n) * 0.45 + warm) * 100) / 100,
           humidity: Math.round((54 + n * 3 + wobble(ms / 3, n + 4) * 5 + warm * (3 - 3 * n) + damp) * 10) / 10,
           shock: Math.round(shock * 10) / 10,
+          battery: Math.round(96 - since / 3),
         },
       });
     }
@@ -255,7 +270,7 @@ const never = () => false;
 const judged = (id: string, more: Partial<JudgedRule>): JudgedRule => ({
   id,
   title: "",
-  text: `${id} in words of the api`,
+  text: "",
   kind: "limit",
   severity: ruleSet.rules!.find((r) => r.id === id)!.severity!,
   state: "met",
@@ -361,14 +376,14 @@ export const compliance: Compliance = {
     shock: times("shock", isDrop),
   },
   rules: [
-    judged("warm", { state: "broken", title: "Too warm", excursions: 1, ...times("temperature", isWarm), reasons: [`${warm.out_s / 60} min above 8 °C, peak ${warm.peak} °C`] }),
-    judged("cold", {}),
-    judged("frozen", { state: "unknown", reasons: ["42 min without a reading"] }),
-    judged("humid", { state: "broken", excursions: 1, ...times("humidity", isHumid) }),
-    judged("drop", { state: "broken", excursions: 1, ...times("shock", isDrop) }),
-    judged("budget", { kind: "budget", ...times("temperature", isWarm) }),
-    judged("recorder", { kind: "recorder", state: "unknown", in_s: 0, unknown_s: 0, reasons: ["trk-0042 is not fit to judge by"] }),
-    judged("door", { kind: "opening", state: "not_judged", in_s: 0, unknown_s: 0, reasons: ["no tracker measures it"] }),
+    judged("warm", { text: "Temperature must not be above 8 °C for 10 min in a row", state: "broken", title: "Too warm", excursions: 1, ...times("temperature", isWarm), reasons: [`${warm.out_s / 60} min above 8 °C, peak ${warm.peak} °C`] }),
+    judged("cold", { text: "Temperature must not be below 2 °C for 10 min in a row" }),
+    judged("frozen", { text: "Temperature must stay above -0.5 °C at any moment", state: "unknown", reasons: ["42 min without a reading"] }),
+    judged("humid", { text: "Humidity must not be above 75 %RH for 2 h in total", state: "broken", excursions: 1, ...times("humidity", isHumid) }),
+    judged("drop", { text: "Shock must not be above 245 m/s² at any moment", state: "broken", excursions: 1, ...times("shock", isDrop) }),
+    judged("budget", { kind: "budget", text: "Temperature must stay at 2 to 8 °C, except for at most 12 h in total and 6 h at a time at 8 to 25 °C; at most 1 h in total at 25 to 40 °C", ...times("temperature", isWarm) }),
+    judged("recorder", { text: "Trackers must take readings as often as EN12830 asks", kind: "recorder", state: "unknown", in_s: 0, unknown_s: 0, reasons: ["trk-0042 is not fit to judge by"] }),
+    judged("door", { text: "No opening, as told by the door, if it is measured", kind: "opening", state: "not_judged", in_s: 0, unknown_s: 0, reasons: ["no tracker measures it"] }),
   ],
   excursions: [warm, humid, dropped],
   more_excursions: 0,
@@ -391,9 +406,9 @@ export const compliance: Compliance = {
     { id: "trk-0042", readings: all.length / 2, first: all[1]!.time, last: all.at(-1)!.time },
   ],
   figures: [
-    { rule: "mkt", tracker: "trk-0041", name: "mkt", value: "5.214", unit: "Cel" },
+    { rule: "mkt", tracker: "trk-0041", name: "mean_kinetic_temperature", value: "5.214", unit: "Cel" },
     { rule: "drop", tracker: "trk-0041", name: "shocks", value: "1", unit: "" },
-    { rule: "recorder", tracker: "trk-0041", name: "interval_longest", value: "2520", unit: "s" },
+    { rule: "recorder", tracker: "trk-0041", name: "longest_interval", value: "2520", unit: "s" },
   ],
   budget: [
     { rule: "budget", band: "room", tracker: "trk-0041", level: "ok", spent_s: warm.out_s + 600, max_s: 43_200, longest_s: warm.out_s, max_single_s: 21_600, charged_s: 0, carried_s: 600 },
@@ -424,7 +439,6 @@ export const handovers: Handover[] = [
   proposed,
 ];
 
-const orgs = ["carrier", "shipper", "consignee", "auditor"];
 const names: Check["check"][] = ["entry", "leaf", "hash", "signature", "fields", "sequence", "root", "anchor", "close"];
 
 export const verified: Verification = {
@@ -464,50 +478,3 @@ export const tampered: Verification = {
       : { check, ok: true, count: 0, findings: [] },
   ),
 };
-
-export const network: Network = {
-  ok: true,
-  org: "carrier",
-  nodes: [
-    ...orgs.map((org, n) => ({ org, role: "peer", address: `127.0.0.1:${7051 + n * 1000}`, up: true, height: 813 })),
-    ...orgs.map((org, n) => ({ org, role: "orderer", address: `127.0.0.1:${7050 + n * 1000}`, up: true, height: 813 })),
-  ],
-  ingest: [
-    {
-      id: "ingest-carrier",
-      ok: true,
-      status: {
-        received: 128_404,
-        stored: 128_404,
-        logged: 128_404,
-        anchored: 128_371,
-        journal_bytes: 48_000_000,
-        pending_store: 0,
-        last_anchor: { size: 5_120, tx: hex("anchor tx"), block: 812, time_ms: now - 6_000 },
-        rejected: { bad_signature: 3, duplicate: 41 },
-      },
-    },
-  ],
-  influx: { ok: true },
-  ledger: { ok: true },
-};
-
-export const networkInTrouble: Network = {
-  ...network,
-  nodes: network.nodes!.map((p) =>
-    p.role === "orderer" ? p : p.org === "shipper" ? { ...p, up: false, error: "connection refused" } : p.org === "auditor" ? { ...p, height: 790 } : p,
-  ),
-};
-
-export const anchors: Anchor[] = Array.from({ length: 8 }, (_, n) => ({
-  heads: hex("heads"),
-  ingest: "ingest-carrier",
-  size: 5_120 - n * 33,
-  root: hex(`root ${n}`),
-  tx: hex(`anchor ${n}`),
-  n: 160 - n,
-  prev_size: 5_087 - n * 33,
-  prev_root: hex(`root ${n + 1}`),
-  owner: "carrier",
-  time: iso(now - 6_000 - n * 10_000),
-}));

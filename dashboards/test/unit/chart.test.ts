@@ -1,4 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { quantities } from "../../src/format/quantity";
+import * as fixtures from "../browser/fixtures";
 import { timeLabels } from "../../src/chart/axis";
 import { columnsOf, near, type Cell } from "../../src/chart/columns";
 import { limitsOf, outOf, scaleOf } from "../../src/chart/limits";
@@ -76,6 +78,9 @@ test("near never answers across a break", () => {
 });
 
 describe("limits", () => {
+  beforeAll(() => quantities.set(fixtures.quantities));
+  afterAll(() => quantities.set([]));
+
   const rules: RuleSetInfo = {
     ...{ ref: "r@1", title: "", schema: "trackseal-rule-set/1", hash: "", builtin: false, publisher: null, published_at: null, tx: null, max_gap_s: 900 },
     id: "r",

@@ -123,7 +123,7 @@ func detail(r compliance.Result) json.RawMessage {
 		d.Budget = append(d.Budget, ledger.BudgetLine{Rule: b.Rule, Band: b.Band, SpentS: b.SpentMS / 1000, MaxS: b.MaxMS / 1000})
 	}
 	for _, f := range r.Figures {
-		if f.Name == "mkt" {
+		if f.Name == "mean_kinetic_temperature" {
 			d.MKT[f.Rule+"/"+f.Tracker] = f.Value
 		}
 	}

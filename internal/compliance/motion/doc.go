@@ -67,14 +67,5 @@ func FallTime(height detect.Decimal) int64 {
 	return new(big.Int).Sqrt(big.NewInt(2 * int64(height) * detect.Micro / int64(Gravity))).Int64()
 }
 
-func seconds(ms int64) string { return detect.Decimal(ms*1000).String() + " s" }
-
 // brief rounds to hundredths, for texts.
 func brief(d detect.Decimal) string { return ((d + 5_000) / 10_000 * 10_000).String() }
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

@@ -106,6 +106,19 @@ func (c Drop) Validate() error {
 	return err
 }
 
+// Need implements detect.Kind. With restitution, the tracker's own pulses count.
+func (c Drop) Need() detect.Need {
+	if c.Restitution == "" {
+		return detect.Need{Metrics: []detect.Metric{detect.Acceleration}}
+	}
+	return detect.Need{Metrics: []detect.Metric{detect.Acceleration, detect.Shock}, Event: true}
+}
+
+// Asks implements detect.Kind.
+func (c Drop) Asks() string {
+	return detect.AtMost(c.MaxEvents, "drop") + " from " + c.MinHeight + " m or higher"
+}
+
 // Detector of this rule on one tracker.
 func (c Drop) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := c.compile()

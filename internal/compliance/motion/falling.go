@@ -103,7 +103,7 @@ func (d *drops) sample(p *detect.Point, a detect.Decimal) {
 		d.byImpact++
 		d.add(detect.Excursion{
 			StartMS: p.MS, EndMS: p.MS, Peak: a, Limit: d.cfg.alone, Messages: detect.Messages(p.Message),
-			Note: fmt.Sprintf("impact of %s m/s2; a fall before it could not be seen (%d ms between samples)", brief(a), p.MS-before),
+			Note: fmt.Sprintf("impact of %s m/s²; a fall before it could not be seen (%d ms between samples)", brief(a), p.MS-before),
 		})
 	}
 }
@@ -116,7 +116,7 @@ func (d *drops) shock(p *detect.Point, peak detect.Decimal) {
 	if d.cfg.pulses && timed && ms > 0 && peak > 0 {
 		h := EquivalentHeight(VelocityChange(peak, ms), d.cfg.restitution)
 		high = h >= d.cfg.height
-		hit.note = fmt.Sprintf("pulse of %s m/s2 for %s ms, as from a drop of %s m", peak, ms, brief(h))
+		hit.note = fmt.Sprintf("pulse of %s m/s² for %s ms, as from a drop of %s m", peak, ms, brief(h))
 	}
 	switch {
 	case d.fall.over && (high || peak >= d.cfg.impact):
@@ -149,7 +149,7 @@ func (d *drops) resolve(hit *impact) {
 	}
 	d.byFall++
 	e := detect.Excursion{StartMS: f.firstMS, EndMS: f.overMS, Peak: f.lowest, Limit: d.cfg.freeFall, Messages: detect.Messages(f.first, f.deepest)}
-	e.Note = fmt.Sprintf("free fall down to %s m/s2", brief(f.lowest))
+	e.Note = fmt.Sprintf("free fall down to %s m/s²", brief(f.lowest))
 	switch {
 	case most > maxBoundMS:
 		e.Note += "; its height is unknown"
@@ -161,7 +161,7 @@ func (d *drops) resolve(hit *impact) {
 	if hit != nil {
 		e.EndMS, e.Peak, e.Limit = max(e.EndMS, hit.ms), hit.value, d.cfg.impact
 		e.Messages = detect.Messages(f.first, f.deepest, hit.message)
-		e.Note += fmt.Sprintf("; impact of %s m/s2", brief(hit.value))
+		e.Note += fmt.Sprintf("; impact of %s m/s²", brief(hit.value))
 		if hit.note != "" {
 			e.Note += "; " + hit.note
 		}
@@ -205,7 +205,7 @@ func (d *drops) Finish(toMS int64) detect.Finding {
 		c.found.Into(&f)
 		f.State = detect.Broken
 		f.Reasons = append(f.Reasons, fmt.Sprintf("%s, at most %d allowed: %d seen as free fall, %d as an impact alone, %d by the tracker's pulses",
-			plural(n, "drop"), c.cfg.maxEvents, c.byFall, c.byImpact, c.byPulse))
+			detect.Plural(n, "drop"), c.cfg.maxEvents, c.byFall, c.byImpact, c.byPulse))
 	}
 	if c.pulses.seen && c.pulses.inMS >= c.samples.inMS {
 		f.InMS, f.UnknownMS = c.pulses.inMS, c.pulses.unknownMS
@@ -215,16 +215,16 @@ func (d *drops) Finish(toMS int64) detect.Finding {
 		f.Reasons = append(f.Reasons, c.samples.reasons()...)
 	}
 	if c.faulty {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("acceleration near 0 for %s, which no fall lasts: the sensor does not work", seconds(c.faultMS)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("acceleration near 0 for %s, which no fall lasts: the sensor does not work", detect.Span(c.faultMS)))
 	}
 	if c.vague > 0 {
-		f.Reasons = append(f.Reasons, plural(c.vague, "pulse")+" without a duration")
+		f.Reasons = append(f.Reasons, detect.Plural(c.vague, "pulse")+" without a duration")
 	}
 	if c.samples.seen || c.pulses.seen {
 		f.Figures = append(f.Figures, detect.Figure{Name: "drops", Value: fmt.Sprint(c.found.Count())}, detect.Figure{Name: "soft_falls", Value: fmt.Sprint(c.soft)})
 	}
 	if c.samples.pairs > 0 {
-		f.Figures = append(f.Figures, detect.Figure{Name: "sample_interval", Value: fmt.Sprint(mean(c.samples.sumMS, c.samples.pairs)), Unit: "ms"})
+		f.Figures = append(f.Figures, detect.Figure{Name: "mean_sample_interval", Value: fmt.Sprint(mean(c.samples.sumMS, c.samples.pairs)), Unit: "ms"})
 	}
 	if f.State == detect.Met && len(f.Reasons) > 0 {
 		f.State = detect.Unknown
@@ -292,12 +292,12 @@ func (s *sampling) reasons() []string {
 		return []string{"no acceleration at all"}
 	case s.slowPairs > 0:
 		out = append(out, fmt.Sprintf("recorder inadequate for drops: interval %d ms, needs <= %d ms (a fall from %s m lasts %d ms); not every drop shows in %s",
-			mean(s.slowSum, s.slowPairs), s.cfg.needMS, s.cfg.height, s.cfg.fallMS, seconds(s.slowMS)))
+			mean(s.slowSum, s.slowPairs), s.cfg.needMS, s.cfg.height, s.cfg.fallMS, detect.Span(s.slowMS)))
 	case s.slowMS > 0:
-		out = append(out, "acceleration unknown for "+seconds(s.slowMS))
+		out = append(out, "acceleration unknown for "+detect.Span(s.slowMS))
 	}
 	if s.gapMS > 0 {
-		out = append(out, "no acceleration for "+seconds(s.gapMS))
+		out = append(out, "no acceleration for "+detect.Span(s.gapMS))
 	}
 	return out
 }

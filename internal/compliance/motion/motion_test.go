@@ -90,7 +90,7 @@ func TestShock(t *testing.T) {
 		}
 	}
 	f := judge(t, Shock{Min: "490", MinMS: "11", Restitution: "0.5"}, 60_000, 120_000, at(0, hard))
-	if len(f.Excursions) != 1 || f.Excursions[0].Note != "490.3325 m/s2 for 11 ms: velocity change 3.43 m/s, as from a drop of 0.27 m" {
+	if len(f.Excursions) != 1 || f.Excursions[0].Note != "490.3325 m/s² for 11 ms: velocity change 3.43 m/s, as from a drop of 0.27 m" {
 		t.Errorf("%+v", f.Excursions)
 	}
 	if f.InMS != 60_000 || f.UnknownMS != 60_000 {
@@ -123,7 +123,7 @@ func TestDrop(t *testing.T) {
 		drops  int
 		says   string
 	}{
-		"fast: fall and impact":      {rule, falls(5, 3000, 1000, 1250, 200), detect.Broken, 1, "for 245 to 255 ms: drop of 0.29 to 0.32 m; impact of 200 m/s2"},
+		"fast: fall and impact":      {rule, falls(5, 3000, 1000, 1250, 200), detect.Broken, 1, "for 245 to 255 ms: drop of 0.29 to 0.32 m; impact of 200 m/s²"},
 		"fast: caught softly":        {rule, falls(5, 3000, 1000, 1250, 12), detect.Met, 0, ""},
 		"fast: too low":              {rule, falls(5, 3000, 1000, 1150, 200), detect.Met, 0, ""},
 		"fast: an impact alone":      {rule, falls(5, 3000, 1000, 1000, 200), detect.Met, 0, ""},
@@ -210,11 +210,11 @@ func TestVibration(t *testing.T) {
 		in, out, unknown, n int64
 	}{
 		"exactly at the limit":        {own(5, 5, 5, 5, 5, 5, 5), detect.Met, "", 60_000, 0, 0, 0},
-		"a millionth more":            {own(5, 5, 5, 5, 5, 5.000001, 5), detect.Broken, "for 60 s", 0, 60_000, 0, 1},
+		"a millionth more":            {own(5, 5, 5, 5, 5, 5.000001, 5), detect.Broken, "for 1 min", 0, 60_000, 0, 1},
 		"the mean of squares":         {own(8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), detect.Met, "", 110_000, 0, 0, 0},
-		"two windows in a row":        {own(9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0), detect.Broken, "for 120 s", 0, 120_000, 0, 1},
+		"two windows in a row":        {own(9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0), detect.Broken, "for 2 min", 0, 120_000, 0, 1},
 		"sampled, gravity is removed": {shake(20, 4), detect.Met, "", 120_000, 0, 0, 0},
-		"sampled, too much":           {shake(20, 6), detect.Broken, "up to 6 m/s2", 0, 120_000, 0, 1},
+		"sampled, too much":           {shake(20, 6), detect.Broken, "up to 6 m/s²", 0, 120_000, 0, 1},
 		"sampled too slowly":          {shake(500, 6), detect.Unknown, "recorder inadequate for vibration: interval 500 ms, needs <= 20 ms", 0, 0, 120_000, 0},
 		"nothing":                     {[]detect.Point{at(0, values{"temperature": 4})}, detect.Unknown, "no vibration at all", 0, 0, 0, 0},
 	} {
@@ -255,7 +255,7 @@ func TestOpening(t *testing.T) {
 		"nobody knows where":          {Opening{LightAbove: "10", AllowedIn: []place.Fence{dock}}, []detect.Point{light(0, 30), light(60_000, 3)}, detect.Unknown, "1 opening at an unknown place"},
 		"too long even there":         {Opening{LightAbove: "10", MaxOpenS: 30, AllowedIn: []place.Fence{dock}}, []detect.Point{there(0, 30, 52.5), light(60_000, 3)}, detect.Broken, ""},
 		"no light metric":             {Opening{LightAbove: "10"}, []detect.Point{at(0, values{"temperature": 4})}, detect.Unknown, "no light at all"},
-		"a gap":                       {Opening{LightAbove: "10"}, []detect.Point{light(0, 3), light(1_000_000, 3)}, detect.Unknown, "light unknown for 100 s"},
+		"a gap":                       {Opening{LightAbove: "10"}, []detect.Point{light(0, 3), light(1_000_000, 3)}, detect.Unknown, "light unknown for 1 min 40 s"},
 	} {
 		f := judge(t, tc.rule, 900_000, tc.points[len(tc.points)-1].MS, tc.points...)
 		if f.State != tc.state || !strings.Contains(fmt.Sprint(f.Reasons), tc.says) {

@@ -3,6 +3,7 @@ package motion
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/compliance/place"
@@ -51,6 +52,33 @@ func (o Opening) compile() (*openingRule, error) {
 func (o Opening) Validate() error {
 	_, err := o.compile()
 	return err
+}
+
+// Need implements detect.Kind.
+func (o Opening) Need() (n detect.Need) {
+	if o.LightAbove != "" {
+		n.Metrics = append(n.Metrics, detect.Light)
+	}
+	if o.Door {
+		n.Metrics = append(n.Metrics, detect.Door)
+	}
+	return n
+}
+
+// Asks implements detect.Kind.
+func (o Opening) Asks() string {
+	text := "No opening"
+	if o.MaxOpenS > 0 {
+		text += " longer than " + detect.Seconds(o.MaxOpenS)
+	}
+	var by []string
+	if o.Door {
+		by = append(by, "the door")
+	}
+	if o.LightAbove != "" {
+		by = append(by, "light above "+detect.Light.With(o.LightAbove))
+	}
+	return text + place.Except(o.AllowedIn) + ", as told by " + strings.Join(by, " or ")
 }
 
 // Detector of this rule on one tracker.
@@ -208,7 +236,7 @@ func (d *openings) close(ms int64, open bool) {
 		e.StartMS, e.OutMS = o.outsideMS, ms-o.outsideMS
 		e.Note += ", outside the allowed fences"
 	case tooLong:
-		e.Note += fmt.Sprintf(", for %s, longer than %s", seconds(lasted), seconds(d.cfg.maxMS))
+		e.Note += fmt.Sprintf(", for %s, longer than %s", detect.Span(lasted), detect.Span(d.cfg.maxMS))
 	case fenced && !o.placed:
 		d.placeless++
 		return
@@ -253,7 +281,7 @@ func (d *openings) Finish(toMS int64) detect.Finding {
 	c.found.Into(&f)
 	if n := c.found.Count(); n > 0 {
 		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, plural(n, "opening")+" not allowed, "+seconds(c.outMS)+" in all")
+		f.Reasons = append(f.Reasons, detect.Plural(n, "opening")+" not allowed, "+detect.Span(c.outMS)+" in all")
 	}
 	seen, known, unknown := false, int64(0), int64(0)
 	var reasons []string
@@ -270,7 +298,7 @@ func (d *openings) Finish(toMS int64) detect.Finding {
 	f.InMS, f.OutMS, f.UnknownMS = max(0, known-c.outMS), c.outMS, unknown
 	f.Reasons = append(f.Reasons, reasons...)
 	if c.placeless > 0 {
-		f.Reasons = append(f.Reasons, plural(c.placeless, "opening")+" at an unknown place")
+		f.Reasons = append(f.Reasons, detect.Plural(c.placeless, "opening")+" at an unknown place")
 	}
 	if seen {
 		f.Figures = []detect.Figure{{Name: "openings", Value: fmt.Sprint(c.found.Count() + c.noted + c.placeless)}, {Name: "openings_allowed", Value: fmt.Sprint(c.noted)}}

@@ -3,6 +3,7 @@ package motion
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -51,6 +52,27 @@ func (s Shock) Validate() error {
 	return err
 }
 
+// Need implements detect.Kind.
+func (s Shock) Need() detect.Need {
+	return detect.Need{Metrics: []detect.Metric{detect.Shock}, Event: true}
+}
+
+// Asks implements detect.Kind.
+func (s Shock) Asks() string {
+	var which []string
+	if s.Min != "" {
+		text := "of " + detect.Shock.With(s.Min) + " or more"
+		if s.MinMS != "" {
+			text += " that lasts " + detect.ShockMS.With(s.MinMS) + " or longer"
+		}
+		which = append(which, text)
+	}
+	if s.MinVelocity != "" {
+		which = append(which, "with a velocity change of "+s.MinVelocity+" m/s or more")
+	}
+	return detect.AtMost(s.MaxEvents, "shock") + " " + strings.Join(which, " or ")
+}
+
 // Detector of this rule on one tracker.
 func (s Shock) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := s.compile()
@@ -84,7 +106,7 @@ func (d *shocks) Step(p *detect.Point) {
 	if !timed {
 		switch {
 		case strong && d.cfg.minMS == 0:
-			d.add(p, peak, d.cfg.min, peak.String()+" m/s2")
+			d.add(p, peak, d.cfg.min, peak.String()+" m/s²")
 		case strong || d.cfg.minVelocity > 0:
 			d.vague++
 		}
@@ -94,7 +116,7 @@ func (d *shocks) Step(p *detect.Point) {
 	if ms > 0 {
 		velocity = VelocityChange(peak, ms)
 	}
-	note := fmt.Sprintf("%s m/s2 for %s ms: velocity change %s m/s, as from a drop of %s m", peak, ms, brief(velocity), brief(EquivalentHeight(velocity, d.cfg.restitution)))
+	note := fmt.Sprintf("%s m/s² for %s ms: velocity change %s m/s, as from a drop of %s m", peak, ms, brief(velocity), brief(EquivalentHeight(velocity, d.cfg.restitution)))
 	switch {
 	case strong && ms >= d.cfg.minMS:
 		d.add(p, peak, d.cfg.min, note)
@@ -129,16 +151,16 @@ func (d *shocks) Finish(toMS int64) detect.Finding {
 	if !t.seen {
 		f.InMS, f.UnknownMS = 0, t.inMS+t.unknownMS
 	} else {
-		f.Figures = []detect.Figure{{Name: "shocks", Value: fmt.Sprint(n)}, {Name: "shock_peak", Value: d.peak.String(), Unit: "m/s2"}}
+		f.Figures = []detect.Figure{{Name: "shocks", Value: fmt.Sprint(n)}, {Name: "strongest_shock", Value: d.peak.String(), Unit: "m/s2"}}
 	}
 	if n > d.cfg.maxEvents {
 		d.found.Into(&f)
 		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("%s, at most %d allowed", plural(n, "shock"), d.cfg.maxEvents))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("%s, at most %d allowed", detect.Plural(n, "shock"), d.cfg.maxEvents))
 	}
 	f.Reasons = append(f.Reasons, t.unknown("shock")...)
 	if d.vague > 0 {
-		f.Reasons = append(f.Reasons, plural(d.vague, "pulse")+" without a duration")
+		f.Reasons = append(f.Reasons, detect.Plural(d.vague, "pulse")+" without a duration")
 	}
 	if f.State == detect.Met && len(f.Reasons) > 0 {
 		f.State = detect.Unknown

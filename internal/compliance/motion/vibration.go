@@ -48,6 +48,16 @@ func (v Vibration) Validate() error {
 	return err
 }
 
+// Need implements detect.Kind.
+func (v Vibration) Need() detect.Need {
+	return detect.Need{Metrics: []detect.Metric{detect.Vibration, detect.Acceleration}}
+}
+
+// Asks implements detect.Kind.
+func (v Vibration) Asks() string {
+	return fmt.Sprintf("Vibration must not be above %s RMS over %s", detect.Vibration.With(v.Max), detect.Seconds(v.WindowS))
+}
+
 // Detector of this rule on one tracker.
 func (v Vibration) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := v.compile()
@@ -271,7 +281,7 @@ func (d *vibrations) close(ms int64, open bool) {
 	if r := d.run; r.on {
 		d.found.Add(detect.Excursion{
 			StartMS: r.fromMS, EndMS: ms, Open: open, Peak: r.worst, Limit: d.cfg.max, OutMS: r.known,
-			Messages: detect.Messages(r.first, r.peak, r.last), Note: "vibration of up to " + brief(r.worst) + " m/s2 RMS",
+			Messages: detect.Messages(r.first, r.peak, r.last), Note: "vibration of up to " + brief(r.worst) + " m/s² RMS",
 		})
 	}
 	d.run = vibrationRun{}
@@ -312,7 +322,7 @@ func (d *vibrations) Finish(toMS int64) detect.Finding {
 	c.found.Into(&f)
 	if c.found.Count() > 0 {
 		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("vibration above %s m/s2 RMS for %s, up to %s m/s2", c.cfg.max, seconds(c.outMS), brief(c.most)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("vibration above %s m/s² RMS for %s, up to %s m/s²", c.cfg.max, detect.Span(c.outMS), brief(c.most)))
 	}
 	switch {
 	case !c.seenOwn && !c.seenSample:
@@ -320,10 +330,10 @@ func (d *vibrations) Finish(toMS int64) detect.Finding {
 	case c.unknownMS > 0 && !c.seenOwn && c.slowPairs > 0:
 		f.Reasons = append(f.Reasons, fmt.Sprintf("recorder inadequate for vibration: interval %d ms, needs <= %d ms", mean(c.slowSum, c.slowPairs), c.cfg.need))
 	case c.unknownMS > 0:
-		f.Reasons = append(f.Reasons, "vibration unknown for "+seconds(c.unknownMS))
+		f.Reasons = append(f.Reasons, "vibration unknown for "+detect.Span(c.unknownMS))
 	}
 	if c.seenOwn || c.most > 0 {
-		f.Figures = []detect.Figure{{Name: "vibration_rms", Value: c.most.String(), Unit: "m/s2"}}
+		f.Figures = []detect.Figure{{Name: "strongest_vibration_rms", Value: c.most.String(), Unit: "m/s2"}}
 	}
 	if f.State == detect.Met && len(f.Reasons) > 0 {
 		f.State = detect.Unknown

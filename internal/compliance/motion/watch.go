@@ -1,5 +1,7 @@
 package motion
 
+import "github.com/trackseal/trackseal/internal/compliance/detect"
+
 // watch accounts the time that readings speak for: each does until the next, at most for maxGap.
 type watch struct {
 	maxGap int64
@@ -37,7 +39,7 @@ func (w *watch) unknown(what string) []string {
 	case !w.seen:
 		return []string{"no " + what + " at all"}
 	case w.unknownMS > 0:
-		return []string{what + " unknown for " + seconds(w.unknownMS)}
+		return []string{what + " unknown for " + detect.Span(w.unknownMS)}
 	}
 	return nil
 }

@@ -68,6 +68,17 @@ func (c Corridor) Validate() error {
 	return err
 }
 
+// Need implements detect.Kind.
+func (c Corridor) Need() detect.Need { return detect.Need{Metrics: []detect.Metric{detect.Latitude}} }
+
+// Asks implements detect.Kind.
+func (c Corridor) Asks() string {
+	if c.MinS > 0 {
+		return fmt.Sprintf("The goods must not be more than %d m off the route for %s or longer", c.WithinM, detect.Seconds(c.MinS))
+	}
+	return fmt.Sprintf("The goods must stay within %d m of the route", c.WithinM)
+}
+
 // Detector of this rule on one tracker.
 func (c Corridor) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
 	l, err := c.compile()

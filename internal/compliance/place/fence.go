@@ -3,6 +3,7 @@ package place
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -155,3 +156,19 @@ func (fs *Fences) Around(p *detect.Point) (id string, known bool) {
 
 // Len is how many fences there are.
 func (fs *Fences) Len() int { return len(fs.regions) }
+
+func names(fences []Fence) string {
+	var ids []string
+	for _, f := range fences {
+		ids = append(ids, f.ID)
+	}
+	return strings.Join(ids, ", ")
+}
+
+// Except says that a rule does not apply in fences; "" without any.
+func Except(fences []Fence) string {
+	if len(fences) == 0 {
+		return ""
+	}
+	return " except in " + names(fences)
+}

@@ -36,20 +36,14 @@ func (g Geofence) compile() (*rule, error) {
 		problems = append(problems, errors.New("dwell_s: must be 0 or more"))
 	}
 	r := &rule{regions: fences.regions, minMS: int64(g.DwellS) * 1000}
-	names := ""
-	for i, id := range fences.ids {
-		if i > 0 {
-			names += ", "
-		}
-		names += id
-	}
+	where := names(g.Fences)
 	switch g.Forbid {
 	case Enter:
-		r.kind, r.event, r.place = inside, "entered "+names, names
+		r.kind, r.event, r.place = inside, "entered "+where, where
 	case Exit:
-		r.kind, r.event, r.place = gone, "left "+names, names
+		r.kind, r.event, r.place = gone, "left "+where, where
 	case Outside:
-		r.kind, r.event, r.place = outside, "expected inside "+names+" but was not", names
+		r.kind, r.event, r.place = outside, "expected inside "+where+" but was not", where
 	default:
 		problems = append(problems, fmt.Errorf("forbid: %q: must be enter, exit or outside", g.Forbid))
 	}
@@ -60,6 +54,19 @@ func (g Geofence) compile() (*rule, error) {
 func (g Geofence) Validate() error {
 	_, err := g.compile()
 	return err
+}
+
+// Need implements detect.Kind.
+func (g Geofence) Need() detect.Need { return detect.Need{Metrics: []detect.Metric{detect.Latitude}} }
+
+// Asks implements detect.Kind.
+func (g Geofence) Asks() string {
+	verb := map[string]string{Enter: "must not enter", Exit: "must not leave", Outside: "must not be outside"}[g.Forbid]
+	text := fmt.Sprintf("The goods %s %s", verb, names(g.Fences))
+	if g.DwellS > 0 {
+		text += " for " + detect.Seconds(g.DwellS) + " or longer"
+	}
+	return text
 }
 
 // Detector of this rule on one tracker.

@@ -83,7 +83,7 @@ func TestGeofence(t *testing.T) {
 		}
 	}
 	f := judge(t, Geofence{Fences: yard, Forbid: Exit}, 900_000, track(100, 900, 1200, 800))
-	if f.Reasons[0] != "left yard once, 120 s in all" || f.Excursions[0].Note != "left yard: up to 700 m outside the boundary" || f.Excursions[0].Peak.String() != "700" || len(f.Excursions[0].Messages) != 3 {
+	if f.Reasons[0] != "left yard once, 2 min in all" || f.Excursions[0].Note != "left yard: up to 700 m outside the boundary" || f.Excursions[0].Peak.String() != "700" || len(f.Excursions[0].Messages) != 3 {
 		t.Errorf("%q %+v", f.Reasons, f.Excursions)
 	}
 }

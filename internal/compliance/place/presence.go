@@ -240,11 +240,11 @@ func (d *presence) Finish(toMS int64) detect.Finding {
 	c.found.Into(&f)
 	if n := c.found.Count(); n > 0 {
 		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("%s %s, %s in all", c.cfg.event, times(n), seconds(c.foundMS)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("%s %s, %s in all", c.cfg.event, detect.Times(n), detect.Span(c.foundMS)))
 	}
 	f.Reasons = append(f.Reasons, unknown(c.fixes, c.unknownMS)...)
 	if c.maybe > 0 {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("may have %s %s for %s or more while the position was unknown", c.cfg.event, times(c.maybe), seconds(c.cfg.minMS)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("may have %s %s for %s or more while the position was unknown", c.cfg.event, detect.Times(c.maybe), detect.Span(c.cfg.minMS)))
 	}
 	if f.State == detect.Met && len(f.Reasons) > 0 {
 		f.State = detect.Unknown
@@ -258,19 +258,10 @@ func unknown(fixes bool, unknownMS int64) []string {
 	case !fixes:
 		return []string{"no position at all"}
 	case unknownMS > 0:
-		return []string{"position unknown for " + seconds(unknownMS)}
+		return []string{"position unknown for " + detect.Span(unknownMS)}
 	}
 	return nil
 }
 
 // metres of decimetres.
 func metres(dm int64) detect.Decimal { return detect.Decimal(dm * (detect.Micro / 10)) }
-
-func seconds(ms int64) string { return detect.Decimal(ms*1000).String() + " s" }
-
-func times(n int) string {
-	if n == 1 {
-		return "once"
-	}
-	return fmt.Sprintf("%d times", n)
-}

@@ -32,7 +32,7 @@ func (s Stop) compile() (*stopRule, error) {
 	}
 	fences, err := Compile("allowed_in", s.AllowedIn)
 	problems = append(problems, err)
-	text := fmt.Sprintf("within %d m for more than %d s", s.RadiusM, s.MaxS)
+	text := fmt.Sprintf("within %d m for more than %s", s.RadiusM, detect.Seconds(s.MaxS))
 	if len(s.AllowedIn) > 0 {
 		text += " outside the allowed fences"
 	}
@@ -43,6 +43,14 @@ func (s Stop) compile() (*stopRule, error) {
 func (s Stop) Validate() error {
 	_, err := s.compile()
 	return err
+}
+
+// Need implements detect.Kind.
+func (s Stop) Need() detect.Need { return detect.Need{Metrics: []detect.Metric{detect.Latitude}} }
+
+// Asks implements detect.Kind.
+func (s Stop) Asks() string {
+	return fmt.Sprintf("No stop longer than %s within %d m%s", detect.Seconds(s.MaxS), s.RadiusM, Except(s.AllowedIn))
 }
 
 // Detector of this rule on one tracker.
@@ -149,7 +157,7 @@ func (d *stay) end(ms int64, open bool) {
 			StartMS: d.fromMS, EndMS: ms, Open: open, OutMS: over,
 			Peak: detect.Decimal(d.known * 1000), Limit: detect.Decimal(d.cfg.maxMS * 1000),
 			Messages: detect.Messages(d.first, d.peak, d.final),
-			Note:     "stood still for " + seconds(d.known),
+			Note:     "stood still for " + detect.Span(d.known),
 		})
 	case ms-d.fromMS > d.cfg.maxMS:
 		d.maybe++
@@ -185,11 +193,11 @@ func (d *stay) Finish(toMS int64) detect.Finding {
 	c.found.Into(&f)
 	if n := c.found.Count(); n > 0 {
 		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("stood still %s %s", c.cfg.text, times(n)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("stood still %s %s", c.cfg.text, detect.Times(n)))
 	}
 	f.Reasons = append(f.Reasons, unknown(c.fixes, c.unknownMS)...)
 	if c.maybe > 0 {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("may have stood still %s %s while the position was unknown", c.cfg.text, times(c.maybe)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("may have stood still %s %s while the position was unknown", c.cfg.text, detect.Times(c.maybe)))
 	}
 	if f.State == detect.Met && len(f.Reasons) > 0 {
 		f.State = detect.Unknown

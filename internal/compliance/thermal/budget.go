@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -26,9 +27,6 @@ type Budget struct {
 	// Unknown says what unknown time is charged to: "none", "last" (the band of the last value) or "worst" (the band with
 	// the smallest limit).
 	Unknown string `json:"unknown"`
-
-	// Rule is the rule's id: it finds this rule's share in Course.Carried. Whoever parses the rule set sets it.
-	Rule string `json:"-"`
 }
 
 // Band of a budget: values from Min to Max, both outside the label range or on its edge.
@@ -173,7 +171,7 @@ func (p parsed) holes() (problems []error) {
 	return problems
 }
 
-// Detector judges one tracker's readings. course.Carried is spent already.
+// Detector judges one tracker's readings. course.Carried is this rule's, and spent already.
 func (c Budget) Detector(course *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
 	p, problems := c.parse()
 	if len(problems) > 0 {
@@ -186,13 +184,44 @@ func (c Budget) Detector(course *detect.Course, _ string, maxGapMS int64) (detec
 	for i, b := range p.bands {
 		d.spent[i] = detect.Spent{Band: b.id, MaxMS: b.total, MaxSingleMS: b.single}
 		for _, carried := range course.Carried {
-			if carried.Rule == c.Rule && carried.Band == b.id {
+			if carried.Band == b.id {
 				d.spent[i].CarriedMS = min(d.spent[i].CarriedMS+min(max(carried.SpentMS, 0), maxCarriedMS), maxCarriedMS)
 			}
 		}
 		d.spent[i].SpentMS = d.spent[i].CarriedMS
 	}
 	return d, nil
+}
+
+// Need implements detect.Kind.
+func (c Budget) Need() detect.Need {
+	m, _ := detect.MetricOf(c.Metric)
+	return detect.Need{Metrics: []detect.Metric{m}}
+}
+
+// Range implements detect.Ranged: the label range.
+func (c Budget) Range() (detect.Metric, []detect.Bound) {
+	m, _ := detect.MetricOf(c.Metric)
+	least, _ := detect.ParseDecimal(c.LabelMin)
+	most, _ := detect.ParseDecimal(c.LabelMax)
+	return m, []detect.Bound{{Op: "<", Value: least}, {Op: ">", Value: most}}
+}
+
+// Asks implements detect.Kind.
+func (c Budget) Asks() string {
+	m, _ := detect.MetricOf(c.Metric)
+	var bands []string
+	for _, b := range c.Bands {
+		var limits []string
+		if b.TotalS > 0 {
+			limits = append(limits, detect.Span(b.TotalS*1000)+" in total")
+		}
+		if b.SingleS > 0 {
+			limits = append(limits, detect.Span(b.SingleS*1000)+" at a time")
+		}
+		bands = append(bands, fmt.Sprintf("at most %s at %s to %s", strings.Join(limits, " and "), b.Min, m.With(b.Max)))
+	}
+	return fmt.Sprintf("%s must stay at %s to %s, except for %s", m.Label(), c.LabelMin, m.With(c.LabelMax), strings.Join(bands, "; "))
 }
 
 // worst is the band with the smallest limit, the first of equals.

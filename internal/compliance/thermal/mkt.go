@@ -75,9 +75,24 @@ func (c MKT) Validate() error {
 	return errors.Join(problems...)
 }
 
-// Applies reports whether the rule is used in a jurisdiction; some authorities, such as the German one, do not let a mean
-// excuse a deviation in transport.
-func (c MKT) Applies(jurisdiction string) bool { return !slices.Contains(c.NotIn, jurisdiction) }
+// Barred implements detect.Regional: some authorities, such as the German one, do not let a mean excuse a deviation in transport.
+func (c MKT) Barred(jurisdiction string) string {
+	if !slices.Contains(c.NotIn, jurisdiction) {
+		return ""
+	}
+	return "a mean kinetic temperature is not admitted in " + jurisdiction
+}
+
+// Need implements detect.Kind.
+func (c MKT) Need() detect.Need { return detect.Need{Metrics: []detect.Metric{detect.Temperature}} }
+
+// Range implements detect.Ranged: no single temperature is out of range.
+func (c MKT) Range() (detect.Metric, []detect.Bound) { return detect.Temperature, nil }
+
+// Asks implements detect.Kind.
+func (c MKT) Asks() string {
+	return fmt.Sprintf("Mean kinetic temperature over any %s must not be above %s", detect.Span(c.WindowS*1000), detect.Temperature.With(c.Max))
+}
 
 // Detector judges one tracker's readings.
 func (c MKT) Detector(course *detect.Course, tracker string, maxGapMS int64) (detect.Detector, error) {

@@ -243,7 +243,7 @@ func (d *rolling) shut(ms int64) {
 	if d.open == nil {
 		return
 	}
-	d.done.add(d.excursion(ms, false, span(d.window)))
+	d.done.add(d.excursion(ms, false, detect.Span(d.window)))
 	d.open = nil
 }
 
@@ -269,7 +269,7 @@ func (d *rolling) finding(over bool) detect.Finding {
 	if !d.seen {
 		return detect.Finding{State: detect.Unknown, Reasons: []string{"no temperature"}}
 	}
-	length, known, of, warmNow := span(d.window), d.leastKnown, d.window, false
+	length, known, of, warmNow := detect.Span(d.window), d.leastKnown, d.window, false
 	if d.state == early {
 		length, known, of = "trip", d.sum.known, d.judged
 		switch d.state = d.judge(d.sum, d.judged); {
@@ -300,26 +300,18 @@ func (d *rolling) finding(over bool) detect.Finding {
 	}
 	if warmNow {
 		f.State = detect.Unknown
-		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature %s °C so far, limit %s °C; %s are not over", mean, d.limit, span(d.window)))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature %s °C so far, limit %s °C; %s is not over", mean, d.limit, detect.Span(d.window)))
 	}
 	if d.blind > 0 || d.judged == 0 {
 		f.State = max(f.State, detect.Unknown)
-		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature not evaluable for %d s: known for %s %% of %s, %s %% are needed",
-			(d.blind+999)/1000, percent(tenths(known, of)), length, d.coverage*100))
+		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature not evaluable for %s: known for %s %% of %s, %s %% is needed",
+			detect.Span((d.blind+999)/1000*1000), percent(tenths(known, of)), length, d.coverage*100))
 	}
 	if d.evaluated {
-		f.Figures = append(f.Figures, detect.Figure{Name: "mkt", Value: mean, Unit: "Cel"})
+		f.Figures = append(f.Figures, detect.Figure{Name: "mean_kinetic_temperature", Value: mean, Unit: "Cel"})
 	}
-	f.Figures = append(f.Figures, detect.Figure{Name: "mkt_over", Value: length}, detect.Figure{Name: "mkt_coverage", Value: percent(tenths(known, of)), Unit: "%"})
+	f.Figures = append(f.Figures, detect.Figure{Name: "mean_over", Value: length}, detect.Figure{Name: "mean_coverage", Value: percent(tenths(known, of)), Unit: "%"})
 	return f
-}
-
-// span is a length of time in words: "24 h", "30 d".
-func span(ms int64) string {
-	if ms%86_400_000 == 0 && ms > 86_400_000 {
-		return fmt.Sprintf("%d d", ms/86_400_000)
-	}
-	return fmt.Sprintf("%d h", ms/3_600_000)
 }
 
 // tenths of a percent of the whole, rounded down.

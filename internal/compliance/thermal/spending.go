@@ -222,11 +222,11 @@ func (d *spending) excursion(end int64, open bool) detect.Excursion {
 	b := d.budget.bands[s.place]
 	switch {
 	case s.overTotal && s.overSingle:
-		x.Note = fmt.Sprintf("band %s: more than %d s in all and %d s at a time", b.id, b.total/1000, b.single/1000)
+		x.Note = fmt.Sprintf("band %s: more than %s in total and %s at a time", b.id, detect.Span(b.total), detect.Span(b.single))
 	case s.overTotal:
-		x.Note = fmt.Sprintf("band %s: more than %d s in all", b.id, b.total/1000)
+		x.Note = fmt.Sprintf("band %s: more than %s in total", b.id, detect.Span(b.total))
 	default:
-		x.Note = fmt.Sprintf("band %s: more than %d s at a time", b.id, b.single/1000)
+		x.Note = fmt.Sprintf("band %s: more than %s at a time", b.id, detect.Span(b.single))
 	}
 	return x
 }
@@ -252,7 +252,7 @@ func (d *spending) report(f *detect.Finding) {
 		f.Reasons = append(f.Reasons, fmt.Sprintf(format, args...))
 	}
 	if d.beyond > 0 {
-		because(detect.Broken, "beyond all bands (%d), at the worst %s", d.beyond, d.farthest)
+		because(detect.Broken, "beyond all bands %s, worst %s", detect.Times(int(d.beyond)), d.budget.metric.With(d.farthest.String()))
 	}
 	var used int64 // tenths of a percent
 	level := levelOK
@@ -263,18 +263,18 @@ func (d *spending) report(f *detect.Finding) {
 		}
 		level, used = max(level, levelOf(part, whole)), max(used, tenths(part, whole))
 		if s.MaxMS > 0 && s.SpentMS > s.MaxMS {
-			because(detect.Broken, "band %s: %s s of %s s spent (carried %s s, charged for unknown time %s s)", s.Band, seconds(s.SpentMS), seconds(s.MaxMS),
-				seconds(s.CarriedMS), seconds(s.ChargedMS))
+			because(detect.Broken, "band %s: %s spent, %s is allowed (%s of it before this shipment, %s for unknown time)", s.Band, detect.Span(s.SpentMS), detect.Span(s.MaxMS),
+				detect.Span(s.CarriedMS), detect.Span(s.ChargedMS))
 		}
 		if s.MaxSingleMS > 0 && s.LongestMS > s.MaxSingleMS {
-			because(detect.Broken, "band %s: one stay of %s s, %s s are allowed", s.Band, seconds(s.LongestMS), seconds(s.MaxSingleMS))
+			because(detect.Broken, "band %s: one stay of %s, %s is allowed", s.Band, detect.Span(s.LongestMS), detect.Span(s.MaxSingleMS))
 		}
 	}
 	switch {
 	case !d.seen:
 		because(detect.Unknown, "no %s", d.budget.metric)
 	case d.unknownMS > 0 && d.policy != ChargeWorst:
-		because(detect.Unknown, "%s unknown for %s s", d.budget.metric, seconds(d.unknownMS))
+		because(detect.Unknown, "%s unknown for %s", d.budget.metric, detect.Span(d.unknownMS))
 	}
 	if f.State == detect.Broken {
 		level = levelExhausted
@@ -306,6 +306,3 @@ func levelOf(part, whole int64) level {
 	}
 	return levelExhausted
 }
-
-// seconds writes milliseconds as seconds.
-func seconds(ms int64) string { return (detect.Decimal(ms) * 1000).String() }

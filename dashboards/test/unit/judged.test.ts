@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { JudgedBand, Excursion, RecordedExcursion } from "#rest";
+import { availabilityText, bandPart, bandText, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, complianceStateText } from "../../src/format/judged";
+import { quantities } from "../../src/format/quantity";
+import * as fixtures from "../browser/fixtures";
+
+const plain = (text: string) => text.replaceAll("\u00a0", " ").replaceAll("\u202f", " ");
+
+describe("what was judged, in words", () => {
+  beforeAll(() => quantities.set(fixtures.quantities));
+  afterAll(() => quantities.set([]));
+
+  const band: JudgedBand = { rule: "b", band: "room", tracker: "", level: "ok", spent_s: 1800, max_s: 3600, longest_s: 600, max_single_s: 0, charged_s: 0, carried_s: 0 };
+
+  test("a budget's band", () => {
+    expect(plain(bandText(band))).toBe("30 min of 1 h spent");
+    expect(plain(bandText({ ...band, max_s: 0, max_single_s: 900, charged_s: 60, carried_s: 120 }))).toBe("30 min spent · longest stay 10 min of 15 min · 1 min of it unknown time · 2 min of it before this shipment");
+    expect([band, { ...band, max_single_s: 660 }, { ...band, spent_s: 9000 }, { ...band, max_s: 0 }].map(bandPart)).toEqual([0.5, 600 / 660, 1, null]);
+  });
+
+  test("what the ledger held at a handover", () => {
+    const none = { to: null, verified: 0, budget: [] };
+    expect(complianceStateText({ ...none, revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
+    expect(complianceStateText({ ...none, revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
+    expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
+    expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
+  });
+
+  test("figures", () => {
+    const figure = (name: string, value: string, u: string) => ({ rule: "r", tracker: "t", name, value, unit: u });
+    expect([figure("mkt", "5.214", "Cel"), figure("x", "90", "s"), figure("x", "12", ""), figure("x", "9.81", "m/s2"), figure("x", "40", "ms"), figure("x", "many", "")].map((f) => plain(figureValue(f, "C")))).toEqual([
+      "5.2 °C", "1 min 30 s", "12", "9.8 m/s²", "40 ms", "many",
+    ]);
+    expect(plain(figureValue(figure("mkt", "5", "Cel"), "F"))).toBe("41.0 °F");
+  });
+
+  test("flags, most first, and no number for what was not to be expected", () => {
+    expect(flagsText({ jump: 1, outlier: 3, constancy: 0, gremlin: 2 })).toBe("3 outliers, 2 gremlin, 1 jump");
+    expect(flagsText({ jump: 0 })).toBe("nothing odd");
+    expect([0.99999, 1, null, undefined].map((n) => plain(availabilityText(n)).split(" of")[0])).toEqual(["99.9 %", "100 %", "", ""]);
+  });
+
+  test("words that this page does not know stay readable", () => {
+    expect([ruleStateWord("not_judged"), ruleStateWord("half_met"), meaningWord("witnessed")]).toEqual(["Not judged", "Half met", "Witnessed"]);
+  });
+
+  test("an excursion's records: by id, or verified by the peers within it", () => {
+    const e: Excursion = { id: "a", rule: "hot", metric: "temperature", tracker: "t", severity: "major", start: "2026-01-01T00:00:10Z", end: "2026-01-01T00:00:20Z", peak: "", limit: "", kind: "limit", out_s: 10, note: "", held_by: null, ledger_tx: null, verified: false, acknowledgements: 0, messages: [] };
+    const r = (more: Partial<RecordedExcursion>): RecordedExcursion => ({ id: "x", rule: "hot", metric: "temperature", tracker: "t", start: "2026-01-01T00:00:15Z", end: null, peak: "", limit: "", by: "", opened_at: "", open_tx: "", closed_at: null, close_tx: null, witnesses: [], found: true, verified: true, acknowledgements: [], ...more });
+    const all = [r({ id: "a", verified: false }), r({ id: "in" }), r({ id: "late", start: "2026-01-01T00:00:21Z" }), r({ id: "other", tracker: "u" }), r({ id: "cold", rule: "cold" }), r({ id: "claim", verified: false })];
+    expect(recordsOf(e, all).map((x) => x.id)).toEqual(["a", "in"]);
+    expect(recordsOf({ ...e, end: null }, all).map((x) => x.id)).toEqual(["a", "in", "late"]);
+  });
+});
