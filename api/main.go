@@ -93,7 +93,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	health.Register("influxdb", store.Ping)
 	health.Register("members", func(context.Context) error { return directory.Check(cfg.Org, chain.MSP()) })
 	health.Register("ledger", func(ctx context.Context) error {
-		_, err := chain.Evaluate(ctx, ledger.AnchorHeads, ledger.ListArgs{Limit: 1})
+		_, err := ledger.AnchorHeads.Page(ctx, chain, ledger.ListArgs{Limit: 1})
 		return err
 	})
 

@@ -10,39 +10,22 @@ import (
 
 // anchors: each heads log has its own state key, so ingest instances never conflict; the only writer of a heads log is the
 // organisation that extended it first.
-var anchors = map[string]function{
-	ledger.AnchorExtend: change(ingest, ledger.EventAnchor, ledger.ExtendArgs.Validate, extend),
-	ledger.AnchorHead:   read(headsID, getHead),
-	// Newest first.
-	ledger.AnchorList: read(ofHeads, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
-		return page(t, a, stored[ledger.Head], ledger.ObjAnchor, a.ID)
-	}),
-	ledger.AnchorHeads: read(noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Head], error) {
-		return page(t, a, stored[ledger.Head], ledger.ObjHead)
-	}),
+var anchors = []function{
+	change(ledger.AnchorExtend, ingest, ledger.EventAnchor, extend),
+	read(ledger.AnchorHead, getHead),
+	list(ledger.AnchorList, headsID, records[ledger.Head](ledger.ObjAnchor)), // newest first
+	list(ledger.AnchorHeads, noID, records[ledger.Head](ledger.ObjHead)),
 }
 
 func getHead(t *transaction, a ledger.IDArgs) (*ledger.Head, error) {
+	if err := headsID(a.ID); err != nil {
+		return nil, err
+	}
 	h, err := get[ledger.Head](t, ledger.HeadKey(a.ID))
 	if err == nil && h == nil {
 		return nil, ledger.Refuse(ledger.NotFound, "heads log %s has no anchor", a.ID)
 	}
 	return h, err
-}
-
-// ofHeads checks a listing below one heads log.
-func ofHeads(a ledger.ListArgs) error {
-	if err := headsID(ledger.IDArgs{ID: a.ID}); err != nil {
-		return err
-	}
-	return a.Validate()
-}
-
-func headsID(a ledger.IDArgs) error {
-	if !ledger.IsHash(a.ID) {
-		return ledger.Refuse(ledger.Invalid, "id must be a heads-log id: 64 lower-case hex digits")
-	}
-	return nil
 }
 
 // extend moves a heads log forward. Every endorsing peer checks the consistency proof itself, so no history that was

@@ -4,21 +4,21 @@ import "github.com/trackseal/trackseal/internal/ledger"
 
 // judgements: what an ingest instance found by the shipment's pinned rules, what trackers' own messages prove, and what people
 // sign about it. Late data may arrive after the close, so a closed shipment still takes all of it.
-var judgements = map[string]function{
-	ledger.ComplianceOpen:   change(ingest, ledger.EventExcursion, ledger.Excursion.ValidateOpen, openExcursion),
-	ledger.ComplianceClose:  change(ingest, ledger.EventExcursion, ledger.Excursion.ValidateClose, closeExcursion),
-	ledger.ComplianceRevise: change(ingest, ledger.EventVerdict, ledger.Verdict.Validate, revise),
+var judgements = []function{
+	change(ledger.ComplianceOpen, ingest, ledger.EventExcursion, openExcursion),
+	change(ledger.ComplianceClose, ingest, ledger.EventExcursion, closeExcursion),
+	change(ledger.ComplianceRevise, ingest, ledger.EventVerdict, revise),
 	// What signed messages show by themselves: any party may submit it, by an operator or an ingest.
-	ledger.ComplianceBreach:      change([]string{Operator, Ingest}, ledger.EventExcursion, ledger.BreachArgs.Validate, breach),
-	ledger.ComplianceAcknowledge: change(operator, ledger.EventAcknowledged, ledger.AcknowledgeArgs.Validate, acknowledge),
-	ledger.ComplianceDispose:     change(operator, ledger.EventDisposition, ledger.DisposeArgs.Validate, dispose),
+	change(ledger.ComplianceBreach, []string{Operator, Ingest}, ledger.EventExcursion, breach),
+	change(ledger.ComplianceAcknowledge, operator, ledger.EventAcknowledged, acknowledge),
+	change(ledger.ComplianceDispose, operator, ledger.EventDisposition, dispose),
 
-	ledger.ComplianceVerdict:          read(ledger.IDArgs.Validate, getVerdict),
-	ledger.ComplianceVerdicts:         read(withID, ofShipment[ledger.Verdict](ledger.ObjVerdict)),                 // oldest first
-	ledger.ComplianceList:             read(withID, ofShipment[ledger.Excursion](ledger.ObjExcursion)),             // by id
-	ledger.ComplianceAcknowledgements: read(withID, ofShipment[ledger.Acknowledgement](ledger.ObjAcknowledgement)), // by excursion, oldest first
-	ledger.ComplianceDisposition:      read(ledger.IDArgs.Validate, getDisposition),
-	ledger.ComplianceDispositions:     read(withID, ofShipment[ledger.Disposition](ledger.ObjDisposition)), // oldest first
+	read(ledger.ComplianceVerdict, getVerdict),
+	list(ledger.ComplianceVerdicts, withID, ofShipment[ledger.Verdict](ledger.ObjVerdict)),                         // oldest first
+	list(ledger.ComplianceList, withID, ofShipment[ledger.Excursion](ledger.ObjExcursion)),                         // by id
+	list(ledger.ComplianceAcknowledgements, withID, ofShipment[ledger.Acknowledgement](ledger.ObjAcknowledgement)), // by excursion, oldest first
+	read(ledger.ComplianceDisposition, getDisposition),
+	list(ledger.ComplianceDispositions, withID, ofShipment[ledger.Disposition](ledger.ObjDisposition)), // oldest first
 }
 
 func getVerdict(t *transaction, a ledger.IDArgs) (*ledger.Verdict, error) {

@@ -3,7 +3,8 @@ package contract
 import "github.com/trackseal/trackseal/internal/ledger"
 
 // openExcursion records what an ingest found. It says so on its own word: what only a proof gives is taken out.
-func openExcursion(t *transaction, e ledger.Excursion) (*ledger.Excursion, error) {
+func openExcursion(t *transaction, a ledger.OpenArgs) (*ledger.Excursion, error) {
+	e := ledger.Excursion(a)
 	s, err := shipment(t, e.Shipment)
 	if err != nil {
 		return nil, err
@@ -27,7 +28,7 @@ func addExcursion(t *transaction, e *ledger.Excursion, n ledger.Tally) (*ledger.
 	return e, count(t, e.Shipment, n)
 }
 
-func closeExcursion(t *transaction, a ledger.Excursion) (*ledger.Excursion, error) {
+func closeExcursion(t *transaction, a ledger.EndArgs) (*ledger.Excursion, error) {
 	if _, err := shipment(t, a.Shipment); err != nil {
 		return nil, err
 	}

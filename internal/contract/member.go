@@ -3,12 +3,10 @@ package contract
 import "github.com/trackseal/trackseal/internal/ledger"
 
 // members: who belongs to the network is what the ledger says, so every peer and every verifier answers it alike.
-var members = map[string]function{
-	ledger.MemberFound: change(operator, ledger.EventFounded, ledger.FoundArgs.Validate, found),
-	ledger.MemberGet:   read(ledger.NameArgs.Validate, getMember),
-	ledger.MemberList: read(noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Member], error) {
-		return page(t, a, stored[ledger.Member], ledger.ObjMember)
-	}),
+var members = []function{
+	change(ledger.MemberFound, operator, ledger.EventFounded, found),
+	read(ledger.MemberGet, getMember),
+	list(ledger.MemberList, noID, records[ledger.Member](ledger.ObjMember)),
 }
 
 // found writes the first members. The record of the founding has its own key, which a second founding finds taken, also one

@@ -40,7 +40,27 @@ func page[R any](t *transaction, a ledger.ListArgs, item func(key string, value 
 	return p, nil
 }
 
-// ofShipment pages through the records of one kind that a shipment has.
+// list is a transaction that pages. id says which ids the listing takes.
+func list[R any](fn ledger.Listing[R], id func(id string) error, look func(*transaction, ledger.ListArgs) (*ledger.Page[R], error)) function {
+	return read(ledger.Query[ledger.ListArgs, ledger.Page[R]](fn), func(t *transaction, a ledger.ListArgs) (*ledger.Page[R], error) {
+		if err := id(a.ID); err != nil {
+			return nil, err
+		}
+		return look(t, a)
+	})
+}
+
+// records lists the records of one kind, with an id those below it.
+func records[R any](object string) func(*transaction, ledger.ListArgs) (*ledger.Page[R], error) {
+	return func(t *transaction, a ledger.ListArgs) (*ledger.Page[R], error) {
+		if a.ID == "" {
+			return page(t, a, stored[R], object)
+		}
+		return page(t, a, stored[R], object, a.ID)
+	}
+}
+
+// ofShipment lists the records of one kind that a shipment has.
 func ofShipment[R any](object string) func(*transaction, ledger.ListArgs) (*ledger.Page[R], error) {
 	return func(t *transaction, a ledger.ListArgs) (*ledger.Page[R], error) {
 		if _, err := shipment(t, a.ID); err != nil {
@@ -59,26 +79,25 @@ func stored[R any](key string, value []byte) (R, error) {
 	return r, nil
 }
 
-// noID refuses a listing that takes no id.
-func noID(a ledger.ListArgs) error {
-	if a.ID != "" {
+func noID(id string) error {
+	if id != "" {
 		return ledger.Refuse(ledger.Invalid, "this listing takes no id")
 	}
-	return a.Validate()
+	return nil
 }
 
-// withID checks a listing below one shipment.
-func withID(a ledger.ListArgs) error {
-	if err := (ledger.IDArgs{ID: a.ID}).Validate(); err != nil {
-		return err
+func withID(id string) error { return ledger.IDArgs{ID: id}.Validate() }
+
+func maybeID(id string) error {
+	if id == "" {
+		return nil
 	}
-	return a.Validate()
+	return withID(id)
 }
 
-// maybeID checks a listing of all, or of those below one id.
-func maybeID(a ledger.ListArgs) error {
-	if a.ID == "" {
-		return a.Validate()
+func headsID(id string) error {
+	if !ledger.IsHash(id) {
+		return ledger.Refuse(ledger.Invalid, "id must be a heads-log id: 64 lower-case hex digits")
 	}
-	return withID(a)
+	return nil
 }

@@ -10,16 +10,16 @@ import (
 
 // ruleSets is the registry of compliance rule sets beside those that are built in. Everybody on the channel may read it; a version
 // never changes.
-var ruleSets = map[string]function{
-	ledger.RuleSetPublish: change(operator, ledger.EventRuleSet, ledger.PublishArgs.Validate, publish),
-	ledger.RuleSetGet: read(ledger.RefArgs.Validate, func(t *transaction, a ledger.RefArgs) (*ledger.RuleSet, error) {
+var ruleSets = []function{
+	change(ledger.RuleSetPublish, operator, ledger.EventRuleSet, publish),
+	read(ledger.RuleSetGet, func(t *transaction, a ledger.RefArgs) (*ledger.RuleSet, error) {
 		r, err := registered(t, a.Ref)
 		if err == nil && r == nil {
 			return nil, ledger.Refuse(ledger.NotFound, "there is no published rule set %s", a.Ref)
 		}
 		return r, err
 	}),
-	ledger.RuleSetList: read(maybeID, listRuleSets),
+	list(ledger.RuleSetList, maybeID, listRuleSets),
 }
 
 // listRuleSets gives all versions, by id and version, or those of one id. The rules themselves come from ruleset:Get.

@@ -11,6 +11,7 @@ package contract
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -51,17 +52,11 @@ type Answer struct {
 	Event   string   // name of the event that carries the payload; "" exactly when nothing is written
 }
 
-// function is one transaction.
-type function struct {
-	roles []string // one of which the caller needs; none for a read
-	run   func(t *transaction, arg []byte) (Answer, error)
-}
-
-// functions by name, spelt as in package ledger.
+// functions by name.
 var functions = func() map[string]function {
 	all := map[string]function{}
-	for _, some := range []map[string]function{members, trackers, shipments, anchors, judgements, ruleSets} {
-		maps.Copy(all, some)
+	for _, f := range slices.Concat(members, trackers, shipments, anchors, judgements, ruleSets) {
+		all[f.name] = f
 	}
 	return all
 }()
@@ -82,3 +77,6 @@ func Run(s State, c Call, fn string, arg []byte) (Answer, error) {
 
 // Roles are those of which the caller of a transaction needs one; none for a read.
 func Roles(fn string) []string { return functions[fn].roles }
+
+// Names of all transactions, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(functions)) }

@@ -8,22 +8,22 @@ import (
 
 // shipments: a shipment moves created, in_transit, delivered, closed, and never back. To those who are no party it does not
 // exist.
-var shipments = map[string]function{
-	ledger.ShipmentCreate:   change(operator, ledger.EventShipment, ledger.CreateArgs.Validate, create),
-	ledger.ShipmentAssign:   change(operator, ledger.EventShipment, ledger.AssignArgs.Validate, assign),
-	ledger.ShipmentUnassign: change(operator, ledger.EventShipment, ledger.UnassignArgs.Validate, unassign),
-	ledger.ShipmentPropose:  change(operator, ledger.EventShipment, ledger.ProposeArgs.Validate, propose),
-	ledger.ShipmentAccept:   change(operator, ledger.EventShipment, ledger.IDArgs.Validate, accept),
-	ledger.ShipmentReject:   change(operator, ledger.EventShipment, ledger.RejectArgs.Validate, reject),
-	ledger.ShipmentWithdraw: change(operator, ledger.EventShipment, ledger.RejectArgs.Validate, withdraw),
-	ledger.ShipmentDeliver:  change(operator, ledger.EventShipment, ledger.IDArgs.Validate, deliver),
-	ledger.ShipmentClose:    change(operator, ledger.EventClosed, ledger.CloseArgs.Validate, closeShipment),
-	ledger.ShipmentGet: read(ledger.IDArgs.Validate, func(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
+var shipments = []function{
+	change(ledger.ShipmentCreate, operator, ledger.EventShipment, create),
+	change(ledger.ShipmentAssign, operator, ledger.EventShipment, assign),
+	change(ledger.ShipmentUnassign, operator, ledger.EventShipment, unassign),
+	change(ledger.ShipmentPropose, operator, ledger.EventShipment, propose),
+	change(ledger.ShipmentAccept, operator, ledger.EventShipment, accept),
+	change(ledger.ShipmentReject, operator, ledger.EventShipment, reject),
+	change(ledger.ShipmentWithdraw, operator, ledger.EventShipment, withdraw),
+	change(ledger.ShipmentDeliver, operator, ledger.EventShipment, deliver),
+	change(ledger.ShipmentClose, operator, ledger.EventClosed, closeShipment),
+	read(ledger.ShipmentGet, func(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 		return shipment(t, a.ID)
 	}),
-	ledger.ShipmentList:     read(noID, listShipments),
-	ledger.ShipmentHandover: read(withID, ofShipment[ledger.Handover](ledger.ObjHandover)),
-	ledger.ShipmentGetClose: read(ledger.IDArgs.Validate, getClose),
+	list(ledger.ShipmentList, noID, listShipments),
+	list(ledger.ShipmentHandover, withID, ofShipment[ledger.Handover](ledger.ObjHandover)),
+	read(ledger.ShipmentGetClose, getClose),
 }
 
 // listShipments goes through the caller's own index only.

@@ -92,11 +92,11 @@ func TestOnlyPartiesSee(t *testing.T) {
 	// A bookmark of somebody else's listing opens nothing.
 	w.refused(ledger.Invalid, auditorOp, ledger.ShipmentList, ledger.ListArgs{Bookmark: next})
 
-	for _, fn := range []string{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
+	for _, fn := range []ledger.Function{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
 		w.refused(ledger.NotFound, auditorOp, fn, ledger.IDArgs{ID: "S-1"})
 		w.refused(ledger.NotFound, auditorOp, fn, ledger.IDArgs{ID: "absent"})
 	}
-	for _, fn := range []string{ledger.ShipmentHandover, ledger.ComplianceVerdicts, ledger.ComplianceList} {
+	for _, fn := range []ledger.Function{ledger.ShipmentHandover, ledger.ComplianceVerdicts, ledger.ComplianceList} {
 		w.refused(ledger.NotFound, auditorOp, fn, ledger.ListArgs{ID: "S-1"})
 		w.refused(ledger.Invalid, auditorOp, fn, ledger.ListArgs{})
 	}
@@ -104,7 +104,7 @@ func TestOnlyPartiesSee(t *testing.T) {
 	if s := query[ledger.Shipment](w, who{shipper, ""}, ledger.ShipmentGet, ledger.IDArgs{ID: "S-1"}); s.ID != "S-1" {
 		t.Error("a party cannot read")
 	}
-	for _, fn := range []string{ledger.ShipmentAccept, ledger.ShipmentDeliver} {
+	for _, fn := range []ledger.Function{ledger.ShipmentAccept, ledger.ShipmentDeliver} {
 		w.refused(ledger.NotFound, auditorOp, fn, ledger.IDArgs{ID: "S-1"})
 	}
 }

@@ -8,17 +8,15 @@ import (
 )
 
 // trackers: only the organisation that enrolled a tracker may change it.
-var trackers = map[string]function{
-	ledger.TrackerEnrol:     change(operator, ledger.EventTracker, ledger.EnrolArgs.Validate, enrol),
-	ledger.TrackerRotate:    change(operator, ledger.EventTracker, ledger.RotateArgs.Validate, rotate),
-	ledger.TrackerRevoke:    change(operator, ledger.EventTracker, ledger.RevokeArgs.Validate, revoke),
-	ledger.TrackerCalibrate: change(operator, ledger.EventTracker, ledger.CalibrateArgs.Validate, calibrate),
-	ledger.TrackerGet: read(ledger.IDArgs.Validate, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
+var trackers = []function{
+	change(ledger.TrackerEnrol, operator, ledger.EventTracker, enrol),
+	change(ledger.TrackerRotate, operator, ledger.EventTracker, rotate),
+	change(ledger.TrackerRevoke, operator, ledger.EventTracker, revoke),
+	change(ledger.TrackerCalibrate, operator, ledger.EventTracker, calibrate),
+	read(ledger.TrackerGet, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
 		return tracker(t, a.ID)
 	}),
-	ledger.TrackerList: read(noID, func(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
-		return page(t, a, stored[ledger.Tracker], ledger.ObjTracker)
-	}),
+	list(ledger.TrackerList, noID, records[ledger.Tracker](ledger.ObjTracker)),
 }
 
 func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {

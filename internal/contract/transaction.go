@@ -30,14 +30,22 @@ type transaction struct {
 	writes []Record
 }
 
+// function is one transaction, as the contract does it.
+type function struct {
+	name  string
+	arg   any      // zero value of its argument
+	roles []string // one of which the caller needs; none for a read
+	run   func(t *transaction, arg []byte) (Answer, error)
+}
+
 // change is a transaction that may write: check role, decode, check shape, act, name the event. One place, so that every
 // changing transaction emits exactly one event, and one that wrote nothing emits none.
-func change[A, R any](roles []string, event string, validate func(A) error, act func(*transaction, A) (*R, error)) function {
-	return function{roles, func(t *transaction, arg []byte) (Answer, error) {
+func change[A ledger.Argument, R any](fn ledger.Change[A, R], roles []string, event string, act func(*transaction, A) (*R, error)) function {
+	return function{fn.Name(), *new(A), roles, func(t *transaction, arg []byte) (Answer, error) {
 		if !slices.Contains(roles, t.Role) {
 			return Answer{}, ledger.Refuse(ledger.Forbidden, "the caller's certificate needs the attribute %s=%s", RoleAttribute, strings.Join(roles, " or "))
 		}
-		payload, err := execute(t, arg, validate, act)
+		payload, err := execute(t, arg, act)
 		if err != nil || len(t.writes) == 0 {
 			return Answer{Payload: payload}, err
 		}
@@ -46,19 +54,19 @@ func change[A, R any](roles []string, event string, validate func(A) error, act 
 }
 
 // read is a transaction that only reads. Any member of the channel may call it.
-func read[A, R any](validate func(A) error, look func(*transaction, A) (*R, error)) function {
-	return function{nil, func(t *transaction, arg []byte) (Answer, error) {
-		payload, err := execute(t, arg, validate, look)
+func read[A ledger.Argument, R any](fn ledger.Query[A, R], look func(*transaction, A) (*R, error)) function {
+	return function{fn.Name(), *new(A), nil, func(t *transaction, arg []byte) (Answer, error) {
+		payload, err := execute(t, arg, look)
 		return Answer{Payload: payload}, err
 	}}
 }
 
-func execute[A, R any](t *transaction, arg []byte, validate func(A) error, act func(*transaction, A) (*R, error)) ([]byte, error) {
+func execute[A ledger.Argument, R any](t *transaction, arg []byte, act func(*transaction, A) (*R, error)) ([]byte, error) {
 	var a A
 	if err := ledger.Decode(arg, &a); err != nil {
 		return nil, ledger.Refuse(ledger.Invalid, "argument: %v", err)
 	}
-	if err := validate(a); err != nil {
+	if err := a.Validate(); err != nil {
 		return nil, err
 	}
 	r, err := act(t, a)

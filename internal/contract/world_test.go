@@ -85,7 +85,7 @@ func (w *world) call(by who) Call {
 }
 
 // run runs one transaction on the committed state and commits nothing. A string is the argument itself, else it is encoded.
-func (w *world) run(by who, fn string, arg any) (Answer, error) {
+func (w *world) run(by who, fn ledger.Function, arg any) (Answer, error) {
 	text, ok := arg.(string)
 	if !ok {
 		b, err := ledger.Encode(arg)
@@ -94,11 +94,11 @@ func (w *world) run(by who, fn string, arg any) (Answer, error) {
 		}
 		text = string(b)
 	}
-	return Run(w.state, w.call(by), fn, []byte(text))
+	return Run(w.state, w.call(by), fn.Name(), []byte(text))
 }
 
 // submit runs and, when it was not refused, commits. Time moves on by a second.
-func (w *world) submit(by who, fn string, arg any, result any) (Answer, *ledger.Error) {
+func (w *world) submit(by who, fn ledger.Function, arg any, result any) (Answer, *ledger.Error) {
 	w.t.Helper()
 	w.n++
 	w.ms += 1000
@@ -123,7 +123,7 @@ func (w *world) submit(by who, fn string, arg any, result any) (Answer, *ledger.
 }
 
 // must submits what has to succeed, with its event.
-func must[R any](w *world, by who, fn, event string, arg any) R {
+func must[R any](w *world, by who, fn ledger.Function, event string, arg any) R {
 	w.t.Helper()
 	var r R
 	a, e := w.submit(by, fn, arg, &r)
@@ -137,7 +137,7 @@ func must[R any](w *world, by who, fn, event string, arg any) R {
 }
 
 // refused submits what has to be refused with code, leaving the state alone.
-func (w *world) refused(code ledger.Code, by who, fn string, arg any) {
+func (w *world) refused(code ledger.Code, by who, fn ledger.Function, arg any) {
 	w.t.Helper()
 	_, e := w.submit(by, fn, arg, nil)
 	if e == nil {
@@ -148,7 +148,7 @@ func (w *world) refused(code ledger.Code, by who, fn string, arg any) {
 	}
 }
 
-func query[R any](w *world, by who, fn string, arg any) R {
+func query[R any](w *world, by who, fn ledger.Function, arg any) R {
 	w.t.Helper()
 	var r R
 	a, e := w.submit(by, fn, arg, &r)

@@ -79,25 +79,25 @@ func (l *ledgerClients) op(org string) *fabric.Client { return l.as(org, "api") 
 
 // submitLedger submits until the outcome is clear: a transaction that lost against another one, or whose endorsers were
 // a block apart, is simulated again, as the programs do.
-func submitLedger(ctx context.Context, c *fabric.Client, fn string, arg any) (ledger.Result, error) {
+func submitLedger(ctx context.Context, c *fabric.Client, fn ledger.Function, arg any) (ledger.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, 90*time.Second)
 	defer cancel()
 	for {
-		r, err := c.Submit(ctx, fn, arg)
+		r, err := c.Submit(ctx, fn.Name(), arg)
 		if err == nil || ctx.Err() != nil || !errors.Is(err, ledger.ErrInvalid) && !errors.Is(err, ledger.ErrUnavailable) {
 			return r, err
 		}
 	}
 }
 
-func mustLedger[R any](t *testing.T, c *fabric.Client, fn string, arg any) R {
+func mustLedger[R any](t *testing.T, c *fabric.Client, fn ledger.Function, arg any) R {
 	t.Helper()
 	res, err := submitLedger(t.Context(), c, fn, arg)
 	if err != nil {
 		t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
 	}
 	everywhere(t, c, res.Block)
-	return decodeLedger[R](t, fn, res.Payload)
+	return decodeLedger[R](t, fn.Name(), res.Payload)
 }
 
 // everywhere waits until every peer has the block: what comes next in a test may be endorsed by any of them.
@@ -126,18 +126,18 @@ func decodeLedger[R any](t *testing.T, what string, payload []byte) R {
 	return r
 }
 
-func askLedger[R any](t *testing.T, c *fabric.Client, fn string, arg any) R {
+func askLedger[R any](t *testing.T, c *fabric.Client, fn ledger.Function, arg any) R {
 	t.Helper()
-	payload, err := c.Evaluate(t.Context(), fn, arg)
+	payload, err := c.Evaluate(t.Context(), fn.Name(), arg)
 	if err != nil {
 		t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
 	}
-	return decodeLedger[R](t, fn, payload)
+	return decodeLedger[R](t, fn.Name(), payload)
 }
 
 // refusedLedger wants a refusal by the chaincode with code, by submit and never ordered, or by evaluate. A peer that is a block
 // behind may refuse for another reason at first; what must not be is that it goes through.
-func refusedLedger(t *testing.T, code ledger.Code, c *fabric.Client, fn string, arg any) {
+func refusedLedger(t *testing.T, code ledger.Code, c *fabric.Client, fn ledger.Function, arg any) {
 	t.Helper()
 	eventually(t, 20*time.Second, fmt.Sprintf("%s by %s with %+v is refused with %s", fn, c.MSP(), arg, code), func() (bool, string) {
 		_, err := submitLedger(t.Context(), c, fn, arg)
@@ -149,16 +149,16 @@ func refusedLedger(t *testing.T, code ledger.Code, c *fabric.Client, fn string, 
 }
 
 // agree waits until the named organisations' peers answer alike, and returns the answer.
-func agree[R any](t *testing.T, c *fabric.Client, fn string, arg any, orgs ...string) R {
+func agree[R any](t *testing.T, c *fabric.Client, fn ledger.Function, arg any, orgs ...string) R {
 	t.Helper()
 	var answer R
-	eventually(t, 20*time.Second, "the peers agree on "+fn, func() (bool, string) {
+	eventually(t, 20*time.Second, "the peers agree on "+fn.Name(), func() (bool, string) {
 		for i, org := range orgs {
-			payload, err := c.EvaluateAt(t.Context(), org, fn, arg)
+			payload, err := c.EvaluateAt(t.Context(), org, fn.Name(), arg)
 			if err != nil {
 				return false, err.Error()
 			}
-			r := decodeLedger[R](t, fn, payload)
+			r := decodeLedger[R](t, fn.Name(), payload)
 			if i > 0 && !reflect.DeepEqual(r, answer) {
 				return false, org + " differs"
 			}

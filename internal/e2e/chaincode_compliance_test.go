@@ -28,12 +28,12 @@ func signedTemperature(t *testing.T, tracker, keyOf string, ms int64, v float64)
 }
 
 // refusedByEach asks every organisation's peer by itself: none would endorse, and each says why.
-func refusedByEach(t *testing.T, code ledger.Code, reason string, c *fabric.Client, fn string, arg any) {
+func refusedByEach(t *testing.T, code ledger.Code, reason string, c *fabric.Client, fn ledger.Function, arg any) {
 	t.Helper()
 	for _, o := range testkit.Founders {
 		// A peer may have the records that the claim is about a moment later than others.
 		eventually(t, 20*time.Second, fmt.Sprintf("the peer of %s refuses with [%s] … %s", o.Name, code, reason), func() (bool, string) {
-			_, err := c.EvaluateAt(t.Context(), o.Name, fn, arg)
+			_, err := c.EvaluateAt(t.Context(), o.Name, fn.Name(), arg)
 			var refused *ledger.Error
 			return errors.As(err, &refused) && refused.Code == code && strings.Contains(refused.Message, reason), fmt.Sprint(err)
 		})

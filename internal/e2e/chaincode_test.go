@@ -34,15 +34,15 @@ func TestStackChaincodeAccess(t *testing.T) {
 	refusedLedger(t, ledger.Conflict, carrier, ledger.TrackerEnrol, enrolArgs(tracker+".b", "CarrierMSP", tracker))
 	refusedLedger(t, ledger.Forbidden, shipper, ledger.TrackerRevoke, ledger.RevokeArgs{ID: tracker, Cause: "x"})
 	refusedLedger(t, ledger.Invalid, carrier, ledger.TrackerEnrol, map[string]string{"id": tracker, "owner": "ShipperMSP"})
-	refusedLedger(t, ledger.Invalid, carrier, "tracker:enrol", enrol)
+	refusedLedger(t, ledger.Invalid, carrier, ledger.Change[ledger.EnrolArgs, ledger.Tracker]("tracker:enrol"), enrol)
 
 	// Shipments: only parties, and each only what its role may.
 	refusedLedger(t, ledger.Forbidden, auditor, ledger.ShipmentCreate, shipmentArgs(ship))
 	refusedLedger(t, ledger.Forbidden, ingest, ledger.ShipmentCreate, shipmentArgs(ship))
 	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, shipmentArgs(ship))
 	refusedLedger(t, ledger.Exists, carrier, ledger.ShipmentCreate, shipmentArgs(ship))
-	for _, fn := range []string{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
-		if _, err := auditor.Evaluate(t.Context(), fn, ledger.IDArgs{ID: ship}); ledger.CodeOf(err) != ledger.NotFound {
+	for _, fn := range []ledger.Function{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
+		if _, err := auditor.Evaluate(t.Context(), fn.Name(), ledger.IDArgs{ID: ship}); ledger.CodeOf(err) != ledger.NotFound {
 			t.Errorf("%s by a stranger: %v", fn, err)
 		}
 	}
@@ -136,7 +136,7 @@ func TestStackChaincodeFight(t *testing.T) {
 		ship := fmt.Sprintf("%s.%d", name("F"), round)
 		mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, shipmentArgs(ship))
 		// The shipper offers custody and binds its tracker while the carrier binds its own.
-		once := func(c *fabric.Client, fn string, arg any) func(context.Context) error {
+		once := func(c *fabric.Client, fn ledger.Function, arg any) func(context.Context) error {
 			return func(ctx context.Context) error { _, err := submitLedger(ctx, c, fn, arg); return err }
 		}
 		out := race(t,

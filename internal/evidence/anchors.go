@@ -58,12 +58,12 @@ func (v *verifier) anchor(ingest string, t *fabricproof.Transaction) (*anchored,
 	wrong := func(expected, found string, args ...any) error {
 		return stop(AnchorValue, placeOf(t), expected, found, args...)
 	}
-	if len(t.Args) != 2 || string(t.Args[0]) != ledger.AnchorExtend {
-		return nil, wrong("a call of "+ledger.AnchorExtend, "%q", t.Args[0])
+	if len(t.Args) != 2 || string(t.Args[0]) != ledger.AnchorExtend.Name() {
+		return nil, wrong("a call of "+ledger.AnchorExtend.Name(), "%q", t.Args[0])
 	}
 	var a ledger.ExtendArgs
 	if err := ledger.Decode(t.Args[1], &a); err != nil {
-		return nil, wrong("arguments of "+ledger.AnchorExtend, "%v", err)
+		return nil, wrong("arguments of "+ledger.AnchorExtend.Name(), "%v", err)
 	}
 	var h ledger.Head
 	value := t.Write(ns, ledger.HeadKey(heads))

@@ -59,10 +59,10 @@ func (a attack) run(t *testing.T) *evidence.Report {
 }
 
 // on falsifies every transaction of one function.
-func on(fn string, change func(c *evidencetest.Consortium, tx *evidencetest.Tx)) func(*evidencetest.Consortium) {
+func on(fn ledger.Function, change func(c *evidencetest.Consortium, tx *evidencetest.Tx)) func(*evidencetest.Consortium) {
 	return func(c *evidencetest.Consortium) {
 		c.OnTx = func(tx *evidencetest.Tx) {
-			if string(tx.Args[0]) == fn {
+			if string(tx.Args[0]) == fn.Name() {
 				change(c, tx)
 			}
 		}

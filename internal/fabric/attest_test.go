@@ -19,7 +19,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 	ctx := t.Context()
 	id := "ev-" + rand.Text()[:10]
 	rules, _ := compliance.Lookup("general-2-8@1")
-	res, err := c.Submit(ctx, ledger.ShipmentCreate, ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: rules.Hash(),
+	res, err := c.Submit(ctx, ledger.ShipmentCreate.Name(), ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: rules.Hash(),
 		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}})
 	if err != nil {
 		t.Fatal(err)

@@ -70,7 +70,7 @@ func settle(t *testing.T, s stack) {
 		}
 		for range 10 {
 			args := ledger.EnrolArgs{ID: fmt.Sprintf("settle-%x", time.Now().UnixNano()), SecretHash: strings.Repeat("ab", 32)}
-			if _, err = c.Submit(t.Context(), ledger.TrackerEnrol, args); err != nil {
+			if _, err = c.Submit(t.Context(), ledger.TrackerEnrol.Name(), args); err != nil {
 				break
 			}
 		}
@@ -93,13 +93,13 @@ func firstSubmit(t *testing.T, s stack, org string) {
 	submit := func(name string) time.Duration {
 		start := time.Now()
 		args := ledger.EnrolArgs{ID: fmt.Sprintf("%s-%s-%x", name, org, start.UnixNano()), SecretHash: strings.Repeat("ab", 32)}
-		if _, err := c.Submit(t.Context(), ledger.TrackerEnrol, args); err != nil {
+		if _, err := c.Submit(t.Context(), ledger.TrackerEnrol.Name(), args); err != nil {
 			t.Error(err)
 		}
 		return time.Since(start)
 	}
 	others := make(chan error, 3)
-	go func() { _, err := c.Evaluate(t.Context(), ledger.AnchorHeads, ledger.ListArgs{}); others <- err }()
+	go func() { _, err := c.Evaluate(t.Context(), ledger.AnchorHeads.Name(), ledger.ListArgs{}); others <- err }()
 	go func() { _, _, _, err := c.TxStatus(t.Context(), "none"); others <- err }()
 	go func() { _, err := c.Network(t.Context()); others <- err }()
 	first := submit("first")

@@ -132,7 +132,7 @@ func (c *Client) works(ctx context.Context, n *node, p part) error {
 	if p == ledgerPart {
 		return nil
 	}
-	ping, err := c.propose(ledger.AnchorHeads, ledger.ListArgs{Limit: 1})
+	ping, err := c.propose(ledger.AnchorHeads.Name(), ledger.ListArgs{Limit: 1})
 	if err != nil {
 		return err
 	}

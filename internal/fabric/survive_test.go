@@ -238,7 +238,7 @@ func enrolOnce(t *testing.T, c *Client, a *account, count func(string, time.Dura
 			return
 		}
 		start := time.Now()
-		result, err := c.Submit(t.Context(), ledger.TrackerEnrol, args)
+		result, err := c.Submit(t.Context(), ledger.TrackerEnrol.Name(), args)
 		took := time.Since(start)
 		var stage *StageError
 		switch {
@@ -269,7 +269,7 @@ func enrolOnce(t *testing.T, c *Client, a *account, count func(string, time.Dura
 			count("exists", took)
 			var tracker ledger.Tracker
 			testkit.WaitFor(t, 60*time.Second, "record "+a.id+", which other peers say exists, at a peer that answers", func() bool {
-				raw, err := c.Evaluate(t.Context(), ledger.TrackerGet, ledger.IDArgs{ID: a.id})
+				raw, err := c.Evaluate(t.Context(), ledger.TrackerGet.Name(), ledger.IDArgs{ID: a.id})
 				return err == nil && json.Unmarshal(raw, &tracker) == nil
 			})
 			for _, tx := range a.unsure {

@@ -1,72 +1,59 @@
 package ledger
 
-// Names of the transactions, "contract:Function". Each takes exactly one argument, a JSON object of the type named
-// beside it, and answers JSON.
+// The transactions. Each takes exactly one argument, a JSON object of the type named, and answers JSON.
 //
-// A changing transaction needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a
-// person signs (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach. What belongs to a
-// shipment is NOT_FOUND to all but its parties.
+// A change needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a person signs
+// (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach. What belongs to a shipment is
+// NOT_FOUND to all but its parties.
 const (
-	MemberFound = "member:Found" // FoundArgs -> Founding: once, by an operator of one of the founders
-	MemberGet   = "member:Get"   // NameArgs -> Member (evaluate)
-	MemberList  = "member:List"  // ListArgs -> Page[Member] (evaluate)
+	MemberFound Change[FoundArgs, Founding] = "member:Found" // once, by an operator of one of the founders
+	MemberGet   Query[NameArgs, Member]     = "member:Get"
+	MemberList  Listing[Member]             = "member:List"
 
-	TrackerEnrol     = "tracker:Enrol"     // EnrolArgs -> Tracker
-	TrackerRotate    = "tracker:Rotate"    // RotateArgs -> Tracker
-	TrackerRevoke    = "tracker:Revoke"    // RevokeArgs -> Tracker
-	TrackerCalibrate = "tracker:Calibrate" // CalibrateArgs -> Tracker
-	TrackerGet       = "tracker:Get"       // IDArgs -> Tracker (evaluate)
-	TrackerList      = "tracker:List"      // ListArgs -> Page[Tracker] (evaluate)
+	TrackerEnrol     Change[EnrolArgs, Tracker]     = "tracker:Enrol"
+	TrackerRotate    Change[RotateArgs, Tracker]    = "tracker:Rotate"
+	TrackerRevoke    Change[RevokeArgs, Tracker]    = "tracker:Revoke"
+	TrackerCalibrate Change[CalibrateArgs, Tracker] = "tracker:Calibrate"
+	TrackerGet       Query[IDArgs, Tracker]         = "tracker:Get"
+	TrackerList      Listing[Tracker]               = "tracker:List"
 
-	ShipmentCreate   = "shipment:Create"    // CreateArgs -> Shipment
-	ShipmentAssign   = "shipment:Assign"    // AssignArgs -> Shipment
-	ShipmentUnassign = "shipment:Unassign"  // UnassignArgs -> Shipment
-	ShipmentPropose  = "shipment:Propose"   // ProposeArgs -> Shipment
-	ShipmentAccept   = "shipment:Accept"    // IDArgs -> Shipment
-	ShipmentReject   = "shipment:Reject"    // RejectArgs -> Shipment
-	ShipmentWithdraw = "shipment:Withdraw"  // RejectArgs -> Shipment: by who proposed, before the answer
-	ShipmentDeliver  = "shipment:Deliver"   // IDArgs -> Shipment: by a consignee, once it has custody
-	ShipmentClose    = "shipment:Close"     // CloseArgs -> Close
-	ShipmentGet      = "shipment:Get"       // IDArgs -> Shipment (evaluate)
-	ShipmentList     = "shipment:List"      // ListArgs -> Page[Shipment] (evaluate): only where the caller's MSP is a party
-	ShipmentHandover = "shipment:Handovers" // ListArgs with id -> Page[Handover] (evaluate)
-	ShipmentGetClose = "shipment:GetClose"  // IDArgs -> Close (evaluate)
+	ShipmentCreate   Change[CreateArgs, Shipment]   = "shipment:Create"
+	ShipmentAssign   Change[AssignArgs, Shipment]   = "shipment:Assign"
+	ShipmentUnassign Change[UnassignArgs, Shipment] = "shipment:Unassign"
+	ShipmentPropose  Change[ProposeArgs, Shipment]  = "shipment:Propose"
+	ShipmentAccept   Change[IDArgs, Shipment]       = "shipment:Accept"
+	ShipmentReject   Change[RejectArgs, Shipment]   = "shipment:Reject"
+	ShipmentWithdraw Change[RejectArgs, Shipment]   = "shipment:Withdraw" // by who proposed, before the answer
+	ShipmentDeliver  Change[IDArgs, Shipment]       = "shipment:Deliver"  // by a consignee, once it has custody
+	ShipmentClose    Change[CloseArgs, Close]       = "shipment:Close"
+	ShipmentGet      Query[IDArgs, Shipment]        = "shipment:Get"
+	ShipmentList     Listing[Shipment]              = "shipment:List"      // only where the caller's MSP is a party
+	ShipmentHandover Listing[Handover]              = "shipment:Handovers" // with id
+	ShipmentGetClose Query[IDArgs, Close]           = "shipment:GetClose"
 
-	AnchorExtend = "anchor:Extend" // ExtendArgs -> Head
-	AnchorHead   = "anchor:Head"   // IDArgs (heads-log id) -> Head (evaluate)
-	AnchorList   = "anchor:List"   // ListArgs with id -> Page[Head], newest first (evaluate)
-	AnchorHeads  = "anchor:Heads"  // ListArgs -> Page[Head]: the newest of every heads log (evaluate)
+	AnchorExtend Change[ExtendArgs, Head] = "anchor:Extend"
+	AnchorHead   Query[IDArgs, Head]      = "anchor:Head"  // by heads-log id
+	AnchorList   Listing[Head]            = "anchor:List"  // with id, newest first
+	AnchorHeads  Listing[Head]            = "anchor:Heads" // the newest of every heads log
 
-	ComplianceOpen     = "compliance:Open"     // Excursion (By, times and Tx ignored) -> Excursion
-	ComplianceClose    = "compliance:Close"    // Excursion (id, shipment, end, peak, log) -> Excursion
-	ComplianceRevise   = "compliance:Revise"   // Verdict -> Verdict
-	ComplianceVerdict  = "compliance:Verdict"  // IDArgs -> Verdict, the newest (evaluate)
-	ComplianceVerdicts = "compliance:Verdicts" // ListArgs with id -> Page[Verdict] (evaluate)
-	ComplianceList     = "compliance:List"     // ListArgs with id -> Page[Excursion] (evaluate)
-	ComplianceBreach   = "compliance:Breach"   // BreachArgs -> Excursion, verified: by any party
+	ComplianceOpen     Change[OpenArgs, Excursion]   = "compliance:Open"
+	ComplianceClose    Change[EndArgs, Excursion]    = "compliance:Close"
+	ComplianceRevise   Change[Verdict, Verdict]      = "compliance:Revise"
+	ComplianceVerdict  Query[IDArgs, Verdict]        = "compliance:Verdict"  // the newest
+	ComplianceVerdicts Listing[Verdict]              = "compliance:Verdicts" // with id
+	ComplianceList     Listing[Excursion]            = "compliance:List"     // with id
+	ComplianceBreach   Change[BreachArgs, Excursion] = "compliance:Breach"   // verified; by any party
 
-	ComplianceAcknowledge      = "compliance:Acknowledge"      // AcknowledgeArgs -> Acknowledgement
-	ComplianceAcknowledgements = "compliance:Acknowledgements" // ListArgs with id -> Page[Acknowledgement] (evaluate)
-	ComplianceDispose          = "compliance:Dispose"          // DisposeArgs -> Disposition
-	ComplianceDisposition      = "compliance:Disposition"      // IDArgs -> Disposition, the newest (evaluate)
-	ComplianceDispositions     = "compliance:Dispositions"     // ListArgs with id -> Page[Disposition] (evaluate)
+	ComplianceAcknowledge      Change[AcknowledgeArgs, Acknowledgement] = "compliance:Acknowledge"
+	ComplianceAcknowledgements Listing[Acknowledgement]                 = "compliance:Acknowledgements" // with id
+	ComplianceDispose          Change[DisposeArgs, Disposition]         = "compliance:Dispose"
+	ComplianceDisposition      Query[IDArgs, Disposition]               = "compliance:Disposition"  // the newest
+	ComplianceDispositions     Listing[Disposition]                     = "compliance:Dispositions" // with id
 
-	RuleSetPublish = "ruleset:Publish" // PublishArgs -> RuleSet; EXISTS when these very rules are there already
-	RuleSetGet     = "ruleset:Get"     // RefArgs -> RuleSet (evaluate)
-	RuleSetList    = "ruleset:List"    // ListArgs, with id for the versions of one -> Page[RuleSet] without the rules (evaluate)
+	RuleSetPublish Change[PublishArgs, RuleSet] = "ruleset:Publish" // EXISTS when these very rules are there already
+	RuleSetGet     Query[RefArgs, RuleSet]      = "ruleset:Get"
+	RuleSetList    Listing[RuleSet]             = "ruleset:List" // without the rules; with id the versions of one
 )
-
-// Transactions that the chaincode has; it refuses every other spelling.
-var Transactions = []string{
-	MemberFound, MemberGet, MemberList,
-	TrackerEnrol, TrackerRotate, TrackerRevoke, TrackerCalibrate, TrackerGet, TrackerList,
-	ShipmentCreate, ShipmentAssign, ShipmentUnassign, ShipmentPropose, ShipmentAccept, ShipmentReject, ShipmentWithdraw, ShipmentDeliver,
-	ShipmentClose, ShipmentGet, ShipmentList, ShipmentHandover, ShipmentGetClose,
-	AnchorExtend, AnchorHead, AnchorList, AnchorHeads,
-	ComplianceOpen, ComplianceClose, ComplianceRevise, ComplianceVerdict, ComplianceVerdicts, ComplianceList, ComplianceBreach,
-	ComplianceAcknowledge, ComplianceAcknowledgements, ComplianceDispose, ComplianceDisposition, ComplianceDispositions,
-	RuleSetPublish, RuleSetGet, RuleSetList,
-}
 
 // EnrolArgs registers a tracker. Either a key with its possession proof, or a secret hash.
 type EnrolArgs struct {
@@ -179,6 +166,12 @@ type ExtendArgs struct {
 	Proof   []string `json:"proof"`
 	TimeMS  int64    `json:"time_ms"`
 }
+
+// OpenArgs opens an excursion. What the ledger itself knows (By, times and Tx), the end and what only a proof gives are ignored.
+type OpenArgs Excursion
+
+// EndArgs closes an excursion: shipment, id, end, peak and log count, the other members are ignored.
+type EndArgs Excursion
 
 // Chaincode events: one per transaction that changed something; the payload is the JSON record named.
 const (

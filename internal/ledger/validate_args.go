@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// Each Validate checks the shape of an argument, without state: what it accepts may still be refused by the contract. The
-// error is an *Error with code Invalid, so a client may call it before it submits.
-
 var excursionID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,199}$`)
 var ruleSetRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[1-9][0-9]{0,8}$`)
 
@@ -124,8 +121,9 @@ func (a ExtendArgs) Validate() error {
 	return nil
 }
 
-// ValidateOpen checks what opening an excursion needs; end and close members are ignored.
-func (e Excursion) ValidateOpen() error {
+// Validate leaves the members of the end and the closing alone: they are ignored.
+func (a OpenArgs) Validate() error {
+	e := Excursion(a)
 	if strings.HasPrefix(e.ID, breachPrefix) {
 		return invalid("id: those that begin with %s are given by compliance:Breach", breachPrefix)
 	}
@@ -134,8 +132,8 @@ func (e Excursion) ValidateOpen() error {
 		checkHash("rule_hash", e.RuleHash), checkLogs(e.Logs))
 }
 
-// ValidateClose checks what closing an excursion needs; the other members are ignored.
-func (e Excursion) ValidateClose() error {
+func (a EndArgs) Validate() error {
+	e := Excursion(a)
 	return first(e.validateID(), checkTime("end_ms", e.EndMS, false), checkDecimal("peak", e.Peak), checkLogs(e.Logs))
 }
 

@@ -237,5 +237,10 @@ func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
 // Height is the number of blocks.
 func (l *Ledger) Height() uint64 { return l.chain.height() }
 
-// Count is how many valid transactions of fn are on the ledger; "" counts all.
-func (l *Ledger) Count(fn string) int { return l.chain.count(fn) }
+// Count is how many valid transactions of fn are on the ledger; nil counts all.
+func (l *Ledger) Count(fn ledger.Function) int {
+	if fn == nil {
+		return l.chain.count("")
+	}
+	return l.chain.count(fn.Name())
+}

@@ -20,7 +20,7 @@ type Faults struct {
 }
 
 type fault struct {
-	fn      string // "" = any
+	fn      ledger.Function // nil = any
 	applied bool
 	stage   ledger.Stage
 	code    int32
@@ -41,23 +41,23 @@ func (f *Faults) add(n int, x fault) {
 	}
 }
 
-// FailBefore makes the next n submits of fn ("" = any) fail at endorsement with ErrUnavailable: nothing is applied.
-func (f *Faults) FailBefore(fn string, n int) {
+// FailBefore makes the next n submits of fn (nil = any) fail at endorsement with ErrUnavailable: nothing is applied.
+func (f *Faults) FailBefore(fn ledger.Function, n int) {
 	f.add(n, fault{fn: fn, stage: ledger.StageEndorse, err: fmt.Errorf("%w: injected", ledger.ErrUnavailable)})
 }
 
 // FailAfter makes the next n submits of fn be applied and answer commit unknown all the same.
-func (f *Faults) FailAfter(fn string, n int) {
+func (f *Faults) FailAfter(fn ledger.Function, n int) {
 	f.add(n, fault{fn: fn, applied: true, stage: ledger.StageCommit, err: fmt.Errorf("%w: injected", ledger.ErrCommitUnknown)})
 }
 
 // CommitUnknown makes the next n submits of fn answer commit unknown without being applied, now or later.
-func (f *Faults) CommitUnknown(fn string, n int) {
+func (f *Faults) CommitUnknown(fn ledger.Function, n int) {
 	f.add(n, fault{fn: fn, stage: ledger.StageCommit, err: fmt.Errorf("%w: injected", ledger.ErrCommitUnknown)})
 }
 
 // Invalidate makes the next n submits of fn be ordered but not valid, as after a read conflict (validation code 11).
-func (f *Faults) Invalidate(fn string, n int) {
+func (f *Faults) Invalidate(fn ledger.Function, n int) {
 	f.add(n, fault{fn: fn, stage: ledger.StageCommit, code: 11, err: fmt.Errorf("%w: injected MVCC_READ_CONFLICT", ledger.ErrInvalid)})
 }
 
@@ -66,7 +66,7 @@ func (f *Faults) next(fn string) *fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i, x := range f.queue {
-		if x.fn == "" || x.fn == fn {
+		if x.fn == nil || x.fn.Name() == fn {
 			f.queue = append(f.queue[:i:i], f.queue[i+1:]...)
 			return &x
 		}

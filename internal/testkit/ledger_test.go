@@ -13,7 +13,7 @@ import (
 
 func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 	t.Helper()
-	r, err := l.Submit(t.Context(), ledger.ShipmentCreate, ledger.CreateArgs{
+	r, err := l.Submit(t.Context(), ledger.ShipmentCreate.Name(), ledger.CreateArgs{
 		ID: id, Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}},
 		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash,
 	})
@@ -31,17 +31,17 @@ func TestFaults(t *testing.T) {
 		want    error
 		applied bool
 	}{
-		{"before", func(l *Ledger) { l.FailBefore("", 1) }, ledger.ErrUnavailable, false},
+		{"before", func(l *Ledger) { l.FailBefore(nil, 1) }, ledger.ErrUnavailable, false},
 		{"after", func(l *Ledger) { l.FailAfter(ledger.ShipmentCreate, 1) }, ledger.ErrCommitUnknown, true},
-		{"unknown", func(l *Ledger) { l.CommitUnknown("", 1) }, ledger.ErrCommitUnknown, false},
-		{"invalid", func(l *Ledger) { l.Invalidate("", 1) }, ledger.ErrInvalid, false},
+		{"unknown", func(l *Ledger) { l.CommitUnknown(nil, 1) }, ledger.ErrCommitUnknown, false},
+		{"invalid", func(l *Ledger) { l.Invalidate(nil, 1) }, ledger.ErrInvalid, false},
 		{"away", func(l *Ledger) { l.SetUnavailable(true) }, ledger.ErrUnavailable, false},
 		{"other function", func(l *Ledger) { l.FailBefore(ledger.AnchorExtend, 1) }, nil, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := NewLedger("CarrierMSP", nil)
 			tc.arm(l)
-			_, err := l.Submit(t.Context(), ledger.ShipmentCreate, args)
+			_, err := l.Submit(t.Context(), ledger.ShipmentCreate.Name(), args)
 			if !errors.Is(err, tc.want) {
 				t.Fatalf("got %v, want %v", err, tc.want)
 			}
@@ -63,8 +63,8 @@ func TestFaults(t *testing.T) {
 func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
 	l := NewLedger("CarrierMSP", time.Now)
 	mustCreate(t, l, "s1")
-	l.Invalidate("", 1)
-	_, _ = l.Submit(t.Context(), ledger.ShipmentCreate, ledger.CreateArgs{})
+	l.Invalidate(nil, 1)
+	_, _ = l.Submit(t.Context(), ledger.ShipmentCreate.Name(), ledger.CreateArgs{})
 
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -77,10 +77,10 @@ func (s *ledgerSuite) id(name string) string { return name + "-" + s.run }
 
 // do submits, decodes the answer and waits until every organisation has it: a client sees at once only what its own peer
 // committed.
-func do[R any](s *ledgerSuite, c LedgerClient, fn string, arg any) (R, ledger.Result) {
+func do[R any](s *ledgerSuite, c LedgerClient, fn ledger.Function, arg any) (R, ledger.Result) {
 	s.t.Helper()
 	var record R
-	result, err := c.Submit(s.t.Context(), fn, arg)
+	result, err := c.Submit(s.t.Context(), fn.Name(), arg)
 	if err != nil {
 		s.t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
 	}
@@ -99,10 +99,10 @@ func do[R any](s *ledgerSuite, c LedgerClient, fn string, arg any) (R, ledger.Re
 	return record, result
 }
 
-func ask[R any](s *ledgerSuite, c LedgerClient, fn string, arg any) R {
+func ask[R any](s *ledgerSuite, c LedgerClient, fn ledger.Function, arg any) R {
 	s.t.Helper()
 	var record R
-	raw, err := c.Evaluate(s.t.Context(), fn, arg)
+	raw, err := c.Evaluate(s.t.Context(), fn.Name(), arg)
 	if err != nil {
 		s.t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
 	}
@@ -112,17 +112,17 @@ func ask[R any](s *ledgerSuite, c LedgerClient, fn string, arg any) R {
 	return record
 }
 
-func (s *ledgerSuite) refused(c LedgerClient, fn string, arg any, want ledger.Code) {
+func (s *ledgerSuite) refused(c LedgerClient, fn ledger.Function, arg any, want ledger.Code) {
 	s.t.Helper()
-	_, err := c.Submit(s.t.Context(), fn, arg)
+	_, err := c.Submit(s.t.Context(), fn.Name(), arg)
 	if ledger.CodeOf(err) != want || errors.Is(err, ledger.ErrUnavailable) {
 		s.t.Errorf("%s by %s: got %v, want %s", fn, c.MSP(), err, want)
 	}
 }
 
-func (s *ledgerSuite) askRefused(c LedgerClient, fn string, arg any, want ledger.Code) {
+func (s *ledgerSuite) askRefused(c LedgerClient, fn ledger.Function, arg any, want ledger.Code) {
 	s.t.Helper()
-	if _, err := c.Evaluate(s.t.Context(), fn, arg); ledger.CodeOf(err) != want {
+	if _, err := c.Evaluate(s.t.Context(), fn.Name(), arg); ledger.CodeOf(err) != want {
 		s.t.Errorf("%s by %s: got %v, want %s", fn, c.MSP(), err, want)
 	}
 }
@@ -189,7 +189,7 @@ func (s *ledgerSuite) anchors() {
 		s.t.Fatalf("anchors %+v", got)
 	}
 	for _, o := range Founders {
-		raw, err := s.ingest.EvaluateAt(s.t.Context(), o.Name, ledger.AnchorHead, ledger.IDArgs{ID: heads})
+		raw, err := s.ingest.EvaluateAt(s.t.Context(), o.Name, ledger.AnchorHead.Name(), ledger.IDArgs{ID: heads})
 		var got ledger.Head
 		if err != nil || json.Unmarshal(raw, &got) != nil || got != second {
 			s.t.Errorf("%s holds %s, %v", o.Name, raw, err)

@@ -99,12 +99,12 @@ func (s *ledgerSuite) blocks() {
 // ownWrites: what a client has submitted, it reads at once and builds on, without waiting for anybody.
 func (s *ledgerSuite) ownWrites() {
 	carrier, id := s.clients["carrier"], s.id("own")
-	if _, err := carrier.Submit(s.t.Context(), ledger.TrackerEnrol, ledger.EnrolArgs{ID: id, SecretHash: strings.Repeat("ef", 32)}); err != nil {
+	if _, err := carrier.Submit(s.t.Context(), ledger.TrackerEnrol.Name(), ledger.EnrolArgs{ID: id, SecretHash: strings.Repeat("ef", 32)}); err != nil {
 		s.t.Fatal(err)
 	}
 	for i := range 10 {
 		args := ledger.CalibrateArgs{ID: id, Ref: fmt.Sprint("cert ", i), Hash: strings.Repeat("cd", 32), ValidFromMS: 1, ValidToMS: 2}
-		if _, err := carrier.Submit(s.t.Context(), ledger.TrackerCalibrate, args); err != nil {
+		if _, err := carrier.Submit(s.t.Context(), ledger.TrackerCalibrate.Name(), args); err != nil {
 			s.t.Fatalf("write %d: %v", i, err)
 		}
 		if got := ask[ledger.Tracker](s, carrier, ledger.TrackerGet, ledger.IDArgs{ID: id}); got.Calibration == nil || got.Calibration.Ref != args.Ref {
@@ -121,7 +121,7 @@ func (s *ledgerSuite) races() {
 	var group sync.WaitGroup
 	for i := range n {
 		group.Go(func() {
-			_, errs[i] = s.clients["carrier"].Submit(s.t.Context(), ledger.TrackerEnrol, ledger.EnrolArgs{ID: id, SecretHash: strings.Repeat("ef", 32), Model: fmt.Sprint(i)})
+			_, errs[i] = s.clients["carrier"].Submit(s.t.Context(), ledger.TrackerEnrol.Name(), ledger.EnrolArgs{ID: id, SecretHash: strings.Repeat("ef", 32), Model: fmt.Sprint(i)})
 		})
 	}
 	group.Wait()

@@ -30,7 +30,7 @@ func founded() contract.Map {
 		panic(err)
 	}
 	state := contract.Map{}
-	answer, err := contract.Run(state, contract.Call{Channel: ledger.Channel, Tx: "founding", TimeMS: 1, MSP: Founders[0].MSP, Role: contract.Operator}, ledger.MemberFound, arg)
+	answer, err := contract.Run(state, contract.Call{Channel: ledger.Channel, Tx: "founding", TimeMS: 1, MSP: Founders[0].MSP, Role: contract.Operator}, ledger.MemberFound.Name(), arg)
 	if err != nil {
 		panic(err)
 	}

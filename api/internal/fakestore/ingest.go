@@ -103,7 +103,7 @@ func (i *Ingest) Anchor(ctx context.Context, closed bool) error {
 		}
 	}
 	heads := anchor.HeadsID(ledger.Channel, i.Name)
-	res, err := i.Ledger.Submit(ctx, ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: i.Name, OldSize: old, NewSize: index + 1,
+	res, err := i.Ledger.Submit(ctx, ledger.AnchorExtend.Name(), ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: i.Name, OldSize: old, NewSize: index + 1,
 		NewRoot: hex.EncodeToString(headsRoot[:]), Proof: proof, TimeMS: i.NowMS()})
 	if err != nil {
 		return err

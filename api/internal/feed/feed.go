@@ -366,10 +366,6 @@ func (f *Feed) remember(shipment string, mine bool) {
 }
 
 func (f *Feed) get(ctx context.Context, shipment string) (*ledger.Shipment, error) {
-	raw, err := f.ledger.Evaluate(ctx, ledger.ShipmentGet, ledger.IDArgs{ID: shipment})
-	if err != nil {
-		return nil, err
-	}
-	r := new(ledger.Shipment)
-	return r, json.Unmarshal(raw, r)
+	r, err := ledger.ShipmentGet.Ask(ctx, f.ledger, ledger.IDArgs{ID: shipment})
+	return &r, err
 }

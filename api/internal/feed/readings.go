@@ -2,7 +2,6 @@ package feed
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -68,19 +67,14 @@ func (f *Feed) list(ctx context.Context) {
 			f.watch(ctx, *r)
 		}
 	}
-	for bookmark := ""; all && len(f.follow) < maxLogs; {
-		raw, err := f.ledger.Evaluate(ctx, ledger.ShipmentList, ledger.ListArgs{Limit: ledger.MaxLimit, Bookmark: bookmark})
-		var page ledger.Page[ledger.Shipment]
-		if err != nil || json.Unmarshal(raw, &page) != nil {
-			break
-		}
-		for _, r := range page.Items {
+	if all {
+		for r, err := range ledger.ShipmentList.Each(ctx, f.ledger, "") {
+			if err != nil || len(f.follow) >= maxLogs {
+				break
+			}
 			if r.State == ledger.InTransit && r.IsParty(f.msp) {
 				f.watch(ctx, r)
 			}
-		}
-		if bookmark = page.Bookmark; bookmark == "" {
-			break
 		}
 	}
 	for id, l := range f.follow {

@@ -45,7 +45,7 @@ func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[Lis
 	if err := s.cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
-	newest, err := listAll[ledger.Head](ctx, s.Ledger, ledger.AnchorHeads, "", maxInstances)
+	newest, err := ledger.AnchorHeads.All(ctx, s.Ledger, "", maxInstances)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (s *Server) anchors(ctx context.Context, in *struct{ Paging }) (*answer[Lis
 			out.Next = s.cursors.Seal(route, anchorPlace{h.Heads, ""})
 			break
 		}
-		page, err := evaluate[ledger.Page[ledger.Head]](ctx, s.Ledger, ledger.AnchorList, ledger.ListArgs{ID: h.Heads, Limit: in.Limit - len(out.Items), Bookmark: b})
+		page, err := ledger.AnchorList.Page(ctx, s.Ledger, ledger.ListArgs{ID: h.Heads, Limit: in.Limit - len(out.Items), Bookmark: b})
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func (s *Server) assign(ctx context.Context, in *assignInput) (*answer[Shipment]
 	if in.Body.From != nil {
 		a.FromMS = int64(*in.Body.From)
 	}
-	out, err := s.changeShipment(ctx, in.ID, ledger.ShipmentAssign, a, func(r ledger.Shipment) bool {
+	out, err := changeShipment(ctx, s, in.ID, ledger.ShipmentAssign, a, func(r ledger.Shipment) bool {
 		i := r.OpenAssignment(a.Tracker)
 		return i >= 0 && (a.FromMS == 0 || r.Assignments[i].FromMS == a.FromMS)
 	})
@@ -83,7 +83,7 @@ type unassignInput struct {
 
 func (s *Server) unassign(ctx context.Context, in *unassignInput) (*answer[Shipment], error) {
 	a := ledger.UnassignArgs{Shipment: in.ID, Tracker: in.Tracker, ToMS: int64(in.To.Instant)}
-	return s.changeShipment(ctx, in.ID, ledger.ShipmentUnassign, a, func(r ledger.Shipment) bool {
+	return changeShipment(ctx, s, in.ID, ledger.ShipmentUnassign, a, func(r ledger.Shipment) bool {
 		for i := len(r.Assignments) - 1; i >= 0; i-- {
 			if x := r.Assignments[i]; x.Tracker == a.Tracker {
 				return x.ToMS != 0 && (a.ToMS == 0 || x.ToMS == a.ToMS)

@@ -75,10 +75,10 @@ func (s *Server) breach(ctx context.Context, in *breachInput) (*answer[RecordedE
 		args.Messages = append(args.Messages, claim)
 	}
 	slices.SortFunc(args.Messages, func(a, b ledger.BreachMessage) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
-	e, _, err := submit[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceBreach, args)
+	e, _, err := ledger.ComplianceBreach.Do(ctx, s.Ledger, args)
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		id := ledger.BreachID(args.Rule, tracker, args.Messages[0].TimeMS)
-		all, lerr := listAll[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceList, r.ID, maxRecords)
+		all, lerr := ledger.ComplianceList.All(ctx, s.Ledger, r.ID, maxRecords)
 		if i := slices.IndexFunc(all, func(x ledger.Excursion) bool { return x.ID == id && x.By == s.MSP }); lerr == nil && i >= 0 {
 			e, err = all[i], nil
 		}

@@ -66,7 +66,7 @@ func (s *Server) close(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := submit[ledger.Close](ctx, s.Ledger, ledger.ShipmentClose, ledger.CloseArgs{ID: in.ID, Heads: heads})
+	c, _, err := ledger.ShipmentClose.Do(ctx, s.Ledger, ledger.CloseArgs{ID: in.ID, Heads: heads})
 	switch ledger.CodeOf(err) {
 	case ledger.Exists, ledger.BadState: // somebody else was first
 		if got, gerr := s.closed(ctx, in.ID); gerr == nil {
@@ -115,7 +115,7 @@ func (s *Server) getClose(ctx context.Context, in *ShipmentPath) (*answer[Close]
 }
 
 func (s *Server) closed(ctx context.Context, id string) (*answer[Close], error) {
-	c, err := evaluate[ledger.Close](ctx, s.Ledger, ledger.ShipmentGetClose, ledger.IDArgs{ID: id})
+	c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
 	if err != nil {
 		return nil, err
 	}

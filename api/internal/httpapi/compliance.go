@@ -211,15 +211,15 @@ func (s *Server) judgePinned(ctx context.Context, r ledger.Shipment) (*judged, C
 
 // join adds what is on the ledger.
 func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
-	recorded, err := listAll[ledger.Excursion](ctx, s.Ledger, ledger.ComplianceList, id, maxRecords)
+	recorded, err := ledger.ComplianceList.All(ctx, s.Ledger, id, maxRecords)
 	if err != nil {
 		return err
 	}
-	acks, err := listAll[ledger.Acknowledgement](ctx, s.Ledger, ledger.ComplianceAcknowledgements, id, maxRecords)
+	acks, err := ledger.ComplianceAcknowledgements.All(ctx, s.Ledger, id, maxRecords)
 	if err != nil {
 		return err
 	}
-	revisions, err := listAll[ledger.Verdict](ctx, s.Ledger, ledger.ComplianceVerdicts, id, maxRecords)
+	revisions, err := ledger.ComplianceVerdicts.All(ctx, s.Ledger, id, maxRecords)
 	if err != nil {
 		return err
 	}
@@ -243,7 +243,7 @@ func (s *Server) join(ctx context.Context, id string, v *Compliance) error {
 	for _, l := range revisions {
 		v.Revisions = append(v.Revisions, showRevision(s.Members, l))
 	}
-	d, err := evaluate[ledger.Disposition](ctx, s.Ledger, ledger.ComplianceDisposition, ledger.IDArgs{ID: id})
+	d, err := ledger.ComplianceDisposition.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
 	switch {
 	case ledger.CodeOf(err) == ledger.NotFound:
 	case err != nil:

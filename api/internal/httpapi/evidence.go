@@ -126,7 +126,7 @@ func (s *Server) collect(ctx context.Context, id, nonce, withhold string) (*bund
 		request.Logs = append(request.Logs, bundle.Log{ID: ref.ID, Ingest: ref.Ingest})
 	}
 	if r.State == ledger.Closed {
-		c, err := evaluate[ledger.Close](ctx, s.Ledger, ledger.ShipmentGetClose, ledger.IDArgs{ID: r.ID})
+		c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
 		if err != nil {
 			return nil, err
 		}

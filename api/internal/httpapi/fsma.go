@@ -34,7 +34,7 @@ func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 		return nil, err
 	}
 	defer done()
-	all, err := listAll[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentList, "", maxShipments)
+	all, err := ledger.ShipmentList.All(ctx, s.Ledger, "", maxShipments)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Server) fsma(ctx context.Context, in *fsmaInput) (*file, error) {
 	g.SetLimit(enrichers)
 	for i, r := range all {
 		g.Go(func() error {
-			handovers, err := listAll[ledger.Handover](gctx, s.Ledger, ledger.ShipmentHandover, r.ID, maxHandovers)
+			handovers, err := ledger.ShipmentHandover.All(gctx, s.Ledger, r.ID, maxHandovers)
 			each[i] = trackingEvents(s.Members, r, handovers)
 			return err
 		})

@@ -46,7 +46,7 @@ func (s *Server) propose(ctx context.Context, in *proposeInput) (*answer[Shipmen
 	if err != nil {
 		return nil, err
 	}
-	return s.changeShipment(ctx, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Note: in.Body.Note}, func(r ledger.Shipment) bool {
+	return changeShipment(ctx, s, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Note: in.Body.Note}, func(r ledger.Shipment) bool {
 		return r.Pending != nil && r.Pending.From == s.MSP && r.Pending.To == to && r.Pending.Note == in.Body.Note
 	})
 }
@@ -74,7 +74,7 @@ func (s *Server) accept(ctx context.Context, in *struct {
 	ShipmentPath
 	Idempotent
 }) (*answer[Shipment], error) {
-	return s.changeShipment(ctx, in.ID, ledger.ShipmentAccept, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
+	return changeShipment(ctx, s, in.ID, ledger.ShipmentAccept, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
 		return r.Pending == nil && r.Custodian == s.MSP
 	})
 }
@@ -96,12 +96,12 @@ func (s *Server) withdraw(ctx context.Context, in *rejectInput) (*answer[Shipmen
 }
 
 // endHandover ends the open proposal without a change of custody; ours tells whether the newest ended one is what was asked for.
-func (s *Server) endHandover(ctx context.Context, fn string, in *rejectInput, ours func(ledger.Handover) bool) (*answer[Shipment], error) {
-	return s.changeShipment(ctx, in.ID, fn, ledger.RejectArgs{ID: in.ID, Reason: in.Body.Reason}, func(r ledger.Shipment) bool {
+func (s *Server) endHandover(ctx context.Context, fn ledger.Change[ledger.RejectArgs, ledger.Shipment], in *rejectInput, ours func(ledger.Handover) bool) (*answer[Shipment], error) {
+	return changeShipment(ctx, s, in.ID, fn, ledger.RejectArgs{ID: in.ID, Reason: in.Body.Reason}, func(r ledger.Shipment) bool {
 		if r.Pending != nil || r.Handovers == 0 {
 			return false
 		}
-		hs, err := listAll[ledger.Handover](ctx, s.Ledger, ledger.ShipmentHandover, in.ID, maxHandovers)
+		hs, err := ledger.ShipmentHandover.All(ctx, s.Ledger, in.ID, maxHandovers)
 		if err != nil || len(hs) == 0 {
 			return false
 		}
@@ -125,7 +125,7 @@ func (s *Server) listHandovers(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	page, err := evaluate[ledger.Page[ledger.Handover]](ctx, s.Ledger, ledger.ShipmentHandover, ledger.ListArgs{ID: in.ID, Limit: in.Limit, Bookmark: at.B})
+	page, err := ledger.ShipmentHandover.Page(ctx, s.Ledger, ledger.ListArgs{ID: in.ID, Limit: in.Limit, Bookmark: at.B})
 	if err != nil {
 		return nil, err
 	}

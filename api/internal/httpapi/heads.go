@@ -40,7 +40,7 @@ func (s *Server) headsRoutes() {
 }
 
 func (s *Server) heads(ctx context.Context, _ *struct{}) (*answer[List[Anchor]], error) {
-	newest, err := listAll[ledger.Head](ctx, s.Ledger, ledger.AnchorHeads, "", maxInstances)
+	newest, err := ledger.AnchorHeads.All(ctx, s.Ledger, "", maxInstances)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (s *Server) headsEvidence(ctx context.Context, in *headsInput) ([]byte, err
 func (s *Server) anchorsFrom(ctx context.Context, heads string, from uint64) ([]ledger.Head, error) {
 	var kept []ledger.Head // newest first, all at or above from
 	for q := (ledger.ListArgs{ID: heads, Limit: ledger.MaxLimit}); ; {
-		page, err := evaluate[ledger.Page[ledger.Head]](ctx, s.Ledger, ledger.AnchorList, q)
+		page, err := ledger.AnchorList.Page(ctx, s.Ledger, q)
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func (s *Server) judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo
 	if j.refs, err = s.logs(ctx, r); err != nil {
 		return nil, err
 	}
-	if j.handovers, err = listAll[ledger.Handover](ctx, s.Ledger, ledger.ShipmentHandover, r.ID, maxRecords); err != nil {
+	if j.handovers, err = ledger.ShipmentHandover.All(ctx, s.Ledger, r.ID, maxRecords); err != nil {
 		return nil, err
 	}
 	if j.trackers, err = s.assigned(ctx, r); err != nil {
@@ -84,7 +84,7 @@ func (s *Server) assigned(ctx context.Context, r ledger.Shipment) ([]ledger.Trac
 			continue
 		}
 		seen[a.Tracker] = true
-		t, err := evaluate[ledger.Tracker](ctx, s.Ledger, ledger.TrackerGet, ledger.IDArgs{ID: a.Tracker})
+		t, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: a.Tracker})
 		if ledger.CodeOf(err) != "" {
 			continue
 		}

@@ -32,13 +32,13 @@ func (w *world) record(id string, c httpapi.Compliance) {
 	w.t.Helper()
 	logs := []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}
 	for _, e := range c.Excursions {
-		_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceOpen, ledger.Excursion{ID: e.ID, Shipment: id, Rule: e.Rule, Metric: e.Metric, StartMS: int64(e.Start), Peak: e.Peak, Limit: e.Limit,
+		_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceOpen.Name(), ledger.Excursion{ID: e.ID, Shipment: id, Rule: e.Rule, Metric: e.Metric, StartMS: int64(e.Start), Peak: e.Peak, Limit: e.Limit,
 			Logs: logs, RuleHash: c.RuleSetHash})
 		if err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceRevise, ledger.Verdict{Shipment: id, Revision: 1, Result: c.Verdict, Reasons: c.Reasons, ToMS: 1, Logs: logs, RuleHash: c.RuleSetHash,
+	_, err := w.ledger.Submit(w.t.Context(), ledger.ComplianceRevise.Name(), ledger.Verdict{Shipment: id, Revision: 1, Result: c.Verdict, Reasons: c.Reasons, ToMS: 1, Logs: logs, RuleHash: c.RuleSetHash,
 		Detail: []byte(`{"algorithm":"x"}`)})
 	if err != nil {
 		w.t.Fatal(err)
@@ -213,7 +213,7 @@ func TestALotGoesOnWithItsBudget(t *testing.T) {
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
 	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
-	_, err := w.ledger.Submit(t.Context(), ledger.ComplianceRevise, ledger.Verdict{Shipment: "s1", Revision: 1, Result: "inconclusive", ToMS: 1, RuleHash: s.RuleSetHash,
+	_, err := w.ledger.Submit(t.Context(), ledger.ComplianceRevise.Name(), ledger.Verdict{Shipment: "s1", Revision: 1, Result: "inconclusive", ToMS: 1, RuleHash: s.RuleSetHash,
 		Detail: []byte(`{"budget":[{"rule":"b","band":"8-15","spent_s":60,"max_s":600}]}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestALotGoesOnWithItsBudget(t *testing.T) {
 func TestSimulate(t *testing.T) {
 	w := newWorld(t)
 	c := w.warmTrip("s1", "mine")
-	before := w.ledger.Count("")
+	before := w.ledger.Count(nil)
 	ids := func(c httpapi.Compliance) (ids []string) {
 		for _, e := range c.Excursions {
 			ids = append(ids, e.ID)
@@ -307,7 +307,7 @@ func TestSimulate(t *testing.T) {
 		t.Errorf("a file that is too large: %d", r.Code)
 	}
 	w.must(413, "POST", "/v1/rule-sets", large.String())
-	if n := w.ledger.Count(""); n != before {
+	if n := w.ledger.Count(nil); n != before {
 		t.Errorf("%d transactions", n-before)
 	}
 }
@@ -346,7 +346,7 @@ func TestSignOff(t *testing.T) {
 	// An id with a plus and a slash that stands as it is cannot be taken for another one.
 	plus := ledger.Excursion{ID: "odd+id/x", Shipment: "s1", Rule: "hot", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", RuleHash: c.RuleSetHash,
 		Logs: []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}}
-	if _, err := w.ledger.Submit(t.Context(), ledger.ComplianceOpen, plus); err != nil {
+	if _, err := w.ledger.Submit(t.Context(), ledger.ComplianceOpen.Name(), plus); err != nil {
 		t.Fatal(err)
 	}
 	for _, escaped := range []string{"odd+id%2Fx", "odd%2Bid%2Fx", url.PathEscape(plus.ID)} {

@@ -2,64 +2,21 @@ package httpapi
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// evaluate asks the ledger and reads the answer.
-func evaluate[T any](ctx context.Context, l Ledger, fn string, arg any) (T, error) {
-	var v T
-	raw, err := l.Evaluate(ctx, fn, arg)
-	if err != nil {
-		return v, err
-	}
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("%s answered: %w", fn, err)
-	}
-	return v, nil
-}
-
-// submit writes and reads the answer.
-func submit[T any](ctx context.Context, l Ledger, fn string, arg any) (v T, tx string, err error) {
-	res, err := l.Submit(ctx, fn, arg)
-	if err != nil {
-		return v, "", err
-	}
-	if err := json.Unmarshal(res.Payload, &v); err != nil {
-		return v, res.TxID, fmt.Errorf("%s answered: %w", fn, err)
-	}
-	return v, res.TxID, nil
-}
-
-// listAll collects every page of a listing, up to max items.
-func listAll[T any](ctx context.Context, l Ledger, fn, id string, max int) ([]T, error) {
-	var all []T
-	for q := (ledger.ListArgs{ID: id, Limit: ledger.MaxLimit}); ; {
-		page, err := evaluate[ledger.Page[T]](ctx, l, fn, q)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page.Items...)
-		if page.Bookmark == "" || len(all) >= max {
-			return all, nil
-		}
-		q.Bookmark = page.Bookmark
-	}
-}
-
 // maxScan bounds how many pages a filtered listing reads to fill one of its own; a shorter page with a cursor is fine.
 const maxScan = 20
 
 // filtered reads pages until limit items pass keep. It never asks for more than it still needs, so the ledger's bookmark is
 // exactly where the next page starts.
-func filtered[T any](ctx context.Context, l Ledger, fn, bookmark string, limit int, keep func(*T) bool) (items []T, next string, err error) {
+func filtered[T any](ctx context.Context, l Ledger, fn ledger.Listing[T], bookmark string, limit int, keep func(*T) bool) (items []T, next string, err error) {
 	items = []T{}
 	for range maxScan {
-		page, err := evaluate[ledger.Page[T]](ctx, l, fn, ledger.ListArgs{Limit: limit - len(items), Bookmark: bookmark})
+		page, err := fn.Page(ctx, l, ledger.ListArgs{Limit: limit - len(items), Bookmark: bookmark})
 		if err != nil {
 			return nil, "", err
 		}
@@ -87,7 +44,7 @@ func (s *Server) shipment(ctx context.Context, id string) (ledger.Shipment, erro
 	if !may(ctx, access.Shipment, id) {
 		return ledger.Shipment{}, rest.NotFound("shipment", id)
 	}
-	r, err := evaluate[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentGet, ledger.IDArgs{ID: id})
+	r, err := ledger.ShipmentGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && !r.IsParty(s.MSP) {
 		return r, rest.NotFound("shipment", id)
 	}
@@ -99,7 +56,7 @@ func (s *Server) tracker(ctx context.Context, id string) (ledger.Tracker, error)
 	if !may(ctx, access.Tracker, id) {
 		return ledger.Tracker{}, rest.NotFound("tracker", id)
 	}
-	r, err := evaluate[ledger.Tracker](ctx, s.Ledger, ledger.TrackerGet, ledger.IDArgs{ID: id})
+	r, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && r.Owner != s.MSP {
 		return r, rest.NotFound("tracker", id)
 	}

@@ -34,7 +34,7 @@ func (s *Server) logs(ctx context.Context, r ledger.Shipment) ([]logRef, error) 
 		refs = append(refs, logRef{ID: hex.EncodeToString(id[:]), Ingest: ingest, Heads: hex.EncodeToString(heads[:])})
 	}
 	if r.State == ledger.Closed {
-		closed, err := evaluate[ledger.Close](ctx, s.Ledger, ledger.ShipmentGetClose, ledger.IDArgs{ID: r.ID})
+		closed, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
 		if err != nil {
 			return nil, err
 		}
@@ -50,7 +50,7 @@ func (s *Server) logs(ctx context.Context, r ledger.Shipment) ([]logRef, error) 
 // instances are the ids of the ingest instances, in a stable order. A new instance is seen within the cache's time.
 func (s *Server) instances(ctx context.Context) ([]string, error) {
 	return cached(ctx, s.recent, "instances", func(ctx context.Context) ([]string, error) {
-		heads, err := listAll[ledger.Head](ctx, s.Ledger, ledger.AnchorHeads, "", maxInstances)
+		heads, err := ledger.AnchorHeads.All(ctx, s.Ledger, "", maxInstances)
 		if err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func (s *Server) enrichOne(ctx context.Context, r ledger.Shipment, v *Shipment, 
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	verdict, err := asked(ctx, now, s.recent, "verdict/"+r.ID, func(ctx context.Context) (string, error) {
-		got, err := evaluate[ledger.Verdict](ctx, s.Ledger, ledger.ComplianceVerdict, ledger.IDArgs{ID: r.ID})
+		got, err := ledger.ComplianceVerdict.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
 		if ledger.CodeOf(err) == ledger.NotFound {
 			return "none", nil
 		}

@@ -15,8 +15,9 @@ import (
 func TestRetryAfterUnknownOutcome(t *testing.T) {
 	w := newWorld(t)
 	for i, step := range []struct {
-		fn, method, path, body string
-		status                 int
+		fn                 ledger.Function
+		method, path, body string
+		status             int
 	}{
 		{ledger.TrackerEnrol, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1"), 201},
 		{ledger.TrackerEnrol, "POST", "/v1/trackers", `{"id":"t2","unsigned":true}`, 201},

@@ -42,7 +42,7 @@ func (b *rulebook) find(ctx context.Context, ref string) (RuleSetInfo, error) {
 	if ok {
 		return v, nil
 	}
-	record, err := evaluate[ledger.RuleSet](ctx, b.ledger, ledger.RuleSetGet, ledger.RefArgs{Ref: ref})
+	record, err := ledger.RuleSetGet.Ask(ctx, b.ledger, ledger.RefArgs{Ref: ref})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return v, rest.NotFound("rule set", ref)
 	}

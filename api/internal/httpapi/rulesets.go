@@ -82,7 +82,7 @@ func (s *Server) publish(ctx context.Context, in *publishInput) (*publishOutput,
 		return nil, badRules("body", err)
 	}
 	out := &publishOutput{Status: http.StatusCreated}
-	r, _, err := submit[ledger.RuleSet](ctx, s.Ledger, ledger.RuleSetPublish, ledger.PublishArgs{Rules: rules.Canonical()})
+	r, _, err := ledger.RuleSetPublish.Do(ctx, s.Ledger, ledger.PublishArgs{Rules: rules.Canonical()})
 	if ledger.CodeOf(err) == ledger.Exists {
 		known, ferr := s.rules.find(ctx, rules.Ref())
 		if ferr != nil {
@@ -178,7 +178,7 @@ func (s *Server) listRuleSets(ctx context.Context, in *Paging) (*answer[List[Rul
 	}
 	more := at.N < len(builtin)
 	if room := in.Limit - len(out.Items); room > 0 {
-		page, err := evaluate[ledger.Page[ledger.RuleSet]](ctx, s.Ledger, ledger.RuleSetList, ledger.ListArgs{Limit: room, Bookmark: at.B})
+		page, err := ledger.RuleSetList.Page(ctx, s.Ledger, ledger.ListArgs{Limit: room, Bookmark: at.B})
 		if err != nil {
 			return nil, err
 		}

@@ -202,7 +202,8 @@ func (s *Server) createShipment(ctx context.Context, in *createInput) (*answer[S
 			return nil, err
 		}
 	}
-	r, tx, err := submit[ledger.Shipment](ctx, s.Ledger, ledger.ShipmentCreate, args)
+	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
+	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		if was, gerr := s.shipment(ctx, b.ID); gerr == nil && createdAs(was, args, s.MSP) {
 			r, tx, err = was, was.CreateTx, nil
@@ -281,24 +282,24 @@ func (s *Server) deliver(ctx context.Context, in *struct {
 	ShipmentPath
 	Idempotent
 }) (*answer[Shipment], error) {
-	return s.changeShipment(ctx, in.ID, ledger.ShipmentDeliver, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
+	return changeShipment(ctx, s, in.ID, ledger.ShipmentDeliver, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
 		return r.DeliveredMS != 0 && r.Custodian == s.MSP
 	})
 }
 
 // changeShipment submits unless an earlier attempt of the same request has done it already.
-func (s *Server) changeShipment(ctx context.Context, id, fn string, args any, done func(ledger.Shipment) bool) (*answer[Shipment], error) {
+func changeShipment[A ledger.Argument](ctx context.Context, s *Server, id string, fn ledger.Change[A, ledger.Shipment], args A, done func(ledger.Shipment) bool) (*answer[Shipment], error) {
 	r, err := s.shipment(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	tx := ""
+	var sent ledger.Result
 	if !(rest.WriteOf(ctx).Again && done(r)) {
-		if r, tx, err = submit[ledger.Shipment](ctx, s.Ledger, fn, args); err != nil {
+		if r, sent, err = fn.Do(ctx, s.Ledger, args); err != nil {
 			return nil, err
 		}
 	}
-	v := []Shipment{showShipment(s.Members, r, tx)}
+	v := []Shipment{showShipment(s.Members, r, sent.TxID)}
 	s.enrich(ctx, []ledger.Shipment{r}, v)
 	return &answer[Shipment]{Body: v[0]}, nil
 }

@@ -95,7 +95,7 @@ func (s *Server) acknowledged(ctx context.Context, in *ExcursionPath) ([]ledger.
 	if _, err := s.shipment(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	all, err := listAll[ledger.Acknowledgement](ctx, s.Ledger, ledger.ComplianceAcknowledgements, in.ID, maxRecords)
+	all, err := ledger.ComplianceAcknowledgements.All(ctx, s.Ledger, in.ID, maxRecords)
 	if err != nil {
 		return nil, err
 	}
@@ -122,8 +122,7 @@ func (s *Server) acknowledge(ctx context.Context, in *acknowledgeInput) (*answer
 		}
 	}
 	// With its number, a transaction that is ordered late cannot sign a second time.
-	a, _, err := submit[ledger.Acknowledgement](ctx, s.Ledger, ledger.ComplianceAcknowledge,
-		ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Name: b.Name, Meaning: b.Meaning})
+	a, _, err := ledger.ComplianceAcknowledge.Do(ctx, s.Ledger, ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Name: b.Name, Meaning: b.Meaning})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return nil, rest.NotFound("excursion", in.Excursion)
 	}
@@ -160,7 +159,7 @@ func (s *Server) dispose(ctx context.Context, in *disposeInput) (*answer[Disposi
 	if _, err := s.shipment(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	known, err := listAll[ledger.Disposition](ctx, s.Ledger, ledger.ComplianceDispositions, in.ID, maxRecords)
+	known, err := ledger.ComplianceDispositions.All(ctx, s.Ledger, in.ID, maxRecords)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +175,7 @@ func (s *Server) dispose(ctx context.Context, in *disposeInput) (*answer[Disposi
 	if args.Revision == 0 {
 		args.Revision = len(known) + 1
 	}
-	d, _, err := submit[ledger.Disposition](ctx, s.Ledger, ledger.ComplianceDispose, args)
+	d, _, err := ledger.ComplianceDispose.Do(ctx, s.Ledger, args)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +186,7 @@ func (s *Server) dispositions(ctx context.Context, in *ShipmentPath) (*answer[Li
 	if _, err := s.shipment(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	known, err := listAll[ledger.Disposition](ctx, s.Ledger, ledger.ComplianceDispositions, in.ID, maxRecords)
+	known, err := ledger.ComplianceDispositions.All(ctx, s.Ledger, in.ID, maxRecords)
 	if err != nil {
 		return nil, err
 	}

@@ -142,7 +142,8 @@ func (s *Server) enrol(ctx context.Context, in *enrolInput) (*answer[Tracker], e
 		}
 		args.Alg, args.Public, args.Proof = int(alg), b.PublicKey, b.Proof
 	}
-	r, tx, err := submit[ledger.Tracker](ctx, s.Ledger, ledger.TrackerEnrol, args)
+	r, sent, err := ledger.TrackerEnrol.Do(ctx, s.Ledger, args)
+	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		// The attempt before may have enrolled it: then it is exactly what was asked for.
 		if was, gerr := s.tracker(ctx, b.ID); gerr == nil && enrolledAs(was, args) {
@@ -225,7 +226,7 @@ func (s *Server) rotate(ctx context.Context, in *rotateInput) (*answer[Tracker],
 	if in.Body.Old == "" && !in.Body.Lost {
 		return nil, rest.InvalidField("body.old", "give the old key's signature, or lost: true")
 	}
-	return s.changeTracker(ctx, in.ID, ledger.TrackerRotate,
+	return changeTracker(ctx, s, in.ID, ledger.TrackerRotate,
 		ledger.RotateArgs{ID: in.ID, Alg: int(alg), Public: in.Body.PublicKey, Proof: in.Body.Proof, Old: in.Body.Old, Lost: in.Body.Lost},
 		func(r ledger.Tracker) bool {
 			return len(r.Keys) > 0 && r.Keys[len(r.Keys)-1].Public == in.Body.PublicKey
@@ -241,7 +242,7 @@ type revokeInput struct {
 }
 
 func (s *Server) revoke(ctx context.Context, in *revokeInput) (*answer[Tracker], error) {
-	return s.changeTracker(ctx, in.ID, ledger.TrackerRevoke, ledger.RevokeArgs{ID: in.ID, Cause: in.Body.Cause},
+	return changeTracker(ctx, s, in.ID, ledger.TrackerRevoke, ledger.RevokeArgs{ID: in.ID, Cause: in.Body.Cause},
 		func(r ledger.Tracker) bool { return r.RevokedMS != 0 && r.RevokeCause == in.Body.Cause })
 }
 
@@ -256,23 +257,23 @@ func (s *Server) calibrate(ctx context.Context, in *calibrateInput) (*answer[Tra
 		return nil, rest.InvalidField("body.valid_to", "must be after valid_from")
 	}
 	a := ledger.CalibrateArgs{ID: in.ID, Ref: in.Body.Ref, Hash: in.Body.Hash, ValidFromMS: int64(in.Body.ValidFrom), ValidToMS: int64(in.Body.ValidTo)}
-	return s.changeTracker(ctx, in.ID, ledger.TrackerCalibrate, a, func(r ledger.Tracker) bool {
+	return changeTracker(ctx, s, in.ID, ledger.TrackerCalibrate, a, func(r ledger.Tracker) bool {
 		c := r.Calibration
 		return c != nil && c.Ref == a.Ref && c.Hash == a.Hash && c.ValidFromMS == a.ValidFromMS && c.ValidToMS == a.ValidToMS
 	})
 }
 
 // changeTracker submits unless an earlier attempt of the same request has done it already.
-func (s *Server) changeTracker(ctx context.Context, id, fn string, args any, done func(ledger.Tracker) bool) (*answer[Tracker], error) {
+func changeTracker[A ledger.Argument](ctx context.Context, s *Server, id string, fn ledger.Change[A, ledger.Tracker], args A, done func(ledger.Tracker) bool) (*answer[Tracker], error) {
 	r, err := s.tracker(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	tx := ""
+	var sent ledger.Result
 	if !(rest.WriteOf(ctx).Again && done(r)) {
-		if r, tx, err = submit[ledger.Tracker](ctx, s.Ledger, fn, args); err != nil {
+		if r, sent, err = fn.Do(ctx, s.Ledger, args); err != nil {
 			return nil, err
 		}
 	}
-	return &answer[Tracker]{Body: s.showTracker(r, tx)}, nil
+	return &answer[Tracker]{Body: s.showTracker(r, sent.TxID)}, nil
 }

@@ -45,7 +45,7 @@ func (s *Server) verification(ctx context.Context, in *ShipmentPath) (*answer[Ve
 		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: s.claimedSize(ctx, r.ID, ref)})
 	}
 	if r.State == ledger.Closed {
-		c, err := evaluate[ledger.Close](ctx, s.Ledger, ledger.ShipmentGetClose, ledger.IDArgs{ID: r.ID})
+		c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
 		if err != nil {
 			return nil, err
 		}

@@ -258,7 +258,7 @@ func (w *world) ship(id string) {
 	}
 	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments", body)
 	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments/"+id+"/assignments", `{"tracker":"t-`+id+`"`+from+`}`)
-	raw, err := w.ledger.Evaluate(w.t.Context(), ledger.ShipmentGet, ledger.IDArgs{ID: id})
+	raw, err := w.ledger.Evaluate(w.t.Context(), ledger.ShipmentGet.Name(), ledger.IDArgs{ID: id})
 	if err != nil {
 		w.t.Fatal(err)
 	}

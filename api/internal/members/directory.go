@@ -3,7 +3,6 @@ package members
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,24 +65,15 @@ func (d *Directory) Run(ctx context.Context) error {
 // Load reads all members once.
 func (d *Directory) Load(ctx context.Context) error {
 	b := &book{byMSP: map[string]string{}, byName: map[string]ledger.Member{}}
-	for q := (ledger.ListArgs{Limit: ledger.MaxLimit}); ; {
-		raw, err := d.ledger.Evaluate(ctx, ledger.MemberList, q)
+	for m, err := range ledger.MemberList.Each(ctx, d.ledger, "") {
 		if err != nil {
 			return err
 		}
-		var page ledger.Page[ledger.Member]
-		if err := json.Unmarshal(raw, &page); err != nil {
-			return fmt.Errorf("%s answered: %w", ledger.MemberList, err)
-		}
-		for _, m := range page.Items {
-			b.all = append(b.all, m)
-			b.byMSP[m.MSP], b.byName[m.Name] = m.Name, m
-		}
-		if q.Bookmark = page.Bookmark; q.Bookmark == "" {
-			d.known.Store(b)
-			return nil
-		}
+		b.all = append(b.all, m)
+		b.byMSP[m.MSP], b.byName[m.Name] = m.Name, m
 	}
+	d.known.Store(b)
+	return nil
 }
 
 // All members by name. The caller does not change the list.
@@ -103,15 +93,7 @@ func (d *Directory) Find(ctx context.Context, name string) (ledger.Member, error
 	if m, ok := d.known.Load().byName[name]; ok {
 		return m, nil
 	}
-	raw, err := d.ledger.Evaluate(ctx, ledger.MemberGet, ledger.NameArgs{Name: name})
-	if err != nil {
-		return ledger.Member{}, err
-	}
-	var m ledger.Member
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return m, fmt.Errorf("%s answered: %w", ledger.MemberGet, err)
-	}
-	return m, nil
+	return ledger.MemberGet.Ask(ctx, d.ledger, ledger.NameArgs{Name: name})
 }
 
 // Check reports whether the ledger knows the organisation with this MSP id under this name.

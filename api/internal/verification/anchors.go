@@ -3,7 +3,6 @@ package verification
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -152,7 +151,7 @@ func (b *anchorBook) own(ctx context.Context, heads string, size uint64) (string
 		if p.begun && (p.bookmark == "" || p.oldest < size) {
 			return "", nil
 		}
-		page, err := anchorPage(ctx, b.ledger.Evaluate, heads, p.bookmark)
+		page, err := ledger.AnchorList.Page(ctx, b.ledger, ledger.ListArgs{ID: heads, Limit: ledger.MaxLimit, Bookmark: p.bookmark})
 		if err != nil {
 			return "", err
 		}
@@ -180,38 +179,17 @@ func (b *anchorBook) everywhere(ctx context.Context, heads string, size uint64, 
 }
 
 func (b *anchorBook) at(ctx context.Context, org, heads string, size uint64, root string) Peer {
-	ask := func(ctx context.Context, fn string, arg any) ([]byte, error) {
-		return b.peers.EvaluateAt(ctx, org, fn, arg)
-	}
-	for bookmark := ""; ; {
-		page, err := anchorPage(ctx, ask, heads, bookmark)
-		if err != nil {
+	for h, err := range ledger.AnchorList.Each(ctx, ledger.At(b.peers, org), heads) {
+		switch {
+		case err != nil:
 			return Peer{Org: org, Detail: "could not be asked"}
-		}
-		for _, h := range page.Items {
-			switch {
-			case h.Size == size && h.Root == root:
-				return Peer{Org: org, OK: true}
-			case h.Size == size:
-				return Peer{Org: org, Detail: otherRoot}
-			case h.Size < size: // it has newer and older anchors but not this one
-				return Peer{Org: org, Detail: otherRoot}
-			}
-		}
-		if bookmark = page.Bookmark; bookmark == "" {
-			return Peer{Org: org, Detail: "does not hold it"}
+		case h.Size == size && h.Root == root:
+			return Peer{Org: org, OK: true}
+		case h.Size == size:
+			return Peer{Org: org, Detail: otherRoot}
+		case h.Size < size: // it has newer and older anchors but not this one
+			return Peer{Org: org, Detail: otherRoot}
 		}
 	}
-}
-
-func anchorPage(ctx context.Context, ask func(context.Context, string, any) ([]byte, error), heads, bookmark string) (ledger.Page[ledger.Head], error) {
-	var page ledger.Page[ledger.Head]
-	raw, err := ask(ctx, ledger.AnchorList, ledger.ListArgs{ID: heads, Limit: ledger.MaxLimit, Bookmark: bookmark})
-	if err != nil {
-		return page, err
-	}
-	if err := json.Unmarshal(raw, &page); err != nil {
-		return page, fmt.Errorf("%s answered: %w", ledger.AnchorList, err)
-	}
-	return page, nil
+	return Peer{Org: org, Detail: "does not hold it"}
 }

@@ -6,7 +6,6 @@ package verification
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -177,16 +176,14 @@ func (r *run) tracker(ctx context.Context, id string) (*enrolled, error) {
 		return t, nil
 	}
 	t := new(enrolled)
-	raw, err := r.Ledger.Evaluate(ctx, ledger.TrackerGet, ledger.IDArgs{ID: id})
+	record, err := ledger.TrackerGet.Ask(ctx, r.Ledger, ledger.IDArgs{ID: id})
 	switch code := ledger.CodeOf(err); {
 	case code != "":
 		t.err = fmt.Sprintf("tracker %s is not on the ledger", id)
 	case err != nil:
 		return nil, err
 	default:
-		if err := json.Unmarshal(raw, &t.Tracker); err != nil {
-			return nil, fmt.Errorf("%s answered: %w", ledger.TrackerGet, err)
-		}
+		t.Tracker = record
 	}
 	r.trackers[id] = t
 	return t, nil

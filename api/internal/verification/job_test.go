@@ -73,9 +73,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func (w *world) submit(fn string, arg, into any) {
+func (w *world) submit(fn ledger.Function, arg, into any) {
 	w.t.Helper()
-	res, err := w.ledger.Submit(w.t.Context(), fn, arg)
+	res, err := w.ledger.Submit(w.t.Context(), fn.Name(), arg)
 	if err != nil {
 		w.t.Fatal(err)
 	}

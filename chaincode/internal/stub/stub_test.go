@@ -85,7 +85,7 @@ func TestTheCallComesFromTheTransaction(t *testing.T) {
 
 func TestInvokeWritesAndEmits(t *testing.T) {
 	state := map[string][]byte{}
-	s := newStub(t, state, ledger.TrackerEnrol, enrolment)
+	s := newStub(t, state, ledger.TrackerEnrol.Name(), enrolment)
 	r := Chaincode{}.Invoke(s)
 	var tracker ledger.Tracker
 	if r.Status != shim.OK || json.Unmarshal(r.Payload, &tracker) != nil || tracker.Owner != "CarrierMSP" || tracker.EnrolTx != "tx1" || tracker.EnrolledMS != t0 {
@@ -100,7 +100,7 @@ func TestInvokeWritesAndEmits(t *testing.T) {
 	for _, w := range s.writes {
 		state[w.key] = []byte(w.value)
 	}
-	s = newStub(t, state, ledger.TrackerEnrol, enrolment)
+	s = newStub(t, state, ledger.TrackerEnrol.Name(), enrolment)
 	if e := ledger.ParseError(Chaincode{}.Invoke(s).Message); e == nil || e.Code != ledger.Exists || len(s.writes)+len(s.events) > 0 {
 		t.Errorf("enrolled again: %v with %d writes, %d events; want %s and none", e, len(s.writes), len(s.events), ledger.Exists)
 	}
@@ -116,7 +116,7 @@ func TestPagesComeThroughTheShim(t *testing.T) {
 	bookmark := ""
 	for range 3 {
 		arg, _ := ledger.Encode(ledger.ListArgs{Limit: 2, Bookmark: bookmark})
-		r := Chaincode{}.Invoke(newStub(t, state, ledger.TrackerList, string(arg)))
+		r := Chaincode{}.Invoke(newStub(t, state, ledger.TrackerList.Name(), string(arg)))
 		var page ledger.Page[ledger.Tracker]
 		if err := json.Unmarshal(r.Payload, &page); err != nil {
 			t.Fatalf("%s: %v", r.Message, err)
@@ -138,7 +138,7 @@ func TestPagesComeThroughTheShim(t *testing.T) {
 func TestEveryStubFailureFailsTheTransaction(t *testing.T) {
 	tracker, _ := ledger.Encode(ledger.Tracker{ID: "T-2"})
 	state := map[string][]byte{ledger.TrackerKeyOf("T-2"): tracker}
-	for fn, arg := range map[string]string{ledger.TrackerEnrol: enrolment, ledger.TrackerGet: `{"id":"T-2"}`, ledger.TrackerList: `{}`} {
+	for fn, arg := range map[string]string{ledger.TrackerEnrol.Name(): enrolment, ledger.TrackerGet.Name(): `{"id":"T-2"}`, ledger.TrackerList.Name(): `{}`} {
 		probe := newStub(t, state, fn, arg)
 		if r := (Chaincode{}).Invoke(probe); r.Status != shim.OK {
 			t.Fatalf("%s: %s", fn, r.Message)
@@ -166,12 +166,12 @@ func TestCallsThatAreNone(t *testing.T) {
 	}{
 		{"no function", newStub(t, nil, "", "{}"), ledger.Invalid},
 		{"no such function", newStub(t, nil, "tracker:get", "{}"), ledger.Invalid},
-		{"no argument", newStub(t, nil, ledger.TrackerGet), ledger.Invalid},
-		{"empty argument", newStub(t, nil, ledger.TrackerGet, ""), ledger.Invalid},
-		{"two arguments", newStub(t, nil, ledger.TrackerGet, `{"id":"T-1"}`, `{"id":"T-1"}`), ledger.Invalid},
-		{"no caller", &fakeStub{fn: ledger.TrackerGet, args: []string{`{"id":"T-1"}`}, ms: t0}, ledger.Forbidden},
-		{"garbage for a caller", &fakeStub{fn: ledger.TrackerGet, args: []string{`{"id":"T-1"}`}, ms: t0, creator: []byte("garbage")}, ledger.Forbidden},
-		{"a caller without certificate", &fakeStub{fn: ledger.TrackerGet, args: []string{`{"id":"T-1"}`}, ms: t0, creator: []byte{0x0a, 0x01, 'X', 0x12, 0x01, 'Y'}}, ledger.Forbidden},
+		{"no argument", newStub(t, nil, ledger.TrackerGet.Name()), ledger.Invalid},
+		{"empty argument", newStub(t, nil, ledger.TrackerGet.Name(), ""), ledger.Invalid},
+		{"two arguments", newStub(t, nil, ledger.TrackerGet.Name(), `{"id":"T-1"}`, `{"id":"T-1"}`), ledger.Invalid},
+		{"no caller", &fakeStub{fn: ledger.TrackerGet.Name(), args: []string{`{"id":"T-1"}`}, ms: t0}, ledger.Forbidden},
+		{"garbage for a caller", &fakeStub{fn: ledger.TrackerGet.Name(), args: []string{`{"id":"T-1"}`}, ms: t0, creator: []byte("garbage")}, ledger.Forbidden},
+		{"a caller without certificate", &fakeStub{fn: ledger.TrackerGet.Name(), args: []string{`{"id":"T-1"}`}, ms: t0, creator: []byte{0x0a, 0x01, 'X', 0x12, 0x01, 'Y'}}, ledger.Forbidden},
 	} {
 		r := Chaincode{}.Invoke(tc.stub)
 		if e := ledger.ParseError(r.Message); r.Status == shim.OK || e == nil || e.Code != tc.want {
@@ -179,7 +179,7 @@ func TestCallsThatAreNone(t *testing.T) {
 		}
 	}
 	for _, ms := range []int64{-1, 0, ledger.MaxTimeMS + 1, 1 << 60} {
-		s := newStub(t, nil, ledger.TrackerGet, `{"id":"T-1"}`)
+		s := newStub(t, nil, ledger.TrackerGet.Name(), `{"id":"T-1"}`)
 		s.ms = ms
 		if e := ledger.ParseError(Chaincode{}.Invoke(s).Message); e == nil || e.Code != ledger.Invalid {
 			t.Errorf("at %d ms: got %v, want %s", ms, e, ledger.Invalid)

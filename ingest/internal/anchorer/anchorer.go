@@ -3,7 +3,6 @@ package anchorer
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -217,14 +216,11 @@ func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.An
 	if !fits(head, p) {
 		return sequence.Anchored{}, fmt.Errorf("%w: it has size %d, the journal expects %d", ErrDisagree, head.Size, p.OldSize)
 	}
-	result, err := a.cfg.Ledger.Submit(ctx, ledger.AnchorExtend, p.Args(a.cfg.Heads.HeadsID(), a.cfg.Ingest, a.cfg.Now().UnixMilli()))
+	head, result, err := ledger.AnchorExtend.Do(ctx, a.cfg.Ledger, p.Args(a.cfg.Heads.HeadsID(), a.cfg.Ingest, a.cfg.Now().UnixMilli()))
 	if err != nil {
 		// Commit unknown, invalidated by a race with our own earlier submit, refused: in every case the head says what
 		// counts. The next round begins with it.
 		return sequence.Anchored{}, err
-	}
-	if err := json.Unmarshal(result.Payload, &head); err != nil {
-		return sequence.Anchored{}, fmt.Errorf("answer of %s: %w", ledger.AnchorExtend, err)
 	}
 	if !has(head, p) {
 		return sequence.Anchored{}, fmt.Errorf("%w: it answered size %d", ErrDisagree, head.Size)
@@ -246,15 +242,11 @@ func fits(h ledger.Head, p *sequence.Pending) bool {
 
 // head is the ledger's newest head; the zero Head when there is none.
 func (a *Anchorer) head(ctx context.Context) (ledger.Head, error) {
-	var h ledger.Head
-	b, err := a.cfg.Ledger.Evaluate(ctx, ledger.AnchorHead, ledger.IDArgs{ID: a.cfg.Heads.HeadsID()})
+	h, err := ledger.AnchorHead.Ask(ctx, a.cfg.Ledger, ledger.IDArgs{ID: a.cfg.Heads.HeadsID()})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return h, nil
 	}
-	if err != nil {
-		return h, err
-	}
-	return h, json.Unmarshal(b, &h)
+	return h, err
 }
 
 func (a *Anchorer) anchored(ctx context.Context, h ledger.Head) (sequence.Anchored, error) {

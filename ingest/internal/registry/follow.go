@@ -99,18 +99,14 @@ func (r *Registry) load(ctx context.Context) (from uint64, err error) {
 	return from, nil
 }
 
-func pages[T any](ctx context.Context, l Ledger, fn string, each func([]T) error) error {
-	args := ledger.ListArgs{Limit: 200}
-	for {
-		page, err := evaluate[ledger.Page[T]](ctx, l, fn, args)
+func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each func([]T) error) error {
+	for args := (ledger.ListArgs{Limit: ledger.MaxLimit}); ; {
+		page, err := list.Page(ctx, l, args)
 		if err != nil {
 			return err
 		}
-		if err := each(page.Items); err != nil {
+		if err := each(page.Items); err != nil || page.Bookmark == "" {
 			return err
-		}
-		if page.Bookmark == "" || page.Bookmark == args.Bookmark {
-			return nil
 		}
 		args.Bookmark = page.Bookmark
 	}

@@ -168,10 +168,10 @@ func (r *Registry) ask(ctx context.Context, id string) {
 
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	t, err := evaluate[ledger.Tracker](ctx, r.cfg.Ledger, ledger.TrackerGet, ledger.IDArgs{ID: id})
+	t, err := ledger.TrackerGet.Ask(ctx, r.cfg.Ledger, ledger.IDArgs{ID: id})
 	if err == nil && t.Assigned != "" {
 		var s ledger.Shipment
-		if s, err = evaluate[ledger.Shipment](ctx, r.cfg.Ledger, ledger.ShipmentGet, ledger.IDArgs{ID: t.Assigned}); err == nil {
+		if s, err = ledger.ShipmentGet.Ask(ctx, r.cfg.Ledger, ledger.IDArgs{ID: t.Assigned}); err == nil {
 			err = r.store(nil, []ledger.Shipment{s})
 		}
 	}
@@ -297,18 +297,6 @@ func windows(s *ledger.Shipment, tracker string) []Window {
 		}
 	}
 	return w
-}
-
-func evaluate[T any](ctx context.Context, l Ledger, fn string, arg any) (T, error) {
-	var v T
-	b, err := l.Evaluate(ctx, fn, arg)
-	if err != nil {
-		return v, err
-	}
-	if err := json.Unmarshal(b, &v); err != nil {
-		return v, fmt.Errorf("%s: %w", fn, err)
-	}
-	return v, nil
 }
 
 // Ready says that the ledger's events have not been read up to its head yet, or nil.

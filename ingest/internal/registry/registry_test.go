@@ -40,9 +40,9 @@ func run(t testing.TB, r *Registry) (stop func()) {
 	}
 }
 
-func submit(t testing.TB, l *testkit.Ledger, fn string, arg any) {
+func submit(t testing.TB, l *testkit.Ledger, fn ledger.Function, arg any) {
 	t.Helper()
-	if _, err := l.Submit(context.Background(), fn, arg); err != nil {
+	if _, err := l.Submit(context.Background(), fn.Name(), arg); err != nil {
 		t.Fatalf("%s: %v", fn, err)
 	}
 }

@@ -68,7 +68,7 @@ func checkAnchors(t testing.TB, l *testkit.Ledger, heads string, size uint64) {
 	var all []ledger.Head
 	args := ledger.ListArgs{ID: heads, Limit: 200}
 	for {
-		b, err := l.Evaluate(context.Background(), ledger.AnchorList, args)
+		b, err := l.Evaluate(context.Background(), ledger.AnchorList.Name(), args)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -102,9 +102,9 @@ func assign(t testing.TB, l *testkit.Ledger, shipment, tracker string, fromMS in
 	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: shipment, Tracker: tracker, FromMS: fromMS})
 }
 
-func submit(t testing.TB, l *testkit.Ledger, fn string, arg any) {
+func submit(t testing.TB, l *testkit.Ledger, fn ledger.Function, arg any) {
 	t.Helper()
-	if _, err := l.Submit(context.Background(), fn, arg); err != nil {
+	if _, err := l.Submit(context.Background(), fn.Name(), arg); err != nil {
 		t.Fatalf("%s: %v", fn, err)
 	}
 }

@@ -136,7 +136,7 @@ func (l idleLedger) Evaluate(_ context.Context, fn string, arg any) ([]byte, err
 		bookmark = strconv.Itoa(to)
 	}
 	switch fn {
-	case ledger.TrackerList:
+	case ledger.TrackerList.Name():
 		page := ledger.Page[ledger.Tracker]{Bookmark: bookmark}
 		for i := from; i < to; i++ {
 			seed := [32]byte{byte(i), byte(i >> 8), byte(i >> 16)}
@@ -149,7 +149,7 @@ func (l idleLedger) Evaluate(_ context.Context, fn string, arg any) ([]byte, err
 			})
 		}
 		return json.Marshal(page)
-	case ledger.ShipmentList:
+	case ledger.ShipmentList.Name():
 		page := ledger.Page[ledger.Shipment]{Bookmark: bookmark}
 		for i := from; i < to; i++ {
 			page.Items = append(page.Items, ledger.Shipment{

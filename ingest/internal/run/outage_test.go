@@ -132,10 +132,10 @@ func TestLedgerFaults(t *testing.T) {
 		"verdict, unknown":      func(l *testkit.Ledger) { l.CommitUnknown(ledger.ComplianceRevise, 2) },
 		"event stream breaks":   func(l *testkit.Ledger) { l.BreakEvents() },
 		"anything, one by one": func(l *testkit.Ledger) {
-			l.FailBefore("", 1)
-			l.FailAfter("", 1)
-			l.CommitUnknown("", 1)
-			l.Invalidate("", 1)
+			l.FailBefore(nil, 1)
+			l.FailAfter(nil, 1)
+			l.CommitUnknown(nil, 1)
+			l.Invalidate(nil, 1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

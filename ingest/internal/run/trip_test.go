@@ -153,7 +153,7 @@ func checkHeads(t testing.TB, db *influx.Client, l *testkit.Ledger, log string, 
 
 func checkCompliance(t testing.TB, l *testkit.Ledger, shipment string) {
 	t.Helper()
-	b, err := l.Evaluate(context.Background(), ledger.ComplianceVerdict, ledger.IDArgs{ID: shipment})
+	b, err := l.Evaluate(context.Background(), ledger.ComplianceVerdict.Name(), ledger.IDArgs{ID: shipment})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func checkCompliance(t testing.TB, l *testkit.Ledger, shipment string) {
 	if err := json.Unmarshal(b, &v); err != nil || v.Result != ledger.NonCompliant {
 		t.Fatalf("verdict %+v, err %v", v, err)
 	}
-	b, err = l.Evaluate(context.Background(), ledger.ComplianceList, ledger.ListArgs{ID: shipment})
+	b, err = l.Evaluate(context.Background(), ledger.ComplianceList.Name(), ledger.ListArgs{ID: shipment})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -218,7 +218,7 @@ func (o *outbox) submit(ctx context.Context, it item) error {
 		}
 		e.EndMS, e.Logs = e.StartMS, it.tx.Excursion.Logs
 		arg = e
-	case it.tx.Fn == ledger.ComplianceBreach:
+	case it.tx.Fn == ledger.ComplianceBreach.Name():
 		claim, err := o.claim(ctx, it.tx)
 		if errors.Is(err, errNoClaim) {
 			return o.remove(it)
@@ -244,7 +244,7 @@ func (o *outbox) submit(ctx context.Context, it item) error {
 				return err // another revision came between: asked again next time
 			}
 		case ledger.BadState:
-			if it.tx.Fn == ledger.ComplianceClose {
+			if it.tx.Fn == ledger.ComplianceClose.Name() {
 				return o.remove(it) // closed already
 			}
 		}
@@ -257,16 +257,9 @@ func (o *outbox) submit(ctx context.Context, it item) error {
 
 // revision gives a verdict its number: the one after the ledger's newest. done tells that the newest is this verdict.
 func (o *outbox) revision(ctx context.Context, v ledger.Verdict) (ledger.Verdict, bool, error) {
-	b, err := o.ledger.Evaluate(ctx, ledger.ComplianceVerdict, ledger.IDArgs{ID: v.Shipment})
-	var newest ledger.Verdict
-	switch {
-	case ledger.CodeOf(err) == ledger.NotFound:
-	case err != nil:
+	newest, err := ledger.ComplianceVerdict.Ask(ctx, o.ledger, ledger.IDArgs{ID: v.Shipment})
+	if err != nil && ledger.CodeOf(err) != ledger.NotFound {
 		return v, false, err
-	default:
-		if err := json.Unmarshal(b, &newest); err != nil {
-			return v, false, err
-		}
 	}
 	if newest.Revision > 0 && newest.By == o.ledger.MSP() && newest.Result == v.Result && newest.ToMS == v.ToMS && slices.Equal(newest.Logs, v.Logs) {
 		return v, true, nil
@@ -276,26 +269,12 @@ func (o *outbox) revision(ctx context.Context, v ledger.Verdict) (ledger.Verdict
 }
 
 func (o *outbox) excursion(ctx context.Context, want *ledger.Excursion) (e ledger.Excursion, found bool, err error) {
-	args := ledger.ListArgs{ID: want.Shipment, Limit: 200}
-	for {
-		b, err := o.ledger.Evaluate(ctx, ledger.ComplianceList, args)
-		if err != nil {
-			return e, false, err
+	for e, err := range ledger.ComplianceList.Each(ctx, o.ledger, want.Shipment) {
+		if err != nil || e.ID == want.ID {
+			return e, err == nil, err
 		}
-		var page ledger.Page[ledger.Excursion]
-		if err := json.Unmarshal(b, &page); err != nil {
-			return e, false, err
-		}
-		for _, e := range page.Items {
-			if e.ID == want.ID {
-				return e, true, nil
-			}
-		}
-		if page.Bookmark == "" || page.Bookmark == args.Bookmark {
-			return e, false, nil
-		}
-		args.Bookmark = page.Bookmark
 	}
+	return e, false, nil
 }
 
 func (o *outbox) remove(done item) error {

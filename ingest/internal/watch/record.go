@@ -46,14 +46,14 @@ func (w *Watcher) record(s *ledger.Shipment, rules *compliance.RuleSet, head led
 		if !known {
 			opening := entry
 			opening.EndMS = 0
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceOpen, Excursion: &opening})
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceOpen.Name(), Excursion: &opening})
 			now.Excursions[e.ID], changed = false, true
 			if claimable(rules, &e) && len(was.Excursions) < maxClaims {
-				txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceBreach, Excursion: &entry, Tracker: e.Tracker})
+				txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceBreach.Name(), Excursion: &entry, Tracker: e.Tracker})
 			}
 		}
 		if !e.Open && !closed {
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &entry})
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose.Name(), Excursion: &entry})
 			now.Excursions[e.ID] = true
 		}
 	}
@@ -65,13 +65,13 @@ func (w *Watcher) record(s *ledger.Shipment, rules *compliance.RuleSet, head led
 		}
 		changed = changed || !was.Excursions[id]
 		if !was.Excursions[id] {
-			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose, Excursion: &ledger.Excursion{ID: id, Shipment: s.ID, Peak: "0", Logs: []ledger.LogHead{head}}, Void: true})
+			txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceClose.Name(), Excursion: &ledger.Excursion{ID: id, Shipment: s.ID, Peak: "0", Logs: []ledger.LogHead{head}}, Void: true})
 			now.Excursions[id] = true
 		}
 	}
 	if changed || final && was.LogSize != head.Size {
 		now.Revision, now.Result, now.ToMS, now.LogSize = was.Revision+1, result.Verdict, result.ToMS, head.Size
-		txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceRevise, Verdict: &ledger.Verdict{
+		txs = append(txs, transaction{Shipment: s.ID, Fn: ledger.ComplianceRevise.Name(), Verdict: &ledger.Verdict{
 			Shipment: s.ID, Revision: now.Revision, Supersedes: was.Revision, Result: result.Verdict, Reasons: clipReasons(result.Reasons),
 			ToMS: result.ToMS, Logs: []ledger.LogHead{head}, RuleHash: s.RuleSetHash, Detail: detail(result),
 		}})

@@ -3,8 +3,7 @@ package watch
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
+	"math"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -22,16 +21,12 @@ func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.
 	if rules := w.rules[s.RuleSet]; rules != nil && rules.Hash() == s.RuleSetHash {
 		return rules, nil
 	}
-	raw, err := w.cfg.Ledger.Evaluate(ctx, ledger.RuleSetGet, ledger.RefArgs{Ref: s.RuleSet})
+	published, err := ledger.RuleSetGet.Ask(ctx, w.cfg.Ledger, ledger.RefArgs{Ref: s.RuleSet})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
-	}
-	var published ledger.RuleSet
-	if err := json.Unmarshal(raw, &published); err != nil {
-		return nil, fmt.Errorf("rule set %s: %w", s.RuleSet, err)
 	}
 	rules, err := compliance.Parse(published.Rules)
 	if err != nil || rules.Hash() != s.RuleSetHash || !bytes.Equal(rules.Canonical(), published.Rules) {
@@ -47,37 +42,18 @@ func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.
 
 // handovers reads a shipment's ended handovers.
 func (w *Watcher) handovers(ctx context.Context, shipment string) ([]ledger.Handover, error) {
-	args := ledger.ListArgs{ID: shipment, Limit: 200}
-	var all []ledger.Handover
-	for {
-		raw, err := w.cfg.Ledger.Evaluate(ctx, ledger.ShipmentHandover, args)
-		if err != nil {
-			return nil, err
-		}
-		var page ledger.Page[ledger.Handover]
-		if err := json.Unmarshal(raw, &page); err != nil {
-			return nil, fmt.Errorf("handovers of %s: %w", shipment, err)
-		}
-		all = append(all, page.Items...)
-		if page.Bookmark == "" || page.Bookmark == args.Bookmark {
-			return all, nil
-		}
-		args.Bookmark = page.Bookmark
-	}
+	return ledger.ShipmentHandover.All(ctx, w.cfg.Ledger, shipment, math.MaxInt)
 }
 
 // delivered is the shipment's record once it says that the goods were delivered, or what it says after some seconds: a peer
 // may lag a little behind the one that took the delivery.
 func (w *Watcher) delivered(ctx context.Context, last ledger.Shipment) (ledger.Shipment, error) {
 	for range deliveryTries {
-		raw, err := w.cfg.Ledger.Evaluate(ctx, ledger.ShipmentGet, ledger.IDArgs{ID: last.ID})
+		now, err := ledger.ShipmentGet.Ask(ctx, w.cfg.Ledger, ledger.IDArgs{ID: last.ID})
 		if err != nil {
 			return last, err
 		}
-		last = ledger.Shipment{}
-		if err := json.Unmarshal(raw, &last); err != nil {
-			return last, err
-		}
+		last = now
 		if last.DeliveredMS != 0 {
 			break
 		}

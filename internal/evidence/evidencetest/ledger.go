@@ -75,13 +75,13 @@ func (s *Sim) Put(key string, record any) {
 func (c *Consortium) State(key string) []byte { return c.state[key].value }
 
 // Submit runs a transaction as a client of an organisation; it waits in the next block until Cut.
-func (c *Consortium) Submit(org *Org, fn string, arg any, run func(*Sim)) (evidence.Position, string) {
+func (c *Consortium) Submit(org *Org, fn ledger.Function, arg any, run func(*Sim)) (evidence.Position, string) {
 	creator, n := org.Client, nonce()
 	id := sha256.Sum256(append(append([]byte{}, n...), creator.Serialized()...))
 	tx := &Tx{
 		ID: hex.EncodeToString(id[:]), TimeMS: c.NowMS, Channel: ledger.Channel, Chaincode: ledger.Chaincode, Called: ledger.Chaincode,
 		Answered: ledger.Chaincode, Creator: creator, Endorsers: []*ID{org.Peer, c.other(org).Peer},
-		Args: [][]byte{[]byte(fn), must(ledger.Encode(arg))}, Status: 200, nonce: n,
+		Args: [][]byte{[]byte(fn.Name()), must(ledger.Encode(arg))}, Status: 200, nonce: n,
 	}
 	run(&Sim{Tx: tx, c: c})
 	if c.OnTx != nil {

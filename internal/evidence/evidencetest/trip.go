@@ -108,7 +108,7 @@ func (t *Trip) Unassign(tr *Tracker) {
 }
 
 // record submits a transaction that belongs to the shipment's history.
-func (t *Trip) record(org *Org, fn string, arg any, run func(*Sim)) {
+func (t *Trip) record(org *Org, fn ledger.Function, arg any, run func(*Sim)) {
 	t.strangers()
 	p, _ := t.C.Submit(org, fn, arg, run)
 	t.records = append(t.records, p)
@@ -117,7 +117,7 @@ func (t *Trip) record(org *Org, fn string, arg any, run func(*Sim)) {
 
 func (t *Trip) strangers() {
 	for range t.Strangers {
-		t.C.Submit(t.C.Org("auditor"), "stranger", ledger.IDArgs{ID: "x"}, func(*Sim) {})
+		t.C.Submit(t.C.Org("auditor"), ledger.Change[ledger.IDArgs, ledger.Shipment]("stranger"), ledger.IDArgs{ID: "x"}, func(*Sim) {})
 	}
 }
 
@@ -162,7 +162,7 @@ func (t *Trip) Revoke(tr *Tracker) {
 	t.changeTracker(tr, ledger.TrackerRevoke, func(r *ledger.Tracker, s *Sim) { r.RevokedMS = s.TimeMS })
 }
 
-func (t *Trip) changeTracker(tr *Tracker, fn string, change func(*ledger.Tracker, *Sim)) {
+func (t *Trip) changeTracker(tr *Tracker, fn ledger.Function, change func(*ledger.Tracker, *Sim)) {
 	t.record(t.C.Org("carrier"), fn, ledger.IDArgs{ID: tr.ID}, func(s *Sim) {
 		r := trackerRecord(s, tr.ID)
 		change(r, s)

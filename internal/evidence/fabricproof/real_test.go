@@ -53,7 +53,7 @@ func TestRealNetwork(t *testing.T) {
 	}
 	rule := fabricproof.EndorserRule{Of: []string{"CarrierMSP", "ShipperMSP", "ConsigneeMSP", "AuditorMSP"}, AtLeast: 2}
 	tx, err := chain.Transaction(block, v.Tx, ledger.Chaincode, rule)
-	if err != nil || len(tx.Endorsers) < 2 || string(tx.Args[0]) != ledger.ShipmentCreate {
+	if err != nil || len(tx.Endorsers) < 2 || string(tx.Args[0]) != ledger.ShipmentCreate.Name() {
 		t.Fatal(tx, err)
 	}
 	at, err := chain.Attestation(v.Answer, block.Number)

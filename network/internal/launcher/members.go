@@ -57,6 +57,6 @@ func foundingCall() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	call, err := json.Marshal(map[string][]string{"Args": {ledger.MemberFound, string(arg)}})
+	call, err := json.Marshal(map[string][]string{"Args": {ledger.MemberFound.Name(), string(arg)}})
 	return string(call), err
 }

@@ -14,7 +14,7 @@ func TestFoundingCallNamesTheStacksOrganisations(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c struct{ Args []string }
-	if err := json.Unmarshal([]byte(call), &c); err != nil || len(c.Args) != 2 || c.Args[0] != ledger.MemberFound {
+	if err := json.Unmarshal([]byte(call), &c); err != nil || len(c.Args) != 2 || c.Args[0] != ledger.MemberFound.Name() {
 		t.Fatalf("got %s (%v), want a call of %s with one argument", call, err, ledger.MemberFound)
 	}
 	var args ledger.FoundArgs
