@@ -16,7 +16,7 @@ func (s *Server) handoverRoutes() {
 		return rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/handovers" + path, ID: id, Tag: tag, Scope: access.ShipmentsWrite, Status: status, Write: true,
 			Summary: summary, Errors: []int{http.StatusNotFound}, Example: example}
 	}
-	rest.Add(s.api, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated, rest.Object{"to": "consignee", "note": "gate 4, seal 88123"}), s.propose)
+	rest.Add(s.api, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated, rest.Object{"to": "city-hospital", "note": "gate 4, seal 88123"}), s.propose)
 	rest.Add(s.api, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0, nil), s.accept)
 	rest.Add(s.api, op("/current/reject", "reject-handover", "Reject the open handover, with a reason", 0, rest.Object{"reason": "seal broken"}), s.reject)
 	rest.Add(s.api, op("/current/withdraw", "withdraw-handover", "Take the open handover back, as the organisation that proposed it", 0, rest.Object{"reason": "wrong dock"}), s.withdraw)

@@ -168,7 +168,7 @@ func (s *Server) shipmentRoutes() {
 	rest.Add(s.api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Create a shipment",
 		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
-			"parties": rest.Object{"carrier": []string{"carrier"}, "shipper": []string{"shipper"}, "consignee": []string{"consignee"}, "auditor": []string{"auditor"}}}}, s.createShipment)
+			"parties": rest.Object{ledger.Carrier: []string{"coldroad", "northferry"}, ledger.Shipper: []string{"vaxcorp"}, ledger.Consignee: []string{"city-hospital"}}}}, s.createShipment)
 	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
 	rest.Add(s.api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
