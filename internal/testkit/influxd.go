@@ -130,6 +130,7 @@ func (d *Influxd) command() *exec.Cmd {
 	}
 	c := exec.Command(os.Getenv(EnvInfluxd), "-config", os.DevNull)
 	c.Env = append(os.Environ(),
+		"GOGC=300", "GOMEMLIMIT=768MiB", // as in the stack
 		"INFLUXDB_META_DIR="+filepath.Join(d.dir, "meta"),
 		"INFLUXDB_DATA_DIR="+filepath.Join(d.dir, "data"),
 		"INFLUXDB_DATA_WAL_DIR="+filepath.Join(d.dir, "wal"),

@@ -44,12 +44,14 @@ type world struct {
 	ledger *testkit.Ledger
 	peers  httpapi.Peers // the ledger unless a test sets it and opens again
 	store  *fakestore.Store
-	ingest *ingest
-	feed   *feed.Feed
-	issuer *access.Issuer
-	api    *httpapi.Server
-	dir    string
-	state  *state.Store
+	// telemetry is the store unless a test sets it and opens again.
+	telemetry httpapi.Telemetry
+	ingest    *ingest
+	feed      *feed.Feed
+	issuer    *access.Issuer
+	api       *httpapi.Server
+	dir       string
+	state     *state.Store
 	// evidence is nil, hence no evidence routes, unless a test sets it and opens again.
 	evidence *bundle.Source
 	ruleSet  string        // that ship pins; "" = general-2-8@1
@@ -102,13 +104,16 @@ func (w *world) open() {
 	if w.state, err = state.Open(w.dir); err != nil {
 		w.t.Fatal(err)
 	}
+	if w.telemetry == nil {
+		w.telemetry = w.store
+	}
 	w.feed = feed.New(testkit.MSPOf(w.org), w.ledger, w.store, log)
 	names := members.New(w.ledger, log)
 	if err := names.Load(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
-		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.store, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
+		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.telemetry, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, w.issuer.Trusted())}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {

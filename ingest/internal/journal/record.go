@@ -17,7 +17,7 @@ type RecordKind byte
 const (
 	MessageRecord  RecordKind = 1 // Message
 	RejectedRecord RecordKind = 2 // Rejected
-	HeadRecord     RecordKind = 3 // JSON of stored.Head
+	HeadRecord     RecordKind = 3 // Head
 )
 
 // Message is a queued message: everything that its points in InfluxDB hold.

@@ -11,7 +11,6 @@ import (
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
-	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // headsLog is the instance's tree of log heads.
@@ -196,14 +195,14 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 			batch.Drop()
 			return err
 		}
-		point := stored.Head{
+		point := journal.Head{
 			Heads: s.headsID, Log: h.Log, Index: h.Index, Size: h.Size, Root: h.Root, Prev: -1, Closed: h.Closed, Entry: entry,
 			HeadsSize: p.NewSize, HeadsRoot: p.NewRoot, Tx: a.Tx, Block: a.Block, Proof: proof, TimeMS: a.TimeMS,
 		}
 		if h.Prev != nil {
 			point.Prev = int64(*h.Prev)
 		}
-		batch.Enqueue(journal.HeadRecord, func(dst []byte) []byte { return append(dst, mustJSON(point)...) })
+		batch.Enqueue(journal.HeadRecord, point.Append)
 		id, err := hex.DecodeString(h.Log)
 		if err != nil || len(id) != 32 {
 			batch.Drop()

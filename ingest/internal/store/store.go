@@ -5,7 +5,6 @@ package store
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -215,11 +214,12 @@ func encode(b stored.Batch, r *record) error {
 		b.Rejected(&stored.Rejected{Reason: q.Reason, Topic: q.Topic, Detail: q.Detail, Raw: q.Raw, ReceivedMS: q.ReceivedMS}, r.n)
 		return nil
 	case journal.HeadRecord:
-		var h stored.Head
-		if err := json.Unmarshal(r.body, &h); err != nil {
+		h, err := journal.DecodeHead(r.body)
+		if err != nil {
 			return err
 		}
-		b.Head(&h)
+		point := stored.Head(h)
+		b.Head(&point)
 		return nil
 	}
 	return fmt.Errorf("unknown kind %d", r.kind)
