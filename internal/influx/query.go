@@ -1,6 +1,7 @@
 package influx
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -86,8 +87,11 @@ func (r row) has(column string) bool { return r.cell(column) != nil }
 // text is a copy.
 func (r row) text(column string) string {
 	cell := r.cell(column)
-	if len(cell) == 0 || cell[0] != '"' {
+	if len(cell) < 2 || cell[0] != '"' {
 		return string(cell)
+	}
+	if bytes.IndexByte(cell, '\\') < 0 {
+		return string(cell[1 : len(cell)-1])
 	}
 	var s string
 	_ = json.Unmarshal(cell, &s) // the decoder has read it before

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
@@ -45,12 +47,12 @@ type windowKey struct {
 // missing or of fewer readings than there are by now: the windows whose readings are not all summed up are computed from the
 // readings.
 func (c *Client) summarised(ctx context.Context, q stored.ReadingsQuery, every time.Duration, start, stop int64) ([]stored.Window, error) {
-	there, err := c.readingsIn(ctx, q, every, start, stop)
-	if err != nil {
-		return nil, err
-	}
-	windows, err := c.sumUp(ctx, q, every, start, stop)
-	if err != nil {
+	var there map[windowKey]int64
+	var windows map[windowKey]*stored.Window
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { there, err = c.readingsIn(gctx, q, every, start, stop); return err })
+	g.Go(func() (err error) { windows, err = c.sumUp(gctx, q, every, start, stop); return err })
+	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	var all []stored.Window

@@ -15,7 +15,7 @@ import (
 // readings where they are not.
 const (
 	denseWindows   = 600
-	sparseReadings = 5_000
+	sparseReadings = 2_000
 )
 
 // Windows calls fn for the windows of every in (time, tracker) order, aligned with 1970. Windows without readings are left out. It
