@@ -95,6 +95,7 @@ var forbidden = []struct {
 	{"chaincode", "internal/mqtt", "every peer must compute the same: nothing from outside the ledger"},
 	{"tracker-sim", "internal/influx", "a tracker only publishes; accounting goes through the public API"},
 	{"tracker-sim", "internal/fabric", "a tracker only publishes; accounting goes through the public API"},
+	{"ingest/internal/judge", "ingest/internal", "a judge reads the store and the ledger alone: any node with a copy of both can run it"},
 	{"network", "internal/fabric", "the launcher drives binaries, it links no Fabric library"},
 	{"network", "internal/influx", "the launcher drives binaries"},
 	{"verify", "internal/fabric", "the auditor's program trusts no server and links no Fabric library"},

@@ -1,6 +1,10 @@
 package testkit
 
 import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -8,13 +12,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // FakeInflux is an InfluxDB that takes line protocol over HTTP, keeps it in memory and fails on demand. Like the real one it
-// keeps one point per series and time. Queries answer nothing.
+// keeps one point per series and time. Queries answer nothing; FakeMessages reads messages back.
 type FakeInflux struct {
 	URL, Bucket, TokenFile string
 
@@ -39,6 +47,7 @@ func NewFakeInflux(t testing.TB) *FakeInflux {
 	mux.HandleFunc("POST /query", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"results":[{"statement_id":0}]}`)
 	})
+	mux.HandleFunc("GET /fake/messages", f.messages)
 	mux.HandleFunc("GET /ping", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	f.server = httptest.NewServer(mux)
 	f.URL = f.server.URL
@@ -144,4 +153,46 @@ func (p Point) Tag(name string) string {
 		}
 	}
 	return ""
+}
+
+// messages answers the stored messages of ?log= from leaf ?from= on, in their order: Messages reads them.
+func (f *FakeInflux) messages(w http.ResponseWriter, r *http.Request) {
+	from, _ := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
+	all := []stored.Message{}
+	for _, p := range f.Points("message") {
+		leaf, err := strconv.ParseUint(p.Field("leaf"), 10, 64)
+		if err != nil || leaf < from || p.Tag("log") != r.URL.Query().Get("log") {
+			continue
+		}
+		ns, _ := strconv.ParseInt(p.Time, 10, 64)
+		m := stored.Message{Log: p.Tag("log"), Leaf: leaf, Tracker: p.Tag("tracker"), Shipment: p.Tag("shipment"), Trust: p.Tag("trust"), ReceivedMS: ns / 1e6}
+		m.Entry, _ = base64.StdEncoding.DecodeString(p.Field("entry"))
+		m.Raw, _ = base64.StdEncoding.DecodeString(p.Field("raw"))
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b stored.Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
+	_ = json.NewEncoder(w).Encode(all) // the caller is gone: nobody to tell
+}
+
+// FakeMessages is Messages of a store, answered by the FakeInflux at a URL, also from another process.
+func FakeMessages(ctx context.Context, url, log string, from uint64, fn func(stored.Message) error) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/fake/messages?log=%s&from=%d", url, log, from), nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w: %w", stored.ErrUnavailable, err)
+	}
+	defer resp.Body.Close()
+	var all []stored.Message
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		return err
+	}
+	for _, m := range all {
+		if err := fn(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -17,9 +17,7 @@ const (
 	prefixSubject  = 'i' // kind, subject, log id -> ""
 	prefixTrackers = 'r' // tracker -> its record on the ledger
 	prefixShipment = 's' // shipment -> its record on the ledger
-	prefixWatch    = 'w' // shipment -> what compliance recorded on the ledger
 	prefixAside    = 'x' // number -> record that InfluxDB refuses
-	prefixOutbox   = 'o' // number -> transaction to submit
 )
 
 func queueKey(n uint64) (k [9]byte) {
@@ -37,8 +35,6 @@ var (
 	TrackersPrefix = []byte{prefixTrackers}
 	ShipmentPrefix = []byte{prefixShipment}
 	SealedPrefix   = []byte{prefixSealed}
-	OutboxPrefix   = []byte{prefixOutbox}
-	WatchPrefix    = []byte{prefixWatch}
 )
 
 func named(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
@@ -51,7 +47,6 @@ func PositionKey(tracker string) []byte  { return named(prefixTracker, tracker) 
 func SealedKey(shipment string) []byte   { return named(prefixSealed, shipment) }
 func TrackerKey(tracker string) []byte   { return named(prefixTrackers, tracker) }
 func ShipmentKey(shipment string) []byte { return named(prefixShipment, shipment) }
-func WatchKey(shipment string) []byte    { return named(prefixWatch, shipment) }
 
 // SubjectPrefix scans the logs of a shipment or tracker; SubjectKey is one entry.
 func SubjectPrefix(kind, subject string) []byte {
@@ -93,9 +88,4 @@ func HeadKey(index uint64) []byte {
 // AsideKey is where a record stays that InfluxDB refuses for good.
 func AsideKey(n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{prefixAside}, n)
-}
-
-// OutboxKey is a transaction that waits to be submitted.
-func OutboxKey(n uint64) []byte {
-	return binary.BigEndian.AppendUint64([]byte{prefixOutbox}, n)
 }

@@ -196,7 +196,9 @@ type running struct {
 
 func start(t testing.TB, cfg Config) *running {
 	t.Helper()
-	cfg.ID = ingestID
+	if cfg.ID == "" {
+		cfg.ID = ingestID
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 		if os.Getenv("TRACKSEAL_TEST_LOG") != "" {
@@ -206,7 +208,9 @@ func start(t testing.TB, cfg Config) *running {
 	if cfg.Every == 0 {
 		cfg.Every = 50 * time.Millisecond
 	}
-	cfg.JudgeEvery = 20 * time.Millisecond
+	if cfg.JudgeEvery == 0 {
+		cfg.JudgeEvery = 20 * time.Millisecond
+	}
 	cfg.Journal.MinFree = 1 << 20
 	p, err := New(cfg)
 	if err != nil {
@@ -239,7 +243,7 @@ func (r *running) settle(s *memorySource) {
 			return false
 		}
 		st := r.Status(context.Background())
-		return st.PendingStore == 0 && st.PendingLog == 0 && st.Outbox == 0
+		return st.PendingStore == 0 && st.PendingLog == 0 && st.Judging == 0
 	})
 }
 

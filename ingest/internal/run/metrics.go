@@ -76,7 +76,7 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	counter("trackseal_acks_published_total", "Application acknowledgements sent to trackers.", p.acker.published.Load)
 	counter("trackseal_quality_missed_total", "Messages that did not fit into the queue for data quality; their hours are scored again.", p.quality.Missed)
 	counter("trackseal_quality_too_old_total", "Late readings that data quality does not count.", p.quality.TooOld)
-	counter("trackseal_compliance_refused_total", "Compliance records that the ledger refused for good.", p.watcher.Failed)
+	counter("trackseal_compliance_refused_total", "Compliance records that the ledger refused for good.", p.judge.Refused)
 	gauge("trackseal_journal_bytes", "Bytes that wait in the journal for InfluxDB.", func() float64 { return float64(p.db.Metrics().QueueBytes) })
 	gauge("trackseal_journal_max_bytes", "Limit of trackseal_journal_bytes.", func() float64 { return float64(p.db.Metrics().MaxBytes) })
 	gauge("trackseal_journal_free_bytes", "Free disk space below the journal.", func() float64 { return float64(p.db.Metrics().FreeBytes) })
@@ -90,7 +90,7 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 		return float64(p.cfg.Now().UnixMilli()-last.TimeMS) / 1000
 	})
 	gauge("trackseal_heads_size", "Leaves of the heads log that are on the ledger.", func() float64 { return float64(p.seq.Last().Size) })
-	gauge("trackseal_compliance_outbox", "Compliance records that wait for the ledger.", func() float64 { return float64(p.watcher.Depth()) })
+	gauge("trackseal_compliance_pending", "Shipments that are to be judged, or whose judgement is not on the ledger yet.", func() float64 { return float64(p.judge.Depth()) })
 	gauge("trackseal_trackers", "Trackers known from the ledger.", func() float64 { t, _ := p.registry.Size(); return float64(t) })
 	gauge("trackseal_shipments", "Shipments known from the ledger.", func() float64 { _, s := p.registry.Size(); return float64(s) })
 	gauge("trackseal_ready", "1 when messages are accepted.", func() float64 {

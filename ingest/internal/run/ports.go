@@ -3,11 +3,11 @@ package run
 import (
 	"context"
 
+	"github.com/trackseal/trackseal/ingest/internal/judge"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/ingest/internal/summary"
-	"github.com/trackseal/trackseal/ingest/internal/watch"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -25,7 +25,7 @@ type Source interface {
 // Database is InfluxDB.
 type Database interface {
 	store.Database
-	watch.Readings
+	judge.Store
 	quality.Database
 	summary.Database
 	Ping(ctx context.Context) error

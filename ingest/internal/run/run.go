@@ -15,6 +15,7 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/judge"
 	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
@@ -22,9 +23,9 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/ingest/internal/summary"
 	"github.com/trackseal/trackseal/ingest/internal/verify"
-	"github.com/trackseal/trackseal/ingest/internal/watch"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Config of the pipeline.
@@ -59,7 +60,7 @@ type Pipeline struct {
 	registry *registry.Registry
 	writer   *store.Writer
 	anchorer *anchorer.Anchorer
-	watcher  *watch.Watcher
+	judge    *judge.Judge
 	quality  *quality.Watcher
 	summary  *summary.Writer
 	acker    *acker
@@ -105,18 +106,19 @@ func (p *Pipeline) open() error {
 	}
 	p.registry, err = registry.Open(registry.Config{
 		Ledger: p.cfg.Ledger, DB: p.db, Log: p.cfg.Log, OnRevoked: p.cfg.OnRevoked,
-		OnEvent: func(e ledger.Event) { p.lastBlock.Store(e.Block) },
+		OnEvent:    func(e ledger.Event) { p.lastBlock.Store(e.Block) },
+		OnShipment: func(s *ledger.Shipment) { p.judge.Mark(s.ID) },
 	})
 	if err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}
-	p.watcher = watch.New(watch.Config{
-		DB: p.db, Database: p.cfg.Database, Shipments: p.registry, Logs: p.seq, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Every: p.cfg.JudgeEvery,
+	p.judge = judge.New(judge.Config{
+		Channel: p.cfg.Channel, Instance: p.cfg.ID, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
 	})
 	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
 	p.summary = summary.New(summary.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
 	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: func(stored []store.Stored) {
-		p.watcher.Observe(stored)
+		p.judge.Observe(judged(stored))
 		p.quality.Observe(stored)
 		p.summary.Observe(stored)
 	}})
@@ -156,7 +158,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "store", Run: p.writer.Run},
 		{Name: "anchor", Run: p.anchorer.Run},
 		{Name: "registry", Run: p.registry.Run},
-		{Name: "watch", Run: p.watcher.Run},
+		{Name: "judge", Run: p.judge.Run},
 		{Name: "quality", Run: p.quality.Run},
 		{Name: "summary", Run: p.summary.Run},
 	}
@@ -259,4 +261,23 @@ func (p *Pipeline) apply(ctx context.Context, items []*message.Item) ([]sequence
 			return nil, false
 		}
 	}
+}
+
+// judged are the stored messages as the judge takes them.
+func judged(all []store.Stored) []judge.Message {
+	out := make([]judge.Message, len(all))
+	for i := range all {
+		st := &all[i]
+		out[i] = judge.Message{Shipment: st.Shipment, Tracker: st.Tracker, Log: st.Log, Leaf: st.Leaf, Entry: st.Entry, Raw: st.Raw, Signed: st.Signed,
+			Each: func(fn func(int64, map[string]float64)) error {
+				return st.Readings.Each(func(ms int64, values []journal.Value) {
+					measured := make(map[string]float64, len(values))
+					for _, v := range values {
+						measured[telemetry.Quantities[v.Quantity].Name] = v.Value
+					}
+					fn(ms, measured)
+				})
+			}}
+	}
+	return out
 }

@@ -21,7 +21,7 @@ func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error
 	}
 	// What was accepted until now has to be in InfluxDB before the last judgement.
 	if err := p.waitStored(ctx, p.db.QueueEnd()); err == nil {
-		if err := p.watcher.Finish(ctx, shipment); err != nil {
+		if err := p.judge.Finish(ctx, shipment); err != nil {
 			p.cfg.Log.Warn("final verdict not on the ledger yet", "shipment", shipment, "err", err)
 		}
 	}

@@ -15,7 +15,7 @@ type Status struct {
 	JournalBytes int64             `json:"journal_bytes"`
 	PendingStore uint64            `json:"pending_store"`
 	PendingLog   uint64            `json:"pending_anchor"`
-	Outbox       int               `json:"pending_compliance"`
+	Judging      int               `json:"pending_compliance"` // shipments to judge, or whose judgement is not on the ledger
 	LastAnchor   *lastAnchor       `json:"last_anchor"`
 	Trackers     int               `json:"trackers"`
 	Shipments    int               `json:"shipments"`
@@ -36,7 +36,7 @@ func (p *Pipeline) Status(ctx context.Context) Status {
 	s := Status{
 		ID: p.cfg.ID, Heads: p.seq.HeadsID(), Received: p.received.Load(), Stored: p.writer.Stored(), Logged: c.Logged, Anchored: c.Anchored,
 		Duplicates: c.Duplicates, Rejected: p.rejects.all(), JournalBytes: j.QueueBytes, PendingStore: j.Queue, PendingLog: p.seq.Unanchored(),
-		Outbox: p.watcher.Depth(), Problems: map[string]string{},
+		Judging: p.judge.Depth(), Problems: map[string]string{},
 	}
 	s.Trackers, s.Shipments = p.registry.Size()
 	if last := p.seq.Last(); last.Size > 0 {

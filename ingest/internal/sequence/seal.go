@@ -6,7 +6,6 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // LogInfo is the state of one log, as the HTTP interface answers it.
@@ -83,15 +82,6 @@ func (s *Sequencer) StoredLogs(kind, subject string) ([]LogInfo, error) {
 		infos[i].Stored = &stored
 	}
 	return infos, nil
-}
-
-// Head is the present state of the first log of a shipment; ok is false when it has none here.
-func (s *Sequencer) Head(shipment string) (head ledger.LogHead, ok bool, err error) {
-	infos, err := s.Logs(anchor.Shipment, shipment)
-	if err != nil || len(infos) == 0 {
-		return head, false, err
-	}
-	return ledger.LogHead{Log: infos[0].Log, Size: infos[0].Size, Root: infos[0].Root}, true, nil
 }
 
 func (s *Sequencer) subjectLogs(kind, subject string) ([]*logState, error) {

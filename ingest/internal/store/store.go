@@ -24,10 +24,11 @@ type Database interface {
 // Stored is what observers get of a message that is in InfluxDB now.
 type Stored struct {
 	Shipment, Tracker string
-	Log               [32]byte // the shipment's
-	Leaf              uint64   // in it
+	Log               [32]byte
+	Leaf              uint64 // in the shipment's log
 	Readings          journal.Readings
-	// Raw is the message as it was published, while OnStored runs; Signed tells its form.
+	// Entry is the leaf's bytes, Raw the message as it was published, both while OnStored runs; Signed tells its form.
+	Entry  []byte
 	Raw    []byte
 	Signed bool
 }
@@ -249,7 +250,7 @@ func observed(records []record) (all []Stored, messages uint64) {
 		}
 		messages++
 		if m := &records[i].message; m.Shipment != "" {
-			all = append(all, Stored{Log: m.Log, Shipment: m.Shipment, Tracker: m.Tracker, Leaf: m.Leaf, Readings: m.Readings, Raw: m.Raw, Signed: m.Signed})
+			all = append(all, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Log: m.Log, Leaf: m.Leaf, Readings: m.Readings, Entry: m.Entry, Raw: m.Raw, Signed: m.Signed})
 		}
 	}
 	return all, messages

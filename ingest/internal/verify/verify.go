@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/message"
@@ -31,12 +30,6 @@ type Verifier struct {
 	Random io.Reader
 	keys   keys
 }
-
-// Times before 2015 come from a clock that was never set. A time more than a day ahead comes from a wrong one.
-var (
-	earliestMS = time.Date(2015, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
-	aheadMS    = (24 * time.Hour).Milliseconds()
-)
 
 // verify fills the items. What is wrong with a message is in its Reject; there is no other failure. The items' signatures are
 // checked together.
@@ -219,16 +212,16 @@ func (v *Verifier) findKey(s *signed) error {
 func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tracker, readings []telemetry.Reading) {
 	at := it.TimeMS
 	switch {
-	case at < earliestMS:
+	case telemetry.TooEarly(at):
 		it.Flags |= journal.Flag(telemetry.ClockBehind)
 		at = it.ReceivedMS
-	case at > it.ReceivedMS+aheadMS:
+	case telemetry.TooLate(at, it.ReceivedMS):
 		it.Flags |= journal.Flag(telemetry.ClockAhead)
 		at = it.ReceivedMS
 	}
 	// A reading with an impossible time stays in the message's bytes and gets no point of its own: InfluxDB would make a
 	// shard for each invented week.
-	it.Readings = journal.EncodeReadings(readings, func(ms int64) bool { return ms < earliestMS || ms > it.ReceivedMS+aheadMS })
+	it.Readings = journal.EncodeReadings(readings, func(ms int64) bool { return !telemetry.TimePossible(ms, it.ReceivedMS) })
 	shipment := t.At(at)
 	if shipment == nil {
 		if again, ok := v.Registry.Refresh(ctx, it.Tracker); ok {

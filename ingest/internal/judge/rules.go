@@ -1,4 +1,4 @@
-package watch
+package judge
 
 import (
 	"bytes"
@@ -14,14 +14,17 @@ import (
 const maxRules = 256
 
 // ruleSet finds the rules that a shipment pinned, built in or on the ledger; nil when they cannot be judged by.
-func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.RuleSet, error) {
+func (j *Judge) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.RuleSet, error) {
 	if rules, ok := compliance.Lookup(s.RuleSet); ok && rules.Hash() == s.RuleSetHash {
 		return &rules, nil
 	}
-	if rules := w.rules[s.RuleSet]; rules != nil && rules.Hash() == s.RuleSetHash {
-		return rules, nil
+	j.mu.Lock()
+	known := j.rules[s.RuleSet]
+	j.mu.Unlock()
+	if known != nil && known.Hash() == s.RuleSetHash {
+		return known, nil
 	}
-	published, err := ledger.RuleSetGet.Ask(ctx, w.cfg.Ledger, ledger.RefArgs{Ref: s.RuleSet})
+	published, err := ledger.RuleSetGet.Ask(ctx, j.cfg.Ledger, ledger.RefArgs{Ref: s.RuleSet})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return nil, nil
 	}
@@ -30,26 +33,28 @@ func (w *Watcher) ruleSet(ctx context.Context, s *ledger.Shipment) (*compliance.
 	}
 	rules, err := compliance.Parse(published.Rules)
 	if err != nil || rules.Hash() != s.RuleSetHash || !bytes.Equal(rules.Canonical(), published.Rules) {
-		w.cfg.Log.Warn("shipment cannot be judged: its rules cannot be read by this version", "shipment", s.ID, "rule_set", s.RuleSet, "err", err)
+		j.cfg.Log.Warn("shipment cannot be judged: its rules cannot be read by this version", "shipment", s.ID, "rule_set", s.RuleSet, "err", err)
 		return nil, nil
 	}
-	if len(w.rules) >= maxRules {
-		clear(w.rules)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.rules) >= maxRules {
+		clear(j.rules)
 	}
-	w.rules[s.RuleSet] = &rules
+	j.rules[s.RuleSet] = &rules
 	return &rules, nil
 }
 
 // handovers reads a shipment's ended handovers.
-func (w *Watcher) handovers(ctx context.Context, shipment string) ([]ledger.Handover, error) {
-	return ledger.ShipmentHandover.All(ctx, w.cfg.Ledger, shipment, math.MaxInt)
+func (j *Judge) handovers(ctx context.Context, shipment string) ([]ledger.Handover, error) {
+	return ledger.ShipmentHandover.All(ctx, j.cfg.Ledger, shipment, math.MaxInt)
 }
 
 // delivered is the shipment's record once it says that the goods were delivered, or what it says after some seconds: a peer
 // may lag a little behind the one that took the delivery.
-func (w *Watcher) delivered(ctx context.Context, last ledger.Shipment) (ledger.Shipment, error) {
+func (j *Judge) delivered(ctx context.Context, last ledger.Shipment) (ledger.Shipment, error) {
 	for range deliveryTries {
-		now, err := ledger.ShipmentGet.Ask(ctx, w.cfg.Ledger, ledger.IDArgs{ID: last.ID})
+		now, err := ledger.ShipmentGet.Ask(ctx, j.cfg.Ledger, ledger.IDArgs{ID: last.ID})
 		if err != nil {
 			return last, err
 		}

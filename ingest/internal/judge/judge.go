@@ -1,0 +1,462 @@
+// Package judge judges live shipments by their rule sets while they travel, each over all its logs, whichever instance wrote
+// them, and records excursions and verdict revisions on the ledger. It reads the store and the ledger and nothing else, so any
+// node that has a copy of both can run it, and several may: what the ledger has been told is asked of the ledger, so a judge that
+// dies leaves nothing behind, and the next one goes on from there.
+package judge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
+)
+
+// Store is where messages are read. Errors mean: later.
+type Store interface {
+	// Messages gives the leaves [from, to) of a log in their order; to 0 means all.
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	// HeadsFrom gives the anchored heads of a heads log from an index on that are not older than sinceMS, in their order.
+	HeadsFrom(ctx context.Context, heads string, index uint64, sinceMS int64) ([]stored.Head, error)
+}
+
+// Ledger takes the transactions and answers what it holds. Errors are those of package ledger.
+type Ledger interface {
+	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
+	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+	MSP() string
+}
+
+// Shipments are the ledger's records of shipments, as far as their events have come.
+type Shipments interface {
+	Shipment(id string) (*ledger.Shipment, bool)
+	Live() []*ledger.Shipment
+}
+
+// Config of a judge.
+type Config struct {
+	Channel   string
+	Instance  string // the ingest instance in whose process it runs, "" for none: its log is known before its first anchor
+	Store     Store
+	Shipments Shipments
+	Ledger    Ledger
+	Log       *slog.Logger
+	Now       func() time.Time
+	// Every is how often shipments with new readings are judged; 0 = 2 s.
+	Every time.Duration
+	// MaxPoints bounds the readings kept in memory over all shipments; 0 = 400,000 (about 100 MB with what they found).
+	MaxPoints int
+}
+
+// Bounds.
+const (
+	parallel   = 8 // shipments under way at once
+	firstRetry = 500 * time.Millisecond
+	lastRetry  = 30 * time.Second
+	perTry     = time.Minute
+)
+
+// Judge judges all shipments that its organisation takes part in. Safe for concurrent use.
+type Judge struct {
+	cfg    Config
+	others others // owned by the goroutine that follows the other instances
+
+	mu     sync.Mutex // guards what follows, and the cases with their evaluators
+	cases  map[string]*shipmentCase
+	points int // readings in memory
+	dirty  map[string]bool
+	busy   map[string]bool // one judgement of a shipment at a time
+	retry  map[string]retry
+	rules  map[string]*compliance.RuleSet // by id@version, published ones
+	known  map[string]bool                // ingest instances
+
+	refused atomic.Uint64
+}
+
+type retry struct {
+	at   time.Time
+	wait time.Duration
+}
+
+// New makes a judge; Run works.
+func New(cfg Config) *Judge {
+	if cfg.Every == 0 {
+		cfg.Every = 2 * time.Second
+	}
+	if cfg.MaxPoints == 0 {
+		cfg.MaxPoints = 400_000
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	j := &Judge{cfg: cfg, cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, busy: map[string]bool{}, retry: map[string]retry{},
+		rules: map[string]*compliance.RuleSet{}, known: map[string]bool{}}
+	if cfg.Instance != "" {
+		j.known[cfg.Instance] = true
+	}
+	return j
+}
+
+// Depth is how many shipments are not judged yet, or their judgement is not on the ledger; Refused how many records the ledger
+// refused for good.
+func (j *Judge) Depth() int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := len(j.dirty)
+	for id := range j.busy {
+		if !j.dirty[id] {
+			n++
+		}
+	}
+	return n
+}
+
+// Refused counts the records that the ledger refused for good.
+func (j *Judge) Refused() uint64 { return j.refused.Load() }
+
+// Mark asks for a shipment to be judged again: its record has changed.
+func (j *Judge) Mark(id string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.dirty[id] = true
+}
+
+// Run judges until ctx ends.
+func (j *Judge) Run(ctx context.Context) error {
+	// What was stored before the start, by whomever, and not judged.
+	for _, s := range j.cfg.Shipments.Live() {
+		if len(s.Assignments) > 0 {
+			j.Mark(s.ID)
+		}
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { j.followOthers(ctx) })
+	slots := make(chan struct{}, parallel)
+	tick := time.NewTicker(j.cfg.Every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, id := range j.due() {
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			}
+			if !j.begin(id) {
+				<-slots
+				continue
+			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				tctx, cancel := context.WithTimeout(ctx, perTry)
+				defer cancel()
+				j.end(id, j.judge(tctx, id, false))
+			})
+		}
+		j.evict()
+	}
+}
+
+// due are the shipments to judge now.
+func (j *Judge) due() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := j.cfg.Now()
+	var ids []string
+	for _, id := range slices.Sorted(maps.Keys(j.dirty)) {
+		if !j.busy[id] && !now.Before(j.retry[id].at) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// begin takes a shipment; false when somebody else has it.
+func (j *Judge) begin(id string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.busy[id] {
+		return false
+	}
+	j.busy[id] = true
+	delete(j.dirty, id)
+	return true
+}
+
+// end gives it back, and has it judged again after a failure.
+func (j *Judge) end(id string, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	delete(j.busy, id)
+	if err == nil {
+		delete(j.retry, id)
+		return
+	}
+	j.dirty[id] = true
+	r := j.retry[id]
+	r.wait = min(max(2*r.wait, firstRetry), lastRetry)
+	r.at = j.cfg.Now().Add(r.wait)
+	j.retry[id] = r
+	j.cfg.Log.Debug("shipment not judged to the end, later again", "shipment", id, "wait", r.wait, "err", err)
+}
+
+// Finish judges a delivered shipment over all that the store has of its logs, and returns when the ledger has what follows
+// from it, or ctx ends.
+func (j *Judge) Finish(ctx context.Context, id string) error {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+		err := fmt.Errorf("shipment %s is being judged", id)
+		if j.begin(id) {
+			err = j.judge(ctx, id, true)
+			j.end(id, err)
+			if err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// judge compares what the rules say with what the ledger holds, and submits the difference. The shipment is the caller's.
+//
+// A crash anywhere leaves what the ledger has: the next judgement submits the rest.
+func (j *Judge) judge(ctx context.Context, id string, final bool) error {
+	s, ok := j.cfg.Shipments.Shipment(id)
+	if !ok || s.State == ledger.Closed {
+		j.drop(id)
+		return nil
+	}
+	record := *s
+	if final {
+		// The delivery ends the judging. Its event may not have come here yet, so the ledger is asked.
+		var err error
+		if record, err = j.delivered(ctx, record); err != nil {
+			return err
+		}
+	}
+	g, c, err := j.compute(ctx, &record, final)
+	if err != nil || g == nil {
+		return err
+	}
+	steps := j.steps(g, c.ledger)
+	if len(steps) > 0 && !final {
+		// Two judges must not take back from each other what only one of them has heard: what is written rests on the newest record.
+		newest, err := ledger.ShipmentGet.Ask(ctx, j.cfg.Ledger, ledger.IDArgs{ID: id})
+		if err != nil {
+			return err
+		}
+		if !reflect.DeepEqual(newest, record) {
+			if g, c, err = j.compute(ctx, &newest, final); err != nil || g == nil {
+				return err
+			}
+			steps = j.steps(g, c.ledger)
+		}
+	}
+	if err := j.submit(ctx, g, c, steps); err != nil {
+		return err
+	}
+	if g.lag {
+		return errors.New("the store does not have all leaves yet that are known of")
+	}
+	return nil
+}
+
+// compute judges by a record; nil when there is nothing to judge, or nobody can.
+func (j *Judge) compute(ctx context.Context, record *ledger.Shipment, final bool) (*judgement, *shipmentCase, error) {
+	c, err := j.openCase(ctx, record, final)
+	if err != nil || c == nil {
+		return nil, nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	g := &judgement{shipment: record, rules: c.rules, heads: c.heads(), final: final}
+	if len(g.heads) == 0 {
+		return nil, nil, nil // nothing was logged yet
+	}
+	if g.result, err = c.eval.Result(0); err != nil {
+		return nil, nil, err
+	}
+	c.used = j.cfg.Now()
+	j.count(c)
+	for _, l := range c.logs {
+		g.lag = g.lag || l.behind()
+	}
+	return g, c, nil
+}
+
+// shipmentCase is what is in memory of a shipment. Only the one that judges it replaces its parts; the judge's mu guards them.
+type shipmentCase struct {
+	logs map[[32]byte]*logState
+	// early are readings from before it was judged first, while open is false; whole tells that none was let go.
+	early []compliance.Reading
+	open  bool
+
+	rules     *compliance.RuleSet
+	handovers []ledger.Handover // the ended ones
+	eval      *compliance.Evaluator
+	points    int
+	used      time.Time
+	ledger    *onLedger // nil: to be asked
+}
+
+// maxEarly bounds the readings of a shipment that wait for its first judgement, usually some seconds long.
+const maxEarly = 20_000
+
+// Observe takes messages that are in the store now, in the order of their leaves. It does no I/O. Messages that come otherwise
+// into the store are found by the anchors of their instance.
+func (j *Judge) Observe(messages []Message) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := range messages {
+		m := &messages[i]
+		j.dirty[m.Shipment] = true
+		c := j.cases[m.Shipment]
+		if c == nil {
+			if m.Leaf != 0 {
+				continue // the rest is in the store
+			}
+			c = &shipmentCase{logs: map[[32]byte]*logState{}, used: j.cfg.Now()}
+			j.cases[m.Shipment] = c
+		}
+		if l := c.log(m.Log); m.Leaf < l.tree.Size() {
+			continue
+		}
+		t, err := take(m, c.rules == nil || c.rules.Promised())
+		if err != nil {
+			j.cfg.Log.Error("readings cannot be judged", "shipment", m.Shipment, "err", err)
+		}
+		if c.log(m.Log).add(&t) {
+			c.absorb(t.readings)
+		}
+		if len(c.early) > maxEarly && !j.busy[m.Shipment] {
+			j.forget(m.Shipment)
+		}
+		j.count(c)
+	}
+}
+
+// openCase returns the shipment's case with everything added that the store has and this judge knows of; nil when nobody can
+// judge by its rule set.
+func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*shipmentCase, error) {
+	rules, err := j.ruleSet(ctx, s)
+	if err != nil || rules == nil {
+		if err == nil {
+			j.drop(s.ID) // nobody will ask for its readings
+		}
+		return nil, err // without rules the API and the verifier say so; there is nothing to record
+	}
+	j.mu.Lock()
+	c := j.cases[s.ID]
+	if c == nil {
+		c = &shipmentCase{logs: map[[32]byte]*logState{}, used: j.cfg.Now()}
+		j.cases[s.ID] = c
+	}
+	c.rules = rules
+	for instance := range j.known {
+		c.log(j.logID(s, instance))
+	}
+	handovers := c.handovers
+	j.mu.Unlock()
+	if len(handovers) != s.Handovers {
+		if handovers, err = j.handovers(ctx, s.ID); err != nil {
+			return nil, err
+		}
+	}
+	if c.ledger == nil {
+		if c.ledger, err = j.askLedger(ctx, s.ID); err != nil {
+			return nil, err
+		}
+	}
+	j.mu.Lock()
+	c.handovers = handovers
+	c.expect(c.ledger.logs(j.cfg.Ledger.MSP()))
+	j.mu.Unlock()
+	if err := j.catchUp(ctx, c, all); err != nil {
+		return nil, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	facts := course.Of(*s, handovers, nil)
+	if !c.open {
+		eval, err := compliance.New(*rules, facts)
+		if err != nil {
+			return nil, err
+		}
+		if !rules.Promised() {
+			for i := range c.early {
+				c.early[i].Point.NextDueS = 0 // as every other way leaves it: else the same reading would be two
+			}
+		}
+		eval.Load(c.early)
+		c.eval, c.open, c.early = eval, true, nil
+	} else if err := c.eval.SetCourse(facts); err != nil {
+		return nil, err
+	}
+	if c.eval.Stale() {
+		j.forget(s.ID)
+		return nil, compliance.ErrStale // the next try reads all of it again
+	}
+	return c, nil
+}
+
+// count notes what a case keeps in memory. The caller holds mu.
+func (j *Judge) count(c *shipmentCase) {
+	n := len(c.early)
+	if c.eval != nil {
+		n += c.eval.Size()
+	}
+	j.points += n - c.points
+	c.points = n
+}
+
+func (j *Judge) drop(id string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.forget(id)
+}
+
+// forget lets a case go: it is built again from the store when it is needed. The caller holds mu.
+func (j *Judge) forget(id string) {
+	if c := j.cases[id]; c != nil {
+		j.points -= c.points
+		c.points = 0
+		delete(j.cases, id)
+	}
+}
+
+// evict forgets the cases that were used longest ago.
+func (j *Judge) evict() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for j.points > j.cfg.MaxPoints {
+		oldest := ""
+		for id, c := range j.cases {
+			if !j.busy[id] && (oldest == "" || c.used.Before(j.cases[oldest].used)) {
+				oldest = id
+			}
+		}
+		if oldest == "" {
+			return
+		}
+		j.forget(oldest)
+	}
+}

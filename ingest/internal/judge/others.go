@@ -1,0 +1,134 @@
+package judge
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// others are the ingest instances whose messages come into the store without this process: each tells by its anchors which
+// logs have grown. Their heads are written into the store after the messages that they cover.
+type others struct {
+	next map[string]*reach // by heads-log id
+	logs map[string]string // log id -> shipment
+	seen map[string]bool   // instance and shipment, whose log is among them
+}
+
+// reach is how far the heads of one instance have been read.
+type reach struct {
+	index   uint64 // of the next head
+	sinceMS int64  // no head from here on is older
+	begun   bool
+}
+
+// recentMS is how long before an instance's newest anchor its heads are looked for first: what was stored before the start is
+// read with the shipments themselves, what is stored after it comes with a later head.
+const recentMS = 3_600_000
+
+// followOthers looks for what other instances anchored, until ctx ends.
+func (j *Judge) followOthers(ctx context.Context) {
+	j.others = others{next: map[string]*reach{}, logs: map[string]string{}, seen: map[string]bool{}}
+	for {
+		if err := j.look(ctx); err != nil && ctx.Err() == nil {
+			j.cfg.Log.Debug("other instances' anchors not read", "err", err)
+		}
+		select {
+		case <-time.After(j.cfg.Every):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (j *Judge) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, perTry)
+	defer cancel()
+	for h, err := range ledger.AnchorHeads.Each(ctx, j.cfg.Ledger, "") {
+		if err != nil {
+			return err
+		}
+		if h.Ingest == j.cfg.Instance {
+			continue
+		}
+		j.meet(h.Ingest)
+		if err := j.read(ctx, h); err != nil {
+			return fmt.Errorf("heads of %s: %w", h.Ingest, err)
+		}
+	}
+	return nil
+}
+
+// meet notes an instance. A new one may have logs of shipments that are judged already.
+func (j *Judge) meet(instance string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.known[instance] {
+		return
+	}
+	j.known[instance] = true
+	for _, s := range j.cfg.Shipments.Live() {
+		if len(s.Assignments) > 0 {
+			j.dirty[s.ID] = true
+		}
+	}
+}
+
+// read takes the heads that the store has beyond those read, in their order.
+func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
+	r := j.others.next[newest.Heads]
+	if r == nil {
+		r = &reach{sinceMS: newest.TimeMS - recentMS}
+		j.others.next[newest.Heads] = r
+	}
+	if r.begun && r.index >= newest.Size {
+		return nil
+	}
+	list, err := j.cfg.Store.HeadsFrom(ctx, newest.Heads, r.index, r.sinceMS)
+	if err != nil {
+		return err
+	}
+	if len(list) > 0 {
+		j.nameLogs(newest.Ingest)
+	}
+	for _, h := range list {
+		id, ok := j.others.logs[h.Log]
+		r.index, r.begun = h.Index+1, true
+		r.sinceMS = max(r.sinceMS, h.TimeMS)
+		if !ok {
+			continue // a tracker's own log, or a shipment that is not ours
+		}
+		j.mu.Lock()
+		if c := j.cases[id]; c != nil {
+			c.expect([]ledger.LogHead{{Log: h.Log, Size: h.Size}})
+		}
+		j.dirty[id] = true
+		j.mu.Unlock()
+	}
+	return nil
+}
+
+// nameLogs computes the ids of an instance's logs of live shipments: they follow from the shipment and the instance.
+func (j *Judge) nameLogs(instance string) {
+	live := j.cfg.Shipments.Live()
+	if len(j.others.seen) > maxNamed {
+		clear(j.others.seen)
+		clear(j.others.logs)
+	}
+	for _, s := range live {
+		if key := instance + "\x00" + s.ID; !j.others.seen[key] {
+			id := j.logID(s, instance)
+			j.others.seen[key], j.others.logs[hex.EncodeToString(id[:])] = true, s.ID
+		}
+	}
+}
+
+// maxNamed bounds how many ids of logs are kept; those of live shipments come back when they are needed.
+const maxNamed = 500_000
+
+func (j *Judge) logID(s *ledger.Shipment, instance string) [32]byte {
+	return anchor.LogID(j.cfg.Channel, anchor.Shipment, s.ID, s.CreateTx, instance)
+}

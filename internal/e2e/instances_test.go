@@ -1,0 +1,168 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
+)
+
+// secondIngest runs another ingest instance of the carrier beside the stack's, with its own broker, journal and heads log.
+func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.Dir, "ingest", "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, broker := t.TempDir(), testkit.FreeAddr(t)
+	text := string(raw)
+	for pattern, with := range map[string]string{
+		`(?m)^id: .*$`: "id: " + name("ingest-two"), `(?m)^dir: .*$`: "dir: " + dir, `(?m)^http: .*$`: "http: " + testkit.FreeAddr(t), `(?m)^  listen: .*$`: "  listen: " + broker,
+	} {
+		re := regexp.MustCompile(pattern)
+		if !re.MatchString(text) {
+			t.Fatalf("the stack's configuration of ingest has no line %s:\n%s", pattern, text)
+		}
+		text = re.ReplaceAllString(text, with)
+	}
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(s.Dir, "bin", "ingest"), "--config", config)
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	killed := false
+	kill = func() {
+		if !killed {
+			killed = true
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	}
+	t.Cleanup(func() {
+		kill()
+		if b, err := os.ReadFile(log.Name()); t.Failed() && err == nil {
+			t.Logf("the second ingest's log:\n%s", b[max(0, len(b)-8000):])
+		}
+		if err := log.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	other := *s
+	other.MQTT = "tcp://" + broker
+	return &other, kill
+}
+
+// measure publishes readings of one temperature, a minute apart, from a time on.
+func (o *ownTracker) measure(fromMS int64, n int, celsius float64) (nextMS int64) {
+	o.t.Helper()
+	for range n {
+		o.claims.Kind, o.claims.TimeMS = telemetry.Data, fromMS
+		raw, err := telemetry.Encode(o.signer, o.claims, []telemetry.Reading{{TimeMS: fromMS, Values: map[string]float64{"temperature": celsius}}})
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		m, err := telemetry.Decode(raw)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		o.claims.Prev, o.claims.Seq = m.COSEHash, o.claims.Seq+1
+		o.publish(raw)
+		fromMS += 60_000
+	}
+	return fromMS
+}
+
+// TestStackTwoInstances: trackers of one shipment publish to two ingest instances. Every verdict on the ledger is over both logs,
+// as far as they had leaves; what one instance found stands after the other's data, and after its judge was killed.
+func TestStackTwoInstances(t *testing.T) {
+	s := load(t)
+	carrier := s.api(t, "carrier")
+	second, kill := secondIngest(t, s)
+	id := name("TWO")
+	path := "/v1/shipments/" + id
+	cool, warm := enrolOwn(t, s, carrier, id+"-cool"), enrolOwn(t, second, carrier, id+"-warm")
+	carrier.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}}, nil)
+	start := time.Now().Add(-2 * time.Hour)
+	for _, o := range []*ownTracker{cool, warm} {
+		carrier.post(path+"/assignments", map[string]any{"tracker": o.id, "from": start.UTC().Format("2006-01-02T15:04:05.000Z")}, nil)
+	}
+	type revision struct {
+		Revision int              `json:"revision"`
+		Result   string           `json:"result"`
+		Reasons  []string         `json:"reasons"`
+		Logs     []ledger.LogHead `json:"logs"`
+	}
+	var judged struct {
+		Verdict    string     `json:"verdict"`
+		Revisions  []revision `json:"revisions"`
+		Excursions []struct {
+			ID string `json:"id"`
+		} `json:"excursions"`
+	}
+	newest := func() revision {
+		if _, err := carrier.call("GET", path+"/compliance", nil, &judged); err != nil || len(judged.Revisions) == 0 {
+			return revision{}
+		}
+		return judged.Revisions[len(judged.Revisions)-1]
+	}
+	await := func(what string, ok func(revision) bool) {
+		t.Helper()
+		eventually(t, 90*time.Second, what, func() (bool, string) {
+			r := newest()
+			return ok(r), fmt.Sprintf("newest revision %+v, now %s", r, judged.Verdict)
+		})
+	}
+
+	warmAt := warm.measure(start.UnixMilli(), 20, 30)
+	await("the second instance's breach is on the ledger", func(r revision) bool { return r.Result == ledger.NonCompliant && len(r.Logs) == 1 })
+	coolAt := cool.measure(start.UnixMilli(), 20, 5)
+	coolAt = cool.measure(coolAt, 10, 30)
+	await("the first instance's breach is on the ledger, over both logs", func(r revision) bool { return r.Result == ledger.NonCompliant && len(r.Logs) == 2 })
+	warmAt = warm.measure(warmAt, 10, 5)
+	warm.measure(warmAt, 5, 30)
+	await("the second instance goes on, over both logs", func(r revision) bool {
+		n := uint64(0)
+		for _, l := range r.Logs {
+			n += l.Size
+		}
+		return len(r.Logs) == 2 && n >= 60
+	})
+
+	kill()
+	before := newest()
+	coolAt = cool.measure(coolAt, 10, 5)
+	cool.measure(coolAt, 5, 31)
+	await("the first instance goes on alone, over both logs", func(r revision) bool {
+		return r.Revision > before.Revision && ledger.Covers(r.Logs, before.Logs) == nil
+	})
+	for i, r := range judged.Revisions {
+		if r.Result != ledger.NonCompliant || strings.Contains(strings.Join(r.Reasons, " "), warm.id+" never reported") {
+			t.Errorf("revision %d says %s %q of %+v, want non_compliant", r.Revision, r.Result, r.Reasons, r.Logs)
+		}
+		if i > 0 {
+			if err := ledger.Covers(r.Logs, judged.Revisions[i-1].Logs); err != nil {
+				t.Errorf("revision %d after %d: %v", r.Revision, i, err)
+			}
+		}
+	}
+	if judged.Verdict != ledger.NonCompliant {
+		t.Errorf("the API judges %s, want %s as on the ledger", judged.Verdict, ledger.NonCompliant)
+	}
+}
