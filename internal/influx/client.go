@@ -28,6 +28,8 @@ type Config struct {
 	TokenFile string `yaml:"token_file"` // holds user:password or a 2.x token
 }
 
+var _ stored.Store = (*Client)(nil)
+
 // Client is safe for concurrent use.
 type Client struct {
 	db        influxdb2.Client

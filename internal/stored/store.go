@@ -1,0 +1,35 @@
+package stored
+
+import (
+	"context"
+	"time"
+)
+
+// Store is all that a time-series store offers: ingest and the API each ask for their part. Safe for concurrent use. Callbacks run one
+// after another, and an error of one ends the call and is its error. Other errors wrap ErrUnavailable when asking again can help. A
+// call ends when its context does, in the server too.
+type Store interface {
+	NewBatch() Batch
+	// Messages of the leaves [from, to) of a log, in the order of leaves; to 0 = all.
+	Messages(ctx context.Context, log string, from, to uint64, fn func(Message) error) error
+	// MessageInfos in the order of leaves.
+	MessageInfos(ctx context.Context, q MessageInfoQuery, fn func(MessageInfo) error) error
+	// Message of an info; ok is false when it is not there.
+	Message(ctx context.Context, info MessageInfo) (m Message, ok bool, err error)
+	// Readings in the order of (time, tracker), with the time that a cursor goes on from.
+	Readings(ctx context.Context, q ReadingsQuery, fn func(Reading, time.Time) error) error
+	// Windows in the order of (time, tracker), aligned with 1970, those without readings left out. Every is at least 1 s. Few are
+	// computed beyond q.Limit.
+	Windows(ctx context.Context, q ReadingsQuery, every time.Duration, fn func(Window) error) error
+	// Latest is the newest value of each quantity of a log, with time, tracker and leaf of its newest reading; ok is false without one.
+	Latest(ctx context.Context, log string) (r Reading, ok bool, err error)
+	// LogsOf are the logs with readings of a tracker in [fromMS, toMS); toMS 0 = no end.
+	LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error)
+	// Heads of a log, oldest first.
+	Heads(ctx context.Context, log string) ([]Head, error)
+	// QualityHours that start in [fromMS, toMS), in the order of (time, tracker); toMS 0 = no end, tracker "" = all.
+	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(QualityHour) error) error
+	// QualityFlags of single readings of these trackers in [fromMS, toMS), in the order of time.
+	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(QualityFlag) error) error
+	Ping(ctx context.Context) error
+}
