@@ -82,6 +82,7 @@ var owners = []struct {
 	{"go.etcd.io/bbolt", []string{"tracker-sim"}, "the buffer of a tracker; servers keep theirs in Pebble"},
 	{"github.com/HdrHistogram/hdrhistogram-go", []string{"tracker-sim"}, "the load generator's latencies; servers measure with Prometheus"},
 	{"golang.org/x/oauth2", []string{"internal/client"}, "one client of the API knows how it gets its tokens"},
+	{"github.com/fxamacker/cbor/v2", []string{"internal/canon"}, "one CBOR reader and writer: two could take different bytes for the same"},
 	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
 }
 
@@ -222,6 +223,62 @@ func TestCoreHasNoClockAndNoGoroutine(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// jsonDecoders are the files that may take JSON from a stream, each with its reason. All others read whole values: strictly by canon
+// when somebody else wrote them, else by json.Unmarshal.
+var jsonDecoders = map[string]string{
+	"internal/canon/json.go":                  "the one strict reader",
+	"internal/influx/query.go":                "InfluxDB's answer is a stream of values, of its own trust",
+	"internal/testkit/fakeinflux.go":          "the fake of that",
+	"tracker-sim/internal/scenario/ingest.go": "a simulation reads its own stack's status",
+	"internal/e2e/bench/stack.go":             "a bench reads its own stack's status",
+}
+
+// Two readers of one JSON text, of which one takes the first of a repeated member and one the last, see two things.
+func TestOneJSONReader(t *testing.T) {
+	used := map[string]bool{}
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if strings.HasPrefix(name, ".") && name != ".." || name == "node_modules" || name == "testdata" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		file := filepath.ToSlash(strings.TrimPrefix(path, filepath.FromSlash("../../")))
+		ast.Inspect(f, func(n ast.Node) bool {
+			s, ok := n.(*ast.SelectorExpr)
+			if !ok || s.Sel.Name != "NewDecoder" {
+				return true
+			}
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == "json" {
+				if used[file] = true; jsonDecoders[file] == "" {
+					t.Errorf("%s uses json.NewDecoder: canon has the one reader that walks JSON and refuses what two readers could understand differently", file)
+				}
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file := range jsonDecoders {
+		if !used[file] {
+			t.Errorf("%s may use json.NewDecoder and does not: take it off the list", file)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"unicode/utf8"
 
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -60,25 +61,22 @@ func (d *decoder) read(b []byte) {
 }
 
 func (d *decoder) head() (major byte, v uint64) {
-	var b [8]byte
+	var b [9]byte
 	d.read(b[:1])
 	if d.err != nil {
 		return 0, 0
 	}
-	major, low := b[0]>>5, b[0]&31
-	if major == 7 || low < 24 {
-		return major, uint64(low)
+	if major = b[0] >> 5; major == 7 {
+		return major, uint64(b[0] & 31)
 	}
-	if low > 27 {
+	n := canon.HeadSize(b[0])
+	if n == 0 {
 		d.fail("an indefinite or reserved length")
 		return 0, 0
 	}
-	n := 1 << (low - 24)
-	d.read(b[:n])
-	for _, c := range b[:n] {
-		v = v<<8 | uint64(c)
-	}
-	if v < 24 || low > 24 && v < 1<<(8*(n/2)) {
+	d.read(b[1:n])
+	v, ok := canon.Head(b[:n])
+	if !ok {
 		d.fail("a number that is longer than needed")
 	}
 	return major, v

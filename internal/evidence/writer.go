@@ -3,12 +3,12 @@ package evidence
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 )
 
@@ -24,32 +24,14 @@ type Writer struct {
 type encoder struct{ w *bufio.Writer }
 
 func (e *encoder) head(major byte, v uint64) {
-	var b [9]byte
-	n := 1
-	switch {
-	case v < 24:
-		b[0] = byte(v)
-	case v < 1<<8:
-		b[0], b[1], n = 24, byte(v), 2
-	case v < 1<<16:
-		b[0], n = 25, 3
-		binary.BigEndian.PutUint16(b[1:], uint16(v))
-	case v < 1<<32:
-		b[0], n = 26, 5
-		binary.BigEndian.PutUint32(b[1:], uint32(v))
-	default:
-		b[0], n = 27, 9
-		binary.BigEndian.PutUint64(b[1:], v)
-	}
-	b[0] |= major << 5
-	e.w.Write(b[:n]) // bufio keeps the error until Flush
+	e.w.Write(canon.AppendHead(e.w.AvailableBuffer(), major, v)) // bufio keeps the error until Flush
 }
 
-func (e *encoder) uint(v uint64)  { e.head(0, v) }
-func (e *encoder) bytes(b []byte) { e.head(2, uint64(len(b))); e.w.Write(b) }
-func (e *encoder) text(s string)  { e.head(3, uint64(len(s))); e.w.WriteString(s) }
-func (e *encoder) array(n int)    { e.head(4, uint64(n)) }
-func (e *encoder) null()          { e.w.WriteByte(0xf6) }
+func (e *encoder) uint(v uint64)  { e.head(canon.Uint, v) }
+func (e *encoder) bytes(b []byte) { e.head(canon.Bytes, uint64(len(b))); e.w.Write(b) }
+func (e *encoder) text(s string)  { e.head(canon.Text, uint64(len(s))); e.w.WriteString(s) }
+func (e *encoder) array(n int)    { e.head(canon.Array, uint64(n)) }
+func (e *encoder) null()          { e.w.WriteByte(canon.Null) }
 
 func (e *encoder) hashes(list []Hash) {
 	e.array(len(list))
@@ -101,7 +83,7 @@ func NewWriter(w io.Writer, m *Manifest) (*Writer, error) {
 // open writes the heads of the arrays of the next log that has leaves.
 func (w *Writer) open() {
 	for w.log < len(w.size) {
-		w.out.head(4, w.size[w.log])
+		w.out.head(canon.Array, w.size[w.log])
 		if w.size[w.log] > 0 {
 			return
 		}
@@ -172,7 +154,7 @@ func (e *encoder) leaf(l Leaf) {
 }
 
 func (e *encoder) manifest(m *Manifest) {
-	e.head(5, keyRuleSet+2) // the keys below and one of leaves, proof, heads log
+	e.head(canon.Map, keyRuleSet+2) // the keys below and one of leaves, proof, heads log
 	e.uint(keyVersion)
 	e.uint(FormatVersion)
 	e.uint(keySubject)

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // protectedHeader and claimsMap have fixed fields, so that an unknown label is refused by the decoder.
@@ -15,15 +15,15 @@ type protectedHeader struct {
 }
 
 type claimsMap struct {
-	Tracker  string            `cbor:"2,keyasint"`
-	Boot     uint64            `cbor:"267,keyasint"`
-	Seq      uint64            `cbor:"-70001,keyasint"`
-	Prev     []byte            `cbor:"-70002,keyasint"`
-	Kind     uint64            `cbor:"-70003,keyasint"`
-	TimeMS   int64             `cbor:"-70004,keyasint"`
-	NextDueS uint64            `cbor:"-70006,keyasint"`
-	Beacon   *beaconClaim      `cbor:"-70007,keyasint,omitempty"`
-	Detail   []cbor.RawMessage `cbor:"-70008,keyasint,omitempty"`
+	Tracker  string       `cbor:"2,keyasint"`
+	Boot     uint64       `cbor:"267,keyasint"`
+	Seq      uint64       `cbor:"-70001,keyasint"`
+	Prev     []byte       `cbor:"-70002,keyasint"`
+	Kind     uint64       `cbor:"-70003,keyasint"`
+	TimeMS   int64        `cbor:"-70004,keyasint"`
+	NextDueS uint64       `cbor:"-70006,keyasint"`
+	Beacon   *beaconClaim `cbor:"-70007,keyasint,omitempty"`
+	Detail   []canon.Raw  `cbor:"-70008,keyasint,omitempty"`
 }
 
 type beaconClaim struct {
@@ -50,7 +50,7 @@ func encodeProtected(key PublicKey, c Claims) ([]byte, error) {
 		detail = []any{c.Clock.OldMS, c.Clock.NewMS}
 	}
 	for _, d := range detail {
-		raw, err := canonical.Marshal(d)
+		raw, err := canon.MarshalCBOR(d)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func encodeProtected(key PublicKey, c Claims) ([]byte, error) {
 	if _, err := c.check(len(m.Detail)); err != nil {
 		return nil, err
 	}
-	return canonical.Marshal(protectedHeader{Alg: int(key.Alg), KID: kid[:], Claims: m})
+	return canon.MarshalCBOR(protectedHeader{Alg: int(key.Alg), KID: kid[:], Claims: m})
 }
 
 // details says how many elements the detail array of a kind has.
@@ -118,7 +118,7 @@ func (m *Message) decodeProtected(raw []byte) error {
 	return m.decodeDetail(c.Detail)
 }
 
-func (m *Message) decodeDetail(d []cbor.RawMessage) error {
+func (m *Message) decodeDetail(d []canon.Raw) error {
 	var dst []any
 	switch m.Kind {
 	case Gap:

@@ -1,5 +1,7 @@
 package telemetry
 
+import "github.com/trackseal/trackseal/internal/canon"
+
 // Leaf kinds (docs/formats.md).
 const (
 	LeafSigned   = 0
@@ -26,11 +28,7 @@ type leafEntry struct {
 
 // Encode returns the deterministic CBOR entry.
 func (l Leaf) Encode() []byte {
-	b, err := canonical.Marshal(leafEntry{Version: 1, Kind: l.Kind, Hash: l.Hash[:], ReceivedMS: l.ReceivedMS, Ingest: l.Ingest})
-	if err != nil { // only integers, bytes and text: cannot fail
-		panic(err)
-	}
-	return b
+	return canon.MustMarshalCBOR(leafEntry{Version: 1, Kind: l.Kind, Hash: l.Hash[:], ReceivedMS: l.ReceivedMS, Ingest: l.Ingest})
 }
 
 // DecodeLeaf is strict: only bytes that Encode makes are accepted.

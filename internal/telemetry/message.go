@@ -3,13 +3,12 @@
 package telemetry
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // Hash is a SHA-256 digest.
@@ -89,7 +88,7 @@ type Message struct {
 type sign1 struct {
 	_           struct{} `cbor:",toarray"`
 	Protected   []byte
-	Unprotected map[int]cbor.RawMessage
+	Unprotected map[int]canon.Raw
 	Payload     []byte
 	Signature   []byte
 }
@@ -122,11 +121,11 @@ func Encode(signer crypto.Signer, c Claims, readings []Reading) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	cose, err := canonical.Marshal(sign1{Protected: protected, Unprotected: map[int]cbor.RawMessage{}, Payload: hash[:], Signature: sig})
+	cose, err := canon.MarshalCBOR(sign1{Protected: protected, Unprotected: map[int]canon.Raw{}, Payload: hash[:], Signature: sig})
 	if err != nil {
 		return nil, err
 	}
-	raw, err := canonical.Marshal(envelope{COSE: cose, Pack: pack})
+	raw, err := canon.MarshalCBOR(envelope{COSE: cose, Pack: pack})
 	if err != nil {
 		return nil, err
 	}
@@ -237,59 +236,18 @@ func toBeSigned(protected, payload []byte) []byte {
 	b := make([]byte, 0, 20+len(protected)+len(payload))
 	b = append(b, 0x84, 0x6a)
 	b = append(b, "Signature1"...)
-	b = appendBytes(b, protected)
+	b = canon.AppendBytes(b, protected)
 	b = append(b, 0x40)
-	return appendBytes(b, payload)
+	return canon.AppendBytes(b, payload)
 }
 
-// appendBytes appends a CBOR byte string in shortest form.
-func appendBytes(b, s []byte) []byte {
-	switch n := len(s); {
-	case n < 24:
-		b = append(b, 0x40|byte(n))
-	case n < 1<<8:
-		b = append(b, 0x58, byte(n))
-	default: // messages are at most 16 KiB
-		b = append(b, 0x59, byte(n>>8), byte(n))
-	}
-	return append(b, s...)
-}
-
-var canonical, strict = modes()
-
-func modes() (cbor.EncMode, cbor.DecMode) {
-	enc, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	dec, err := cbor.DecOptions{
-		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
-		IndefLength:       cbor.IndefLengthForbidden,
-		TagsMd:            cbor.TagsForbidden,
-		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
-		MaxNestedLevels:   8,
-		MaxArrayElements:  2048,
-		MaxMapPairs:       64,
-		UTF8:              cbor.UTF8RejectInvalid,
-	}.DecMode()
-	if err != nil {
-		panic(err)
-	}
-	return enc, dec
-}
-
-// decodeCanonical accepts only the bytes that the same value encodes to: fxamacker/cbor has no mode that refuses
-// non-canonical input, so the value is encoded again and compared.
+// decodeCanonical accepts only the bytes that the same value encodes to.
 func decodeCanonical(raw []byte, v any, what string) error {
-	if err := strict.Unmarshal(raw, v); err != nil {
-		return reject(Malformed, "%s: %v", what, err)
-	}
-	again, err := canonical.Marshal(v)
-	if err != nil {
-		return reject(Malformed, "%s: %v", what, err)
-	}
-	if !bytes.Equal(again, raw) {
+	switch err := canon.UnmarshalCBOR(raw, v); {
+	case errors.Is(err, canon.ErrNotCanonical):
 		return reject(NotCanonical, "%s is not in deterministic CBOR", what)
+	case err != nil:
+		return reject(Malformed, "%s: %v", what, err)
 	}
 	return nil
 }

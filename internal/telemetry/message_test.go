@@ -13,7 +13,7 @@ import (
 	"math/big"
 	"testing"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/veraison/go-cose"
 	"pgregory.net/rapid"
 )
@@ -174,10 +174,10 @@ func TestAgainstGoCose(t *testing.T) {
 		t.Fatal(err)
 	}
 	var inner []byte
-	if err := cbor.Unmarshal(protected, &inner); err != nil {
+	if err := canon.UnmarshalCBOR(protected, &inner); err != nil {
 		t.Fatal(err)
 	}
-	tbs, err := cbor.Marshal([]any{"Signature1", inner, []byte{}, s.Payload})
+	tbs, err := canon.MarshalCBOR([]any{"Signature1", inner, []byte{}, s.Payload})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,11 +194,11 @@ func TestRefusals(t *testing.T) {
 	signer := edKey(1)
 	raw := mustEncode(t, signer, c, readings)
 	var env envelope
-	if err := cbor.Unmarshal(raw, &env); err != nil {
+	if err := canon.UnmarshalCBOR(raw, &env); err != nil {
 		t.Fatal(err)
 	}
 	pack := func(records ...map[int]any) []byte {
-		p, _ := canonical.Marshal(records)
+		p, _ := canon.MarshalCBOR(records)
 		hash := sha256.Sum256(p)
 		key, _ := Public(signer)
 		protected, err := encodeProtected(key, c)
@@ -206,8 +206,8 @@ func TestRefusals(t *testing.T) {
 			t.Fatal(err)
 		}
 		sig, _ := Sign(signer, toBeSigned(protected, hash[:]))
-		co, _ := canonical.Marshal(sign1{Protected: protected, Unprotected: map[int]cbor.RawMessage{}, Payload: hash[:], Signature: sig})
-		out, _ := canonical.Marshal(envelope{COSE: co, Pack: p})
+		co, _ := canon.MarshalCBOR(sign1{Protected: protected, Unprotected: map[int]canon.Raw{}, Payload: hash[:], Signature: sig})
+		out, _ := canon.MarshalCBOR(envelope{COSE: co, Pack: p})
 		return out
 	}
 	first := func(name, unit string, v any) map[int]any {
@@ -233,7 +233,7 @@ func TestRefusals(t *testing.T) {
 		"second base":          {pack(first("temperature", "Cel", 4.0), first("humidity", "%RH", 5.0)), Malformed},
 		"data without reading": {pack(), Malformed},
 	}
-	otherPack, _ := canonical.Marshal(envelope{COSE: env.COSE, Pack: []byte{0x80}})
+	otherPack, _ := canon.MarshalCBOR(envelope{COSE: env.COSE, Pack: []byte{0x80}})
 	cases["other pack"] = struct {
 		raw  []byte
 		want Reason
@@ -287,7 +287,7 @@ func TestWeakKeysAreRefused(t *testing.T) {
 // RFC 9679: the thumbprint is the hash of the deterministic COSE_Key that holds the required members only.
 func TestThumbprintShape(t *testing.T) {
 	k, _ := Public(edKey(1))
-	raw, err := canonical.Marshal(map[int]any{1: 1, -1: 6, -2: k.Raw})
+	raw, err := canon.MarshalCBOR(map[int]any{1: 1, -1: 6, -2: k.Raw})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +295,7 @@ func TestThumbprintShape(t *testing.T) {
 		t.Error("Ed25519 thumbprint is not the hash of the deterministic COSE_Key")
 	}
 	p, _ := Public(ecKey(t))
-	raw, _ = canonical.Marshal(map[int]any{1: 2, -1: 1, -2: p.Raw[1:33], -3: p.Raw[33:]})
+	raw, _ = canon.MarshalCBOR(map[int]any{1: 2, -1: 1, -2: p.Raw[1:33], -3: p.Raw[33:]})
 	if p.KID() != sha256.Sum256(raw) {
 		t.Error("P-256 thumbprint is not the hash of the deterministic COSE_Key")
 	}
@@ -314,7 +314,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again, err := canonical.Marshal(envelope{COSE: m.COSE, Pack: m.Pack})
+		again, err := canon.MarshalCBOR(envelope{COSE: m.COSE, Pack: m.Pack})
 		if err != nil || !bytes.Equal(again, raw) {
 			t.Fatalf("accepted bytes are not the only ones for this message")
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // Reading is all that was measured at one time.
@@ -58,7 +60,7 @@ func encodePack(tracker string, readings []Reading) ([]byte, error) {
 	if _, err := join(records, tracker); err != nil {
 		return nil, err
 	}
-	return canonical.Marshal(records)
+	return canon.MarshalCBOR(records)
 }
 
 func decodePack(raw []byte, tracker string) ([]Reading, error) {

@@ -1,15 +1,14 @@
 package telemetry
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"sort"
 	"strconv"
 	"time"
-	"unicode/utf8"
+
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // plain is a decoded plain JSON message.
@@ -26,23 +25,19 @@ const maxPlain = 256
 // decodePlain reads a plain JSON message; a reading without time gets received. Errors are *Reject.
 //
 // encoding/json takes repeated and differently-cased members and lets the last win, so two parties could read different
-// values from one message. The token stream is walked instead: every member must be known, exact and given once.
+// values from one message. The value is walked instead: every member must be known, exact and given once.
 func decodePlain(raw []byte, received time.Time) (*plain, error) {
 	if len(raw) > MaxMessage {
 		return nil, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
 	}
-	if !utf8.Valid(raw) {
-		return nil, reject(Malformed, "the message is not UTF-8")
-	}
-	d := plainDecoder{json: json.NewDecoder(bytes.NewReader(raw)), received: received.UnixMilli()}
-	d.json.UseNumber()
+	d := plainDecoder{received: received.UnixMilli()}
 	d.plain.Timed = true
-	if err := d.message(); err != nil {
+	if err := d.message(raw); err != nil {
 		var r *Reject
 		if errors.As(err, &r) {
 			return nil, r
 		}
-		return nil, reject(Malformed, "not JSON: %v", err)
+		return nil, reject(Malformed, "the JSON cannot be read: %v", err)
 	}
 	p := &d.plain
 	sort.SliceStable(p.Readings, func(i, j int) bool { return p.Readings[i].TimeMS < p.Readings[j].TimeMS })
@@ -55,12 +50,15 @@ func decodePlain(raw []byte, received time.Time) (*plain, error) {
 }
 
 type plainDecoder struct {
-	json     *json.Decoder
+	json     *canon.JSON
 	received int64
 	plain    plain
 }
 
-func (d *plainDecoder) message() error {
+func (d *plainDecoder) message(raw []byte) (err error) {
+	if d.json, err = canon.ReadJSON(raw); err != nil {
+		return err
+	}
 	tok, err := d.json.Token()
 	if err != nil {
 		return err
@@ -69,51 +67,32 @@ func (d *plainDecoder) message() error {
 	case json.Delim('{'):
 		err = d.object()
 	case json.Delim('['):
-		for d.json.More() {
-			if tok, err = d.json.Token(); err != nil {
+		err = d.json.Elements(func() error {
+			if err := d.delim('{'); err != nil {
 				return err
-			}
-			if tok != json.Delim('{') {
-				return reject(Malformed, "an array must hold objects")
 			}
 			if len(d.plain.Readings) == maxPlain {
 				return reject(Malformed, "more than %d objects", maxPlain)
 			}
-			if err = d.object(); err != nil {
-				return err
-			}
-		}
-		if len(d.plain.Readings) == 0 {
+			return d.object()
+		})
+		if err == nil && len(d.plain.Readings) == 0 {
 			return reject(Malformed, "an empty array")
 		}
-		_, err = d.json.Token()
 	default:
 		return reject(Malformed, "the message must be an object or an array of objects")
 	}
 	if err != nil {
 		return err
 	}
-	if _, err = d.json.Token(); err != io.EOF {
-		return reject(Malformed, "something follows the message")
-	}
-	return nil
+	return d.json.End()
 }
 
 // object reads the members after '{' and the closing '}'.
 func (d *plainDecoder) object() error {
-	seen := make(map[string]bool, 8)
 	r := Reading{TimeMS: d.received, Values: make(map[string]float64, 8)}
 	timed := false
-	for d.json.More() {
-		tok, err := d.json.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := tok.(string)
-		if seen[name] {
-			return reject(Malformed, "member %q is repeated", name)
-		}
-		seen[name] = true
+	err := d.json.Members(func(name string) (err error) {
 		switch name {
 		case "time":
 			timed = true
@@ -134,11 +113,9 @@ func (d *plainDecoder) object() error {
 			}
 			err = d.quantity(q, r.Values)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	if _, err := d.json.Token(); err != nil {
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if len(r.Values) == 0 {
@@ -214,35 +191,35 @@ func (d *plainDecoder) acceleration(values map[string]float64) error {
 	if err := d.delim('['); err != nil {
 		return err
 	}
-	for _, axis := range axes {
-		if !d.json.More() {
+	n := 0
+	err := d.json.Elements(func() error {
+		if n++; n > len(axes) {
 			return reject(Malformed, "acceleration must be [x, y, z]")
 		}
-		if err := d.quantity(quantityByName[axis], values); err != nil {
-			return err
-		}
+		return d.quantity(quantityByName[axes[n-1]], values)
+	})
+	if err == nil && n < len(axes) {
+		return reject(Malformed, "acceleration must be [x, y, z]")
 	}
-	return d.delim(']')
+	return err
 }
 
 func (d *plainDecoder) location(values map[string]float64) error {
 	if err := d.delim('{'); err != nil {
 		return err
 	}
-	for range 2 {
-		tok, err := d.json.Token()
-		if err != nil {
-			return err
-		}
-		name, _ := tok.(string)
+	n := 0
+	err := d.json.Members(func(name string) error {
 		if name != "lat" && name != "lon" {
 			return reject(Malformed, `location must be {"lat":…,"lon":…}`)
 		}
-		if err := d.quantity(quantityByName[name], values); err != nil {
-			return err
-		}
+		n++
+		return d.quantity(quantityByName[name], values)
+	})
+	if err == nil && n < 2 {
+		return reject(Malformed, `location must be {"lat":…,"lon":…}`)
 	}
-	return d.delim('}')
+	return err
 }
 
 func (d *plainDecoder) delim(want json.Delim) error {

@@ -24,6 +24,8 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // TokenLife is how long a token of the development issuer is good for.
@@ -74,9 +76,7 @@ func OpenIssuer(name, audience, org, clientsFile, keyFile string, now func() tim
 // ParseClients reads a JSON array of clients.
 func ParseClients(data []byte) ([]Client, error) {
 	var clients []Client
-	d := json.NewDecoder(strings.NewReader(string(data)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&clients); err != nil {
+	if err := canon.UnmarshalJSON(data, &clients); err != nil {
 		return nil, err
 	}
 	for _, c := range clients {

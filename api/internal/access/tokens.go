@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // algorithms is the allow list of RFC 8725 section 3.1; none and HMAC are not in it.
@@ -130,25 +131,9 @@ func uniqueMembers(token string) error {
 		if err != nil {
 			return errors.New("not base64url")
 		}
-		d := json.NewDecoder(bytes.NewReader(raw))
-		if t, err := d.Token(); err != nil || t != json.Delim('{') {
-			return errors.New("not a JSON object")
-		}
-		seen := map[string]bool{}
-		for d.More() {
-			name, err := d.Token()
-			if err != nil {
-				return errors.New("not a JSON object")
-			}
-			// Folded, because encoding/json matches members without regard to case.
-			key := strings.ToLower(fmt.Sprint(name))
-			if seen[key] {
-				return errors.New("repeated member")
-			}
-			seen[key] = true
-			if err := d.Decode(new(json.RawMessage)); err != nil {
-				return errors.New("not a JSON object")
-			}
+		// Folded, because encoding/json matches members without regard to case.
+		if err := canon.CheckJSONFolded(raw); err != nil || !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
+			return errors.New("not a JSON object in which each member is given once")
 		}
 	}
 	return nil

@@ -11,11 +11,10 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/fxamacker/cbor/v2"
-
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
@@ -248,7 +247,7 @@ func (w *world) log(kind, subject, tx string) string {
 // put stores a signed message and its reading.
 func (w *world) put(log string, leaf uint64, l evidence.Leaf, shipment string) {
 	w.t.Helper()
-	body, err := cbor.Marshal([][]byte{l.COSE, l.Pack})
+	body, err := canon.MarshalCBOR([][]byte{l.COSE, l.Pack})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -18,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/tripfile"
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -103,16 +103,8 @@ func (s *Server) trial(ctx context.Context, in *simulateInput) (try trial, rules
 	case in.RuleSet != "":
 		return try, rules, rest.InvalidField("query.rule_set", "is for a CSV body; here it stands in the body")
 	}
-	d := json.NewDecoder(bytes.NewReader(in.RawBody))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&try); err != nil {
+	if err := canon.UnmarshalJSON(in.RawBody, &try); err != nil {
 		return try, rules, rest.InvalidField("body", "must be an object with rule_set and shipment or csv: "+err.Error())
-	}
-	if d.More() {
-		return try, rules, rest.InvalidField("body", "more than one JSON value")
-	}
-	if err := rest.StrictJSON(in.RawBody, new(trial)); err != nil {
-		return try, rules, rest.InvalidField("body", err.Error())
 	}
 	if (try.Shipment == "") == (try.CSV == nil) {
 		return try, rules, rest.InvalidField("body", "must have either shipment or csv")

@@ -1,18 +1,15 @@
 package rest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // A request that two readers could understand differently is refused: what one of them checked, another would act on.
@@ -25,44 +22,10 @@ func strictFormats() map[string]huma.Format {
 
 // StrictJSON reads one value, each member once, in UTF-8.
 func StrictJSON(data []byte, v any) error {
-	if !utf8.Valid(data) {
-		return errors.New("the body is not UTF-8")
-	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := canon.CheckJSON(data); err != nil {
 		return err
 	}
-	return repeated(json.NewDecoder(bytes.NewReader(data)))
-}
-
-// repeated walks one valid JSON value.
-func repeated(d *json.Decoder) error {
-	token, err := d.Token()
-	if err != nil {
-		return err
-	}
-	open, nested := token.(json.Delim)
-	if !nested {
-		return nil
-	}
-	seen := map[string]bool{}
-	for d.More() {
-		if open == '{' {
-			name, err := d.Token()
-			if err != nil {
-				return err
-			}
-			if text, _ := name.(string); !seen[text] {
-				seen[text] = true
-			} else {
-				return fmt.Errorf("the member %q is given twice", text)
-			}
-		}
-		if err := repeated(d); err != nil {
-			return err
-		}
-	}
-	_, err = d.Token()
-	return err
+	return json.Unmarshal(data, v)
 }
 
 // onceEach refuses a query parameter that is given twice: huma would take the first and drop the others.

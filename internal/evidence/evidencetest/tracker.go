@@ -8,8 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 
-	"github.com/fxamacker/cbor/v2"
-
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -62,7 +61,7 @@ func (t *Tracker) Message(ms int64, change func(*telemetry.Claims)) []byte {
 // Split takes an encoded message apart.
 func Split(raw []byte) (cose, pack []byte) {
 	var parts [][]byte
-	if err := cbor.Unmarshal(raw, &parts); err != nil {
+	if err := canon.UnmarshalCBOR(raw, &parts); err != nil {
 		panic(err)
 	}
 	return parts[0], parts[1]

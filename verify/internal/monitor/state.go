@@ -1,8 +1,6 @@
 package monitor
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/evidence"
 )
 
@@ -109,9 +108,7 @@ func openState(path string, p *evidence.Policy) (*state, error) {
 		return nil, err
 	}
 	old := new(state)
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(old); err != nil {
+	if err := canon.UnmarshalJSON(raw, old); err != nil {
 		return nil, fmt.Errorf("state %s is damaged (%w): put back a copy, or remove it and lose what was seen so far", path, err)
 	}
 	if old.Version != stateVersion {

@@ -5,8 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 
-	"github.com/fxamacker/cbor/v2"
-
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -25,27 +24,19 @@ type sign1 struct {
 	Signature   []byte
 }
 
-var enc = func() cbor.EncMode {
-	m, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		panic(err)
-	}
-	return m
-}()
-
 func take(raw []byte) (p parts, s sign1, err error) {
-	if err = cbor.Unmarshal(raw, &p); err != nil {
+	if err = canon.UnmarshalCBOR(raw, &p); err != nil {
 		return p, s, err
 	}
-	return p, s, cbor.Unmarshal(p.COSE, &s)
+	return p, s, canon.UnmarshalCBOR(p.COSE, &s)
 }
 
 func join(s sign1, pack []byte) ([]byte, error) {
-	cose, err := enc.Marshal(s)
+	cose, err := canon.MarshalCBOR(s)
 	if err != nil {
 		return nil, err
 	}
-	return enc.Marshal(parts{COSE: cose, Pack: pack})
+	return canon.MarshalCBOR(parts{COSE: cose, Pack: pack})
 }
 
 // flipSignature changes one bit of the signature.
@@ -89,17 +80,17 @@ func overheat(raw []byte, signer crypto.Signer) ([]byte, error) {
 		return nil, err
 	}
 	var pack []map[int]any
-	if err := cbor.Unmarshal(p.Pack, &pack); err != nil {
+	if err := canon.UnmarshalCBOR(p.Pack, &pack); err != nil {
 		return nil, err
 	}
 	pack[0][2] = 5000.0
-	packed, err := enc.Marshal(pack)
+	packed, err := canon.MarshalCBOR(pack)
 	if err != nil {
 		return nil, err
 	}
 	hash := sha256.Sum256(packed)
 	s.Payload = hash[:]
-	tbs, err := enc.Marshal([]any{"Signature1", s.Protected, []byte{}, s.Payload})
+	tbs, err := canon.MarshalCBOR([]any{"Signature1", s.Protected, []byte{}, s.Payload})
 	if err != nil {
 		return nil, err
 	}
