@@ -67,6 +67,9 @@ const (
 	perTry     = time.Minute
 )
 
+// errBehind: later readings are judged later.
+var errBehind = errors.New("the store does not have all leaves yet that are known of")
+
 // Judge judges all shipments that its organisation takes part in. Safe for concurrent use.
 type Judge struct {
 	cfg    Config
@@ -275,7 +278,7 @@ func (j *Judge) judge(ctx context.Context, id string, final bool) error {
 		return err
 	}
 	if g.lag {
-		return errors.New("the store does not have all leaves yet that are known of")
+		return errBehind
 	}
 	return nil
 }
@@ -290,7 +293,7 @@ func (j *Judge) compute(ctx context.Context, record *ledger.Shipment, final bool
 	defer j.mu.Unlock()
 	g := &judgement{shipment: record, rules: c.rules, heads: c.heads(), final: final}
 	if len(g.heads) == 0 {
-		return nil, nil, nil // nothing was logged yet
+		return nil, nil, errBehind
 	}
 	if g.result, err = c.eval.Result(0); err != nil {
 		return nil, nil, err
@@ -306,7 +309,7 @@ func (j *Judge) compute(ctx context.Context, record *ledger.Shipment, final bool
 // shipmentCase is what is in memory of a shipment. Only the one that judges it replaces its parts; the judge's mu guards them.
 type shipmentCase struct {
 	logs map[[32]byte]*logState
-	// early are readings from before it was judged first, while open is false; whole tells that none was let go.
+	// early are readings from before it was judged first, while open is false.
 	early []compliance.Reading
 	open  bool
 
@@ -376,6 +379,12 @@ func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*sh
 	}
 	handovers := c.handovers
 	j.mu.Unlock()
+	if err := j.catchUp(ctx, c, all); err != nil {
+		return nil, err
+	}
+	if j.empty(s.ID, c) {
+		return nil, nil // nothing was logged yet: nobody has to be asked
+	}
 	if len(handovers) != s.Handovers {
 		if handovers, err = j.handovers(ctx, s.ID); err != nil {
 			return nil, err
@@ -385,16 +394,16 @@ func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*sh
 		if c.ledger, err = j.askLedger(ctx, s.ID); err != nil {
 			return nil, err
 		}
-	}
-	j.mu.Lock()
-	c.handovers = handovers
-	c.expect(c.ledger.logs(j.cfg.Ledger.MSP()))
-	j.mu.Unlock()
-	if err := j.catchUp(ctx, c, all); err != nil {
-		return nil, err
+		j.mu.Lock()
+		c.expect(c.ledger.logs(j.cfg.Ledger.MSP()))
+		j.mu.Unlock()
+		if err := j.catchUp(ctx, c, false); err != nil {
+			return nil, err
+		}
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	c.handovers = handovers
 	facts := course.Of(*s, handovers, nil)
 	if !c.open {
 		eval, err := compliance.New(*rules, facts)
@@ -416,6 +425,21 @@ func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*sh
 		return nil, compliance.ErrStale // the next try reads all of it again
 	}
 	return c, nil
+}
+
+// empty lets a case go that no log has a leaf for. Its first message begins it anew.
+func (j *Judge) empty(id string, c *shipmentCase) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, l := range c.logs {
+		if l.want > 0 || l.tree.Size() > 0 {
+			return false
+		}
+	}
+	if j.cases[id] == c {
+		j.forget(id)
+	}
+	return true
 }
 
 // count notes what a case keeps in memory. The caller holds mu.
