@@ -36,7 +36,7 @@ func (c *Client) broadcast(ctx context.Context, envelope *common.Envelope, offse
 		begun := make(chan struct{})
 		asked := 0
 		for _, n := range nodes {
-			if c.spawn(func() { c.insist(ctx, n, envelope, results, begun) }) {
+			if c.spawn(func() { c.sendUntilTaken(ctx, n, envelope, results, begun) }) {
 				asked++
 			}
 		}
@@ -106,9 +106,9 @@ var errNoReceipt = errors.New("no orderer accepted the transaction")
 // errBusy: the orderer is there but cannot take the transaction now.
 var errBusy = errors.New("does not take transactions now")
 
-// insist gives one of several orderers a transaction, and tries again until it has it once begun is closed: the one that was
+// sendUntilTaken gives one of several orderers a transaction, and tries again until it has it once begun is closed: the one that was
 // just restarted may be the leader, and nobody else hands it what it missed.
-func (c *Client) insist(ctx context.Context, n *node, envelope *common.Envelope, first chan<- receiptOf, begun <-chan struct{}) {
+func (c *Client) sendUntilTaken(ctx context.Context, n *node, envelope *common.Envelope, first chan<- receiptOf, begun <-chan struct{}) {
 	r := c.broadcastTo(ctx, n, envelope)
 	first <- r
 	if r.receipt == accepted || !isNodeError(r.err) {

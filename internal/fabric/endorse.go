@@ -70,7 +70,7 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal, known uint64, rou
 	strict := round <= strictRounds
 	opinion := c.opinion
 	if round > 1 {
-		opinion = c.sendFresh // whoever lags is the likely reason of the disagreement
+		opinion = c.sendCaughtUp // whoever lags is the likely reason of the disagreement
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -65,7 +65,7 @@ func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byt
 func (c *Client) ask(ctx context.Context, at part, p *proposal) (*peer.ProposalResponse, error) {
 	known := c.seen.Load()
 	return race(ctx, c, at, c.health.order(c.peers, at), func(ctx context.Context, n *node) (*peer.ProposalResponse, error) {
-		return c.sendFresh(ctx, n, p, known)
+		return c.sendCaughtUp(ctx, n, p, known)
 	})
 }
 

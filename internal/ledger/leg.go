@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // Leg is the time during which one organisation answered for the goods, [FromMS, ToMS); ToMS 0 = it still does.
 type Leg struct {
@@ -34,18 +31,4 @@ func Legs(s Shipment, handovers []Handover) []Leg {
 	}
 	legs[len(legs)-1].ToMS = s.DeliveredMS
 	return legs
-}
-
-// HolderAt is the custodian at an event time, "" outside all legs. Events before the first leg are nobody's.
-func HolderAt(legs []Leg, ms int64) string {
-	for _, l := range legs {
-		end := l.ToMS
-		if end == 0 {
-			end = math.MaxInt64
-		}
-		if l.FromMS <= ms && ms < end {
-			return l.Custodian
-		}
-	}
-	return ""
 }

@@ -40,12 +40,3 @@ func TestLegs(t *testing.T) {
 		}
 	}
 }
-
-func TestHolderAt(t *testing.T) {
-	legs := []Leg{{"A", 10, 20}, {"B", 20, 50}, {"C", 60, 0}}
-	for ms, want := range map[int64]string{9: "", 10: "A", 19: "A", 20: "B", 49: "B", 50: "", 60: "C", 1 << 40: "C"} {
-		if got := HolderAt(legs, ms); got != want {
-			t.Errorf("at %d: %q, want %q", ms, got, want)
-		}
-	}
-}

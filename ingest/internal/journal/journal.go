@@ -6,6 +6,7 @@ package journal
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -319,4 +320,13 @@ func (db *DB) waitForSpace() {
 			return
 		}
 	}
+}
+
+// JSON encodes a value that is kept under a key of its own: a plain record, so it cannot fail.
+func JSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
 }

@@ -152,12 +152,12 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 	ours := shipments[:0:0]
 	b := r.cfg.DB.Begin()
 	for i := range trackers {
-		b.Set(journal.TrackerKey(trackers[i].ID), mustJSON(&trackers[i]))
+		b.Set(journal.TrackerKey(trackers[i].ID), journal.JSON(&trackers[i]))
 	}
 	for i := range shipments {
 		if r.party(&shipments[i]) {
 			ours = append(ours, shipments[i])
-			b.Set(journal.ShipmentKey(shipments[i].ID), mustJSON(&shipments[i]))
+			b.Set(journal.ShipmentKey(shipments[i].ID), journal.JSON(&shipments[i]))
 		}
 	}
 	if b.Empty() {
@@ -205,12 +205,4 @@ func (r *Registry) close(c ledger.Close) error {
 	}
 	s.State, s.ClosedMS = ledger.Closed, c.TimeMS
 	return r.store(nil, []ledger.Shipment{s})
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil { // plain records: cannot fail
-		panic(err)
-	}
-	return b
 }

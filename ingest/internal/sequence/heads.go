@@ -147,7 +147,7 @@ func (s *Sequencer) PrepareAnchor() (*Pending, error) {
 	p.Proof = hexHashes(proof)
 	state, _ := heads.MarshalBinary() // cannot fail
 	batch.Set(journal.MetaKey(metaHeads), state)
-	batch.Set(journal.MetaKey(metaPending), mustJSON(p))
+	batch.Set(journal.MetaKey(metaPending), journal.JSON(p))
 	if err := batch.Commit("anchor-prepared"); err != nil {
 		return nil, joinReset(err, s.reset())
 	}
@@ -221,7 +221,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 		next.logMeta = meta
 		batch.Set(journal.LogKey(l.id), next.encode())
 	}
-	batch.Set(journal.MetaKey(metaLast), mustJSON(a))
+	batch.Set(journal.MetaKey(metaLast), journal.JSON(a))
 	batch.Delete(journal.MetaKey(metaPending))
 	if err := batch.Commit("anchored"); err != nil {
 		return joinReset(err, s.reset())
@@ -304,14 +304,6 @@ func hexHashes(h []merkle.Hash) []string {
 		out[i] = hex.EncodeToString(h[i][:])
 	}
 	return out
-}
-
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil { // our own plain types: cannot fail
-		panic(err)
-	}
-	return b
 }
 
 func joinReset(err, reset error) error { return errors.Join(err, reset) }

@@ -16,13 +16,13 @@ import (
 // its height and its blocks out only when their state is committed as well (kvledger's blockAPIsRWLock).
 
 const (
-	freshFirst = 10 * time.Millisecond
-	freshMax   = 200 * time.Millisecond
+	catchUpFirst = 10 * time.Millisecond
+	catchUpMax   = 200 * time.Millisecond
 )
 
-// sendFresh has a peer run a proposal once it holds height known, for which it gets twice the hedge time; a nodeError with
+// sendCaughtUp has a peer run a proposal once it holds height known, for which it gets twice the hedge time; a nodeError with
 // errBehind when it does not.
-func (c *Client) sendFresh(ctx context.Context, n *node, p *proposal, known uint64) (*peer.ProposalResponse, error) {
+func (c *Client) sendCaughtUp(ctx context.Context, n *node, p *proposal, known uint64) (*peer.ProposalResponse, error) {
 	if err := c.caughtUp(ctx, n, known); err != nil {
 		return nil, err
 	}
@@ -32,13 +32,13 @@ func (c *Client) sendFresh(ctx context.Context, n *node, p *proposal, known uint
 // opinion is what a peer says of a transaction. An endorsement may come from one that lags, for the ledger itself finds out
 // what was read too early. A refusal ends the matter, so it only counts from a peer that held height known when it was asked.
 func (c *Client) opinion(ctx context.Context, n *node, p *proposal, known uint64) (*peer.ProposalResponse, error) {
-	fresh := n.holds(known)
+	held := n.holds(known)
 	response, err := c.send(ctx, n, p)
 	var refusal *ledger.Error
-	if fresh || !errors.As(err, &refusal) {
+	if held || !errors.As(err, &refusal) {
 		return response, err
 	}
-	return c.sendFresh(ctx, n, p, known)
+	return c.sendCaughtUp(ctx, n, p, known)
 }
 
 // caughtUp waits until a peer holds height known.
@@ -47,7 +47,7 @@ func (c *Client) caughtUp(ctx context.Context, n *node, known uint64) error {
 		return nil
 	}
 	deadline := time.Now().Add(2 * c.cfg.Timeouts.Hedge)
-	for wait := freshFirst; ; wait = min(2*wait, freshMax) {
+	for wait := catchUpFirst; ; wait = min(2*wait, catchUpMax) {
 		height, err := c.height(ctx, n)
 		if err != nil {
 			return err
