@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Client } from "./api/client";
 import { credentialsIn, loadSession, saveSession, type Session } from "./api/session";
 import { SignedContext, type Signed } from "./context";
+import { members } from "./format/member";
 import { quantities } from "./format/quantity";
 import { pageAt } from "./pages";
 import { SignIn } from "./pages/signin";
@@ -67,6 +68,13 @@ function Pages({ session, signed }: { session: Session; signed: Signed }) {
   useEffect(() => {
     if (table.data) quantities.set(table.data.items);
   }, [table.data]);
+
+  // Nor without the directory: organisations then go by the names that the API calls them.
+  useStore(members);
+  const directory = useResource("members", (signal) => signed.api.members(signal));
+  useEffect(() => {
+    if (directory.data) members.set(directory.data.items);
+  }, [directory.data]);
 
   const network = useResource("network", (signal) => signed.api.network(signal));
   useEvery(10_000, network.reload);

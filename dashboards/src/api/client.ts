@@ -55,6 +55,10 @@ export class Client {
     return dataOf(this.rest.GET("/v1/quantities", given({ signal })));
   }
 
+  members(signal?: AbortSignal) {
+    return dataOf(this.rest.GET("/v1/members", given({ signal })));
+  }
+
   network(signal?: AbortSignal) {
     return dataOf(this.rest.GET("/v1/network", given({ signal })));
   }

@@ -1,4 +1,5 @@
 import type { IngestHealth, Network, Node } from "#rest";
+import { displayName } from "../format/member";
 
 // IngestStatus is what the API passes on as the instance gave it.
 export type IngestStatus = {
@@ -40,7 +41,7 @@ export function healthOf(n: Network): Health {
   const ingests = n.ingest;
   const height = Math.max(0, ...n.nodes.map((node) => node.height));
   const late = (nodes: Node[], what: string) =>
-    nodes.filter((node) => behindBy(node, height) > 0).map((node) => `${what} of ${node.org} is ${behindBy(node, height)} blocks behind`);
+    nodes.filter((node) => behindBy(node, height) > 0).map((node) => `${what} of ${displayName(node.org)} is ${behindBy(node, height)} blocks behind`);
   const lags = ingests.map((i) => {
     const status = statusOf(i);
     return i.ok && status ? Math.max(0, (status.logged ?? 0) - (status.anchored ?? 0)) : null;
@@ -48,9 +49,9 @@ export function healthOf(n: Network): Health {
   const lag = lags.some((l) => l === null) ? null : lags.reduce<number>((sum, l) => sum + l!, 0);
   const anchored = ingests.map((i) => statusOf(i)?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
   const trouble = [
-    ...peers.filter((p) => !p.up).map((p) => `Peer of ${p.org} does not answer`),
+    ...peers.filter((p) => !p.up).map((p) => `Peer of ${displayName(p.org)} does not answer`),
     ...late(peers, "Peer"),
-    ...orderers.filter((o) => !o.up).map((o) => `Orderer of ${o.org} does not answer`),
+    ...orderers.filter((o) => !o.up).map((o) => `Orderer of ${displayName(o.org)} does not answer`),
     ...late(orderers, "Orderer"),
     ...(n.ledger.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
     ...ingests.filter((i) => !i.ok).map((i) => `Ingest ${i.id} does not answer`),

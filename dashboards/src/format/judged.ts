@@ -1,4 +1,5 @@
 import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Signature, ComplianceState } from "#rest";
+import { displayName } from "./member";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
 import { count, plural, sentence, verdictWord } from "./words";
@@ -15,8 +16,8 @@ const decisions: Record<string, string> = { release: "Released", reject: "Reject
 
 export const decisionWord = (decision: string) => decisions[decision] ?? sentence(decision);
 
-// "Ana Silva of carrier"
-export const signer = (s: Signature) => `${s.name} of ${s.org}`;
+// "Ana Silva of Carrier"
+export const signer = (s: Signature) => `${s.name} of ${displayName(s.org)}`;
 
 // bandText: "1 h 30 min of 12 h spent · longest 40 min of 1 h · 10 min of it unknown time".
 export function bandText(b: JudgedBand): string {

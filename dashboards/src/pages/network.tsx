@@ -1,6 +1,7 @@
 import type { IngestHealth, Network, Node } from "#rest";
 import { behindBy, healthOf, nodesOf, statusOf } from "../api/network";
 import { useLive, useSigned } from "../context";
+import { displayName } from "../format/member";
 import { count, sentence } from "../format/words";
 import { useResource, useThrottled, type Resource } from "../resource";
 import { Hash } from "../ui/hash";
@@ -120,7 +121,7 @@ function Nodes({ nodes, height }: { nodes: Node[]; height: number }) {
         return (
           <li key={`${node.role} ${node.org} ${node.address}`}>
             <div>
-              <p>{node.org}</p>
+              <p>{displayName(node.org)}</p>
               <p class="muted sub">{node.error || node.address}</p>
             </div>
             <div class="node-right">

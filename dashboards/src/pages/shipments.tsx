@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Shipment } from "#rest";
 import { useLive, useSigned } from "../context";
+import { displayName } from "../format/member";
 import { formatValue, inOrder } from "../format/quantity";
 import { count, stateWord, states } from "../format/words";
 import { useResource, useThrottled } from "../resource";
@@ -128,8 +129,8 @@ function Row({ shipment: s }: { shipment: Shipment }) {
       </td>
       <td class="cell-custody">
         <span class="narrow-label">Custody </span>
-        {s.custodian}
-        {s.pending_handover && <span class="sub">handover to {s.pending_handover.to} waits</span>}
+        {displayName(s.custodian)}
+        {s.pending_handover && <span class="sub">handover to {displayName(s.pending_handover.to)} waits</span>}
       </td>
       <td class="cell-last">
         {s.last ? (

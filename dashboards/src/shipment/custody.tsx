@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Handover, Shipment } from "#rest";
 import { useSigned } from "../context";
+import { displayName } from "../format/member";
 import { useResource } from "../resource";
 import { Hash } from "../ui/hash";
 import { Icon, type IconName } from "../ui/icon";
@@ -53,7 +54,7 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
       icon: "live",
       tone: "calm",
       title: <>Tracker <strong>{a.tracker}</strong> assigned</>,
-      ...(a.by ? { note: `by ${a.by}` } : {}),
+      ...(a.by ? { note: `by ${displayName(a.by)}` } : {}),
     });
     if (a.to) events.push({ at: a.to, icon: "none", tone: "calm", title: <>Tracker <strong>{a.tracker}</strong> removed</> });
   }
@@ -63,7 +64,7 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
   for (const h of all) {
     const who = (
       <>
-        <strong>{h.from}</strong> to <strong>{h.to}</strong>
+        <strong>{displayName(h.from)}</strong> to <strong>{displayName(h.to)}</strong>
       </>
     );
     const at = h.answered_at || h.proposed_at;

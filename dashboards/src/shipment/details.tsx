@@ -1,5 +1,6 @@
 import type { Compliance, Shipment } from "#rest";
 import { plotted } from "../chart/plotted";
+import { displayName } from "../format/member";
 import { convert, formatNumber, labelOf, unitOf } from "../format/quantity";
 import { count, sentence } from "../format/words";
 import { unit } from "../settings";
@@ -41,7 +42,7 @@ export function Details({ shipment, compliance }: { shipment: Shipment; complian
             <dt>{sentence(role)}</dt>
             {members.map((name) => (
               <dd key={name}>
-                {name}
+                {displayName(name)}
                 {name === shipment.custodian && <span class="tag">has custody</span>}
               </dd>
             ))}

@@ -2,6 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { commandOf } from "../evidence/nonce";
 import { meaning, outcomeOf, questions, worstFirst, type EvidenceFinding, type Question, type Report, type Status } from "../evidence/report";
 import type { Bundle, Run } from "../evidence/run";
+import { displayNameOfMSP } from "../format/member";
 import { count, formatBytes, plural, sentence } from "../format/words";
 import { Command } from "../ui/command";
 import { Hash } from "../ui/hash";
@@ -58,7 +59,7 @@ export function Result({ run, wanted }: { run: Extract<Run, { state: "done" }>; 
         </Fact>
         <Fact name="Trackers">{facts.trackers.map((t) => t.id).join(", ") || "none"}</Fact>
         <Fact name="Anchors">{facts.anchors.length > 0 ? `${count(facts.anchors.length)}, newest in block ${count(Math.max(...facts.anchors.map((a) => a.block)))}` : "none"}</Fact>
-        <Fact name="Signed answers of">{facts.attested.map(organisation).join(", ") || "nobody"}</Fact>
+        <Fact name="Signed answers of">{facts.attested.map(displayNameOfMSP).join(", ") || "nobody"}</Fact>
         <Fact name="Bundle">{report.bundle ? <Hash value={report.bundle} what="bundle's SHA-256" /> : "not read to its end"}</Fact>
         <Fact name="Policy"><Hash value={report.policy} what="policy's SHA-256" /></Fact>
         <Fact name="Nonce">{bundle.nonce ? <Hash value={bundle.nonce} what="nonce" /> : "none"}</Fact>
@@ -121,11 +122,6 @@ function Fact({ name, children }: { name: string; children: preact.ComponentChil
       <dd>{children}</dd>
     </div>
   );
-}
-
-// organisation: "CarrierMSP" is the carrier.
-function organisation(msp: string): string {
-  return msp.endsWith("MSP") ? msp.slice(0, -3).toLowerCase() : msp;
 }
 
 // Keep gives the person the very bytes that were verified, and the line that checks them without this page.

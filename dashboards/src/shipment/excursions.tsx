@@ -1,6 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Acknowledgement, Compliance, Excursion, RecordedExcursion } from "#rest";
 import { useSigned } from "../context";
+import { displayName } from "../format/member";
 import { meaningWord, recordsOf, signer } from "../format/judged";
 import { formatLimit, formatValue, labelOf } from "../format/quantity";
 import { formatSpan } from "../format/time";
@@ -133,7 +134,7 @@ function Facts(props: {
       {props.heldBy && (
         <div>
           <dt>Held by</dt>
-          <dd>{props.heldBy}</dd>
+          <dd>{displayName(props.heldBy)}</dd>
         </div>
       )}
       {props.tracker && (

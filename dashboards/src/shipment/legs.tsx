@@ -1,5 +1,6 @@
 import type { Compliance, Excursion, JudgedLeg } from "#rest";
 import { complianceStateText } from "../format/judged";
+import { displayName } from "../format/member";
 import { formatSpan } from "../format/time";
 import { plural, sentence } from "../format/words";
 import { Mark } from "../ui/marks";
@@ -35,7 +36,7 @@ function LegRow({ leg, last, known }: { leg: JudgedLeg; last: boolean; known: Ma
   return (
     <li>
       <div>
-        <p class="leg-name">{leg.custodian}</p>
+        <p class="leg-name">{displayName(leg.custodian)}</p>
         <p class="muted small">
           <Time at={leg.from} /> {leg.to ? <>to <Time at={leg.to} /></> : "until now"}
         </p>

@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../api/problem";
 import type { Check, Finding, Shipment, Verification, LogReport } from "#rest";
 import { useSigned } from "../context";
+import { displayName } from "../format/member";
 import { checkMeaning, checkTitle, count, plural } from "../format/words";
 import { Hash } from "../ui/hash";
 import { Icon } from "../ui/icon";
@@ -192,7 +193,7 @@ function Anchors({ logs }: { logs: LogReport[] }) {
                   <span class="peers">
                     {(anchor?.peers ?? []).map((p) => (
                       <span key={p.org} title={p.detail}>
-                        <OkMark ok={p.ok} yes={p.org} no={p.detail ? `${p.org}: ${p.detail}` : `${p.org} disagrees`} />
+                        <OkMark ok={p.ok} yes={displayName(p.org)} no={p.detail ? `${displayName(p.org)}: ${p.detail}` : `${displayName(p.org)} disagrees`} />
                       </span>
                     ))}
                     {anchor && !anchor.peers?.length && <span class="muted">none asked</span>}

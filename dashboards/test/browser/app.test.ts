@@ -190,7 +190,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await page.getByText("9 checks ran, none failed").waitFor();
     expect(await page.locator(".check").count()).toBe(9);
     await page.getByText("22 newest messages wait for the next anchor").waitFor();
-    expect(await page.locator(".peers .mark").allInnerTexts()).toEqual(["carrier", "shipper", "consignee", "auditor"]);
+    expect(await page.locator(".peers .mark").allInnerTexts()).toEqual(["carrier", "shipper", "consignee", "Veritas Audit"]);
   });
 
   test("names the message that was tampered with", async () => {

@@ -77,6 +77,14 @@ export const ruleSet: RuleSetInfo = {
   ],
 };
 
+export const members = orgs.map((name) => ({
+  name,
+  msp: `${name[0]!.toUpperCase()}${name.slice(1)}MSP`,
+  display_name: name === "auditor" ? "Veritas Audit" : name,
+  joined_at: iso(now - 1000 * hour),
+  tx: hex("founding"),
+}));
+
 const parties = { carrier: ["carrier"], shipper: ["shipper"], consignee: ["consignee"], auditor: ["auditor"] };
 
 function shipment(id: string, more: Partial<Shipment>): Shipment {

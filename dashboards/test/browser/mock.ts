@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import type { AddressInfo } from "node:net";
-import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Token, Verification } from "#rest";
+import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Token, Verification } from "#rest";
 import * as fixtures from "./fixtures";
 
 // MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
@@ -122,6 +122,7 @@ export class MockApi {
     const parts = url.pathname.split("/").slice(2).map(decodeURIComponent);
     const path = parts.join("/");
     if (path === "quantities") return json<ListQuantity>(response, { items: fixtures.quantities });
+    if (path === "members") return json<ListMember>(response, { items: fixtures.members });
     if (path === "network") return json<Network>(response, this.network);
     if (path === "anchors") return json<ListAnchor>(response, { items: fixtures.anchors });
     if (path === "stream" || path.endsWith("/stream")) return this.stream(response);

@@ -63,7 +63,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
     await form.getByText("Write a reason").waitFor();
     expect(await obstacles(page)).toEqual([]);
     await sign(form, "Mia Berg", "reviewed", "Door open while loading, probe next to it");
-    await excursion.getByText("Reviewed: Mia Berg of carrier").waitFor();
+    await excursion.getByText("Reviewed: Mia Berg of Carrier").waitFor();
     await excursion.getByText("Door open while loading, probe next to it").waitFor();
     await expect.poll(() => form.count()).toBe(0);
 
@@ -74,7 +74,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
     await decision.getByRole("button", { name: "Quarantine", exact: true }).click();
     await sign(decision.getByRole("form"), "Mia Berg", "responsibility", "Kept apart until quality has looked at it");
     await decision.getByText("In quarantine", { exact: true }).waitFor();
-    await decision.getByText("Responsible: Mia Berg of carrier").waitFor();
+    await decision.getByText("Responsible: Mia Berg of Carrier").waitFor();
     await look(page, "carrier");
 
     // To release is not the carrier's: the ledger refuses, and what was written stays in the form.
@@ -90,7 +90,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
 
     const atConsignee = await visit(consignee);
     const other = atConsignee.page;
-    await other.locator(".excursions > li").first().getByText("Reviewed: Mia Berg of carrier").waitFor();
+    await other.locator(".excursions > li").first().getByText("Reviewed: Mia Berg of Carrier").waitFor();
     await decisionOn(other).getByText("In quarantine", { exact: true }).waitFor();
 
     // The goods arrive while both pages are open.

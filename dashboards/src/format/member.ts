@@ -1,0 +1,11 @@
+import type { Member } from "#rest";
+import { Store } from "../store";
+
+// members is the network's directory; a name or MSP id that is not in it stays as it is.
+export const members = new Store<Member[]>([]);
+
+// displayName of a member, by the name that the API calls it.
+export const displayName = (name: string): string => members.value.find((m) => m.name === name)?.display_name ?? name;
+
+// displayNameOfMSP is for what was read from certificates.
+export const displayNameOfMSP = (msp: string): string => members.value.find((m) => m.msp === msp)?.display_name ?? msp;
