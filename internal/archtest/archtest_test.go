@@ -120,6 +120,30 @@ var wired = []struct {
 	{"internal/influx", []string{"api", "ingest"}, "what is stored has its shapes in internal/stored: another time-series store is one package"},
 }
 
+// resources of the API, a package each.
+var resources = []string{"compliance", "custody", "evidence", "live", "network", "reports", "shipments", "telemetry", "tokens", "trackers"}
+
+func init() {
+	for _, r := range resources {
+		wired = append(wired, struct {
+			adapter string
+			by      []string
+			why     string
+		}{"api/internal/" + r, []string{"api/internal/httpapi"}, "resources do not know one another: what two need is a package of its own, such as shapes, records or judging"})
+	}
+}
+
+// standsOn says what of ours a package may import, tests aside.
+var standsOn = []struct {
+	from string
+	on   []string
+	why  string
+}{
+	{"api/internal/rest", []string{"api/internal/access", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
+	{"api/internal/access", []string{"internal/canon"}, "who asks is settled before anything is looked up"},
+	{"api/internal/state", nil, "the store knows no tenant"},
+}
+
 // core is CORE's folders, one a line; .ci/test reads the same list.
 //
 //go:embed core.txt
@@ -164,6 +188,11 @@ func TestImports(t *testing.T) {
 			for _, w := range wired {
 				if within(to, w.adapter) && !within(from, w.adapter) && slices.Contains(p.Imports, imp) && !slices.Contains(w.by, from) {
 					t.Errorf("%s imports %s, which only %s may: %s", from, to, strings.Join(w.by, " and "), w.why)
+				}
+			}
+			for _, s := range standsOn {
+				if from == s.from && slices.Contains(p.Imports, imp) && !slices.Contains(s.on, to) {
+					t.Errorf("%s imports %s: %s", from, to, s.why)
 				}
 			}
 			for _, program := range programs {
@@ -316,6 +345,9 @@ func TestRulesNameRealPackages(t *testing.T) {
 	}
 	for _, w := range wired {
 		check(w.adapter)
+	}
+	for _, s := range standsOn {
+		check(s.from)
 	}
 	for _, p := range append(slices.Clone(core), programs...) {
 		check(p)

@@ -7,6 +7,15 @@ import (
 	"strings"
 	"testing"
 
+	evidenceapi "github.com/trackseal/trackseal/api/internal/evidence"
+	"github.com/trackseal/trackseal/api/internal/judging"
+	networkapi "github.com/trackseal/trackseal/api/internal/network"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/api/internal/shipments"
+	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
+	"github.com/trackseal/trackseal/api/internal/trackers"
+
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -18,7 +27,7 @@ func TestLifeOfAShipment(t *testing.T) {
 	w := newWorld(t)
 	w.ship("s1")
 
-	var s httpapi.Shipment
+	var s shapes.Shipment
 	got := w.must(200, "GET", "/v1/shipments/s1", "")
 	got.into(&s)
 	if s.State != "in_transit" || s.Custodian != "carrier" || !slices.Equal(s.Parties["auditor"], []string{"auditor"}) || s.Messages != 10 || s.Verdict != "none" {
@@ -32,12 +41,12 @@ func TestLifeOfAShipment(t *testing.T) {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}
 
-	var list httpapi.List[httpapi.Shipment]
+	var list rest.List[shapes.Shipment]
 	w.must(200, "GET", "/v1/shipments?state=in_transit&limit=5", "").into(&list)
 	if len(list.Items) != 1 || list.Items[0].ID != "s1" || list.Next != "" {
 		t.Fatalf("%+v", list)
 	}
-	var telemetry httpapi.List[map[string]any]
+	var telemetry rest.List[map[string]any]
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4&fields=temperature", "").into(&telemetry)
 	if len(telemetry.Items) != 4 || telemetry.Next == "" {
 		t.Fatalf("%+v", telemetry)
@@ -45,7 +54,7 @@ func TestLifeOfAShipment(t *testing.T) {
 	seen := 4
 	for telemetry.Next != "" {
 		next := telemetry.Next
-		telemetry = httpapi.List[map[string]any]{}
+		telemetry = rest.List[map[string]any]{}
 		w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4&fields=temperature&cursor="+next, "").into(&telemetry)
 		seen += len(telemetry.Items)
 	}
@@ -53,12 +62,12 @@ func TestLifeOfAShipment(t *testing.T) {
 		t.Fatalf("%d readings over all pages", seen)
 	}
 	from, to := s.Assignments[0].From+60_000, s.Assignments[0].From+180_000
-	telemetry = httpapi.List[map[string]any]{}
+	telemetry = rest.List[map[string]any]{}
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?from="+from.String()+"&to="+to.String()+"&tracker=t-s1", "").into(&telemetry)
 	if len(telemetry.Items) != 2 || telemetry.Items[0]["time"] != from.String() {
 		t.Fatalf("%+v", telemetry)
 	}
-	telemetry = httpapi.List[map[string]any]{}
+	telemetry = rest.List[map[string]any]{}
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?every=5m", "").into(&telemetry)
 	if n := len(telemetry.Items); n < 2 || n > 3 {
 		t.Fatalf("%d windows", n)
@@ -67,7 +76,7 @@ func TestLifeOfAShipment(t *testing.T) {
 		t.Fatalf("window %v", telemetry.Items[0])
 	}
 
-	var messages httpapi.List[httpapi.Message]
+	var messages rest.List[telemetryapi.Message]
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=1000", "").into(&messages)
 	w.must(422, "GET", "/v1/shipments/s1/messages?limit=1001", "")
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&include=raw", "").into(&messages)
@@ -75,18 +84,18 @@ func TestLifeOfAShipment(t *testing.T) {
 		t.Fatalf("%+v", messages)
 	}
 	next := messages.Next
-	messages = httpapi.List[httpapi.Message]{}
+	messages = rest.List[telemetryapi.Message]{}
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&cursor="+next, "").into(&messages)
 	if len(messages.Items) != 1 || messages.Items[0].Leaf != 9 || messages.Items[0].Raw != nil || messages.Next != "" {
 		t.Fatalf("%+v", messages)
 	}
 
-	var c httpapi.Compliance
+	var c judging.Compliance
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
 	if c.RuleSet.Ref != "general-2-8@1" || c.RuleSet.Hash != c.RuleSetHash || len(c.Excursions) == 0 {
 		t.Fatalf("%+v", c)
 	}
-	var v httpapi.Verification
+	var v evidenceapi.Verification
 	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
 	if !v.OK || v.Messages != 10 || v.Logs[0].Logged != 2 {
 		t.Fatalf("%+v", v)
@@ -112,7 +121,7 @@ func TestLifeOfAShipment(t *testing.T) {
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee","note":"dock 4"}`)
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.ingest.set(w.ingest.Ingest)
-	var handovers httpapi.List[httpapi.Handover]
+	var handovers rest.List[shapes.Handover]
 	other.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&handovers)
 	if len(handovers.Items) != 1 || handovers.Items[0].State != "proposed" || len(handovers.Items[0].Heads) != 1 {
 		t.Fatalf("%+v", handovers)
@@ -127,7 +136,7 @@ func TestLifeOfAShipment(t *testing.T) {
 		t.Fatal("sealed before delivery")
 	}
 	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
-	var closed httpapi.Close
+	var closed shipments.Close
 	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&closed)
 	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&closed)
 	if len(closed.Heads) != 1 || closed.Heads[0].Size != 10 || closed.By != "carrier" {
@@ -137,12 +146,12 @@ func TestLifeOfAShipment(t *testing.T) {
 	if !v.OK || v.Logs[0].Logged != 0 {
 		t.Fatalf("%+v", v)
 	}
-	var anchors httpapi.List[httpapi.Anchor]
+	var anchors rest.List[shapes.Anchor]
 	w.must(200, "GET", "/v1/anchors?limit=1", "").into(&anchors)
 	if len(anchors.Items) != 1 || anchors.Items[0].Size != 2 || anchors.Next == "" {
 		t.Fatalf("%+v", anchors)
 	}
-	var network httpapi.Network
+	var network networkapi.Network
 	w.must(200, "GET", "/v1/network", "").into(&network)
 	if !network.OK || len(network.Nodes) != 8 {
 		t.Fatalf("%+v", network)
@@ -176,7 +185,7 @@ func TestNetworkTellsWhoStaysBehind(t *testing.T) {
 			w := newWorld(t)
 			w.peers = laggard{w.ledger, node, c.behind}
 			w.reopen()
-			var network httpapi.Network
+			var network networkapi.Network
 			w.must(200, "GET", "/v1/network", "").into(&network)
 			if network.OK != c.ok || !network.Nodes[node].Up {
 				t.Errorf("node %d, %d blocks behind: %+v", node, c.behind, network)
@@ -187,12 +196,12 @@ func TestNetworkTellsWhoStaysBehind(t *testing.T) {
 
 func TestTrackers(t *testing.T) {
 	w := newWorld(t)
-	var tr httpapi.Tracker
+	var tr trackers.Tracker
 	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1")).into(&tr)
 	if tr.Trust != "signed" || tr.Alg != "Ed25519" || tr.KID == "" || tr.MQTT.TopicUp == "" || tr.Secret != "" {
 		t.Fatalf("%+v", tr)
 	}
-	tr = httpapi.Tracker{}
+	tr = trackers.Tracker{}
 	w.must(201, "POST", "/v1/trackers", `{"id":"t2","unsigned":true,"model":"old"}`).into(&tr)
 	if tr.Trust != "unsigned" || tr.Secret == "" || tr.MQTT.TopicJSON == "" || tr.MQTT.TopicUp != "" {
 		t.Fatalf("%+v", tr)
@@ -233,7 +242,7 @@ func TestTrackers(t *testing.T) {
 	}
 	n, next := 0, ""
 	for {
-		var page httpapi.List[httpapi.Tracker]
+		var page rest.List[trackers.Tracker]
 		w.must(200, "GET", "/v1/trackers?limit=3&cursor="+next, "").into(&page)
 		n += len(page.Items)
 		if next = page.Next; next == "" {
@@ -264,13 +273,13 @@ func TestFailuresHaveTheirStatus(t *testing.T) {
 	w.store.SetDown(true)
 	check("store down", w.call("GET", "/v1/shipments/s1/telemetry", ""), 503, "store_unavailable", true)
 	// The ledger's part is worth having alone, and what is not known does not look like none.
-	var alone httpapi.Shipment
+	var alone shapes.Shipment
 	w.must(200, "GET", "/v1/shipments/s1", "").into(&alone)
 	if alone.Messages != 0 || alone.Last.V != nil || !slices.Equal(alone.Unknown, []string{"last", "messages"}) {
 		t.Errorf("%+v", alone)
 	}
 	w.store.SetDown(false)
-	alone = httpapi.Shipment{}
+	alone = shapes.Shipment{}
 	w.must(200, "GET", "/v1/shipments/s1", "").into(&alone)
 	if alone.Messages != 10 || alone.Unknown != nil {
 		t.Errorf("%+v", alone)

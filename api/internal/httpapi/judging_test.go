@@ -9,26 +9,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/httpapi"
+	complianceapi "github.com/trackseal/trackseal/api/internal/compliance"
+	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
+
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // warmTrip publishes a rule set as version 1 and sends goods by it that get hotter: 4, 5 … 12 °C by the minute, then 26 °C.
-func (w *world) warmTrip(id, rules string) httpapi.Compliance {
+func (w *world) warmTrip(id, rules string) judging.Compliance {
 	w.t.Helper()
 	if r := w.call("POST", "/v1/rule-sets", ruleSetBody(rules, 1)); r.Code != 201 && r.Code != 200 {
 		w.t.Fatalf("%d %s", r.Code, r.Body)
 	}
 	w.ruleSet, w.age = rules+"@1", time.Hour
 	w.ship(id)
-	var c httpapi.Compliance
+	var c judging.Compliance
 	w.must(200, "GET", "/v1/shipments/"+id+"/compliance", "").into(&c)
 	return c
 }
 
 // record does what ingest does with an excursion and a verdict.
-func (w *world) record(id string, c httpapi.Compliance) {
+func (w *world) record(id string, c judging.Compliance) {
 	w.t.Helper()
 	logs := []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}
 	for _, e := range c.Excursions {
@@ -45,9 +50,9 @@ func (w *world) record(id string, c httpapi.Compliance) {
 	}
 }
 
-func excursionOf(t *testing.T, c httpapi.Compliance, rule string) httpapi.Excursion {
+func excursionOf(t *testing.T, c judging.Compliance, rule string) shapes.Excursion {
 	t.Helper()
-	i := slices.IndexFunc(c.Excursions, func(e httpapi.Excursion) bool { return e.Rule == rule })
+	i := slices.IndexFunc(c.Excursions, func(e shapes.Excursion) bool { return e.Rule == rule })
 	if i < 0 {
 		t.Fatalf("no excursion of %s: %+v", rule, c)
 	}
@@ -67,7 +72,7 @@ func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	if hot.Peak != "26" || hot.Limit != "12" || hot.Severity != "critical" || *hot.HeldBy.V != "carrier" || hot.LedgerTx.V != nil || hot.Verified {
 		t.Fatalf("%+v", hot)
 	}
-	var messages httpapi.List[httpapi.Message]
+	var messages rest.List[telemetryapi.Message]
 	w.must(200, "GET", "/v1/shipments/s1/messages", "").into(&messages)
 	if len(hot.Messages) == 0 {
 		t.Fatal("no deciding message")
@@ -109,7 +114,7 @@ func TestAPromiseIsReadFromTheMessages(t *testing.T) {
 	w.ruleSet = "quiet@1"
 	w.promise = 30 // and a message a minute
 	w.ship("s1")
-	var c httpapi.Compliance
+	var c judging.Compliance
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
 	if c.Verdict != "inconclusive" || len(c.Excursions) == 0 {
 		t.Fatalf("%+v", c)
@@ -118,7 +123,7 @@ func TestAPromiseIsReadFromTheMessages(t *testing.T) {
 
 func TestRuleSets(t *testing.T) {
 	w := newWorld(t)
-	var p httpapi.PublishedRuleSet
+	var p complianceapi.PublishedRuleSet
 	w.must(201, "POST", "/v1/rule-sets", ruleSetBody("mine", 1)).into(&p)
 	if p.Ref != "mine@1" || p.Publisher != "carrier" || p.Tx.V == nil || len(p.Hash) != 64 {
 		t.Fatalf("%+v", p)
@@ -167,7 +172,7 @@ func TestRuleSets(t *testing.T) {
 	}
 	var refs []string
 	for cursor := ""; ; {
-		var page httpapi.List[httpapi.RuleSetInfo]
+		var page rest.List[judging.RuleSetInfo]
 		other.must(200, "GET", "/v1/rule-sets?limit=3&cursor="+cursor, "").into(&page)
 		if len(page.Items) > 3 {
 			t.Fatalf("%d on a page", len(page.Items))
@@ -185,7 +190,7 @@ func TestRuleSets(t *testing.T) {
 	if len(refs) != len(compliance.Builtin())+6 || refs[0] != compliance.Builtin()[0].Ref() || !slices.Contains(refs, "mine@1") || !slices.Contains(refs, "other-4@1") {
 		t.Errorf("%v", refs)
 	}
-	var r httpapi.RuleSetInfo
+	var r judging.RuleSetInfo
 	other.must(200, "GET", "/v1/rule-sets/mine@1", "").into(&r)
 	if r.Ref != "mine@1" || r.Rules[1].Limit.DurationS != 120 || *r.Publisher.V != "carrier" {
 		t.Errorf("%+v", r)
@@ -200,7 +205,7 @@ func TestRuleSets(t *testing.T) {
 func TestALotGoesOnWithItsBudget(t *testing.T) {
 	w := newWorld(t)
 	body := `{"id":"s1",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1"}`
-	var s httpapi.Shipment
+	var s shapes.Shipment
 	w.must(201, "POST", "/v1/shipments", body).into(&s)
 	if s.Lot != "L-1" || len(s.Carried) != 0 || len(s.CarriedFrom) != 0 {
 		t.Fatalf("%+v", s)
@@ -228,13 +233,13 @@ func TestSimulate(t *testing.T) {
 	w := newWorld(t)
 	c := w.warmTrip("s1", "mine")
 	before := w.ledger.Count(nil)
-	ids := func(c httpapi.Compliance) (ids []string) {
+	ids := func(c judging.Compliance) (ids []string) {
 		for _, e := range c.Excursions {
 			ids = append(ids, e.ID)
 		}
 		return ids
 	}
-	var got httpapi.Compliance
+	var got judging.Compliance
 	for name, body := range map[string]string{
 		"by name": `{"rule_set":"mine@1","shipment":"s1"}`,
 		"inline":  `{"rule_set":` + ruleSetBody("not-published", 4) + `,"shipment":"s1"}`,
@@ -324,7 +329,7 @@ func TestSignOff(t *testing.T) {
 	words := `{"name":"A. Person","meaning":"reviewed","reason":"door open"}`
 	w.ledger.FailAfter(ledger.ComplianceAcknowledge, 1)
 	w.must(504, "POST", path, words, "Idempotency-Key", "k1")
-	var a httpapi.Acknowledgement
+	var a shapes.Acknowledgement
 	w.must(201, "POST", path, words, "Idempotency-Key", "k1").into(&a)
 	if a.Excursion != hot.ID || a.N != 1 || a.Signature.Name != "A. Person" || a.Signature.Org != "carrier" || a.Of == "" || a.Signature.Tx == "" {
 		t.Fatalf("%+v", a)
@@ -333,7 +338,7 @@ func TestSignOff(t *testing.T) {
 	if a.N != 2 {
 		t.Fatalf("%+v", a)
 	}
-	var list httpapi.List[httpapi.Acknowledgement]
+	var list rest.List[shapes.Acknowledgement]
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.must(200, "GET", path, "").into(&list)
 	if len(list.Items) != 2 || list.Items[1].N != 2 {
@@ -364,7 +369,7 @@ func TestSignOff(t *testing.T) {
 		return fmt.Sprintf(`{"decision":%q,"name":"C. Signee","meaning":"responsibility","reason":"26 °C","verdict_revision":%d}`, d, verdict)
 	}
 	const dispose = "/v1/shipments/s1/disposition"
-	var d httpapi.Disposition
+	var d shapes.Disposition
 	w.must(201, "POST", dispose, decide("quarantine", 1)).into(&d)
 	if d.Revision != 1 || d.VerdictRevision != 1 || d.Result != "non_compliant" {
 		t.Fatalf("%+v", d)
@@ -383,7 +388,7 @@ func TestSignOff(t *testing.T) {
 	if d.Revision != 2 || d.Signature.Org != "consignee" {
 		t.Fatalf("%+v", d)
 	}
-	var all httpapi.List[httpapi.Disposition]
+	var all rest.List[shapes.Disposition]
 	w.must(200, "GET", dispose, "").into(&all)
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
 	if len(all.Items) != 2 || c.Disposition.V == nil || c.Disposition.V.Decision != "reject" {
@@ -420,7 +425,7 @@ func TestBreach(t *testing.T) {
 	}
 	w.ledger.FailAfter(ledger.ComplianceBreach, 1)
 	other.must(504, "POST", path, claim("hot", 9, ""), "Idempotency-Key", "k")
-	var e httpapi.RecordedExcursion
+	var e shapes.RecordedExcursion
 	other.must(201, "POST", path, claim("hot", 9, ""), "Idempotency-Key", "k").into(&e)
 	if !e.Verified || e.By != "consignee" || e.Peak != "26" || len(e.Witnesses) != 1 || e.Tracker != "t-s1" {
 		t.Fatalf("%+v", e)
@@ -432,7 +437,7 @@ func TestBreach(t *testing.T) {
 	}
 	// At a handover it is told apart from the excursion that the ingest records.
 	w.record("s1", c)
-	var list httpapi.List[httpapi.Handover]
+	var list rest.List[shapes.Handover]
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
 	w.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&list)
@@ -451,12 +456,12 @@ func TestWithdraw(t *testing.T) {
 	other.must(403, "POST", path+"/current/withdraw", `{"reason":"x"}`)
 	w.ledger.FailAfter(ledger.ShipmentWithdraw, 1)
 	w.must(504, "POST", path+"/current/withdraw", `{"reason":"wrong dock"}`, "Idempotency-Key", "k")
-	var s httpapi.Shipment
+	var s shapes.Shipment
 	w.must(200, "POST", path+"/current/withdraw", `{"reason":"wrong dock"}`, "Idempotency-Key", "k").into(&s)
 	if s.PendingHandover.V != nil || s.Custodian != "carrier" {
 		t.Fatalf("%+v", s)
 	}
-	var list httpapi.List[httpapi.Handover]
+	var list rest.List[shapes.Handover]
 	other.must(200, "GET", path, "").into(&list)
 	if len(list.Items) != 1 || list.Items[0].State != "withdrawn" || list.Items[0].Reason != "wrong dock" || list.Items[0].AtProposal.V == nil {
 		t.Fatalf("%+v", list)

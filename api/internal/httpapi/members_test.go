@@ -4,13 +4,16 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/trackseal/trackseal/api/internal/httpapi"
+	networkapi "github.com/trackseal/trackseal/api/internal/network"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 func TestMembersAreListed(t *testing.T) {
 	w := newWorld(t)
-	var list httpapi.List[httpapi.Member]
+	var list rest.List[networkapi.Member]
 	w.must(200, "GET", "/v1/members", "").into(&list)
 	if len(list.Items) != len(testkit.Founders) {
 		t.Fatalf("%d members, want %d", len(list.Items), len(testkit.Founders))
@@ -36,7 +39,7 @@ func TestTwoCarriersOverREST(t *testing.T) {
 		hand[0].must(201, "POST", "/v1/shipments/relay/handovers", `{"to":"`+hand[1].org+`"}`)
 		hand[1].must(200, "POST", "/v1/shipments/relay/handovers/current/accept", "")
 	}
-	var s httpapi.Shipment
+	var s shapes.Shipment
 	consignee.must(200, "POST", "/v1/shipments/relay/deliver", "").into(&s)
 	if want := []string{"auditor", "carrier"}; !slices.Equal(s.Parties["carrier"], want) {
 		t.Errorf("carriers are %v, want %v", s.Parties["carrier"], want)

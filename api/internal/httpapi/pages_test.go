@@ -52,7 +52,8 @@ func TestPages(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "outside"), filepath.Join(dir, "dist", "link")); err != nil {
 		t.Fatal(err)
 	}
-	w.api.DashboardDir = filepath.Join(dir, "dist")
+	w.dashboard = filepath.Join(dir, "dist")
+	w.reopen()
 	for path, want := range map[string]string{"/": "the page", "/app/shipments/s1": "the page", "/index.html": "the page", "/assets/app.js": "code"} {
 		r := get(path)
 		if path == "/index.html" && r.Code == 301 {
@@ -86,7 +87,8 @@ func TestPagesPacked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.api.DashboardDir = dir
+	w.dashboard = dir
+	w.reopen()
 	const ever, ask = "public, max-age=31536000, immutable", "no-cache"
 	for _, c := range []struct{ path, accept, body, coding, kind, cache string }{
 		{"/", "gzip", "page", "", "text/html; charset=utf-8", ask},
@@ -167,9 +169,10 @@ func TestToken(t *testing.T) {
 
 func TestPanicIsAProblem(t *testing.T) {
 	w := newWorld(t)
-	w.api.Telemetry = nil // what a programming error would do
 	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1"))
 	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	w.noStore = true // what a programming error would do
+	w.reopen()
 	r := w.call("GET", "/v1/shipments/s1/telemetry", "")
 	if p := r.problem(); r.Code != 500 || p.Code != "internal" || strings.Contains(string(r.Body), "nil pointer") {
 		t.Fatalf("%d %s", r.Code, r.Body)

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
+
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
@@ -67,9 +69,9 @@ func TestQualityOfReadings(t *testing.T) {
 	w := newWorld(t)
 	w.ship("s1")
 	type reading struct {
-		Time    httpapi.Instant
+		Time    rest.Instant
 		Tracker string
-		Quality []httpapi.Oddity
+		Quality []telemetryapi.Oddity
 	}
 	type page struct {
 		Items []reading
@@ -92,7 +94,7 @@ func TestQualityOfReadings(t *testing.T) {
 		{Tracker: "t-s1", Shipment: "s1", Reason: "jump", Metric: "temperature", TimeMS: odd, Value: 26, Against: 12},
 		{Tracker: "t-s1", Shipment: "s1", Reason: "outlier", Metric: "temperature", TimeMS: odd, Value: 26, Against: 10},
 	}
-	want := []httpapi.Oddity{{Reason: "jump", Metric: "temperature", Against: 12}, {Reason: "outlier", Metric: "temperature", Against: 10}}
+	want := []telemetryapi.Oddity{{Reason: "jump", Metric: "temperature", Against: 12}, {Reason: "outlier", Metric: "temperature", Against: 10}}
 	for query, p := range map[string]page{"whole": ask("?include=quality"), "one quantity": ask("?include=quality&fields=humidity"), "tracker": ask("?include=quality&tracker=t-s1")} {
 		if len(p.Items) != 10 {
 			t.Fatalf("%s: %+v", query, p)

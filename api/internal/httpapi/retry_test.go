@@ -6,7 +6,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"github.com/trackseal/trackseal/api/internal/shipments"
+	"github.com/trackseal/trackseal/api/internal/trackers"
+
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -46,7 +48,7 @@ func TestRetryAfterUnknownOutcome(t *testing.T) {
 			t.Fatalf("%s: the repeat answers differently:\n%s\n%s", step.fn, first.Body, again.Body)
 		}
 		if strings.Contains(step.body, "unsigned") {
-			var tr httpapi.Tracker
+			var tr trackers.Tracker
 			again.into(&tr)
 			if tr.Secret == "" {
 				t.Fatal("the repeat does not give the secret")
@@ -123,7 +125,7 @@ func TestCloseIsSafeToRepeat(t *testing.T) {
 	w.must(503, "POST", "/v1/shipments/s1/close", "")
 	w.ledger.FailAfter(ledger.ShipmentClose, 1)
 	w.must(504, "POST", "/v1/shipments/s1/close", "")
-	var c httpapi.Close
+	var c shipments.Close
 	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&c)
 	if len(c.Heads) != 1 || w.ledger.Count(ledger.ShipmentClose) != 1 {
 		t.Fatalf("%+v, %d effects", c, w.ledger.Count(ledger.ShipmentClose))

@@ -1,4 +1,4 @@
-// Package httpapi is the REST API: routes, their shapes, and the rules that hold for all of them.
+// Package httpapi puts the API together: the kernel, the resources, and what they share.
 package httpapi
 
 import (
@@ -7,16 +7,31 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/cache"
+	"github.com/trackseal/trackseal/api/internal/compliance"
+	"github.com/trackseal/trackseal/api/internal/custody"
+	"github.com/trackseal/trackseal/api/internal/dashboard"
+	"github.com/trackseal/trackseal/api/internal/evidence"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/live"
 	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/network"
+	"github.com/trackseal/trackseal/api/internal/records"
+	"github.com/trackseal/trackseal/api/internal/reports"
 	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
+	"github.com/trackseal/trackseal/api/internal/shipments"
+	"github.com/trackseal/trackseal/api/internal/shipmentview"
+	"github.com/trackseal/trackseal/api/internal/telemetry"
+	"github.com/trackseal/trackseal/api/internal/tokens"
+	"github.com/trackseal/trackseal/api/internal/trackers"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -24,11 +39,7 @@ import (
 // Version of the API, in its OpenAPI document.
 const Version = "1.0.0"
 
-const (
-	maxVerifying  = 2 // verifications at a time: each costs a core
-	maxStreams    = 256
-	maxStreamsOne = 16 // per client
-)
+const maxHeavy = 2 // verifications and the like at a time: each costs a core
 
 // Config holds what the API is made of. All members but Issuer, Ingest, Evidence and DashboardDir must be set.
 type Config struct {
@@ -39,7 +50,7 @@ type Config struct {
 	// PublicURL is where people reach this api and its pages, without a slash at its end; it is printed in reports.
 	PublicURL string
 
-	Ledger      Ledger
+	Ledger      records.Ledger
 	Peers       Peers
 	Members     *members.Directory
 	Telemetry   Telemetry
@@ -59,84 +70,67 @@ type Config struct {
 	Now          func() time.Time
 }
 
+// Peers asks chosen organisations' peers.
+type Peers interface {
+	evidence.Peers
+	network.Peers
+}
+
+// Telemetry reads what ingest stored. Callbacks run one after another; an error from one ends the call. Errors wrap
+// stored.ErrUnavailable when trying again can help.
+type Telemetry interface {
+	telemetry.Telemetry
+	trackers.Telemetry
+	shipmentview.Telemetry
+	network.Telemetry
+}
+
 // Server answers HTTP requests.
 type Server struct {
-	Config
-	api      *rest.API
-	cursors  rest.Cursors
-	recent   *recent
-	rules    *rulebook
-	heavy    rest.Slots
-	streams  streamCounter
-	stopping context.Context
-	stop     context.CancelFunc
-	metrics  *metrics
+	*rest.API
+	stop context.CancelFunc
 }
 
 // New builds the routes; it does no I/O.
 func New(cfg Config) *Server {
-	cfg.Ledger = insistent{cfg.Ledger, pause}
-	s := &Server{Config: cfg, rules: newRulebook(cfg.Ledger, cfg.Members), recent: newRecent(cfg.Now), heavy: make(rest.Slots, maxVerifying), metrics: newMetrics(cfg.Metrics)}
-	s.stopping, s.stop = context.WithCancel(context.Background())
-	s.streams.byClient = map[string]int{}
-	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
-		refs, err := s.logs(ctx, r)
-		return logIDs(refs), err
-	})
-	s.cursors = cfg.Key
+	stopping, stop := context.WithCancel(context.Background())
 	document := rest.Document{Title: "Trackseal", Version: Version, About: about, Tags: tags, Scopes: scopes}
 	if cfg.Issuer != nil {
-		document.TokenURL = tokenPath
+		document.TokenURL = tokens.Path
 	}
-	s.api = rest.New(rest.Config{Org: cfg.Org, Document: document, Access: cfg.Access, Writes: cfg.Idempotency, Metrics: cfg.Metrics, Log: cfg.Log, Elsewhere: http.HandlerFunc(s.dashboard)})
-	s.api.Handle("/healthz", http.HandlerFunc(cfg.Health.ServeLive))
-	s.api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
-	s.api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))
+	api := rest.New(rest.Config{Org: cfg.Org, Document: document, Access: cfg.Access, Writes: cfg.Idempotency, Metrics: cfg.Metrics, Log: cfg.Log,
+		Elsewhere: &dashboard.Pages{Org: cfg.Org, Dir: cfg.DashboardDir}})
+	api.Handle("/healthz", http.HandlerFunc(cfg.Health.ServeLive))
+	api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
+	api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))
 
-	s.tokenRoutes()
-	s.trackerRoutes()
-	s.shipmentRoutes()
-	s.assignmentRoutes()
-	s.handoverRoutes()
-	s.closeRoutes()
-	s.telemetryRoutes()
-	s.quantityRoutes()
-	s.messageRoutes()
-	s.complianceRoutes()
-	s.ruleSetRoutes()
-	s.simulateRoutes()
-	s.signOffRoutes()
-	s.breachRoutes()
-	s.reportRoutes()
-	s.verificationRoutes()
-	s.evidenceRoutes()
-	s.anchorRoutes()
-	s.headsRoutes()
-	s.networkRoutes()
-	s.memberRoutes()
-	s.streamRoutes()
-	return s
+	own := &records.Records{Ledger: records.Retrying(cfg.Ledger), Members: cfg.Members, MSP: cfg.MSP}
+	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
+	logs := &shipmentlogs.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
+	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
+		refs, err := logs.Of(ctx, r)
+		return shipmentlogs.IDs(refs), err
+	})
+	view := &shipmentview.View{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cache: recent, Log: cfg.Log}
+	judge := &judging.Judge{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry}
+	cursors, heavy := rest.Cursors(cfg.Key), make(rest.Slots, maxHeavy)
+	for _, resource := range []interface{ Register(*rest.API) }{
+		&tokens.Resource{Issuer: cfg.Issuer},
+		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now},
+		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors, Log: cfg.Log},
+		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},
+		&telemetry.Resource{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Cursors: cursors},
+		&compliance.Resource{Records: own, Logs: logs, Judge: judge, Rules: rules, Telemetry: cfg.Telemetry, Cursors: cursors, Heavy: heavy},
+		&reports.Resource{Records: own, Judge: judge, Telemetry: cfg.Telemetry, Org: cfg.Org, PublicURL: cfg.PublicURL, Heavy: heavy, Now: cfg.Now},
+		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Cursors: cursors,
+			Heavy: heavy, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
+		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members},
+		&live.Resource{Records: own, Feed: cfg.Feed, Stopping: stopping, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
+	} {
+		resource.Register(api)
+	}
+	return &Server{api, stop}
 }
-
-// ServeHTTP makes the server an http.Handler.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.api.ServeHTTP(w, r) }
 
 // Stop ends the streams, so that the HTTP server can drain.
 func (s *Server) Stop() { s.stop() }
-
-// OpenAPI is the document that /openapi.json serves.
-func (s *Server) OpenAPI() *huma.OpenAPI { return s.api.OpenAPI() }
-
-type metrics struct {
-	streams  prometheus.Gauge
-	findings *prometheus.CounterVec
-}
-
-func newMetrics(r *prometheus.Registry) *metrics {
-	m := &metrics{
-		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_api_streams", Help: "Open event streams."}),
-		findings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_verification_findings_total", Help: "Findings of verifications, by check."}, []string{"check"}),
-	}
-	r.MustRegister(m.streams, m.findings)
-	return m
-}

@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	liveapi "github.com/trackseal/trackseal/api/internal/live"
 
-	"github.com/trackseal/trackseal/api/internal/httpapi"
+	"golang.org/x/sync/errgroup"
 )
 
 // live runs the feed behind a real HTTP server.
@@ -207,13 +207,13 @@ func TestASignOffIsTold(t *testing.T) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	var a httpapi.LiveAcknowledgement
+	var a liveapi.LiveAcknowledgement
 	if err := json.Unmarshal([]byte(first.data), &a); err != nil || first.name != "acknowledgement" || first.id == "" || a.Shipment != "s1" || a.Excursion != hot.ID || a.Signature.Org != "carrier" {
 		t.Fatalf("%+v %v", first, err)
 	}
 	w.must(201, "POST", "/v1/shipments/s1/disposition", `{"decision":"quarantine","name":"A. Person","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
 	e := next(t, one, "disposition")
-	var d httpapi.LiveDisposition
+	var d liveapi.LiveDisposition
 	if err := json.Unmarshal([]byte(e.data), &d); err != nil || e.id == "" || d.Shipment != "s1" || d.Decision != "quarantine" || d.Signature.Org != "carrier" {
 		t.Fatalf("%+v %v", e, err)
 	}

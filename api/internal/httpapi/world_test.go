@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/api/internal/rest"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
@@ -53,10 +55,12 @@ type world struct {
 	dir       string
 	state     *state.Store
 	// evidence is nil, hence no evidence routes, unless a test sets it and opens again.
-	evidence *bundle.Source
-	ruleSet  string        // that ship pins; "" = general-2-8@1
-	promise  uint64        // next_due_s of ship's messages
-	age      time.Duration // of ship's first message
+	evidence  *bundle.Source
+	ruleSet   string // that ship pins; "" = general-2-8@1
+	dashboard string
+	noStore   bool          // reopen without a store
+	promise   uint64        // next_due_s of ship's messages
+	age       time.Duration // of ship's first message
 }
 
 const secret = "a-secret"
@@ -115,7 +119,7 @@ func (w *world) open() {
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
 		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.telemetry, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, w.issuer.Trusted())}, Key: bytes.Repeat([]byte{3}, 32),
-		Evidence: w.evidence, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
+		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {
 		cfg.Peers = w.ledger
 	}
@@ -123,6 +127,9 @@ func (w *world) open() {
 		w.ingest = &ingest{}
 	}
 	cfg.Ingest = []ingestclient.Instance{w.ingest}
+	if w.noStore {
+		cfg.Telemetry = nil
+	}
 	w.api = httpapi.New(cfg)
 }
 
@@ -256,7 +263,7 @@ func (w *world) ship(id string) {
 	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(w.t, w.org, "t-"+id))
 	body, from := shipmentBody(id), ""
 	if w.age != 0 {
-		from = `,"from":"` + httpapi.Instant(time.Now().Add(-w.age).UnixMilli()).String() + `"`
+		from = `,"from":"` + rest.Instant(time.Now().Add(-w.age).UnixMilli()).String() + `"`
 	}
 	if w.ruleSet != "" {
 		body = strings.Replace(body, "general-2-8@1", w.ruleSet, 1)

@@ -28,3 +28,6 @@ type Paging struct {
 type Idempotent struct {
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Chosen by the client, up to 255 visible ASCII characters: repeating a request with the same key has one effect, for 24 hours"`
 }
+
+// TypeCSV is the media type of what people upload and download.
+const TypeCSV = "text/csv"

@@ -1,0 +1,154 @@
+package evidence
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
+)
+
+// bundleType is the media type of an evidence bundle (docs/evidence-format.md).
+const bundleType = "application/vnd.trackseal.evidence"
+
+// evidenceWrites is how long a reader of a bundle may keep silent.
+const evidenceWrites = 30 * time.Second
+
+func (s *Resource) evidenceRoutes(api *rest.API) {
+	if s.Evidence == nil {
+		return
+	}
+	about := "Collects what an auditor needs to check the shipment offline with the program verify, trusting no server: configuration and anchor blocks with " +
+		"the orderers' signatures, peers' signed answers that carry the nonce, heads, and every leaf with its message. Nothing is verified here."
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/evidence", ID: "get-evidence", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Stream the evidence bundle of a shipment", About: about, Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("Evidence bundle", bundleType)}, func(ctx context.Context, in *evidenceInput) (*huma.StreamResponse, error) {
+		return s.evidence(ctx, in.ID, in.Nonce, in.Withhold, in.ID+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error { return b.Write(ctx, w) })
+	})
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/messages/{log}/{leaf}/proof", ID: "get-message-proof", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Prove one message", About: "A bundle with one leaf and its inclusion proof, for `verify message`.",
+		Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusTooManyRequests}, Answers: rest.Files("Proof of one message", bundleType)}, func(ctx context.Context, in *proofInput) (*huma.StreamResponse, error) {
+		shipment, err := s.shipmentOf(ctx, in.Log, in.Leaf)
+		if err != nil {
+			return nil, err
+		}
+		return s.evidence(ctx, shipment, in.Nonce, in.Withhold, in.Log[:16]+".tsb", func(ctx context.Context, b *bundle.Bundle, w io.Writer) error {
+			return b.WriteProof(ctx, w, in.Log, in.Leaf)
+		})
+	})
+}
+
+// NonceInput is what both bundles can be asked for.
+type NonceInput struct {
+	Nonce    string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" patternDescription:"up to 64 bytes in lower-case hex" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
+	Withhold string `query:"withhold" enum:"all,location" doc:"Leave readings out: all, or those of messages with a position. Signatures and logs stay checkable"`
+}
+
+type evidenceInput struct {
+	shapes.ShipmentPath
+	NonceInput
+}
+
+type proofInput struct {
+	Log  string `path:"log" pattern:"^[0-9a-f]{64}$" doc:"Log id"`
+	Leaf uint64 `path:"leaf" doc:"Leaf number"`
+	NonceInput
+}
+
+// evidence collects first, so that what fails is a problem and not half a file; then it streams.
+func (s *Resource) evidence(ctx context.Context, id, nonce, withhold, name string, write func(context.Context, *bundle.Bundle, io.Writer) error) (*huma.StreamResponse, error) {
+	done, err := s.Heavy.Take()
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.collect(ctx, id, nonce, withhold)
+	if err != nil {
+		done()
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer done()
+		g := humagin.Unwrap(c)
+		c.SetHeader("Content-Type", bundleType)
+		c.SetHeader("Content-Disposition", `attachment; filename="`+name+`"`)
+		c.SetHeader("Cache-Control", "no-store")
+		c.SetStatus(http.StatusOK)
+		out := http.NewResponseController(g.Writer)
+		if err := write(g.Request.Context(), b, patient{g.Writer, out}); err != nil {
+			s.Log.WarnContext(ctx, "evidence was cut off", "shipment", id, "error", err)
+			// The client must not take half a bundle for a whole one: without an end the transfer fails.
+			_ = out.SetWriteDeadline(time.Unix(1, 0))
+		}
+	}}, nil
+}
+
+// patient gives each write its own time: a bundle may take longer than the server's limit for an answer.
+type patient struct {
+	io.Writer
+	out *http.ResponseController
+}
+
+func (p patient) Write(b []byte) (int, error) {
+	_ = p.out.SetWriteDeadline(time.Now().Add(evidenceWrites)) // recorders in tests have no deadline and need none
+	return p.Writer.Write(b)
+}
+
+func (s *Resource) collect(ctx context.Context, id, nonce, withhold string) (*bundle.Bundle, error) {
+	r, err := s.Shipment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := hex.DecodeString(nonce)
+	if err != nil {
+		return nil, err
+	}
+	request := bundle.Request{Shipment: r, Nonce: raw, Withhold: withhold}
+	if rules, err := s.Rules.Pinned(ctx, r); err == nil {
+		request.RuleSet = rules.Canonical()
+	} else if ledger.CodeOf(err) != ledger.Conflict { // rules that this version does not know: the verifier may
+		return nil, err
+	}
+	refs, err := s.Logs.Of(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		request.Logs = append(request.Logs, bundle.Log{ID: ref.ID, Ingest: ref.Ingest})
+	}
+	if r.State == ledger.Closed {
+		c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
+		if err != nil {
+			return nil, err
+		}
+		request.Close = &c
+	}
+	b, err := s.Evidence.Collect(ctx, request)
+	if errors.Is(err, bundle.ErrNotReady) {
+		return nil, problem.New(http.StatusConflict, "bad_state", "%v; try again after the next anchor", err)
+	}
+	return b, err
+}
+
+// shipmentOf finds the shipment of a stored message. One that is not ours does not exist; s.shipment decides.
+func (s *Resource) shipmentOf(ctx context.Context, log string, leaf uint64) (string, error) {
+	id := ""
+	err := s.Telemetry.Messages(ctx, log, leaf, leaf+1, func(m stored.Message) error {
+		id = m.Shipment
+		return nil
+	})
+	if err == nil && id == "" {
+		err = rest.NotFound("message", log)
+	}
+	return id, err
+}

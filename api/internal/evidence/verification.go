@@ -1,0 +1,86 @@
+package evidence
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
+	"github.com/trackseal/trackseal/api/internal/verification"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Verification is what recomputing a shipment's logs has shown.
+type Verification struct {
+	OK        bool                     `json:"ok" doc:"No check has a finding"`
+	CheckedAt rest.Instant             `json:"checked_at"`
+	Messages  uint64                   `json:"messages"`
+	Logs      []verification.LogReport `json:"logs"`
+	Checks    []verification.Check     `json:"checks"`
+}
+
+func (s *Resource) verificationRoutes(api *rest.API) {
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
+		About: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
+			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)
+}
+
+func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[Verification], error) {
+	r, err := s.Shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	done, err := s.Heavy.Take()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	refs, err := s.Logs.Of(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	job := verification.Job{Shipment: r, Ledger: s.Ledger, Peers: s.Peers, Orgs: s.Peers.PeerOrgs(), Store: s.Telemetry}
+	for _, ref := range refs {
+		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: s.claimedSize(ctx, r.ID, ref)})
+	}
+	if r.State == ledger.Closed {
+		c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
+		if err != nil {
+			return nil, err
+		}
+		job.Close = &c
+	}
+	rep, err := job.Run(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range rep.Checks {
+		s.findings.WithLabelValues(c.Check).Add(float64(c.Count))
+	}
+	return &rest.Answer[Verification]{Body: Verification{OK: rep.OK, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}}, nil
+}
+
+// claimedSize is how many leaves the log's writer says it has stored, 0 when it cannot be asked or does not know. When the store
+// holds fewer, that is a finding; without the writer only the anchored size can show it. What the writer has logged and not
+// stored yet is on its way: InfluxDB may have been away.
+func (s *Resource) claimedSize(ctx context.Context, shipment string, ref shipmentlogs.Ref) uint64 {
+	for _, i := range s.Ingest {
+		if i.ID() != ref.Ingest {
+			continue
+		}
+		logs, err := i.Logs(ctx, shipment)
+		if err != nil {
+			s.Log.DebugContext(ctx, "verifying without the writer's own size", "ingest", ref.Ingest, "error", err)
+			return 0
+		}
+		for _, l := range logs {
+			if l.Log == ref.ID && l.Stored != nil {
+				return *l.Stored
+			}
+		}
+	}
+	return 0
+}

@@ -1,0 +1,174 @@
+package judging
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/records"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Judged is a verdict with what it was made from.
+type Judged struct {
+	Rules     RuleSetInfo
+	Result    compliance.Result
+	legs      []detect.Leg
+	handovers []ledger.Handover
+	Trackers  []ledger.Tracker
+	Refs      []shipmentlogs.Ref
+	Gaps      *Gaps
+}
+
+// Judge judges a shipment's stored readings by a rule set, which may be another than the pinned one.
+func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo) (*Judged, error) {
+	j := &Judged{Rules: rules, Gaps: NewGaps(int64(rules.MaxGapS) * 1000)}
+	var err error
+	if j.Refs, err = s.Logs.Of(ctx, r); err != nil {
+		return nil, err
+	}
+	if j.handovers, err = ledger.ShipmentHandover.All(ctx, s.Ledger, r.ID, records.Max); err != nil {
+		return nil, err
+	}
+	if j.Trackers, err = s.assigned(ctx, r); err != nil {
+		return nil, err
+	}
+	promises, err := s.promises(ctx, rules.RuleSet, j.Refs)
+	if err != nil {
+		return nil, err
+	}
+	facts := course.Of(r, j.handovers, j.Trackers)
+	j.legs = facts.Legs
+	judge, err := compliance.New(rules.RuleSet, facts)
+	if err != nil {
+		return nil, err
+	}
+	place := make(map[string]uint64, len(j.Refs))
+	for i, ref := range j.Refs {
+		place[ref.ID] = uint64(i)
+	}
+	// The store answers in the order of time, so the evaluator needs to hold little of it.
+	err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: shipmentlogs.IDs(j.Refs)}, func(x stored.Reading, _ time.Time) error {
+		log := place[x.Log]
+		p := detect.NewPoint(x.TimeMS, surrogate(log, x.Leaf), x.Values)
+		p.NextDueS = promises[leafOf{log, x.Leaf}]
+		judge.Add(x.Tracker, p)
+		j.Gaps.take(x.TimeMS, x.Values)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	j.Result, err = judge.Result(0)
+	return j, err
+}
+
+// assigned are the records of the shipment's trackers, as far as the ledger has them.
+func (s *Judge) assigned(ctx context.Context, r ledger.Shipment) ([]ledger.Tracker, error) {
+	var out []ledger.Tracker
+	seen := map[string]bool{}
+	for _, a := range r.Assignments {
+		if seen[a.Tracker] {
+			continue
+		}
+		seen[a.Tracker] = true
+		t, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: a.Tracker})
+		if ledger.CodeOf(err) != "" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+type leafOf struct{ log, leaf uint64 }
+
+// promises are what the messages said about the next one. They stand in the signed bytes only, so they are read when a rule
+// asks for them.
+func (s *Judge) promises(ctx context.Context, rules compliance.RuleSet, refs []shipmentlogs.Ref) (map[leafOf]uint32, error) {
+	if !rules.Promised() {
+		return nil, nil
+	}
+	out := map[leafOf]uint32{}
+	for i, ref := range refs {
+		err := s.Telemetry.Messages(ctx, ref.ID, 0, 0, func(m stored.Message) error {
+			if o, err := m.Open(); err == nil && o.NextDueS() > 0 { // a damaged one is verification's business
+				out[leafOf{uint64(i), m.Leaf}] = uint32(o.NextDueS())
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// surrogate stands for a message's hash while judging: a stored reading names its log and leaf only. It is never zero.
+func surrogate(log, leaf uint64) (id [32]byte) {
+	binary.BigEndian.PutUint64(id[:8], log+1)
+	binary.BigEndian.PutUint64(id[24:], leaf)
+	return id
+}
+
+// maxDeciding bounds how many messages are read to tell their hashes.
+const maxDeciding = 300
+
+// deciding translates the surrogates in a result into messages.
+func (s *Judge) deciding(ctx context.Context, j *Judged) (map[string]shapes.DecidingMessage, error) {
+	out := map[string]shapes.DecidingMessage{}
+	var order []string
+	for _, e := range j.Result.Excursions {
+		for _, text := range e.Messages {
+			raw, err := hex.DecodeString(text)
+			if err != nil || len(raw) != 32 {
+				return nil, fmt.Errorf("message %q in excursion %s", text, e.ID)
+			}
+			log := binary.BigEndian.Uint64(raw[:8])
+			if _, known := out[text]; known || log == 0 || log > uint64(len(j.Refs)) {
+				continue
+			}
+			out[text] = shapes.DecidingMessage{Log: j.Refs[log-1].ID, Leaf: binary.BigEndian.Uint64(raw[24:])}
+			order = append(order, text)
+		}
+	}
+	order = order[:min(len(order), maxDeciding)]
+	hashes := make([]string, len(order))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(records.Parallel)
+	for i, text := range order {
+		at := out[text]
+		g.Go(func() error {
+			return s.Telemetry.Messages(gctx, at.Log, at.Leaf, at.Leaf+1, func(m stored.Message) error {
+				if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil { // a damaged entry is verification's business
+					hashes[i] = hex.EncodeToString(leaf.Hash[:])
+				}
+				return nil
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, text := range order {
+		m := out[text]
+		m.Hash = rest.TextOrNull(hashes[i])
+		out[text] = m
+	}
+	return out, nil
+}

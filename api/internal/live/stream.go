@@ -1,0 +1,227 @@
+package live
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/feed"
+	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+const (
+	maxStreams    = 256
+	maxStreamsOne = 16 // per client
+	heartbeat     = 15 * time.Second
+	streamWrites  = 10 * time.Second // for one event: a client that reads slower is cut off
+)
+
+func (s *Resource) streamRoutes(api *rest.API) {
+	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
+		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
+	for _, o := range []rest.Operation{
+		{Path: "/v1/stream", ID: "stream", Summary: "Live events of all the organisation's shipments"},
+		{Path: "/v1/shipments/{id}/stream", ID: "stream-shipment", Summary: "Live events of one shipment", Errors: []int{http.StatusNotFound}},
+	} {
+		o.Method, o.Tag, o.Scope, o.Limit, o.About = http.MethodGet, "Live", access.TelemetryRead, rest.Unlimited, about
+		o.Errors = append(o.Errors, http.StatusTooManyRequests)
+		o.Answers = map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
+		if o.ID == "stream" {
+			rest.Add(api, o, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
+				return s.stream(ctx, "", in.LastEventID)
+			})
+			continue
+		}
+		rest.Add(api, o, func(ctx context.Context, in *shipmentStreamInput) (*huma.StreamResponse, error) {
+			if _, err := s.Shipment(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			return s.stream(ctx, in.ID, in.LastEventID)
+		})
+	}
+}
+
+type streamInput struct {
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"id of the last event that arrived"`
+}
+
+type shipmentStreamInput struct {
+	shapes.ShipmentPath
+	LastEventID string `header:"Last-Event-ID" maxLength:"64" doc:"id of the last event that arrived"`
+}
+
+func (s *Resource) stream(ctx context.Context, shipment, lastID string) (*huma.StreamResponse, error) {
+	who := access.PrincipalOf(ctx)
+	if !s.streams.enter(who.Client) {
+		return nil, problem.New(http.StatusTooManyRequests, problem.TooManyStreams, "too many open streams; close one first").RetryAfter("10")
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		defer s.streams.leave(who.Client)
+		s.open.Inc()
+		defer s.open.Dec()
+		sub := s.Feed.Subscribe(shipment, lastID)
+		defer sub.Cancel()
+		s.send(c, sub, time.UnixMilli(who.ExpMS))
+	}}, nil
+}
+
+func (s *Resource) send(c huma.Context, sub *feed.Sub, until time.Time) {
+	g := humagin.Unwrap(c)
+	c.SetHeader("Content-Type", "text/event-stream")
+	c.SetHeader("X-Accel-Buffering", "no")
+	c.SetStatus(http.StatusOK)
+	if rest.IsHead(c.Context()) {
+		return // an endless body that nobody sees
+	}
+	out := http.NewResponseController(g.Writer)
+	write := func(text string) bool {
+		// Recorders in tests have no deadline and need none.
+		_ = out.SetWriteDeadline(time.Now().Add(streamWrites))
+		if _, err := g.Writer.WriteString(text); err != nil {
+			return false
+		}
+		g.Writer.Flush()
+		return true
+	}
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	expired := time.NewTimer(until.Sub(s.Now()))
+	defer expired.Stop()
+	if !write(": connected\n\n") {
+		return
+	}
+	for {
+		select {
+		case <-g.Request.Context().Done():
+			return
+		case <-s.Stopping.Done():
+			return
+		case <-expired.C:
+			return
+		case <-beat.C:
+			if !write(": \n\n") {
+				return
+			}
+		case e, ok := <-sub.C:
+			if !ok {
+				return
+			}
+			text, err := eventText(s.Members, e)
+			if err != nil {
+				s.Log.ErrorContext(c.Context(), "event left out", "event", e.Name, "error", err)
+				continue
+			}
+			if !write(text) {
+				return
+			}
+		}
+	}
+}
+
+// LiveReading is the data of an event reading.
+type LiveReading struct {
+	Shipment string             `json:"shipment"`
+	Tracker  string             `json:"tracker"`
+	Time     rest.Instant       `json:"time"`
+	Leaf     uint64             `json:"leaf"`
+	Values   map[string]float64 `json:"values"`
+}
+
+// LiveVerdict is the data of an event verdict.
+type LiveVerdict struct {
+	Shipment string `json:"shipment"`
+	shapes.Revision
+}
+
+// LiveExcursion is the data of an event excursion.
+type LiveExcursion struct {
+	Shipment string `json:"shipment"`
+	shapes.Excursion
+}
+
+// LiveAcknowledgement is the data of an event acknowledgement.
+type LiveAcknowledgement struct {
+	Shipment string `json:"shipment"`
+	shapes.Acknowledgement
+}
+
+// LiveDisposition is the data of an event disposition.
+type LiveDisposition struct {
+	Shipment string `json:"shipment"`
+	shapes.Disposition
+}
+
+func eventText(names *members.Directory, e feed.Event) (string, error) {
+	var data any
+	switch e.Name {
+	case feed.Gap:
+		data = struct{}{}
+	case feed.Reading:
+		data = LiveReading{e.ShipID, e.Reading.Tracker, rest.Instant(e.Reading.TimeMS), e.Reading.Leaf, e.Reading.Values}
+	case feed.Shipment:
+		data = shapes.ShowShipment(names, *e.Shipment, "")
+	case feed.Anchor:
+		data = shapes.ShowAnchor(names, *e.Head)
+	case feed.Verdict:
+		data = LiveVerdict{e.ShipID, shapes.ShowRevision(names, *e.Verdict)}
+	case feed.Excursion:
+		data = LiveExcursion{e.ShipID, showLive(*e.Excurs)}
+	case feed.Acknowledgement:
+		data = LiveAcknowledgement{e.ShipID, shapes.ShowAcknowledgement(names, *e.Ack)}
+	case feed.Disposition:
+		data = LiveDisposition{e.ShipID, shapes.ShowDisposition(names, *e.Disposed)}
+	}
+	body, err := json.Marshal(data)
+	if err != nil {
+		return "", err
+	}
+	id := ""
+	if e.ID != "" {
+		id = "id: " + e.ID + "\n"
+	}
+	return fmt.Sprintf("%sevent: %s\ndata: %s\n\n", id, e.Name, body), nil
+}
+
+// showLive is what a record alone tells of an excursion.
+func showLive(e ledger.Excursion) shapes.Excursion {
+	return shapes.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Start: rest.Instant(e.StartMS), End: rest.InstantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit,
+		Messages: []shapes.DecidingMessage{}, LedgerTx: rest.TextOrNull(e.OpenTx), Verified: e.Verified}
+}
+
+// streamCounter bounds open streams, of all and of one client.
+type streamCounter struct {
+	mu       sync.Mutex
+	all      int
+	byClient map[string]int
+}
+
+func (c *streamCounter) enter(client string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all >= maxStreams || c.byClient[client] >= maxStreamsOne {
+		return false
+	}
+	c.all++
+	c.byClient[client]++
+	return true
+}
+
+func (c *streamCounter) leave(client string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all--
+	if c.byClient[client]--; c.byClient[client] == 0 {
+		delete(c.byClient, client)
+	}
+}

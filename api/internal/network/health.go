@@ -1,0 +1,96 @@
+package network
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Network is the health of what this api talks to.
+type Network struct {
+	OK     bool           `json:"ok" doc:"Everything answered"`
+	Org    string         `json:"org" doc:"Whose api this is"`
+	Nodes  []ledger.Node  `json:"nodes" doc:"Peers and orderers of the channel"`
+	Ingest []IngestHealth `json:"ingest"`
+	Influx Health         `json:"influx"`
+	Ledger Health         `json:"ledger"`
+}
+
+// IngestHealth is one instance's own report.
+type IngestHealth struct {
+	ID     string          `json:"id"`
+	OK     bool            `json:"ok"`
+	Error  string          `json:"error,omitempty"`
+	Status json.RawMessage `json:"status,omitempty" doc:"The instance's own report"`
+}
+
+// Health of one thing.
+type Health struct {
+	OK    bool   `json:"ok"`
+	Error string `json:"error,omitempty"`
+}
+
+func health(err error, what string) Health {
+	if err != nil {
+		return Health{Error: what + " cannot be reached"}
+	}
+	return Health{OK: true}
+}
+
+// tolerated is how many blocks a node may be behind another at one look: the looks are not of one moment. A node further behind
+// catches up, or answers and has stopped working.
+const tolerated = 20
+
+func (s *Resource) networkRoutes(api *rest.API) {
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: access.NetworkRead,
+		Summary: "Health of peers, orderers, ingest and store", About: "Always 200: what is down is in the answer. ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
+}
+
+func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Network], error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	n := Network{Org: s.Org, Nodes: []ledger.Node{}, Ingest: make([]IngestHealth, len(s.Ingest))}
+	var g errgroup.Group
+	g.Go(func() error {
+		nodes, err := s.Peers.Network(ctx)
+		n.Ledger = health(err, "the ledger network")
+		if nodes != nil {
+			n.Nodes = nodes
+		}
+		return nil
+	})
+	g.Go(func() error {
+		n.Influx = health(s.Telemetry.Ping(ctx), "the telemetry store")
+		return nil
+	})
+	for i, in := range s.Ingest {
+		g.Go(func() error {
+			status, err := in.Status(ctx)
+			n.Ingest[i] = IngestHealth{ID: in.ID(), OK: err == nil, Status: status}
+			if err != nil {
+				n.Ingest[i].Error = "the instance cannot be reached"
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // each part reports in the answer
+	n.OK = n.Ledger.OK && n.Influx.OK
+	var greatest uint64
+	for _, x := range n.Nodes {
+		greatest = max(greatest, x.Height)
+	}
+	for _, x := range n.Nodes {
+		n.OK = n.OK && x.Up && x.Height+tolerated >= greatest
+	}
+	for _, x := range n.Ingest {
+		n.OK = n.OK && x.OK
+	}
+	return &rest.Answer[Network]{Body: n}, nil
+}

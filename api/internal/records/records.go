@@ -1,0 +1,92 @@
+package records
+
+import (
+	"context"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+const MaxHandovers = 1000
+
+// Max bounds a listing that one answer needs whole.
+const Max = 10_000
+
+// maxScan bounds how many pages a filtered listing reads to fill one of its own; a shorter page with a cursor is fine.
+const maxScan = 20
+
+// Filtered reads pages until limit items pass keep. It never asks for more than it still needs, so the ledger's bookmark is
+// exactly where the next page starts.
+func Filtered[T any](ctx context.Context, l Ledger, fn ledger.Listing[T], bookmark string, limit int, keep func(*T) bool) (items []T, next string, err error) {
+	items = []T{}
+	for range maxScan {
+		page, err := fn.Page(ctx, l, ledger.ListArgs{Limit: limit - len(items), Bookmark: bookmark})
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range page.Items {
+			if keep(&page.Items[i]) {
+				items = append(items, page.Items[i])
+			}
+		}
+		bookmark = page.Bookmark
+		if bookmark == "" || len(items) == limit {
+			break
+		}
+	}
+	return items, bookmark, nil
+}
+
+// may asks the principal of the request, when it comes from one.
+func may(ctx context.Context, kind access.Kind, id string) bool {
+	p := access.PrincipalOf(ctx)
+	return p == nil || p.May(kind, id)
+}
+
+// Shipment reads one that this organisation takes part in, and that the caller is not narrowed away from; any other does not exist.
+func (s *Records) Shipment(ctx context.Context, id string) (ledger.Shipment, error) {
+	if !may(ctx, access.Shipment, id) {
+		return ledger.Shipment{}, rest.NotFound("shipment", id)
+	}
+	r, err := ledger.ShipmentGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
+	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && !r.IsParty(s.MSP) {
+		return r, rest.NotFound("shipment", id)
+	}
+	return r, err
+}
+
+// Tracker reads one that is ours, and that the caller is not narrowed away from; any other does not exist.
+func (s *Records) Tracker(ctx context.Context, id string) (ledger.Tracker, error) {
+	if !may(ctx, access.Tracker, id) {
+		return ledger.Tracker{}, rest.NotFound("tracker", id)
+	}
+	r, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
+	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && r.Owner != s.MSP {
+		return r, rest.NotFound("tracker", id)
+	}
+	return r, err
+}
+
+// Member is the MSP id of the member that a field of the body names.
+func (s *Records) Member(ctx context.Context, field, name string) (string, error) {
+	m, err := s.Members.Find(ctx, name)
+	if code := ledger.CodeOf(err); code == ledger.NotFound || code == ledger.Invalid {
+		return "", rest.InvalidField("body."+field, "is not a member of the network; /v1/members lists them")
+	}
+	return m.MSP, err
+}
+
+// Ledger submits and reads as this api's organisation. Submit returns after the transaction is committed as valid; its
+// errors are those of fabric.Client.Submit. Safe for concurrent use.
+type Ledger interface {
+	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
+	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+}
+
+// Parallel is how many lookups run at a time for one answer.
+const Parallel = 8
+
+type Bookmark struct {
+	B string `json:"b"`
+}

@@ -1,0 +1,76 @@
+package shipmentlogs
+
+import (
+	"context"
+	"encoding/hex"
+	"slices"
+
+	"github.com/trackseal/trackseal/api/internal/cache"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Ref is one log of a shipment.
+type Ref struct {
+	ID     string
+	Ingest string // "" when only the closing record names it
+	Heads  string // id of the ingest instance's heads log
+}
+
+// MaxInstances bounds how many ingest instances a network has.
+const MaxInstances = 1000
+
+// Of of a shipment. They are computed, not looked up: a log's id follows from the shipment's creating transaction and the
+// ingest instance, so nobody can leave one out by not listing it. Instances are those configured and those with an anchor
+// on the ledger; the closing record can add others.
+func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]Ref, error) {
+	instances, err := s.instances(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var refs []Ref
+	for _, ingest := range instances {
+		id := anchor.LogID(s.Channel, anchor.Shipment, r.ID, r.CreateTx, ingest)
+		heads := anchor.HeadsID(s.Channel, ingest)
+		refs = append(refs, Ref{ID: hex.EncodeToString(id[:]), Ingest: ingest, Heads: hex.EncodeToString(heads[:])})
+	}
+	if r.State == ledger.Closed {
+		closed, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range closed.Heads {
+			if !slices.ContainsFunc(refs, func(l Ref) bool { return l.ID == h.Log }) {
+				refs = append(refs, Ref{ID: h.Log})
+			}
+		}
+	}
+	return refs, nil
+}
+
+// instances are the ids of the ingest instances, in a stable order. A new instance is seen within the cache's time.
+func (s *Logs) instances(ctx context.Context) ([]string, error) {
+	return cache.Get(ctx, s.Cache, "instances", func(ctx context.Context) ([]string, error) {
+		heads, err := ledger.AnchorHeads.All(ctx, s.Ledger, "", MaxInstances)
+		if err != nil {
+			return nil, err
+		}
+		var ids []string
+		for _, i := range s.Ingest {
+			ids = append(ids, i.ID())
+		}
+		for _, h := range heads {
+			ids = append(ids, h.Ingest)
+		}
+		slices.Sort(ids)
+		return slices.Compact(ids), nil
+	})
+}
+
+func IDs(refs []Ref) []string {
+	ids := make([]string, len(refs))
+	for i, r := range refs {
+		ids[i] = r.ID
+	}
+	return ids
+}

@@ -1,0 +1,124 @@
+package shipments
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// Close is the record that ends a shipment.
+type Close struct {
+	Shipment string           `json:"shipment"`
+	Heads    []ledger.LogHead `json:"heads" doc:"Every log of the shipment, final"`
+	By       string           `json:"by"`
+	ClosedAt rest.Instant     `json:"closed_at"`
+	Tx       string           `json:"tx"`
+}
+
+func showClose(names *members.Directory, c ledger.Close) Close {
+	v := Close{Shipment: c.Shipment, Heads: c.Heads, By: names.Name(c.By), ClosedAt: rest.Instant(c.TimeMS), Tx: c.Tx}
+	if v.Heads == nil {
+		v.Heads = []ledger.LogHead{}
+	}
+	return v
+}
+
+func (s *Resource) closeRoutes(api *rest.API) {
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/close", ID: "close-shipment", Tag: "Shipments", Scope: access.ShipmentsWrite, Write: true,
+		Summary: "Seal the shipment's logs and close it", Limit: sealTime,
+		About:  "Repeating it after any failure is safe: logs seal once, and a closed shipment answers its closing record.",
+		Errors: []int{http.StatusNotFound}}, s.close)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/close", ID: "get-close", Tag: "Shipments", Scope: access.ShipmentsRead,
+		Summary: "Get the closing record", Errors: []int{http.StatusNotFound}}, s.getClose)
+}
+
+// sealTime covers waiting for an anchor.
+const sealTime = 60 * time.Second
+
+// close seals first and writes the record last: after a crash in between, the logs are sealed and a repeat goes on.
+func (s *Resource) close(ctx context.Context, in *struct {
+	shapes.ShipmentPath
+	rest.Idempotent
+}) (*rest.Answer[Close], error) {
+	r, err := s.Shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	switch r.State {
+	case ledger.Closed:
+		return s.closed(ctx, in.ID)
+	case ledger.Delivered:
+	default:
+		// The chaincode would refuse as well, but sealing cannot be taken back.
+		return nil, &ledger.Error{Code: ledger.BadState, Message: fmt.Sprintf("shipment %s is %s; only a delivered shipment can be closed", r.ID, r.State)}
+	}
+	heads, err := s.seal(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := ledger.ShipmentClose.Do(ctx, s.Ledger, ledger.CloseArgs{ID: in.ID, Heads: heads})
+	switch ledger.CodeOf(err) {
+	case ledger.Exists, ledger.BadState: // somebody else was first
+		if got, gerr := s.closed(ctx, in.ID); gerr == nil {
+			return got, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Answer[Close]{Body: showClose(s.Members, c)}, nil
+}
+
+// seal ends the logs at every ingest instance.
+func (s *Resource) seal(ctx context.Context, r ledger.Shipment) ([]ledger.LogHead, error) {
+	if len(s.Ingest) == 0 && len(r.Assignments) > 0 {
+		return nil, problem.New(http.StatusServiceUnavailable, problem.IngestDown, "this api knows no ingest instance that could seal the logs; close through the carrier's api")
+	}
+	each := make([]ingestclient.Sealed, len(s.Ingest))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, ingest := range s.Ingest {
+		g.Go(func() (err error) {
+			each[i], err = ingest.Seal(ctx, r.ID)
+			if err == nil && !each[i].Anchored {
+				err = problem.New(http.StatusServiceUnavailable, problem.NotAnchored, "the logs are sealed but their heads are not anchored yet; repeat the request").RetryAfter("5")
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	heads := []ledger.LogHead{}
+	for _, e := range each {
+		for _, h := range e.Heads {
+			heads = append(heads, ledger.LogHead{Log: h.Log, Size: h.Size, Root: h.Root})
+		}
+	}
+	return heads, nil
+}
+
+func (s *Resource) getClose(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[Close], error) {
+	if _, err := s.Shipment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.closed(ctx, in.ID)
+}
+
+func (s *Resource) closed(ctx context.Context, id string) (*rest.Answer[Close], error) {
+	c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Answer[Close]{Body: showClose(s.Members, c)}, nil
+}

@@ -1,0 +1,182 @@
+package shipments
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/records"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/api/internal/shipmentview"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// parties reads what a body names, in the ledger's form.
+func (s *Resource) parties(ctx context.Context, named shapes.Parties) (ledger.Parties, error) {
+	p := make(ledger.Parties, len(named))
+	for _, role := range slices.Sorted(maps.Keys(named)) {
+		if !slices.Contains(ledger.Roles, role) {
+			return nil, rest.InvalidField("body.parties."+role, "is not a role; the roles are carrier, shipper, consignee and auditor")
+		}
+		if n := len(named[role]); n < 1 || n > ledger.MaxPartiesOfRole {
+			return nil, rest.InvalidField("body.parties."+role, "must name 1 to 8 members")
+		}
+		for _, name := range named[role] {
+			msp, err := s.Member(ctx, "parties."+role, name)
+			if err != nil {
+				return nil, err
+			}
+			p[role] = append(p[role], msp)
+		}
+		slices.Sort(p[role])
+		if len(slices.Compact(slices.Clone(p[role]))) != len(p[role]) {
+			return nil, rest.InvalidField("body.parties."+role, "names a member twice")
+		}
+	}
+	return p, nil
+}
+
+type createBody struct {
+	ID          string         `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	Parties     shapes.Parties `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there"`
+	Custodian   string         `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
+	RuleSet     string         `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
+	Description string         `json:"description,omitempty" maxLength:"256"`
+	Origin      string         `json:"origin,omitempty" maxLength:"128"`
+	Destination string         `json:"destination,omitempty" maxLength:"128"`
+	Lot         string         `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
+	CarriedFrom []string       `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
+}
+
+func (s *Resource) shipmentRoutes(api *rest.API) {
+	const tag = "Shipments"
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Create a shipment",
+		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
+			"parties": rest.Object{ledger.Carrier: []string{"coldroad", "northferry"}, ledger.Shipper: []string{"vaxcorp"}, ledger.Consignee: []string{"city-hospital"}}}}, s.createShipment)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
+		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
+		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
+		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}}, s.deliver)
+}
+
+type createInput struct {
+	rest.Idempotent
+	Body createBody
+}
+
+func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.Answer[shapes.Shipment], error) {
+	b := in.Body
+	rules, err := s.Rules.Find(ctx, b.RuleSet)
+	if rest.IsNotFound(err) {
+		return nil, rest.InvalidField("body.rule_set", "no such rule set; /v1/rule-sets lists them")
+	}
+	if err != nil {
+		return nil, err
+	}
+	parties, err := s.parties(ctx, b.Parties)
+	if err != nil {
+		return nil, err
+	}
+	args := ledger.CreateArgs{ID: b.ID, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
+		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
+	if b.Custodian != "" {
+		if args.Custodian, err = s.Member(ctx, "custodian", b.Custodian); err != nil {
+			return nil, err
+		}
+	}
+	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
+	tx := sent.TxID
+	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
+		if was, gerr := s.Shipment(ctx, b.ID); gerr == nil && createdAs(was, args, s.MSP) {
+			r, tx, err = was, was.CreateTx, nil
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Answer[shapes.Shipment]{Body: shapes.ShowShipment(s.Members, r, tx)}, nil
+}
+
+// createdAs tells whether a shipment is what a request asks for. Custody may have moved since.
+func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
+	asked := cmp.Or(a.Custodian, msp)
+	return r.Creator == msp && r.Parties.Equal(a.Parties) && (r.Custodian == asked || r.Handovers > 0) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
+		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination && r.Lot == a.Lot &&
+		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
+}
+
+type listShipmentsInput struct {
+	rest.Paging
+	State string `query:"state" enum:"created,in_transit,delivered,closed" doc:"Only shipments in this state"`
+}
+
+func (s *Resource) listShipments(ctx context.Context, in *listShipmentsInput) (*rest.Answer[rest.List[shapes.Shipment]], error) {
+	route := "shipments/" + in.State
+	var at records.Bookmark
+	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	rs, next, err := records.Filtered(ctx, s.Ledger, ledger.ShipmentList, at.B, in.Limit, func(r *ledger.Shipment) bool {
+		return r.IsParty(s.MSP) && (in.State == "" || r.State == in.State)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out := rest.List[shapes.Shipment]{Items: make([]shapes.Shipment, len(rs))}
+	for i, r := range rs {
+		out.Items[i] = shapes.ShowShipment(s.Members, r, "")
+	}
+	s.View.Enrich(ctx, rs, out.Items)
+	if next != "" {
+		out.Next = s.Cursors.Seal(route, records.Bookmark{B: next})
+	}
+	return &rest.Answer[rest.List[shapes.Shipment]]{Body: out}, nil
+}
+
+type getShipmentInput struct {
+	shapes.ShipmentPath
+	IfNoneMatch string `header:"If-None-Match" maxLength:"1024" doc:"An ETag that you have: 304 when it is still right"`
+}
+
+type shipmentOutput struct {
+	ETag string `header:"ETag" doc:"Hash of the answer"`
+	Body shapes.Shipment
+}
+
+func (s *Resource) getShipment(ctx context.Context, in *getShipmentInput) (*shipmentOutput, error) {
+	r, err := s.Shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	v := []shapes.Shipment{shapes.ShowShipment(s.Members, r, "")}
+	s.View.Enrich(ctx, []ledger.Shipment{r}, v)
+	body, err := json.Marshal(v[0])
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(body)
+	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:18]) + `"`
+	if err := rest.NotModified(in.IfNoneMatch, tag); err != nil {
+		return nil, err
+	}
+	return &shipmentOutput{ETag: tag, Body: v[0]}, nil
+}
+
+func (s *Resource) deliver(ctx context.Context, in *struct {
+	shapes.ShipmentPath
+	rest.Idempotent
+}) (*rest.Answer[shapes.Shipment], error) {
+	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentDeliver, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
+		return r.DeliveredMS != 0 && r.Custodian == s.MSP
+	})
+}

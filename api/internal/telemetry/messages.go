@@ -1,0 +1,136 @@
+package telemetry
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Message as it stands in a log.
+type Message struct {
+	Log        string       `json:"log"`
+	Leaf       uint64       `json:"leaf"`
+	Tracker    string       `json:"tracker"`
+	Trust      string       `json:"trust" enum:"signed,unsigned"`
+	Kind       string       `json:"kind" doc:"data, boot, gap, sleep, rotate, clock, end; empty for unsigned messages"`
+	Boot       uint64       `json:"boot"`
+	Seq        uint64       `json:"seq"`
+	Time       rest.Instant `json:"time" doc:"Signed time, or that of the first reading"`
+	ReceivedAt rest.Instant `json:"received_at"`
+	Flags      []string     `json:"flags"`
+	Readings   int          `json:"readings" doc:"How many"`
+	Hash       string       `json:"hash" doc:"What the leaf carries, hex"`
+	Status     string       `json:"status" enum:"logged,anchored" doc:"How far the message has come"`
+	Raw        []byte       `json:"raw,omitempty" doc:"Exact bytes published, base64; with include=raw"`
+}
+
+var kinds = []string{"data", "boot", "gap", "sleep", "rotate", "clock", "end"}
+
+func (s *Resource) messageRoutes(api *rest.API) {
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/messages", ID: "list-messages", Tag: "Telemetry", Scope: access.TelemetryRead,
+		Summary: "List the messages in the order of the logs", Errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.messages)
+}
+
+type messagesInput struct {
+	shapes.ShipmentPath
+	// A page may be larger than of other lists: whoever accounts for messages walks all of them.
+	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"50" doc:"Items of a page"`
+	Cursor  string `query:"cursor" maxLength:"2048" doc:"next of the page before"`
+	Include string `query:"include" enum:"raw" doc:"raw adds the bytes"`
+}
+
+// leafPlace is the next leaf of a listing: which log, in the order of their ids, and where.
+type leafPlace struct {
+	Log  string `json:"l"`
+	Leaf uint64 `json:"n"`
+}
+
+func (s *Resource) messages(ctx context.Context, in *messagesInput) (*rest.Answer[rest.List[Message]], error) {
+	route := "messages/" + in.ID
+	var at leafPlace
+	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	r, err := s.Shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := s.Logs.Of(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	out := rest.List[Message]{Items: []Message{}}
+	for _, ref := range refs {
+		if ref.ID < at.Log {
+			continue
+		}
+		from := uint64(0)
+		if ref.ID == at.Log {
+			from = at.Leaf
+		}
+		anchored, err := s.anchoredSize(ctx, ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		take := func(m stored.Message) error {
+			if len(out.Items) == in.Limit {
+				out.Next = s.Cursors.Seal(route, leafPlace{ref.ID, m.Leaf})
+				return errEnough
+			}
+			out.Items = append(out.Items, showMessage(m, anchored, in.Include == "raw"))
+			from = m.Leaf + 1
+			return nil
+		}
+		// A page's worth of leaves is all that is needed, unless some are missing or the log ends.
+		err = s.Telemetry.Messages(ctx, ref.ID, from, from+uint64(in.Limit)+1, take)
+		if err == nil {
+			err = s.Telemetry.Messages(ctx, ref.ID, from, 0, take)
+		}
+		if errors.Is(err, errEnough) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return &rest.Answer[rest.List[Message]]{Body: out}, nil
+}
+
+// anchoredSize is how much of a log the newest head point covers; such a point is written after its transaction is valid.
+func (s *Resource) anchoredSize(ctx context.Context, log string) (uint64, error) {
+	heads, err := s.Telemetry.Heads(ctx, log)
+	var size uint64
+	for _, h := range heads {
+		size = max(size, h.Size)
+	}
+	return size, err
+}
+
+func showMessage(m stored.Message, anchored uint64, raw bool) Message {
+	v := Message{Log: m.Log, Leaf: m.Leaf, Tracker: m.Tracker, Trust: m.Trust, Boot: m.Boot, Seq: m.Seq, Time: rest.Instant(m.TimeMS), ReceivedAt: rest.Instant(m.ReceivedMS),
+		Flags: m.Flags, Readings: m.Readings, Status: "logged"}
+	if v.Flags == nil {
+		v.Flags = []string{}
+	}
+	if strings.EqualFold(m.Trust, stored.Signed) && m.Kind >= 0 && m.Kind < len(kinds) {
+		v.Kind = kinds[m.Kind]
+	}
+	if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil { // a damaged entry is verification's business
+		v.Hash = hex.EncodeToString(leaf.Hash[:])
+	}
+	if m.Leaf < anchored {
+		v.Status = "anchored"
+	}
+	if raw {
+		v.Raw = m.Raw
+	}
+	return v
+}

@@ -1,0 +1,170 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// Reading is one reading, or one window of them.
+type Reading struct {
+	Time    rest.Null[rest.Instant] `json:"time,omitzero" doc:"Of a single reading"`
+	From    rest.Null[rest.Instant] `json:"from,omitzero" doc:"Of a window"`
+	To      rest.Null[rest.Instant] `json:"to,omitzero"`
+	Tracker string                  `json:"tracker"`
+	Leaf    *uint64                 `json:"leaf,omitempty" doc:"Leaf of the message that carried it"`
+	Values  map[string]float64      `json:"values,omitempty" doc:"By quantity"`
+	Quality []Oddity                `json:"quality,omitzero" doc:"Why ingest finds the reading odd; with include=quality, empty when it does not"`
+	Min     map[string]float64      `json:"min,omitempty"`
+	Max     map[string]float64      `json:"max,omitempty"`
+	Mean    map[string]float64      `json:"mean,omitempty"`
+	Count   map[string]int64        `json:"count,omitempty"`
+}
+
+// Oddity is one reason why a reading looks wrong.
+type Oddity struct {
+	Reason  string  `json:"reason" doc:"out_of_bounds, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means" example:"jump"`
+	Metric  string  `json:"metric" doc:"Quantity that is odd" example:"temperature"`
+	Against float64 `json:"against" doc:"What its value was compared with"`
+}
+
+func (s *Resource) telemetryRoutes(api *rest.API) {
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/telemetry", ID: "get-telemetry", Tag: "Telemetry", Scope: access.TelemetryRead,
+		Summary: "Get readings, or windows of them", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
+		About: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
+			"These are the values in the store; `/verification` says whether they are what the trackers signed. " +
+			"`include=quality` adds to each single reading why ingest finds it odd. Flags say nothing about the goods, follow a reading by some seconds, and are kept " +
+			"for at most 100 readings of a tracker in 10 s: `/v1/trackers/{id}/quality` has the exact counts."}, s.telemetry)
+}
+
+type telemetryInput struct {
+	shapes.ShipmentPath
+	From    rest.When `query:"from" doc:"First time, inclusive"`
+	To      rest.When `query:"to" doc:"Last time, exclusive"`
+	Every   string    `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" patternDescription:"a time from 1s to 24h in whole numbers, such as 30s, 1m or 1h30m" doc:"Window, 1s to 24h" example:"1m"`
+	Fields  []string  `query:"fields" maxItems:"64" doc:"Quantities; all when absent"`
+	Tracker string    `query:"tracker" doc:"Only readings of this tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	Include string    `query:"include" enum:"quality" doc:"quality adds the reasons why a reading looks wrong; not with every"`
+	Limit   int       `query:"limit" minimum:"1" maximum:"5000" default:"500" doc:"Items of a page"`
+	Cursor  string    `query:"cursor" maxLength:"2048" doc:"next of the page before"`
+}
+
+// place is where a page of readings ended.
+type place struct {
+	NS      int64  `json:"t"`
+	Tracker string `json:"k"`
+}
+
+var errEnough = errors.New("page is full")
+
+func (s *Resource) telemetry(ctx context.Context, in *telemetryInput) (*rest.Answer[rest.List[Reading]], error) {
+	route := "telemetry/" + strings.Join([]string{in.ID, in.From.String(), in.To.String(), in.Every, strings.Join(in.Fields, ","), in.Tracker}, "\x00")
+	var at place
+	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
+		return nil, err
+	}
+	for _, f := range in.Fields {
+		if _, ok := telemetry.FindQuantity(f); !ok {
+			return nil, rest.InvalidField("query.fields", "no quantity is called so; GET /v1/quantities lists them")
+		}
+	}
+	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
+		return nil, rest.InvalidField("query.to", "must be after from")
+	}
+	if in.Include != "" && in.Every != "" {
+		return nil, rest.InvalidField("query.include", "is for single readings: leave every out")
+	}
+	r, err := s.Shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := s.Logs.Of(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if len(refs) == 0 {
+		return &rest.Answer[rest.List[Reading]]{Body: rest.List[Reading]{Items: []Reading{}}}, nil // without logs a query means all that a tracker measured
+	}
+	q := stored.ReadingsQuery{Logs: shipmentlogs.IDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
+		Limit: in.Limit + 1} // one more tells whether there is a next page
+	if in.Cursor != "" {
+		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker
+	}
+	out := rest.List[Reading]{Items: []Reading{}}
+	// take adds an item and remembers where it stood.
+	take := func(item Reading, ns int64) error {
+		if len(out.Items) == in.Limit {
+			out.Next = s.Cursors.Seal(route, at)
+			return errEnough
+		}
+		out.Items = append(out.Items, item)
+		at = place{ns, item.Tracker}
+		return nil
+	}
+	if in.Every != "" {
+		err = s.windows(ctx, q, in.Every, take)
+	} else {
+		err = s.Telemetry.Readings(ctx, q, func(r stored.Reading, t time.Time) error {
+			return take(Reading{Time: rest.Some(rest.Instant(r.TimeMS)), Tracker: r.Tracker, Leaf: &r.Leaf, Values: r.Values}, t.UnixNano())
+		})
+	}
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	if in.Include != "" {
+		if err := s.addQuality(ctx, out.Items); err != nil {
+			return nil, err
+		}
+	}
+	return &rest.Answer[rest.List[Reading]]{Body: out}, nil
+}
+
+// addQuality asks once for the flags between the first and the last reading of a page, which is in the order of time. A flag is
+// its reading's by tracker and time; the reading's log has already said whose it is.
+func (s *Resource) addQuality(ctx context.Context, page []Reading) error {
+	if len(page) == 0 {
+		return nil
+	}
+	type key struct {
+		ms      int64
+		tracker string
+	}
+	at := make(map[key][]int, len(page)) // two readings may have one time
+	var trackers []string
+	for i := range page {
+		k := key{int64(*page[i].Time.V), page[i].Tracker}
+		at[k] = append(at[k], i)
+		page[i].Quality = []Oddity{}
+		if !slices.Contains(trackers, k.tracker) {
+			trackers = append(trackers, k.tracker)
+		}
+	}
+	from, to := int64(*page[0].Time.V), int64(*page[len(page)-1].Time.V)+1
+	return s.Telemetry.QualityFlags(ctx, trackers, from, to, func(f stored.QualityFlag) error {
+		for _, i := range at[key{f.TimeMS, f.Tracker}] {
+			page[i].Quality = append(page[i].Quality, Oddity{Reason: f.Reason, Metric: f.Metric, Against: f.Against})
+		}
+		return nil
+	})
+}
+
+func (s *Resource) windows(ctx context.Context, q stored.ReadingsQuery, text string, take func(Reading, int64) error) error {
+	every, err := time.ParseDuration(text)
+	if err != nil || every < time.Second || every > 24*time.Hour {
+		return rest.InvalidField("query.every", "must be 1s to 24h, such as 30s, 1m or 1h30m")
+	}
+	return s.Telemetry.Windows(ctx, q, every, func(b stored.Window) error {
+		return take(Reading{From: rest.Some(rest.Instant(b.FromMS)), To: rest.Some(rest.Instant(b.ToMS)), Tracker: b.Tracker, Min: b.Min, Max: b.Max, Mean: b.Mean, Count: b.Count},
+			b.FromMS*1e6)
+	})
+}
