@@ -373,7 +373,7 @@ func TestFiles(t *testing.T) {
 			return nil
 		}
 		ext := filepath.Ext(name)
-		if ext != ".go" && ext != ".ts" && ext != ".tsx" {
+		if ext != ".go" && ext != ".ts" && ext != ".tsx" && ext != ".css" {
 			return nil
 		}
 		if slices.Contains(bad, strings.TrimSuffix(name, ext)) {
