@@ -98,7 +98,7 @@ func TestStackTwoInstances(t *testing.T) {
 	id := name("TWO")
 	path := "/v1/shipments/" + id
 	cool, warm := enrolOwn(t, s, carrier, id+"-cool"), enrolOwn(t, second, carrier, id+"-warm")
-	carrier.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1", "parties": map[string]string{"carrier": "carrier", "shipper": "shipper", "consignee": "consignee"}}, nil)
+	carrier.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1", "parties": map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}}}, nil)
 	start := time.Now().Add(-2 * time.Hour)
 	for _, o := range []*ownTracker{cool, warm} {
 		carrier.post(path+"/assignments", map[string]any{"tracker": o.id, "from": start.UTC().Format("2006-01-02T15:04:05.000Z")}, nil)
