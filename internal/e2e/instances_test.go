@@ -1,12 +1,15 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,10 +26,10 @@ func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, broker := t.TempDir(), testkit.FreeAddr(t)
+	dir, broker, listen := t.TempDir(), testkit.FreeAddr(t), testkit.FreeAddr(t)
 	text := string(raw)
 	for pattern, with := range map[string]string{
-		`(?m)^id: .*$`: "id: " + name("ingest-two"), `(?m)^dir: .*$`: "dir: " + dir, `(?m)^http: .*$`: "http: " + testkit.FreeAddr(t), `(?m)^  listen: .*$`: "  listen: " + broker,
+		`(?m)^id: .*$`: "id: " + name("ingest-two"), `(?m)^dir: .*$`: "dir: " + dir, `(?m)^http: .*$`: "http: " + listen, `(?m)^  listen: .*$`: "  listen: " + broker,
 	} {
 		re := regexp.MustCompile(pattern)
 		if !re.MatchString(text) {
@@ -66,7 +69,35 @@ func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 	})
 	other := *s
 	other.MQTT = "tcp://" + broker
+	other.Ingest = slices.Clone(s.Ingest)
+	other.Ingest[0].URL = "http://" + listen
 	return &other, kill
+}
+
+// knows waits until an ingest has heard of an assignment: an earlier message goes to the tracker's own log.
+func (s *stack) knows(t *testing.T, shipment, tracker string) {
+	t.Helper()
+	token, err := os.ReadFile(s.Ingest[0].TokenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 60*time.Second, "ingest knows the assignment", func() (bool, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Ingest[0].URL+"/v1/shipments/"+shipment+"/trackers/"+tracker, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return false, err.Error()
+		}
+		defer resp.Body.Close()
+		var a struct {
+			Assigned bool `json:"assigned"`
+		}
+		err = json.NewDecoder(resp.Body).Decode(&a)
+		return err == nil && a.Assigned, fmt.Sprint(resp.Status, " ", err)
+	})
 }
 
 // measure publishes readings of one temperature, a minute apart, from a time on.
@@ -103,6 +134,8 @@ func TestStackTwoInstances(t *testing.T) {
 	for _, o := range []*ownTracker{cool, warm} {
 		carrier.post(path+"/assignments", map[string]any{"tracker": o.id, "from": start.UTC().Format("2006-01-02T15:04:05.000Z")}, nil)
 	}
+	s.knows(t, id, cool.id)
+	second.knows(t, id, warm.id)
 	type revision struct {
 		Revision int              `json:"revision"`
 		Result   string           `json:"result"`
