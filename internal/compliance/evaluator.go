@@ -21,34 +21,34 @@ type Reading struct {
 }
 
 // Evaluator absorbs readings in any order, with repeats, and gives the same Result for the same set of readings and the same
-// course. Readings in order cost the same however many came before. Its memory does not grow with the readings: see Window.
+// journey. Readings in order cost the same however many came before. Its memory does not grow with the readings: see Window.
 // Not safe for concurrent use.
 type Evaluator struct {
-	rules  RuleSet
-	course *detect.Course
-	series map[string]*series
-	// passed over: readings outside all windows, which another course might have put into one.
+	rules   RuleSet
+	journey *detect.Journey
+	series  map[string]*series
+	// passed over: readings outside all windows, which another journey might have put into one.
 	passed bool
 	stale  bool
 }
 
 // New judges by a valid rule set.
-func New(rs RuleSet, course detect.Course) (*Evaluator, error) {
+func New(rs RuleSet, journey detect.Journey) (*Evaluator, error) {
 	if err := rs.Validate(); err != nil {
 		return nil, err
 	}
 	e := &Evaluator{rules: rs}
-	return e, e.plan(course)
+	return e, e.plan(journey)
 }
 
-// plan begins anew with a course.
-func (e *Evaluator) plan(course detect.Course) error {
-	c := copyOf(course)
+// plan begins anew with a journey.
+func (e *Evaluator) plan(journey detect.Journey) error {
+	c := copyOf(journey)
 	all := make(map[string]*series, len(c.Trackers))
 	for i := range c.Trackers {
 		t := &c.Trackers[i]
 		if all[t.ID] != nil {
-			return fmt.Errorf("tracker %s is in the course twice", t.ID)
+			return fmt.Errorf("tracker %s is in the journey twice", t.ID)
 		}
 		p, err := newPlan(&e.rules, c, t)
 		if err != nil {
@@ -56,11 +56,11 @@ func (e *Evaluator) plan(course detect.Course) error {
 		}
 		all[t.ID] = newSeries(p)
 	}
-	e.course, e.series = c, all
+	e.journey, e.series = c, all
 	return nil
 }
 
-func copyOf(c detect.Course) *detect.Course {
+func copyOf(c detect.Journey) *detect.Journey {
 	c.Legs, c.Carried = slices.Clone(c.Legs), slices.Clone(c.Carried)
 	c.Trackers = slices.Clone(c.Trackers)
 	for i := range c.Trackers {
@@ -91,10 +91,10 @@ func (e *Evaluator) Load(all []Reading) {
 	}
 }
 
-// SetCourse takes what the ledger says now (a handover, the delivery, the close, a calibration). When the evaluator no longer
+// SetJourney takes what the ledger says now (a handover, the delivery, the close, a calibration). When the evaluator no longer
 // holds all readings it becomes stale.
-func (e *Evaluator) SetCourse(course detect.Course) error {
-	if reflect.DeepEqual(copyOf(course), e.course) {
+func (e *Evaluator) SetJourney(journey detect.Journey) error {
+	if reflect.DeepEqual(copyOf(journey), e.journey) {
 		return nil
 	}
 	was := e.series
@@ -102,7 +102,7 @@ func (e *Evaluator) SetCourse(course detect.Course) error {
 	for _, s := range was {
 		e.stale = e.stale || s.floor != nil
 	}
-	if err := e.plan(course); err != nil {
+	if err := e.plan(journey); err != nil {
 		e.stale = true
 		return err
 	}
@@ -135,7 +135,7 @@ func (e *Evaluator) Size() int {
 
 // end is up to when Result judges by itself: the newest reading, or the ends that the ledger knows.
 func (e *Evaluator) end() int64 {
-	to := e.course.FromMS
+	to := e.journey.FromMS
 	for _, s := range e.series {
 		if n := len(s.points); n > 0 {
 			to = max(to, s.points[n-1].MS)
@@ -146,8 +146,8 @@ func (e *Evaluator) end() int64 {
 			}
 		}
 	}
-	if e.course.EndMS != 0 {
-		return e.course.EndMS
+	if e.journey.EndMS != 0 {
+		return e.journey.EndMS
 	}
 	return to
 }
@@ -158,11 +158,11 @@ func (e *Evaluator) Result(toMS int64) (Result, error) {
 	if e.Stale() {
 		return Result{}, ErrStale
 	}
-	if end := e.end(); toMS == 0 || e.course.EndMS != 0 && toMS > end {
+	if end := e.end(); toMS == 0 || e.journey.EndMS != 0 && toMS > end {
 		toMS = end
 	}
-	a := newAssembly(&e.rules, e.course, toMS)
-	for _, t := range e.course.Trackers { // by id
+	a := newAssembly(&e.rules, e.journey, toMS)
+	for _, t := range e.journey.Trackers { // by id
 		s := e.series[t.ID]
 		if len(s.now.windows) == 0 || s.now.windows[0].from > toMS {
 			continue
@@ -177,8 +177,8 @@ func (e *Evaluator) Result(toMS int64) (Result, error) {
 }
 
 // Judge is the verdict on a set of readings. It sorts them in place.
-func Judge(rs RuleSet, course detect.Course, all []Reading, toMS int64) (Result, error) {
-	e, err := New(rs, course)
+func Judge(rs RuleSet, journey detect.Journey, all []Reading, toMS int64) (Result, error) {
+	e, err := New(rs, journey)
 	if err != nil {
 		return Result{}, err
 	}

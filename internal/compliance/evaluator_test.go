@@ -46,9 +46,9 @@ func everything() RuleSet {
 		silence, recorder, both)
 }
 
-func drawCourse(t *rapid.T, span int64) detect.Course {
+func drawJourney(t *rapid.T, span int64) detect.Journey {
 	when := rapid.Int64Range(t0, t0+span)
-	c := detect.Course{FromMS: t0}
+	c := detect.Journey{FromMS: t0}
 	if rapid.Bool().Draw(t, "departs") {
 		c.DepartMS = when.Draw(t, "depart")
 		c.Legs = []detect.Leg{{Custodian: "A", FromMS: t0, ToMS: c.DepartMS}, {Custodian: "B", FromMS: c.DepartMS}}
@@ -108,7 +108,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	rs := everything()
 	rapid.Check(t, func(t *rapid.T) {
 		readings, end := drawReadings(t, 60)
-		c := drawCourse(t, max(end-t0, 1))
+		c := drawJourney(t, max(end-t0, 1))
 		want, err := Judge(rs, c, slices.Clone(readings), 0)
 		if err != nil {
 			t.Fatal(err)
@@ -207,11 +207,11 @@ func TestLateReadingsInLongHistories(t *testing.T) {
 }
 
 // What the ledger says later is as if it had been known from the start.
-func TestSetCourse(t *testing.T) {
+func TestSetJourney(t *testing.T) {
 	rs := everything()
 	rapid.Check(t, func(t *rapid.T) {
 		readings, end := drawReadings(t, 40)
-		before, after := drawCourse(t, max(end-t0, 1)), drawCourse(t, max(end-t0, 1))
+		before, after := drawJourney(t, max(end-t0, 1)), drawJourney(t, max(end-t0, 1))
 		want, err := Judge(rs, after, slices.Clone(readings), 0)
 		if err != nil {
 			t.Fatal(err)
@@ -222,12 +222,12 @@ func TestSetCourse(t *testing.T) {
 		}
 		half := len(readings) / 2
 		e.Load(slices.Clone(readings[:half]))
-		if err := e.SetCourse(after); err != nil {
+		if err := e.SetJourney(after); err != nil {
 			t.Fatal(err)
 		}
 		e.Load(slices.Clone(readings[half:]))
 		if e.Stale() {
-			return // the first course did not judge some
+			return // the first journey did not judge some
 		}
 		if got, err := e.Result(0); err != nil || !bytes.Equal(got.Encode(), want.Encode()) {
 			t.Fatalf("%v\nwant %s\ngot  %s", err, want.Encode(), got.Encode())
@@ -237,12 +237,12 @@ func TestSetCourse(t *testing.T) {
 	for i := range int64(1000) {
 		e.Add("T", detect.NewPoint(t0+i*minute, [32]byte{}, map[string]float64{"temperature": 5}))
 	}
-	if err := e.SetCourse(oneTracker()); err != nil || e.Stale() {
-		t.Fatalf("the same course: %v", err)
+	if err := e.SetJourney(oneTracker()); err != nil || e.Stale() {
+		t.Fatalf("the same journey: %v", err)
 	}
 	c := oneTracker()
 	c.DepartMS = t0 + minute
-	if err := e.SetCourse(c); err != nil || !e.Stale() {
+	if err := e.SetJourney(c); err != nil || !e.Stale() {
 		t.Fatalf("not stale: %v", err)
 	}
 	if _, err := e.Result(0); !errors.Is(err, ErrStale) {

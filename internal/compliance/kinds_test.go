@@ -27,7 +27,7 @@ func TestMovementAndPlaceInAnyOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	course := detect.Course{FromMS: 0, DepartMS: 500_000, DeliverMS: 2_000_000, Legs: []detect.Leg{{Custodian: "A", ToMS: 500_000}, {Custodian: "B", FromMS: 500_000}},
+	journey := detect.Journey{FromMS: 0, DepartMS: 500_000, DeliverMS: 2_000_000, Legs: []detect.Leg{{Custodian: "A", ToMS: 500_000}, {Custodian: "B", FromMS: 500_000}},
 		Trackers: []detect.Tracker{{ID: "a", Windows: []detect.Window{{ToMS: 1_000_000}, {FromMS: 1_200_000}}}}}
 	rapid.Check(t, func(t *rapid.T) {
 		var all []Reading
@@ -48,7 +48,7 @@ func TestMovementAndPlaceInAnyOrder(t *testing.T) {
 			all = append(all, Reading{"a", detect.NewPoint(now, [32]byte{byte(i)}, v)})
 		}
 		shuffled := rapid.Permutation(all).Draw(t, "arrival")
-		late, err := New(rs, course)
+		late, err := New(rs, journey)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestMovementAndPlaceInAnyOrder(t *testing.T) {
 				late.Add(r.Tracker, r.Point)
 			}
 		}
-		a, err1 := Judge(rs, course, all, now+1000)
+		a, err1 := Judge(rs, journey, all, now+1000)
 		b, err2 := late.Result(now + 1000)
 		if err1 != nil || err2 != nil {
 			t.Fatal(err1, err2)

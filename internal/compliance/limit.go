@@ -79,7 +79,7 @@ func (c *Limit) bound() detect.Bound {
 }
 
 // Detector implements detect.Kind.
-func (c *Limit) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (c *Limit) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

@@ -25,8 +25,8 @@ func warm(mode string, seconds int) Rule {
 }
 
 // oneTracker is a shipment with tracker T from t0 on.
-func oneTracker() detect.Course {
-	return detect.Course{FromMS: t0, Trackers: []detect.Tracker{{ID: "T", Windows: []detect.Window{{FromMS: t0}}}}}
+func oneTracker() detect.Journey {
+	return detect.Journey{FromMS: t0, Trackers: []detect.Tracker{{ID: "T", Windows: []detect.Window{{FromMS: t0}}}}}
 }
 
 func reading(tracker string, ms int64, values map[string]float64) Reading {
@@ -44,7 +44,7 @@ func temps(values ...float64) []Reading {
 	return out
 }
 
-func judge(t testing.TB, rs RuleSet, c detect.Course, readings []Reading, to int64) Result {
+func judge(t testing.TB, rs RuleSet, c detect.Journey, readings []Reading, to int64) Result {
 	t.Helper()
 	r, err := Judge(rs, c, slices.Clone(readings), to)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 // naive judges one limit on one tracker second by second, from the words of docs/compliance.md and nothing else. All times are
 // whole seconds from t0.
 type naive struct {
-	c        detect.Course
+	c        detect.Journey
 	rule     Rule
 	gap      int64
 	readings map[int64]float64 // second -> value
@@ -124,7 +124,7 @@ func compareWithNaive(t *testing.T, rng *rand.Rand) bool {
 	const length = 240
 	maybe := func() bool { return rng.IntN(2) == 0 }
 	at := func() int64 { return t0 + rng.Int64N(length+1)*1000 }
-	c := detect.Course{FromMS: t0, Trackers: []detect.Tracker{{ID: "T", Windows: []detect.Window{{FromMS: t0}}}}}
+	c := detect.Journey{FromMS: t0, Trackers: []detect.Tracker{{ID: "T", Windows: []detect.Window{{FromMS: t0}}}}}
 	if maybe() {
 		c.DepartMS = at()
 		if maybe() {

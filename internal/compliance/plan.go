@@ -39,7 +39,7 @@ func sorted(ms []int64) []int64 {
 }
 
 // newPlan makes a tracker's plan.
-func newPlan(rs *RuleSet, c *detect.Course, t *detect.Tracker) (*plan, error) {
+func newPlan(rs *RuleSet, c *detect.Journey, t *detect.Tracker) (*plan, error) {
 	p := &plan{tracker: t.ID, windows: windowsOf(c, t), gap: int64(rs.MaxGapS) * 1000}
 	legs := legsOf(c)
 	var all []ready
@@ -71,8 +71,8 @@ func newPlan(rs *RuleSet, c *detect.Course, t *detect.Tracker) (*plan, error) {
 	return p, nil
 }
 
-// until is the course as far as a rule follows it: detectors see no more of it than where they apply.
-func until(c *detect.Course, spans []span) *detect.Course {
+// until is the journey as far as a rule follows it: detectors see no more of it than where they apply.
+func until(c *detect.Journey, spans []span) *detect.Journey {
 	if len(spans) == 0 || spans[len(spans)-1].to == forever {
 		return c
 	}
@@ -82,7 +82,7 @@ func until(c *detect.Course, spans []span) *detect.Course {
 }
 
 // newDemand makes a rule ready. Its detectors have been made once, so that making one later cannot fail.
-func newDemand(rs *RuleSet, r *Rule, c *detect.Course, tracker string, gap int64) (*demand, error) {
+func newDemand(rs *RuleSet, r *Rule, c *detect.Journey, tracker string, gap int64) (*demand, error) {
 	d := &demand{id: r.ID, all: r.All != nil, name: kindOf(r), about: kindOf(r)}
 	nested := slices.Concat(r.All, r.Any)
 	for i := range nested {

@@ -106,17 +106,17 @@ func (c *Recorder) intervals() []Interval {
 }
 
 // Detector implements detect.Kind.
-func (c *Recorder) Detector(course *detect.Course, tracker string, _ int64) (detect.Detector, error) {
+func (c *Recorder) Detector(journey *detect.Journey, tracker string, _ int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	d := &recorderDetector{config: c, course: course, metric: detect.Temperature}
+	d := &recorderDetector{config: c, journey: journey, metric: detect.Temperature}
 	if m, ok := detect.MetricOf(c.Metric); ok {
 		d.metric = m
 	}
 	d.min, _ = optional(c.Min)
 	d.max, _ = optional(c.Max)
-	for _, t := range course.Trackers {
+	for _, t := range journey.Trackers {
 		if t.ID == tracker {
 			d.calibrations = t.Calibrations
 		}
@@ -170,7 +170,7 @@ func (c *Recorder) Asks() string {
 
 type recorderDetector struct {
 	config       *Recorder
-	course       *detect.Course
+	journey      *detect.Journey
 	metric       detect.Metric
 	min, max     detect.Decimal
 	calibrations []detect.Window
@@ -315,10 +315,10 @@ const Inadequate = "recorder inadequate: "
 
 // trip is how long the shipment has been under way: from the first assignment to the delivery.
 func (d *recorderDetector) trip(toMS int64) int64 {
-	if d.course.DeliverMS != 0 {
-		toMS = min(toMS, d.course.DeliverMS)
+	if d.journey.DeliverMS != 0 {
+		toMS = min(toMS, d.journey.DeliverMS)
 	}
-	return max(0, toMS-d.course.FromMS)
+	return max(0, toMS-d.journey.FromMS)
 }
 
 // interval is the one for a trip of that length.

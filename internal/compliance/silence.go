@@ -23,7 +23,7 @@ func (c *Silence) Validate() error {
 }
 
 // Detector implements detect.Kind.
-func (c *Silence) Detector(_ *detect.Course, _ string, _ int64) (detect.Detector, error) {
+func (c *Silence) Detector(_ *detect.Journey, _ string, _ int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

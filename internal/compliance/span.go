@@ -14,8 +14,8 @@ const forever = math.MaxInt64
 // span is a time [from, to) in which a rule applies to a tracker.
 type span struct{ from, to int64 }
 
-// windowsOf are the times in which a tracker was bound to the shipment, in order, without overlap, none after the course's end.
-func windowsOf(c *detect.Course, t *detect.Tracker) []span {
+// windowsOf are the times in which a tracker was bound to the shipment, in order, without overlap, none after the journey's end.
+func windowsOf(c *detect.Journey, t *detect.Tracker) []span {
 	var out []span
 	for _, w := range t.Windows {
 		out = append(out, spanOf(w))
@@ -64,7 +64,7 @@ func clip(a, b []span) []span {
 
 // applies are the times in which a rule is judged on a tracker: its windows, within the rule's stages, without the settling
 // time at the start of each.
-func applies(c *detect.Course, windows []span, r *Rule) []span {
+func applies(c *detect.Journey, windows []span, r *Rule) []span {
 	out := windows
 	if len(r.Stages) > 0 {
 		var in []span
@@ -87,8 +87,8 @@ func applies(c *detect.Course, windows []span, r *Rule) []span {
 	return settled
 }
 
-// legsOf are the course's legs in order; one without a custodian when the ledger names none.
-func legsOf(c *detect.Course) []detect.Leg {
+// legsOf are the journey's legs in order; one without a custodian when the ledger names none.
+func legsOf(c *detect.Journey) []detect.Leg {
 	if len(c.Legs) == 0 {
 		return []detect.Leg{{FromMS: c.FromMS}}
 	}

@@ -59,7 +59,7 @@ func TestRecordedTripIsJudged(t *testing.T) {
 		t.Fatal("no rule set")
 	}
 	judge := func(all []Reading) (Result, string) {
-		e, err := New(rs, detect.Course{FromMS: all[0].Point.MS, Trackers: []detect.Tracker{{ID: "xdk", Windows: []detect.Window{{FromMS: all[0].Point.MS}}}}})
+		e, err := New(rs, detect.Journey{FromMS: all[0].Point.MS, Trackers: []detect.Tracker{{ID: "xdk", Windows: []detect.Window{{FromMS: all[0].Point.MS}}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,16 +107,16 @@ func TestRecordedTripIsJudged(t *testing.T) {
 	// Late by up to 50 s, and all at once in any order.
 	mixed := append(all[:0:0], all...)
 	random := rand.New(rand.NewPCG(1, 2))
-	for i := 1; i < len(mixed); i += 100 { // the course begins with the first reading
+	for i := 1; i < len(mixed); i += 100 { // the journey begins with the first reading
 		block := mixed[i:min(i+100, len(mixed))]
 		random.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
 	}
 	if _, text := judge(mixed); text != inOrder {
 		t.Error("late readings changed the result")
 	}
-	course := detect.Course{FromMS: all[0].Point.MS, Trackers: []detect.Tracker{{ID: "xdk", Windows: []detect.Window{{FromMS: all[0].Point.MS}}}}}
+	journey := detect.Journey{FromMS: all[0].Point.MS, Trackers: []detect.Tracker{{ID: "xdk", Windows: []detect.Window{{FromMS: all[0].Point.MS}}}}}
 	random.Shuffle(len(mixed), func(i, j int) { mixed[i], mixed[j] = mixed[j], mixed[i] })
-	r, err := Judge(rs, course, mixed, 0)
+	r, err := Judge(rs, journey, mixed, 0)
 	if text, _ := json.Marshal(r); err != nil || string(text) != inOrder {
 		t.Errorf("the order of arrival changed the result: %v", err)
 	}
@@ -142,7 +142,7 @@ func TestTilt(t *testing.T) {
 			}
 			all = append(all, Reading{"a", detect.NewPoint(s*1000, [32]byte{byte(s)}, map[string]float64{"tilt": v})})
 		}
-		r, err := Judge(rs, detect.Course{Trackers: []detect.Tracker{{ID: "a", Windows: []detect.Window{{}}}}}, all, 0)
+		r, err := Judge(rs, detect.Journey{Trackers: []detect.Tracker{{ID: "a", Windows: []detect.Window{{}}}}}, all, 0)
 		if err != nil || r.Verdict != tc.want {
 			t.Errorf("%g degrees for %d s: %s %q %v", tc.degrees, tc.forS, r.Verdict, r.Reasons, err)
 		}

@@ -24,7 +24,7 @@ func TestTakingTheTrackerOffIsNoWayOut(t *testing.T) {
 		{"off until the delivery", 60, 180, Inconclusive},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := detect.Course{FromMS: 0, EndMS: 180 * minute, Trackers: []detect.Tracker{{ID: "a", Windows: []detect.Window{{FromMS: 0, ToMS: tc.off * minute}}}}}
+			c := detect.Journey{FromMS: 0, EndMS: 180 * minute, Trackers: []detect.Tracker{{ID: "a", Windows: []detect.Window{{FromMS: 0, ToMS: tc.off * minute}}}}}
 			if tc.on < 180 {
 				c.Trackers = append(c.Trackers, detect.Tracker{ID: "b", Windows: []detect.Window{{FromMS: tc.on * minute}}})
 			}

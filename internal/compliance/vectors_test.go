@@ -8,7 +8,7 @@ import (
 )
 
 // delivered is a shipment with the calibrated tracker T from t0 on, that was delivered after ms.
-func delivered(ms int64) detect.Course {
+func delivered(ms int64) detect.Journey {
 	c := oneTracker()
 	c.EndMS = t0 + ms
 	c.Trackers[0].Calibrations = []detect.Window{{FromMS: t0 - 1, ToMS: t0 + ms + 1}}
@@ -21,8 +21,8 @@ type phase struct {
 	value string
 }
 
-// hold gives readings every two minutes, and one at the start of each phase, of a course that ends with the last phase.
-func hold(t testing.TB, phases ...phase) (detect.Course, []Reading) {
+// hold gives readings every two minutes, and one at the start of each phase, of a journey that ends with the last phase.
+func hold(t testing.TB, phases ...phase) (detect.Journey, []Reading) {
 	t.Helper()
 	at, ms := int64(0), int64(0)
 	var out []Reading
@@ -205,7 +205,7 @@ func TestPQSTypesDiffer(t *testing.T) {
 	cold, frozen := hold(t, phase{30, "-20"})
 	for _, tc := range []struct {
 		ref  string
-		c    detect.Course
+		c    detect.Journey
 		all  []Reading
 		want string
 	}{
@@ -261,7 +261,7 @@ func TestEN12830Intervals(t *testing.T) {
 }
 
 func TestRecorderAdequacy(t *testing.T) {
-	calibrated := func(windows ...detect.Window) detect.Course {
+	calibrated := func(windows ...detect.Window) detect.Journey {
 		c := delivered(60 * minute)
 		c.Trackers[0].Calibrations = windows
 		return c
@@ -270,7 +270,7 @@ func TestRecorderAdequacy(t *testing.T) {
 	every := temps(many(60, 5)...)
 	for name, tc := range map[string]struct {
 		recorder Recorder
-		c        detect.Course
+		c        detect.Journey
 		readings []Reading
 		want     string // of the reason; "" = adequate
 	}{

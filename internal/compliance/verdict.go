@@ -14,7 +14,7 @@ import (
 // assembly puts together what the trackers' units found.
 type assembly struct {
 	rules    *RuleSet
-	course   *detect.Course
+	journey  *detect.Journey
 	legs     []detect.Leg
 	toMS     int64
 	trackers []*state // by id; to be used up
@@ -25,8 +25,8 @@ type assembly struct {
 	adequate map[string]*Adequacy
 }
 
-func newAssembly(rs *RuleSet, c *detect.Course, toMS int64) *assembly {
-	return &assembly{rules: rs, course: c, legs: legsOf(c), toMS: toMS, adequate: map[string]*Adequacy{}, res: Result{
+func newAssembly(rs *RuleSet, c *detect.Journey, toMS int64) *assembly {
+	return &assembly{rules: rs, journey: c, legs: legsOf(c), toMS: toMS, adequate: map[string]*Adequacy{}, res: Result{
 		Algorithm: Algorithm, RuleSet: rs.Ref(), RuleSetHash: rs.Hash(), FromMS: c.FromMS, ToMS: toMS,
 		Final: c.EndMS != 0 && toMS >= c.EndMS, Reasons: []string{}, Metrics: []MetricTime{}, Excursions: []Excursion{}, Rules: []RuleResult{},
 		Legs: []LegResult{}, Trackers: []TrackerResult{}, Figures: []Figure{}, Budget: []BudgetUse{}, Recorders: []Adequacy{},
@@ -70,11 +70,11 @@ func (a *assembly) result() Result {
 // off must not make a shipment look better than keeping it on. Changing one tracker for another may take the rule set's gap.
 func (a *assembly) uncovered() int64 {
 	var all []span
-	for i := range a.course.Trackers {
-		all = append(all, windowsOf(a.course, &a.course.Trackers[i])...)
+	for i := range a.journey.Trackers {
+		all = append(all, windowsOf(a.journey, &a.journey.Trackers[i])...)
 	}
 	var sum int64
-	at := a.course.FromMS
+	at := a.journey.FromMS
 	for _, s := range append(join(all), span{a.toMS, a.toMS}) {
 		if gap := min(s.from, a.toMS) - at; gap > int64(a.rules.MaxGapS)*1000 {
 			sum += gap

@@ -9,7 +9,7 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
-func two(c detect.Course) detect.Course {
+func two(c detect.Journey) detect.Journey {
 	c.Trackers = []detect.Tracker{{ID: "A", Windows: []detect.Window{{FromMS: t0}}}, {ID: "B", Windows: []detect.Window{{FromMS: t0}}}}
 	return c
 }
@@ -46,7 +46,7 @@ func TestSeveralTrackers(t *testing.T) {
 		"one is silent for long":   {slices.Concat(temperature("A", many(60, 5)...), damp), Inconclusive, "damp: humidity unknown for"},
 		"both are bad":             {slices.Concat(temperature("A", 9), temperature("B", 10), damp), NonCompliant, "warm: temperature above 8 °C: 10 °C (B)"},
 	} {
-		r := judge(t, rs, two(detect.Course{FromMS: t0}), tc.readings, 0)
+		r := judge(t, rs, two(detect.Journey{FromMS: t0}), tc.readings, 0)
 		if r.Verdict != tc.want || !strings.Contains(strings.Join(r.Reasons, "; "), tc.reason) {
 			t.Errorf("%s: %s %q", name, r.Verdict, r.Reasons)
 		}
@@ -67,7 +67,7 @@ func TestOptionalRules(t *testing.T) {
 	if r := judge(t, only, oneTracker(), good, 0); r.Verdict != Inconclusive || !slices.Contains(r.Reasons, "no rule could be judged") {
 		t.Errorf("nothing is left to judge by: %s", r.Encode())
 	}
-	if r := judge(t, only, detect.Course{FromMS: t0}, nil, 0); r.Verdict != Inconclusive || !slices.Contains(r.Reasons, "no tracker was assigned") {
+	if r := judge(t, only, detect.Journey{FromMS: t0}, nil, 0); r.Verdict != Inconclusive || !slices.Contains(r.Reasons, "no tracker was assigned") {
 		t.Errorf("no tracker: %s", r.Encode())
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -124,7 +124,7 @@ func (v *verifier) wasRight(rules compliance.RuleSet, c *ledger.ComplianceState,
 		if len(v.states)-i > maxClaimRecords {
 			return true, nil // nobody can say: a warning, not a failure
 		}
-		r, err := compliance.Judge(rules, course.Of(s, v.judging.handovers[:s.Handovers], nil), slices.Clone(early), 0)
+		r, err := compliance.Judge(rules, journey.Of(s, v.judging.handovers[:s.Handovers], nil), slices.Clone(early), 0)
 		if err != nil {
 			return false, fmt.Errorf("judge by %s: %w", s.RuleSet, err)
 		}

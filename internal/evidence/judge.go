@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -104,7 +104,7 @@ func (v *verifier) compliance() error {
 		return nil
 	}
 	early := v.named()
-	result, err := compliance.Judge(*rules, course.Of(*v.shipment, v.judging.handovers, v.trackerRecordsInOrder()), v.judging.readings, 0)
+	result, err := compliance.Judge(*rules, journey.Of(*v.shipment, v.judging.handovers, v.trackerRecordsInOrder()), v.judging.readings, 0)
 	v.judging.readings = nil
 	if err != nil {
 		return fmt.Errorf("judge by %s: %w", v.shipment.RuleSet, err)

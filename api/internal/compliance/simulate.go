@@ -140,7 +140,7 @@ func judgeTrip(text string, rules judging.RuleSetInfo) (*judging.Judged, error) 
 		return nil, badTrip(err)
 	}
 	j := &judging.Judged{Rules: rules, Gaps: judging.NewGaps(int64(rules.MaxGapS) * 1000)}
-	facts := detect.Course{FromMS: trip[0].TimeMS}
+	facts := detect.Journey{FromMS: trip[0].TimeMS}
 	first := map[string]int64{}
 	var order []string
 	readings := make([]compliance.Reading, len(trip))

@@ -14,8 +14,8 @@ import (
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -49,7 +49,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 	if err != nil {
 		return nil, err
 	}
-	facts := course.Of(r, j.handovers, j.Trackers)
+	facts := journey.Of(r, j.handovers, j.Trackers)
 	j.legs = facts.Legs
 	judge, err := compliance.New(rules.RuleSet, facts)
 	if err != nil {

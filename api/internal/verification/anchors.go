@@ -17,7 +17,7 @@ import (
 const agreeing = 2
 
 // heads checks every stored head of a log, and the newest sound one at every organisation's peer.
-func (r *run) heads(ctx context.Context, c *course, heads []stored.Head, rep *LogReport) error {
+func (r *run) heads(ctx context.Context, c *walk, heads []stored.Head, rep *LogReport) error {
 	var newest *stored.Head
 	for i := range heads {
 		h := &heads[i]
@@ -59,12 +59,12 @@ func (r *run) heads(ctx context.Context, c *course, heads []stored.Head, rep *Lo
 	return nil
 }
 
-func (r *run) anchorFinding(c *course, h *stored.Head, format string, args ...any) {
+func (r *run) anchorFinding(c *walk, h *stored.Head, format string, args ...any) {
 	r.found.add(Finding{Log: c.log.ID, Leaf: max(h.Size, 1) - 1, Check: Anchor, Detail: fmt.Sprintf("head %d: ", h.Index) + fmt.Sprintf(format, args...)})
 }
 
 // head checks one stored head without the ledger: its bytes, its place in the heads log, and the log's root at its size.
-func (r *run) head(c *course, h *stored.Head) bool {
+func (r *run) head(c *walk, h *stored.Head) bool {
 	leaf, err := anchor.DecodeHeadLeaf(h.Entry)
 	if err != nil {
 		r.anchorFinding(c, h, "its stored entry is not one: %v", err)

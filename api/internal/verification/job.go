@@ -92,7 +92,7 @@ func (r *run) log(ctx context.Context, l Log) (LogReport, bool, error) {
 		return rep, false, err
 	}
 	closing := r.closing(l.ID)
-	c := &course{run: r, log: l, tree: new(merkle.Log), whole: true, roots: map[uint64]string{}}
+	c := &walk{run: r, log: l, tree: new(merkle.Log), whole: true, roots: map[uint64]string{}}
 	for _, h := range heads {
 		// The entry decides; a column that says otherwise is a finding.
 		if leaf, err := anchor.DecodeHeadLeaf(h.Entry); err == nil {
@@ -139,7 +139,7 @@ func (r *run) closing(log string) *ledger.LogHead {
 }
 
 // checkClosing compares a log of a closed shipment with what the closing record says of it.
-func (r *run) checkClosing(c *course, closing *ledger.LogHead) {
+func (r *run) checkClosing(c *walk, closing *ledger.LogHead) {
 	if r.Close == nil {
 		return
 	}

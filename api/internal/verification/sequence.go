@@ -18,7 +18,7 @@ type link struct {
 	leaf uint64
 }
 
-func (c *course) chain(leaf uint64, m *telemetry.Message) {
+func (c *walk) chain(leaf uint64, m *telemetry.Message) {
 	c.chains[m.Tracker] = append(c.chains[m.Tracker], link{trackerchain.LinkOf(m), c.log.ID, leaf})
 }
 

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/compliance/course"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -404,7 +404,7 @@ func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*sh
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c.handovers = handovers
-	facts := course.Of(*s, handovers, nil)
+	facts := journey.Of(*s, handovers, nil)
 	if !c.open {
 		eval, err := compliance.New(*rules, facts)
 		if err != nil {
@@ -417,7 +417,7 @@ func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*sh
 		}
 		eval.Load(c.early)
 		c.eval, c.open, c.early = eval, true, nil
-	} else if err := c.eval.SetCourse(facts); err != nil {
+	} else if err := c.eval.SetJourney(facts); err != nil {
 		return nil, err
 	}
 	if c.eval.Stale() {

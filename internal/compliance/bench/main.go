@@ -22,7 +22,7 @@ func newEvaluator(ref string) *compliance.Evaluator {
 	if !ok {
 		panic("no rule set " + ref)
 	}
-	e, err := compliance.New(rs, detect.Course{FromMS: start, Trackers: []detect.Tracker{{ID: "T", Windows: []detect.Window{{FromMS: start}}}}})
+	e, err := compliance.New(rs, detect.Journey{FromMS: start, Trackers: []detect.Tracker{{ID: "T", Windows: []detect.Window{{FromMS: start}}}}})
 	if err != nil {
 		panic(err)
 	}

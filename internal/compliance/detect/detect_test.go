@@ -84,13 +84,13 @@ func TestPointsHoldWhatTheyWereGiven(t *testing.T) {
 }
 
 func TestStages(t *testing.T) {
-	c := Course{FromMS: 10, DepartMS: 20, DeliverMS: 50, EndMS: 60}
+	c := Journey{FromMS: 10, DepartMS: 20, DeliverMS: 50, EndMS: 60}
 	for s, want := range map[Stage]Window{AtOrigin: {10, 20}, InTransit: {20, 50}, AtDestination: {50, 60}} {
 		if w, ok := c.StageWindow(s); !ok || w != want {
 			t.Errorf("%s: %v %v", s, w, ok)
 		}
 	}
-	c = Course{FromMS: 10}
+	c = Journey{FromMS: 10}
 	if w, ok := c.StageWindow(InTransit); !ok || w != (Window{10, 0}) {
 		t.Errorf("in transit without a handover: %v", w)
 	}

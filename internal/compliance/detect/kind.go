@@ -6,7 +6,7 @@ type Kind interface {
 	// Validate names all problems at once, each starting with the member's name.
 	Validate() error
 	// Detector judges one tracker.
-	Detector(course *Course, tracker string, maxGapMS int64) (Detector, error)
+	Detector(journey *Journey, tracker string, maxGapMS int64) (Detector, error)
 	// Need is what has to be known of a tracker.
 	Need() Need
 	// Asks says in words what the rule asks, without a full stop: "Temperature must not be above 8 °C at any moment". Each

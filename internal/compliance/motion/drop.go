@@ -120,7 +120,7 @@ func (c Drop) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (c Drop) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (c Drop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := c.compile()
 	if err != nil {
 		return nil, err

@@ -26,12 +26,12 @@ type values = map[string]float64
 // config is what every rule of this package is.
 type config interface {
 	Validate() error
-	Detector(*detect.Course, string, int64) (detect.Detector, error)
+	Detector(*detect.Journey, string, int64) (detect.Detector, error)
 }
 
 func judge(t testing.TB, c config, maxGapMS, toMS int64, points ...detect.Point) detect.Finding {
 	t.Helper()
-	d, err := c.Detector(&detect.Course{}, "t", maxGapMS)
+	d, err := c.Detector(&detect.Journey{}, "t", maxGapMS)
 	if err != nil {
 		t.Fatal(err)
 	}

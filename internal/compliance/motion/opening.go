@@ -82,7 +82,7 @@ func (o Opening) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (o Opening) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (o Opening) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := o.compile()
 	if err != nil {
 		return nil, err

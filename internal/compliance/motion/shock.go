@@ -74,7 +74,7 @@ func (s Shock) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (s Shock) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (s Shock) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := s.compile()
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func (v Vibration) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (v Vibration) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (v Vibration) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := v.compile()
 	if err != nil {
 		return nil, err

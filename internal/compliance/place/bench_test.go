@@ -8,12 +8,12 @@ import (
 
 func BenchmarkDistance(b *testing.B) {
 	for b.Loop() {
-		Distance(52_500_000, 13_400_000, 48_100_000, 11_500_000)
+		between(52_500_000, 13_400_000, 48_100_000, 11_500_000)
 	}
 }
 
 func BenchmarkGeofenceStep(b *testing.B) {
-	d, err := Geofence{Fences: yard, Forbid: Outside}.Detector(&detect.Course{}, "", 300_000)
+	d, err := Geofence{Fences: yard, Forbid: Outside}.Detector(&detect.Journey{}, "", 300_000)
 	if err != nil {
 		b.Fatal(err)
 	}

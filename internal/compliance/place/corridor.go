@@ -80,7 +80,7 @@ func (c Corridor) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (c Corridor) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (c Corridor) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	l, err := c.compile()
 	if err != nil {
 		return nil, err

@@ -70,7 +70,7 @@ func (g Geofence) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (g Geofence) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (g Geofence) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := g.compile()
 	if err != nil {
 		return nil, err

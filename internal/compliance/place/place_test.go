@@ -13,7 +13,7 @@ import (
 
 type config interface {
 	Validate() error
-	Detector(*detect.Course, string, int64) (detect.Detector, error)
+	Detector(*detect.Journey, string, int64) (detect.Detector, error)
 }
 
 // north is a fix some metres north of 0, 0.
@@ -31,7 +31,7 @@ func track(metres ...float64) (out []detect.Point) {
 
 func judge(t testing.TB, c config, maxGapMS int64, points []detect.Point) detect.Finding {
 	t.Helper()
-	d, err := c.Detector(&detect.Course{}, "t", maxGapMS)
+	d, err := c.Detector(&detect.Journey{}, "t", maxGapMS)
 	if err != nil {
 		t.Fatal(err)
 	}

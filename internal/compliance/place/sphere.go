@@ -21,13 +21,6 @@ const (
 	piHalf = 1_811_004_864_519_280_711 // pi/2 in the same steps
 )
 
-// Distance is the great-circle distance in decimetres between two positions in degrees. Latitudes beyond 90 degrees count as
-// the pole; longitudes may be any. It is a pure function of its arguments on every processor.
-func Distance(lat1, lon1, lat2, lon2 detect.Decimal) (decimetres int64) {
-	a, b := at(lat1, lon1), at(lat2, lon2)
-	return a.distance(&b)
-}
-
 // vec is a point of the unit sphere, or a product of two, in steps of 2^-60.
 type vec struct{ x, y, z int64 }
 

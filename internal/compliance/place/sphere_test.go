@@ -31,7 +31,7 @@ func TestDistancesBetweenAirports(t *testing.T) {
 		"one degree along the equator": {[2]string{"0", "179.5"}, [2]string{"0", "-179.5"}, 111.195},
 		"pole to pole":                 {[2]string{"90", "13"}, [2]string{"-90", "77"}, 20015.1},
 	} {
-		got := float64(Distance(dec(t, tc.a[0]), dec(t, tc.a[1]), dec(t, tc.b[0]), dec(t, tc.b[1]))) / 10_000
+		got := float64(between(dec(t, tc.a[0]), dec(t, tc.a[1]), dec(t, tc.b[0]), dec(t, tc.b[1]))) / 10_000
 		if math.Abs(got-tc.km)/tc.km > 0.005 {
 			t.Errorf("%s: %.1f km, published %.1f", name, got, tc.km)
 		}
@@ -51,7 +51,7 @@ func TestDistancesAreTheSameEverywhere(t *testing.T) {
 		{[2]string{"0", "0"}, [2]string{"0", "0.001"}, 1_112},
 		{[2]string{"40.639751", "-73.778925"}, [2]string{"51.4775", "-0.461389"}, 55_394_569},
 	} {
-		if got := Distance(dec(t, tc.a[0]), dec(t, tc.a[1]), dec(t, tc.b[0]), dec(t, tc.b[1])); got != tc.dm {
+		if got := between(dec(t, tc.a[0]), dec(t, tc.a[1]), dec(t, tc.b[0]), dec(t, tc.b[1])); got != tc.dm {
 			t.Errorf("%v to %v: %d dm, want %d", tc.a, tc.b, got, tc.dm)
 		}
 	}
@@ -95,11 +95,11 @@ func TestDistanceProperties(t *testing.T) {
 			lat2 = min(lat1+detect.Decimal(rapid.Int64Range(0, 2000).Draw(t, "dlat")), 90_000_000)
 			lon2 = lon1 + detect.Decimal(rapid.Int64Range(-2000, 2000).Draw(t, "dlon"))
 		}
-		got := Distance(lat1, lon1, lat2, lon2)
-		if back := Distance(lat2, lon2, lat1, lon1); back != got {
+		got := between(lat1, lon1, lat2, lon2)
+		if back := between(lat2, lon2, lat1, lon1); back != got {
 			t.Fatalf("%d there and %d back", got, back)
 		}
-		if round := Distance(lat1, lon1+360*detect.Micro, lat2, lon2); round != got {
+		if round := between(lat1, lon1+360*detect.Micro, lat2, lon2); round != got {
 			t.Fatalf("%d, and %d with a turn", got, round)
 		}
 		// The formula that is well-conditioned for all angles.
@@ -112,4 +112,10 @@ func TestDistanceProperties(t *testing.T) {
 			t.Fatalf("%d dm, want %.2f", got, want)
 		}
 	})
+}
+
+// between is the great-circle distance in decimetres between two positions in degrees.
+func between(lat1, lon1, lat2, lon2 detect.Decimal) int64 {
+	a, b := at(lat1, lon1), at(lat2, lon2)
+	return a.distance(&b)
 }

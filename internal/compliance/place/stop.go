@@ -54,17 +54,17 @@ func (s Stop) Asks() string {
 }
 
 // Detector of this rule on one tracker.
-func (s Stop) Detector(_ *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+func (s Stop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	r, err := s.compile()
 	if err != nil {
 		return nil, err
 	}
 	r.maxGap = maxGapMS
-	return &stay{cfg: r}, nil
+	return &stops{cfg: r}, nil
 }
 
-// stay is a stop's detector.
-type stay struct {
+// stops is a stop's detector.
+type stops struct {
 	cfg   *stopRule
 	any   bool // had a fix since the last cut
 	fixes bool
@@ -87,7 +87,7 @@ type stay struct {
 }
 
 // Step takes the next reading.
-func (d *stay) Step(p *detect.Point) {
+func (d *stops) Step(p *detect.Point) {
 	f, ok := position(p)
 	if !ok {
 		return
@@ -128,13 +128,13 @@ func (d *stay) Step(p *detect.Point) {
 	d.any, d.fixes, d.last, d.lastV, d.away = true, true, now, f.v, beyond
 }
 
-func (d *stay) begin(s *seen, v vec) {
+func (d *stops) begin(s *seen, v vec) {
 	d.on, d.over, d.away, d.known, d.fromMS, d.anchor = true, false, false, 0, s.ms, v
 	d.first, d.peak, d.final = s.message, s.message, s.message
 }
 
 // pass accounts the time from the last fix until ms.
-func (d *stay) pass(ms int64) {
+func (d *stops) pass(ms int64) {
 	known := min(ms-d.last.ms, d.cfg.maxGap)
 	d.unknownMS += ms - d.last.ms - known
 	d.inMS += known
@@ -144,7 +144,7 @@ func (d *stay) pass(ms int64) {
 }
 
 // end closes a stay. Its time counts as out of range from max_s on.
-func (d *stay) end(ms int64, open bool) {
+func (d *stops) end(ms int64, open bool) {
 	if !d.on {
 		return
 	}
@@ -165,9 +165,9 @@ func (d *stay) end(ms int64, open bool) {
 }
 
 // Cut ends judging at ms.
-func (d *stay) Cut(ms int64) { d.stop(ms, false) }
+func (d *stops) Cut(ms int64) { d.stop(ms, false) }
 
-func (d *stay) stop(ms int64, open bool) {
+func (d *stops) stop(ms int64, open bool) {
 	if !d.any {
 		return
 	}
@@ -177,16 +177,16 @@ func (d *stay) stop(ms int64, open bool) {
 }
 
 // Clone gives an independent copy.
-func (d *stay) Clone() detect.Detector { return d.clone() }
+func (d *stops) Clone() detect.Detector { return d.clone() }
 
-func (d *stay) clone() *stay {
+func (d *stops) clone() *stops {
 	c := *d
 	c.found = d.found.Clone()
 	return &c
 }
 
 // Finish tells what was found up to toMS.
-func (d *stay) Finish(toMS int64) detect.Finding {
+func (d *stops) Finish(toMS int64) detect.Finding {
 	c := d.clone()
 	c.stop(toMS, true)
 	f := detect.Finding{InMS: c.inMS, OutMS: c.outMS, UnknownMS: c.unknownMS}

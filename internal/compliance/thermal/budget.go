@@ -171,8 +171,8 @@ func (p parsed) holes() (problems []error) {
 	return problems
 }
 
-// Detector judges one tracker's readings. course.Carried is this rule's, and spent already.
-func (c Budget) Detector(course *detect.Course, _ string, maxGapMS int64) (detect.Detector, error) {
+// Detector judges one tracker's readings. journey.Carried is this rule's, and spent already.
+func (c Budget) Detector(journey *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	p, problems := c.parse()
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
@@ -183,7 +183,7 @@ func (c Budget) Detector(course *detect.Course, _ string, maxGapMS int64) (detec
 	d := &spending{budget: &p, policy: c.Unknown, gap: maxGapMS, worst: p.worst(), stay: stay{place: nowhere}, spent: make([]detect.Spent, len(p.bands))}
 	for i, b := range p.bands {
 		d.spent[i] = detect.Spent{Band: b.id, MaxMS: b.total, MaxSingleMS: b.single}
-		for _, carried := range course.Carried {
+		for _, carried := range journey.Carried {
 			if carried.Band == b.id {
 				d.spent[i].CarriedMS = min(d.spent[i].CarriedMS+min(max(carried.SpentMS, 0), maxCarriedMS), maxCarriedMS)
 			}

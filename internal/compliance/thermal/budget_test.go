@@ -18,7 +18,7 @@ func refrigerated(unknown string) Budget {
 
 func spendingOf(t testing.TB, c Budget, carried ...detect.Carried) detect.Detector {
 	t.Helper()
-	d, err := c.Detector(&detect.Course{Carried: carried}, "t", 900_000)
+	d, err := c.Detector(&detect.Journey{Carried: carried}, "t", 900_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func TestBudgetValidate(t *testing.T) {
 			t.Errorf("%q is missing in %v", want, err)
 		}
 	}
-	if _, err := bad.Detector(&detect.Course{}, "t", 1); err == nil {
+	if _, err := bad.Detector(&detect.Journey{}, "t", 1); err == nil {
 		t.Error("a bad rule got a detector")
 	}
 	for name, bands := range map[string][]Band{
@@ -153,7 +153,7 @@ func TestBudgetAgainstTheNaiveModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := drawBudget(t)
 		carried := rapid.Int64Range(0, 10).Draw(t, "carried")
-		d, err := c.Detector(&detect.Course{Carried: []detect.Carried{{Band: "warm", SpentMS: carried * 1000}}}, "t", gap*1000)
+		d, err := c.Detector(&detect.Journey{Carried: []detect.Carried{{Band: "warm", SpentMS: carried * 1000}}}, "t", gap*1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +287,7 @@ func TestBudgetHoldsTheContract(t *testing.T) {
 		events := drawEvents(t, 5_000, rapid.Int64Range(-1_000, 21_000))
 		toMS := events[len(events)-1].ms + rapid.Int64Range(0, 20_000).Draw(t, "wait")
 		holdsTheContract(t, func() detect.Detector {
-			d, _ := c.Detector(&detect.Course{}, "t", 5_000)
+			d, _ := c.Detector(&detect.Journey{}, "t", 5_000)
 			return d
 		}, events, toMS)
 	})

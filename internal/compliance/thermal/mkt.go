@@ -95,7 +95,7 @@ func (c MKT) Asks() string {
 }
 
 // Detector judges one tracker's readings.
-func (c MKT) Detector(course *detect.Course, tracker string, maxGapMS int64) (detect.Detector, error) {
+func (c MKT) Detector(journey *detect.Journey, tracker string, maxGapMS int64) (detect.Detector, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -108,26 +108,26 @@ func (c MKT) Detector(course *detect.Course, tracker string, maxGapMS int64) (de
 	window := c.WindowS * 1000
 	return &rolling{
 		k: k, limit: limit, above: k.reaches(int64(limit/1000) + 1), window: window, step: window / looks, coverage: share, gap: maxGapMS,
-		endMS: tripEnd(course, tracker),
+		endMS: tripEnd(journey, tracker),
 	}, nil
 }
 
 // tripEnd is when nothing more is to come from the tracker, 0 = not known yet.
-func tripEnd(course *detect.Course, tracker string) int64 {
+func tripEnd(journey *detect.Journey, tracker string) int64 {
 	end := int64(0)
-	for _, t := range course.Trackers {
+	for _, t := range journey.Trackers {
 		if t.ID != tracker {
 			continue
 		}
 		for _, w := range t.Windows {
 			if w.ToMS == 0 {
-				return course.EndMS
+				return journey.EndMS
 			}
 			end = max(end, w.ToMS)
 		}
 	}
-	if course.EndMS != 0 && (end == 0 || course.EndMS < end) {
-		return course.EndMS
+	if journey.EndMS != 0 && (end == 0 || journey.EndMS < end) {
+		return journey.EndMS
 	}
 	return end
 }

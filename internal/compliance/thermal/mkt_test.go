@@ -48,7 +48,7 @@ func drive(t testing.TB, d detect.Detector, from int64, stays ...phase) (f detec
 func newMKT(t testing.TB, limit string, window int64, end int64) detect.Detector {
 	t.Helper()
 	d, err := MKT{Metric: "temperature", Max: limit, WindowS: window / 1000, MinCoverage: "0.9", ActivationK: "10000"}.
-		Detector(&detect.Course{EndMS: end, Trackers: []detect.Tracker{{ID: "t", Windows: []detect.Window{{}}}}}, "t", 900_000)
+		Detector(&detect.Journey{EndMS: end, Trackers: []detect.Tracker{{ID: "t", Windows: []detect.Window{{}}}}}, "t", 900_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestMKTValidate(t *testing.T) {
 			}
 		}
 	}
-	if _, err := bad.Detector(&detect.Course{}, "t", 1); err == nil {
+	if _, err := bad.Detector(&detect.Journey{}, "t", 1); err == nil {
 		t.Error("a bad rule got a detector")
 	}
 }
@@ -333,7 +333,7 @@ func TestMKTAgainstTheNaiveModel(t *testing.T) {
 		if rapid.Bool().Draw(t, "ended") {
 			end = toMS
 		}
-		d, err := MKT{Metric: "temperature", Max: "8", WindowS: 3600, MinCoverage: "0.9", ActivationK: k}.Detector(&detect.Course{EndMS: end}, "t", gap)
+		d, err := MKT{Metric: "temperature", Max: "8", WindowS: 3600, MinCoverage: "0.9", ActivationK: k}.Detector(&detect.Journey{EndMS: end}, "t", gap)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -394,7 +394,7 @@ func TestMKTHoldsTheContract(t *testing.T) {
 		events := drawEvents(t, 300_000, rapid.Int64Range(2_000, 12_000))
 		toMS := events[len(events)-1].ms + rapid.Int64Range(0, hour).Draw(t, "wait")
 		holdsTheContract(t, func() detect.Detector {
-			d, _ := MKT{Metric: "temperature", Max: "8", WindowS: 3600, MinCoverage: "0.5", ActivationK: "10000"}.Detector(&detect.Course{}, "t", 300_000)
+			d, _ := MKT{Metric: "temperature", Max: "8", WindowS: 3600, MinCoverage: "0.5", ActivationK: "10000"}.Detector(&detect.Journey{}, "t", 300_000)
 			return d
 		}, events, toMS)
 	})

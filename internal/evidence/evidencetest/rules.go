@@ -2,8 +2,8 @@ package evidencetest
 
 import (
 	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/compliance/course"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -31,6 +31,6 @@ func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.C
 			all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Values)})
 		}
 	}
-	r := must(compliance.Judge(rules, course.Of(*s, nil, nil), all, 0))
+	r := must(compliance.Judge(rules, journey.Of(*s, nil, nil), all, 0))
 	return &ledger.ComplianceState{Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Logs: []ledger.LogHead{log}, Total: len(r.Excursions), Budget: []ledger.BudgetLine{}}
 }

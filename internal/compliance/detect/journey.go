@@ -1,8 +1,8 @@
 package detect
 
-// Course is what the ledger says of a shipment, as far as a verdict depends on it. Whoever has the ledger's records has the
-// same course, so anybody can recompute the verdict.
-type Course struct {
+// Journey is what the ledger says of a shipment, as far as a verdict depends on it. Whoever has the ledger's records has the
+// same journey, so anybody can recompute the verdict.
+type Journey struct {
 	// FromMS is the start of the first assignment.
 	FromMS int64
 	// DepartMS is when the goods left the place of origin, 0 = with the first assignment; DeliverMS when they arrived, 0 = not
@@ -52,7 +52,7 @@ const (
 
 // StageWindow is when a stage lasts, [FromMS, ToMS) with ToMS 0 = open; ok is false when it has not begun. A shipment that
 // nobody handed over is in transit from its first assignment on.
-func (c *Course) StageWindow(s Stage) (w Window, ok bool) {
+func (c *Journey) StageWindow(s Stage) (w Window, ok bool) {
 	depart := c.DepartMS
 	if depart == 0 || depart < c.FromMS {
 		depart = c.FromMS

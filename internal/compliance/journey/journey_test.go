@@ -1,4 +1,4 @@
-package course
+package journey
 
 import (
 	"reflect"
@@ -23,7 +23,7 @@ func TestOf(t *testing.T) {
 		{N: 1, From: "ShipperMSP", To: "CarrierMSP", State: ledger.Accepted, AnswerMS: 30},
 	}
 	trackers := []ledger.Tracker{{ID: "b", Model: "m", Alg: -19}, {ID: "z"}}
-	want := detect.Course{
+	want := detect.Journey{
 		FromMS: 10, DepartMS: 30, DeliverMS: 80, EndMS: 90,
 		Legs: []detect.Leg{{Custodian: "ShipperMSP", FromMS: 10, ToMS: 30}, {Custodian: "CarrierMSP", FromMS: 30, ToMS: 80}, {Custodian: "ConsigneeMSP", FromMS: 80, ToMS: 90}},
 		Trackers: []detect.Tracker{

@@ -1,6 +1,6 @@
-// Package course reads from the ledger's records what a verdict depends on. Ingest, the API and the auditor's verifier use the
+// Package journey reads from the ledger's records what a verdict depends on. Ingest, the API and the auditor's verifier use the
 // same function, so that they judge by the same facts.
-package course
+package journey
 
 import (
 	"cmp"
@@ -10,14 +10,14 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// Of gives the course of a shipment. Handovers are its ended ones, in any order; only accepted ones count. Trackers are the
+// Of gives the journey of a shipment. Handovers are its ended ones, in any order; only accepted ones count. Trackers are the
 // records of those that were assigned, as far as the caller has them; a verdict does not depend on them.
 //
 // Judging ends with the delivery, which the ledger knows before the logs are sealed: so the verdict at the sealing, at the
 // close and years later have one end. Departure is the first handover, unless that is to the consignee, and arrival the one
 // to the consignee. A tracker's calibration is the one that its assignment recorded: what comes later changes no verdict.
-func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracker) detect.Course {
-	c := detect.Course{FromMS: s.CreatedMS, EndMS: s.DeliveredMS}
+func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracker) detect.Journey {
+	c := detect.Journey{FromMS: s.CreatedMS, EndMS: s.DeliveredMS}
 	byID := map[string]int{}
 	for i, a := range s.Assignments {
 		if i == 0 || a.FromMS < c.FromMS {

@@ -14,8 +14,8 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// course is the walk through one log.
-type course struct {
+// walk is the way through one log.
+type walk struct {
 	*run
 	log    Log
 	tree   *merkle.Log
@@ -31,7 +31,7 @@ type course struct {
 var errWindow = errors.New("window is full")
 
 // all walks the log in windows, each followed by one pass over the stored readings.
-func (c *course) all(ctx context.Context) error {
+func (c *walk) all(ctx context.Context) error {
 	c.mark()
 	for {
 		c.expect = newExpected(c.next)
@@ -54,7 +54,7 @@ func (c *course) all(ctx context.Context) error {
 	}
 }
 
-func (c *course) finding(check string, m stored.Message, hash *telemetry.Hash, format string, args ...any) {
+func (c *walk) finding(check string, m stored.Message, hash *telemetry.Hash, format string, args ...any) {
 	f := Finding{Log: c.log.ID, Leaf: m.Leaf, Tracker: m.Tracker, Check: check, Detail: fmt.Sprintf(format, args...)}
 	if hash != nil {
 		f.Message = hex.EncodeToString(hash[:])
@@ -63,7 +63,7 @@ func (c *course) finding(check string, m stored.Message, hash *telemetry.Hash, f
 }
 
 // message checks one stored message and takes it into the tree.
-func (c *course) message(ctx context.Context, m stored.Message) error {
+func (c *walk) message(ctx context.Context, m stored.Message) error {
 	if m.Leaf < c.next {
 		c.finding(Leaf, m, nil, "leaf %d is in the store twice", m.Leaf)
 		return nil
@@ -97,7 +97,7 @@ func (c *course) message(ctx context.Context, m stored.Message) error {
 }
 
 // missing reports leaves [from, to) that the store does not hold. Roots beyond them cannot be computed.
-func (c *course) missing(from, to uint64) {
+func (c *walk) missing(from, to uint64) {
 	if from >= to {
 		return
 	}
@@ -113,7 +113,7 @@ func (c *course) missing(from, to uint64) {
 }
 
 // mark remembers the root where a head will want it.
-func (c *course) mark() {
+func (c *walk) mark() {
 	size := c.tree.Size()
 	if _, want := slices.BinarySearch(c.wanted, size); want {
 		root := c.tree.Root()
@@ -121,7 +121,7 @@ func (c *course) mark() {
 	}
 }
 
-func (c *course) signed(ctx context.Context, m stored.Message, leaf telemetry.Leaf) error {
+func (c *walk) signed(ctx context.Context, m stored.Message, leaf telemetry.Leaf) error {
 	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
 	if err != nil {
 		c.finding(Hash, m, &leaf.Hash, "the stored bytes are not a signed message any more: %v", err)
@@ -154,7 +154,7 @@ func (c *course) signed(ctx context.Context, m stored.Message, leaf telemetry.Le
 	return nil
 }
 
-func (c *course) plain(m stored.Message, leaf telemetry.Leaf) {
+func (c *walk) plain(m stored.Message, leaf telemetry.Leaf) {
 	if sha256.Sum256(m.Raw) != leaf.Hash {
 		c.finding(Hash, m, &leaf.Hash, "the stored bytes are not those that were logged")
 		c.expect.skip(m.Leaf)
@@ -173,7 +173,7 @@ func (c *course) plain(m stored.Message, leaf telemetry.Leaf) {
 }
 
 // columns are those that both kinds of message have.
-func (c *course) columns(m stored.Message, leaf telemetry.Leaf, trust string, readings int) {
+func (c *walk) columns(m stored.Message, leaf telemetry.Leaf, trust string, readings int) {
 	c.column(m, leaf, "trust", m.Trust, trust)
 	c.column(m, leaf, "readings", m.Readings, readings)
 	c.column(m, leaf, "received_ms", m.ReceivedMS, leaf.ReceivedMS)
@@ -181,14 +181,14 @@ func (c *course) columns(m stored.Message, leaf telemetry.Leaf, trust string, re
 }
 
 // column compares a stored index column, which listings rely on, with the bytes, which decide.
-func (c *course) column(m stored.Message, leaf telemetry.Leaf, name string, stored, want any) {
+func (c *walk) column(m stored.Message, leaf telemetry.Leaf, name string, stored, want any) {
 	if stored != want {
 		c.finding(Fields, m, &leaf.Hash, "message column %s is %v in the store, the message says %v", name, stored, want)
 	}
 }
 
 // readings compares the store's readings of this window with those in the messages.
-func (c *course) readings(ctx context.Context, last bool) error {
+func (c *walk) readings(ctx context.Context, last bool) error {
 	err := c.Store.Readings(ctx, stored.ReadingsQuery{Logs: []string{c.log.ID}}, func(r stored.Reading, at time.Time) error {
 		inWindow := r.Leaf >= c.expect.from && r.Leaf < c.next
 		beyond := r.Leaf >= c.next && last // of no message at all
@@ -203,7 +203,7 @@ func (c *course) readings(ctx context.Context, last bool) error {
 	return c.unmatched(ctx)
 }
 
-func (c *course) reading(r stored.Reading, at time.Time) {
+func (c *walk) reading(r stored.Reading, at time.Time) {
 	say := func(hash *telemetry.Hash, format string, args ...any) {
 		f := Finding{Log: c.log.ID, Leaf: r.Leaf, Tracker: r.Tracker, Check: Fields, Detail: fmt.Sprintf(format, args...)}
 		if hash != nil {
@@ -230,7 +230,7 @@ func (c *course) reading(r stored.Reading, at time.Time) {
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // unmatched names what did not agree, by reading the few messages concerned again.
-func (c *course) unmatched(ctx context.Context) error {
+func (c *walk) unmatched(ctx context.Context) error {
 	bad := c.expect.bad()
 	for i, leaf := range bad {
 		if !c.found.room(Fields) {
@@ -245,7 +245,7 @@ func (c *course) unmatched(ctx context.Context) error {
 }
 
 // compare reads one message and its readings again and says which values differ.
-func (c *course) compare(ctx context.Context, leaf uint64) error {
+func (c *walk) compare(ctx context.Context, leaf uint64) error {
 	var m stored.Message
 	err := c.Store.Messages(ctx, c.log.ID, leaf, leaf+1, func(x stored.Message) error {
 		m = x
@@ -277,7 +277,7 @@ func (c *course) compare(ctx context.Context, leaf uint64) error {
 	return nil
 }
 
-func (c *course) decodeAgain(m stored.Message) (readings []telemetry.Reading, tracker string, hash telemetry.Hash) {
+func (c *walk) decodeAgain(m stored.Message) (readings []telemetry.Reading, tracker string, hash telemetry.Hash) {
 	leaf, err := telemetry.DecodeLeaf(m.Entry)
 	if err != nil {
 		return nil, "", hash // reported before
