@@ -16,20 +16,20 @@ import (
 
 // Book is one side: every message that was signed, and which were acknowledged. Not safe for concurrent use.
 type Book struct {
-	boots map[string]map[uint64][]entry // by tracker and boot; seq indexes the entries
-	// plain finds messages of trackers that cannot sign (boot 0), whose sequence the API does not show.
-	plain map[telemetry.Hash]uint64
+	messages map[telemetry.Hash]*entry
+	boots    map[string]uint64 // the first boot of each tracker
 }
 
 type entry struct {
-	hash         telemetry.Hash
-	known, acked bool
+	tracker      string
+	pos          telemetry.Position
+	acked        bool
 	seen, logged bool // what the system showed
 }
 
 // NewBook returns an empty book.
 func NewBook() *Book {
-	return &Book{boots: make(map[string]map[uint64][]entry), plain: make(map[telemetry.Hash]uint64)}
+	return &Book{messages: make(map[telemetry.Hash]*entry), boots: make(map[string]uint64)}
 }
 
 // Sent enters a message that was signed and may have reached the broker.
@@ -43,19 +43,14 @@ func (b *Book) Acked(tracker string, p telemetry.Position, hash telemetry.Hash) 
 }
 
 func (b *Book) enter(tracker string, p telemetry.Position, hash telemetry.Hash) *entry {
-	boots := b.boots[tracker]
-	if boots == nil {
-		boots = make(map[uint64][]entry)
-		b.boots[tracker] = boots
+	if first, known := b.boots[tracker]; !known || p.Boot < first {
+		b.boots[tracker] = p.Boot
 	}
-	for uint64(len(boots[p.Boot])) <= p.Seq {
-		boots[p.Boot] = append(boots[p.Boot], entry{})
+	e := b.messages[hash]
+	if e == nil {
+		e = &entry{tracker: tracker, pos: p}
+		b.messages[hash] = e
 	}
-	if p.Boot == 0 {
-		b.plain[hash] = p.Seq
-	}
-	e := &boots[p.Boot][p.Seq]
-	e.hash, e.known = hash, true
 	return e
 }
 
@@ -96,44 +91,32 @@ func (r *Report) find(format string, args ...any) {
 // Check starts a comparison; feed it every message that the system shows, then ask for the report. With shared, the messages
 // are picked out of logs that others write to as well: a leaf between ours may be theirs, so holes prove nothing.
 func (b *Book) Check(shared bool) *Check {
-	for _, boots := range b.boots {
-		for _, entries := range boots {
-			for i := range entries {
-				entries[i].seen, entries[i].logged = false, false
-			}
-		}
+	for _, e := range b.messages {
+		e.seen, e.logged = false, false
 	}
-	return &Check{book: b, shared: shared, leaves: make(map[string]*leaves), report: Report{Flags: make(map[string]int)}}
+	return &Check{book: b, shared: shared, leaves: make(map[string]map[int64]bool), report: Report{Flags: make(map[string]int)}}
 }
 
 // Check is one comparison under way.
 type Check struct {
 	book   *Book
 	shared bool
-	leaves map[string]*leaves
+	leaves map[string]map[int64]bool // that were shown, by log
 	report Report
-}
-
-// leaves of one log: as many distinct ones as the newest's number plus one leave no hole.
-type leaves struct {
-	newest int64
-	seen   map[int64]bool
 }
 
 // Message takes one message that the system shows.
 func (c *Check) Message(m client.Message) {
 	r := &c.report
-	l := c.leaves[m.Log]
-	if l == nil {
-		l = &leaves{seen: make(map[int64]bool)}
-		c.leaves[m.Log] = l
+	if c.leaves[m.Log] == nil {
+		c.leaves[m.Log] = make(map[int64]bool)
 	}
-	if l.seen[m.Leaf] {
+	if c.leaves[m.Log][m.Leaf] {
 		r.LeafErrors++
 		r.find("log %.16s: leaf %d is shown twice", m.Log, m.Leaf)
 	}
-	l.seen[m.Leaf], l.newest = true, max(l.newest, m.Leaf)
-	boots, ours := c.book.boots[m.Tracker]
+	c.leaves[m.Log][m.Leaf] = true
+	first, ours := c.book.boots[m.Tracker]
 	if !ours {
 		r.Phantom++
 		r.find("tracker %s is not one of ours, message %d/%d", m.Tracker, m.Boot, m.Seq)
@@ -141,33 +124,25 @@ func (c *Check) Message(m client.Message) {
 	}
 	var hash telemetry.Hash
 	raw, err := hex.DecodeString(m.Hash)
-	copy(hash[:], raw)
-	entries, seq := boots[uint64(m.Boot)], uint64(m.Seq)
-	if m.Trust == "unsigned" && entries != nil {
-		var known bool
-		if seq, known = c.book.plain[hash]; !known {
-			r.Earlier++ // nothing orders plain messages: it may be of another run
-			return
-		}
+	if err == nil && len(raw) == len(hash) {
+		hash = telemetry.Hash(raw)
 	}
+	e := c.book.messages[hash]
+	unsigned := m.Trust == "unsigned" // such a tracker has no boots, and the API does not show its sequence
+	pos := telemetry.Position{Boot: uint64(m.Boot), Seq: uint64(m.Seq)}
 	switch {
-	case entries == nil && uint64(m.Boot) < slices.Min(slices.Collect(maps.Keys(boots))):
-		r.Earlier++
+	case e == nil && unsigned || pos.Boot < first:
+		r.Earlier++ // nothing orders plain messages: one that is not known may be of another run
 		return
-	case entries == nil:
+	case e == nil || e.tracker != m.Tracker || e.pos != pos && !unsigned:
 		r.Phantom++
-		r.find("tracker %s: boot %d was never started", m.Tracker, m.Boot)
+		r.find("tracker %s message %d/%d: hash %.16s… was never sent", m.Tracker, m.Boot, m.Seq, m.Hash)
 		return
-	case err != nil || len(raw) != len(hash) || seq >= uint64(len(entries)) || !entries[seq].known || entries[seq].hash != hash:
-		r.Phantom++
-		r.find("tracker %s message %d/%d: hash %.16s… was never sent", m.Tracker, m.Boot, seq, m.Hash)
-		return
-	case entries[seq].seen:
+	case e.seen:
 		r.Doubled++
-		r.find("tracker %s message %d/%d is stored again at leaf %d", m.Tracker, m.Boot, seq, m.Leaf)
+		r.find("tracker %s message %d/%d is stored again at leaf %d", m.Tracker, e.pos.Boot, e.pos.Seq, m.Leaf)
 		return
 	}
-	e := &entries[seq]
 	e.seen = true
 	r.Stored++
 	if e.logged = m.Status == "logged" || m.Status == "anchored"; e.logged {
@@ -184,29 +159,27 @@ func (c *Check) Message(m client.Message) {
 // Report ends the comparison.
 func (c *Check) Report() Report {
 	r := c.report
-	for _, tracker := range slices.Sorted(maps.Keys(c.book.boots)) {
-		for boot, entries := range c.book.boots[tracker] {
-			for seq, e := range entries {
-				if e.known {
-					r.Sent++
-				}
-				switch {
-				case !e.acked:
-					continue
-				case !e.seen:
-					r.Lost++
-					r.find("tracker %s message %d/%d was acknowledged and is not stored", tracker, boot, seq)
-				case !e.logged:
-					r.Unlogged++
-				}
-				r.Acked++
-			}
+	r.Sent = len(c.book.messages)
+	var lost []string
+	for _, e := range c.book.messages {
+		switch {
+		case !e.acked:
+			continue
+		case !e.seen:
+			lost = append(lost, fmt.Sprintf("tracker %s message %d/%d was acknowledged and is not stored", e.tracker, e.pos.Boot, e.pos.Seq))
+		case !e.logged:
+			r.Unlogged++
 		}
+		r.Acked++
 	}
-	for log, l := range c.leaves {
-		if missing := int(l.newest) + 1 - len(l.seen); missing > 0 && !c.shared {
+	r.Lost = len(lost)
+	slices.Sort(lost)
+	r.Findings = append(r.Findings, lost[:min(len(lost), maxFindings-len(r.Findings))]...)
+	for log, seen := range c.leaves {
+		newest := slices.Max(slices.Collect(maps.Keys(seen)))
+		if missing := int(newest) + 1 - len(seen); missing > 0 && !c.shared {
 			r.LeafErrors += missing
-			r.find("log %.16s: %d leaves below %d are missing", log, missing, l.newest)
+			r.find("log %.16s: %d leaves below %d are missing", log, missing, newest)
 		}
 	}
 	return r

@@ -2,7 +2,6 @@ package account
 
 import (
 	"encoding/hex"
-	"fmt"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/client"
@@ -13,7 +12,7 @@ import (
 func sheetOf(b *Book, tracker string, boot uint64, n int) []client.Message {
 	var shown []client.Message
 	for i := range n {
-		hash := telemetry.Hash{byte(i), byte(boot), tracker[0]}
+		hash := telemetry.Hash{byte(i), byte(i >> 8), byte(boot), tracker[0]}
 		b.Acked(tracker, telemetry.Position{Boot: boot, Seq: uint64(i)}, hash)
 		shown = append(shown, client.Message{
 			Log: "log-of-" + tracker, Leaf: int64(i), Tracker: tracker, Boot: int64(boot), Seq: int64(i),
@@ -64,6 +63,20 @@ func TestVerdict(t *testing.T) {
 		{"boot of an earlier run", func(_ *Book, m []client.Message) []client.Message {
 			return append(m, client.Message{Log: "log-of-t", Leaf: 10, Tracker: "t", Boot: 0})
 		}, true, func(r Report) bool { return r.Earlier == 1 }},
+		{"plain message of ours", func(b *Book, m []client.Message) []client.Message {
+			hash := telemetry.Hash{99}
+			b.Acked("p", telemetry.Position{Seq: 4}, hash)
+			return append(m, client.Message{Log: "log-of-t", Leaf: 10, Tracker: "p", Trust: "unsigned", Hash: hex.EncodeToString(hash[:]), Status: "anchored"})
+		}, true, func(r Report) bool { return r.Acked == 11 && r.Stored == 11 }},
+		{"plain message of another run", func(b *Book, m []client.Message) []client.Message {
+			b.Sent("p", telemetry.Position{Seq: 4}, telemetry.Hash{99})
+			return append(m, client.Message{Log: "log-of-t", Leaf: 10, Tracker: "p", Trust: "unsigned", Hash: m[0].Hash[:62] + "ff", Status: "anchored"})
+		}, true, func(r Report) bool { return r.Earlier == 1 && r.Stored == 10 }},
+		{"another tracker's message", func(b *Book, m []client.Message) []client.Message {
+			sheetOf(b, "u", 1, 1)
+			m[0].Tracker = "u"
+			return m
+		}, false, func(r Report) bool { return r.Phantom == 1 && r.Lost == 2 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := NewBook()
@@ -126,6 +139,6 @@ func TestFindingsAreBounded(t *testing.T) {
 	sheetOf(b, "t", 1, 1000)
 	r := b.Check(false).Report()
 	if r.Lost != 1000 || len(r.Findings) != maxFindings {
-		t.Error(fmt.Sprint(r.Lost, len(r.Findings)))
+		t.Errorf("%d lost with %d findings, want 1000 and %d", r.Lost, len(r.Findings), maxFindings)
 	}
 }
