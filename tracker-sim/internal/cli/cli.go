@@ -182,6 +182,14 @@ func (a *app) open() (*scenario.Stack, *slog.Logger, error) {
 	return s, log, err
 }
 
+// progress is nil, and shows nothing, with --no-progress.
+func (a *app) progress() *scenario.Progress {
+	if a.noProgress {
+		return nil
+	}
+	return scenario.NewProgress(a.stderr)
+}
+
 // print writes a result: as JSON with --json, else as text does.
 func (a *app) print(v any, text func(io.Writer)) error {
 	if !a.asJSON {

@@ -15,7 +15,7 @@ import (
 )
 
 // Audit compares a book with what the API shows of the shipments until everything acknowledged is logged, at most for bound.
-func Audit(ctx context.Context, api Records, book *account.Book, shipments []string, bound time.Duration, progress scenario.Progress) (account.Report, error) {
+func Audit(ctx context.Context, api Records, book *account.Book, shipments []string, bound time.Duration, progress *scenario.Progress) (account.Report, error) {
 	return account.Settle(ctx, bound, func() (account.Report, error) {
 		progress.Phase("account", len(shipments))
 		check := book.Check(false)

@@ -9,26 +9,22 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
 // Journal is the generator's own record of what was sent and what ingest acknowledged: the oracle of the final account.
-// It is a text file: a JSON header, then lines "S tracker boot seq hash" (sent) and "A …" (acknowledged). Lines are synced
-// in groups, and only then entered in the book.
+// It is a text file: a JSON header, then lines "S tracker boot seq hash" (sent) and "A …" (acknowledged).
 type Journal struct {
-	f    *os.File
-	in   chan entry
-	done chan struct{} // closed when Run has ended: nobody takes entries any more
-	book *account.Book
-}
+	f *os.File
 
-type entry struct {
-	kind    byte // 'S' or 'A'
-	tracker string
-	pos     telemetry.Position
-	hash    telemetry.Hash
+	mu      sync.Mutex // guards all below
+	waiting []byte     // lines that the file does not have yet
+	book    *account.Book
 }
 
 // Header says what the journal is about.
@@ -40,8 +36,8 @@ type Header struct {
 
 const journalFormat = "trackseal/load/1"
 
-// groupLines bounds one synced group.
-const groupLines = 4096
+// syncEvery is the pause between two synced groups of lines: nobody who sends waits for the disk.
+const syncEvery = 20 * time.Millisecond
 
 // NewJournal makes the file; it must not exist.
 func NewJournal(path string, h Header) (*Journal, error) {
@@ -53,67 +49,46 @@ func NewJournal(path string, h Header) (*Journal, error) {
 	if err := json.NewEncoder(f).Encode(h); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Journal{f: f, in: make(chan entry, 4*groupLines), done: make(chan struct{}), book: account.NewBook()}, nil
+	return &Journal{f: f, book: account.NewBook()}, nil
 }
 
-// put queues a line; it waits when the disk is behind.
+// put adds a line.
 func (j *Journal) put(kind byte, tracker string, p telemetry.Position, hash telemetry.Hash) {
-	select {
-	case j.in <- entry{kind, tracker, p, hash}:
-	case <-j.done:
-	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.waiting = fmt.Appendf(j.waiting, "%c %s %d %d %x\n", kind, tracker, p.Boot, p.Seq, hash)
+	enter(j.book, kind, tracker, p, hash)
 }
 
-// Run writes until ctx ends, and then what is still queued.
-func (j *Journal) Run(ctx context.Context) error {
-	defer close(j.done)
-	w := bufio.NewWriterSize(j.f, 1<<20)
-	for ended := false; ; {
-		var group []entry
-		if !ended {
-			select {
-			case e := <-j.in:
-				group = append(group, e)
-			case <-ctx.Done():
-				ended = true
-			}
-		}
-		for more := true; more && len(group) < groupLines; {
-			select {
-			case e := <-j.in:
-				group = append(group, e)
-			default:
-				more = false
-			}
-		}
-		if len(group) == 0 {
-			return j.f.Close()
-		}
-		if err := j.write(w, group); err != nil {
-			return fmt.Errorf("journal: %w", err)
-		}
-	}
-}
-
-func (j *Journal) write(w *bufio.Writer, group []entry) error {
-	for _, e := range group {
-		fmt.Fprintf(w, "%c %s %d %d %x\n", e.kind, e.tracker, e.pos.Boot, e.pos.Seq, e.hash) // Flush returns the error
-	}
-	if err := errors.Join(w.Flush(), j.f.Sync()); err != nil {
-		return err
-	}
-	for _, e := range group {
-		e.enter(j.book)
-	}
-	return nil
-}
-
-func (e entry) enter(b *account.Book) {
-	if e.kind == 'A' {
-		b.Acked(e.tracker, e.pos, e.hash)
+func enter(b *account.Book, kind byte, tracker string, p telemetry.Position, hash telemetry.Hash) {
+	if kind == 'A' {
+		b.Acked(tracker, p, hash)
 	} else {
-		b.Sent(e.tracker, e.pos, e.hash)
+		b.Sent(tracker, p, hash)
 	}
+}
+
+// Run writes until ctx ends, and then what is still waiting. The book is an oracle only when it returned nil.
+func (j *Journal) Run(ctx context.Context) error {
+	for more := true; more; {
+		more = device.Pause(ctx, syncEvery)
+		if err := j.flush(); err != nil {
+			return fmt.Errorf("journal: %w", errors.Join(err, j.f.Close()))
+		}
+	}
+	return j.f.Close()
+}
+
+func (j *Journal) flush() error {
+	j.mu.Lock()
+	lines := j.waiting
+	j.waiting = nil
+	j.mu.Unlock()
+	if len(lines) == 0 {
+		return nil
+	}
+	_, err := j.f.Write(lines)
+	return errors.Join(err, j.f.Sync())
 }
 
 // ReadJournal reads a journal back. A last line that a crash left half written is dropped.
@@ -132,12 +107,14 @@ func ReadJournal(r io.Reader) (h Header, book *account.Book, err error) {
 		if err != nil {
 			return h, nil, err
 		}
-		var e entry
+		var kind byte
+		var tracker string
+		var p telemetry.Position
 		var hash []byte
-		_, err = fmt.Sscanf(line, "%c %s %d %d %x\n", &e.kind, &e.tracker, &e.pos.Boot, &e.pos.Seq, &hash)
-		if copy(e.hash[:], hash); err != nil || len(hash) != len(e.hash) || e.kind != 'S' && e.kind != 'A' {
+		_, err = fmt.Sscanf(line, "%c %s %d %d %x\n", &kind, &tracker, &p.Boot, &p.Seq, &hash)
+		if err != nil || len(hash) != len(telemetry.Hash{}) || kind != 'S' && kind != 'A' {
 			return h, nil, fmt.Errorf("journal line %d: %q is not \"S|A tracker boot seq hash\"", n, strings.TrimSpace(line))
 		}
-		e.enter(book)
+		enter(book, kind, tracker, p, telemetry.Hash(hash))
 	}
 }

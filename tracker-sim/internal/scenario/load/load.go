@@ -26,17 +26,12 @@ import (
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
-// API is what a run needs of the REST API.
+// API is what a run needs of the REST API. Of trackers and shipments, what exists already is used again.
 type API interface {
-	Setup
-	Records
-}
-
-// Setup makes trackers and shipments; what exists already is used again.
-type Setup interface {
 	Enrol(ctx context.Context, tracker string, signer crypto.Signer, model string) (client.Tracker, error)
 	Create(ctx context.Context, body client.CreateBody) (s client.Shipment, made bool, err error)
 	Assign(ctx context.Context, shipment, tracker string, from time.Time) error
+	Records
 }
 
 // Records is what the system shows of a shipment.
@@ -61,7 +56,7 @@ type Config struct {
 	MaxLag     time.Duration // schedule lag (99th percentile) that still counts as kept
 	// Logged asks ingest how many messages it has logged so far; nil without access to it.
 	Logged   func(ctx context.Context) (uint64, error)
-	Progress scenario.Progress
+	Progress *scenario.Progress
 	Log      *slog.Logger
 }
 
@@ -124,95 +119,41 @@ type run struct {
 }
 
 // Run executes the plan. An error says that there is no verdict.
-func Run(ctx context.Context, cfg Config) (sum Summary, err error) {
-	if cfg.Progress == nil {
-		cfg.Progress = scenario.Quiet{}
-	}
+func Run(ctx context.Context, cfg Config) (Summary, error) {
 	r := &run{cfg: cfg, lag: newHist(), ack: newHist()}
-	mode := "open-loop"
+	sum := Summary{Name: cfg.Plan.Name, Mode: "open-loop", Trackers: cfg.Plan.Trackers, Planned: cfg.Plan.Messages()}
 	if cfg.Plan.Rate == 0 {
-		mode = "max"
+		sum.Mode = "max"
 	}
-	sum = Summary{Name: cfg.Plan.Name, Mode: mode, Trackers: cfg.Plan.Trackers, Planned: cfg.Plan.Messages()}
 	if cfg.API == nil {
 		sum.Mode = "bare"
-	} else if err := r.enrol(ctx); err != nil {
+		drained, err := r.play(ctx, &sum)
+		sum.Verdict = verdict(sum, drained)
+		return sum, errors.Join(err, ctx.Err())
+	}
+	if err := r.enrol(ctx); err != nil {
 		return sum, fmt.Errorf("set-up: %w", err)
 	}
 	sum.Shipments, r.assigned = r.shipments, time.Now()
-
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	journalDone := make(chan error, 1)
+	var err error
+	if r.journal, err = NewJournal(cfg.Journal, Header{Name: cfg.Plan.Name, Shipments: r.shipments}); err != nil {
+		return sum, fmt.Errorf("journal: %w", err)
+	}
+	sum.JournalAt = cfg.Journal
+	// A run that is interrupted can be accounted for as well: the journal ends after the last tracker has.
 	jctx, closeJournal := context.WithCancel(context.WithoutCancel(ctx))
 	defer closeJournal()
-	links := new(errgroup.Group)
-	linkCtx, hangUp := context.WithCancel(ctx)
-	defer hangUp()
-	if cfg.API != nil {
-		j, err := NewJournal(cfg.Journal, Header{Name: cfg.Plan.Name, Shipments: r.shipments})
-		if err != nil {
-			return sum, fmt.Errorf("journal: %w", err)
-		}
-		r.journal, sum.JournalAt = j, cfg.Journal
-		go func() { // ends with closeJournal, which every return of Run calls
-			err := j.Run(jctx)
-			if err != nil {
-				stop()
-			}
-			journalDone <- err
-			close(journalDone)
-		}()
-		// A run that is interrupted can be accounted for as well: what was sent until then must be in the file.
-		defer func() {
-			hangUp()
-			_ = links.Wait()
-			closeJournal()
-			if jerr := <-journalDone; jerr != nil {
-				err = jerr // it is why the run stopped
-			}
-		}()
-	}
-	if err := r.connect(linkCtx, links); err != nil {
-		return sum, err
-	}
-	if cfg.Logged != nil {
-		var err error
-		if r.loggedBefore, err = r.settledLogged(ctx); err != nil {
-			cfg.Log.WarnContext(ctx, "ingest's status is not readable, no logged rate", "error", err)
-			r.cfg.Logged = nil
-		}
-	}
-	if err := r.send(ctx, &sum); err != nil {
-		return sum, err
-	}
-	drained := r.drain(ctx)
-	r.rates(ctx, &sum)
-	for _, d := range r.devices {
-		s := d.Stats()
-		sum.Published += s.Published
-		sum.Resent += s.Resent
-		sum.Sessions += s.Sessions
-		sum.Unacked += d.Pending()
-	}
-	hangUp()
-	if err := links.Wait(); err != nil {
-		return sum, err
-	}
-	sum.GivenUp = r.givenUp.Load()
-	sum.ScheduleMS, sum.AckMS = r.lag.spread(), r.ack.spread()
-	sum.Saturated = cfg.Plan.Rate > 0 && r.lag.quantile(0.99) > cfg.MaxLag
-	if cfg.API == nil {
-		sum.Verdict = verdict(sum, drained)
-		return sum, ctx.Err()
-	}
+	journal, pctx := errgroup.WithContext(ctx)
+	journal.Go(func() error { return r.journal.Run(jctx) })
+	drained, err := r.play(pctx, &sum)
 	closeJournal()
-	if err := <-journalDone; err != nil {
+	if jerr := journal.Wait(); jerr != nil {
+		err = jerr // it is why the run stopped
+	}
+	if err != nil {
 		return sum, err
 	}
-	report, err := Audit(ctx, cfg.API, r.journal.book, r.shipments, cfg.Drain, cfg.Progress)
-	sum.Report = report
-	if err != nil {
+	if sum.Report, err = Audit(ctx, cfg.API, r.journal.book, r.shipments, cfg.Drain, cfg.Progress); err != nil {
 		return sum, fmt.Errorf("account: %w", err)
 	}
 	if err := r.readBack(ctx, &sum); err != nil {
@@ -220,6 +161,42 @@ func Run(ctx context.Context, cfg Config) (sum Summary, err error) {
 	}
 	sum.Verdict = verdict(sum, drained)
 	return sum, nil
+}
+
+// play connects the trackers, runs the schedule and waits for the acknowledgements; drained tells which of them are missing. When
+// it returns, no tracker is connected.
+func (r *run) play(ctx context.Context, sum *Summary) (drained, err error) {
+	links := new(errgroup.Group)
+	lctx, hangUp := context.WithCancel(ctx)
+	defer func() {
+		hangUp()
+		err = errors.Join(err, links.Wait())
+	}()
+	if err := r.connect(lctx, links); err != nil {
+		return nil, err
+	}
+	if r.cfg.Logged != nil {
+		if r.loggedBefore, err = r.settledLogged(ctx); err != nil {
+			r.cfg.Log.WarnContext(ctx, "ingest's status is not readable, no logged rate", "error", err)
+			r.cfg.Logged = nil
+		}
+	}
+	if err := r.send(ctx, sum); err != nil {
+		return nil, err
+	}
+	drained = r.drain(ctx)
+	r.rates(ctx, sum)
+	for _, d := range r.devices {
+		s := d.Stats()
+		sum.Published += s.Published
+		sum.Resent += s.Resent
+		sum.Sessions += s.Sessions
+		sum.Unacked += d.Pending()
+	}
+	sum.GivenUp = r.givenUp.Load()
+	sum.ScheduleMS, sum.AckMS = r.lag.spread(), r.ack.spread()
+	sum.Saturated = r.cfg.Plan.Rate > 0 && r.lag.quantile(0.99) > r.cfg.MaxLag
+	return drained, nil
 }
 
 func verdict(s Summary, drained error) string {
@@ -267,17 +244,15 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 			return err
 		}
 		r.devices = append(r.devices, d)
-		r.chains = append(r.chains, device.Chain{})
 		if r.cfg.API != nil {
 			if err := d.BootAt(boot); err != nil {
 				return err
 			}
-			r.chains[n] = d.TakeChain()
-			r.journal.put('S', d.ID(), telemetry.Position{Boot: boot}, r.chains[n].Prev)
-		} else {
-			r.chains[n] = d.TakeChain()
-			r.chains[n].Next.Boot = boot
+			r.journal.put('S', id, telemetry.Position{Boot: boot}, d.TakeChain().Prev)
 		}
+		chain := d.TakeChain()
+		chain.Next.Boot = boot // without a boot message as well
+		r.chains = append(r.chains, chain)
 		links.Go(func() error { return d.Run(ctx) })
 	}
 	bctx, cancel := context.WithTimeout(ctx, max(time.Minute, time.Duration(p.Trackers)*20*time.Millisecond))

@@ -12,7 +12,6 @@ import (
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
-	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
 func config(t *testing.T, s *system) Config {
@@ -59,7 +58,7 @@ func auditJournal(t *testing.T, cfg Config) (account.Report, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Audit(context.Background(), cfg.API, book, h.Shipments, 0, scenario.Quiet{})
+	return Audit(context.Background(), cfg.API, book, h.Shipments, 0, nil)
 }
 
 // checkJournal reads the journal back: it must give the same account on its own.

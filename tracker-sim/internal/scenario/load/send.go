@@ -23,11 +23,8 @@ const (
 	aheadOf  = 2 * time.Second
 )
 
-// lane is a share of the trackers: one signer and one releaser, in the order of the schedule.
-type lane struct {
-	ready chan planned
-}
-
+// planned is a message of the plan that is signed. Each share of the trackers, a lane, has one signer and one releaser, in the
+// order of the schedule.
 type planned struct {
 	i int // of the plan
 	n int // tracker
@@ -46,14 +43,14 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 		}
 	}
 	width := min(max(2, runtime.GOMAXPROCS(0)), p.Trackers)
-	lanes := make([]lane, width)
+	lanes := make([]chan planned, width)
 	// A lane signs all of its messages before the first is released, so all of them must fit.
 	room := (p.Trackers + width - 1) / width * ((p.Messages() + p.Trackers - 1) / p.Trackers)
 	if sum.Signing == SignAhead {
 		room = int(p.Rate*aheadOf.Seconds())/width + 1
 	}
 	for i := range lanes {
-		lanes[i].ready = make(chan planned, room)
+		lanes[i] = make(chan planned, room)
 	}
 	// Readings carry their due time, so the start has to be known before the first signature.
 	r.start = time.Now().Add(time.Second)
@@ -71,8 +68,8 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 	signers, sctx := errgroup.WithContext(ctx)
 	for l := range lanes {
 		signers.Go(func() error {
-			defer close(lanes[l].ready)
-			return r.signLane(sctx, l, width, lanes[l].ready)
+			defer close(lanes[l])
+			return r.signLane(sctx, l, width, lanes[l])
 		})
 	}
 	if sum.Signing == SignPre {
@@ -87,7 +84,7 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 	r.cfg.Progress.Phase("send", p.Messages())
 	releasers, rctx := errgroup.WithContext(ctx)
 	for l := range lanes {
-		releasers.Go(func() error { return r.releaseLane(rctx, lanes[l].ready) })
+		releasers.Go(func() error { return r.releaseLane(rctx, lanes[l]) })
 	}
 	err := releasers.Wait()
 	if serr := signers.Wait(); err == nil {

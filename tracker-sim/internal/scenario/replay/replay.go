@@ -43,7 +43,7 @@ type Config struct {
 	Wait      string
 	Bound     time.Duration // on every wait
 	Close     bool
-	Progress  scenario.Progress
+	Progress  *scenario.Progress
 }
 
 // Summary of one replay.
@@ -64,9 +64,6 @@ type Summary struct {
 
 // Run replays. The tracker must be enrolled; Device carries its key or secret, its store and its dialer.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
-	if cfg.Progress == nil {
-		cfg.Progress = scenario.Quiet{}
-	}
 	began := time.Now()
 	readings := cfg.Recording.Readings
 	if cfg.Now {
