@@ -2,8 +2,6 @@ package device
 
 import (
 	"crypto"
-	"crypto/sha256"
-	"errors"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -38,37 +36,15 @@ func (c *Chain) Sign(claims telemetry.Claims, readings []telemetry.Reading) (Mes
 	if err != nil {
 		return Message{}, err
 	}
-	cose, err := signedPart(raw)
+	signed, err := telemetry.Decode(raw)
 	if err != nil {
 		return Message{}, err
 	}
-	m := Message{Pos: c.Next, Raw: raw, Hash: sha256.Sum256(cose)}
+	m := Message{Pos: c.Next, Raw: raw, Hash: signed.COSEHash}
 	if g := claims.Gap; g != nil {
 		m.Gap = &Range{Boot: g.Boot, From: g.FromSeq, To: g.ToSeq}
 	}
 	c.Prev = m.Hash
 	c.Next.Seq++
 	return m, nil
-}
-
-// signedPart cuts cose_sign1 out of an encoded message: the first byte string of its array of two. telemetry.Decode would
-// do it as well, but checks everything that Encode just did.
-func signedPart(raw []byte) ([]byte, error) {
-	bad := errors.New("encoded message does not start with a byte string")
-	if len(raw) < 4 || raw[0] != 0x82 {
-		return nil, bad
-	}
-	var from, size int
-	switch raw[1] {
-	case 0x58:
-		from, size = 3, int(raw[2])
-	case 0x59:
-		from, size = 4, int(raw[2])<<8|int(raw[3])
-	default:
-		return nil, bad
-	}
-	if len(raw) < from+size {
-		return nil, bad
-	}
-	return raw[from : from+size], nil
 }

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -222,13 +221,10 @@ func (d *Device) changed() {
 
 // Online waits until a session is open. The error tells why there is none.
 func (d *Device) Online(ctx context.Context) error {
-	err := d.await(ctx, func() bool { return d.hangUp != nil })
-	if err == nil {
-		return nil
+	if err := d.await(ctx, func() bool { return d.hangUp != nil }); err != nil {
+		return errors.Join(err, d.NoLink())
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return errors.Join(err, d.dialErr)
+	return nil
 }
 
 // NoLink tells why there is no session; nil when there is one, or none was tried.
@@ -283,20 +279,6 @@ func (d *Device) topic() string {
 	}
 	return telemetry.Topic(d.cfg.ID, telemetry.Up)
 }
-
-// plainMessage writes readings as a plain JSON message. The sequence stands in the last object.
-func plainMessage(seq uint64, readings []telemetry.Reading) (Message, error) {
-	raw, err := encodePlain(seq, readings)
-	if err != nil {
-		return Message{}, err
-	}
-	if len(raw) > telemetry.MaxMessage {
-		return Message{}, fmt.Errorf("message of %d bytes exceeds %d", len(raw), telemetry.MaxMessage)
-	}
-	return Message{Pos: telemetry.Position{Seq: seq}, Raw: raw, Hash: sha256.Sum256(raw)}, nil
-}
-
-var errNoReading = errors.New("a message needs a reading")
 
 // jitter spreads d over 50 … 100 %, so that trackers cut off together do not come back together.
 func jitter(d time.Duration) time.Duration {

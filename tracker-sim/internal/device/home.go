@@ -36,8 +36,17 @@ func OpenHome(dir, id string) (*Home, error) {
 // KeyPath is the PEM file of the tracker's key.
 func (h *Home) KeyPath() string { return filepath.Join(h.dir, h.id+".key.pem") }
 
-// Key reads the tracker's key, or makes one.
-func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) { return KeyFile(h.KeyPath(), alg) }
+// Key reads the tracker's key, or makes one of that algorithm.
+func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) {
+	data, err := os.ReadFile(h.KeyPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return newKeyFile(h.KeyPath(), alg)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(h.KeyPath(), data)
+}
 
 // Store is the buffer of unacknowledged messages.
 func (h *Home) Store() *FileStore { return h.store }
@@ -54,12 +63,15 @@ func (h *Home) Secret() (string, error) {
 }
 
 // KeepSecret writes the secret; the API tells it once.
-func (h *Home) KeepSecret(secret string) error {
-	f, err := os.OpenFile(h.secretPath(), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+func (h *Home) KeepSecret(secret string) error { return keep(h.secretPath(), []byte(secret+"\n")) }
+
+// keep writes a synced file that nobody else may read.
+func keep(path string, data []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(secret + "\n")
+	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
 }
 

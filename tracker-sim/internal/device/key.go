@@ -8,15 +8,10 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -40,18 +35,6 @@ func NewKey(alg telemetry.Alg) (crypto.Signer, error) {
 	return nil, fmt.Errorf("algorithm %s: must be Ed25519 or ESP256", alg)
 }
 
-// KeyFile reads a PEM key (PKCS #8), or makes one of that algorithm when the file does not exist.
-func KeyFile(path string, alg telemetry.Alg) (crypto.Signer, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return newKeyFile(path, alg)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return ParseKey(path, data)
-}
-
 // ParseKey reads a PEM key (PKCS #8); name is for the error.
 func ParseKey(name string, data []byte) (crypto.Signer, error) {
 	block, _ := pem.Decode(data)
@@ -72,6 +55,8 @@ func ParseKey(name string, data []byte) (crypto.Signer, error) {
 	return signer, nil
 }
 
+// newKeyFile makes a key and keeps it. The file is synced before use: a key that is enrolled and then lost could never be replaced
+// without its owner.
 func newKeyFile(path string, alg telemetry.Alg) (crypto.Signer, error) {
 	key, err := NewKey(alg)
 	if err != nil {
@@ -81,16 +66,7 @@ func newKeyFile(path string, alg telemetry.Alg) (crypto.Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Synced before use: a key that is enrolled and then lost could never be replaced without its owner.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	err = pem.Encode(f, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	if err == nil {
-		err = f.Sync()
-	}
-	return key, errors.Join(err, f.Close())
+	return key, keep(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
 // passwordLife stays below the 24 hours that a broker accepts, with room for clock skew.
@@ -99,18 +75,4 @@ const passwordLife = 12 * time.Hour
 // Password is the MQTT password of a tracker that signs: a JWT by its own key.
 func Password(signer crypto.Signer, tracker, deployment string, now time.Time) (string, error) {
 	return mqtt.NewPassword(signer, tracker, deployment, now, passwordLife)
-}
-
-// Possession proves to the ledger that the holder of the key enrols it for the owner (an MSP id).
-func Possession(signer crypto.Signer, tracker, ownerMSP string) (publicHex, proofHex string, alg telemetry.Alg, err error) {
-	key, err := telemetry.Public(signer)
-	if err != nil {
-		return "", "", 0, err
-	}
-	publicHex = hex.EncodeToString(key.Raw)
-	proof, err := telemetry.Sign(signer, ledger.PossessionBytes(tracker, ownerMSP, int(key.Alg), publicHex))
-	if err != nil {
-		return "", "", 0, err
-	}
-	return publicHex, hex.EncodeToString(proof), key.Alg, nil
 }

@@ -102,7 +102,7 @@ func (d *Device) session(ctx context.Context, conn Conn) error {
 		return errRadioOff
 	}
 	d.hangUp = func() { hangUp(errRadioOff) }
-	d.out.rewind()
+	d.out.cursor = 0
 	d.stats.Sessions++
 	d.changed()
 	d.mu.Unlock()
@@ -153,10 +153,10 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 		}
 		d.mu.Lock()
 		m, ok := d.out.next()
-		if ok && d.out.unconfirmed() >= d.window() {
+		if ok && d.out.cursor >= d.window() {
 			ok = false
 		}
-		if ok && d.out.unconfirmed() == 0 {
+		if ok && d.out.cursor == 0 {
 			d.progress = time.Now()
 			seen = d.progress
 		}
@@ -164,7 +164,7 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 			seen, ackWait = d.progress, d.cfg.AckTimeout
 		}
 		var overdue time.Duration
-		if d.out.unconfirmed() > 0 {
+		if d.out.cursor > 0 {
 			overdue = max(time.Until(d.progress.Add(ackWait)), time.Millisecond)
 		}
 		d.mu.Unlock()
@@ -187,9 +187,9 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 			continue
 		}
 		d.mu.Lock()
-		if d.out.unconfirmed() > 0 && time.Since(d.progress) >= ackWait {
-			d.stats.Resent += uint64(d.out.unconfirmed())
-			d.out.rewind()
+		if d.out.cursor > 0 && time.Since(d.progress) >= ackWait {
+			d.stats.Resent += uint64(d.out.cursor)
+			d.out.cursor = 0
 			d.progress = time.Now()
 			seen = d.progress
 			ackWait = jitter(min(2*ackWait, longestAckWait))

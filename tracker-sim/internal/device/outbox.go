@@ -1,6 +1,8 @@
 package device
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -11,15 +13,13 @@ import (
 type outbox struct {
 	limit  int
 	queue  []Message
-	cursor int // queue[:cursor] were published since the last rewind
+	cursor int // queue[:cursor] were published and wait for their acknowledgement; 0 has all of it published again
 	lost   []Range
 	gaps   int // gap messages in queue
 }
 
 func newOutbox(limit int, queue []Message, lost []Range) outbox {
-	o := outbox{limit: limit, queue: queue, lost: lost}
-	o.gaps = countGaps(queue)
-	return o
+	return outbox{limit: limit, queue: queue, lost: lost, gaps: countGaps(queue)}
 }
 
 func countGaps(queue []Message) (n int) {
@@ -44,10 +44,7 @@ func (o *outbox) add(m Message) (dropped []Message) {
 // giveUp drops the oldest message, but none that starts a boot as long as there is another: it carries the link to the boot
 // before, without which nobody can tell where that boot ended.
 func (o *outbox) giveUp() Message {
-	i := o.starts()
-	if i == len(o.queue) {
-		i = 0
-	}
+	i := max(0, slices.IndexFunc(o.queue, func(m Message) bool { return m.Pos.Seq != 0 || m.Pos.Boot == 0 }))
 	m := o.queue[i]
 	copy(o.queue[1:i+1], o.queue[:i])
 	o.queue[0] = m
@@ -57,18 +54,6 @@ func (o *outbox) giveUp() Message {
 		o.lose(*m.Gap) // the declaration is lost with its message
 	}
 	return m
-}
-
-// starts is how many messages at the head of the queue start a boot.
-func (o *outbox) starts() int { return leadingStarts(o.queue) }
-
-func leadingStarts(queue []Message) int {
-	for i, m := range queue {
-		if m.Pos.Seq != 0 || m.Pos.Boot == 0 {
-			return i
-		}
-	}
-	return len(queue)
 }
 
 // ack removes all messages up to and including p and returns them.
@@ -81,16 +66,16 @@ func (o *outbox) ack(p telemetry.Position) []Message {
 
 // ackOne removes the message at exactly p. Plain messages are acknowledged one by one.
 func (o *outbox) ackOne(p telemetry.Position) []Message {
-	for i, m := range o.queue {
-		if m.Pos == p {
-			o.queue = append(o.queue[:i:i], o.queue[i+1:]...)
-			if o.cursor > i {
-				o.cursor--
-			}
-			return []Message{m}
-		}
+	i := slices.IndexFunc(o.queue, func(m Message) bool { return m.Pos == p })
+	if i < 0 {
+		return nil
 	}
-	return nil
+	acked := []Message{o.queue[i]}
+	o.queue = slices.Delete(o.queue, i, i+1)
+	if o.cursor > i {
+		o.cursor--
+	}
+	return acked
 }
 
 // cut removes the n oldest. The rest moves to a new array, so that the old one can be freed.
@@ -108,7 +93,7 @@ func (o *outbox) cut(n int) {
 	o.cursor = max(0, o.cursor-n)
 }
 
-// next is the oldest message that was not published since the last rewind.
+// next is the oldest message that is to be published.
 func (o *outbox) next() (Message, bool) {
 	if o.cursor >= len(o.queue) {
 		return Message{}, false
@@ -123,21 +108,10 @@ func (o *outbox) sent(m Message) {
 	}
 }
 
-// rewind makes everything unacknowledged be published again.
-func (o *outbox) rewind() { o.cursor = 0 }
-
-// unconfirmed says how many published messages wait for their acknowledgement.
-func (o *outbox) unconfirmed() int { return o.cursor }
-
 // lose adds a range to those to be declared; touching ranges become one.
 func (o *outbox) lose(r Range) {
 	all := append(o.lost, r)
-	sort.Slice(all, func(i, j int) bool {
-		if all[i].Boot != all[j].Boot {
-			return all[i].Boot < all[j].Boot
-		}
-		return all[i].From < all[j].From
-	})
+	slices.SortFunc(all, func(a, b Range) int { return cmp.Or(cmp.Compare(a.Boot, b.Boot), cmp.Compare(a.From, b.From)) })
 	o.lost = all[:1]
 	for _, next := range all[1:] {
 		last := &o.lost[len(o.lost)-1]

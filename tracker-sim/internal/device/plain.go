@@ -1,50 +1,42 @@
 package device
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"encoding/json"
-	"strconv"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// encodePlain writes the JSON of docs/formats.md with members in a fixed order, so that equal readings give equal bytes.
-func encodePlain(seq uint64, readings []telemetry.Reading) ([]byte, error) {
+// plainMessage writes readings as the JSON of docs/formats.md: an object, or an array of several. The sequence stands in the last one.
+// Members are sorted, so that equal readings give equal bytes.
+func plainMessage(seq uint64, readings []telemetry.Reading) (Message, error) {
 	if len(readings) == 0 {
-		return nil, errNoReading
+		return Message{}, errors.New("a message needs a reading")
 	}
-	var b bytes.Buffer
-	if len(readings) > 1 {
-		b.WriteByte('[')
-	}
+	objects := make([]map[string]any, len(readings))
 	for i, r := range readings {
 		if len(r.Values) == 0 {
-			return nil, errNoReading
+			return Message{}, errors.New("a reading needs a value")
 		}
-		if i > 0 {
-			b.WriteByte(',')
+		objects[i] = map[string]any{"time": time.UnixMilli(r.TimeMS).UTC().Format("2006-01-02T15:04:05.000Z")}
+		for name, v := range r.Values {
+			objects[i][name] = v
 		}
-		b.WriteString(`{"time":"` + time.UnixMilli(r.TimeMS).UTC().Format("2006-01-02T15:04:05.000Z") + `"`)
-		for _, q := range telemetry.Quantities {
-			v, ok := r.Values[q.Name]
-			if !ok {
-				continue
-			}
-			n, err := json.Marshal(v)
-			if err != nil {
-				return nil, err
-			}
-			b.WriteString(`,"` + q.Name + `":`)
-			b.Write(n)
-		}
-		if i == len(readings)-1 {
-			b.WriteString(`,"seq":` + strconv.FormatUint(seq, 10))
-		}
-		b.WriteByte('}')
 	}
-	if len(readings) > 1 {
-		b.WriteByte(']')
+	objects[len(objects)-1]["seq"] = seq
+	var message any = objects
+	if len(objects) == 1 {
+		message = objects[0]
 	}
-	return b.Bytes(), nil
+	raw, err := json.Marshal(message)
+	if err != nil {
+		return Message{}, err
+	}
+	if len(raw) > telemetry.MaxMessage {
+		return Message{}, fmt.Errorf("message of %d bytes exceeds %d", len(raw), telemetry.MaxMessage)
+	}
+	return Message{Pos: telemetry.Position{Seq: seq}, Raw: raw, Hash: sha256.Sum256(raw)}, nil
 }

@@ -117,11 +117,11 @@ func (s *FileStore) Load() (state State, err error) {
 
 // whole reports whether the bytes are those of the hash.
 func (m Message) whole() bool {
-	signed := m.Raw
-	if m.Pos.Boot > 0 {
-		signed, _ = signedPart(m.Raw)
+	if m.Pos.Boot == 0 {
+		return sha256.Sum256(m.Raw) == m.Hash
 	}
-	return sha256.Sum256(signed) == m.Hash
+	signed, err := telemetry.Decode(m.Raw)
+	return err == nil && signed.COSEHash == m.Hash
 }
 
 // Append writes and syncs one message.

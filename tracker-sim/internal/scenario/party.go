@@ -30,20 +30,23 @@ type Parties struct {
 
 // Enrol registers a tracker with proof that its key is held. A tracker that is enrolled already with the same key is fine.
 func (p Party) Enrol(ctx context.Context, id string, signer crypto.Signer, model string) (client.Tracker, error) {
-	public, proof, alg, err := device.Possession(signer, id, p.MSP)
+	key, err := telemetry.Public(signer)
 	if err != nil {
 		return client.Tracker{}, err
 	}
-	made, err := p.EnrolTracker(ctx, client.EnrolBody{ID: id, PublicKey: public, Alg: client.EnrolBodyAlg(alg.String()), Proof: proof, Model: model})
+	public := hex.EncodeToString(key.Raw)
+	proof, err := telemetry.Sign(signer, ledger.PossessionBytes(id, p.MSP, int(key.Alg), public))
+	if err != nil {
+		return client.Tracker{}, err
+	}
+	made, err := p.EnrolTracker(ctx, client.EnrolBody{
+		ID: id, PublicKey: public, Alg: client.EnrolBodyAlg(key.Alg.String()), Proof: hex.EncodeToString(proof), Model: model,
+	})
 	if client.Status(err) != http.StatusConflict {
 		return made, err
 	}
 	known, getErr := p.GetTracker(ctx, id)
 	if getErr != nil {
-		return client.Tracker{}, err
-	}
-	key, err := telemetry.Public(signer)
-	if err != nil {
 		return client.Tracker{}, err
 	}
 	if kid := key.KID(); known.KID != hex.EncodeToString(kid[:]) {
