@@ -22,7 +22,6 @@ func TestArgs(t *testing.T) {
 		{Cryptogen{"/c.yaml", "/out"}, "cryptogen generate --config=/c.yaml --output=/out"},
 		{GenesisBlock{"/dir", "P", "ch", "/b"}, "configtxgen -configPath /dir -profile P -channelID ch -outputBlock /b"},
 		{OrdererJoin{osn, "ch", "/b"}, "osnadmin channel join --channelID ch --config-block /b -o 127.0.0.1:3 --ca-file /oca.pem --client-cert /c.crt --client-key /c.key"},
-		{OrdererChannel{osn, "ch"}, "osnadmin channel list --channelID ch -o 127.0.0.1:3 --ca-file /oca.pem --client-cert /c.crt --client-key /c.key"},
 		{PeerJoin{admin, "/b"}, "peer channel join -b /b"},
 		{PeerChannels{admin}, "peer channel list"},
 		{Install{admin, "/p.tgz"}, "peer lifecycle chaincode install /p.tgz"},

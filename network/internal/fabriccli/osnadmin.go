@@ -30,17 +30,6 @@ func (j OrdererJoin) Args() []string {
 	return append([]string{"channel", "join", "--channelID", j.Channel, "--config-block", j.Block}, j.Admin.flags()...)
 }
 
-// OrdererChannel asks an orderer about one channel.
-type OrdererChannel struct {
-	Admin   OrdererAdmin
-	Channel string
-}
-
-func (OrdererChannel) Program() string { return "osnadmin" }
-func (c OrdererChannel) Args() []string {
-	return append([]string{"channel", "list", "--channelID", c.Channel}, c.Admin.flags()...)
-}
-
 // Status is the HTTP status that osnadmin prints; it exits with 0 whatever the answer was.
 func Status(out []byte) (code int, rest string, err error) {
 	first, body, _ := bytes.Cut(out, []byte("\n"))
