@@ -162,6 +162,7 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
           </p>
         </div>
       )}
+      {shown && !empty && view === "table" && <ReadingsTable items={shown.items} metrics={shown.metrics} rules={compliance?.rule_set} />}
       {shown && more.length > 0 && (
         <p class="more">
           <button type="button" class="button small" aria-expanded={all} onClick={() => setAll(!all)}>
@@ -169,7 +170,6 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
           </button>
         </p>
       )}
-      {shown && !empty && view === "table" && <ReadingsTable items={shown.items} metrics={shown.metrics} rules={compliance?.rule_set} />}
     </section>
   );
 }
