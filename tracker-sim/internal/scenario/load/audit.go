@@ -3,7 +3,9 @@ package load
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -32,36 +34,30 @@ func Audit(ctx context.Context, api Records, book *account.Book, shipments []str
 	}, account.Report.OK)
 }
 
-// readBack compares values of a spread of messages with the plan.
+// readBack compares values of some messages with the plan.
 func (r *run) readBack(ctx context.Context, sum *Summary) error {
 	p := r.cfg.Plan
-	total := p.Messages()
-	if r.cfg.Sample <= 0 || sum.Stored == 0 {
+	if sum.Stored == 0 {
 		return nil
 	}
-	step := max(1, total/r.cfg.Sample)
-	// A step that shares a factor with the number of trackers would visit few of them.
-	for gcd(step, p.Trackers) != 1 && step > 1 {
-		step--
-	}
-	r.cfg.Progress.Phase("read back", min(r.cfg.Sample, total))
-	for i := 0; i < total && sum.ReadBack < r.cfg.Sample; i += step {
+	sample := rand.Perm(p.Messages())[:min(max(r.cfg.Sample, 0), p.Messages())]
+	r.cfg.Progress.Phase("read back", len(sample))
+	for _, i := range sample {
 		n, k := i%p.Trackers, i/p.Trackers
-		at := p.signedAt(i, r.signStart, r.window)
-		want := p.readings(n, k, at)
-		shipment := r.shipments[n/r.cfg.PerShip]
-		got := make(map[int64][]map[string]float64)
-		from := time.UnixMilli(want[0].TimeMS)
-		of := client.GetTelemetryParams{Tracker: p.Tracker(n), From: from, To: time.UnixMilli(want[len(want)-1].TimeMS + 1)}
-		for s, err := range r.cfg.API.Readings(ctx, shipment, of) {
+		want := p.readings(n, k, p.signedAt(i, r.signStart, r.window))
+		from, to := time.UnixMilli(want[0].TimeMS), time.UnixMilli(want[len(want)-1].TimeMS+1)
+		of := client.GetTelemetryParams{Tracker: p.Tracker(n), From: from, To: to}
+		var got []client.Reading
+		for s, err := range r.cfg.API.Readings(ctx, r.shipments[n/r.cfg.PerShip], of) {
 			if err != nil {
 				return err
 			}
-			got[s.Time.UnixMilli()] = append(got[s.Time.UnixMilli()], s.Values)
+			got = append(got, s)
 		}
-		if !same(want, got) {
+		if slices.ContainsFunc(want, func(w telemetry.Reading) bool { return !among(got, w) }) {
 			sum.Mismatch++
-			sum.Findings = append(sum.Findings, fmt.Sprintf("tracker %s message %d: readings at %s are not those sent", p.Tracker(n), k+1, from.UTC().Format(time.RFC3339Nano)))
+			at := from.UTC().Format(time.RFC3339Nano)
+			sum.Findings = append(sum.Findings, fmt.Sprintf("tracker %s message %d: readings at %s are not those sent", p.Tracker(n), k+1, at))
 		}
 		sum.ReadBack++
 		r.cfg.Progress.Set(sum.ReadBack)
@@ -69,23 +65,12 @@ func (r *run) readBack(ctx context.Context, sum *Summary) error {
 	return nil
 }
 
-// same reports whether every wanted reading is among those of its time: at high rates the messages of a tracker overlap.
-func same(want []telemetry.Reading, got map[int64][]map[string]float64) bool {
-	for _, w := range want {
-		if !slices.ContainsFunc(got[w.TimeMS], func(values map[string]float64) bool { return equal(w.Values, values) }) {
-			return false
-		}
-	}
-	return true
-}
-
-func equal(want, got map[string]float64) bool {
-	for name, v := range want {
-		if g, ok := got[name]; !ok || math.Abs(g-v) > 1e-9 {
-			return false
-		}
-	}
-	return true
+// among looks for a reading with the same time and values: at high rates the messages of a tracker overlap.
+func among(got []client.Reading, want telemetry.Reading) bool {
+	near := func(a, b float64) bool { return math.Abs(a-b) <= 1e-9 }
+	return slices.ContainsFunc(got, func(g client.Reading) bool {
+		return g.Time.UnixMilli() == want.TimeMS && maps.EqualFunc(g.Values, want.Values, near)
+	})
 }
 
 // rates measures from the first publish to the last acknowledgement, and to the last leaf where ingest tells.
@@ -108,7 +93,7 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 	if r.cfg.Logged == nil {
 		return
 	}
-	target := r.loggedBefore + uint64(r.cfg.Plan.Messages())
+	target := r.loggedBefore + uint64(r.cfg.Plan.Messages()+r.cfg.Plan.Trackers) // and the boot messages
 	deadline := time.Now().Add(r.cfg.Drain)
 	last, moved := r.loggedBefore, time.Now()
 	for time.Now().Before(deadline) {
@@ -127,27 +112,4 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 			return
 		}
 	}
-}
-
-// settledLogged waits until the boot messages have been logged and no longer move the count.
-func (r *run) settledLogged(ctx context.Context) (uint64, error) {
-	last, err := r.cfg.Logged(ctx)
-	for err == nil {
-		if !device.Pause(ctx, 500*time.Millisecond) {
-			return last, ctx.Err()
-		}
-		var now uint64
-		if now, err = r.cfg.Logged(ctx); err == nil && now == last {
-			return now, nil
-		}
-		last = now
-	}
-	return 0, err
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
 }

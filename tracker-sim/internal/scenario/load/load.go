@@ -114,7 +114,7 @@ type run struct {
 	signStart time.Time // the start that the signatures assumed; r.start may be later
 	assigned  time.Time // when all trackers were
 	window    time.Duration
-	// loggedBefore is ingest's count of logged messages before the schedule.
+	// loggedBefore is ingest's count of logged messages before the run.
 	loggedBefore uint64
 }
 
@@ -172,14 +172,14 @@ func (r *run) play(ctx context.Context, sum *Summary) (drained, err error) {
 		hangUp()
 		err = errors.Join(err, links.Wait())
 	}()
-	if err := r.connect(lctx, links); err != nil {
-		return nil, err
-	}
 	if r.cfg.Logged != nil {
-		if r.loggedBefore, err = r.settledLogged(ctx); err != nil {
+		if r.loggedBefore, err = r.cfg.Logged(ctx); err != nil {
 			r.cfg.Log.WarnContext(ctx, "ingest's status is not readable, no logged rate", "error", err)
 			r.cfg.Logged = nil
 		}
+	}
+	if err := r.connect(lctx, links); err != nil {
+		return nil, err
 	}
 	if err := r.send(ctx, sum); err != nil {
 		return nil, err

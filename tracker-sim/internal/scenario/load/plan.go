@@ -48,28 +48,20 @@ func (p Plan) signedAt(i int, start time.Time, window time.Duration) time.Time {
 // Tracker names tracker n of the plan.
 func (p Plan) Tracker(n int) string { return fmt.Sprintf("%s-%05d", p.Name, n) }
 
-// reading makes reading r of the k-th message of tracker n. The same plan gives the same values, which is how they are
-// checked when they are read back.
-func (p Plan) reading(n, k, r int, at time.Time) telemetry.Reading {
-	// Odd multipliers spread neighbouring trackers and messages; the values need no more randomness than that.
-	x := p.Seed + uint64(n)*0x9E3779B97F4A7C15 + uint64(k)*0xBF58476D1CE4E5B9 + uint64(r)*0x94D049BB133111EB
-	x ^= x >> 29
-	x *= 0xBF58476D1CE4E5B9
-	x ^= x >> 32
-	return telemetry.Reading{
-		// One millisecond apart, back from the message's time.
-		TimeMS: at.UnixMilli() - int64(p.Readings-1-r),
-		Values: map[string]float64{
-			"temperature": 2 + float64(x%600)/100,
-			"humidity":    40 + float64(x>>16%300)/10,
-		},
-	}
-}
-
+// readings of the k-th message of tracker n. The same plan gives the same values, which is how they are checked when they are
+// read back.
 func (p Plan) readings(n, k int, at time.Time) []telemetry.Reading {
 	out := make([]telemetry.Reading, p.Readings)
 	for r := range out {
-		out[r] = p.reading(n, k, r, at)
+		// Odd multipliers spread neighbouring trackers and messages; the values need no more randomness than that.
+		x := p.Seed + uint64(n)*0x9E3779B97F4A7C15 + uint64(k)*0xBF58476D1CE4E5B9 + uint64(r)*0x94D049BB133111EB
+		x ^= x >> 29
+		x *= 0xBF58476D1CE4E5B9
+		x ^= x >> 32
+		out[r] = telemetry.Reading{
+			TimeMS: at.UnixMilli() - int64(p.Readings-1-r), // one millisecond apart, back from the message's time
+			Values: map[string]float64{"temperature": 2 + float64(x%600)/100, "humidity": 40 + float64(x>>16%300)/10},
+		}
 	}
 	return out
 }
