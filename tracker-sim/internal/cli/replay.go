@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,17 +21,16 @@ import (
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/replay"
 )
 
+// replayFlags are those that replay.Config does not have as they are given.
 type replayFlags struct {
-	timeColumn, mapping, speed, times string
-	batch                             int
-	tracker, shipment, ruleSet, alg   string
-	unsigned, closing                 bool
-	wait, state                       string
-	bound                             time.Duration
+	timeColumn, mapping, speed, times, alg, state string
+	unsigned                                      bool
 }
 
 func (a *app) replayCommand() *cobra.Command {
 	var fl replayFlags
+	var cfg replay.Config
+	var body client.CreateBody
 	cmd := &cobra.Command{
 		Use:   "replay FILE.csv",
 		Short: "Send a recorded file as a tracker",
@@ -46,7 +47,7 @@ replay loses nothing.
 Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 1 not, 2 any other error.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.replay(cmd.Context(), args[0], fl)
+			return a.replay(cmd.Context(), args[0], fl, cfg, body)
 		},
 	}
 	f := cmd.Flags()
@@ -54,60 +55,53 @@ Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 
 	f.StringVar(&fl.mapping, "map", "", "quantity=column[*factor][+offset],… for columns that are not found by themselves")
 	f.StringVar(&fl.speed, "speed", "1", "pace: 1 as recorded, N times faster, or max")
 	f.StringVar(&fl.times, "times", "keep", "keep: the recorded times; now: shifted to now, and compressed by --speed")
-	f.IntVar(&fl.batch, "batch", 10, "readings per message")
-	f.StringVar(&fl.tracker, "tracker", "", "tracker id (default: from the file's name)")
-	f.StringVar(&fl.shipment, "shipment", "", "shipment id (default: trip- and the file's name)")
-	f.StringVar(&fl.ruleSet, "rule-set", "general-2-8@1", "rule set of a shipment that is created")
+	f.IntVar(&cfg.Batch, "batch", 10, "readings per message")
+	f.StringVar(&cfg.Device.ID, "tracker", "", "tracker id (default: from the file's name)")
+	f.StringVar(&body.ID, "shipment", "", "shipment id (default: trip- and the file's name)")
+	f.StringVar(&body.RuleSet, "rule-set", "general-2-8@1", "rule set of a shipment that is created")
 	f.StringVar(&fl.alg, "alg", "Ed25519", "key of a tracker that is enrolled: Ed25519 or ESP256")
 	f.BoolVar(&fl.unsigned, "unsigned", false, "plain JSON messages of a tracker that cannot sign")
-	f.StringVar(&fl.wait, "wait", replay.WaitAnchored, "what to wait for: logged, anchored or none")
-	f.DurationVar(&fl.bound, "timeout", 5*time.Minute, "bound on each wait")
-	f.BoolVar(&fl.closing, "close", false, "hand over to the consignee, deliver and close at the end")
+	f.StringVar(&cfg.Wait, "wait", replay.WaitAnchored, "what to wait for: logged, anchored or none")
+	f.DurationVar(&cfg.Bound, "timeout", 5*time.Minute, "bound on each wait")
+	f.BoolVar(&cfg.Close, "close", false, "hand over to the consignee, deliver and close at the end")
 	f.StringVar(&fl.state, "state", "", "folder for keys and buffers (default: fleet/replay in the stack's folder, or ./tracker-sim-state)")
 	f.BoolVar(&a.asJSON, "json", false, "print the summary as JSON")
 	return cmd
 }
 
-func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
-	columns, err := replay.ParseMap(fl.mapping)
-	if err != nil {
-		return err
-	}
-	speed, err := parseSpeed(fl.speed)
-	if err != nil {
-		return err
-	}
+func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg replay.Config, body client.CreateBody) error {
 	alg, err := telemetry.ParseAlg(fl.alg)
 	if err != nil {
 		return fmt.Errorf("--alg: %w", err)
 	}
+	if cfg.Speed, err = parseSpeed(fl.speed); err != nil {
+		return err
+	}
 	if fl.times != "keep" && fl.times != "now" {
 		return fmt.Errorf("--times %q: must be keep or now", fl.times)
 	}
-	if fl.wait != replay.WaitNone && fl.wait != replay.WaitLogged && fl.wait != replay.WaitAnchored {
-		return fmt.Errorf("--wait %q: must be logged, anchored or none", fl.wait)
-	}
-	rec, err := readRecording(path, replay.Mapping{Time: fl.timeColumn, Quantities: columns})
+	cfg.Now = fl.times == "now"
+	columns, err := replay.ParseMap(fl.mapping)
 	if err != nil {
 		return err
 	}
-	if most := replay.MaxBatch(len(rec.Mapping.Quantities)); fl.batch < 1 || fl.batch > most {
-		return fmt.Errorf("--batch %d: must be 1 to %d for %d quantities", fl.batch, most, len(rec.Mapping.Quantities))
+	if cfg.Recording, err = readRecording(path, replay.Mapping{Time: fl.timeColumn, Quantities: columns}); err != nil {
+		return err
+	}
+	if err := cfg.Validate(); err != nil {
+		return err
 	}
 	base := idFrom(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
-	if fl.tracker == "" {
-		fl.tracker = base
-	}
-	if fl.shipment == "" {
-		fl.shipment = "trip-" + base
-	}
-	if !telemetry.ValidID(fl.shipment) {
-		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", fl.shipment)
+	id := cmp.Or(cfg.Device.ID, base)
+	body.ID = cmp.Or(body.ID, "trip-"+base)
+	if !telemetry.ValidID(body.ID) {
+		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", body.ID)
 	}
 	s, log, err := a.open()
 	if err != nil {
 		return err
 	}
+	rec := cfg.Recording
 	fmt.Fprintf(a.stderr, "%s: %d readings; %s\n", filepath.Base(path), len(rec.Readings), rec.Mapping)
 	if len(rec.Unused) > 0 {
 		fmt.Fprintf(a.stderr, "columns not used: %s\n", strings.Join(rec.Unused, ", "))
@@ -116,38 +110,32 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 		fmt.Fprintf(a.stderr, "lines without a value, left out: %d\n", rec.Empty)
 	}
 
-	home, err := device.OpenHome(stateDir(fl.state, s, "replay"), fl.tracker)
+	home, err := device.OpenHome(stateDir(fl.state, s, "replay"), id)
 	if err != nil {
 		return err
 	}
 	defer home.Close()
 	parties := s.Parties()
 	carrier := parties.Carrier
-	dev := device.Config{ID: fl.tracker, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, Log: log}.Dial, Log: log}
+	cfg.Device = device.Config{ID: id, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, Log: log}.Dial, Store: home.Store(), Log: log}
 	if fl.unsigned {
-		dev.Secret, err = carrier.PlainSecret(ctx, home, fl.tracker)
-	} else if dev.Signer, err = home.Key(alg); err == nil {
-		_, err = carrier.Enrol(ctx, fl.tracker, dev.Signer, "replay")
+		cfg.Device.Secret, err = carrier.PlainSecret(ctx, home, id)
+	} else if cfg.Device.Signer, err = home.Key(alg); err == nil {
+		_, err = carrier.Enrol(ctx, id, cfg.Device.Signer, "replay")
 	}
 	if err != nil {
 		return err
 	}
-	dev.Store = home.Store()
-
-	p := a.progress()
-	sum, err := replay.Run(ctx, replay.Config{
-		Recording: rec, Batch: fl.batch, Speed: speed, Now: fl.times == "now", Device: dev,
-		Shipment: scenario.Consignment{Parties: parties, Tracker: fl.tracker, Body: client.CreateBody{
-			ID: fl.shipment, Parties: s.Roles.Members(), RuleSet: fl.ruleSet,
-			Description: "recorded trip " + filepath.Base(path), Origin: "recording", Destination: "recording",
-		}},
-		Wait: fl.wait, Bound: fl.bound, Close: fl.closing, Progress: p,
-	})
-	p.End()
+	body.Parties = s.Roles.Members()
+	body.Description, body.Origin, body.Destination = "recorded trip "+filepath.Base(path), "recording", "recording"
+	cfg.Shipment = scenario.Consignment{Parties: parties, Tracker: id, Body: body}
+	cfg.Progress = a.progress()
+	sum, err := replay.Run(ctx, cfg)
+	cfg.Progress.End()
 	if err != nil {
 		return err
 	}
-	shipment, err := carrier.GetShipment(ctx, fl.shipment)
+	shipment, err := carrier.GetShipment(ctx, body.ID)
 	if err != nil {
 		return err
 	}
@@ -155,7 +143,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 	err = a.print(sum, func(w io.Writer) {
 		row(w, "tracker", "%s on shipment %s (%s)", sum.Tracker, sum.Shipment, sum.State)
 		row(w, "readings", "%d in %d messages, %s to %s", sum.Readings, sum.Messages, sum.FirstTime, sum.LastTime)
-		if fl.wait != replay.WaitNone {
+		if cfg.Wait != replay.WaitNone {
 			printReport(w, sum.Report)
 		}
 		row(w, "compliance", "%s", sum.Verdict)
@@ -165,7 +153,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags) error {
 		return err
 	}
 	if !sum.Complete {
-		return &exit{exitVerdict, fmt.Errorf("not all messages were %s within %s", fl.wait, fl.bound)}
+		return &exit{exitVerdict, fmt.Errorf("not all messages were %s within %s", cfg.Wait, cfg.Bound)}
 	}
 	return nil
 }
@@ -194,19 +182,11 @@ func parseSpeed(text string) (float64, error) {
 	return v, nil
 }
 
+var notInID = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+
 // idFrom makes a valid id of a file's name.
 func idFrom(name string) string {
-	id := strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
-			return r
-		}
-		return '-'
-	}, name)
-	id = strings.TrimLeft(id, "._-")
-	if id == "" {
-		id = "recording"
-	}
+	id := cmp.Or(strings.TrimLeft(notInID.ReplaceAllString(name, "-"), "._-"), "recording")
 	return id[:min(len(id), 48)]
 }
 

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,19 +109,16 @@ func TestBatches(t *testing.T) {
 		{at(7, 7, 7), 10, []int{1, 1, 1}},
 		{at(3, 1, 3), 10, []int{2, 1}},
 	} {
-		got, err := Batches(c.in, c.size, 1)
-		if err != nil || len(sizes(got)) != len(c.want) {
-			t.Errorf("%v, %v, want %v", sizes(got), err, c.want)
-			continue
-		}
-		for i, n := range sizes(got) {
-			if n != c.want[i] {
-				t.Errorf("%v, want %v", sizes(got), c.want)
-			}
+		if got := sizes(batches(c.in, c.size)); !slices.Equal(got, c.want) {
+			t.Errorf("batches of %v, want %v", got, c.want)
 		}
 	}
-	if _, err := Batches(at(1), MaxBatch(3)+1, 3); err == nil {
-		t.Error("a batch that may not fit was accepted")
+	three := Mapping{Quantities: map[string]Column{"temperature": {}, "humidity": {}, "light": {}}}
+	for batch, ok := range map[int]bool{0: false, 1: true, MaxBatch(3): true, MaxBatch(3) + 1: false} {
+		cfg := Config{Wait: WaitNone, Batch: batch, Recording: &Recording{Mapping: three}}
+		if err := cfg.Validate(); (err == nil) != ok {
+			t.Errorf("%d readings of three quantities in a message: %v, want accepted: %v", batch, err, ok)
+		}
 	}
 }
 

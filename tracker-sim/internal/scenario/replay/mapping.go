@@ -1,9 +1,12 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
-	"sort"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,38 +28,34 @@ type Mapping struct {
 
 const standardGravity = 9.80665
 
-// ParseMap reads "quantity=column[*factor][+offset],…", for example "light=light_mlx*0.001,temperature=deg_f*0.55556+-17.778".
+// mapItem is "quantity=column[*factor][+offset]".
+var mapItem = regexp.MustCompile(`^([^=]*)=([^*+]+)(?:\*([^+]*))?(?:\+(.*))?$`)
+
+// ParseMap reads items with commas between, for example "light=light_mlx*0.001,temperature=deg_f*0.55556+-17.778".
 func ParseMap(text string) (map[string]Column, error) {
 	out := make(map[string]Column)
 	if text == "" {
 		return out, nil
 	}
 	for _, part := range strings.Split(text, ",") {
-		name, expr, ok := strings.Cut(strings.TrimSpace(part), "=")
-		if !ok || expr == "" {
-			return nil, fmt.Errorf("--map %q: want quantity=column[*factor][+offset]", part)
+		m := mapItem.FindStringSubmatch(strings.TrimSpace(part))
+		if m == nil {
+			return nil, fmt.Errorf("--map %q: want quantity=column[*factor][+offset], with numbers", part)
 		}
-		if _, known := telemetry.FindQuantity(name); !known {
+		name, c := m[1], Column{Name: m[2]}
+		var err1, err2 error
+		c.Factor, err1 = number(cmp.Or(m[3], "1"))
+		c.Offset, err2 = number(cmp.Or(m[4], "0"))
+		_, known := telemetry.FindQuantity(name)
+		_, twice := out[name]
+		switch {
+		case !known:
 			return nil, fmt.Errorf("--map %q: quantity %q is not one of %s", part, name, QuantityNames(", "))
-		}
-		if _, twice := out[name]; twice {
+		case twice:
 			return nil, fmt.Errorf("--map: quantity %s is given twice", name)
+		case err1 != nil || err2 != nil:
+			return nil, fmt.Errorf("--map %q: factor %q or offset %q is not a number", part, m[3], m[4])
 		}
-		c := Column{Factor: 1}
-		var err error
-		if head, offset, ok := strings.Cut(expr, "+"); ok {
-			if c.Offset, err = number(offset); err != nil {
-				return nil, fmt.Errorf("--map %q: offset %q is not a number", part, offset)
-			}
-			expr = head
-		}
-		if head, factor, ok := strings.Cut(expr, "*"); ok {
-			if c.Factor, err = number(factor); err != nil {
-				return nil, fmt.Errorf("--map %q: factor %q is not a number", part, factor)
-			}
-			expr = head
-		}
-		c.Name = expr
 		out[name] = c
 	}
 	return out, nil
@@ -146,19 +145,15 @@ func (m Mapping) Complete(header []string) (full Mapping, unused []string, err e
 		}
 		full.Quantities[q], used[c.Name] = c, true
 	}
-	if full.Time == "" {
-		for _, name := range timeNames {
-			for _, h := range header {
-				if full.Time == "" && strings.EqualFold(h, name) {
-					full.Time = h
-				}
-			}
+	for _, name := range timeNames {
+		if i := slices.IndexFunc(header, func(h string) bool { return strings.EqualFold(h, name) }); i >= 0 && full.Time == "" {
+			full.Time = header[i]
 		}
 	}
+	if full.Time == "" {
+		return m, nil, fmt.Errorf("no column looks like a time; name it with --time; the header has %s", strings.Join(header, ", "))
+	}
 	if !have[full.Time] {
-		if m.Time == "" {
-			return m, nil, fmt.Errorf("no column looks like a time; name it with --time; the header has %s", strings.Join(header, ", "))
-		}
 		return m, nil, fmt.Errorf("--time %s: there is no such column; the header has %s", m.Time, strings.Join(header, ", "))
 	}
 	used[full.Time] = true
@@ -181,11 +176,7 @@ func (m Mapping) Complete(header []string) (full Mapping, unused []string, err e
 
 // String lists the mapping in the form of --map.
 func (m Mapping) String() string {
-	names := make([]string, 0, len(m.Quantities))
-	for q := range m.Quantities {
-		names = append(names, q)
-	}
-	sort.Strings(names)
+	names := slices.Sorted(maps.Keys(m.Quantities))
 	for i, q := range names {
 		c := m.Quantities[q]
 		names[i] = q + "=" + c.Name

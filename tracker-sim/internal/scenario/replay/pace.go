@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -24,31 +23,20 @@ func MaxBatch(quantities int) int {
 	return max(1, min(telemetry.MaxRecords, messageRoom/recordRoom)/quantities)
 }
 
-// Batches cuts a recording into messages. A reading with the time of the one before starts a new message, since times are
+// batches cuts a recording into messages. A reading with the time of an earlier one starts a new message, since times are
 // unique in a message.
-func Batches(readings []telemetry.Reading, size, quantities int) ([]Batch, error) {
-	if most := MaxBatch(quantities); size < 1 || size > most {
-		return nil, fmt.Errorf("--batch %d: must be 1 to %d for %d quantities", size, most, quantities)
-	}
-	var out []Batch
-	from := 0
+func batches(readings []telemetry.Reading, size int) (out []Batch) {
 	seen := make(map[int64]bool, size)
-	flush := func(to int) {
-		if to > from {
-			last := readings[to-1]
-			out = append(out, Batch{Readings: readings[from:to], At: time.Duration(last.TimeMS-readings[0].TimeMS) * time.Millisecond})
-		}
-		from = to
+	for from, to := 0, 0; from < len(readings); from = to {
 		clear(seen)
-	}
-	for i, r := range readings {
-		if i-from == size || seen[r.TimeMS] {
-			flush(i)
+		for to < len(readings) && to-from < size && !seen[readings[to].TimeMS] {
+			seen[readings[to].TimeMS] = true
+			to++
 		}
-		seen[r.TimeMS] = true
+		at := time.Duration(readings[to-1].TimeMS-readings[0].TimeMS) * time.Millisecond
+		out = append(out, Batch{Readings: readings[from:to], At: at})
 	}
-	flush(len(readings))
-	return out, nil
+	return out
 }
 
 // Shift gives readings new times: the recording's first time becomes start, and intervals shrink by speed.

@@ -46,6 +46,18 @@ type Config struct {
 	Progress  *scenario.Progress
 }
 
+// Validate says what is wrong with a parsed recording's replay, in terms of the flags.
+func (cfg Config) Validate() error {
+	if cfg.Wait != WaitNone && cfg.Wait != WaitLogged && cfg.Wait != WaitAnchored {
+		return fmt.Errorf("--wait %q: must be logged, anchored or none", cfg.Wait)
+	}
+	quantities := len(cfg.Recording.Mapping.Quantities)
+	if most := MaxBatch(quantities); cfg.Batch < 1 || cfg.Batch > most {
+		return fmt.Errorf("--batch %d: must be 1 to %d for %d quantities", cfg.Batch, most, quantities)
+	}
+	return nil
+}
+
 // Summary of one replay.
 type Summary struct {
 	Tracker   string `json:"tracker"`
@@ -64,15 +76,15 @@ type Summary struct {
 
 // Run replays. The tracker must be enrolled; Device carries its key or secret, its store and its dialer.
 func Run(ctx context.Context, cfg Config) (Summary, error) {
+	if err := cfg.Validate(); err != nil {
+		return Summary{}, err
+	}
 	began := time.Now()
 	readings := cfg.Recording.Readings
 	if cfg.Now {
 		readings = cfg.shifted(began)
 	}
-	batches, err := Batches(readings, cfg.Batch, len(cfg.Recording.Mapping.Quantities))
-	if err != nil {
-		return Summary{}, err
-	}
+	batches := batches(readings, cfg.Batch)
 	first, last := span(readings)
 	sum := Summary{
 		Tracker: cfg.Device.ID, Readings: len(readings), Messages: len(batches),
