@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -185,12 +186,12 @@ func (c *Check) Report() Report {
 	return r
 }
 
-// Settle compares again and again until done, or until the bound is over. What is stored twice or was never sent stays wrong, so
-// that ends it at once.
-func Settle(ctx context.Context, bound time.Duration, compare func() (Report, error), done func(Report) bool) (Report, error) {
+// Settle checks the book against what the system shows again and again until done, or until the bound is over. What is stored
+// twice or was never sent stays wrong, so that ends it at once.
+func (b *Book) Settle(ctx context.Context, bound time.Duration, shared bool, shown iter.Seq2[client.Message, error], done func(Report) bool) (Report, error) {
 	deadline := time.Now().Add(bound)
 	for {
-		r, err := compare()
+		r, err := b.compare(shared, shown)
 		over := time.Now().After(deadline) || ctx.Err() != nil
 		if over || err == nil && (done(r) || r.Doubled > 0 || r.Phantom > 0) {
 			return r, err
@@ -199,4 +200,15 @@ func Settle(ctx context.Context, bound time.Duration, compare func() (Report, er
 			return r, ctx.Err()
 		}
 	}
+}
+
+func (b *Book) compare(shared bool, shown iter.Seq2[client.Message, error]) (Report, error) {
+	check := b.Check(shared)
+	for m, err := range shown {
+		if err != nil {
+			return check.Report(), err
+		}
+		check.Message(m)
+	}
+	return check.Report(), nil
 }

@@ -52,7 +52,7 @@ type Device struct {
 	stats    Stats
 	dialErr  error // of the newest attempt to connect
 
-	kick chan struct{} // there may be something to send, or the radio changed
+	kick chan struct{} // there may be something to send
 }
 
 // Stats counts what a tracker did.
@@ -163,7 +163,7 @@ func (d *Device) Radio(on bool) {
 	if !on && d.hangUp != nil {
 		d.hangUp()
 	}
-	d.poke()
+	d.changed()
 }
 
 // Pending is how many messages are not acknowledged.

@@ -25,7 +25,7 @@ func (d *Device) Run(ctx context.Context) error {
 	var away time.Time // of the first attempt that failed
 	warned := false
 	for {
-		if err := d.awaitRadio(ctx); err != nil {
+		if d.await(ctx, func() bool { return d.radio }) != nil {
 			return nil
 		}
 		conn, err := d.cfg.Dial(ctx, d.cfg.ID, d.password)
@@ -72,22 +72,6 @@ type storeError struct{ err error }
 func (e storeError) Error() string { return e.err.Error() }
 
 var errRadioOff = errors.New("radio is off")
-
-func (d *Device) awaitRadio(ctx context.Context) error {
-	for {
-		d.mu.Lock()
-		on := d.radio
-		d.mu.Unlock()
-		if on && ctx.Err() == nil {
-			return nil
-		}
-		select {
-		case <-d.kick:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
 
 // session publishes over one connection until it breaks. Acknowledgements are read beside it: a publisher that waits for
 // PUBACK must not keep the connection's reader waiting.

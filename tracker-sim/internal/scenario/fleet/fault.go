@@ -1,10 +1,6 @@
 package fleet
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "fmt"
 
 // Fault is what a tracker's sensor does wrong, for showing how odd readings are flagged. The first tracker of the first
 // shipment has it.
@@ -20,17 +16,12 @@ const (
 	Teleport Fault = "teleport" // every 50th position is five degrees south
 )
 
-var faults = []Fault{Stuck, Jump, Outlier, Drift, Bounds, Teleport}
-
 func (f Fault) validate() error {
-	if f == "" || slices.Contains(faults, f) {
+	switch f {
+	case "", Stuck, Jump, Outlier, Drift, Bounds, Teleport:
 		return nil
 	}
-	names := make([]string, len(faults))
-	for i := range faults {
-		names[i] = string(faults[i])
-	}
-	return fmt.Errorf("--fault %q: must be one of %s", f, strings.Join(names, ", "))
+	return fmt.Errorf("--fault %q: must be one of stuck, jump, outlier, drift, bounds, teleport", f)
 }
 
 // sensor spoils one tracker's readings.

@@ -42,11 +42,11 @@ func openMemory(dir string) (*memory, error) {
 	return m, nil
 }
 
-func (m *memory) get(slot int) (place, bool) {
+func (m *memory) get(slot int) (p place, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p, ok := m.slots[slot]
-	return p, ok
+	p, known = m.slots[slot]
+	return p, known
 }
 
 func (m *memory) put(slot int, p place) error {

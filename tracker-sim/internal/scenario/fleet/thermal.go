@@ -47,8 +47,3 @@ func (c *cold) step(dt time.Duration, outside float64, doorOpen bool) {
 	around := 0.45*c.air + 0.55*c.goods
 	c.box += (around - c.box) * (1 - math.Exp(-h/boxLag.Hours()))
 }
-
-// outside is the day's curve: coldest at five, warmest at fifteen hours.
-func outside(base float64, hour float64) float64 {
-	return base + 6.5*math.Sin(2*math.Pi*(hour-10)/24)
-}

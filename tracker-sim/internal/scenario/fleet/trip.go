@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -47,8 +48,6 @@ type Trip struct {
 }
 
 type window struct{ from, until time.Duration }
-
-func (w window) holds(t time.Duration) bool { return t >= w.from && t < w.until }
 
 const (
 	// leastDoor is how long a forgotten door stays open at least, in the trip's time; leastDoorReal in real time, so that
@@ -179,15 +178,11 @@ func (t *Trip) knock(values map[string]float64, moving bool) {
 
 func (t *Trip) hour() float64 { return math.Mod(t.startHour+t.at.Hours(), 24) }
 
-func (t *Trip) outside() float64 { return outside(t.baseTemp, t.hour()) }
+// outside is the day's curve: coldest at four, warmest at sixteen hours.
+func (t *Trip) outside() float64 { return t.baseTemp + 6.5*math.Sin(2*math.Pi*(t.hour()-10)/24) }
 
 func (t *Trip) doorOpen() bool {
-	for _, l := range t.legs {
-		if l.stop && t.at >= l.doorFrom && t.at < l.doorUntil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.legs, func(l leg) bool { return l.stop && t.at >= l.doorFrom && t.at < l.doorUntil })
 }
 
 func (t *Trip) wetTarget() float64 {
@@ -214,22 +209,14 @@ func (t *Trip) drained() float64 {
 }
 
 func (t *Trip) linked() bool {
-	for _, w := range t.outages {
-		if w.holds(t.at) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(t.outages, func(w window) bool { return t.at >= w.from && t.at < w.until })
 }
 
 // place is where the tracker is, and how fast.
 func (t *Trip) place() (speed, lat, lon float64) {
 	l := t.legs[len(t.legs)-1]
-	for _, candidate := range t.legs {
-		if t.at < candidate.begin+candidate.length {
-			l = candidate
-			break
-		}
+	if i := slices.IndexFunc(t.legs, func(l leg) bool { return t.at < l.begin+l.length }); i >= 0 {
+		l = t.legs[i]
 	}
 	if l.stop || t.at >= l.begin+l.length {
 		return 0, l.to.Lat, l.to.Lon

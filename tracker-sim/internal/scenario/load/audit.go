@@ -18,20 +18,18 @@ import (
 
 // Audit compares a book with what the API shows of the shipments until everything acknowledged is logged, at most for bound.
 func Audit(ctx context.Context, api Records, book *account.Book, shipments []string, bound time.Duration, progress *scenario.Progress) (account.Report, error) {
-	return account.Settle(ctx, bound, func() (account.Report, error) {
+	shown := func(yield func(client.Message, error) bool) {
 		progress.Phase("account", len(shipments))
-		check := book.Check(false)
 		for i, id := range shipments {
 			for m, err := range api.Messages(ctx, id) {
-				if err != nil {
-					return check.Report(), err
+				if !yield(m, err) {
+					return
 				}
-				check.Message(m)
 			}
 			progress.Set(i + 1)
 		}
-		return check.Report(), nil
-	}, account.Report.OK)
+	}
+	return book.Settle(ctx, bound, false, shown, account.Report.OK)
 }
 
 // readBack compares values of some messages with the plan.

@@ -21,6 +21,8 @@ const (
 const (
 	preLimit = 300_000
 	aheadOf  = 2 * time.Second
+	// signingTime is what one message takes, about: where it takes longer, the schedule starts later than its readings say.
+	signingTime = 80 * time.Microsecond
 )
 
 // planned is a message of the plan that is signed. Each share of the trackers, a lane, has one signer and one releaser, in the
@@ -57,7 +59,7 @@ func (r *run) send(ctx context.Context, sum *Summary) error {
 	if sum.Signing == SignPre {
 		r.signing = true
 		r.cfg.Progress.Phase("sign", p.Messages())
-		r.start = time.Now().Add(r.signingTime())
+		r.start = time.Now().Add(time.Second + time.Duration(p.Messages()/width)*signingTime)
 	}
 
 	r.signStart = r.start
@@ -132,8 +134,6 @@ func (r *run) signLane(ctx context.Context, l, width int, ready chan<- planned) 
 // releaseLane hands every message to its tracker when it is due.
 func (r *run) releaseLane(ctx context.Context, ready <-chan planned) error {
 	p := r.cfg.Plan
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	for {
 		var next planned
 		var ok bool
@@ -146,13 +146,8 @@ func (r *run) releaseLane(ctx context.Context, ready <-chan planned) error {
 			return errStopped
 		}
 		due := r.start.Add(p.Due(next.i))
-		if wait := time.Until(due); wait > 0 {
-			timer.Reset(wait)
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				return errStopped
-			}
+		if !device.Pause(ctx, time.Until(due)) {
+			return errStopped
 		}
 		if p.Rate > 0 {
 			r.lag.add(time.Since(due))
@@ -170,20 +165,4 @@ func (r *run) releaseLane(ctx context.Context, ready <-chan planned) error {
 			r.cfg.Progress.Set(int(done))
 		}
 	}
-}
-
-// signingTime estimates how long all signatures take.
-func (r *run) signingTime() time.Duration {
-	const probe = 200
-	p := r.cfg.Plan
-	chain := r.chains[0] // a copy: the probe's messages are not sent
-	began := time.Now()
-	for range probe {
-		if _, err := chain.Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: began.UnixMilli()}, p.readings(0, 0, began)); err != nil {
-			return time.Second // the real signatures will say what is wrong
-		}
-	}
-	each := time.Since(began) / probe
-	lanes := min(runtime.GOMAXPROCS(0), p.Trackers)
-	return time.Duration(p.Messages())*each*5/4/time.Duration(max(lanes, 1)) + time.Second
 }

@@ -213,17 +213,13 @@ func (cfg Config) settle(ctx context.Context, book *account.Book) (account.Repor
 	}
 	cfg.Progress.Phase(cfg.Wait, 0)
 	done := func(r account.Report) bool { return r.OK() && (cfg.Wait != WaitAnchored || r.Anchored == r.Stored) }
-	r, err := account.Settle(ctx, cfg.Bound, func() (account.Report, error) {
-		check := book.Check(true) // a shipment may have other trackers
+	ours := func(yield func(client.Message, error) bool) { // a shipment may have other trackers
 		for m, err := range cfg.Shipment.Messages(ctx) {
-			if err != nil {
-				return check.Report(), err
-			}
-			if m.Tracker == cfg.Device.ID {
-				check.Message(m)
+			if (err != nil || m.Tracker == cfg.Device.ID) && !yield(m, err) {
+				return
 			}
 		}
-		return check.Report(), nil
-	}, done)
+	}
+	r, err := book.Settle(ctx, cfg.Bound, true, ours, done)
 	return r, err == nil && done(r), err
 }
