@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +16,6 @@ import (
 
 // database answers one window of an hour for each hour that is asked, and keeps what is summed up.
 type database struct {
-	mu      sync.Mutex
 	asked   []string
 	summed  []int64 // hours
 	failing bool
