@@ -259,11 +259,11 @@ func TestCoreHasNoClockAndNoGoroutine(t *testing.T) {
 // jsonDecoders are the files that may take JSON from a stream, each with its reason. All others read whole values: strictly by canon
 // when somebody else wrote them, else by json.Unmarshal.
 var jsonDecoders = map[string]string{
-	"internal/canon/json.go":                  "the one strict reader",
-	"internal/influx/query.go":                "InfluxDB's answer is a stream of values, of its own trust",
-	"internal/testkit/fakeinflux.go":          "the fake of that",
-	"tracker-sim/internal/scenario/ingest.go": "a simulation reads its own stack's status",
-	"internal/e2e/bench/stack.go":             "a bench reads its own stack's status",
+	"internal/canon/json.go":                   "the one strict reader",
+	"internal/influx/query.go":                 "InfluxDB's answer is a stream of values, of its own trust",
+	"ingest/internal/fakeinflux/fakeinflux.go": "the fake of that",
+	"tracker-sim/internal/scenario/ingest.go":  "a simulation reads its own stack's status",
+	"internal/e2e/bench/stack.go":              "a bench reads its own stack's status",
 }
 
 // Two readers of one JSON text, of which one takes the first of a repeated member and one the last, see two things.

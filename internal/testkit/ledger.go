@@ -220,16 +220,15 @@ func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
 		return nil, err
 	}
 	up, height := !l.isDown(), l.Height()
+	trouble := ""
+	if !up {
+		height, trouble = 0, ledger.ErrUnavailable.Error()
+	}
 	var nodes []ledger.Node
 	for _, o := range Founders {
-		org := o.Name
-		peer := ledger.Node{Org: org, Role: "peer", Address: "peer." + org + ".test:7051", Up: up, Height: height}
-		orderer := ledger.Node{Org: org, Role: "orderer", Address: "orderer." + org + ".test:7050", Up: up, Height: height}
-		if !up {
-			peer.Height, peer.Error = 0, ledger.ErrUnavailable.Error()
-			orderer.Height, orderer.Error = 0, ledger.ErrUnavailable.Error()
+		for _, role := range []string{"peer", "orderer"} {
+			nodes = append(nodes, ledger.Node{Org: o.Name, Role: role, Address: role + "." + o.Name + ".test:7050", Up: up, Height: height, Error: trouble})
 		}
-		nodes = append(nodes, peer, orderer)
 	}
 	return nodes, nil
 }

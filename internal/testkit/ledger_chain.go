@@ -95,14 +95,18 @@ func (c *chain) append(b *block) {
 	b.number = uint64(len(c.blocks))
 	c.blocks = append(c.blocks, b)
 	c.txs[b.tx] = b
-	close(c.changed)
-	c.changed = make(chan struct{})
+	c.tell()
 }
 
 // wake makes waiting streams look around.
 func (c *chain) wake() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.tell()
+}
+
+// tell needs mu.
+func (c *chain) tell() {
 	close(c.changed)
 	c.changed = make(chan struct{})
 }

@@ -76,14 +76,8 @@ func (s *ledgerSuite) id(name string) string { return name + "-" + s.run }
 // committed.
 func do[R any](s *ledgerSuite, c LedgerClient, fn ledger.Function, arg any) (R, ledger.Result) {
 	s.t.Helper()
-	var record R
 	result, err := c.Submit(s.t.Context(), fn.Name(), arg)
-	if err != nil {
-		s.t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
-	}
-	if err := json.Unmarshal(result.Payload, &record); err != nil {
-		s.t.Fatalf("%s: answer %s: %v", fn, result.Payload, err)
-	}
+	record := decoded[R](s, c, fn, result.Payload, err)
 	WaitFor(s.t, 20*time.Second, "every peer commits the block", func() bool {
 		nodes, err := c.Network(s.t.Context())
 		for _, n := range nodes {
@@ -98,8 +92,13 @@ func do[R any](s *ledgerSuite, c LedgerClient, fn ledger.Function, arg any) (R, 
 
 func ask[R any](s *ledgerSuite, c LedgerClient, fn ledger.Function, arg any) R {
 	s.t.Helper()
-	var record R
 	raw, err := c.Evaluate(s.t.Context(), fn.Name(), arg)
+	return decoded[R](s, c, fn, raw, err)
+}
+
+// decoded is an answer's record; none is the end of the test.
+func decoded[R any](s *ledgerSuite, c LedgerClient, fn ledger.Function, raw []byte, err error) (record R) {
+	s.t.Helper()
 	if err != nil {
 		s.t.Fatalf("%s by %s: %v", fn, c.MSP(), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -152,17 +153,11 @@ func (s *ledgerSuite) network() {
 	}
 	for _, o := range Founders {
 		for _, role := range []string{"peer", "orderer"} {
-			found := false
-			for _, n := range nodes {
-				if n.Org == o.Name && n.Role == role {
-					found = true
-					if !n.Up || n.Error != "" || n.Address == "" || n.Height == 0 {
-						s.t.Errorf("%+v", n)
-					}
-				}
-			}
-			if !found {
-				s.t.Errorf("no %s of %s", role, o.Name)
+			i := slices.IndexFunc(nodes, func(n ledger.Node) bool { return n.Org == o.Name && n.Role == role })
+			if i < 0 {
+				s.t.Errorf("got %+v, want a %s of %s among them", nodes, role, o.Name)
+			} else if n := nodes[i]; !n.Up || n.Error != "" || n.Address == "" || n.Height == 0 {
+				s.t.Errorf("got %+v, want it up, with an address, a height and no error", n)
 			}
 		}
 	}

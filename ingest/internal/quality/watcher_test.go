@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/trackseal/trackseal/ingest/internal/fakeinflux"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/influx"
@@ -31,7 +32,7 @@ const (
 // memory is InfluxDB with the readings in memory; what is written goes through the real client.
 type memory struct {
 	*influx.Client
-	fake *testkit.FakeInflux
+	fake *fakeinflux.Server
 	mu   sync.Mutex
 	all  []stored.Reading
 	down bool
@@ -39,7 +40,7 @@ type memory struct {
 
 func newMemory(t testing.TB) *memory {
 	t.Helper()
-	f := testkit.NewFakeInflux(t)
+	f := fakeinflux.New(t)
 	c, err := influx.Open(influx.Config{URL: f.URL, Bucket: f.Bucket, TokenFile: f.TokenFile})
 	if err != nil {
 		t.Fatal(err)

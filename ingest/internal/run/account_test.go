@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/trackseal/trackseal/ingest/internal/fakeinflux"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -16,7 +17,7 @@ import (
 )
 
 // accountFake rebuilds a log from what the fake InfluxDB holds: every leaf once, every message once, the root as claimed.
-func accountFake(t testing.TB, f *testkit.FakeInflux, log, root string, want int) {
+func accountFake(t testing.TB, f *fakeinflux.Server, log, root string, want int) {
 	t.Helper()
 	type stored struct {
 		leaf       int

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/fakeinflux"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -77,14 +78,14 @@ type pointedDatabase struct {
 	f *failpoint
 }
 
-// fakeRead reads messages back from a FakeInflux, which does not answer queries.
+// fakeRead reads messages back from a fakeinflux.Server, which does not answer queries.
 type fakeRead struct {
 	*influx.Client
 	url string
 }
 
 func (d fakeRead) Messages(ctx context.Context, log string, from, _ uint64, fn func(stored.Message) error) error {
-	return testkit.FakeMessages(ctx, d.url, log, from, fn)
+	return fakeinflux.Messages(ctx, d.url, log, from, fn)
 }
 
 func (d pointedDatabase) NewBatch() stored.Batch { return pointedBatch{d.Client.NewBatch(), d.f} }
@@ -249,7 +250,7 @@ func (f *flash) left() int {
 type crashStack struct {
 	t      *testing.T
 	ledger *testkit.Ledger
-	influx *testkit.FakeInflux
+	influx *fakeinflux.Server
 	mqtt   string
 	listen string // of the broker inside ingest, instead of mqtt
 	url    string // ledger
@@ -299,7 +300,7 @@ func newCrashStack(t *testing.T, trackers int) *crashStack {
 // bareCrashStack has neither broker nor trackers.
 func bareCrashStack(t *testing.T) *crashStack {
 	t.Helper()
-	s := &crashStack{t: t, ledger: testkit.NewLedger("CarrierMSP", nil), influx: testkit.NewFakeInflux(t), dir: t.TempDir()}
+	s := &crashStack{t: t, ledger: testkit.NewLedger("CarrierMSP", nil), influx: fakeinflux.New(t), dir: t.TempDir()}
 	t.Cleanup(s.ledger.Close)
 	s.url = serveLedger(t, s.ledger)
 	return s

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/fakeinflux"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/influx"
@@ -22,7 +23,7 @@ import (
 type setup struct {
 	*running
 	src    *memorySource
-	influx *testkit.FakeInflux
+	influx *fakeinflux.Server
 	ledger *testkit.Ledger
 	dev    *device
 	sent   int
@@ -30,7 +31,7 @@ type setup struct {
 
 func newSetup(t *testing.T, change ...func(*Config)) *setup {
 	t.Helper()
-	s := &setup{src: newSource(), influx: testkit.NewFakeInflux(t), ledger: testkit.NewLedger("CarrierMSP", nil), dev: newDevice("T-1", time.Now().Add(-time.Hour).UnixMilli())}
+	s := &setup{src: newSource(), influx: fakeinflux.New(t), ledger: testkit.NewLedger("CarrierMSP", nil), dev: newDevice("T-1", time.Now().Add(-time.Hour).UnixMilli())}
 	t.Cleanup(s.ledger.Close)
 	enrol(t, s.ledger, s.dev)
 	createShipment(t, s.ledger, "S-1")

@@ -1,4 +1,5 @@
-package testkit
+// Package fakeinflux is the InfluxDB of ingest's tests.
+package fakeinflux
 
 import (
 	"cmp"
@@ -7,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,9 +23,9 @@ import (
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
-// FakeInflux is an InfluxDB that takes line protocol over HTTP, keeps it in memory and fails on demand. Like the real one it
-// keeps one point per series and time. Queries answer nothing; FakeMessages reads messages back.
-type FakeInflux struct {
+// Server is an InfluxDB that takes line protocol over HTTP, keeps it in memory and fails on demand. Like the real one it
+// keeps one point per series and time. Queries answer nothing; Messages reads messages back.
+type Server struct {
 	URL, Bucket, TokenFile string
 
 	server *httptest.Server
@@ -35,10 +37,10 @@ type FakeInflux struct {
 	refuse func(line string) bool
 }
 
-// NewFakeInflux starts one; it ends with the test.
-func NewFakeInflux(t testing.TB) *FakeInflux {
+// New starts one; it ends with the test.
+func New(t testing.TB) *Server {
 	t.Helper()
-	f := &FakeInflux{Bucket: "trackseal/autogen", TokenFile: filepath.Join(t.TempDir(), "token"), points: map[string]string{}}
+	f := &Server{Bucket: "trackseal/autogen", TokenFile: filepath.Join(t.TempDir(), "token"), points: map[string]string{}}
 	if err := os.WriteFile(f.TokenFile, []byte("admin:test"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -56,34 +58,34 @@ func NewFakeInflux(t testing.TB) *FakeInflux {
 }
 
 // SetUnavailable makes every write answer 503, or ends that.
-func (f *FakeInflux) SetUnavailable(down bool) {
+func (f *Server) SetUnavailable(down bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.down = down
 }
 
 // FailAfter makes the next n writes be applied and answer 503 all the same.
-func (f *FakeInflux) FailAfter(n int) {
+func (f *Server) FailAfter(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.failed = n
 }
 
 // Refuse makes batches with a line for which refuse is true be rejected as a whole; nil ends that.
-func (f *FakeInflux) Refuse(refuse func(line string) bool) {
+func (f *Server) Refuse(refuse func(line string) bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.refuse = refuse
 }
 
 // Writes counts the batches that were applied.
-func (f *FakeInflux) Writes() int {
+func (f *Server) Writes() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.writes
 }
 
-func (f *FakeInflux) write(w http.ResponseWriter, r *http.Request) {
+func (f *Server) write(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -104,9 +106,7 @@ func (f *FakeInflux) write(w http.ResponseWriter, r *http.Request) {
 		}
 		points[m[1]+" "+m[3]] = m[2]
 	}
-	for k, v := range points {
-		f.points[k] = v
-	}
+	maps.Copy(f.points, points)
 	f.writes++
 	if f.failed > 0 {
 		f.failed--
@@ -123,7 +123,7 @@ var linePattern = regexp.MustCompile(`^(\S+) (.+) (-?\d+)$`)
 type Point struct{ Series, Fields, Time string }
 
 // Points lists the points of a measurement, in no order.
-func (f *FakeInflux) Points(measurement string) []Point {
+func (f *Server) Points(measurement string) []Point {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	var all []Point
@@ -156,7 +156,7 @@ func (p Point) Tag(name string) string {
 }
 
 // messages answers the stored messages of ?log= from leaf ?from= on, in their order: Messages reads them.
-func (f *FakeInflux) messages(w http.ResponseWriter, r *http.Request) {
+func (f *Server) messages(w http.ResponseWriter, r *http.Request) {
 	from, _ := strconv.ParseUint(r.URL.Query().Get("from"), 10, 64)
 	all := []stored.Message{}
 	for _, p := range f.Points("message") {
@@ -174,8 +174,8 @@ func (f *FakeInflux) messages(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(all) // the caller is gone: nobody to tell
 }
 
-// FakeMessages is Messages of a store, answered by the FakeInflux at a URL, also from another process.
-func FakeMessages(ctx context.Context, url, log string, from uint64, fn func(stored.Message) error) error {
+// Messages is Messages of a store, answered by the Server at a URL, also from another process.
+func Messages(ctx context.Context, url, log string, from uint64, fn func(stored.Message) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/fake/messages?log=%s&from=%d", url, log, from), nil)
 	if err != nil {
 		return err
