@@ -27,6 +27,7 @@ type Influxd struct {
 
 	t     testing.TB
 	dir   string
+	log   string // its path
 	addr  string
 	proc  *exec.Cmd
 	done  chan struct{}
@@ -41,7 +42,7 @@ func StartInfluxd(t testing.TB) *Influxd {
 		t.Skipf("needs a real InfluxDB: set %s to an influxd binary", EnvInfluxd)
 	}
 	dir := t.TempDir()
-	d := &Influxd{t: t, dir: dir, Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token"), Two: isTwo(binary)}
+	d := &Influxd{t: t, dir: dir, log: filepath.Join(dir, "influxd.log"), Bucket: "trackseal/autogen", TokenFile: filepath.Join(dir, "token"), Two: isTwo(binary)}
 	token := "admin:test"
 	if d.Two {
 		d.Org, d.Bucket, token = "trackseal", "trackseal", "test-token"
@@ -62,7 +63,7 @@ func StartInfluxd(t testing.TB) *Influxd {
 			break
 		}
 		if try == 4 {
-			t.Fatalf("influxd does not start; its log is %s", filepath.Join(dir, "influxd.log"))
+			t.Fatalf("influxd does not start; its log is %s", d.log)
 		}
 	}
 	if d.Two {
@@ -74,7 +75,7 @@ func StartInfluxd(t testing.TB) *Influxd {
 		return d.influxQL("", "CREATE USER admin WITH PASSWORD 'test' WITH ALL PRIVILEGES")
 	})
 	WaitFor(t, 10*time.Second, "influxd makes the database", func() bool {
-		return d.influxQL("admin:test", "CREATE DATABASE trackseal") && d.takesWrites(token)
+		return d.influxQL("Token admin:test", "CREATE DATABASE trackseal") && d.takesWrites(token)
 	})
 	return d
 }
@@ -83,14 +84,14 @@ func StartInfluxd(t testing.TB) *Influxd {
 func (d *Influxd) Start() {
 	d.t.Helper()
 	if !d.start() {
-		d.t.Fatalf("influxd does not answer at %s; its log is %s", d.addr, filepath.Join(d.dir, "influxd.log"))
+		d.t.Fatalf("influxd does not answer at %s; its log is %s", d.addr, d.log)
 	}
 }
 
 // start answers false when the process ended, as it does when somebody took its port meanwhile.
 func (d *Influxd) start() bool {
 	d.t.Helper()
-	out, err := os.OpenFile(filepath.Join(d.dir, "influxd.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	out, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -156,7 +157,7 @@ func (d *Influxd) listens() bool {
 }
 
 func (d *Influxd) count() int {
-	log, _ := os.ReadFile(filepath.Join(d.dir, "influxd.log")) // none yet: not said
+	log, _ := os.ReadFile(d.log) // none yet: not said
 	if d.Two {
 		return strings.Count(string(log), "Listening")
 	}
@@ -164,7 +165,7 @@ func (d *Influxd) count() int {
 }
 
 func (d *Influxd) tail() string {
-	log, _ := os.ReadFile(filepath.Join(d.dir, "influxd.log")) // none yet
+	log, _ := os.ReadFile(d.log) // none yet
 	lines := strings.SplitAfter(string(log), "\n")
 	return strings.Join(lines[max(0, len(lines)-30):], "")
 }
@@ -196,61 +197,55 @@ func (d *Influxd) Stop() {
 // takesWrites asks with nothing to write: now and then a database that has been made is not found a moment later.
 func (d *Influxd) takesWrites(token string) bool {
 	d.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, d.URL+"/api/v2/write?bucket="+url.QueryEscape(d.Bucket), http.NoBody)
-	if err != nil {
-		d.t.Fatal(err)
+	status, _ := d.post("/api/v2/write?bucket="+url.QueryEscape(d.Bucket), "text/plain", "Token "+token, "")
+	if status != http.StatusNoContent {
+		d.t.Logf("influxd: a write is answered with %d", status)
 	}
-	req.Header.Set("Authorization", "Token "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusNoContent {
-		d.t.Logf("influxd: a write is answered with %s", resp.Status)
-	}
-	return resp.StatusCode == http.StatusNoContent
+	return status == http.StatusNoContent
 }
 
 // setup makes a 2.x server's first user, organisation, bucket and token.
 func (d *Influxd) setup(token string) bool {
 	d.t.Helper()
-	body := `{"username":"admin","password":"test-password","org":"` + d.Org + `","bucket":"` + d.Bucket + `","token":"` + token + `"}`
-	resp, err := http.Post(d.URL+"/api/v2/setup", "application/json", strings.NewReader(body))
-	if err != nil {
-		return false
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode == http.StatusCreated
+	status, _ := d.post("/api/v2/setup", "application/json", "",
+		`{"username":"admin","password":"test-password","org":"`+d.Org+`","bucket":"`+d.Bucket+`","token":"`+token+`"}`)
+	return status == http.StatusCreated
 }
 
-func (d *Influxd) influxQL(user, q string) bool {
+// influxQL runs a statement of 1.8. One that fails is answered with 200 and its error.
+func (d *Influxd) influxQL(authorization, q string) bool {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL+"/query", strings.NewReader(url.Values{"q": {q}}.Encode()))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if name, password, ok := strings.Cut(user, ":"); ok {
-		req.SetBasicAuth(name, password)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return false
-	}
-	// A statement that fails is answered with 200 and its error.
-	if strings.Contains(string(body), `"error"`) {
+	status, body := d.post("/query", "application/x-www-form-urlencoded", authorization, url.Values{"q": {q}}.Encode())
+	if strings.Contains(body, `"error"`) {
 		d.t.Logf("influxd: %s: %s", q, body)
 		return false
 	}
-	return true
+	return status == http.StatusOK
+}
+
+// post answers status 0 when there is no whole answer.
+func (d *Influxd) post(path, contentType, authorization, body string) (int, string) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL+path, strings.NewReader(body))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", contentType)
+	if authorization != "" {
+		req.Header.Set("Authorization", authorization)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, ""
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, ""
+	}
+	return resp.StatusCode, string(answer)
 }
 
 // FreeAddr is a loopback address that nobody listened on a moment ago. Its port lies below those that the system gives to
