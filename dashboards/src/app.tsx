@@ -35,7 +35,7 @@ export function App() {
 function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: string) => void }) {
   const signed = useMemo<Signed>(
     () => ({
-      api: new Client(session.token, () => onSignOut("The session has ended.")),
+      api: new Client(session.token, () => onSignOut("Your session has ended.")),
       token: session.token,
       scopes: session.scopes,
       signOut: onSignOut,
@@ -45,7 +45,7 @@ function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: 
   // A token that ends while the page is open ends the page, before requests begin to fail.
   useEffect(() => {
     const left = Math.min(session.expiresAt - Date.now(), 2 ** 31 - 1);
-    const timer = setTimeout(() => onSignOut("The session has ended."), Math.max(left, 0));
+    const timer = setTimeout(() => onSignOut("Your session has ended."), Math.max(left, 0));
     return () => clearTimeout(timer);
   }, [session.expiresAt]);
   return (

@@ -39,7 +39,7 @@ export function useLive(path: string, onEvent: (event: StreamEvent) => void): vo
         if (state === "live") target.current({ event: before === "reconnecting" ? "resumed" : "joined", data: "", id: "" });
         before = state;
       },
-      onSignedOut: () => signOut("The session has ended."),
+      onSignedOut: () => signOut("Your session has ended."),
     });
     return () => {
       stop.abort();

@@ -19,7 +19,7 @@ export function useResource<T>(key: string, load: (signal: AbortSignal) => Promi
       .then((data) => !stop.signal.aborted && setState({ key, data, loading: false }))
       .catch((cause: unknown) => {
         if (stop.signal.aborted) return;
-        const problem = cause instanceof Problem ? cause : new Problem(0, "failed", "The answer cannot be read", String(cause));
+        const problem = cause instanceof Problem ? cause : new Problem(0, "failed", "The server's answer could not be read", String(cause));
         setState((old) => ({ key, ...(old.key === key && old.data !== undefined ? { data: old.data } : {}), problem, loading: false }));
       });
     return () => stop.abort();

@@ -85,7 +85,7 @@ export class Client {
       return { name, blob: data };
     } catch (cause) {
       if (cause instanceof Problem) throw cause;
-      throw new Problem(0, "cut_off", "The report was cut off", "The connection ended before all of it had arrived. Try again.");
+      throw new Problem(0, "cut_off", "The report was cut off", "The connection ended before the whole report arrived. Try again.");
     }
   }
 

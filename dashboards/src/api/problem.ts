@@ -22,10 +22,10 @@ export class Problem extends Error {
 
 // The server's own title is the name of the status; a person needs what it means here.
 const byCode: Record<string, string> = {
-  store_unavailable: "The telemetry store is away",
-  ledger_unavailable: "The ledger is away",
-  ingest_unavailable: "Ingest is away",
-  missing_scope: "This client may not see this",
+  store_unavailable: "The telemetry store is unavailable",
+  ledger_unavailable: "The ledger is unavailable",
+  ingest_unavailable: "Ingest is unavailable",
+  missing_scope: "This client does not have access",
   rate_limited: "Too many requests",
   too_many_streams: "Too many live connections",
 };
@@ -33,14 +33,14 @@ const byCode: Record<string, string> = {
 const byStatus: Record<number, string> = {
   0: "The server cannot be reached",
   401: "Sign in again",
-  403: "This client may not see this",
+  403: "This client does not have access",
   404: "Not found",
   429: "Too many requests",
-  503: "A service behind the server is away",
+  503: "A service behind the server is unavailable",
 };
 
 export function titleOf(status: number, code = ""): string {
-  return byCode[code] ?? byStatus[status] ?? (status >= 500 ? "The server failed" : `The server refused (${status})`);
+  return byCode[code] ?? byStatus[status] ?? (status >= 500 ? "The server had an error" : `The server refused the request (${status})`);
 }
 
 // problemOf reads the body of a refusal. It need not be a problem document: a proxy sends its own page, and the status says

@@ -45,17 +45,17 @@ export async function signIn(client: string, secret: string, now: number, send =
       credentials: "omit", // or the browser answers the 401 of a wrong secret with a password dialog of its own, and waits
     });
   } catch {
-    throw new Problem(0, "unreachable", titleOf(0), "Check that the api is running.");
+    throw new Problem(0, "unreachable", titleOf(0), "Check that the API is running.");
   }
   if (answer.status === 400 || answer.status === 401) {
     const problem = problemOf(answer.status, await bodyOf(answer));
     if (answer.status === 401 || problem.code === "invalid_client") {
-      throw new Problem(answer.status, "invalid_client", "Client id or secret is wrong");
+      throw new Problem(answer.status, "invalid_client", "Client ID or secret is wrong");
     }
     throw problem;
   }
   if (answer.status === 404) {
-    throw new Problem(404, "no_issuer", "This server issues no tokens", "It trusts another issuer; set clients_file to sign in here.");
+    throw new Problem(404, "no_issuer", "This server does not issue tokens", "It relies on another issuer. To sign in here, set clients_file.");
   }
   if (!answer.ok) throw problemOf(answer.status, await bodyOf(answer));
   const token = (await answer.json()) as Token;

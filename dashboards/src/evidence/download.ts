@@ -1,4 +1,4 @@
-import { Problem, titleOf } from "../api/problem";
+import { Problem } from "../api/problem";
 
 // The browser holds the bundle while it verifies it; beyond this the program does it better.
 export const largestBundle = 1 << 30;
@@ -27,7 +27,7 @@ export async function download(
       held += value.length;
       bytes += value.length;
       if (bytes > largest) {
-        throw new Problem(0, "too_large", "The evidence is too large for a browser", "Fetch it with curl and check it with the program verify.");
+        throw new Problem(0, "too_large", "The evidence is too large for a browser", "Download it with curl and check it with the verify program.");
       }
       if (held >= spill) {
         whole = new Blob([whole, ...parts]);
@@ -39,7 +39,7 @@ export async function download(
   } catch (cause) {
     void reader.cancel().catch(() => undefined); // it may have failed already
     if (cause instanceof Problem || signal.aborted) throw cause;
-    throw new Problem(0, "cut_off", "The evidence was cut off", `The connection ended after ${bytes} bytes. ${titleOf(0)} any more; try again.`);
+    throw new Problem(0, "cut_off", "The evidence was cut off", `The connection ended after ${bytes} bytes. Try again.`);
   }
   return new Blob([whole, ...parts], { type: "application/vnd.trackseal.evidence" });
 }

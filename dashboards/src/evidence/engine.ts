@@ -37,7 +37,7 @@ export function verify(task: Task, onProgress: (done: number, total: number) => 
     signal.addEventListener("abort", abort);
     worker.onerror = (event) => {
       event.preventDefault();
-      fail(event.message ? new Problem(0, "verifier", "The verifier stopped", event.message) : unloaded("The server may be away."));
+      fail(event.message ? new Problem(0, "verifier", "The verifier stopped", event.message) : unloaded("The server may be unavailable."));
     };
     worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
       if ("done" in answer) onProgress(answer.done, answer.total);
@@ -48,7 +48,7 @@ export function verify(task: Task, onProgress: (done: number, total: number) => 
           resolve(reportFrom(answer.report));
         } catch (cause) {
           // Mostly a policy file that the verifier does not take: its words name every problem.
-          reject(new Problem(0, "unreadable", "The verifier cannot work with this", cause instanceof Error ? cause.message : String(cause)));
+          reject(new Problem(0, "unreadable", "The verifier cannot use these files", cause instanceof Error ? cause.message : String(cause)));
         }
       }
     };
@@ -64,7 +64,7 @@ function troubleOf(trouble: "fetch" | "compile" | "run", detail: string): Proble
   if (trouble === "fetch") return unloaded(detail);
   if (trouble === "run") return new Problem(0, "verifier", "The verifier stopped", detail);
   if (/content security policy|unsafe-eval|disallowed by embedder/i.test(detail)) {
-    return new Problem(0, "wasm_blocked", "WebAssembly is blocked here", "A server or proxy sends a Content-Security-Policy without 'wasm-unsafe-eval'. Download the bundle and check it with the program verify.");
+    return new Problem(0, "wasm_blocked", "WebAssembly is blocked here", "A server or proxy sends a Content-Security-Policy without 'wasm-unsafe-eval'. Download the bundle and check it with the verify program.");
   }
-  return new Problem(0, "wasm_failed", "This browser cannot run the verifier", `${detail}. Download the bundle and check it with the program verify.`);
+  return new Problem(0, "wasm_failed", "This browser cannot run the verifier", `${detail}. Download the bundle and check it with the verify program.`);
 }

@@ -6,7 +6,7 @@ export function newNonce(): string {
 
 // problemOfNonce says what is wrong with a nonce that a person typed, or "".
 export function problemOfNonce(nonce: string): string {
-  if (!/^[0-9a-f]*$/.test(nonce)) return "A nonce is hex in lower case: 0 to 9 and a to f";
+  if (!/^[0-9a-f]*$/.test(nonce)) return "A nonce is lower-case hex: 0 to 9 and a to f";
   if (nonce.length % 2 !== 0) return "A nonce has an even number of hex digits";
   return "";
 }

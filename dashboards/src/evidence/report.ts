@@ -40,11 +40,11 @@ export type Report = {
 };
 
 export const meaning: Record<Question, string> = {
-  authentic: "The messages are the trackers' own, unchanged",
-  anchored: "The consortium's ledger holds the root over all of them",
-  final: "Enough organisations hold that ledger state as valid",
+  authentic: "The messages come from the trackers and are unchanged",
+  anchored: "The ledger holds a root that covers all of them",
+  final: "Enough organisations attest that ledger state",
   complete: "Nothing was left out between start and end",
-  compliant: "The rules of the shipment were kept",
+  compliant: "The shipment met its rules",
 };
 
 // reportFrom reads the verifier's answer. Anything but a whole report is an error, so that a part of one never looks like
@@ -58,7 +58,7 @@ export function reportFrom(text: string): Report {
     Array.isArray(answer.required) &&
     Array.isArray(answer.findings) &&
     questions.every((q) => ["pass", "fail", "unknown"].includes(answer.verdicts?.[q] ?? ""));
-  if (!whole) throw new Error("the verifier's report has another shape than this page knows");
+  if (!whole) throw new Error("this page does not recognise the shape of the verifier's report");
   return answer as Report;
 }
 
@@ -70,11 +70,11 @@ export function outcomeOf(report: Report, wanted: string): Outcome {
   const other = wanted !== "" && report.shipment !== wanted;
   const list = (status: Status) => report.required.filter((q) => report.verdicts[q as Question] === status);
   if (other) {
-    const about = report.shipment ? `This bundle is about ${report.shipment}, not about this shipment` : "This bundle names no shipment";
+    const about = report.shipment ? `This bundle is for ${report.shipment}, not for this shipment` : "This bundle names no shipment";
     return { tone: "bad", title: about, other };
   }
   const one = report.kind === "message" ? "one message only: " : "";
-  if (report.passed) return { tone: "good", title: sentenceOf(`${one}all that your policy asks for passed`), other };
+  if (report.passed) return { tone: "good", title: sentenceOf(`${one}everything that your policy requires passed`), other };
   const failed = list("fail");
   const unknown = list("unknown");
   const title = failed.length > 0 ? `not passed: ${failed.join(", ")} failed` : `not passed: ${unknown.join(", ")} unknown`;

@@ -45,7 +45,7 @@ export function useRun(): {
       const report = await verify(task, (done, total) => show({ state: "verifying", bundle: got, done, total }), stop.signal);
       show({ state: "done", bundle: got, policy, report });
     } catch (cause) {
-      const problem = cause instanceof Problem ? cause : new Problem(0, "failed", "The verification could not be made", String(cause));
+      const problem = cause instanceof Problem ? cause : new Problem(0, "failed", "The verification could not be run", String(cause));
       show({ state: "failed", problem, ...(bundle ? { bundle } : {}) });
     }
   };

@@ -12,19 +12,19 @@ const meanings: Record<string, string> = { reviewed: "Reviewed", approved: "Appr
 
 export const meaningWord = (meaning: string) => meanings[meaning] ?? sentence(meaning);
 
-const decisions: Record<string, string> = { release: "Released", reject: "Rejected", quarantine: "In quarantine" };
+const decisions: Record<string, string> = { release: "Released", reject: "Rejected", quarantine: "Quarantined" };
 
 export const decisionWord = (decision: string) => decisions[decision] ?? sentence(decision);
 
 // "Ana Silva of Carrier"
 export const signer = (s: Signature) => `${s.name} of ${displayName(s.org)}`;
 
-// bandText: "1 h 30 min of 12 h spent · longest 40 min of 1 h · 10 min of it unknown time".
+// bandText: "1 h 30 min of 12 h spent · longest stay 40 min of 1 h · 10 min charged for unknown time".
 export function bandText(b: JudgedBand): string {
   const parts = [b.max_s > 0 ? `${formatSpan(b.spent_s)} of ${formatSpan(b.max_s)} spent` : `${formatSpan(b.spent_s)} spent`];
   if (b.max_single_s > 0) parts.push(`longest stay ${formatSpan(b.longest_s)} of ${formatSpan(b.max_single_s)}`);
-  if (b.charged_s > 0) parts.push(`${formatSpan(b.charged_s)} of it unknown time`);
-  if (b.carried_s > 0) parts.push(`${formatSpan(b.carried_s)} of it before this shipment`);
+  if (b.charged_s > 0) parts.push(`${formatSpan(b.charged_s)} charged for unknown time`);
+  if (b.carried_s > 0) parts.push(`${formatSpan(b.carried_s)} carried over from before this shipment`);
   return parts.join(" · ");
 }
 
@@ -47,7 +47,7 @@ export function complianceStateText(s: ComplianceState): string {
 }
 
 // addedUp warns that two trackers make two hours of one; "" for one tracker.
-export const addedUp = (c: Pick<Compliance, "trackers"> | undefined) => ((c?.trackers?.length ?? 0) > 1 ? `times of ${c!.trackers!.length} trackers added up` : "");
+export const addedUp = (c: Pick<Compliance, "trackers"> | undefined) => ((c?.trackers?.length ?? 0) > 1 ? `times added up over ${c!.trackers!.length} trackers` : "");
 
 export function figureValue(f: JudgedFigure, t: TemperatureUnit): string {
   const value = Number(f.value);

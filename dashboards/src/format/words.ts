@@ -26,15 +26,15 @@ export function verdictWord(verdict: string): string {
 
 // What each check of /verification looks at, in the words of an auditor.
 const checkWords: Record<string, [title: string, meaning: string]> = {
-  entry: ["Log entries", "every log entry is well formed and at its place"],
-  leaf: ["No gaps in the log", "no entry is missing or there twice"],
+  entry: ["Log entries", "every log entry is well formed and in its place"],
+  leaf: ["No gaps in the log", "no entry is missing or duplicated"],
   hash: ["Message bytes", "the stored bytes are those that were logged"],
-  signature: ["Signatures", "the key that the ledger has for the tracker signed each message"],
-  fields: ["Stored values", "the values in the database are those inside the messages"],
+  signature: ["Signatures", "each signature matches the key that the ledger holds for the tracker"],
+  fields: ["Stored values", "the values in the database match the messages"],
   sequence: ["Sequence", "no message of a tracker is missing between two others"],
-  root: ["Log roots", "the roots recomputed from all entries are the recorded ones"],
-  anchor: ["Ledger anchors", "the recorded heads are in what the ledger accepted"],
-  close: ["Closing record", "a closed shipment's logs are as the ledger closed them"],
+  root: ["Log roots", "the roots recomputed from all entries match the recorded ones"],
+  anchor: ["Ledger anchors", "the recorded heads are part of what the ledger accepted"],
+  close: ["Closing record", "a closed shipment's logs match its closing record"],
 };
 
 export function checkTitle(check: string): string {

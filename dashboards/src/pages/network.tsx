@@ -28,7 +28,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
       {network.problem && <Trouble problem={network.problem} retry={network.reload} stale={n !== undefined} />}
       {!n && network.loading && (
         <div class="card">
-          <Loading label="Asking the network" rows={5} />
+          <Loading label="Checking the network" rows={5} />
         </div>
       )}
       {n && health && (
@@ -44,7 +44,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
             <section class="card" aria-labelledby="peers-title">
               <div class="card-head">
                 <h2 id="peers-title">Peers</h2>
-                <p class="muted card-note">hold the ledger, endorse transactions</p>
+                <p class="muted card-note">hold the ledger and endorse transactions</p>
               </div>
               <Nodes nodes={nodesOf(n, "peer")} height={health.height} />
             </section>
@@ -77,7 +77,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
         {anchors.problem && <Trouble problem={anchors.problem} retry={anchors.reload} stale={anchors.data !== undefined} />}
         {!anchors.data && anchors.loading && <Loading label="Loading anchors" rows={4} />}
         {anchors.data?.items.length === 0 && (
-          <Empty icon="anchor" title="No anchor yet">The first one follows the first message within seconds.</Empty>
+          <Empty icon="anchor" title="No anchor yet">The first one appears within seconds of the first message.</Empty>
         )}
         {anchors.data && anchors.data.items.length > 0 && (
           <div class="scroll" tabIndex={0} role="region" aria-label="Anchors as a table">
@@ -113,7 +113,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
 }
 
 function Nodes({ nodes, height }: { nodes: Node[]; height: number }) {
-  if (nodes.length === 0) return <p class="muted pad">None are known.</p>;
+  if (nodes.length === 0) return <p class="muted pad">None known.</p>;
   return (
     <ul class="nodes">
       {nodes.map((node) => {
@@ -125,7 +125,7 @@ function Nodes({ nodes, height }: { nodes: Node[]; height: number }) {
               <p class="muted sub">{node.error || node.address}</p>
             </div>
             <div class="node-right">
-              {behind > 0 ? <Mark icon="warn" tone="warn" word={`${behind} behind`} /> : <OkMark ok={node.up} yes="Up" no="Away" />}
+              {behind > 0 ? <Mark icon="warn" tone="warn" word={`${behind} blocks behind`} /> : <OkMark ok={node.up} yes="Up" no="Down" />}
               {node.up && <span class="muted sub">height {count(node.height)}</span>}
             </div>
           </li>
@@ -141,7 +141,7 @@ function IngestFacts({ ingest }: { ingest: IngestHealth }) {
   return (
     <div class="ingest">
       <p class="ingest-name">
-        {ingest.id} <OkMark ok={ingest.ok} yes="Up" no="Away" />
+        {ingest.id} <OkMark ok={ingest.ok} yes="Up" no="Down" />
         {ingest.error && <span class="muted"> {ingest.error}</span>}
       </p>
       {s && (

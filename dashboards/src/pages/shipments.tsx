@@ -65,7 +65,7 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
       {list.data && items.length === 0 && (
         <div class="card">
           <Empty icon="created" title={state ? `No shipment is ${stateWord(state).toLowerCase()}` : "No shipments yet"}>
-            {state ? <a href={shipmentsHref()}>Show all shipments</a> : "Shipments of which your organisation is a party appear here."}
+            {state ? <a href={shipmentsHref()}>Show all shipments</a> : "Shipments that your organisation is a party to appear here."}
           </Empty>
         </div>
       )}
@@ -130,7 +130,7 @@ function Row({ shipment: s }: { shipment: Shipment }) {
       <td class="cell-custody">
         <span class="narrow-label">Custody </span>
         {displayName(s.custodian)}
-        {s.pending_handover && <span class="sub">handover to {displayName(s.pending_handover.to)} waits</span>}
+        {s.pending_handover && <span class="sub">handover to {displayName(s.pending_handover.to)} pending</span>}
       </td>
       <td class="cell-last">
         {s.last ? (

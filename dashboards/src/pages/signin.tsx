@@ -22,7 +22,7 @@ export function SignIn(props: {
       props.onSignedIn(await signIn(id, key, Date.now()));
     } catch (cause) {
       setBusy(false);
-      setProblem(cause instanceof Problem ? cause : new Problem(0, "failed", "The answer cannot be read"));
+      setProblem(cause instanceof Problem ? cause : new Problem(0, "failed", "The server's answer could not be read"));
       secretField.current?.focus();
     }
   };
@@ -37,7 +37,7 @@ export function SignIn(props: {
       <div class="signin-box">
         <Logo />
         <h1>Sign in</h1>
-        <p class="muted">With a client of your organisation.</p>
+        <p class="muted">Use a client of your organisation.</p>
         {props.why && !problem && (
           <p class="note" role="status">
             <Icon name="clock" /> {props.why}
@@ -49,7 +49,7 @@ export function SignIn(props: {
             if (client && secret) void send(client.trim(), secret);
           }}
         >
-          <label for="client">Client id</label>
+          <label for="client">Client ID</label>
           <input
             id="client"
             name="client"
@@ -87,7 +87,7 @@ export function SignIn(props: {
             {busy ? "Signing in…" : "Sign in"}
           </button>
         </form>
-        <p class="muted small">The token stays in this tab and ends with it. The secret is not kept.</p>
+        <p class="muted small">The token is kept in this tab until you close it. The secret is not kept.</p>
       </div>
     </main>
   );

@@ -72,13 +72,13 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
     if (!at) continue;
     const rest = tx ? { at, tx } : { at };
     if (h.state === "accepted") {
-      events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over, {who}</>, ...(h.note ? { note: h.note } : {}) });
+      events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over: {who}</>, ...(h.note ? { note: h.note } : {}) });
     } else if (h.state === "rejected") {
-      events.push({ ...rest, icon: "bad", tone: "bad", title: <>Handover refused, {who}</>, ...(h.reason ? { note: h.reason } : {}) });
+      events.push({ ...rest, icon: "bad", tone: "bad", title: <>Handover refused: {who}</>, ...(h.reason ? { note: h.reason } : {}) });
     } else if (h.state === "withdrawn") {
-      events.push({ ...rest, icon: "none", tone: "calm", title: <>Handover taken back, {who}</>, ...(h.reason ? { note: h.reason } : {}) });
+      events.push({ ...rest, icon: "none", tone: "calm", title: <>Handover withdrawn: {who}</>, ...(h.reason ? { note: h.reason } : {}) });
     } else {
-      events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed, {who}</>, note: h.note || "Waiting for an answer" });
+      events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed: {who}</>, note: h.note || "Waiting for an answer" });
     }
   }
   if (shipment.delivered_at) events.push({ at: shipment.delivered_at, icon: "delivered", tone: "good", title: "Delivered" });

@@ -52,14 +52,14 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
             )}
           </p>
           <p class="muted small">
-            {d.verdict_revision > 0 ? `Rests on verdict revision ${d.verdict_revision}${d.result ? ` (${verdictWord(d.result).toLowerCase()})` : ""}` : "Made before there was a verdict"}
+            {d.verdict_revision > 0 ? `Based on verdict revision ${d.verdict_revision}${d.result ? ` (${verdictWord(d.result).toLowerCase()})` : ""}` : "Made before there was a verdict"}
           </p>
           {newest && newest.revision > d.verdict_revision && (
             <Mark icon="warn" tone="warn" word={`Revision ${newest.revision} is newer`} />
           )}
         </div>
       ) : (
-        <Empty icon="clock" title="Not decided yet">
+        <Empty icon="clock" title="No decision yet">
           {newest ? `The newest verdict on the ledger is revision ${newest.revision}.` : "There is no verdict on the ledger yet."}
         </Empty>
       )}
@@ -70,14 +70,14 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
         (seen === null ? (
           <p class="disposition-go">
             <button type="button" class="button small" ref={opener} onClick={() => setSeen(newest?.revision ?? 0)}>
-              {d ? "Decide anew" : "Decide"}
+              {d ? "Decide again" : "Decide"}
             </button>
           </p>
         ) : (
           <SignForm
             id="disposition"
             label="Decide on the goods"
-            action={`Sign: ${decisionWord(choice).toLowerCase()}`}
+            action={`Sign: ${choice}`}
             subject={`${choice} ${seen}`}
             onCancel={close}
             onSign={async (signed, key) => {
@@ -97,7 +97,7 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
               ]}
               onChange={setChoice}
             />
-            <p class="muted small">{seen > 0 ? `Rests on verdict revision ${seen}.` : "Rests on no verdict: there is none on the ledger yet."}</p>
+            <p class="muted small">{seen > 0 ? `Based on verdict revision ${seen}.` : "Not based on a verdict: there is none on the ledger yet."}</p>
           </SignForm>
         ))}
     </section>

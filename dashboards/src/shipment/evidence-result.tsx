@@ -32,8 +32,8 @@ export function Result({ run, wanted }: { run: Extract<Run, { state: "done" }>; 
           <p class="banner-title">{outcome.title}</p>
           <p class="muted">
             {outcome.other
-              ? "What follows is true of that bundle and says nothing about this shipment."
-              : `Your policy asks for ${report.required.join(", ")}.`}
+              ? "The results below are for that bundle and say nothing about this shipment."
+              : `Your policy requires ${report.required.join(", ")}.`}
           </p>
         </div>
       </div>
@@ -59,8 +59,8 @@ export function Result({ run, wanted }: { run: Extract<Run, { state: "done" }>; 
         </Fact>
         <Fact name="Trackers">{facts.trackers.map((t) => t.id).join(", ") || "none"}</Fact>
         <Fact name="Anchors">{facts.anchors.length > 0 ? `${count(facts.anchors.length)}, newest in block ${count(Math.max(...facts.anchors.map((a) => a.block)))}` : "none"}</Fact>
-        <Fact name="Signed answers of">{facts.attested.map(displayNameOfMSP).join(", ") || "nobody"}</Fact>
-        <Fact name="Bundle">{report.bundle ? <Hash value={report.bundle} what="bundle's SHA-256" /> : "not read to its end"}</Fact>
+        <Fact name="Signed answers from">{facts.attested.map(displayNameOfMSP).join(", ") || "none"}</Fact>
+        <Fact name="Bundle">{report.bundle ? <Hash value={report.bundle} what="bundle's SHA-256" /> : "not read to the end"}</Fact>
         <Fact name="Policy"><Hash value={report.policy} what="policy's SHA-256" /></Fact>
         <Fact name="Nonce">{bundle.nonce ? <Hash value={bundle.nonce} what="nonce" /> : "none"}</Fact>
       </dl>
@@ -76,7 +76,7 @@ function VerdictTile({ question, report }: { question: Question; report: Report 
   return (
     <li class={`five-${status}`}>
       <p class="five-name">
-        {sentence(question)} {!asked && <span class="muted">not asked for</span>}
+        {sentence(question)} {!asked && <span class="muted">not required</span>}
       </p>
       <p class="five-status">
         <Mark icon={icon} tone={tone} word={sentence(status)} />
@@ -107,7 +107,7 @@ function FindingRow({ finding }: { finding: EvidenceFinding }) {
           <dt>Found</dt>
           <dd>
             {finding.found}
-            {!!finding.more && <span class="muted"> and {count(finding.more)} more of this code</span>}
+            {!!finding.more && <span class="muted"> and {count(finding.more)} more with this code</span>}
           </dd>
         </div>
       </dl>
@@ -139,7 +139,7 @@ export function Keep({ bundle, policyName, report }: { bundle: Bundle; policyNam
         {report && <ReportLink report={report} name={bundle.name} />}
       </p>
       <Command line={commandOf(bundle.name, policyName, bundle.nonce, report?.kind)} label="Command that checks the bundle offline" />
-      {bundle.fetched && <p class="note muted">{plural(bundle.blob.size, "byte")}, exactly as {report ? "verified above" : "received"}; run it in a checkout of Trackseal.</p>}
+      {bundle.fetched && <p class="note muted">{plural(bundle.blob.size, "byte")}, exactly as {report ? "verified above" : "received"}. Run the command in a checkout of Trackseal.</p>}
     </div>
   );
 }

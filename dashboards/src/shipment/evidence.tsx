@@ -50,14 +50,14 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
     <section class="card" aria-labelledby="evidence-title">
       <div class="card-head">
         <h2 id="evidence-title">Verify in this browser</h2>
-        <p class="muted card-note">The evidence, checked on your own machine against whom you trust</p>
+        <p class="muted card-note">Checks the evidence on your own machine, against your own policy</p>
         <div class="tools">
           <Segments
             label="Evidence"
             value={source}
             options={[
               { value: "server", label: "From this server" },
-              { value: "file", label: "A file" },
+              { value: "file", label: "From a file" },
             ]}
             onChange={choose}
           />
@@ -70,10 +70,9 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
         </div>
         {source === "server" ? (
           <div>
-            <h3>Evidence of {shipment.id}</h3>
+            <h3>Evidence for {shipment.id}</h3>
             <p class="muted">
-              Asks every organisation's peer for its signed word, with random bytes from this browser, so that no answer can be
-              old.
+              Asks every organisation's peer for a signed answer. Random bytes from this browser make sure that no answer is old.
             </p>
             <p class="evidence-go">
               <button type="button" class="button primary" onClick={fetchAndVerify} disabled={busy || !trusted} aria-describedby="evidence-needs">
@@ -87,7 +86,7 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
             <h3>An evidence file</h3>
             <FileField
               id="evidence-file"
-              label={file ? "Choose another" : "Choose a bundle"}
+              label={file ? "Choose another file" : "Choose a bundle"}
               accept=".tsb"
               hint="or drop a .tsb file here"
               problem={fileProblem}
@@ -95,7 +94,7 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
                 reset();
                 const fits = chosen.size <= largestBundle;
                 setFile(fits ? chosen : null);
-                setFileProblem(fits ? "" : `${chosen.name} has ${formatBytes(chosen.size)}, too large for a browser: check it with the program verify`);
+                setFileProblem(fits ? "" : `${chosen.name} (${formatBytes(chosen.size)}) is too large for a browser. Check it with the verify program.`);
               }}
             >
               {file && (
@@ -109,7 +108,7 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
               <input
                 id="evidence-nonce"
                 value={nonce}
-                placeholder="hex, if you gave one"
+                placeholder="hex, if you used one"
                 spellcheck={false}
                 autocomplete="off"
                 aria-invalid={nonceProblem ? true : undefined}
@@ -138,8 +137,8 @@ export function Evidence({ shipment }: { shipment: Shipment }) {
       )}
       {run.state === "done" && <Result run={run} wanted={shipment.id} />}
       <p class="note muted">
-        This page's own code came from {location.host}. To trust no server at all, check the saved bundle with the program{" "}
-        <code>verify</code>, or with the page that <code>make verify.html</code> builds from the source.
+        This page itself came from {location.host}. To trust no server at all, check the saved bundle with the{" "}
+        <code>verify</code> program, or with the page that <code>make verify.html</code> builds from the source.
       </p>
     </section>
   );
@@ -161,16 +160,16 @@ function PolicyField({ trusted }: { trusted: PolicyFile | null }) {
       policy.set(next);
       if (kept) setKept(rememberPolicy(next));
     } catch (cause) {
-      setProblem(cause instanceof NotAPolicy ? cause.message : `${file.name} cannot be read`);
+      setProblem(cause instanceof NotAPolicy ? cause.message : `${file.name} could not be read`);
     }
   };
   const summary = trusted && summaryOf(trusted);
   return (
     <FileField
       id="policy-file"
-      label={trusted ? "Choose another" : "Choose a policy"}
+      label={trusted ? "Choose another file" : "Choose a policy"}
       accept=".json,application/json"
-      hint={trusted ? "or drop it here" : "or drop the .json file here; it never comes from this server"}
+      hint={trusted ? "or drop it here" : "or drop the .json file here. It never comes from this server."}
       problem={problem}
       onFile={(file) => void bring(file)}
     >
@@ -182,7 +181,7 @@ function PolicyField({ trusted }: { trusted: PolicyFile | null }) {
               channel {summary.channel}, {plural(summary.roots, "trusted root")}
             </span>
           </p>
-          <p class="muted">asks for {summary.required.join(", ")}</p>
+          <p class="muted">requires {summary.required.join(", ")}</p>
           <p class="policy-keep">
             <label>
               <input type="checkbox" checked={kept} onChange={(e) => setKept(rememberPolicy(e.currentTarget.checked ? trusted : null))} /> Remember
@@ -209,7 +208,7 @@ function Needs({ policy, file = false }: { policy: boolean; file?: boolean }) {
   const missing = [policy ? "your policy" : "", file ? "a bundle" : ""].filter(Boolean);
   return (
     <span class="muted" id="evidence-needs">
-      {missing.length > 0 && `Needs ${missing.join(" and ")}.`}
+      {missing.length > 0 && `Choose ${missing.join(" and ")} first.`}
     </span>
   );
 }
@@ -223,7 +222,7 @@ function Progress({ run, cancel }: { run: Run; cancel: () => void }) {
       <p class={fetching || verifying ? "" : "hidden"} role="status">
         {fetching && (run.bytes > 0 ? "Receiving the evidence" : "Collecting signed answers from every organisation")}
         {verifying && (verifying.total > 0 ? `Verifying ${plural(verifying.total, "message")}` : "Starting the verifier")}
-        {run.state === "done" && "Verified."}
+        {run.state === "done" && "Verification finished."}
       </p>
       {(fetching || verifying) && (
         <>

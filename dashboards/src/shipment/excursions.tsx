@@ -32,8 +32,8 @@ export function Excursions({ shipment, compliance, failed, onSigned }: Props) {
         {excursions.length > 0 && <p class="muted card-note">{excursions.length}, newest first</p>}
       </div>
       {excursions.length === 0 ? (
-        <Empty icon={compliance ? "none" : failed ? "unknown" : "clock"} title={compliance ? "No excursions" : failed ? "Excursions are unknown" : "Waiting for the verdict"}>
-          {compliance ? "No limit was broken in the time that was measured." : failed ? "They come with the verdict, which could not be had." : undefined}
+        <Empty icon={compliance ? "none" : failed ? "unknown" : "clock"} title={compliance ? "No excursions" : failed ? "Excursions unknown" : "Waiting for the verdict"}>
+          {compliance ? "No limit was broken during the measured time." : failed ? "They come with the verdict, which could not be loaded." : undefined}
         </Empty>
       ) : (
         <ol class="excursions">
@@ -42,11 +42,11 @@ export function Excursions({ shipment, compliance, failed, onSigned }: Props) {
           ))}
         </ol>
       )}
-      {more > 0 && <p class="muted note">{plural(more, "more excursion")} not listed here; all are in the report.</p>}
+      {more > 0 && <p class="muted note">{plural(more, "more excursion")} not listed here. The report has them all.</p>}
       {overtaken.length > 0 && (
         <>
-          <h3 class="overtaken">On the ledger, but not found in the readings now</h3>
-          <p class="muted small">Readings that came late have shown another course. What the ledger has stays there.</p>
+          <h3 class="overtaken">On the ledger, but no longer found in the readings</h3>
+          <p class="muted small">Readings that arrived late changed the picture. The ledger keeps what was recorded.</p>
           <ol class="excursions">
             {overtaken.map((r) => (
               <RecordRow key={r.id} record={r} {...sign} />
@@ -116,7 +116,7 @@ function Facts(props: {
         <dt>Lasted</dt>
         <dd>
           {lasted(e)}
-          {props.outS !== undefined && e.end && props.outS > 0 && formatSpan(props.outS) !== lasted(e) && <span class="sub">{formatSpan(props.outS)} known out</span>}
+          {props.outS !== undefined && e.end && props.outS > 0 && formatSpan(props.outS) !== lasted(e) && <span class="sub">{formatSpan(props.outS)} known out of range</span>}
         </dd>
       </div>
       {peak && (
@@ -215,7 +215,7 @@ function Acknowledge({ excursion, shipment, onSigned }: { excursion: string } & 
 }
 
 function lasted(e: { start: string; end?: string | null }): string {
-  if (!e.end) return "still out";
+  if (!e.end) return "ongoing";
   const seconds = (Date.parse(e.end) - Date.parse(e.start)) / 1000;
   return seconds < 1 ? "one reading" : formatSpan(seconds);
 }

@@ -24,7 +24,7 @@ export function Figures({ compliance }: { compliance: Compliance | undefined }) 
   return (
     <section class="card" aria-labelledby="figures-title">
       <div class="card-head">
-        <h2 id="figures-title">Budget, figures, recorders</h2>
+        <h2 id="figures-title">Budget, figures and recorders</h2>
       </div>
       <div class="figures">
         {bands.length > 0 && (
@@ -55,7 +55,7 @@ export function Figures({ compliance }: { compliance: Compliance | undefined }) 
         )}
         {recorders.length > 0 && (
           <div>
-            <h3>Were the trackers fit to judge by?</h3>
+            <h3>Were the trackers adequate?</h3>
             <ul class="recorders">
               {recorders.map((r) => (
                 <li key={r.tracker}>

@@ -16,7 +16,7 @@ export function Legs({ compliance }: { compliance: Compliance | undefined }) {
     <section class="card" aria-labelledby="legs-title">
       <div class="card-head">
         <h2 id="legs-title">Who held the goods when</h2>
-        <p class="muted card-note">An excursion belongs to the leg in which it began; the time is of all metrics and trackers together</p>
+        <p class="muted card-note">An excursion belongs to the leg in which it began. Times cover all metrics and trackers together.</p>
       </div>
       <ol class="legs">
         {legs.map((leg, n) => (
@@ -75,7 +75,7 @@ function LegRow({ leg, last, known }: { leg: JudgedLeg; last: boolean; known: Ma
             ))}
           </>
         ) : (
-          <p class="muted">{!leg.to ? "Holds the goods now" : last ? "Ended with the delivery" : "Nothing recorded at the handover"}</p>
+          <p class="muted">{!leg.to ? "Holds the goods now" : last ? "Ended with delivery" : "Nothing recorded at the handover"}</p>
         )}
       </div>
     </li>

@@ -19,7 +19,7 @@ import { ReadingsTable } from "./table";
 const heights: Record<string, number> = { temperature: 264, humidity: 168, shock: 148 };
 const rangeWords: Partial<Record<Range, { label: string; title?: string }>> = {
   all: { label: "All" },
-  measured: { label: "Measured", title: "From the beginning to the newest reading" },
+  measured: { label: "Measured", title: "From the start to the newest reading" },
 };
 const fallbackGapMs = 15 * 60_000;
 
@@ -125,12 +125,12 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
       {!shown && readings.loading && <Loading label="Loading readings" rows={6} />}
       {shown?.cut && (
         <p class="note">
-          <Icon name="warn" /> More readings than a page can hold: only the first part of this window is shown.
+          <Icon name="warn" /> There are too many readings for one page. Only the first part of this window is shown.
         </p>
       )}
       {shown && empty && (
         <Empty icon="chart" title="No readings in this window">
-          {shipment.assignments?.length ? "The trackers have reported nothing here." : "Assign a tracker to see readings."}
+          {shipment.assignments?.length ? "The trackers reported nothing in this time." : "Assign a tracker to see readings."}
         </Empty>
       )}
       {shown && !empty && view === "chart" && (
@@ -157,7 +157,7 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
           <p class="key muted">
             <span><i class="key-excursion" /> excursion</span>
             <span><i class="key-gap" /> no data: unknown, never counted as in range</span>
-            {every && <span><i class="key-band" /> lowest to highest in {every}, line is the mean</span>}
+            {every && <span><i class="key-band" /> lowest to highest in {every}; the line is the mean</span>}
             <span class="wide-only">Drag across a chart to zoom.</span>
           </p>
         </div>
@@ -166,7 +166,7 @@ export function Readings({ shipment, compliance, pulse }: { shipment: Shipment; 
       {shown && more.length > 0 && (
         <p class="more">
           <button type="button" class="button small" aria-expanded={all} onClick={() => setAll(!all)}>
-            {all ? "Show fewer quantities" : `Show also: ${more.map(labelOf).join(", ").toLowerCase()}`}
+            {all ? "Show fewer quantities" : `Show more: ${more.map(labelOf).join(", ").toLowerCase()}`}
           </button>
         </p>
       )}

@@ -23,7 +23,7 @@ export function Report({ id }: { id: string }) {
       save(name, blob);
       setSaved(name);
     } catch (cause) {
-      setProblem({ of: format, problem: cause instanceof Problem ? cause : new Problem(0, "failed", "The report cannot be read", String(cause)) });
+      setProblem({ of: format, problem: cause instanceof Problem ? cause : new Problem(0, "failed", "The report could not be read", String(cause)) });
     } finally {
       setBusy(null);
     }
@@ -34,12 +34,12 @@ export function Report({ id }: { id: string }) {
         <span class="muted">Report</span>
         {formats.map((f) => (
           <button type="button" class="button small" key={f} onClick={() => get(f)} aria-disabled={busy !== null}>
-            <Icon name="download" /> {busy === f ? "Making…" : f.toUpperCase()}
+            <Icon name="download" /> {busy === f ? "Preparing…" : f.toUpperCase()}
           </button>
         ))}
       </div>
       <p class="hidden" role="status">
-        {busy ? `Making the report as ${busy.toUpperCase()}` : saved ? `Saved ${saved}` : ""}
+        {busy ? `Preparing the ${busy.toUpperCase()} report` : saved ? `Saved ${saved}` : ""}
       </p>
       {problem && <Trouble problem={problem.problem} retry={() => get(problem.of)} />}
     </div>

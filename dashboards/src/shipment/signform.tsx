@@ -9,7 +9,7 @@ import { Field } from "../ui/field";
 import { Icon } from "../ui/icon";
 
 const meanings = ["reviewed", "approved", "responsibility", "authorship"];
-const asked: Record<string, string> = { name: "Write the signer's name", reason: "Write a reason" };
+const asked: Record<string, string> = { name: "Enter the signer's name", reason: "Enter a reason" };
 
 // The printed name lasts as long as the page: who signs one excursion mostly signs the next.
 const lastName = new Store("");
@@ -53,7 +53,7 @@ export function SignForm(props: {
       await props.onSign(signed, sent.current.key);
       lastName.set(signed.name);
     } catch (cause) {
-      const p = cause instanceof Problem ? cause : new Problem(0, "failed", "The answer cannot be read", String(cause));
+      const p = cause instanceof Problem ? cause : new Problem(0, "failed", "The server's answer could not be read", String(cause));
       // Refused for good: the next try is a new one.
       if (!p.transient && p.code !== "idempotency_in_progress") sent.current = null;
       setBusy(false);
@@ -103,7 +103,7 @@ export function SignForm(props: {
             Cancel
           </button>
         )}
-        <span class="muted small">Signed in the name of your organisation; it stays on the ledger.</span>
+        <span class="muted small">You sign for your organisation. The signature stays on the ledger.</span>
       </p>
     </form>
   );

@@ -54,7 +54,7 @@ export function ReadingsTable({ items, metrics, rules }: { items: Reading[]; met
         </table>
       </div>
       {rows.length > mostRows && (
-        <p class="note muted">The newest {count(mostRows)} of {count(rows.length)} rows. Choose a shorter range for the others.</p>
+        <p class="note muted">Showing the newest {count(mostRows)} of {count(rows.length)} rows. Choose a shorter range to see the others.</p>
       )}
     </div>
   );

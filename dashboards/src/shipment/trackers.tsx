@@ -46,7 +46,7 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
           </li>
         ))}
       </ul>
-      {asked && trackers.length > mostAtOnce && <p class="muted note">Counted for the first {mostAtOnce} trackers.</p>}
+      {asked && trackers.length > mostAtOnce && <p class="muted note">Counted for the first {mostAtOnce} trackers only.</p>}
     </section>
   );
 }

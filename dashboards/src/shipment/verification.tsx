@@ -30,7 +30,7 @@ export function Verify({ shipment }: { shipment: Shipment }) {
       if (!stop.signal.aborted) setRun({ state: "done", result });
     } catch (cause) {
       if (stop.signal.aborted) return;
-      setRun({ state: "failed", problem: cause instanceof Problem ? cause : new Problem(0, "failed", "The answer cannot be read") });
+      setRun({ state: "failed", problem: cause instanceof Problem ? cause : new Problem(0, "failed", "The server's answer could not be read") });
     }
   };
 
@@ -55,7 +55,7 @@ export function Verify({ shipment }: { shipment: Shipment }) {
         {run.state === "running" && (
           <div class="empty" role="status">
             <span class="spinner" />
-            <p class="empty-title">Rebuilding {plural(shipment.messages ?? 0, "message")}</p>
+            <p class="empty-title">Checking {plural(shipment.messages ?? 0, "message")}</p>
             <p class="muted">Large shipments take a while.</p>
           </div>
         )}
@@ -102,7 +102,7 @@ function Outcome({ result }: { result: Verification }) {
       <h3>Logs and their anchors</h3>
       {logs.length === 0 ? <p class="muted">This shipment has no log yet.</p> : <Anchors logs={logs} />}
       <p class="note muted">
-        This organisation's server ran the check on its own copy. A result that trusts no server comes from the offline
+        This organisation's server ran the check on its own copy. For a result that trusts no server, use the offline
         verifier, <code>verify</code>.
       </p>
     </div>
@@ -175,7 +175,7 @@ function Anchors({ logs }: { logs: LogReport[] }) {
             <th scope="col">Root</th>
             <th scope="col" class="right">Block</th>
             <th scope="col">Transaction</th>
-            <th scope="col">Peers that confirm it</th>
+            <th scope="col">Confirmed by</th>
           </tr>
         </thead>
         <tbody>
@@ -188,7 +188,7 @@ function Anchors({ logs }: { logs: LogReport[] }) {
                 <td class="right">{count(anchor?.size ?? 0)}</td>
                 <td>{log.root ? <Hash value={log.root} what="log root" /> : <Mark icon="bad" tone="bad" word="Cannot be computed" />}</td>
                 <td class="right">{anchor && count(anchor.block)}</td>
-                <td>{anchor ? <Hash value={anchor.tx} what="transaction id" /> : <Mark icon="clock" tone="warn" word="Waits for an anchor" />}</td>
+                <td>{anchor ? <Hash value={anchor.tx} what="transaction id" /> : <Mark icon="clock" tone="warn" word="Waiting for an anchor" />}</td>
                 <td>
                   <span class="peers">
                     {(anchor?.peers ?? []).map((p) => (

@@ -40,7 +40,7 @@ const liveWords = { live: "Live", connecting: "Connecting", reconnecting: "Recon
 function Live() {
   const state = useStore(liveState);
   return (
-    <span class={`live ${state}`} role="status" title={state === "live" ? "New readings appear by themselves" : "Readings on screen may be old"}>
+    <span class={`live ${state}`} role="status" title={state === "live" ? "New readings appear automatically" : "The readings on screen may be out of date"}>
       <Icon name={state === "live" ? "live" : state === "off" ? "none" : "clock"} />
       {liveWords[state]}
     </span>

@@ -20,7 +20,7 @@ export function Trouble({ problem, retry, stale = false }: { problem: Problem; r
       <div>
         <p class="trouble-title">{problem.title}</p>
         {problem.detail && <p class="muted">{problem.detail}</p>}
-        {stale && <p class="muted">What you see is from before.</p>}
+        {stale && <p class="muted">You are looking at older data.</p>}
       </div>
       {retry && (
         <button type="button" class="button small" onClick={retry}>

@@ -17,7 +17,7 @@ export function Strip({ network }: { network: Resource<Network> }) {
             <Icon name="warn" /> Network health unknown: {network.problem.title.toLowerCase()}
           </span>
         ) : (
-          <span class="muted">Asking the network…</span>
+          <span class="muted">Checking the network…</span>
         )}
       </div>
     );
@@ -32,7 +32,7 @@ export function Strip({ network }: { network: Resource<Network> }) {
           </span>
         ) : (
           <span class="mark good">
-            <Icon name="ok" /> Network in step
+            <Icon name="ok" /> Network healthy
           </span>
         )}
         <span>

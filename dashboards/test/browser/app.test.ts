@@ -50,7 +50,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await page.getByLabel("Client id").fill(api.client);
     await page.getByLabel("Client secret").fill("wrong");
     await page.keyboard.press("Enter");
-    await page.getByText("Client id or secret is wrong").waitFor();
+    await page.getByText("Client ID or secret is wrong").waitFor();
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("secret");
     await page.getByLabel("Client secret").fill(api.secret);
     await page.keyboard.press("Enter");
@@ -75,7 +75,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     const page = await signedIn();
     api.tokenValid = false;
     await page.goto(`${api.url}/#/shipments?state=in_transit`); // a click may find the page gone: polling ends it as well
-    await page.getByText("The session has ended.").waitFor();
+    await page.getByText("Your session has ended.").waitFor();
     expect(await page.evaluate(() => ({ ...sessionStorage }))).toEqual({});
   });
 
@@ -95,7 +95,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await expect.poll(() => rows.filter({ hasText: number(480) }).innerText()).toContain("Closed");
     api.fail.set("/v1/shipments", 503);
     api.emit("shipment", { id: number(480) });
-    await page.getByText("What you see is from before.").waitFor();
+    await page.getByText("You are looking at older data.").waitFor();
     expect(await rows.count()).toBe(500);
   });
 
@@ -125,10 +125,10 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await expect.poll(() => page.locator(".plot-temperature .tooltip").innerText()).toMatch(/UTC[\s\S]*trk-0041[\s\S]*°C/);
     await page.getByText("Handed over").first().waitFor();
     await page.getByText("Loaded at dock 4, seals intact").waitFor();
-    const withdrawn = page.locator(".timeline li", { hasText: "Handover taken back" });
+    const withdrawn = page.locator(".timeline li", { hasText: "Handover withdrawn" });
     expect(await withdrawn.innerText()).toMatch(/carrier to consignee\s+The dock is closed/);
     expect(await page.getByText(/^Handover proposed/).count()).toBe(1);
-    expect(await page.getByText("still out").count()).toBe(1);
+    expect(await page.getByText("ongoing").count()).toBe(1);
     expect(watched!.complaints).toEqual([]);
   });
 
@@ -221,7 +221,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     api.fail.set("/telemetry", 503);
     const page = await signedIn();
     await openShipment(page);
-    await page.getByText("The telemetry store is away").waitFor();
+    await page.getByText("The telemetry store is unavailable").waitFor();
     await page.getByText("Not compliant").first().waitFor(); // the rest of the page still works
     api.fail.clear();
     await page.getByRole("button", { name: "Retry" }).click();
@@ -233,7 +233,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     const page = await signedIn();
     await openShipment(page);
     await page.getByRole("button", { name: "Check against the ledger" }).click();
-    await page.getByText("The telemetry store is away").waitFor();
+    await page.getByText("The telemetry store is unavailable").waitFor();
     expect(await page.locator(".check").count()).toBe(0);
   });
 
@@ -287,7 +287,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await page.getByText("2 problems in the network").waitFor();
     await page.getByRole("link", { name: "Network", exact: true }).click();
     await page.getByText("Peer of shipper does not answer").waitFor();
-    await page.getByText("23 behind", { exact: true }).waitFor();
+    await page.getByText("23 blocks behind", { exact: true }).waitFor();
     await page.getByRole("region", { name: "Anchors as a table" }).waitFor();
   });
 
@@ -331,7 +331,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
         await page.getByLabel("Client secret").fill(api.secret);
         await page.getByRole("button", { name: "Sign in" }).click();
         await page.getByRole("link", { name: "INS-4410" }).waitFor();
-        await page.getByText("Network in step").waitFor();
+        await page.getByText("Network healthy").waitFor();
         await look("list");
         await openShipment(page);
         await page.locator(".plot canvas").first().waitFor();

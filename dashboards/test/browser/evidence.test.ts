@@ -11,7 +11,7 @@ import { patience } from "./patience";
 import { goMissing, Vectors, type Change } from "./vectors";
 
 const shipment = "SHIP-1"; // that of the vectors
-const passed = "All that your policy asks for passed";
+const passed = "Everything that your policy requires passed";
 
 describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
   let browser: Browser;
@@ -70,7 +70,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     const verifier = () => api.seen.filter((r) => /worker|wasm/.test(r)).length;
     expect(verifier()).toBe(0);
     expect(await page.getByRole("button", { name: "Fetch and verify" }).isDisabled()).toBe(true);
-    await page.getByText("Needs your policy.").waitFor();
+    await page.getByText("Choose your policy first.").waitFor();
     await bring(page);
     expect(verifier()).toBe(0);
     await fetchAndVerify(page);
@@ -88,7 +88,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     };
     const page = await visit();
     await bring(page);
-    await page.getByText("asks for authentic, anchored, final, complete").waitFor();
+    await page.getByText("requires authentic, anchored, final, complete").waitFor();
     await fetchAndVerify(page);
     await banner(page, passed);
     expect((await said(page)).slice(0, 4)).toEqual(["pass", "pass", "pass", "pass"]);
@@ -137,7 +137,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
       };
       await found();
 
-      await page.getByRole("button", { name: "A file" }).click();
+      await page.getByRole("button", { name: "From a file" }).click();
       expect(await page.locator(".evidence-result").count()).toBe(0);
       await page.setInputFiles("#evidence-file", path);
       await page.getByLabel("Nonce").fill(nonce);
@@ -161,15 +161,15 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     const page = await visit();
     await drop(page, "#policy-file", "mine.json", policy.buffer);
     await page.getByText("mine.json").waitFor();
-    await page.getByRole("button", { name: "A file" }).click();
-    await page.getByText("Needs a bundle.").waitFor();
+    await page.getByRole("button", { name: "From a file" }).click();
+    await page.getByText("Choose a bundle first.").waitFor();
     await drop(page, "#evidence-file", "old.tsb", await vectors.bundle("aa"));
     await page.getByText("old.tsb").waitFor();
     await page.getByRole("button", { name: "Verify the file" }).click();
     await banner(page, passed);
     await page.getByText("W_NO_NONCE").waitFor();
     await page.getByLabel("Nonce").fill("xyz");
-    await page.getByText("A nonce is hex in lower case").waitFor();
+    await page.getByText("A nonce is lower-case hex").waitFor();
     expect(await page.getByRole("button", { name: "Verify the file" }).isDisabled()).toBe(true);
     await page.getByLabel("Nonce").fill("bb");
     await page.getByRole("button", { name: "Verify the file" }).click();
@@ -191,7 +191,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     await page.getByRole("link", { name: "INS-4410" }).click();
     await page.getByText("policy.json", { exact: true }).waitFor();
     await page.reload();
-    await page.getByText("Needs your policy.").waitFor();
+    await page.getByText("Choose your policy first.").waitFor();
 
     await bring(page);
     await page.getByLabel("Remember in this browser").check();
@@ -200,7 +200,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     await page.getByText("policy.json", { exact: true }).waitFor();
     expect(await page.getByLabel("Remember in this browser").isChecked()).toBe(true);
     await page.getByRole("button", { name: "Remove" }).click();
-    await page.getByText("Needs your policy.").waitFor();
+    await page.getByText("Choose your policy first.").waitFor();
     expect(await kept()).toEqual([]);
   });
 
@@ -219,9 +219,9 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     await bring(page);
     const trouble = page.locator(".evidence-failed");
     for (const [status, words] of [
-      [403, "This client may not see this"],
+      [403, "This client does not have access"],
       [409, "not anchored yet"],
-      [503, "The telemetry store is away"],
+      [503, "The telemetry store is unavailable"],
     ] as const) {
       api.fail.set("/evidence", status);
       await fetchAndVerify(page);
@@ -301,7 +301,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     await page.keyboard.press("Space");
     await expect.poll(() => page.locator("#policy-file").getAttribute("data-asked")).toBe("yes");
     await bring(page);
-    await page.getByText("asks for authentic").waitFor(); // the button can be pressed from now on
+    await page.getByText("requires authentic").waitFor(); // the button can be pressed from now on
     await reach("Fetch and verify");
     await page.keyboard.press("Enter");
     await banner(page, passed);
@@ -327,7 +327,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
         await fetchAndVerify(page);
         await banner(page, "Not passed");
         await look("fail");
-        await page.getByRole("button", { name: "A file" }).click();
+        await page.getByRole("button", { name: "From a file" }).click();
         await page.setInputFiles("#evidence-file", { name: "SHIP-1.tsb", mimeType: "", buffer: await vectors.bundle("aa") });
         await look("file");
       });

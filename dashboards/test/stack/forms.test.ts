@@ -59,8 +59,8 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
     await excursion.getByRole("button", { name: "Acknowledge" }).click();
     const form = excursion.getByRole("form");
     await form.getByRole("button", { name: "Sign the acknowledgement" }).click();
-    await form.getByText("Write the signer's name").waitFor();
-    await form.getByText("Write a reason").waitFor();
+    await form.getByText("Enter the signer's name").waitFor();
+    await form.getByText("Enter a reason").waitFor();
     expect(await obstacles(page)).toEqual([]);
     await sign(form, "Mia Berg", "reviewed", "Door open while loading, probe next to it");
     await excursion.getByText("Reviewed: Mia Berg of Carrier").waitFor();
@@ -73,12 +73,12 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
     await decision.getByRole("button", { name: "Decide" }).click();
     await decision.getByRole("button", { name: "Quarantine", exact: true }).click();
     await sign(decision.getByRole("form"), "Mia Berg", "responsibility", "Kept apart until quality has looked at it");
-    await decision.getByText("In quarantine", { exact: true }).waitFor();
+    await decision.getByText("Quarantined", { exact: true }).waitFor();
     await decision.getByText("Responsible: Mia Berg of Carrier").waitFor();
     await look(page, "carrier");
 
     // To release is not the carrier's: the ledger refuses, and what was written stays in the form.
-    await decision.getByRole("button", { name: "Decide anew" }).click();
+    await decision.getByRole("button", { name: "Decide again" }).click();
     await decision.getByRole("button", { name: "Release", exact: true }).click();
     await sign(decision.getByRole("form"), "Mia Berg", "approved", "It was only the probe");
     const refused = decision.getByRole("alert");
@@ -86,12 +86,12 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
     expect(await refused.innerText()).toMatch(/release/i);
     expect(await decision.getByLabel("Reason").inputValue()).toBe("It was only the probe");
     await decision.getByRole("button", { name: "Cancel" }).click();
-    await decision.getByText("In quarantine", { exact: true }).waitFor();
+    await decision.getByText("Quarantined", { exact: true }).waitFor();
 
     const atConsignee = await visit(consignee);
     const other = atConsignee.page;
     await other.locator(".excursions > li").first().getByText("Reviewed: Mia Berg of Carrier").waitFor();
-    await decisionOn(other).getByText("In quarantine", { exact: true }).waitFor();
+    await decisionOn(other).getByText("Quarantined", { exact: true }).waitFor();
 
     // The goods arrive while both pages are open.
     await carrier.post(`/v1/shipments/${id}/handovers`, { to: "consignee", note: "Dock 7" });
@@ -110,7 +110,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
           // A verdict that is written between looking and signing makes the ledger refuse: look again, sign again.
           const form = decisionOn(other).getByRole("form");
           if (await form.count()) await form.getByRole("button", { name: "Cancel" }).click();
-          await decisionOn(other).getByRole("button", { name: "Decide anew" }).click();
+          await decisionOn(other).getByRole("button", { name: "Decide again" }).click();
           await decisionOn(other).getByRole("button", { name: "Release", exact: true }).click();
           await sign(form, "Lena Roth", "approved", "The goods are unharmed");
           await released.or(decisionOn(other).getByRole("alert")).first().waitFor();
@@ -119,7 +119,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
         { timeout: 2 * patience },
       )
       .toBe(1);
-    await decisionOn(other).getByText(/Rests on verdict revision \d+ \(not compliant\)/).waitFor();
+    await decisionOn(other).getByText(/Based on verdict revision \d+ \(not compliant\)/).waitFor();
     await look(other, "consignee");
 
     // Chromium itself reports the refused requests; nothing else may complain.

@@ -40,7 +40,7 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
       if (process.env.TRACKSEAL_SHOTS) await page.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/stack-${name}.png`, fullPage: true });
     };
     await page.goto(`${viewer.url}/#client=${viewer.client}&secret=old`); // a link from before a reset
-    await page.getByText("Client id or secret is wrong").waitFor();
+    await page.getByText("Client ID or secret is wrong").waitFor();
     await page.getByLabel("Client id").fill(viewer.client);
     await page.getByLabel("Client secret").fill(viewer.secret);
     await page.getByRole("button", { name: "Sign in" }).click();
@@ -93,7 +93,7 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
     await title.waitFor({ timeout: 120_000 });
     const said = async () => (await page.locator(".five-status").allInnerTexts()).map((t) => t.trim().toLowerCase());
     const codes = async () => (await page.locator(".evidence-findings code").allInnerTexts()).join();
-    expect(await title.innerText()).toBe("All that your policy asks for passed");
+    expect(await title.innerText()).toBe("Everything that your policy requires passed");
     expect((await said()).slice(0, 4), await codes()).toEqual(["pass", "pass", "pass", "pass"]);
 
     const [saved] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: `Save ${id}.tsb` }).click()]);
@@ -112,7 +112,7 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
     await writeFile(at("changed.tsb"), raw);
     const changed = await verifyWith(program("verify"), at("changed.tsb"), at("policy.json"), nonce);
     expect(changed.exit).toBe(1);
-    await page.getByRole("button", { name: "A file" }).click();
+    await page.getByRole("button", { name: "From a file" }).click();
     await page.setInputFiles("#evidence-file", at("changed.tsb"));
     await page.getByLabel("Nonce").fill(nonce);
     await page.getByRole("button", { name: "Verify the file" }).click();

@@ -31,9 +31,9 @@ describe("Client", () => {
   });
 
   const failures: [string, () => Promise<Response>, Partial<Problem>][] = [
-    ["problem+json", async () => json({ title: "Service Unavailable", detail: "away", code: "store_unavailable" }, 503), { status: 503, code: "store_unavailable", detail: "away", title: "The telemetry store is away" }],
+    ["problem+json", async () => json({ title: "Service Unavailable", detail: "away", code: "store_unavailable" }, 503), { status: 503, code: "store_unavailable", detail: "away", title: "The telemetry store is unavailable" }],
     ["wrong fields", async () => json({ detail: "validation failed", errors: [{ field: "query.from", detail: "must be RFC 3339" }, { detail: 7 }, null] }, 500), { detail: "validation failed; query.from: must be RFC 3339" }],
-    ["a proxy's page", async () => new Response("<html>", { status: 502 }), { status: 502, title: "The server failed" }],
+    ["a proxy's page", async () => new Response("<html>", { status: 502 }), { status: 502, title: "The server had an error" }],
     ["no network", async () => Promise.reject(new TypeError("fetch failed")), { status: 0, title: "The server cannot be reached" }],
   ];
   for (const [name, send, want] of failures) {
@@ -76,7 +76,7 @@ describe("session", () => {
   test("tells a wrong secret from a broken server", async () => {
     const fails = (body: unknown, status: number) => signIn("a", "b", 0, async () => json(body, status)).catch((e: unknown) => e);
     expect(await fails({ error: "invalid_client" }, 401)).toMatchObject({ code: "invalid_client" });
-    expect(await fails({}, 500)).toMatchObject({ status: 500, title: "The server failed" });
+    expect(await fails({}, 500)).toMatchObject({ status: 500, title: "The server had an error" });
     expect(await fails({}, 404)).toMatchObject({ code: "no_issuer" });
   });
 });

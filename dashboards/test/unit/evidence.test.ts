@@ -24,8 +24,8 @@ const report = (more: Partial<Report> = {}): Report => ({
 
 describe("a report", () => {
   test("counts only for the shipment that was asked for", () => {
-    expect(outcomeOf(report(), "S-1")).toMatchObject({ tone: "good", title: "All that your policy asks for passed", other: false });
-    expect(outcomeOf(report(), "S-2")).toMatchObject({ tone: "bad", title: "This bundle is about S-1, not about this shipment", other: true });
+    expect(outcomeOf(report(), "S-1")).toMatchObject({ tone: "good", title: "Everything that your policy requires passed", other: false });
+    expect(outcomeOf(report(), "S-2")).toMatchObject({ tone: "bad", title: "This bundle is for S-1, not for this shipment", other: true });
     expect(outcomeOf(report({ shipment: "" }), "S-2").tone).toBe("bad");
     expect(outcomeOf(report({ kind: "message" }), "S-1").title).toMatch(/^One message only/);
   });
@@ -48,7 +48,7 @@ describe("a report", () => {
     expect(reportFrom(JSON.stringify(report()))).toEqual(report());
     expect(() => reportFrom('{"error":"policy: version must be 1"}')).toThrow("version must be 1");
     for (const part of [{}, { ...report(), version: 2 }, { ...report(), passed: "yes" }, { ...report(), verdicts: { authentic: "pass" } }, { ...report(), findings: null }]) {
-      expect(() => reportFrom(JSON.stringify(part))).toThrow("another shape");
+      expect(() => reportFrom(JSON.stringify(part))).toThrow("does not recognise the shape");
     }
   });
 });

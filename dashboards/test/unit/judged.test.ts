@@ -14,7 +14,7 @@ describe("what was judged, in words", () => {
 
   test("a budget's band", () => {
     expect(plain(bandText(band))).toBe("30 min of 1 h spent");
-    expect(plain(bandText({ ...band, max_s: 0, max_single_s: 900, charged_s: 60, carried_s: 120 }))).toBe("30 min spent · longest stay 10 min of 15 min · 1 min of it unknown time · 2 min of it before this shipment");
+    expect(plain(bandText({ ...band, max_s: 0, max_single_s: 900, charged_s: 60, carried_s: 120 }))).toBe("30 min spent · longest stay 10 min of 15 min · 1 min charged for unknown time · 2 min carried over from before this shipment");
     expect([band, { ...band, max_single_s: 660 }, { ...band, spent_s: 9000 }, { ...band, max_s: 0 }].map(bandPart)).toEqual([0.5, 600 / 660, 1, null]);
   });
 
