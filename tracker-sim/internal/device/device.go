@@ -45,7 +45,8 @@ type Device struct {
 	mu       sync.Mutex // guards all below; held over Store calls, so that memory and disk agree
 	chain    Chain
 	out      outbox
-	progress time.Time // when the last acknowledgement came, or the first message was published after it
+	progress time.Time     // when the last acknowledgement came, or the first message was published after it
+	ackWait  time.Duration // after which everything is published again; doubles without progress
 	radio    bool
 	hangUp   context.CancelFunc // ends the session in progress, nil without one
 	waiters  []waiter

@@ -126,10 +126,8 @@ func (d *Device) session(ctx context.Context, conn Conn) error {
 // publish sends in order and at most a window ahead of the acknowledgements; without progress it starts again from the
 // oldest message, waiting twice as long each time.
 func (d *Device) publish(ctx context.Context, conn Conn) error {
-	ackWait := d.cfg.AckTimeout
 	d.mu.Lock()
-	d.progress = time.Now()
-	seen := d.progress
+	d.progress, d.ackWait = time.Now(), d.cfg.AckTimeout
 	d.mu.Unlock()
 	for ctx.Err() == nil {
 		if err := d.declare(); err != nil {
@@ -137,19 +135,13 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 		}
 		d.mu.Lock()
 		m, ok := d.out.next()
-		if ok && d.out.cursor >= d.window() {
-			ok = false
-		}
+		ok = ok && d.out.cursor < d.window()
 		if ok && d.out.cursor == 0 {
 			d.progress = time.Now()
-			seen = d.progress
-		}
-		if d.progress.After(seen) {
-			seen, ackWait = d.progress, d.cfg.AckTimeout
 		}
 		var overdue time.Duration
 		if d.out.cursor > 0 {
-			overdue = max(time.Until(d.progress.Add(ackWait)), time.Millisecond)
+			overdue = max(time.Until(d.progress.Add(d.ackWait)), time.Millisecond)
 		}
 		d.mu.Unlock()
 
@@ -171,12 +163,10 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 			continue
 		}
 		d.mu.Lock()
-		if d.out.cursor > 0 && time.Since(d.progress) >= ackWait {
+		if d.out.cursor > 0 && time.Since(d.progress) >= d.ackWait {
 			d.stats.Resent += uint64(d.out.cursor)
 			d.out.cursor = 0
-			d.progress = time.Now()
-			seen = d.progress
-			ackWait = jitter(min(2*ackWait, longestAckWait))
+			d.progress, d.ackWait = time.Now(), jitter(min(2*d.ackWait, longestAckWait))
 		}
 		d.mu.Unlock()
 	}

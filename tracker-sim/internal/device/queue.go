@@ -86,7 +86,7 @@ func (d *Device) declare() error {
 
 // confirmed runs after messages left the queue.
 func (d *Device) confirmed(done []Message) error {
-	d.progress = time.Now()
+	d.progress, d.ackWait = time.Now(), d.cfg.AckTimeout
 	d.stats.Acked += uint64(len(done))
 	if d.cfg.OnAck != nil {
 		d.cfg.OnAck(done)

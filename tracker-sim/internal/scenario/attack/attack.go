@@ -17,19 +17,8 @@ import (
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
-// Kinds of attacks.
-const (
-	Forged    = "forged"
-	Topic     = "topic"
-	Replay    = "replay"
-	Gap       = "gap"
-	Fork      = "fork"
-	Oversized = "oversized"
-	Malformed = "malformed"
-)
-
 // Kinds in the order of a full run.
-var Kinds = []string{Forged, Topic, Replay, Gap, Fork, Oversized, Malformed}
+var Kinds = []string{"forged", "topic", "replay", "gap", "fork", "oversized", "malformed"}
 
 // Config of a run.
 type Config struct {

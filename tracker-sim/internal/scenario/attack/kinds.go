@@ -22,7 +22,7 @@ func refused(r telemetry.Reason) expectation { return expectation{refused: r} }
 // run makes all attempts of one kind.
 func (a *attacker) run(ctx context.Context, kind string) (rows []Row, err error) {
 	steps := map[string]func(context.Context) []step{
-		Forged: a.forged, Topic: a.topics, Replay: a.replay, Gap: a.gap, Fork: a.fork, Oversized: a.oversized, Malformed: a.malformed,
+		"forged": a.forged, "topic": a.topics, "replay": a.replay, "gap": a.gap, "fork": a.fork, "oversized": a.oversized, "malformed": a.malformed,
 	}[kind](ctx)
 	for _, s := range steps {
 		raw, err := s.make()
@@ -38,7 +38,7 @@ func (a *attacker) run(ctx context.Context, kind string) (rows []Row, err error)
 			return rows, err
 		}
 	}
-	if kind != Topic {
+	if kind != "topic" {
 		return rows, nil
 	}
 	row, err := a.breakIn(ctx)
@@ -89,7 +89,7 @@ func (a *attacker) forged(context.Context) []step {
 func (a *attacker) topics(ctx context.Context) []step {
 	theirs := func() (raw []byte, err error) {
 		if a.other == nil {
-			if a.other, err = newAttacker(ctx, a.cfg, a.shipment, Topic+"-other"); err != nil {
+			if a.other, err = newAttacker(ctx, a.cfg, a.shipment, "topic-other"); err != nil {
 				return nil, err
 			}
 		}
@@ -106,7 +106,7 @@ func (a *attacker) topics(ctx context.Context) []step {
 
 // breakIn: somebody without the key wants in.
 func (a *attacker) breakIn(ctx context.Context) (Row, error) {
-	row := Row{Kind: Topic, Attack: "login with a stranger's key", Expect: "broker refuses", Seen: "LET IN"}
+	row := Row{Kind: "topic", Attack: "login with a stranger's key", Expect: "broker refuses", Seen: "LET IN"}
 	key, err := device.NewKey(telemetry.Ed25519)
 	if err != nil {
 		return row, err

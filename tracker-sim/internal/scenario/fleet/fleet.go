@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -56,9 +57,8 @@ func (c Config) Validate() error {
 
 // Fleet at play.
 type Fleet struct {
-	cfg    Config
-	memory *memory
-	slots  []*slot
+	cfg   Config
+	slots []*slot
 
 	out sync.Mutex
 }
@@ -66,9 +66,6 @@ type Fleet struct {
 // Run plays until ctx ends, or with Once until every shipment is closed.
 func Run(ctx context.Context, cfg Config) (err error) {
 	f := &Fleet{cfg: cfg}
-	if f.memory, err = openMemory(cfg.State); err != nil {
-		return err
-	}
 	defer func() { err = errors.Join(err, f.release()) }()
 	if err := f.lineUp(); err != nil {
 		return err
@@ -97,7 +94,11 @@ func Run(ctx context.Context, cfg Config) (err error) {
 // lineUp makes slots and trackers; no I/O but the state folder.
 func (f *Fleet) lineUp() error {
 	for n := range f.cfg.Shipments {
-		s := &slot{n: n, f: f}
+		s := &slot{n: n, f: f, path: filepath.Join(f.cfg.State, fmt.Sprintf("slot-%d.json", n+1))}
+		var err error
+		if s.place, s.known, err = readPlace(s.path); err != nil {
+			return err
+		}
 		s.kind, s.start, s.ahead, s.lazy = plan(n, f.cfg.Shipments)
 		f.slots = append(f.slots, s)
 	}

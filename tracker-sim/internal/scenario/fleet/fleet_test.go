@@ -9,12 +9,12 @@ import (
 
 func TestDamagedStateIsNamed(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, "slots.json")
+	path := filepath.Join(dir, "slot-1.json")
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openMemory(dir); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %v", err)
+	if _, _, err := readPlace(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v, want an error that names %s", err, path)
 	}
 }
 

@@ -23,6 +23,9 @@ type slot struct {
 	lazy     bool    // closes a shipment when the next one is delivered, so that one is always delivered
 	trackers []*tracker
 	f        *Fleet
+	path     string // of the file with its place
+	place    place
+	known    bool // the slot has played before
 }
 
 // Times of a trip that shipments spend standing.
@@ -66,10 +69,7 @@ func (s *slot) kindOf(ordinal int) Kind {
 }
 
 func (s *slot) run(ctx context.Context) error {
-	p, known := s.f.memory.get(s.n)
-	if !known {
-		p = place{Ordinal: 1}
-	}
+	p, known := s.place, s.known
 	for ctx.Err() == nil {
 		err := s.ship(ctx, &p, known)
 		switch {
@@ -86,7 +86,7 @@ func (s *slot) run(ctx context.Context) error {
 			return nil
 		}
 		p, known = place{Ordinal: p.Ordinal + 1, Open: p.Open}, true
-		if err := s.f.memory.put(s.n, p); err != nil {
+		if err := p.write(s.path); err != nil {
 			return err
 		}
 		device.Pause(ctx, restFor)
@@ -196,7 +196,7 @@ func (s *slot) ride(ctx context.Context, p *place, trips []*Trip, until time.Dur
 					return
 				}
 				p.At = at // only this goroutine, and its starter after Wait, has p
-				if err := s.f.memory.put(s.n, *p); err != nil {
+				if err := p.write(s.path); err != nil {
 					s.f.cfg.Log.WarnContext(ctx, "the fleet's place is not kept", "error", err)
 				}
 			})
@@ -233,7 +233,7 @@ func (s *slot) finish(ctx context.Context, p *place, id string) error {
 			}
 		}
 		id, p.Open = p.Open, id
-		if err := s.f.memory.put(s.n, *p); err != nil {
+		if err := p.write(s.path); err != nil {
 			return err
 		}
 		if id == "" || id == p.Open {

@@ -6,59 +6,39 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"sync"
 	"time"
 )
 
-// memory is where each slot stands, over restarts. What happened on the ledger is asked there; this only remembers which
-// shipment is at play and how far its trip is. Losing the last write costs a repeated piece of a trip.
-type memory struct {
-	path string
-
-	mu    sync.Mutex // guards slots and the file
-	slots map[int]place
-}
-
-// place of a slot.
+// place is where a slot stands, over restarts. What happened on the ledger is asked there; this only remembers which shipment is at
+// play and how far its trip is. Losing the last write costs a repeated piece of a trip.
 type place struct {
 	Ordinal int           `json:"ordinal"` // of the shipment at play, from 1
 	At      time.Duration `json:"at_ns"`   // of its trip
 	Open    string        `json:"open"`    // delivered, to be closed later
 }
 
-func openMemory(dir string) (*memory, error) {
-	m := &memory{path: filepath.Join(dir, "slots.json"), slots: make(map[int]place)}
-	data, err := os.ReadFile(m.path)
+// readPlace finds a slot at its first shipment when it never played.
+func readPlace(path string) (p place, known bool, err error) {
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
+		return place{Ordinal: 1}, false, nil
 	}
 	if err != nil {
-		return nil, err
+		return p, false, err
 	}
-	if err := json.Unmarshal(data, &m.slots); err != nil {
-		return nil, fmt.Errorf("%s: %w; remove the file to start the fleet's shipments anew", m.path, err)
+	if err := json.Unmarshal(data, &p); err != nil {
+		return p, false, fmt.Errorf("%s: %w; remove the file to start the slot's shipments anew", path, err)
 	}
-	return m, nil
+	return p, true, nil
 }
 
-func (m *memory) get(slot int) (p place, known bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p, known = m.slots[slot]
-	return p, known
-}
-
-func (m *memory) put(slot int, p place) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.slots[slot] = p
-	data, err := json.Marshal(m.slots)
+func (p place) write(path string) error {
+	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(m.path+".new", data, 0o600); err != nil {
+	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(m.path+".new", m.path)
+	return os.Rename(path+".new", path)
 }

@@ -73,20 +73,19 @@ func among(got []client.Reading, want telemetry.Reading) bool {
 
 // rates measures from the first publish to the last acknowledgement, and to the last leaf where ingest tells.
 func (r *run) rates(ctx context.Context, sum *Summary) {
-	first := r.firstPub.Load()
+	first := time.Unix(0, r.firstPub.Load())
 	n := float64(r.cfg.Plan.Messages())
 	if r.cfg.API == nil {
-		if secs := float64(time.Now().UnixNano()-first) / 1e9; secs > 0 {
-			sum.Rate, sum.DurationS = round(n/secs), round(secs)
-		}
+		secs := time.Since(first).Seconds()
+		sum.Rate, sum.DurationS = round(n/secs), round(secs)
 		return
 	}
-	if secs := float64(r.lastAck.Load()-first) / 1e9; secs > 0 {
+	secs := time.Unix(0, r.lastAck.Load()).Sub(first).Seconds()
+	if secs > 0 {
 		sum.AckRate = round(float64(r.ackedData.Load()-int64(r.cfg.Plan.Trackers)) / secs)
 	}
 	if r.cfg.Plan.Rate == 0 {
-		sum.Rate = sum.AckRate
-		sum.DurationS = round(float64(r.lastAck.Load()-first) / 1e9)
+		sum.Rate, sum.DurationS = sum.AckRate, round(secs)
 	}
 	if r.cfg.Logged == nil {
 		return
@@ -103,7 +102,7 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 			return // ingest has started again and counts from zero: there is no rate to tell
 		}
 		if err == nil && logged >= target {
-			sum.LoggedRate = round(n / (float64(time.Now().UnixNano()-first) / 1e9))
+			sum.LoggedRate = round(n / time.Since(first).Seconds())
 			return
 		}
 		if !device.Pause(ctx, 20*time.Millisecond) {

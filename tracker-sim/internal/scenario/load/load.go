@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -216,15 +217,13 @@ func verdict(s Summary, drained error) string {
 func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 	p := r.cfg.Plan
 	r.cfg.Progress.Phase("connect", p.Trackers)
-	boot := uint64(time.Now().Unix()) // above every earlier run of the same trackers, which keep no state
-	dials := make(chan struct{}, 32)  // a storm of handshakes would time out on a small machine
+	boot := uint64(time.Now().Unix())  // above every earlier run of the same trackers, which keep no state
+	dials := semaphore.NewWeighted(32) // a storm of handshakes would time out on a small machine
 	dial := func(ctx context.Context, tracker string, password func() string) (device.Conn, error) {
-		select {
-		case dials <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := dials.Acquire(ctx, 1); err != nil {
+			return nil, err
 		}
-		defer func() { <-dials }()
+		defer dials.Release(1)
 		return r.cfg.Dial(ctx, tracker, password)
 	}
 	limit := p.Messages()/p.Trackers + 16
