@@ -49,11 +49,11 @@ type Device struct {
 	ackWait  time.Duration // after which everything is published again; doubles without progress
 	radio    bool
 	hangUp   context.CancelFunc // ends the session in progress, nil without one
-	waiters  []waiter
 	stats    Stats
 	dialErr  error // of the newest attempt to connect
 
-	kick chan struct{} // there may be something to send
+	changed *sync.Cond    // on mu: what await looks at
+	kick    chan struct{} // there may be something to send
 }
 
 // Stats counts what a tracker did.
@@ -85,13 +85,15 @@ func Open(cfg Config) (*Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tracker %s: %w", cfg.ID, err)
 	}
-	return &Device{
+	d := &Device{
 		cfg:   cfg,
 		radio: true,
 		kick:  make(chan struct{}, 1),
 		chain: Chain{Tracker: cfg.ID, Signer: cfg.Signer, Next: state.Next, Prev: state.Prev},
 		out:   newOutbox(cfg.Limit, state.Queued, state.Lost),
-	}, nil
+	}
+	d.changed = sync.NewCond(&d.mu)
+	return d, nil
 }
 
 // ID names the tracker.
@@ -164,7 +166,7 @@ func (d *Device) Radio(on bool) {
 	if !on && d.hangUp != nil {
 		d.hangUp()
 	}
-	d.changed()
+	d.changed.Broadcast()
 }
 
 // Pending is how many messages are not acknowledged.
@@ -186,38 +188,24 @@ func (d *Device) Drained(ctx context.Context) error { return d.await(ctx, d.sett
 
 // await waits for a condition that holds under the lock.
 func (d *Device) await(ctx context.Context, ok func() bool) error {
-	done := make(chan struct{})
 	d.mu.Lock()
-	if ok() {
-		d.mu.Unlock()
-		return nil
-	}
-	d.waiters = append(d.waiters, waiter{ok, done})
-	d.mu.Unlock()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-type waiter struct {
-	ok   func() bool
-	done chan struct{}
-}
-
-// changed releases the waiters whose condition holds now.
-func (d *Device) changed() {
-	kept := d.waiters[:0]
-	for _, w := range d.waiters {
-		if w.ok() {
-			close(w.done)
-		} else {
-			kept = append(kept, w)
+	defer d.mu.Unlock()
+	stop := context.AfterFunc(ctx, d.wake)
+	defer stop()
+	for !ok() {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
+		d.changed.Wait()
 	}
-	d.waiters = kept
+	return nil
+}
+
+// wake takes the lock, so that nobody misses it between looking and waiting.
+func (d *Device) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changed.Broadcast()
 }
 
 // Online waits until a session is open. The error tells why there is none.

@@ -88,7 +88,7 @@ func (d *Device) session(ctx context.Context, conn Conn) error {
 	d.hangUp = func() { hangUp(errRadioOff) }
 	d.out.cursor = 0
 	d.stats.Sessions++
-	d.changed()
+	d.changed.Broadcast()
 	d.mu.Unlock()
 	defer func() {
 		d.mu.Lock()
@@ -139,9 +139,9 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 		if ok && d.out.cursor == 0 {
 			d.progress = time.Now()
 		}
-		var overdue time.Duration
-		if d.out.cursor > 0 {
-			overdue = max(time.Until(d.progress.Add(d.ackWait)), time.Millisecond)
+		var overdue <-chan time.Time
+		if !ok && d.out.cursor > 0 {
+			overdue = time.After(time.Until(d.progress.Add(d.ackWait)))
 		}
 		d.mu.Unlock()
 
@@ -155,12 +155,14 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 			d.mu.Lock()
 			d.stats.Published++
 			d.out.sent(m)
-			d.changed()
+			d.changed.Broadcast()
 			d.mu.Unlock()
 			continue
 		}
-		if d.wait(ctx, overdue) {
-			continue
+		select {
+		case <-d.kick:
+		case <-overdue:
+		case <-ctx.Done():
 		}
 		d.mu.Lock()
 		if d.out.cursor > 0 && time.Since(d.progress) >= d.ackWait {
@@ -180,22 +182,4 @@ func (d *Device) window() int {
 		return len(d.out.queue) + 1
 	}
 	return d.cfg.Window
-}
-
-// wait returns true when something changed, false when the time (0 = none) is over or ctx ended.
-func (d *Device) wait(ctx context.Context, timeout time.Duration) bool {
-	var over <-chan time.Time
-	if timeout > 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		over = t.C
-	}
-	select {
-	case <-d.kick:
-		return true
-	case <-over:
-		return false
-	case <-ctx.Done():
-		return false
-	}
 }

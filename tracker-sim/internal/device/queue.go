@@ -92,7 +92,7 @@ func (d *Device) confirmed(done []Message) error {
 		d.cfg.OnAck(done)
 	}
 	d.poke()
-	d.changed()
+	d.changed.Broadcast()
 	if err := d.cfg.Store.Trim(done, d.out.lost); err != nil {
 		return storeError{fmt.Errorf("tracker %s: %w", d.cfg.ID, err)}
 	}

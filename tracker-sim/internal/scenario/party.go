@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/client"
@@ -91,10 +92,8 @@ func (p Party) Assign(ctx context.Context, shipment, tracker string, from time.T
 	if getErr != nil {
 		return getErr
 	}
-	for _, a := range s.Assignments {
-		if a.Tracker == tracker && a.To.IsZero() {
-			return nil
-		}
+	if slices.ContainsFunc(s.Assignments, func(a client.Assignment) bool { return a.Tracker == tracker && a.To.IsZero() }) {
+		return nil
 	}
 	return err
 }

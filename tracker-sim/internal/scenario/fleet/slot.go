@@ -69,9 +69,8 @@ func (s *slot) kindOf(ordinal int) Kind {
 }
 
 func (s *slot) run(ctx context.Context) error {
-	p, known := s.place, s.known
-	for ctx.Err() == nil {
-		err := s.ship(ctx, &p, known)
+	for p := &s.place; ctx.Err() == nil; {
+		err := s.ship(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -85,7 +84,7 @@ func (s *slot) run(ctx context.Context) error {
 		if s.f.cfg.Once {
 			return nil
 		}
-		p, known = place{Ordinal: p.Ordinal + 1, Open: p.Open}, true
+		*p, s.known = place{Ordinal: p.Ordinal + 1, Open: p.Open}, true
 		if err := p.write(s.path); err != nil {
 			return err
 		}
@@ -95,7 +94,8 @@ func (s *slot) run(ctx context.Context) error {
 }
 
 // ship takes one shipment from wherever it stands to its end.
-func (s *slot) ship(ctx context.Context, p *place, known bool) error {
+func (s *slot) ship(ctx context.Context) error {
+	p := &s.place
 	id := s.shipment(p.Ordinal)
 	got, err := s.create(ctx, p.Ordinal)
 	if err != nil {
@@ -105,14 +105,14 @@ func (s *slot) ship(ctx context.Context, p *place, known bool) error {
 	for i, t := range s.trackers {
 		trips[i] = s.trip(p.Ordinal, t.n)
 	}
-	if !known && p.Ordinal == 1 {
+	if !s.known && p.Ordinal == 1 {
 		p.At = time.Duration(s.start * float64(trips[0].Total()))
 	}
 	switch got.State {
 	case ledger.Closed:
 		return nil
 	case ledger.Delivered:
-		return s.finish(ctx, p, id)
+		return s.finish(ctx, id)
 	case ledger.Created:
 		if s.start == 0 || p.Ordinal > 1 {
 			if !device.Pause(ctx, s.f.cfg.Pace.Real(createdFor)) {
@@ -129,17 +129,17 @@ func (s *slot) ship(ctx context.Context, p *place, known bool) error {
 			return err
 		}
 	}
-	if err := s.ride(ctx, p, trips, trips[0].Total()); err != nil || ctx.Err() != nil {
+	if err := s.ride(ctx, trips, trips[0].Total()); err != nil || ctx.Err() != nil {
 		return err
 	}
 	if err := s.do(ctx, "deliver", func(ctx context.Context) error { return s.f.cfg.Parties.Deliver(ctx, id) }); err != nil {
 		return err
 	}
 	s.f.say("%s  delivered   %s", id, trips[0].Route.Destination())
-	if err := s.ride(ctx, p, trips, trips[0].Total()+deliveredFor); err != nil || ctx.Err() != nil {
+	if err := s.ride(ctx, trips, trips[0].Total()+deliveredFor); err != nil || ctx.Err() != nil {
 		return err
 	}
-	return s.finish(ctx, p, id)
+	return s.finish(ctx, id)
 }
 
 func (s *slot) create(ctx context.Context, ordinal int) (client.Shipment, error) {
@@ -184,9 +184,9 @@ func (s *slot) depart(ctx context.Context, id string) error {
 }
 
 // ride moves all trackers of the shipment to a time of the trip.
-func (s *slot) ride(ctx context.Context, p *place, trips []*Trip, until time.Duration) error {
+func (s *slot) ride(ctx context.Context, trips []*Trip, until time.Duration) error {
 	for _, trip := range trips {
-		trip.Skip(p.At)
+		trip.Skip(s.place.At)
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	for i, t := range s.trackers {
@@ -195,8 +195,8 @@ func (s *slot) ride(ctx context.Context, p *place, trips []*Trip, until time.Dur
 				if i != 0 {
 					return
 				}
-				p.At = at // only this goroutine, and its starter after Wait, has p
-				if err := p.write(s.path); err != nil {
+				s.place.At = at // only this goroutine, and its starter after Wait, has the place
+				if err := s.place.write(s.path); err != nil {
 					s.f.cfg.Log.WarnContext(ctx, "the fleet's place is not kept", "error", err)
 				}
 			})
@@ -206,7 +206,7 @@ func (s *slot) ride(ctx context.Context, p *place, trips []*Trip, until time.Dur
 }
 
 // finish takes the trackers off, waits until everything that they said has arrived, and closes.
-func (s *slot) finish(ctx context.Context, p *place, id string) error {
+func (s *slot) finish(ctx context.Context, id string) error {
 	for _, t := range s.trackers {
 		if err := t.dev.End(); err != nil {
 			return err
@@ -232,11 +232,11 @@ func (s *slot) finish(ctx context.Context, p *place, id string) error {
 				return err
 			}
 		}
-		id, p.Open = p.Open, id
-		if err := p.write(s.path); err != nil {
+		id, s.place.Open = s.place.Open, id
+		if err := s.place.write(s.path); err != nil {
 			return err
 		}
-		if id == "" || id == p.Open {
+		if id == "" || id == s.place.Open {
 			return nil
 		}
 	}
