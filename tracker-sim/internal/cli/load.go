@@ -71,24 +71,8 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 		name, seed = cfg.Plan.Name, 1
 	}
 	cfg.Plan.Name, cfg.Plan.Seed = name, cmp.Or(cfg.Plan.Seed, seed)
-	if err := cfg.Plan.Validate(); err != nil {
+	if err := cfg.Validate(); err != nil {
 		return err
-	}
-	switch cfg.Sign {
-	case load.SignAuto:
-	case load.SignPre:
-		if err := cfg.Plan.FitsMemory(); err != nil {
-			return err
-		}
-	case load.SignAhead:
-		if cfg.Plan.Rate == 0 {
-			return errors.New("--sign ahead: --max and --bare encode all messages beforehand; leave --sign out")
-		}
-	default:
-		return fmt.Errorf("--sign %q: must be pre, ahead or auto", cfg.Sign)
-	}
-	if cfg.PerShip < 1 || cfg.PerShip > 1000 {
-		return fmt.Errorf("--trackers-per-shipment %d: must be 1 to 1000", cfg.PerShip)
 	}
 	log, err := a.log()
 	if err != nil {

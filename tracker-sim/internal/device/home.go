@@ -14,8 +14,8 @@ import (
 // Home is where one tracker keeps its key, its secret and its unacknowledged messages. One process at a time may have it:
 // two with one identity would fork the chain.
 type Home struct {
-	dir, id string
-	store   *FileStore
+	*FileStore        // the buffer of unacknowledged messages
+	path       string // without the endings of its files
 }
 
 // OpenHome opens or makes a tracker's place in dir.
@@ -30,11 +30,11 @@ func OpenHome(dir, id string) (*Home, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tracker %s: %w", id, err)
 	}
-	return &Home{dir: dir, id: id, store: store}, nil
+	return &Home{FileStore: store, path: filepath.Join(dir, id)}, nil
 }
 
 // KeyPath is the PEM file of the tracker's key.
-func (h *Home) KeyPath() string { return filepath.Join(h.dir, h.id+".key.pem") }
+func (h *Home) KeyPath() string { return h.path + ".key.pem" }
 
 // Key reads the tracker's key, or makes one of that algorithm.
 func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) {
@@ -48,10 +48,7 @@ func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) {
 	return ParseKey(h.KeyPath(), data)
 }
 
-// Store is the buffer of unacknowledged messages.
-func (h *Home) Store() *FileStore { return h.store }
-
-func (h *Home) secretPath() string { return filepath.Join(h.dir, h.id+".secret") }
+func (h *Home) secretPath() string { return h.path + ".secret" }
 
 // Secret reads the MQTT secret of a tracker that cannot sign; "" when none was kept.
 func (h *Home) Secret() (string, error) {
@@ -74,6 +71,3 @@ func keep(path string, data []byte) error {
 	_, err = f.Write(data)
 	return errors.Join(err, f.Sync(), f.Close())
 }
-
-// Close gives the place up.
-func (h *Home) Close() error { return h.store.Close() }

@@ -23,7 +23,7 @@ var Kinds = []string{"forged", "topic", "replay", "gap", "fork", "oversized", "m
 // Config of a run.
 type Config struct {
 	Kinds      []string
-	Name       string // prefix of ids
+	Name       string // of the shipment, and prefix of the trackers'
 	RuleSet    string
 	Deployment string
 	Dial       device.Dialer // whose Publish waits for the PUBACK
@@ -62,20 +62,18 @@ func (e expectation) String() string {
 
 // attacker is one tracker under attack. Its key is known to the test, so that it can also do what only its holder could.
 type attacker struct {
-	cfg      Config
-	shipment string
-	id       string
-	signer   crypto.Signer
-	chain    device.Chain
-	conn     device.Conn
-	other    *attacker // a second tracker, where an attack needs one
+	cfg    Config
+	id     string
+	signer crypto.Signer
+	chain  device.Chain
+	conn   device.Conn
+	other  *attacker // a second tracker, where an attack needs one
 }
 
 // Run attacks and reports. The error says that an attack could not be made.
 func Run(ctx context.Context, cfg Config) ([]Row, error) {
-	shipment := cfg.Name
 	_, err := cfg.API.CreateShipment(ctx, client.CreateBody{
-		ID: shipment, Parties: cfg.Roles.Members(), RuleSet: cfg.RuleSet, Description: "attacks", Origin: "tracker-sim", Destination: "tracker-sim",
+		ID: cfg.Name, Parties: cfg.Roles.Members(), RuleSet: cfg.RuleSet, Description: "attacks", Origin: "tracker-sim", Destination: "tracker-sim",
 	})
 	if err != nil {
 		return nil, err
@@ -85,7 +83,7 @@ func Run(ctx context.Context, cfg Config) ([]Row, error) {
 		if !slices.Contains(cfg.Kinds, kind) {
 			continue
 		}
-		a, err := newAttacker(ctx, cfg, shipment, kind)
+		a, err := newAttacker(ctx, cfg, kind)
 		if err != nil {
 			return rows, fmt.Errorf("%s: %w", kind, err)
 		}
@@ -103,8 +101,8 @@ func Run(ctx context.Context, cfg Config) ([]Row, error) {
 }
 
 // newAttacker enrols a tracker, binds it and lets it say something honest first.
-func newAttacker(ctx context.Context, cfg Config, shipment, kind string) (*attacker, error) {
-	a := &attacker{cfg: cfg, shipment: shipment, id: cfg.Name + "-" + kind}
+func newAttacker(ctx context.Context, cfg Config, kind string) (*attacker, error) {
+	a := &attacker{cfg: cfg, id: cfg.Name + "-" + kind}
 	var err error
 	if a.signer, err = device.NewKey(telemetry.Ed25519); err != nil {
 		return nil, err
@@ -112,7 +110,7 @@ func newAttacker(ctx context.Context, cfg Config, shipment, kind string) (*attac
 	if _, err := cfg.API.Enrol(ctx, a.id, a.signer, "attack"); err != nil {
 		return nil, err
 	}
-	if err := cfg.API.Assign(ctx, shipment, a.id, time.Time{}); err != nil {
+	if err := cfg.API.Assign(ctx, cfg.Name, a.id, time.Time{}); err != nil {
 		return nil, err
 	}
 	if a.conn, err = a.dial(ctx); err != nil {
@@ -179,7 +177,7 @@ func (a *attacker) find(ctx context.Context, hash telemetry.Hash, wanted bool) (
 	deadline := time.Now().Add(a.cfg.Bound)
 	for {
 		var found []client.Message
-		for m, err := range a.cfg.API.Messages(ctx, a.shipment) {
+		for m, err := range a.cfg.API.Messages(ctx, a.cfg.Name) {
 			if err != nil {
 				return nil, err
 			}

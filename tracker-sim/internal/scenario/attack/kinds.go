@@ -89,7 +89,7 @@ func (a *attacker) forged(context.Context) []step {
 func (a *attacker) topics(ctx context.Context) []step {
 	theirs := func() (raw []byte, err error) {
 		if a.other == nil {
-			if a.other, err = newAttacker(ctx, a.cfg, a.shipment, "topic-other"); err != nil {
+			if a.other, err = newAttacker(ctx, a.cfg, "topic-other"); err != nil {
 				return nil, err
 			}
 		}

@@ -145,7 +145,7 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 			return err
 		}
 		cfg.Signer = t.signer
-		cfg.Store = t.home.Store()
+		cfg.Store = t.home
 		if t.dev, err = device.Open(cfg); err != nil {
 			return err
 		}

@@ -61,6 +61,22 @@ type Config struct {
 	Log      *slog.Logger
 }
 
+// Validate says what is wrong, in terms of the flags.
+func (c Config) Validate() error {
+	n := c.Plan.Messages()
+	switch {
+	case c.Sign != SignAuto && c.Sign != SignPre && c.Sign != SignAhead:
+		return fmt.Errorf("--sign %q: must be pre, ahead or auto", c.Sign)
+	case c.Sign == SignPre && n > maxSigned:
+		return fmt.Errorf("--sign pre: %d messages do not fit into memory, %d do; use --sign ahead", n, maxSigned)
+	case c.Sign == SignAhead && c.Plan.Rate == 0:
+		return errors.New("--sign ahead: --max and --bare encode all messages beforehand; leave --sign out")
+	case c.PerShip < 1 || c.PerShip > 1000:
+		return fmt.Errorf("--trackers-per-shipment %d: must be 1 to 1000", c.PerShip)
+	}
+	return c.Plan.Validate()
+}
+
 // Summary is the result, printed as JSON with --json.
 type Summary struct {
 	Name     string `json:"name"`

@@ -89,11 +89,3 @@ func (p Plan) Validate() error {
 	}
 	return nil
 }
-
-// FitsMemory says whether all messages can be signed before the start.
-func (p Plan) FitsMemory() error {
-	if n := p.Messages(); n > maxSigned {
-		return fmt.Errorf("--sign pre: %d messages do not fit into memory, %d do; use --sign ahead", n, maxSigned)
-	}
-	return nil
-}

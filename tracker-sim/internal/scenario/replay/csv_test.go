@@ -141,9 +141,12 @@ func TestLargestBatchFits(t *testing.T) {
 
 func TestShift(t *testing.T) {
 	in := []telemetry.Reading{{TimeMS: 1000}, {TimeMS: 3000}}
-	out := Shift(in, time.UnixMilli(1_700_000_000_000), 4)
+	out := shift(in, time.UnixMilli(1_700_000_000_000), 4)
 	if out[0].TimeMS != 1_700_000_000_000 || out[1].TimeMS != 1_700_000_000_500 || in[0].TimeMS != 1000 {
-		t.Errorf("%v of %v", out, in)
+		t.Errorf("%v of %v, want 1700000000000 and half a second later", out, in)
+	}
+	if out := shift(in, time.UnixMilli(1_700_000_000_000), 0); out[0].TimeMS != 1_699_999_998_000 || out[1].TimeMS != 1_700_000_000_000 {
+		t.Errorf("%v, want the last reading at 1700000000000 and the first two seconds before", out)
 	}
 }
 

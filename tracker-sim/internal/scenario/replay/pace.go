@@ -39,12 +39,16 @@ func batches(readings []telemetry.Reading, size int) (out []Batch) {
 	return out
 }
 
-// Shift gives readings new times: the recording's first time becomes start, and intervals shrink by speed.
-func Shift(readings []telemetry.Reading, start time.Time, speed float64) []telemetry.Reading {
+// shift gives readings times around now: from now on with intervals that shrink by the speed, or up to now when they are not paced.
+func shift(readings []telemetry.Reading, now time.Time, speed float64) []telemetry.Reading {
+	first, last := span(readings)
+	from, start := readings[0].TimeMS, now.UnixMilli()
+	if speed == 0 {
+		speed, start = 1, now.Add(-last.Sub(first)).UnixMilli()
+	}
 	out := make([]telemetry.Reading, len(readings))
-	first := readings[0].TimeMS
 	for i, r := range readings {
-		out[i] = telemetry.Reading{TimeMS: start.UnixMilli() + int64(float64(r.TimeMS-first)/speed), Values: r.Values}
+		out[i] = telemetry.Reading{TimeMS: start + int64(float64(r.TimeMS-from)/speed), Values: r.Values}
 	}
 	return out
 }

@@ -82,7 +82,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	began := time.Now()
 	readings := cfg.Recording.Readings
 	if cfg.Now {
-		readings = cfg.shifted(began)
+		readings = shift(readings, began, cfg.Speed)
 	}
 	batches := batches(readings, cfg.Batch)
 	first, last := span(readings)
@@ -129,16 +129,6 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	sum.Report, sum.Complete, err = cfg.settle(ctx, book)
 	sum.Seconds = time.Since(began).Round(10 * time.Millisecond).Seconds()
 	return sum, err
-}
-
-// shifted gives the readings times around now: from now on when they are paced, up to now when they are not.
-func (cfg Config) shifted(now time.Time) []telemetry.Reading {
-	readings := cfg.Recording.Readings
-	if cfg.Speed > 0 {
-		return Shift(readings, now, cfg.Speed)
-	}
-	first, last := span(readings)
-	return Shift(readings, now.Add(-last.Sub(first)), 1)
 }
 
 func span(readings []telemetry.Reading) (first, last time.Time) {
