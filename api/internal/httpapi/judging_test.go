@@ -23,7 +23,7 @@ import (
 func (w *world) warmTrip(id, rules string) judging.Compliance {
 	w.t.Helper()
 	if r := w.call("POST", "/v1/rule-sets", ruleSetBody(rules, 1)); r.Code != 201 && r.Code != 200 {
-		w.t.Fatalf("%d %s", r.Code, r.Body)
+		w.t.Fatalf("rule set %s: got %d %s, want it published", rules, r.Code, r.Body)
 	}
 	w.ruleSet, w.age = rules+"@1", time.Hour
 	w.ship(id)
@@ -62,50 +62,59 @@ func excursionOf(t *testing.T, c judging.Compliance, rule string) shapes.Excursi
 func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	w := newWorld(t)
 	c := w.warmTrip("s1", "mine")
-	if c.Verdict != "non_compliant" || c.RuleSet.Ref != "mine@1" || c.RuleSet.Builtin || *c.RuleSet.Publisher.V != "carrier" || c.RuleSet.Hash != c.RuleSetHash || c.Algorithm != compliance.Algorithm {
-		t.Fatalf("%+v", c)
-	}
-	if len(c.Rules) != 2 || c.Rules[0].State != "broken" || c.Rules[0].Text != "Temperature must stay below 12 °C at any moment" || c.Rules[1].Text != "Temperature must not be above 8 °C for 2 min in a row" {
-		t.Fatalf("%+v", c.Rules)
-	}
+	want(t, "verdict", c.Verdict, "non_compliant")
+	want(t, "rule set", c.RuleSet.Ref, "mine@1")
+	want(t, "built in", c.RuleSet.Builtin, false)
+	want(t, "publisher", present(t, "publisher", c.RuleSet.Publisher.V), "carrier")
+	want(t, "hash of the rule set", c.RuleSet.Hash, c.RuleSetHash)
+	want(t, "algorithm", c.Algorithm, compliance.Algorithm)
+	want(t, "number of rules", len(c.Rules), 2)
+	want(t, "state of the first rule", c.Rules[0].State, "broken")
+	want(t, "first rule", c.Rules[0].Text, "Temperature must stay below 12 °C at any moment")
+	want(t, "second rule", c.Rules[1].Text, "Temperature must not be above 8 °C for 2 min in a row")
 	hot := excursionOf(t, c, "hot")
-	if hot.Peak != "26" || hot.Limit != "12" || hot.Severity != "critical" || *hot.HeldBy.V != "carrier" || hot.LedgerTx.V != nil || hot.Verified {
-		t.Fatalf("%+v", hot)
-	}
+	want(t, "peak", hot.Peak, "26")
+	want(t, "limit", hot.Limit, "12")
+	want(t, "severity", hot.Severity, "critical")
+	want(t, "held by", present(t, "held by", hot.HeldBy.V), "carrier")
+	want(t, "on the ledger before it is recorded", hot.LedgerTx.V != nil, false)
+	want(t, "verified", hot.Verified, false)
 	var messages rest.List[telemetryapi.Message]
 	w.must(200, "GET", "/v1/shipments/s1/messages", "").into(&messages)
 	if len(hot.Messages) == 0 {
 		t.Fatal("no deciding message")
 	}
 	for _, m := range hot.Messages {
-		if got := messages.Items[m.Leaf]; got.Log != m.Log || m.Hash.V == nil || got.Hash != *m.Hash.V {
-			t.Errorf("message %+v is %+v", m, got)
-		}
+		got := messages.Items[m.Leaf]
+		want(t, "log of the deciding message", m.Log, got.Log)
+		want(t, "hash of the deciding message", present(t, "hash", m.Hash.V), got.Hash)
 	}
-	if last := hot.Messages[len(hot.Messages)-1]; last.Leaf != 9 {
-		t.Errorf("the worst reading is in leaf 9: %+v", hot.Messages)
-	}
-	if len(c.Legs) != 1 || c.Legs[0].Custodian != "carrier" || len(c.Legs[0].Excursions) != 2 || c.Legs[0].To.V != nil || c.Legs[0].Severity != "critical" {
-		t.Errorf("%+v", c.Legs)
-	}
+	want(t, "leaf of the worst reading", hot.Messages[len(hot.Messages)-1].Leaf, 9)
+	want(t, "number of legs", len(c.Legs), 1)
+	want(t, "custodian of the leg", c.Legs[0].Custodian, "carrier")
+	want(t, "excursions of the leg", len(c.Legs[0].Excursions), 2)
+	want(t, "the leg has ended", c.Legs[0].To.V != nil, false)
+	want(t, "severity of the leg", c.Legs[0].Severity, "critical")
 
 	w.record("s1", c)
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if len(c.Recorded) != 2 || !c.Recorded[0].Found || excursionOf(t, c, "hot").LedgerTx.V == nil || len(c.Revisions) != 1 || string(c.Revisions[0].Detail) != `{"algorithm":"x"}` {
-		t.Fatalf("%+v", c)
-	}
+	want(t, "recorded excursions", len(c.Recorded), 2)
+	want(t, "the first recorded one is found again", c.Recorded[0].Found, true)
+	present(t, "transaction of the excursion", excursionOf(t, c, "hot").LedgerTx.V)
+	want(t, "number of revisions", len(c.Revisions), 1)
+	want(t, "detail of the revision", string(c.Revisions[0].Detail), `{"algorithm":"x"}`)
 	// The handover keeps what the ledger held.
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if st := c.Legs[0].AtHandover.V; c.Legs[0].To.V == nil || st == nil || st.Result != "non_compliant" || st.Total != 2 || st.Open != 2 {
-		t.Fatalf("%+v", c.Legs)
-	}
+	present(t, "end of the first leg", c.Legs[0].To.V)
+	at := present(t, "what the ledger held at the handover", c.Legs[0].AtHandover.V)
+	want(t, "result at the handover", at.Result, "non_compliant")
+	want(t, "excursions at the handover", at.Total, 2)
+	want(t, "open excursions at the handover", at.Open, 2)
 	// A shipment that pinned other bytes under the same name is not judged.
-	if p := w.call("GET", "/v1/shipments/none/compliance", "").problem(); p.Code != "not_found" {
-		t.Errorf("%+v", p)
-	}
+	want(t, "compliance of no shipment", w.call("GET", "/v1/shipments/none/compliance", "").problem().Code, "not_found")
 }
 
 func TestAPromiseIsReadFromTheMessages(t *testing.T) {
@@ -116,23 +125,22 @@ func TestAPromiseIsReadFromTheMessages(t *testing.T) {
 	w.ship("s1")
 	var c judging.Compliance
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if c.Verdict != "inconclusive" || len(c.Excursions) == 0 {
-		t.Fatalf("%+v", c)
-	}
+	want(t, "verdict", c.Verdict, "inconclusive")
+	want(t, "there is an excursion", len(c.Excursions) > 0, true)
 }
 
 func TestRuleSets(t *testing.T) {
 	w := newWorld(t)
 	var p complianceapi.PublishedRuleSet
 	w.must(201, "POST", "/v1/rule-sets", ruleSetBody("mine", 1)).into(&p)
-	if p.Ref != "mine@1" || p.Publisher != "carrier" || p.Tx.V == nil || len(p.Hash) != 64 {
-		t.Fatalf("%+v", p)
-	}
+	want(t, "reference", p.Ref, "mine@1")
+	want(t, "publisher", p.Publisher, "carrier")
+	present(t, "transaction", p.Tx.V)
+	want(t, "digits of the hash", len(p.Hash), 64)
 	// Another order of members and other blanks are the same rules.
 	w.must(200, "POST", "/v1/rule-sets", " "+strings.ReplaceAll(ruleSetBody("mine", 1), "\n", "")).into(&p)
-	if p.Ref != "mine@1" || p.Publisher != "carrier" {
-		t.Fatalf("%+v", p)
-	}
+	want(t, "reference, written otherwise", p.Ref, "mine@1")
+	want(t, "publisher, written otherwise", p.Publisher, "carrier")
 	for name, tc := range map[string]struct {
 		body         string
 		status       int
@@ -147,22 +155,20 @@ func TestRuleSets(t *testing.T) {
 	} {
 		got := w.call("POST", "/v1/rule-sets", tc.body)
 		if p := got.problem(); got.Code != tc.status || string(p.Code) != tc.code || !strings.Contains(p.Detail, tc.detail) {
-			t.Errorf("%s: %d %s", name, got.Code, got.Body)
+			t.Errorf("%s: got %d %s, want %d %s with %q", name, got.Code, got.Body, tc.status, tc.code, tc.detail)
 		}
 	}
 	other := newWorldOf(t, "shipper", w.ledger, w.store)
-	if p := other.must(403, "POST", "/v1/rule-sets", ruleSetBody("mine", 2)).problem(); p.Code != "forbidden" {
-		t.Errorf("%+v", p)
-	}
+	want(t, "another member publishes version 2", other.must(403, "POST", "/v1/rule-sets", ruleSetBody("mine", 2)).problem().Code, "forbidden")
 	// All problems at once, each with its place.
 	wrong := strings.NewReplacer(`"mine"`, `"M Y"`, `"12"`, `"x"`, `"major"`, `"huge"`).Replace(ruleSetBody("mine", 1))
 	fields := map[string]bool{}
 	for _, f := range w.must(422, "POST", "/v1/rule-sets", wrong).problem().Errors {
 		fields[f.Field] = true
 	}
-	for _, want := range []string{"body.id", "body.rules[0].limit.value", "body.rules[1].severity"} {
-		if !fields[want] {
-			t.Errorf("%s is not named: %v", want, fields)
+	for _, field := range []string{"body.id", "body.rules[0].limit.value", "body.rules[1].severity"} {
+		if !fields[field] {
+			t.Errorf("got problems of %v, want one of %s too", fields, field)
 		}
 	}
 
@@ -179,7 +185,7 @@ func TestRuleSets(t *testing.T) {
 		}
 		for _, r := range page.Items {
 			if len(r.Rules) == 0 || r.Builtin == (r.Publisher.V != nil) {
-				t.Errorf("%+v", r)
+				t.Errorf("%s: got built in = %v with %d rules, publisher %v, want rules, and a publisher unless it is built in", r.Ref, r.Builtin, len(r.Rules), r.Publisher.V)
 			}
 			refs = append(refs, r.Ref)
 		}
@@ -188,18 +194,18 @@ func TestRuleSets(t *testing.T) {
 		}
 	}
 	if len(refs) != len(compliance.Builtin())+6 || refs[0] != compliance.Builtin()[0].Ref() || !slices.Contains(refs, "mine@1") || !slices.Contains(refs, "other-4@1") {
-		t.Errorf("%v", refs)
+		t.Errorf("got %q, want the %d built-in ones and then mine@1 and other-0@1 to other-4@1", refs, len(compliance.Builtin()))
 	}
 	var r judging.RuleSetInfo
 	other.must(200, "GET", "/v1/rule-sets/mine@1", "").into(&r)
-	if r.Ref != "mine@1" || r.Rules[1].Limit.DurationS != 120 || *r.Publisher.V != "carrier" {
-		t.Errorf("%+v", r)
-	}
+	want(t, "reference", r.Ref, "mine@1")
+	want(t, "duration of the second rule", r.Rules[1].Limit.DurationS, 120)
+	want(t, "publisher", present(t, "publisher", r.Publisher.V), "carrier")
 	other.must(200, "GET", "/v1/rule-sets/general-2-8@1", "")
 	other.must(404, "GET", "/v1/rule-sets/mine@7", "")
-	if got := other.must(200, "GET", "/v1/rule-sets/schema", ""); got.Header.Get("Content-Type") != "application/schema+json" || string(got.Body) != string(compliance.JSONSchema) {
-		t.Errorf("%v %.200s", got.Header, got.Body)
-	}
+	schema := other.must(200, "GET", "/v1/rule-sets/schema", "")
+	want(t, "type of the schema", schema.Header.Get("Content-Type"), "application/schema+json")
+	want(t, "schema", string(schema.Body), string(compliance.JSONSchema))
 }
 
 func TestALotGoesOnWithItsBudget(t *testing.T) {
@@ -207,12 +213,12 @@ func TestALotGoesOnWithItsBudget(t *testing.T) {
 	body := `{"id":"s1",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1"}`
 	var s shapes.Shipment
 	w.must(201, "POST", "/v1/shipments", body).into(&s)
-	if s.Lot != "L-1" || len(s.Carried) != 0 || len(s.CarriedFrom) != 0 {
-		t.Fatalf("%+v", s)
-	}
+	want(t, "lot", s.Lot, "L-1")
+	want(t, "carried budgets", len(s.Carried), 0)
+	want(t, "carried from", len(s.CarriedFrom), 0)
 	next := `{"id":"s2",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1","carried_from":["s1"]}`
 	if p := w.call("POST", "/v1/shipments", next).problem(); p.Status < 400 || p.Status >= 500 { // s1 is not delivered
-		t.Fatalf("%+v", p)
+		t.Fatalf("the lot goes on before s1 is delivered: got %d (%s), want a refusal", p.Status, p.Detail)
 	}
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
@@ -224,9 +230,10 @@ func TestALotGoesOnWithItsBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.must(201, "POST", "/v1/shipments", next).into(&s)
-	if len(s.Carried) != 1 || s.Carried[0].SpentS != 60 || len(s.CarriedFrom) != 1 || s.CarriedFrom[0].Shipment != "s1" {
-		t.Fatalf("%+v", s)
-	}
+	want(t, "carried budgets", len(s.Carried), 1)
+	want(t, "carried seconds", s.Carried[0].SpentS, 60)
+	want(t, "carried from", len(s.CarriedFrom), 1)
+	want(t, "carried from", s.CarriedFrom[0].Shipment, "s1")
 }
 
 func TestSimulate(t *testing.T) {
@@ -245,14 +252,13 @@ func TestSimulate(t *testing.T) {
 		"inline":  `{"rule_set":` + ruleSetBody("not-published", 4) + `,"shipment":"s1"}`,
 	} {
 		w.must(200, "POST", "/v1/rule-sets/simulate", body).into(&got)
-		if got.Verdict != c.Verdict || !slices.Equal(ids(got), ids(c)) || len(got.Revisions)+len(got.Recorded) != 0 {
-			t.Errorf("%s: %+v", name, got)
-		}
+		want(t, name+": verdict", got.Verdict, c.Verdict)
+		want(t, name+": excursions", ids(got), ids(c))
+		want(t, name+": what is on the ledger", len(got.Revisions)+len(got.Recorded), 0)
 	}
 	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"quick-frozen-18@1","shipment":"s1"}`).into(&got)
-	if got.Verdict != "inconclusive" || got.RuleSet.Ref != "quick-frozen-18@1" { // its trackers have no calibration
-		t.Errorf("%+v", got)
-	}
+	want(t, "verdict on trackers without a calibration", got.Verdict, "inconclusive")
+	want(t, "rule set", got.RuleSet.Ref, "quick-frozen-18@1")
 
 	file := "time,tracker,temperature\n2026-01-31T08:00:00Z,T1,4.5\n2026-01-31T08:01:00Z,T1,26\n2026-01-31T08:02:00Z,T1,4\n"
 	text := func(path, body string) response {
@@ -262,18 +268,15 @@ func TestSimulate(t *testing.T) {
 		return w.send(r)
 	}
 	r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", file)
-	if r.Code != 200 {
-		t.Fatalf("%d %s", r.Code, r.Body)
-	}
+	want(t, "status for a file", r.Code, 200)
 	r.into(&got)
-	if got.Verdict != "non_compliant" || excursionOf(t, got, "hot").ID != "hot/T1/1769846460000" || got.Legs[0].Custodian != "" || len(excursionOf(t, got, "hot").Messages) != 0 {
-		t.Errorf("%s", r.Body)
-	}
+	want(t, "verdict on a file", got.Verdict, "non_compliant")
+	want(t, "excursion in a file", excursionOf(t, got, "hot").ID, "hot/T1/1769846460000")
+	want(t, "custodian in a file", got.Legs[0].Custodian, "")
+	want(t, "messages behind a file", len(excursionOf(t, got, "hot").Messages), 0)
 	inJSON := strings.ReplaceAll(file, "\n", `\n`)
 	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"`+inJSON+`"}`).into(&got)
-	if got.Verdict != "non_compliant" {
-		t.Errorf("%+v", got)
-	}
+	want(t, "verdict on a file in JSON", got.Verdict, "non_compliant")
 
 	for name, tc := range map[string]struct {
 		r      response
@@ -290,15 +293,11 @@ func TestSimulate(t *testing.T) {
 	} {
 		p := tc.r.problem()
 		if tc.r.Code != tc.status || len(p.Errors) == 0 || p.Errors[0].Field != tc.field {
-			t.Errorf("%s: %d %s", name, tc.r.Code, tc.r.Body)
+			t.Errorf("%s: got %d %s, want %d and first the problem of %s", name, tc.r.Code, tc.r.Body, tc.status, tc.field)
 		}
 	}
-	if p := w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"none"}`).problem(); p.Status != 404 {
-		t.Errorf("%+v", p)
-	}
-	if p := w.call("POST", "/v1/rule-sets/simulate", "x", "Content-Type", "text/plain").problem(); p.Status != 415 {
-		t.Errorf("%+v", p)
-	}
+	w.must(404, "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"none"}`).problem()
+	w.must(415, "POST", "/v1/rule-sets/simulate", "x", "Content-Type", "text/plain").problem()
 	// This route takes a trip, others do not.
 	var large strings.Builder
 	large.WriteString("time,temperature\n")
@@ -306,15 +305,13 @@ func TestSimulate(t *testing.T) {
 		fmt.Fprintf(&large, "%d,4.5\n", 1769846460000+int64(i)*1000)
 	}
 	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", large.String()); r.Code != 200 {
-		t.Errorf("a file of %d bytes: %d %.200s", large.Len(), r.Code, r.Body)
+		t.Errorf("a file of %d bytes: got %d %.200s, want 200", large.Len(), r.Code, r.Body)
 	}
 	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", strings.Repeat("x", 8<<20+1)); r.Code != 413 {
-		t.Errorf("a file that is too large: %d", r.Code)
+		t.Errorf("a file that is too large: got %d, want 413", r.Code)
 	}
 	w.must(413, "POST", "/v1/rule-sets", large.String())
-	if n := w.ledger.Count(nil); n != before {
-		t.Errorf("%d transactions", n-before)
-	}
+	want(t, "transactions on the ledger", w.ledger.Count(nil), before)
 }
 
 func TestSignOff(t *testing.T) {
@@ -324,30 +321,28 @@ func TestSignOff(t *testing.T) {
 	hot := excursionOf(t, c, "hot")
 	path := "/v1/shipments/s1/excursions/" + url.PathEscape(hot.ID) + "/acknowledgements"
 	if !strings.Contains(path, "%2F") {
-		t.Fatal(path)
+		t.Fatalf("path %s: want an id in it that needs an escape", path)
 	}
 	words := `{"name":"A. Person","meaning":"reviewed","reason":"door open"}`
 	w.ledger.FailAfter(ledger.ComplianceAcknowledge, 1)
 	w.must(504, "POST", path, words, "Idempotency-Key", "k1")
 	var a shapes.Acknowledgement
 	w.must(201, "POST", path, words, "Idempotency-Key", "k1").into(&a)
-	if a.Excursion != hot.ID || a.N != 1 || a.Signature.Name != "A. Person" || a.Signature.Org != "carrier" || a.Of == "" || a.Signature.Tx == "" {
-		t.Fatalf("%+v", a)
-	}
+	want(t, "acknowledged", a.Excursion, hot.ID)
+	want(t, "number of the signature", a.N, 1)
+	want(t, "who signed", a.Signature.Name, "A. Person")
+	want(t, "organisation that signed", a.Signature.Org, "carrier")
+	want(t, "says what was signed", a.Of != "", true)
+	want(t, "has a transaction", a.Signature.Tx != "", true)
 	w.must(201, "POST", path, words).into(&a) // without the key it is another signature
-	if a.N != 2 {
-		t.Fatalf("%+v", a)
-	}
+	want(t, "number of the second signature", a.N, 2)
 	var list rest.List[shapes.Acknowledgement]
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.must(200, "GET", path, "").into(&list)
-	if len(list.Items) != 2 || list.Items[1].N != 2 {
-		t.Fatalf("%+v", list)
-	}
+	want(t, "acknowledgements", len(list.Items), 2)
+	want(t, "number of the second one", list.Items[1].N, 2)
 	other.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if excursionOf(t, c, "hot").Acks != 2 {
-		t.Fatalf("%+v", c.Excursions)
-	}
+	want(t, "acknowledgements of the excursion", excursionOf(t, c, "hot").Acks, 2)
 	// An id with a plus and a slash that stands as it is cannot be taken for another one.
 	plus := ledger.Excursion{ID: "odd+id/x", Shipment: "s1", Rule: "hot", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", RuleHash: c.RuleSetHash,
 		Logs: []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}}
@@ -356,9 +351,7 @@ func TestSignOff(t *testing.T) {
 	}
 	for _, escaped := range []string{"odd+id%2Fx", "odd%2Bid%2Fx", url.PathEscape(plus.ID)} {
 		w.must(201, "POST", "/v1/shipments/s1/excursions/"+escaped+"/acknowledgements", words).into(&a)
-		if a.Excursion != plus.ID {
-			t.Errorf("%s: %+v", escaped, a)
-		}
+		want(t, "acknowledged at "+escaped, a.Excursion, plus.ID)
 	}
 	w.must(404, "POST", "/v1/shipments/s1/excursions/hot/t-s1/1/acknowledgements", words)
 	w.must(404, "POST", "/v1/shipments/s1/excursions/hot%2Fnobody%2F1/acknowledgements", words)
@@ -371,29 +364,23 @@ func TestSignOff(t *testing.T) {
 	const dispose = "/v1/shipments/s1/disposition"
 	var d shapes.Disposition
 	w.must(201, "POST", dispose, decide("quarantine", 1)).into(&d)
-	if d.Revision != 1 || d.VerdictRevision != 1 || d.Result != "non_compliant" {
-		t.Fatalf("%+v", d)
-	}
-	if p := w.must(403, "POST", dispose, decide("reject", 1)).problem(); p.Code != "forbidden" {
-		t.Errorf("%+v", p)
-	}
-	if p := other.must(409, "POST", dispose, decide("reject", 0)).problem(); p.Code != "conflict" {
-		t.Errorf("%+v", p)
-	}
+	want(t, "revision", d.Revision, 1)
+	want(t, "revision of the verdict", d.VerdictRevision, 1)
+	want(t, "result", d.Result, "non_compliant")
+	want(t, "rejected by the carrier", w.must(403, "POST", dispose, decide("reject", 1)).problem().Code, "forbidden")
+	want(t, "rejected by an old verdict", other.must(409, "POST", dispose, decide("reject", 0)).problem().Code, "conflict")
 	other.must(409, "POST", dispose, decide("release", 1)) // not delivered
 	other.must(409, "POST", dispose, strings.Replace(decide("reject", 1), "{", `{"revision":1,`, 1))
 	w.ledger.FailAfter(ledger.ComplianceDispose, 1)
 	other.must(504, "POST", dispose, decide("reject", 1), "Idempotency-Key", "k2")
 	other.must(201, "POST", dispose, decide("reject", 1), "Idempotency-Key", "k2").into(&d)
-	if d.Revision != 2 || d.Signature.Org != "consignee" {
-		t.Fatalf("%+v", d)
-	}
+	want(t, "revision of the second decision", d.Revision, 2)
+	want(t, "organisation that decided", d.Signature.Org, "consignee")
 	var all rest.List[shapes.Disposition]
 	w.must(200, "GET", dispose, "").into(&all)
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if len(all.Items) != 2 || c.Disposition.V == nil || c.Disposition.V.Decision != "reject" {
-		t.Fatalf("%+v %+v", all, c.Disposition)
-	}
+	want(t, "decisions", len(all.Items), 2)
+	want(t, "decision that holds", present(t, "disposition", c.Disposition.V).Decision, "reject")
 }
 
 func TestBreach(t *testing.T) {
@@ -420,30 +407,34 @@ func TestBreach(t *testing.T) {
 	} {
 		r := other.call("POST", path, tc.body)
 		if p := r.problem(); r.Code != tc.status || string(p.Code) != tc.code || !strings.Contains(p.Detail, tc.detail) {
-			t.Errorf("%s: %d %s", name, r.Code, r.Body)
+			t.Errorf("%s: got %d %s, want %d %s with %q", name, r.Code, r.Body, tc.status, tc.code, tc.detail)
 		}
 	}
 	w.ledger.FailAfter(ledger.ComplianceBreach, 1)
 	other.must(504, "POST", path, claim("hot", 9, ""), "Idempotency-Key", "k")
 	var e shapes.RecordedExcursion
 	other.must(201, "POST", path, claim("hot", 9, ""), "Idempotency-Key", "k").into(&e)
-	if !e.Verified || e.By != "consignee" || e.Peak != "26" || len(e.Witnesses) != 1 || e.Tracker != "t-s1" {
-		t.Fatalf("%+v", e)
-	}
+	want(t, "verified", e.Verified, true)
+	want(t, "recorded by", e.By, "consignee")
+	want(t, "peak", e.Peak, "26")
+	want(t, "number of witnesses", len(e.Witnesses), 1)
+	want(t, "tracker", e.Tracker, "t-s1")
 	other.must(409, "POST", path, claim("hot", 9, ""))
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if x := excursionOf(t, c, "hot"); !x.Verified || *x.LedgerTx.V != e.OpenTx || len(c.Recorded) != 1 || !c.Recorded[0].Found {
-		t.Fatalf("%+v", c)
-	}
+	x := excursionOf(t, c, "hot")
+	want(t, "the excursion is verified", x.Verified, true)
+	want(t, "its transaction", present(t, "transaction", x.LedgerTx.V), e.OpenTx)
+	want(t, "recorded excursions", len(c.Recorded), 1)
+	want(t, "the recorded one is found again", c.Recorded[0].Found, true)
 	// At a handover it is told apart from the excursion that the ingest records.
 	w.record("s1", c)
 	var list rest.List[shapes.Handover]
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
 	w.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&list)
-	if h := list.Items[0]; h.AtAnswer.V == nil || h.AtAnswer.V.Total != 3 || h.AtAnswer.V.Verified != 1 {
-		t.Fatalf("%+v", h.AtAnswer.V)
-	}
+	at := present(t, "what the ledger held at the answer", list.Items[0].AtAnswer.V)
+	want(t, "excursions at the answer", at.Total, 3)
+	want(t, "verified excursions at the answer", at.Verified, 1)
 }
 
 func TestWithdraw(t *testing.T) {
@@ -458,14 +449,14 @@ func TestWithdraw(t *testing.T) {
 	w.must(504, "POST", path+"/current/withdraw", `{"reason":"wrong dock"}`, "Idempotency-Key", "k")
 	var s shapes.Shipment
 	w.must(200, "POST", path+"/current/withdraw", `{"reason":"wrong dock"}`, "Idempotency-Key", "k").into(&s)
-	if s.PendingHandover.V != nil || s.Custodian != "carrier" {
-		t.Fatalf("%+v", s)
-	}
+	want(t, "a handover is pending", s.PendingHandover.V != nil, false)
+	want(t, "custodian", s.Custodian, "carrier")
 	var list rest.List[shapes.Handover]
 	other.must(200, "GET", path, "").into(&list)
-	if len(list.Items) != 1 || list.Items[0].State != "withdrawn" || list.Items[0].Reason != "wrong dock" || list.Items[0].AtProposal.V == nil {
-		t.Fatalf("%+v", list)
-	}
+	want(t, "handovers", len(list.Items), 1)
+	want(t, "state of the handover", list.Items[0].State, "withdrawn")
+	want(t, "reason", list.Items[0].Reason, "wrong dock")
+	present(t, "what the ledger held at the proposal", list.Items[0].AtProposal.V)
 }
 
 // A transaction that lost a race had no effect: it is repeated, and not for ever.
@@ -473,14 +464,9 @@ func TestLostRacesAreRunAgain(t *testing.T) {
 	w := newWorld(t)
 	w.ledger.Invalidate(ledger.ShipmentCreate, 5)
 	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
-	if n := w.ledger.Count(ledger.ShipmentCreate); n != 1 {
-		t.Errorf("%d effects", n)
-	}
+	want(t, "effects", w.ledger.Count(ledger.ShipmentCreate), 1)
 	w.ledger.Invalidate(ledger.ShipmentCreate, 6)
-	p := w.must(409, "POST", "/v1/shipments", shipmentBody("s2")).problem()
-	if p.Code != "transaction_invalid" {
-		t.Errorf("%+v", p)
-	}
+	want(t, "a race lost too often", w.must(409, "POST", "/v1/shipments", shipmentBody("s2")).problem().Code, "transaction_invalid")
 	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
 	// What the other transaction made wrong is refused, not repeated.
 	w.ledger.Invalidate(ledger.ShipmentCreate, 1)
