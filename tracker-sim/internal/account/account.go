@@ -188,7 +188,9 @@ func (c *Check) Report() Report {
 
 // Settle checks the book against what the system shows again and again until done, or until the bound is over. What is stored
 // twice or was never sent stays wrong, so that ends it at once.
-func (b *Book) Settle(ctx context.Context, bound time.Duration, shared bool, shown iter.Seq2[client.Message, error], done func(Report) bool) (Report, error) {
+func (b *Book) Settle(
+	ctx context.Context, bound time.Duration, shared bool, shown iter.Seq2[client.Message, error], done func(Report) bool,
+) (Report, error) {
 	deadline := time.Now().Add(bound)
 	for {
 		r, err := b.compare(shared, shown)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"crypto"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -122,13 +123,14 @@ func (d *Device) Record(readings []telemetry.Reading) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.cfg.Signer == nil {
-		m, err := plainMessage(d.chain.Next.Seq, readings)
+		pos := telemetry.Position{Seq: d.chain.Next.Seq}
+		raw, err := telemetry.EncodePlain(pos.Seq, readings)
 		if err != nil {
 			return fmt.Errorf("tracker %s: %w", d.cfg.ID, err)
 		}
 		return d.step(func() error {
 			d.chain.Next.Seq++
-			return d.push(m)
+			return d.push(Message{Pos: pos, Raw: raw, Hash: sha256.Sum256(raw)})
 		})
 	}
 	return d.sign(telemetry.Claims{Kind: telemetry.Data, NextDueS: uint64(d.cfg.NextDue / time.Second)}, readings)

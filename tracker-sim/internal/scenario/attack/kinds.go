@@ -22,7 +22,8 @@ func refused(r telemetry.Reason) expectation { return expectation{refused: r} }
 // run makes all attempts of one kind.
 func (a *attacker) run(ctx context.Context, kind string) (rows []Row, err error) {
 	steps := map[string]func(context.Context) []step{
-		"forged": a.forged, "topic": a.topics, "replay": a.replay, "gap": a.gap, "fork": a.fork, "oversized": a.oversized, "malformed": a.malformed,
+		"forged": a.forged, "topic": a.topics, "replay": a.replay, "gap": a.gap,
+		"fork": a.fork, "oversized": a.oversized, "malformed": a.malformed,
 	}[kind](ctx)
 	for _, s := range steps {
 		raw, err := s.make()
