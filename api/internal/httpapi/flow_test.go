@@ -30,27 +30,26 @@ func TestLifeOfAShipment(t *testing.T) {
 	var s shapes.Shipment
 	got := w.must(200, "GET", "/v1/shipments/s1", "")
 	got.into(&s)
-	if s.State != "in_transit" || s.Custodian != "carrier" || !slices.Equal(s.Parties["auditor"], []string{"auditor"}) || s.Messages != 10 || s.Verdict != "none" {
-		t.Fatalf("%s", got.Body)
-	}
-	if s.Last.V == nil || s.Last.V.Values["temperature"] != 26 {
-		t.Fatalf("last %s", got.Body)
-	}
+	want(t, "state", s.State, "in_transit")
+	want(t, "custodian", s.Custodian, "carrier")
+	want(t, "auditors", s.Parties["auditor"], []string{"auditor"})
+	want(t, "messages", s.Messages, 10)
+	want(t, "verdict", s.Verdict, "none")
+	want(t, "last temperature", present(t, "last reading", s.Last.V).Values["temperature"], 26)
 	tag := got.Header.Get("ETag")
 	if r := w.call("GET", "/v1/shipments/s1", "", "If-None-Match", `"other", W/`+tag); r.Code != 304 || len(r.Body) != 0 || r.Header.Get("ETag") != tag {
-		t.Fatalf("%d %s", r.Code, r.Body)
+		t.Fatalf("with its tag: got %d, tag %q, %d bytes, want 304, tag %q and nothing", r.Code, r.Header.Get("ETag"), len(r.Body), tag)
 	}
 
 	var list rest.List[shapes.Shipment]
 	w.must(200, "GET", "/v1/shipments?state=in_transit&limit=5", "").into(&list)
-	if len(list.Items) != 1 || list.Items[0].ID != "s1" || list.Next != "" {
-		t.Fatalf("%+v", list)
-	}
+	want(t, "shipments in transit", len(list.Items), 1)
+	want(t, "shipment in transit", list.Items[0].ID, "s1")
+	want(t, "next page of shipments", list.Next, "")
 	var telemetry rest.List[map[string]any]
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4&fields=temperature", "").into(&telemetry)
-	if len(telemetry.Items) != 4 || telemetry.Next == "" {
-		t.Fatalf("%+v", telemetry)
-	}
+	want(t, "readings on the first page", len(telemetry.Items), 4)
+	want(t, "there is a second page", telemetry.Next != "", true)
 	seen := 4
 	for telemetry.Next != "" {
 		next := telemetry.Next
@@ -58,48 +57,48 @@ func TestLifeOfAShipment(t *testing.T) {
 		w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4&fields=temperature&cursor="+next, "").into(&telemetry)
 		seen += len(telemetry.Items)
 	}
-	if seen != 10 {
-		t.Fatalf("%d readings over all pages", seen)
-	}
+	want(t, "readings over all pages", seen, 10)
 	from, to := s.Assignments[0].From+60_000, s.Assignments[0].From+180_000
 	telemetry = rest.List[map[string]any]{}
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?from="+from.String()+"&to="+to.String()+"&tracker=t-s1", "").into(&telemetry)
-	if len(telemetry.Items) != 2 || telemetry.Items[0]["time"] != from.String() {
-		t.Fatalf("%+v", telemetry)
-	}
+	want(t, "readings in the range", len(telemetry.Items), 2)
+	want[any](t, "time of the first one", telemetry.Items[0]["time"], from.String())
 	telemetry = rest.List[map[string]any]{}
 	w.must(200, "GET", "/v1/shipments/s1/telemetry?every=5m", "").into(&telemetry)
 	if n := len(telemetry.Items); n < 2 || n > 3 {
-		t.Fatalf("%d windows", n)
+		t.Fatalf("got %d windows of 5 minutes, want 2 or 3", n)
 	}
 	if _, single := telemetry.Items[0]["time"]; single || telemetry.Items[0]["from"] == nil {
-		t.Fatalf("window %v", telemetry.Items[0])
+		t.Fatalf("window: got %v, want `from` and no `time`", telemetry.Items[0])
 	}
 
 	var messages rest.List[telemetryapi.Message]
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=1000", "").into(&messages)
 	w.must(422, "GET", "/v1/shipments/s1/messages?limit=1001", "")
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&include=raw", "").into(&messages)
-	if len(messages.Items) != 9 || messages.Items[7].Status != "anchored" || messages.Items[8].Status != "logged" || messages.Items[0].Raw == nil || messages.Items[0].Kind != "data" {
-		t.Fatalf("%+v", messages)
-	}
+	want(t, "messages on the first page", len(messages.Items), 9)
+	want(t, "status of leaf 7", messages.Items[7].Status, "anchored")
+	want(t, "status of leaf 8", messages.Items[8].Status, "logged")
+	want(t, "the bytes are included", messages.Items[0].Raw != nil, true)
+	want(t, "kind", messages.Items[0].Kind, "data")
 	next := messages.Next
 	messages = rest.List[telemetryapi.Message]{}
 	w.must(200, "GET", "/v1/shipments/s1/messages?limit=9&cursor="+next, "").into(&messages)
-	if len(messages.Items) != 1 || messages.Items[0].Leaf != 9 || messages.Items[0].Raw != nil || messages.Next != "" {
-		t.Fatalf("%+v", messages)
-	}
+	want(t, "messages on the last page", len(messages.Items), 1)
+	want(t, "leaf on the last page", messages.Items[0].Leaf, 9)
+	want(t, "the bytes are included unasked", messages.Items[0].Raw != nil, false)
+	want(t, "page after the last", messages.Next, "")
 
 	var c judging.Compliance
 	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
-	if c.RuleSet.Ref != "general-2-8@1" || c.RuleSet.Hash != c.RuleSetHash || len(c.Excursions) == 0 {
-		t.Fatalf("%+v", c)
-	}
+	want(t, "rule set", c.RuleSet.Ref, "general-2-8@1")
+	want(t, "hash of the rule set", c.RuleSet.Hash, c.RuleSetHash)
+	want(t, "there is an excursion", len(c.Excursions) > 0, true)
 	var v evidenceapi.Verification
 	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
-	if !v.OK || v.Messages != 10 || v.Logs[0].Logged != 2 {
-		t.Fatalf("%+v", v)
-	}
+	want(t, "verified", v.OK, true)
+	want(t, "verified messages", v.Messages, 10)
+	want(t, "not anchored yet", v.Logs[0].Logged, 2)
 	// A message that ingest has logged and not stored yet is no finding; one that it has stored is.
 	all := w.store.Stored
 	w.store.Stored = slices.DeleteFunc(slices.Clone(all), func(m stored.Message) bool { return m.Leaf == 9 })
@@ -107,9 +106,8 @@ func TestLifeOfAShipment(t *testing.T) {
 	w.store.Points = slices.DeleteFunc(slices.Clone(points), func(p fakestore.Point) bool { return p.Leaf == 9 })
 	w.ingest.queue = 1
 	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
-	if !v.OK || v.Messages != 9 {
-		t.Fatalf("while a message waits to be stored: %+v", v)
-	}
+	want(t, "verified while a message waits to be stored", v.OK, true)
+	want(t, "messages while one waits to be stored", v.Messages, 9)
 	w.ingest.queue = 0
 	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
 	if v.OK {
@@ -123,15 +121,13 @@ func TestLifeOfAShipment(t *testing.T) {
 	other.ingest.set(w.ingest.Ingest)
 	var handovers rest.List[shapes.Handover]
 	other.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&handovers)
-	if len(handovers.Items) != 1 || handovers.Items[0].State != "proposed" || len(handovers.Items[0].Heads) != 1 {
-		t.Fatalf("%+v", handovers)
-	}
+	want(t, "handovers", len(handovers.Items), 1)
+	want(t, "state of the handover", handovers.Items[0].State, "proposed")
+	want(t, "heads at the handover", len(handovers.Items[0].Heads), 1)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/reject", `{"reason":"wrong dock"}`)
 	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
-	if p := w.call("POST", "/v1/shipments/s1/close", "").problem(); p.Code != "bad_state" {
-		t.Fatalf("closing before delivery: %+v", p)
-	}
+	want(t, "closing before delivery", w.call("POST", "/v1/shipments/s1/close", "").problem().Code, "bad_state")
 	if w.ingest.seals+other.ingest.seals != 0 {
 		t.Fatal("sealed before delivery")
 	}
@@ -139,23 +135,21 @@ func TestLifeOfAShipment(t *testing.T) {
 	var closed shipments.Close
 	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&closed)
 	w.must(200, "POST", "/v1/shipments/s1/close", "").into(&closed)
-	if len(closed.Heads) != 1 || closed.Heads[0].Size != 10 || closed.By != "carrier" {
-		t.Fatalf("%+v", closed)
-	}
+	want(t, "heads at the close", len(closed.Heads), 1)
+	want(t, "size at the close", closed.Heads[0].Size, 10)
+	want(t, "closed by", closed.By, "carrier")
 	w.must(200, "GET", "/v1/shipments/s1/verification", "").into(&v)
-	if !v.OK || v.Logs[0].Logged != 0 {
-		t.Fatalf("%+v", v)
-	}
+	want(t, "verified after the close", v.OK, true)
+	want(t, "not anchored after the close", v.Logs[0].Logged, 0)
 	var anchors rest.List[shapes.Anchor]
 	w.must(200, "GET", "/v1/anchors?limit=1", "").into(&anchors)
-	if len(anchors.Items) != 1 || anchors.Items[0].Size != 2 || anchors.Next == "" {
-		t.Fatalf("%+v", anchors)
-	}
+	want(t, "anchors on a page", len(anchors.Items), 1)
+	want(t, "size of the first anchor", anchors.Items[0].Size, 2)
+	want(t, "there are more anchors", anchors.Next != "", true)
 	var network networkapi.Network
 	w.must(200, "GET", "/v1/network", "").into(&network)
-	if !network.OK || len(network.Nodes) != 8 {
-		t.Fatalf("%+v", network)
-	}
+	want(t, "the network is well", network.OK, true)
+	want(t, "nodes", len(network.Nodes), 8)
 }
 
 // laggard answers for all nodes as the ledger does, but for one whose height is of its own.
@@ -188,7 +182,7 @@ func TestNetworkTellsWhoStaysBehind(t *testing.T) {
 			var network networkapi.Network
 			w.must(200, "GET", "/v1/network", "").into(&network)
 			if network.OK != c.ok || !network.Nodes[node].Up {
-				t.Errorf("node %d, %d blocks behind: %+v", node, c.behind, network)
+				t.Errorf("node %d, %d blocks behind: got ok = %v, up = %v, want %v and true", node, c.behind, network.OK, network.Nodes[node].Up, c.ok)
 			}
 		}
 	}
@@ -198,21 +192,22 @@ func TestTrackers(t *testing.T) {
 	w := newWorld(t)
 	var tr trackers.Tracker
 	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1")).into(&tr)
-	if tr.Trust != "signed" || tr.Alg != "Ed25519" || tr.KID == "" || tr.MQTT.TopicUp == "" || tr.Secret != "" {
-		t.Fatalf("%+v", tr)
-	}
+	want(t, "trust", tr.Trust, "signed")
+	want(t, "algorithm", tr.Alg, "Ed25519")
+	want(t, "has a key id", tr.KID != "", true)
+	want(t, "has a topic for messages", tr.MQTT.TopicUp != "", true)
+	want(t, "secret of a signing tracker", tr.Secret, "")
 	tr = trackers.Tracker{}
 	w.must(201, "POST", "/v1/trackers", `{"id":"t2","unsigned":true,"model":"old"}`).into(&tr)
-	if tr.Trust != "unsigned" || tr.Secret == "" || tr.MQTT.TopicJSON == "" || tr.MQTT.TopicUp != "" {
-		t.Fatalf("%+v", tr)
-	}
+	want(t, "trust", tr.Trust, "unsigned")
+	want(t, "has a secret", tr.Secret != "", true)
+	want(t, "has a topic for JSON", tr.MQTT.TopicJSON != "", true)
+	want(t, "topic for signed messages", tr.MQTT.TopicUp, "")
 	if b := w.must(200, "GET", "/v1/trackers/t2", "").Body; strings.Contains(string(b), tr.Secret) {
 		t.Fatal("the secret is given twice")
 	}
 	w.must(200, "POST", "/v1/trackers/t1/calibration", `{"ref":"cert-9","hash":"`+strings.Repeat("ab", 32)+`","valid_from":"2026-01-01T00:00:00Z","valid_to":"2027-01-01T00:00:00.000Z"}`).into(&tr)
-	if tr.Calibration.V == nil || tr.Calibration.V.ValidFrom.String() != "2026-01-01T00:00:00.000Z" {
-		t.Fatalf("%+v", tr.Calibration)
-	}
+	want(t, "calibrated from", present(t, "calibration", tr.Calibration.V).ValidFrom.String(), "2026-01-01T00:00:00.000Z")
 	w.must(200, "POST", "/v1/trackers/t1/revoke", `{"cause":"lost"}`).into(&tr)
 	if tr.RevokedAt.V == nil {
 		t.Fatal("not revoked")
@@ -232,7 +227,7 @@ func TestTrackers(t *testing.T) {
 		{``, 400},
 	} {
 		if r := w.call("POST", "/v1/trackers", tc.body); r.Code != tc.code {
-			t.Errorf("%s: %d %s", tc.body, r.Code, r.Body)
+			t.Errorf("%s: got %d %s, want %d", tc.body, r.Code, r.Body, tc.code)
 		} else {
 			r.problem()
 		}
@@ -249,9 +244,7 @@ func TestTrackers(t *testing.T) {
 			break
 		}
 	}
-	if n != 7 {
-		t.Fatalf("%d trackers over all pages", n)
-	}
+	want(t, "trackers over all pages", n, 7)
 }
 
 func TestFailuresHaveTheirStatus(t *testing.T) {
@@ -261,7 +254,7 @@ func TestFailuresHaveTheirStatus(t *testing.T) {
 		t.Helper()
 		p := r.problem()
 		if r.Code != status || string(p.Code) != code || (r.Header.Get("Retry-After") != "") != retry {
-			t.Errorf("%s: %d %s", name, r.Code, r.Body)
+			t.Errorf("%s: got %d %s, want %d %s, to be tried again = %v", name, r.Code, r.Body, status, code, retry)
 		}
 	}
 	w.ledger.FailBefore(ledger.ShipmentCreate, 1)
@@ -275,15 +268,14 @@ func TestFailuresHaveTheirStatus(t *testing.T) {
 	// The ledger's part is worth having alone, and what is not known does not look like none.
 	var alone shapes.Shipment
 	w.must(200, "GET", "/v1/shipments/s1", "").into(&alone)
-	if alone.Messages != 0 || alone.Last.V != nil || !slices.Equal(alone.Unknown, []string{"last", "messages"}) {
-		t.Errorf("%+v", alone)
-	}
+	want(t, "messages without the store", alone.Messages, 0)
+	want(t, "last reading without the store", alone.Last.V != nil, false)
+	want(t, "unknown without the store", alone.Unknown, []string{"last", "messages"})
 	w.store.SetDown(false)
 	alone = shapes.Shipment{}
 	w.must(200, "GET", "/v1/shipments/s1", "").into(&alone)
-	if alone.Messages != 10 || alone.Unknown != nil {
-		t.Errorf("%+v", alone)
-	}
+	want(t, "messages", alone.Messages, 10)
+	want(t, "unknown", len(alone.Unknown), 0)
 	check("unknown rule set", w.call("POST", "/v1/shipments", strings.Replace(shipmentBody("s2"), "general-2-8@1", "x@1", 1)), 422, "invalid_request", false)
 	check("unknown query", w.call("GET", "/v1/shipments?stat=closed", ""), 422, "invalid_request", false)
 	check("no route", w.call("GET", "/v1/nothing", ""), 404, "not_found", false)
