@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
@@ -136,30 +137,33 @@ func (s *writerSetup) waitUnder(t *testing.T, n int) {
 
 // Ensure that two batches are written at once, and that the queue's head passes none that InfluxDB does not have.
 func TestFlightsEndInOrder(t *testing.T) {
-	s := newWriter(t, 40)
-	s.waitUnder(t, maxFlights)
-	s.database.answer(1, nil) // the second one first
-	time.Sleep(20 * time.Millisecond)
-	if head := s.db.QueueHead(); head != 0 || s.writer.Stored() != 0 {
-		t.Fatalf("head %d, stored %d while the first batch is under way", head, s.writer.Stored())
-	}
-	s.database.answer(0, nil)
-	testkit.WaitFor(t, 10*time.Second, "both are settled", func() bool { return s.db.QueueHead() == 20 })
-	for range 2 {
-		testkit.WaitFor(t, 10*time.Second, "a write", func() bool { return s.database.under() > 0 })
-		s.database.answer(0, nil)
-	}
-	testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 40 })
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, leaf := range s.observed {
-		if leaf != uint64(i) {
-			t.Fatalf("observed %v", s.observed)
+	synctest.Test(t, func(t *testing.T) {
+		s := newWriter(t, 40)
+		s.waitUnder(t, maxFlights)
+		s.database.answer(1, nil) // the second one first
+		time.Sleep(time.Second)   // of the bubble's clock: whatever could start by then has
+		synctest.Wait()
+		if head := s.db.QueueHead(); head != 0 || s.writer.Stored() != 0 {
+			t.Fatalf("while the first batch is under way: got head %d and %d stored, want 0 and 0", head, s.writer.Stored())
 		}
-	}
-	if m := s.db.Metrics(); m.QueueBytes != 0 || m.Queue != 0 {
-		t.Fatalf("left in the queue: %+v", m)
-	}
+		s.database.answer(0, nil)
+		testkit.WaitFor(t, 10*time.Second, "both are settled", func() bool { return s.db.QueueHead() == 20 })
+		for range 2 {
+			testkit.WaitFor(t, 10*time.Second, "a write", func() bool { return s.database.under() > 0 })
+			s.database.answer(0, nil)
+		}
+		testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 40 })
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for i, leaf := range s.observed {
+			if leaf != uint64(i) {
+				t.Fatalf("observed %v", s.observed)
+			}
+		}
+		if m := s.db.Metrics(); m.QueueBytes != 0 || m.Queue != 0 {
+			t.Fatalf("left in the queue: %+v", m)
+		}
+	})
 }
 
 // Ensure that a batch that is not stored is written again with the one behind it, which may have been stored.
@@ -195,30 +199,32 @@ func TestRefusedRecordBesideAnotherFlight(t *testing.T) {
 			s.database.answer(1, refused) // its parts are smaller than the other batch
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
-	for s.writer.Stored() < 20 && time.Now().Before(deadline) {
+	testkit.WaitFor(t, 10*time.Second, "the rest is stored", func() bool {
 		if s.database.under() > 0 {
 			s.database.answer(0, nil)
 		}
-		time.Sleep(time.Millisecond)
-	}
+		return s.writer.Stored() >= 20
+	})
 	if s.writer.Stored() != 20 || s.writer.Refused() != 1 || s.db.QueueHead() != 20 {
-		t.Fatalf("stored %d, refused %d, head %d", s.writer.Stored(), s.writer.Refused(), s.db.QueueHead())
+		t.Fatalf("got %d stored, %d refused, head %d, want 20, 1 and 20", s.writer.Stored(), s.writer.Refused(), s.db.QueueHead())
 	}
 }
 
 // Ensure that a few records leave in one batch, not in two at once.
 func TestSmallBatchFliesAlone(t *testing.T) {
-	s := newWriter(t, 3)
-	s.waitUnder(t, 1)
-	s.enqueue(t, 2)
-	s.writer.Wake()
-	time.Sleep(20 * time.Millisecond)
-	if n := s.database.under(); n != 1 {
-		t.Fatalf("%d writes", n)
-	}
-	s.database.answer(0, nil)
-	s.waitUnder(t, 1)
-	s.database.answer(0, nil)
-	testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 5 })
+	synctest.Test(t, func(t *testing.T) {
+		s := newWriter(t, 3)
+		s.waitUnder(t, 1)
+		s.enqueue(t, 2)
+		s.writer.Wake()
+		time.Sleep(time.Second) // of the bubble's clock: whatever could start by then has
+		synctest.Wait()
+		if n := s.database.under(); n != 1 {
+			t.Fatalf("got %d writes under way, want 1", n)
+		}
+		s.database.answer(0, nil)
+		s.waitUnder(t, 1)
+		s.database.answer(0, nil)
+		testkit.WaitFor(t, 10*time.Second, "all is stored", func() bool { return s.writer.Stored() == 5 })
+	})
 }
