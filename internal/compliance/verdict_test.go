@@ -117,7 +117,7 @@ func TestAllAndAny(t *testing.T) {
 	}
 	r := judge(t, all, oneTracker(), both(bad, damp), 0)
 	if x := r.Excursions[0]; x.StartMS != t0+2*minute || x.EndMS != t0+3*minute || x.Kind != "all" || x.OutMS != minute || x.ID != "all/T/1700000120000" {
-		t.Errorf("%+v", x)
+		t.Errorf("got %+v, want all/T/1700000120000 of the third minute, of kind all", x)
 	}
 	// Broken, each at another time, with a gap in one of them: it may have been at once.
 	gap := both(late, nil)
@@ -163,7 +163,7 @@ func TestSilence(t *testing.T) {
 	}
 	r := judge(t, rs(false), oneTracker(), []Reading{said(t0, 0), said(t0+30*minute, 0)}, 0)
 	if x := r.Excursions[0]; x.EndMS != t0+30*minute || x.Peak != "1800" || x.Limit != "300" || x.Open || r.rule("silence").UnknownMS != 25*minute {
-		t.Errorf("%+v", x)
+		t.Errorf("got %+v with %d ms unknown, want the end at 30 minutes, peak 1800 of 300, closed, 25 minutes unknown", x, r.rule("silence").UnknownMS)
 	}
 }
 
@@ -187,7 +187,7 @@ func TestLegs(t *testing.T) {
 		t.Fatalf("%s", r.Encode())
 	}
 	if len(r.Legs) != 2 || r.Legs[0].Custodian != "ShipperMSP" || r.Legs[1].Custodian != "CarrierMSP" {
-		t.Fatalf("%+v", r.Legs)
+		t.Fatalf("got legs %+v, want one of ShipperMSP and one of CarrierMSP", r.Legs)
 	}
 	for i, want := range [][]string{{"short-leg/T/1700000420000", "sum/T/1700000420000"}, {"short-leg/T/1700000600000"}} {
 		l := r.Legs[i]
@@ -196,7 +196,7 @@ func TestLegs(t *testing.T) {
 		}
 	}
 	if m := r.metric("temperature"); m.OutMS != 6*minute || m.InMS != 13*minute {
-		t.Errorf("%+v", m)
+		t.Errorf("got %d ms outside and %d ms inside, want 6 and 13 minutes", m.OutMS, m.InMS)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestEscalation(t *testing.T) {
 		got = append(got, x.Severity)
 	}
 	if !slices.Equal(got, []string{"minor", "major", "critical"}) {
-		t.Errorf("%v", got)
+		t.Errorf("got severities %q, want minor, major, critical", got)
 	}
 }
 
@@ -219,7 +219,7 @@ func TestExcursionIDsAreUnique(t *testing.T) {
 	r := judge(t, set(limit("hit", "shock", ">", "100", Instant, 0)), oneTracker(), []Reading{
 		reading("T", t0, map[string]float64{"shock": 150}), reading("T", t0, map[string]float64{"shock": 160})}, 0)
 	if len(r.Excursions) != 2 || r.Excursions[0].ID != "hit/T/1700000000000" || r.Excursions[1].ID != "hit/T/1700000000000/2" {
-		t.Errorf("%+v", r.Excursions)
+		t.Errorf("got %+v, want hit/T/1700000000000 and the same with /2", r.Excursions)
 	}
 }
 
@@ -233,7 +233,7 @@ func TestTooLongAgo(t *testing.T) {
 		e.Add("T", at(t0+i*minute, 5).Point)
 	}
 	if _, err := e.Result(t0 + minute); !errors.Is(err, ErrStale) || e.Stale() {
-		t.Errorf("%v", err)
+		t.Errorf("got %v and stale = %v, want ErrStale for this question alone", err, e.Stale())
 	}
 	if r, err := e.Result(0); err != nil || r.Verdict != Compliant {
 		t.Errorf("%s %v", r.Encode(), err)

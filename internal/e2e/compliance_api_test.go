@@ -165,7 +165,7 @@ func TestStackCompliance(t *testing.T) {
 			!slices.ContainsFunc(j.Excursions, func(e judgedExcursion) bool { return e.LedgerTx == "" })
 	})
 	if j.Verdict != "non_compliant" || j.excursion("warm") == "" || j.excursion("hot") == "" || len(j.Figures) == 0 {
-		t.Fatalf("%+v", j)
+		t.Fatalf("got %+v, want non_compliant by warm and hot, with figures", j)
 	}
 	messages := p.messages()
 	for _, e := range j.Excursions {
@@ -208,7 +208,7 @@ func TestStackCompliance(t *testing.T) {
 	}
 	consignee.post(path+"/breaches", claim(leafOf(25)), &breach)
 	if !breach.Verified || breach.By != "consignee" || len(breach.Witnesses) != 1 || breach.Witnesses[0].Value != "27.25" {
-		t.Errorf("%+v", breach)
+		t.Errorf("got %+v, want it verified, by consignee, with the one witness 27.25", breach)
 	}
 	consignee.refusal(409, "exists", "POST", path+"/breaches", claim(leafOf(25)))
 
@@ -230,7 +230,7 @@ func TestStackCompliance(t *testing.T) {
 	})
 	for _, e := range j.Excursions {
 		if e.Rule == "hot" && !e.Verified || e.Rule == "warm" && (e.Acks != 1 || e.HeldBy != "carrier") {
-			t.Errorf("%+v", e)
+			t.Errorf("got %+v, want hot verified, and warm acknowledged once and held by carrier", e)
 		}
 	}
 

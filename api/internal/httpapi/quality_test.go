@@ -43,18 +43,21 @@ func TestQualityOfATracker(t *testing.T) {
 		return a
 	}
 	a := ask("?from=2026-03-01T02:30:00Z&to=2026-03-01T05:00:00Z")
-	if len(a.Items) != 3 || a.Items[0].Hour != "2026-03-01T02:00:00.000Z" && a.Items[0].Hour != "2026-03-01T02:00:00Z" || a.Items[1].Flags["jump"] != 1 || a.Items[0].Availability != 0.75 {
-		t.Errorf("%+v", a)
-	}
-	if a.Total.Hours != 3 || a.Total.Readings != 360 || *a.Total.Availability != 0.75 || a.Total.Flags["jump"] != 1 {
-		t.Errorf("%+v", a.Total)
-	}
+	want(t, "hours in the range", len(a.Items), 3)
+	want(t, "first hour", a.Items[0].Hour, "2026-03-01T02:00:00.000Z")
+	want(t, "jumps of the second hour", a.Items[1].Flags["jump"], 1)
+	want(t, "availability of the first hour", a.Items[0].Availability, 0.75)
+	want(t, "hours in all", a.Total.Hours, 3)
+	want(t, "readings in all", a.Total.Readings, 360)
+	want(t, "availability in all", present(t, "availability", a.Total.Availability), 0.75)
+	want(t, "jumps in all", a.Total.Flags["jump"], 1)
 	if a = ask("?to=2026-03-02T06:00:00Z"); len(a.Items) != 24 {
 		t.Errorf("a day has %d hours", len(a.Items))
 	}
-	if a = ask("?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z"); a.Items == nil || len(a.Items) != 0 || a.Total.Availability != nil {
-		t.Errorf("%+v", a)
-	}
+	a = ask("?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z")
+	want(t, "the empty list is a list", a.Items != nil, true)
+	want(t, "hours where nothing is", len(a.Items), 0)
+	want(t, "an availability where nothing is", a.Total.Availability != nil, false)
 	for _, query := range []string{"?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", "?from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", "?from=yesterday"} {
 		if r := w.call("GET", "/v1/trackers/t-1/quality"+query, ""); r.Code != 422 {
 			t.Errorf("%s: %d %s", query, r.Code, r.Body)
@@ -83,9 +86,8 @@ func TestQualityOfReadings(t *testing.T) {
 		return p
 	}
 	plain := ask("")
-	if len(plain.Items) != 10 || plain.Items[0].Quality != nil {
-		t.Fatalf("%+v", plain)
-	}
+	want(t, "readings", len(plain.Items), 10)
+	want(t, "quality that nobody asked for", plain.Items[0].Quality != nil, false)
 	odd, other := int64(plain.Items[9].Time), int64(plain.Items[4].Time)
 	w.store.Flags = []stored.QualityFlag{
 		{Tracker: "t-s1", Shipment: "s1", Reason: "availability", TimeMS: other}, // of the hour, not of a reading
@@ -94,14 +96,14 @@ func TestQualityOfReadings(t *testing.T) {
 		{Tracker: "t-s1", Shipment: "s1", Reason: "jump", Metric: "temperature", TimeMS: odd, Value: 26, Against: 12},
 		{Tracker: "t-s1", Shipment: "s1", Reason: "outlier", Metric: "temperature", TimeMS: odd, Value: 26, Against: 10},
 	}
-	want := []telemetryapi.Oddity{{Reason: "jump", Metric: "temperature", Against: 12}, {Reason: "outlier", Metric: "temperature", Against: 10}}
+	reasons := []telemetryapi.Oddity{{Reason: "jump", Metric: "temperature", Against: 12}, {Reason: "outlier", Metric: "temperature", Against: 10}}
 	for query, p := range map[string]page{"whole": ask("?include=quality"), "one quantity": ask("?include=quality&fields=humidity"), "tracker": ask("?include=quality&tracker=t-s1")} {
 		if len(p.Items) != 10 {
-			t.Fatalf("%s: %+v", query, p)
+			t.Fatalf("%s: got %d readings, want 10", query, len(p.Items))
 		}
 		for i, r := range p.Items {
-			if i == 9 && !slices.Equal(r.Quality, want) || i < 9 && (r.Quality == nil || len(r.Quality) > 0) {
-				t.Errorf("%s: reading %d: %+v", query, i, r)
+			if i == 9 && !slices.Equal(r.Quality, reasons) || i < 9 && (r.Quality == nil || len(r.Quality) > 0) {
+				t.Errorf("%s: reading %d: got %+v, want the empty list, and %+v at reading 9", query, i, r.Quality, reasons)
 			}
 		}
 	}
@@ -119,13 +121,11 @@ func TestQualityOfReadings(t *testing.T) {
 	if found != 2 {
 		t.Errorf("%d reasons over all pages", found)
 	}
-	if p := w.must(422, "GET", "/v1/shipments/s1/telemetry?include=quality&every=1m", "").problem(); p.Errors[0].Field != "query.include" {
-		t.Errorf("%+v", p)
-	}
+	want(t, "quality of windows", w.must(422, "GET", "/v1/shipments/s1/telemetry?include=quality&every=1m", "").problem().Errors[0].Field, "query.include")
 	w.must(422, "GET", "/v1/shipments/s1/telemetry?include=all", "")
-	if p := ask("?include=quality&to=2001-01-01T00:00:00Z"); p.Items == nil || len(p.Items) != 0 {
-		t.Errorf("%+v", p)
-	}
+	none := ask("?include=quality&to=2001-01-01T00:00:00Z")
+	want(t, "the empty list is a list", none.Items != nil, true)
+	want(t, "readings before the trip", len(none.Items), 0)
 }
 
 // TestReadingsOfOneTrackerOfAShipment: pages are full of the tracker that was asked for, whoever else reports.

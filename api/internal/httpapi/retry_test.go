@@ -35,9 +35,7 @@ func TestRetryAfterUnknownOutcome(t *testing.T) {
 		key := fmt.Sprint("key-", i)
 		before := w.ledger.Count(step.fn)
 		w.ledger.FailAfter(step.fn, 1)
-		if p := w.must(504, step.method, step.path, step.body, "Idempotency-Key", key).problem(); p.Code != "commit_unknown" {
-			t.Fatalf("%+v", p)
-		}
+		want(t, step.path, w.must(504, step.method, step.path, step.body, "Idempotency-Key", key).problem().Code, "commit_unknown")
 		w.reopen()
 		first := w.must(step.status, step.method, step.path, step.body, "Idempotency-Key", key)
 		again := w.must(step.status, step.method, step.path, step.body, "Idempotency-Key", key)
@@ -64,9 +62,7 @@ func TestRepeatsReplay(t *testing.T) {
 	if string(first.Body) != string(again.Body) || again.Header.Get("Idempotency-Replayed") != "true" || again.Header.Get("Content-Type") != first.Header.Get("Content-Type") {
 		t.Fatalf("%s\n%s\n%v", first.Body, again.Body, again.Header)
 	}
-	if p := w.must(422, "POST", "/v1/shipments", shipmentBody("s2"), "Idempotency-Key", "k").problem(); p.Code != "idempotency_key_reused" {
-		t.Fatalf("%+v", p)
-	}
+	want(t, "the key with another body", w.must(422, "POST", "/v1/shipments", shipmentBody("s2"), "Idempotency-Key", "k").problem().Code, "idempotency_key_reused")
 	// Without the key the same content is a conflict: nobody said that it is a repeat.
 	w.must(409, "POST", "/v1/shipments", shipmentBody("s1"))
 	w.must(409, "POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k2")
@@ -97,9 +93,7 @@ func TestConcurrentRepeats(t *testing.T) {
 			defer mu.Unlock()
 			seen[r.Code]++
 			if r.Code == 409 {
-				if p := r.problem(); p.Code != "idempotency_in_progress" {
-					t.Errorf("%+v", p)
-				}
+				want(t, "beside the first one", r.problem().Code, "idempotency_in_progress")
 			}
 		})
 	}
@@ -117,9 +111,7 @@ func TestCloseIsSafeToRepeat(t *testing.T) {
 	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
 	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
 	w.ingest.down = true
-	if p := w.must(503, "POST", "/v1/shipments/s1/close", "").problem(); p.Code != "ingest_unavailable" {
-		t.Fatalf("%+v", p)
-	}
+	want(t, "closing without the ingest", w.must(503, "POST", "/v1/shipments/s1/close", "").problem().Code, "ingest_unavailable")
 	w.ingest.down = false
 	w.ledger.FailBefore(ledger.ShipmentClose, 1)
 	w.must(503, "POST", "/v1/shipments/s1/close", "")

@@ -123,13 +123,13 @@ func TestStream(t *testing.T) {
 		}
 	}
 	if first.name != "shipment" || first.id == "" || !json.Valid([]byte(first.data)) {
-		t.Fatalf("%+v", first)
+		t.Fatalf("got %+v, want a shipment with an id and JSON", first)
 	}
 	if err := w.ingest.Ingest.Anchor(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if e := next(t, all, "anchor"); !strings.Contains(e.data, `"ingest":"ingest-carrier"`) {
-		t.Fatalf("%+v", e)
+		t.Fatalf("got %+v, want the anchor of ingest-carrier", e)
 	}
 	next(t, one, "anchor")
 
@@ -148,7 +148,7 @@ func TestStream(t *testing.T) {
 		}
 	}
 	if !strings.Contains(got.data, `"temperature":7.25`) || !strings.Contains(got.data, `"shipment":"s1"`) || got.id != "" {
-		t.Fatalf("%+v", got)
+		t.Fatalf("got %+v, want 7.25 °C of s1 and no id", got)
 	}
 
 	// A foreign shipment's events are not ours.

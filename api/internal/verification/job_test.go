@@ -156,12 +156,12 @@ func TestCleanShipment(t *testing.T) {
 			w := newWorld(t)
 			rep := run1(t, w.job())
 			if !rep.OK || rep.Messages != 12 {
-				t.Fatalf("%+v", rep)
+				t.Fatalf("got ok = %v with %d messages, want true with 12: %+v", rep.OK, rep.Messages, rep)
 			}
 			n, root := w.ingest.Size()
 			l := rep.Logs[0]
 			if l.Size != n || l.Root != root || l.Anchored.Size != 9 || l.Logged != 3 || l.Anchored.Tx == "" {
-				t.Fatalf("%+v", l)
+				t.Fatalf("got %+v, want size %d and root %x, 9 anchored by a transaction and 3 logged", l, n, root)
 			}
 			if len(l.Anchored.Peers) != 4 || slices.ContainsFunc(l.Anchored.Peers, func(p Peer) bool { return !p.OK }) {
 				t.Fatalf("peers %+v", l.Anchored.Peers)
@@ -367,7 +367,7 @@ func TestSequence(t *testing.T) {
 			rep := run1(t, w.job())
 			c := rep.Checks[slices.Index(checks, Sequence)]
 			if c.OK != (tc.words == "") || !c.OK && !strings.Contains(c.Findings[0].Detail, tc.words) {
-				t.Fatalf("%+v", c)
+				t.Fatalf("got %+v, want ok = %v and a finding with %q", c, tc.words == "", tc.words)
 			}
 		})
 	}
@@ -415,7 +415,7 @@ func TestPeersDisagree(t *testing.T) {
 			j.Peers = peersThat{w.ledger, tc.answer}
 			rep := run1(t, j)
 			if rep.OK != tc.ok || rep.Logs[0].Anchored.Size != tc.anchored {
-				t.Fatalf("%+v", rep)
+				t.Fatalf("got ok = %v and %d anchored, want %v and %d: %+v", rep.OK, rep.Logs[0].Anchored.Size, tc.ok, tc.anchored, rep)
 			}
 		})
 	}
@@ -428,7 +428,7 @@ func TestClosedShipment(t *testing.T) {
 	j := w.job()
 	j.Close = &ledger.Close{Shipment: "s1", Heads: []ledger.LogHead{{Log: w.ingest.LogID(), Size: size, Root: root}}}
 	if rep := run1(t, j); !rep.OK || rep.Logs[0].Logged != 0 {
-		t.Fatalf("%+v", rep)
+		t.Fatalf("got ok = %v and %d logged, want true and 0: %+v", rep.OK, rep.Logs[0].Logged, rep)
 	}
 	for name, heads := range map[string][]ledger.LogHead{
 		"not named":  {},

@@ -160,11 +160,11 @@ func TestHoursAreCounted(t *testing.T) {
 	}
 	flags := m.fake.Points("anomaly")
 	if len(flags) != 2 {
-		t.Fatalf("%v", flags)
+		t.Fatalf("got flags %v, want two", flags)
 	}
 	for _, p := range flags {
 		if p.Tag("tracker") != "T" || p.Tag("metric") != "temperature" || p.Field("value") != "60" || p.Field("shipment") != "S" || p.Time != fmt.Sprint((start+70*minute)*1e6) {
-			t.Errorf("%+v", p)
+			t.Errorf("got %+v, want 60 °C of T on S at minute 70", p)
 		}
 	}
 	// The same once more, as after a crash between storing and forgetting.
@@ -345,6 +345,6 @@ func TestMetricsAreInTheOrderOfQuantities(t *testing.T) {
 		names[v.Metric.String()] = true
 	}
 	if len(names) != len(telemetry.Quantities) {
-		t.Errorf("%v", slices.Collect(maps.Keys(names)))
+		t.Errorf("got the names %q, want %d different ones", slices.Collect(maps.Keys(names)), len(telemetry.Quantities))
 	}
 }
