@@ -69,7 +69,7 @@ func TestMissingFilesAreNamed(t *testing.T) {
 	var stderr bytes.Buffer
 	err := run(t.Context(), []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, &stderr)
 	if err == nil || !strings.Contains(err.Error(), "none.yaml") {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want an error that names none.yaml", err)
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "api.yaml")
@@ -77,7 +77,7 @@ func TestMissingFilesAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := run(t.Context(), []string{"--config", file}, &stderr); err == nil || !strings.Contains(err.Error(), "clients_file") {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want an error that names clients_file", err)
 	}
 }
 

@@ -132,10 +132,10 @@ func TestExcursionDetail(t *testing.T) {
 	if x.ID != "warm/T/1700000060000" || x.Rule != "warm" || x.Metric != "temperature" || x.Kind != "limit" || x.Tracker != "T" || x.Severity != "major" ||
 		x.StartMS != t0+minute || x.EndMS != t0+4*minute || x.Open || x.Peak != "11.25" || x.Limit != "8" || x.OutMS != 3*minute || len(x.Messages) != 3 ||
 		x.Messages[0][:2] != "01" || x.Messages[1][:2] != "02" || x.Messages[2][:2] != "03" {
-		t.Errorf("%+v", x)
+		t.Errorf("got %+v, want warm of T from minute 1 to 4, major, peak 11.25 of 8, decided by messages 01, 02 and 03", x)
 	}
 	if m := r.metric("temperature"); m.InMS != minute || m.OutMS != 3*minute {
-		t.Errorf("%+v", m)
+		t.Errorf("got %d ms inside and %d ms outside, want 1 and 3 minutes", m.InMS, m.OutMS)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestStackMosquitto(t *testing.T) {
 			items := all[messageItem](carrier, "/v1/shipments/"+shipment+"/messages")
 			if len(items) > 0 {
 				if items[0].Trust != "unsigned" || items[0].Tracker != tracker {
-					t.Fatalf("%+v", items[0])
+					t.Fatalf("got %+v, want it unsigned, of %s", items[0], tracker)
 				}
 				return true, ""
 			}
@@ -63,7 +63,7 @@ func TestStackMosquitto(t *testing.T) {
 	})
 	items := all[telemetryItem](carrier, "/v1/shipments/"+shipment+"/telemetry")
 	if len(items) == 0 || items[0].Values["temperature"] != 21.5 {
-		t.Errorf("%+v", items)
+		t.Errorf("got %+v, want 21.5 °C first", items)
 	}
 	// A wrong secret must not get in, nor may the tracker speak on another's topic.
 	if exec.Command(pub, "-h", broker.Hostname(), "-p", broker.Port(), "-i", tracker, "-u", tracker, "-P", "wrong", "-t", enrolled.MQTT.TopicJSON, "-q", "1", "-m", "{}").Run() == nil {

@@ -160,7 +160,7 @@ func TestStackRecordedTrip(t *testing.T) {
 	t.Run("verification passes when it is put back", func(t *testing.T) {
 		carrier.get("/v1/shipments/"+shipment+"/verification", &v)
 		if !v.OK {
-			t.Errorf("%+v", v.findings())
+			t.Errorf("got the findings %+v, want none", v.findings())
 		}
 	})
 	t.Run("a deleted point is named", func(t *testing.T) {

@@ -228,6 +228,6 @@ func TestVerifyHeadsLogKinds(t *testing.T) {
 	}
 	p := proveHeads(t, []byte("nothing"), trip.C.Policy(), nil)
 	if p.Report.Passed || p.Fault() == nil || p.Final || p.Broken {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want it not passed, with a fault, neither final nor broken", p)
 	}
 }

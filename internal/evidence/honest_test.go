@@ -230,7 +230,7 @@ func TestSelectiveProof(t *testing.T) {
 	passes(t, check(t, trip.Proof(3), trip.C.Policy(), trip.Nonce))
 	trip.Leaves[3], trip.Leaves[4] = trip.Leaves[4], trip.Leaves[3]
 	if r := check(t, trip.Proof(3), trip.C.Policy(), trip.Nonce); r.Verdicts.Anchored != evidence.Fail || r.Findings[0].Code != evidence.LeafInclusion {
-		t.Errorf("%+v", r)
+		t.Errorf("got %+v, want anchored to fail by %s first", r, evidence.LeafInclusion)
 	}
 }
 

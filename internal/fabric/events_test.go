@@ -185,10 +185,10 @@ func TestNetwork(t *testing.T) {
 	for _, n := range nodes {
 		down := n.Org == "auditor" || n.Org == "shipper" && n.Role == "peer"
 		if n.Up == down || (n.Error == "") == down || n.Role == "peer" && !down && n.Height != 2 {
-			t.Errorf("%+v", n)
+			t.Errorf("got %+v, want up = %v, an error only when it is not, and height 2 of a peer", n, !down)
 		}
 		if n.Role == "orderer" && n.Height != map[string]uint64{"carrier": 2, "shipper": 2, "consignee": 1, "auditor": 0}[n.Org] {
-			t.Errorf("%+v", n)
+			t.Errorf("got %+v, want height 2 of carrier and shipper, 1 of consignee, 0 of auditor", n)
 		}
 	}
 }

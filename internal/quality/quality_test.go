@@ -253,7 +253,7 @@ func TestAnyReadings(t *testing.T) {
 		ms, n, flags := rapid.Int64Range(-1e12, 1e13).Draw(t, "start"), int64(0), int64(0)
 		hear := func(f Flag) {
 			if f.Reason >= Reasons || f.Metric > detect.Metrics {
-				t.Fatalf("%+v", f)
+				t.Fatalf("got %+v, want a known reason and metric", f)
 			}
 			flags++
 		}
@@ -288,7 +288,7 @@ func TestAnyReadings(t *testing.T) {
 		for _, h := range latest {
 			counted += h.Readings
 			if h.Minutes > h.Expected || h.Minutes > h.Readings && h.Minutes > 0 {
-				t.Fatalf("%+v", h)
+				t.Fatalf("got %+v, want no more minutes than expected, nor than readings", h)
 			}
 		}
 		if counted != readings {

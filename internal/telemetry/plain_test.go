@@ -15,14 +15,14 @@ func TestPlain(t *testing.T) {
 	}
 	v := p.Readings[0].Values
 	if p.Readings[0].TimeMS != 1795341600250 || v["temperature"] != 4.25 || v["accel_y"] != -1 || v["lon"] != 13.4 || *p.Seq != 17 || !p.Timed {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want number 17 at 1795341600250 with temperature 4.25, accel_y -1 and lon 13.4", p)
 	}
 	p, err = decodePlain([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`), receipt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(p.Readings) != 2 || p.Readings[0].TimeMS != receipt.UnixMilli() || p.Timed || p.Seq != nil {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, want two readings, the first at the receipt, without time and number of their own", p)
 	}
 }
 

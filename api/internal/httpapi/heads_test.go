@@ -36,7 +36,7 @@ func TestHeads(t *testing.T) {
 	}
 	w.must(http.StatusOK, "GET", "/v1/heads", "").into(&list)
 	if len(list.Items) != 1 {
-		t.Fatalf("%+v", list)
+		t.Fatalf("got %+v, want one head", list)
 	}
 	newest := list.Items[0]
 	path := "/v1/heads/" + newest.Heads + "/evidence"

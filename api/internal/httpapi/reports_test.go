@@ -73,6 +73,6 @@ func TestFSMAListsCustody(t *testing.T) {
 	}
 	w.must(422, "GET", "/v1/reports/fsma204?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", "")
 	if r := w.must(200, "GET", "/v1/reports/fsma204", ""); !strings.HasPrefix(string(r.Body), "PK") || !strings.Contains(r.Header.Get("Content-Disposition"), "fsma204-carrier-") {
-		t.Errorf("%v", r.Header)
+		t.Errorf("got %v and %d bytes, want a ZIP file called fsma204-carrier-…", r.Header, len(r.Body))
 	}
 }

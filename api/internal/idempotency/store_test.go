@@ -70,7 +70,7 @@ func TestStates(t *testing.T) {
 	got, _, err := begin(req("k", "body"))
 	ok(t, err)
 	if got == nil || got.Status != 201 || string(got.Body) != "made" {
-		t.Fatalf("%+v", got)
+		t.Fatalf("got %+v, want the answer 201 made", got)
 	}
 
 	// Refused: as if it had never been.

@@ -49,7 +49,7 @@ func TestClient(t *testing.T) {
 	}
 	srv.Close()
 	if _, err := c.Logs(t.Context(), "a b"); !errors.Is(err, problem.ErrIngest) {
-		t.Errorf("%v", err)
+		t.Errorf("got %v, want ErrIngest", err)
 	}
 }
 

@@ -95,6 +95,6 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	if p, internal := Of(fmt.Errorf("password=hunter2")); !internal || p.Status != 500 || p.Code != Internal || regexp.MustCompile("hunter2").MatchString(p.Detail) {
-		t.Errorf("%+v", p)
+		t.Errorf("got %+v, internal = %v, want a 500 that tells nothing of the cause", p, internal)
 	}
 }

@@ -13,7 +13,7 @@ func TestRead(t *testing.T) {
 	}
 	if len(got) != 3 || got[0].Tracker != "T1" || got[0].Values["temperature"] != 4.5 || got[1].Tracker != "csv" || got[1].TimeMS != 1769846460000 ||
 		len(got[1].Values) != 1 || got[2].TimeMS != got[0].TimeMS || got[2].Values["humidity"] != 41 {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want T1 with 4.5 °C, one value of csv at 1769846460000, and humidity 41 at the time of the first", got)
 	}
 }
 

@@ -37,6 +37,6 @@ func TestOf(t *testing.T) {
 	}
 	s.Assignments = nil
 	if got := Of(s, nil, nil); got.FromMS != 5 || len(got.Trackers) != 0 || len(got.Legs) != 1 {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want one leg from 5 on and no tracker", got)
 	}
 }

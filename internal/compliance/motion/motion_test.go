@@ -91,7 +91,7 @@ func TestShock(t *testing.T) {
 	}
 	f := judge(t, Shock{Min: "490", MinMS: "11", Restitution: "0.5"}, 60_000, 120_000, at(0, hard))
 	if len(f.Excursions) != 1 || f.Excursions[0].Note != "490.3325 m/s² for 11 ms: velocity change 3.43 m/s, as from a drop of 0.27 m" {
-		t.Errorf("%+v", f.Excursions)
+		t.Errorf("got %+v, want one: 490.3325 m/s² for 11 ms, a drop of 0.27 m", f.Excursions)
 	}
 	if f.InMS != 60_000 || f.UnknownMS != 60_000 {
 		t.Errorf("%d in, %d unknown", f.InMS, f.UnknownMS)
@@ -163,7 +163,7 @@ func TestDropBounces(t *testing.T) {
 	}
 	f := judge(t, Drop{FreeFallBelow: "3", ImpactAbove: "20", MinHeight: "0.2"}, 900_000, 6000, points...)
 	if len(f.Excursions) != 2 || f.Excursions[0].StartMS != 1000 || f.Excursions[1].StartMS != 4000 || f.UnknownMS != 0 {
-		t.Errorf("%+v", f)
+		t.Errorf("got %+v, want drops at 1000 and 4000 and nothing unknown", f)
 	}
 }
 

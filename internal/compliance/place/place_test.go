@@ -392,7 +392,7 @@ func TestClonesGoOnAlike(t *testing.T) {
 				t.Fatalf("%d ms of %d: %+v", sum, now+10, a)
 			}
 			if a.State == detect.Met && (len(a.Excursions) > 0 || len(a.Reasons) > 0) || a.State != detect.Met && len(a.Reasons) == 0 || strings.Contains(fmt.Sprint(a.Reasons), "%!") {
-				t.Fatalf("%+v", a)
+				t.Fatalf("got %+v, want reasons of what is not met, and nothing against what is met", a)
 			}
 		}))
 	}

@@ -68,10 +68,10 @@ func TestAnExcursionBeginsWhenTheBudgetIsSpent(t *testing.T) {
 	}
 	a, b := f.Excursions[0], f.Excursions[1]
 	if a.StartMS != 2*hour || a.EndMS != 3*hour || a.Open || a.OutMS != hour || a.Peak.String() != "16" || a.Limit.String() != "8" || !strings.Contains(a.Note, "hot") {
-		t.Errorf("%+v", a)
+		t.Errorf("got %+v, want it from hour 2 to 3, peak 16 of 8, with a note on hot", a)
 	}
 	if b.StartMS != 4*hour || b.EndMS != 5*hour || !b.Open || b.Peak.String() != "17" {
-		t.Errorf("%+v", b)
+		t.Errorf("got %+v, want it open, from hour 4 to 5, peak 17", b)
 	}
 }
 

@@ -152,7 +152,7 @@ func TestYearsOfSilenceCostNoMoreThanAWindow(t *testing.T) {
 	const years = 100 * 366 * 24 * hour
 	d.Step(at(years, "5"))
 	if f := d.Finish(years); f.State != detect.Unknown || f.InMS+f.UnknownMS != years || f.UnknownMS != years-900_000 {
-		t.Errorf("%+v", f)
+		t.Errorf("got %+v, want it unknown but for 900 s", f)
 	}
 }
 

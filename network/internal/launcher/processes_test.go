@@ -70,7 +70,7 @@ func TestSupervisorRestartsAndEndsWithTheStack(t *testing.T) {
 		states[p.Name] = p.State
 	}
 	if states[topology.Influx] != Ready || states[topology.Fleet] != Ready || states[topology.IngestProcess] != Stopped || states[topology.Supervisor] != Dead {
-		t.Errorf("%v", states) // the supervisor of this test is no process of its own
+		t.Errorf("got %v, want %s and %s ready, %s stopped and %s dead", states, topology.Influx, topology.Fleet, topology.IngestProcess, topology.Supervisor) // the supervisor of this test is no process of its own
 	}
 	if rep.Up {
 		t.Error("up without a supervisor")

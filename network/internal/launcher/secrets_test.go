@@ -38,7 +38,7 @@ func TestSecrets(t *testing.T) {
 		for _, c := range clients {
 			sum := sha256.Sum256([]byte(secrets[c.ID]))
 			if c.SecretSHA256 != hex.EncodeToString(sum[:]) || seen[c.SecretSHA256] || len(c.Scopes) == 0 {
-				t.Errorf("%+v", c)
+				t.Errorf("got %+v, want scopes and the hash of a secret that no other client has", c)
 			}
 			seen[c.SecretSHA256] = true
 			if strings.HasSuffix(c.ID, "-viewer") && strings.Contains(strings.Join(c.Scopes, " "), "write") {

@@ -114,6 +114,6 @@ func TestReadChannel(t *testing.T) {
 	}
 	got := l.readChannel(t.Context())
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

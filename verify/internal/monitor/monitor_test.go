@@ -23,7 +23,7 @@ func TestFollow(t *testing.T) {
 	g := newGround(t, trip, a, b)
 	g.expect("first look", g.once(0), 0, "")
 	if len(g.events) != 1 || *g.events[0].N != 2 || g.events[0].API != "a" {
-		t.Fatalf("%+v", g.events)
+		t.Fatalf("got %+v, want one event, of 2 at API a", g.events)
 	}
 	if b.asked != 0 {
 		t.Error("what is known was asked for again")
