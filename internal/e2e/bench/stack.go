@@ -104,34 +104,10 @@ func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error
 	return g.Wait()
 }
 
-// ingestStatus is what GET /v1/status of an ingest says.
-type ingestStatus struct {
-	Received   uint64 `json:"received"`
-	Stored     uint64 `json:"stored"`
-	Logged     uint64 `json:"logged"`
-	LastAnchor *struct {
-		Size uint64 `json:"size"`
-	} `json:"last_anchor"`
-}
-
-func status(ctx context.Context, base, tokenFile string) (ingestStatus, error) {
-	var st ingestStatus
+func status(ctx context.Context, base, tokenFile string) (client.IngestStatus, error) {
 	token, err := os.ReadFile(tokenFile)
 	if err != nil {
-		return st, err
+		return client.IngestStatus{}, err
 	}
-	req, err := http.NewRequestWithContext(ctx, "GET", base+"/v1/status", nil)
-	if err != nil {
-		return st, err
-	}
-	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return st, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return st, fmt.Errorf("status: %s", resp.Status)
-	}
-	return st, json.NewDecoder(resp.Body).Decode(&st)
+	return client.Ingest{URL: base, Token: strings.TrimSpace(string(token))}.Status(ctx)
 }

@@ -19,9 +19,6 @@ import (
 // Access is one organisation's REST API and a client that may use it.
 type Access struct{ MSP, URL, ClientID, Secret string }
 
-// IngestAt is one ingest instance's status endpoint.
-type IngestAt struct{ ID, URL, Token string }
-
 // Stack is what the scenarios talk to.
 type Stack struct {
 	Dir        string // "" when it was given by flags
@@ -143,7 +140,7 @@ func ReadStack(dir string) (*Stack, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: token of ingest %s: %w", path, in.ID, err)
 		}
-		s.Ingest = append(s.Ingest, IngestAt{ID: in.ID, URL: in.URL, Token: strings.TrimSpace(string(token))})
+		s.Ingest = append(s.Ingest, client.Ingest{ID: in.ID, URL: in.URL, Token: strings.TrimSpace(string(token))})
 	}
 	for org, a := range f.API {
 		id, secrets := org+"-admin", map[string]string{}

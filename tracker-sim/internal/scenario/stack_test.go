@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/trackseal/trackseal/internal/client"
 )
 
 func write(t *testing.T, path, text string) {
@@ -33,7 +35,7 @@ func TestRead(t *testing.T) {
 	if got, want := s.API["carrier"], (Access{MSP: "TheirMSP", URL: "http://c", ClientID: "carrier-admin", Secret: "s3cret"}); got != want {
 		t.Errorf("access %+v, want %+v", got, want)
 	}
-	if got, want := s.Ingest[0], (IngestAt{ID: "i", URL: "http://i", Token: "read"}); got != want {
+	if got, want := s.Ingest[0], (client.Ingest{ID: "i", URL: "http://i", Token: "read"}); got != want {
 		t.Errorf("ingest %+v, want %+v", got, want)
 	}
 	if s.Deployment != "d" || s.MQTT != "tcp://127.0.0.1:1" {

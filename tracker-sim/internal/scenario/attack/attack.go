@@ -287,8 +287,8 @@ func (a *attacker) counts(ctx context.Context) (map[string]uint64, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st.Doubles > 0 {
-		st.Rejected[string(telemetry.Duplicate)] = st.Doubles
+	if st.Duplicates > 0 {
+		st.Rejected[string(telemetry.Duplicate)] = st.Duplicates
 	}
 	return st.Rejected, nil
 }
