@@ -100,22 +100,15 @@ func Open(cfg Config) (*Device, error) {
 // ID names the tracker.
 func (d *Device) ID() string { return d.cfg.ID }
 
-// Boot starts the next boot with a boot message. Not for trackers that cannot sign.
-func (d *Device) Boot() error {
+// Boot starts the next boot with a boot message. Its number is at least the given one, for a tracker without a store whose earlier
+// boots are only known to be smaller. Not for trackers that cannot sign.
+func (d *Device) Boot(least uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.step(func() error {
-		d.chain.Next = telemetry.Position{Boot: d.chain.Next.Boot + 1}
+		d.chain.Next = telemetry.Position{Boot: max(d.chain.Next.Boot+1, least)}
 		return d.sign(telemetry.Claims{Kind: telemetry.Boot}, nil)
 	})
-}
-
-// BootAt is Boot with a given number, for a tracker without a store whose earlier boots are only known to be smaller.
-func (d *Device) BootAt(boot uint64) error {
-	d.mu.Lock()
-	d.chain.Next.Boot = boot - 1
-	d.mu.Unlock()
-	return d.Boot()
 }
 
 // Record signs readings into one message, or writes them as plain JSON, and queues it. On return it is in the store.

@@ -66,7 +66,7 @@ func TestBothAlgorithmsSpeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := start(t, d)
-		if err := d.Boot(); err != nil {
+		if err := d.Boot(0); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 10 {
@@ -116,7 +116,7 @@ func TestNothingIsLostOnABadLink(t *testing.T) {
 			rt.Fatal(err)
 		}
 		stop := start(rt, d)
-		if err := d.Boot(); err != nil {
+		if err := d.Boot(0); err != nil {
 			rt.Fatal(err)
 		}
 		n := rapid.IntRange(1, 40).Draw(rt, "messages")
@@ -157,7 +157,7 @@ func TestRestartKeepsTheChain(t *testing.T) {
 		online := boot%2 == 1
 		d.Radio(online)
 		stop := start(t, d)
-		if err := d.Boot(); err != nil {
+		if err := d.Boot(0); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 5 {

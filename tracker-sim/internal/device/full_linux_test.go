@@ -32,7 +32,7 @@ func TestFullDisk(t *testing.T) {
 		return d
 	}
 	d := open()
-	if err := errors.Join(d.Boot(), d.Record(reading(0))); err != nil {
+	if err := errors.Join(d.Boot(0), d.Record(reading(0))); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
@@ -43,7 +43,7 @@ func TestFullDisk(t *testing.T) {
 	full := withFileLimit(t, uint64(info.Size()), func() error {
 		for i := range 1000 { // the file has some room of its own
 			if err := d.Record(reading(i)); err != nil {
-				return errors.Join(err, d.Record(reading(i)), d.Boot())
+				return errors.Join(err, d.Record(reading(i)), d.Boot(0))
 			}
 			stored++
 		}
@@ -57,7 +57,7 @@ func TestFullDisk(t *testing.T) {
 	}
 
 	d = open()
-	if err := d.Boot(); err != nil {
+	if err := d.Boot(0); err != nil {
 		t.Fatal(err)
 	}
 	stop := start(t, d)

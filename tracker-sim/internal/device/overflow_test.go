@@ -31,7 +31,7 @@ func TestOverflowIsDeclared(t *testing.T) {
 			}
 			d.Radio(false)
 			stop := start(t, d)
-			if err := d.Boot(); err != nil {
+			if err := d.Boot(0); err != nil {
 				t.Fatal(err)
 			}
 			const n = 200
@@ -76,7 +76,7 @@ func TestOverflowOverBoots(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.Radio(boot == boots-1)
-		if err := d.Boot(); err != nil {
+		if err := d.Boot(0); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 30 {
@@ -130,7 +130,7 @@ func TestLostDeclarationsAreDeclaredAgain(t *testing.T) {
 				rt.Fatal(err)
 			}
 			swallow.Store(!last && rapid.Bool().Draw(rt, "swallow"))
-			if err := d.Boot(); err != nil {
+			if err := d.Boot(0); err != nil {
 				rt.Fatal(err)
 			}
 			stop := start(rt, d)

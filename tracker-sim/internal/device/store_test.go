@@ -253,7 +253,7 @@ func TestStoreFileStaysSmall(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop := start(t, d)
-	if err := d.Boot(); err != nil {
+	if err := d.Boot(0); err != nil {
 		t.Fatal(err)
 	}
 	many := make([]telemetry.Reading, 250)

@@ -150,7 +150,7 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 			return err
 		}
 		if !t.plain {
-			if err := t.dev.Boot(); err != nil {
+			if err := t.dev.Boot(0); err != nil {
 				return err
 			}
 		}

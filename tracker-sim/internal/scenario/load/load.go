@@ -260,7 +260,7 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 		}
 		r.devices = append(r.devices, d)
 		if r.cfg.API != nil {
-			if err := d.BootAt(boot); err != nil {
+			if err := d.Boot(boot); err != nil {
 				return err
 			}
 			r.journal.put('S', id, telemetry.Position{Boot: boot}, d.TakeChain().Prev)

@@ -148,7 +148,7 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 
 	// An earlier replay may have left a full buffer.
 	if cfg.Device.Signer != nil && d.Room(lctx) == nil {
-		if err := d.Boot(); err != nil {
+		if err := d.Boot(0); err != nil {
 			return err
 		}
 	}
