@@ -2,6 +2,7 @@
 package attack
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"encoding/hex"
@@ -121,7 +122,7 @@ func newAttacker(ctx context.Context, cfg Config, kind string) (*attacker, error
 	if err != nil {
 		return nil, err
 	}
-	if err := a.send(ctx, boot.Raw); err != nil {
+	if err := a.send(ctx, "", boot.Raw); err != nil {
 		return nil, err
 	}
 	if err := a.marker(ctx); err != nil {
@@ -162,14 +163,11 @@ func sign(c *device.Chain, temperature float64) (device.Message, error) {
 	return c.Sign(telemetry.Claims{Kind: telemetry.Data, TimeMS: now}, []telemetry.Reading{{TimeMS: now, Values: map[string]float64{"temperature": temperature, "humidity": 50}}})
 }
 
-func (a *attacker) send(ctx context.Context, raw []byte) error {
-	return a.sendTo(ctx, telemetry.Topic(a.id, telemetry.Up), raw)
-}
-
-func (a *attacker) sendTo(ctx context.Context, topic string, raw []byte) error {
+// send publishes on a topic, by default the tracker's own.
+func (a *attacker) send(ctx context.Context, topic string, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return a.conn.Publish(ctx, topic, raw)
+	return a.conn.Publish(ctx, cmp.Or(topic, telemetry.Topic(a.id, telemetry.Up)), raw)
 }
 
 // find looks a message up in the shipment; wanted says whether to wait for it.
@@ -203,12 +201,12 @@ func (a *attacker) marker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.send(ctx, m.Raw); err != nil { // the attack may have cost the connection
+	if err := a.send(ctx, "", m.Raw); err != nil { // the attack may have cost the connection
 		a.conn.Close()
 		if a.conn, err = a.dial(ctx); err != nil {
 			return err
 		}
-		if err := a.send(ctx, m.Raw); err != nil {
+		if err := a.send(ctx, "", m.Raw); err != nil {
 			return err
 		}
 	}
@@ -223,7 +221,7 @@ func (a *attacker) try(ctx context.Context, kind string, s step, raw []byte) (Ro
 	if err != nil {
 		return row, err
 	}
-	sendErr := a.sendTo(ctx, s.topic, raw)
+	sendErr := a.send(ctx, s.topic, raw)
 	if err := a.marker(ctx); err != nil {
 		return row, fmt.Errorf("%s: the honest message after it: %w", s.what, err)
 	}

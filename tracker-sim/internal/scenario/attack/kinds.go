@@ -30,9 +30,6 @@ func (a *attacker) run(ctx context.Context, kind string) (rows []Row, err error)
 		if err != nil {
 			return rows, err
 		}
-		if s.topic == "" {
-			s.topic = telemetry.Topic(a.id, telemetry.Up)
-		}
 		row, err := a.try(ctx, kind, s, raw)
 		rows = append(rows, row)
 		if err != nil {
@@ -126,7 +123,7 @@ func (a *attacker) replay(ctx context.Context) []step {
 		if err != nil {
 			return nil, err
 		}
-		return m.Raw, a.send(ctx, m.Raw)
+		return m.Raw, a.send(ctx, "", m.Raw)
 	}}}
 }
 
@@ -147,7 +144,7 @@ func (a *attacker) fork(ctx context.Context) []step {
 		if err != nil {
 			return nil, err
 		}
-		if err := a.send(ctx, first.Raw); err != nil {
+		if err := a.send(ctx, "", first.Raw); err != nil {
 			return nil, err
 		}
 		second, err := sign(&copied, 9)

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -145,10 +146,7 @@ func (s *slot) ship(ctx context.Context) error {
 func (s *slot) create(ctx context.Context, ordinal int) (client.Shipment, error) {
 	id := s.shipment(ordinal)
 	trip := s.trip(ordinal, 0)
-	rules := s.f.cfg.RuleSet
-	if rules == "" {
-		rules = s.f.cfg.Pace.RuleSet()
-	}
+	rules := cmp.Or(s.f.cfg.RuleSet, s.f.cfg.Pace.RuleSet())
 	var got client.Shipment
 	err := s.do(ctx, "create", func(ctx context.Context) (err error) {
 		var made bool // or of an earlier start, whatever rules it had then

@@ -22,10 +22,6 @@ const (
 	band     = 1.0              // °C around the set point
 )
 
-func newCold(setPoint, spread float64) *cold {
-	return &cold{setPoint: setPoint, air: setPoint + spread, goods: setPoint, box: setPoint + spread/2}
-}
-
 // step moves on by dt, which must be short against the lags.
 func (c *cold) step(dt time.Duration, outside float64, doorOpen bool) {
 	h := dt.Hours()

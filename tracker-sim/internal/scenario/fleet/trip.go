@@ -80,7 +80,8 @@ func NewTrip(seed uint64, shipment string, route, tracker int, kind Kind, pace P
 	if kind == DoorOpen {
 		t.baseTemp += 8 // on a cool night a forgotten door does no harm, and shows nothing
 	}
-	t.cold = newCold(t.Route.SetPoint, 0.6*(own.Float64()-0.5))
+	set, spread := t.Route.SetPoint, 0.6*(own.Float64()-0.5)
+	t.cold = &cold{setPoint: set, air: set + spread, goods: set, box: set + spread/2}
 	t.trackerBad = 0.3 * (own.Float64() - 0.5)
 	t.wet = 48 + 8*own.Float64()
 	t.battery = 91 + 8*own.Float64()
