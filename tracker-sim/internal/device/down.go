@@ -10,18 +10,17 @@ import (
 
 // receive handles one message from ingest.
 func (d *Device) receive(msg mqtt.DownMessage) error {
-	switch msg.Type {
-	case "beacon":
+	switch {
+	case msg.Type == "beacon":
 		return d.heard(mqtt.DownBeacon{Block: msg.Block, Root: msg.Root, TimeMS: msg.TimeMS})
-	case "ack":
-		if msg.Beacon != nil {
-			if err := d.heard(*msg.Beacon); err != nil {
-				return err
-			}
+	case msg.Type != "ack":
+		return nil // a newer ingest may say more
+	case msg.Beacon != nil:
+		if err := d.heard(*msg.Beacon); err != nil {
+			return err
 		}
-		return d.acknowledged(msg)
 	}
-	return nil // a newer ingest may say more
+	return d.acknowledged(msg)
 }
 
 // heard keeps the newest anchor; the next messages name it.

@@ -3,6 +3,7 @@
 package scenario
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,16 +45,13 @@ func (r Roles) Members() map[string][]string {
 // SetRoles gives each role of a shipment to an organisation; one that is not named, to the organisation of its name.
 func (s *Stack) SetRoles(named map[string]string) error {
 	s.Roles = make(Roles)
-	for role, org := range named {
+	for role := range named {
 		if !slices.Contains(ledger.Roles, role) {
 			return fmt.Errorf("role %q: must be one of %s", role, strings.Join(ledger.Roles, ", "))
 		}
-		s.Roles[role] = org
 	}
 	for _, role := range ledger.Roles {
-		if s.Roles[role] == "" {
-			s.Roles[role] = role
-		}
+		s.Roles[role] = cmp.Or(named[role], role)
 	}
 	return nil
 }

@@ -163,9 +163,6 @@ func (f *Fleet) release() error {
 	var errs []error
 	for _, s := range f.slots {
 		for _, t := range s.trackers {
-			if t.dev != nil {
-				errs = append(errs, t.dev.Close())
-			}
 			errs = append(errs, t.home.Close())
 		}
 	}

@@ -39,10 +39,7 @@ const (
 
 // plan gives every slot its part, so that soon after the start, and from then on, there are shipments in every state.
 func plan(n, shipments int) (kind Kind, start float64, ahead, lazy bool) {
-	kind = []Kind{Normal, DoorOpen, Outage, Plain}[min(n, 3)]
-	if n > 3 {
-		kind = Normal
-	}
+	kind = []Kind{Normal, DoorOpen, Outage, Plain, Normal}[min(n, 4)]
 	start = []float64{0, 0.25, 0.2, 0.55}[min(n, 3)]
 	switch {
 	case n > 0 && n == shipments-1 && n > 3:

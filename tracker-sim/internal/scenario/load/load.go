@@ -243,15 +243,18 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 		return r.cfg.Dial(ctx, tracker, password)
 	}
 	limit := p.Messages()/p.Trackers + 16
-	window := 256
-	if r.cfg.API == nil {
-		window = limit
+	window, ackTimeout := 256, 10*time.Second
+	switch {
+	case r.cfg.API == nil: // without ingest no acknowledgement ever comes
+		window, ackTimeout = limit, 24*time.Hour
+	case p.Rate == 0: // the queue ahead of one is long
+		ackTimeout = 30 * time.Second
 	}
 	for n := range p.Trackers {
 		id := p.Tracker(n)
 		d, err := device.Open(device.Config{
 			ID: id, Signer: device.DeriveKey(p.Seed, id), Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
-			Limit: limit, Window: window, AckTimeout: r.ackTimeout(),
+			Limit: limit, Window: window, AckTimeout: ackTimeout,
 			OnAck:    func(done []device.Message) { r.onAck(id, n, done) },
 			OnGiveUp: func(gone []device.Message) { r.givenUp.Add(uint64(len(gone))) },
 		})
@@ -282,17 +285,6 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 		r.cfg.Progress.Set(n + 1)
 	}
 	return nil
-}
-
-// ackTimeout: at full speed the queue ahead of an acknowledgement is long, and without ingest none ever comes.
-func (r *run) ackTimeout() time.Duration {
-	switch {
-	case r.cfg.API == nil:
-		return 24 * time.Hour
-	case r.cfg.Plan.Rate == 0:
-		return 30 * time.Second
-	}
-	return 10 * time.Second
 }
 
 func (r *run) onAck(id string, n int, done []device.Message) {
@@ -332,8 +324,6 @@ func RunName() (name string, seed uint64) {
 	seed = rand.Uint64()
 	return fmt.Sprintf("load-%06x", seed>>40), seed
 }
-
-var errStopped = errors.New("stopped before the schedule was over")
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }
 

@@ -10,9 +10,9 @@ import (
 
 // Plan is the open-loop schedule: which message is due when, whatever the system does meanwhile.
 type Plan struct {
-	Name     string        // prefix of tracker and shipment ids
-	Seed     uint64        // of keys and values
-	Trackers int           //
+	Name     string // prefix of tracker and shipment ids
+	Seed     uint64 // of keys and values
+	Trackers int
 	Rate     float64       // messages per second, all trackers together; 0 = as fast as possible
 	Duration time.Duration // with Rate
 	Count    int           // messages, with Rate 0

@@ -124,7 +124,7 @@ func (r *run) signLane(ctx context.Context, l, width int, ready chan<- planned) 
 			select {
 			case ready <- planned{i, n, m}:
 			case <-ctx.Done():
-				return errStopped
+				return ctx.Err()
 			}
 		}
 	}
@@ -143,11 +143,11 @@ func (r *run) releaseLane(ctx context.Context, ready <-chan planned) error {
 				return nil
 			}
 		case <-ctx.Done():
-			return errStopped
+			return ctx.Err()
 		}
 		due := r.start.Add(p.Due(next.i))
 		if !device.Pause(ctx, time.Until(due)) {
-			return errStopped
+			return ctx.Err()
 		}
 		if p.Rate > 0 {
 			r.lag.add(time.Since(due))
