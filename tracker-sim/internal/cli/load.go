@@ -79,8 +79,7 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 		return err
 	}
 	cfg.Log = log
-	p := a.progress()
-	cfg.Progress = p
+	cfg.Progress = a.progress()
 
 	var url string
 	if bare {
@@ -113,7 +112,7 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 	cfg.Dial = scenario.Link{URL: url, Silent: true, Wait: bare, Log: log}.Dial
 
 	sum, err := load.Run(ctx, cfg)
-	p.End()
+	cfg.Progress.End()
 	if err != nil && ctx.Err() != nil && sum.JournalAt != "" {
 		return fmt.Errorf("interrupted; `tracker-sim account %s` accounts for what was sent", sum.JournalAt)
 	}

@@ -179,7 +179,9 @@ func (d *Device) Stats() Stats {
 }
 
 // Drained waits until every message is acknowledged and every loss declared.
-func (d *Device) Drained(ctx context.Context) error { return d.await(ctx, d.settled) }
+func (d *Device) Drained(ctx context.Context) error {
+	return d.await(ctx, func() bool { return len(d.out.queue) == 0 && (len(d.out.lost) == 0 || d.cfg.Signer == nil) })
+}
 
 // await waits for a condition that holds under the lock.
 func (d *Device) await(ctx context.Context, ok func() bool) error {
@@ -235,10 +237,6 @@ func (d *Device) Room(ctx context.Context) error {
 // Close releases the store. Run must have ended.
 func (d *Device) Close() error { return d.cfg.Store.Close() }
 
-func (d *Device) settled() bool {
-	return len(d.out.queue) == 0 && (len(d.out.lost) == 0 || d.cfg.Signer == nil)
-}
-
 func (d *Device) poke() {
 	select {
 	case d.kick <- struct{}{}:
@@ -255,13 +253,6 @@ func (d *Device) password() string {
 		d.cfg.Log.Error("no MQTT password", "error", err)
 	}
 	return p
-}
-
-func (d *Device) topic() string {
-	if d.cfg.Signer == nil {
-		return telemetry.Topic(d.cfg.ID, telemetry.JSON)
-	}
-	return telemetry.Topic(d.cfg.ID, telemetry.Up)
 }
 
 // jitter spreads d over 50 … 100 %, so that trackers cut off together do not come back together.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 const (
@@ -126,6 +128,10 @@ func (d *Device) session(ctx context.Context, conn Conn) error {
 // publish sends in order and at most a window ahead of the acknowledgements; without progress it starts again from the
 // oldest message, waiting twice as long each time.
 func (d *Device) publish(ctx context.Context, conn Conn) error {
+	topic := telemetry.Topic(d.cfg.ID, telemetry.Up)
+	if d.cfg.Signer == nil {
+		topic = telemetry.Topic(d.cfg.ID, telemetry.JSON)
+	}
 	d.mu.Lock()
 	d.progress, d.ackWait = time.Now(), d.cfg.AckTimeout
 	d.mu.Unlock()
@@ -147,7 +153,7 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 
 		if ok {
 			pctx, cancel := context.WithTimeout(ctx, publishTimeout)
-			err := conn.Publish(pctx, d.topic(), m.Raw)
+			err := conn.Publish(pctx, topic, m.Raw)
 			cancel()
 			if err != nil {
 				return err

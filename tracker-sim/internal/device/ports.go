@@ -47,8 +47,6 @@ type State struct {
 // Memory is a Store that forgets: for trackers that live as long as the process.
 type Memory struct{}
 
-var _ Store = Memory{}
-
 // Load answers the state of a new tracker.
 func (Memory) Load() (State, error) { return State{}, nil }
 

@@ -25,8 +25,6 @@ type FileStore struct {
 	stale bool // the file does not have the last Trim
 }
 
-var _ Store = (*FileStore)(nil)
-
 // Errors of a store.
 var (
 	ErrInUse   = errors.New("in use by another process")

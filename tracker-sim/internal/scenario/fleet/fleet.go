@@ -129,13 +129,13 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 	carrier := s.f.cfg.Parties.Carrier
 	for _, t := range s.trackers {
 		cfg := device.Config{
-			ID: t.id, Deployment: s.f.cfg.Deployment, Dial: s.f.cfg.Dial, NextDue: s.f.cfg.Pace.NextDue(),
+			ID: t.id, Deployment: s.f.cfg.Deployment, Dial: s.f.cfg.Dial, NextDue: s.f.cfg.Pace.NextDue(), Store: t.home,
 			Now: func() time.Time { return t.clock.at(time.Now()) }, Log: s.f.cfg.Log, Patience: 15 * time.Second,
 		}
 		err := s.do(ctx, "enrol "+t.id, func(ctx context.Context) (err error) {
 			if !t.plain {
-				t.signer = device.DeriveKey(s.f.cfg.Seed, t.id)
-				_, err = carrier.Enrol(ctx, t.id, t.signer, "reefer tracker")
+				cfg.Signer = device.DeriveKey(s.f.cfg.Seed, t.id)
+				_, err = carrier.Enrol(ctx, t.id, cfg.Signer, "reefer tracker")
 				return err
 			}
 			cfg.Secret, err = carrier.PlainSecret(ctx, t.home, t.id)
@@ -144,8 +144,6 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 		if err != nil {
 			return err
 		}
-		cfg.Signer = t.signer
-		cfg.Store = t.home
 		if t.dev, err = device.Open(cfg); err != nil {
 			return err
 		}
@@ -160,13 +158,13 @@ func (s *slot) enrol(ctx context.Context, links *errgroup.Group, lctx context.Co
 }
 
 func (f *Fleet) release() error {
-	var errs []error
+	var err error
 	for _, s := range f.slots {
 		for _, t := range s.trackers {
-			errs = append(errs, t.home.Close())
+			err = errors.Join(err, t.home.Close())
 		}
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 func (f *Fleet) say(format string, args ...any) {

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"crypto"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -14,7 +13,6 @@ type tracker struct {
 	id     string
 	n      int // within the slot
 	plain  bool
-	signer crypto.Signer
 	home   *device.Home
 	dev    *device.Device
 	clock  clock

@@ -127,7 +127,6 @@ type run struct {
 	ackedData atomic.Int64
 	firstPub  atomic.Int64 // unix ns
 	lastAck   atomic.Int64
-	givenUp   atomic.Uint64
 	signStart time.Time // the start that the signatures assumed; r.start may be later
 	assigned  time.Time // when all trackers were
 	window    time.Duration
@@ -208,9 +207,9 @@ func (r *run) play(ctx context.Context, sum *Summary) (drained, err error) {
 		sum.Published += s.Published
 		sum.Resent += s.Resent
 		sum.Sessions += s.Sessions
+		sum.GivenUp += s.GivenUp
 		sum.Unacked += d.Pending()
 	}
-	sum.GivenUp = r.givenUp.Load()
 	sum.ScheduleMS, sum.AckMS = r.lag.spread(), r.ack.spread()
 	sum.Saturated = r.cfg.Plan.Rate > 0 && r.lag.quantile(0.99) > r.cfg.MaxLag
 	return drained, nil
@@ -255,8 +254,7 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 		d, err := device.Open(device.Config{
 			ID: id, Signer: device.DeriveKey(p.Seed, id), Deployment: r.cfg.Deployment, Dial: dial, Log: r.cfg.Log,
 			Limit: limit, Window: window, AckTimeout: ackTimeout,
-			OnAck:    func(done []device.Message) { r.onAck(id, n, done) },
-			OnGiveUp: func(gone []device.Message) { r.givenUp.Add(uint64(len(gone))) },
+			OnAck: func(done []device.Message) { r.onAck(id, n, done) },
 		})
 		if err != nil {
 			return err
