@@ -262,8 +262,7 @@ var jsonDecoders = map[string]string{
 	"internal/canon/json.go":                   "the one strict reader",
 	"internal/influx/query.go":                 "InfluxDB's answer is a stream of values, of its own trust",
 	"ingest/internal/fakeinflux/fakeinflux.go": "the fake of that",
-	"tracker-sim/internal/scenario/ingest.go":  "a simulation reads its own stack's status",
-	"internal/e2e/bench/stack.go":              "a bench reads its own stack's status",
+	"internal/client/ingest.go":                "simulation and bench read their own stack's status",
 }
 
 // Two readers of one JSON text, of which one takes the first of a repeated member and one the last, see two things.
