@@ -152,7 +152,7 @@ describe.skipIf(browserMissing() || goMissing())("evidence in Chromium", () => {
     const page = await visit("VAX-2026-0117");
     await bring(page);
     await fetchAndVerify(page);
-    await banner(page, "This bundle is about SHIP-1, not about this shipment");
+    await banner(page, "This bundle is for SHIP-1, not for this shipment");
     expect(await page.locator(".evidence-result .banner.bad").count()).toBe(1);
     expect(await page.getByText(passed).count()).toBe(0);
   });
