@@ -44,17 +44,10 @@ type State struct {
 	Lost   []Range
 }
 
-// Memory is a Store that forgets: for trackers that live as long as the process.
+// Memory is a Store that forgets, for trackers that live as long as the process: none of its methods does anything.
 type Memory struct{}
 
-// Load answers the state of a new tracker.
-func (Memory) Load() (State, error) { return State{}, nil }
-
-// Append does nothing.
-func (Memory) Append(Message) error { return nil }
-
-// Trim does nothing.
+func (Memory) Load() (State, error)          { return State{}, nil }
+func (Memory) Append(Message) error          { return nil }
 func (Memory) Trim([]Message, []Range) error { return nil }
-
-// Close does nothing.
-func (Memory) Close() error { return nil }
+func (Memory) Close() error                  { return nil }
