@@ -69,12 +69,12 @@ func TestRecordedTripDrops(t *testing.T) {
 	}
 	f := d.Finish(points[len(points)-1].MS)
 	want := []string{
-		"09:41:45.438 1.42 free fall down to 1.42 m/s2 for less than 1000 ms: drop of at most 4.9 m",
-		"09:41:52.438 0.72 free fall down to 0.72 m/s2 for less than 1000 ms: drop of at most 4.9 m",
-		"09:41:56.938 0.55 free fall down to 0.55 m/s2 for less than 1000 ms: drop of at most 4.9 m",
-		"09:41:59.438 1.94 free fall down to 1.94 m/s2 for less than 1000 ms: drop of at most 4.9 m",
-		"09:42:01.938 16.28 impact of 16.28 m/s2; a fall before it could not be seen (500 ms between samples)",
-		"09:42:03.938 16.72 impact of 16.72 m/s2; a fall before it could not be seen (499 ms between samples)",
+		"09:41:45.438 1.42 free fall down to 1.42 m/s² for less than 1000 ms: drop of at most 4.9 m",
+		"09:41:52.438 0.72 free fall down to 0.72 m/s² for less than 1000 ms: drop of at most 4.9 m",
+		"09:41:56.938 0.55 free fall down to 0.55 m/s² for less than 1000 ms: drop of at most 4.9 m",
+		"09:41:59.438 1.94 free fall down to 1.94 m/s² for less than 1000 ms: drop of at most 4.9 m",
+		"09:42:01.938 16.28 impact of 16.28 m/s²; a fall before it could not be seen (500 ms between samples)",
+		"09:42:03.938 16.72 impact of 16.72 m/s²; a fall before it could not be seen (499 ms between samples)",
 	}
 	var got []string
 	for _, e := range f.Excursions {
