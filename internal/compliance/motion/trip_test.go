@@ -86,9 +86,9 @@ func TestRecordedTripDrops(t *testing.T) {
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("drops:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	const inadequate = "recorder inadequate for drops: interval 500 ms, needs <= 100 ms (a fall from 0.2 m lasts 201 ms); not every drop shows in 1432.501 s"
+	const inadequate = "recorder inadequate for drops: interval 500 ms, needs <= 100 ms (a fall from 0.2 m lasts 201 ms); not every drop shows in 23 min 52 s"
 	if f.State != detect.Broken || len(f.Reasons) != 2 || f.Reasons[1] != inadequate {
-		t.Errorf("%s %q", f.State, f.Reasons)
+		t.Errorf("state %s, reasons %q; want %s, two of which the second is %q", f.State, f.Reasons, detect.Broken, inadequate)
 	}
 }
 
