@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,9 +80,11 @@ func TestReplayKeepsEveryReading(t *testing.T) {
 	}
 }
 
-// Every fifth message is lost on the way.
+// A fifth of the messages is lost on the way, by chance: a loss that keeps time with the rounds of a tracker that sends again would lose the same message
+// for ever.
 func TestReplayOverABadLink(t *testing.T) {
-	s := &system{drop: func(n int) bool { return n%5 == 0 }}
+	chance := rand.New(rand.NewPCG(1, 2))
+	s := &system{drop: func(n int) bool { return n == 5 || chance.IntN(5) == 0 }}
 	sum, err := Run(context.Background(), setUp(t, s, recording(t, 300)))
 	if err != nil || !sum.Complete || sum.Stored != 45 || sum.Resent == 0 {
 		t.Errorf("complete %v with %d stored and %d sent again, %v; want 45 and some", sum.Complete, sum.Stored, sum.Resent, err)
