@@ -37,9 +37,57 @@ ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and liv
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.PersistentFlags().StringVar(&dir, "dir", "", "the stack's folder (default: $TRACKSEAL_DIR, else .trackseal in the checkout)")
-	open := func() (*launcher.Launcher, error) { return open(dir, out) }
-	root.AddCommand(upCommand(open), downCommand(open), statusCommand(open), logsCommand(open), resetCommand(open),
-		envCommand(open), superviseCommand(open))
+	// with is what a command does with the stack of its folder.
+	with := func(do func(cmd *cobra.Command, l *launcher.Launcher, args []string) error) func(*cobra.Command, []string) error {
+		return func(cmd *cobra.Command, args []string) error {
+			l, err := open(dir, out)
+			if err != nil {
+				return err
+			}
+			return do(cmd, l, args)
+		}
+	}
+	up := upCommand(func() (*launcher.Launcher, error) { return open(dir, out) })
+	down := &cobra.Command{
+		Use: "down", Short: "Stop everything; the state stays", Args: cobra.NoArgs,
+		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error { return l.Down(cmd.Context()) }),
+	}
+	var asJSON, follow, policy bool
+	status := &cobra.Command{
+		Use: "status", Short: "Show every process: state, port, memory", Args: cobra.NoArgs,
+		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error {
+			return l.Status(cmd.Context(), asJSON)
+		}),
+	}
+	status.Flags().BoolVar(&asJSON, "json", false, "write JSON")
+	logs := &cobra.Command{
+		Use: "logs [PROCESS]", Short: "Show a process's log; without a name, list them", Args: cobra.MaximumNArgs(1),
+		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, args []string) error {
+			return l.Logs(cmd.Context(), strings.Join(args, ""), follow)
+		}),
+	}
+	logs.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is added")
+	reset := &cobra.Command{
+		Use: "reset", Short: "Stop everything and delete the state: ledger, readings, keys. Built servers stay", Args: cobra.NoArgs,
+		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error { return l.Reset(cmd.Context()) }),
+	}
+	env := &cobra.Command{
+		Use: "env", Short: "Print addresses and credentials as shell variables", Args: cobra.NoArgs,
+		RunE: with(func(_ *cobra.Command, l *launcher.Launcher, _ []string) error {
+			if policy {
+				return l.Policy()
+			}
+			return l.Env()
+		}),
+	}
+	env.Flags().BoolVar(&policy, "policy", false, "print the verify program's policy for this stack instead (JSON)")
+	supervise := &cobra.Command{ // what `up` starts in the background
+		Use: "supervise", Hidden: true, Args: cobra.NoArgs,
+		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error {
+			return l.Supervise(cmd.Context(), slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil)))
+		}),
+	}
+	root.AddCommand(up, down, status, logs, reset, env, supervise)
 	return root
 }
 
@@ -65,9 +113,7 @@ func open(dir string, out io.Writer) (*launcher.Launcher, error) {
 	return launcher.Open(dir, checkout, out)
 }
 
-type opener func() (*launcher.Launcher, error)
-
-func upCommand(open opener) *cobra.Command {
+func upCommand(open func() (*launcher.Launcher, error)) *cobra.Command {
 	var opt launcher.UpOptions
 	var only []string
 	var noFleet bool
@@ -125,95 +171,4 @@ func groupNames() string {
 		names = append(names, string(g))
 	}
 	return strings.Join(names, ",")
-}
-
-func downCommand(open opener) *cobra.Command {
-	return &cobra.Command{
-		Use: "down", Short: "Stop everything; the state stays", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open()
-			if err != nil {
-				return err
-			}
-			return l.Down(cmd.Context())
-		},
-	}
-}
-
-func statusCommand(open opener) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use: "status", Short: "Show every process: state, port, memory", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open()
-			if err != nil {
-				return err
-			}
-			return l.Status(cmd.Context(), asJSON)
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
-	return cmd
-}
-
-func logsCommand(open opener) *cobra.Command {
-	var follow bool
-	cmd := &cobra.Command{
-		Use: "logs [PROCESS]", Short: "Show a process's log; without a name, list them", Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			l, err := open()
-			if err != nil {
-				return err
-			}
-			return l.Logs(cmd.Context(), strings.Join(args, ""), follow)
-		},
-	}
-	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is added")
-	return cmd
-}
-
-func resetCommand(open opener) *cobra.Command {
-	return &cobra.Command{
-		Use: "reset", Short: "Stop everything and delete the state: ledger, readings, keys. Built servers stay", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open()
-			if err != nil {
-				return err
-			}
-			return l.Reset(cmd.Context())
-		},
-	}
-}
-
-func envCommand(open opener) *cobra.Command {
-	policy := false
-	cmd := &cobra.Command{
-		Use: "env", Short: "Print addresses and credentials as shell variables", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			l, err := open()
-			if err != nil {
-				return err
-			}
-			if policy {
-				return l.Policy()
-			}
-			return l.Env()
-		},
-	}
-	cmd.Flags().BoolVar(&policy, "policy", false, "print the verify program's policy for this stack instead (JSON)")
-	return cmd
-}
-
-// superviseCommand is what `up` starts in the background.
-func superviseCommand(open opener) *cobra.Command {
-	return &cobra.Command{
-		Use: "supervise", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			l, err := open()
-			if err != nil {
-				return err
-			}
-			return l.Supervise(cmd.Context(), slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil)))
-		},
-	}
 }

@@ -1,4 +1,4 @@
-// Package fabriccli describes calls of Fabric's own command-line programs, one struct per call, and runs them.
+// Package fabriccli describes calls of Fabric's own command-line programs, one function per call, and runs them.
 package fabriccli
 
 import (
@@ -9,20 +9,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// Command is one call of one program.
-type Command interface {
-	Program() string // peer, osnadmin, …
-	Args() []string
-}
-
-// Environ is implemented by commands that need more than arguments.
-type Environ interface {
-	Env() []string
+// Call is one call of one program.
+type Call struct {
+	Program string // peer, osnadmin, …
+	Args    []string
+	Env     []string // beside PATH, HOME and TMPDIR
 }
 
 // Error of a call that ended with a failure. Output is everything that the program said.
@@ -45,8 +42,8 @@ func (e *Error) reason() string {
 	out, _, _ := strings.Cut(escapes.ReplaceAllString(e.Output, ""), "\nUsage:")
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	for _, l := range lines {
-		if strings.HasPrefix(l, "Error: ") {
-			return strings.TrimPrefix(l, "Error: ")
+		if said, ok := strings.CutPrefix(l, "Error: "); ok {
+			return said
 		}
 	}
 	if last := lines[len(lines)-1]; last != "" {
@@ -57,24 +54,14 @@ func (e *Error) reason() string {
 
 // Said: the call failed and its output holds text.
 func Said(err error, text string) bool {
-	var e *Error
-	return errors.As(err, &e) && strings.Contains(e.Output, text)
+	e, ok := errors.AsType[*Error](err)
+	return ok && strings.Contains(e.Output, text)
 }
 
-// Runner runs commands out of one folder of programs.
-type Runner struct {
-	Dir string   // holds the programs
-	Env []string // for every call, before the command's own
-}
-
-// Run waits for the call to end and returns its standard output. A cancelled ctx interrupts it.
-func (r Runner) Run(ctx context.Context, c Command) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(r.Dir, c.Program()), c.Args()...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()}
-	cmd.Env = append(cmd.Env, r.Env...)
-	if e, ok := c.(Environ); ok {
-		cmd.Env = append(cmd.Env, e.Env()...)
-	}
+// Run runs a program out of folder dir, waits for it to end and returns its standard output. A cancelled ctx interrupts it.
+func Run(ctx context.Context, dir string, c Call) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, c.Program), c.Args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir()}, c.Env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
@@ -85,19 +72,16 @@ func (r Runner) Run(ctx context.Context, c Command) ([]byte, error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &Error{Call: call(c), Output: stdout.String() + stderr.String(), Err: err}
+		return nil, &Error{Call: c.name(), Output: stdout.String() + stderr.String(), Err: err}
 	}
 	return stdout.Bytes(), nil
 }
 
-// call names a command in messages: the program and the words before the first flag.
-func call(c Command) string {
-	words := []string{c.Program()}
-	for _, a := range c.Args() {
-		if strings.HasPrefix(a, "-") {
-			break
-		}
-		words = append(words, a)
+// name of the call in messages: the program and the words before the first flag.
+func (c Call) name() string {
+	words := c.Args
+	if i := slices.IndexFunc(words, func(a string) bool { return strings.HasPrefix(a, "-") }); i >= 0 {
+		words = words[:i]
 	}
-	return strings.Join(words, " ")
+	return strings.Join(append([]string{c.Program}, words...), " ")
 }

@@ -16,22 +16,22 @@ func TestArgs(t *testing.T) {
 	def := Definition{Channel: "ch", Name: "cc", Version: "1-ab", Sequence: 3, Policy: "OutOf(2,'A.peer','B.peer')"}
 	osn := OrdererAdmin{Address: "127.0.0.1:3", CAFile: "/oca.pem", ClientCert: "/c.crt", ClientKey: "/c.key"}
 	for _, tt := range []struct {
-		cmd  Command
+		call Call
 		want string
 	}{
-		{Cryptogen{"/c.yaml", "/out"}, "cryptogen generate --config=/c.yaml --output=/out"},
-		{GenesisBlock{"/dir", "P", "ch", "/b"}, "configtxgen -configPath /dir -profile P -channelID ch -outputBlock /b"},
-		{OrdererJoin{osn, "ch", "/b"}, "osnadmin channel join --channelID ch --config-block /b -o 127.0.0.1:3 --ca-file /oca.pem --client-cert /c.crt --client-key /c.key"},
-		{PeerJoin{admin, "/b"}, "peer channel join -b /b"},
-		{PeerChannels{admin}, "peer channel list"},
-		{Install{admin, "/p.tgz"}, "peer lifecycle chaincode install /p.tgz"},
-		{Approve{admin, orderer, def, "cc:1"}, "peer lifecycle chaincode approveformyorg -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --package-id cc:1 --waitForEvent --waitForEventTimeout 60s"},
-		{Commit{admin, orderer, def, []Endorser{{"127.0.0.1:4", "/r4"}, {"127.0.0.1:5", "/r5"}}}, "peer lifecycle chaincode commit -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --peerAddresses 127.0.0.1:5 --tlsRootCertFiles /r5 --waitForEvent --waitForEventTimeout 60s"},
-		{Committed{admin, "ch", "cc"}, "peer lifecycle chaincode querycommitted -C ch -n cc --output json"},
-		{Invoke{admin, orderer, "ch", "cc", `{"Args":["f"]}`, []Endorser{{"127.0.0.1:4", "/r4"}}}, `peer chaincode invoke -o 127.0.0.1:2 --tls --cafile /ca.pem -C ch -n cc -c {"Args":["f"]} --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --waitForEvent --waitForEventTimeout 60s`},
-		{Query{admin, "ch", "cc", `{"Args":["f"]}`}, `peer chaincode query -C ch -n cc -c {"Args":["f"]}`},
+		{Cryptogen("/c.yaml", "/out"), "cryptogen generate --config=/c.yaml --output=/out"},
+		{GenesisBlock("/dir", "P", "ch", "/b"), "configtxgen -configPath /dir -profile P -channelID ch -outputBlock /b"},
+		{osn.Join("ch", "/b"), "osnadmin channel join --channelID ch --config-block /b -o 127.0.0.1:3 --ca-file /oca.pem --client-cert /c.crt --client-key /c.key"},
+		{admin.Join("/b"), "peer channel join -b /b"},
+		{admin.Channels(), "peer channel list"},
+		{admin.Install("/p.tgz"), "peer lifecycle chaincode install /p.tgz"},
+		{admin.Approve(orderer, def, "cc:1"), "peer lifecycle chaincode approveformyorg -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --package-id cc:1 --waitForEvent --waitForEventTimeout 60s"},
+		{admin.Commit(orderer, def, []Endorser{{"127.0.0.1:4", "/r4"}, {"127.0.0.1:5", "/r5"}}), "peer lifecycle chaincode commit -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --peerAddresses 127.0.0.1:5 --tlsRootCertFiles /r5 --waitForEvent --waitForEventTimeout 60s"},
+		{admin.Committed("ch", "cc"), "peer lifecycle chaincode querycommitted -C ch -n cc --output json"},
+		{admin.Invoke(orderer, "ch", "cc", `{"Args":["f"]}`, []Endorser{{"127.0.0.1:4", "/r4"}}), `peer chaincode invoke -o 127.0.0.1:2 --tls --cafile /ca.pem -C ch -n cc -c {"Args":["f"]} --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --waitForEvent --waitForEventTimeout 60s`},
+		{admin.Query("ch", "cc", `{"Args":["f"]}`), `peer chaincode query -C ch -n cc -c {"Args":["f"]}`},
 	} {
-		if got := tt.cmd.Program() + " " + strings.Join(tt.cmd.Args(), " "); got != tt.want {
+		if got := tt.call.Program + " " + strings.Join(tt.call.Args, " "); got != tt.want {
 			t.Errorf("got  %s\nwant %s", got, tt.want)
 		}
 	}
@@ -56,19 +56,14 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// script is a command whose program is a shell script.
-type script struct{ args []string }
-
-func (script) Program() string  { return "program" }
-func (s script) Args() []string { return s.args }
-
-func runner(t *testing.T, body string) Runner {
+// script makes a folder whose one program is a shell script, and calls it.
+func script(ctx context.Context, t *testing.T, body string, args ...string) ([]byte, error) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "program"), []byte("#!/bin/sh\n"+body), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	return Runner{Dir: dir}
+	return Run(ctx, dir, Call{Program: "program", Args: args})
 }
 
 // Ensure an error is one line that gives the reason, not the log lines and the usage text around it.
@@ -78,8 +73,7 @@ func TestErrorNamesTheReason(t *testing.T) {
 		{"\x1b[31m2026-01-01 10:00:00.000 UTC 0001 ERRO\x1b[0m [main] bad identity\n", "program do it: 0001 ERRO [main] bad identity"},
 		{"", "program do it: exit status 3"},
 	} {
-		r := runner(t, "cat >&2 <<'END'\n"+tt.said+"END\nexit 3\n")
-		_, err := r.Run(t.Context(), script{[]string{"do", "it", "--now"}})
+		_, err := script(t.Context(), t, "cat >&2 <<'END'\n"+tt.said+"END\nexit 3\n", "do", "it", "--now")
 		if err == nil || err.Error() != tt.want {
 			t.Errorf("got %v, want %s", err, tt.want)
 		}
@@ -90,7 +84,7 @@ func TestErrorNamesTheReason(t *testing.T) {
 }
 
 func TestRunReturnsStandardOutputOnly(t *testing.T) {
-	out, err := runner(t, "echo noise >&2; echo result").Run(t.Context(), script{})
+	out, err := script(t.Context(), t, "echo noise >&2; echo result")
 	if err != nil || string(out) != "result\n" {
 		t.Errorf("%q %v", out, err)
 	}
@@ -99,7 +93,7 @@ func TestRunReturnsStandardOutputOnly(t *testing.T) {
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := runner(t, "exec sleep 60").Run(ctx, script{})
+	_, err := script(ctx, t, "exec sleep 60")
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}

@@ -33,7 +33,7 @@ func (l *Launcher) makeCertificates(ctx context.Context, note func(string)) (str
 		return "", err
 	}
 	note("making certificates")
-	if _, err := l.fabric().Run(ctx, fabriccli.Cryptogen{Config: l.Stack.CryptoConfig(), Output: draft.CryptoDir()}); err != nil {
+	if _, err := l.fabric(ctx, fabriccli.Cryptogen(l.Stack.CryptoConfig(), draft.CryptoDir())); err != nil {
 		return "", err
 	}
 	for _, o := range topology.Orgs {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/network/internal/ccpackage"
 	"github.com/trackseal/trackseal/network/internal/fabriccli"
 	"github.com/trackseal/trackseal/network/internal/proc"
@@ -116,7 +117,7 @@ func (l *Launcher) installChaincode(ctx context.Context, o topology.Org, id stri
 				return err
 			}
 		}
-		_, err := l.fabric().Run(ctx, fabriccli.Install{Admin: l.admin(o), Package: l.Stack.Package(o)})
+		_, err := l.fabric(ctx, l.admin(o).Install(l.Stack.Package(o)))
 		if err != nil && !fabriccli.Said(err, "already successfully installed") {
 			return fmt.Errorf("%s: %w", process, err)
 		}
@@ -155,11 +156,8 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		g, gctx := errgroup.WithContext(ctx)
 		for _, o := range topology.Orgs {
 			g.Go(func() error {
-				call := fabriccli.Approve{Admin: l.admin(o), Definition: want, PackageID: ids[o]}
-				next := l.orderers(o)
-				return retry(gctx, 90*time.Second, worthRetrying, func() error {
-					call.Orderer = next()
-					_, err := l.fabric().Run(gctx, call)
+				return l.order(gctx, o, func(orderer fabriccli.Orderer) error {
+					_, err := l.fabric(gctx, l.admin(o).Approve(orderer, want, ids[o]))
 					if fabriccli.Said(err, "with unchanged content") {
 						return nil
 					}
@@ -170,11 +168,8 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		if err := g.Wait(); err != nil {
 			return err
 		}
-		commit := fabriccli.Commit{Admin: l.admin(topology.Operator), Definition: want, Endorsers: l.endorsers()}
-		next := l.orderers(topology.Operator)
-		return retry(ctx, 90*time.Second, worthRetrying, func() error {
-			commit.Orderer = next()
-			_, err := l.fabric().Run(ctx, commit)
+		return l.order(ctx, topology.Operator, func(orderer fabriccli.Orderer) error {
+			_, err := l.fabric(ctx, l.admin(topology.Operator).Commit(orderer, want, l.endorsers()))
 			if err == nil {
 				return nil
 			}
@@ -196,15 +191,9 @@ func (l *Launcher) endorsers() []fabriccli.Endorser {
 	return all
 }
 
-// worthRetrying: young orderers have no leader yet and young peers no blocks; a wrong call stays wrong, but the limit of the
-// retries ends that soon enough.
-func worthRetrying(err error) bool { return err != nil }
-
 // committed asks for the definition in force; sequence 0 when there is none.
 func (l *Launcher) committed(ctx context.Context) (sequence int, version string, err error) {
-	out, err := l.fabric().Run(ctx, fabriccli.Committed{
-		Admin: l.admin(topology.Operator), Channel: topology.Channel, Name: topology.Chaincode,
-	})
+	out, err := l.fabric(ctx, l.admin(topology.Operator).Committed(topology.Channel, topology.Chaincode))
 	if fabriccli.Said(err, "is not defined") {
 		return 0, "", nil
 	}
@@ -225,24 +214,19 @@ func (l *Launcher) committed(ctx context.Context) (sequence int, version string,
 func (l *Launcher) answers(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, o := range topology.Orgs {
-		r, err := l.table.Lookup(topology.ChaincodeProcess(o))
-		if err != nil {
-			return fmt.Errorf("%s has ended: see %s", topology.ChaincodeProcess(o), l.Stack.Log(topology.ChaincodeProcess(o)))
+		key := ""
+		for _, process := range []string{topology.ChaincodeProcess(o), topology.PeerProcess(o)} {
+			r, err := l.table.Lookup(process)
+			if err != nil {
+				return fmt.Errorf("%s has ended: see %s", process, l.Stack.Log(process))
+			}
+			key += fmt.Sprintf("-%d-%s", r.PID, r.Start)
 		}
-		key := fmt.Sprintf("%d-%s", r.PID, r.Start)
-		peer, err := l.table.Lookup(topology.PeerProcess(o))
-		if err != nil {
-			return fmt.Errorf("%s has ended: see %s", topology.PeerProcess(o), l.Stack.Log(topology.PeerProcess(o)))
-		}
-		key += fmt.Sprintf("-%d-%s", peer.PID, peer.Start)
 		g.Go(func() error {
-			return l.nodeMark(topology.PeerProcess(o), "answered").Once(key, func() error {
-				q := fabriccli.Query{
-					Admin: l.admin(o), Channel: topology.Channel, Chaincode: topology.Chaincode,
-					Call: `{"Args":["anchor:Heads","{}"]}`,
-				}
-				return retry(ctx, 60*time.Second, worthRetrying, func() error {
-					_, err := l.fabric().Run(ctx, q)
+			return l.nodeMark(topology.PeerProcess(o), "answered").Once(key[1:], func() error {
+				call := l.admin(o).Query(topology.Channel, topology.Chaincode, `{"Args":["anchor:Heads","{}"]}`)
+				return retry(ctx, 60*time.Second, func() error {
+					_, err := l.fabric(ctx, call)
 					if err != nil {
 						return fmt.Errorf("%s: %w", topology.PeerProcess(o), err)
 					}
@@ -254,15 +238,16 @@ func (l *Launcher) answers(ctx context.Context) error {
 	return g.Wait()
 }
 
-// orderers gives the organisation's own orderer first and another one at every repetition: one that complains about its
-// leader on its own accepts transactions and orders none.
-func (l *Launcher) orderers(first topology.Org) (next func() fabriccli.Orderer) {
+// order repeats a call that has a transaction ordered: young orderers have no leader yet and young peers no blocks, and a wrong
+// call stays wrong until the limit of the repetitions. It names the organisation's own orderer first and another one at every
+// repetition: one that complains about its leader on its own accepts transactions and orders none.
+func (l *Launcher) order(ctx context.Context, first topology.Org, call func(fabriccli.Orderer) error) error {
 	i := slices.Index(topology.Orgs, first)
-	return func() fabriccli.Orderer {
+	return retry(ctx, 90*time.Second, func() error {
 		o := topology.Orgs[i%len(topology.Orgs)]
 		i++
-		return fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)}
-	}
+		return call(fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)})
+	})
 }
 
 func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec, error) {
@@ -278,4 +263,50 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 		},
 		Ready: proc.Probe{TLS: l.Stack.Addr(name)},
 	}, err
+}
+
+// foundMembers tells the ledger who its first members are. The mark is written after the effect: when a crash came between, the
+// ledger says that it is founded.
+func (l *Launcher) foundMembers(program string) func(context.Context, func(string)) (string, error) {
+	return func(ctx context.Context, _ func(string)) (string, error) {
+		if _, ok := l.chaincodeProgram(program); !ok {
+			return "left out: there is no chaincode program", nil
+		}
+		call, err := foundingCall()
+		if err != nil {
+			return "", err
+		}
+		state := "kept"
+		err = l.nodeMark(topology.PeerProcess(topology.Operator), "founded").Once("1", func() error {
+			state = "founded"
+			as := l.admin(topology.Operator)
+			as.MSPDir = l.Stack.UserMSPDir(topology.Operator, topology.OperatorUser)
+			return l.order(ctx, topology.Operator, func(orderer fabriccli.Orderer) error {
+				_, err := l.fabric(ctx, as.Invoke(orderer, topology.Channel, topology.Chaincode, call, l.endorsers()))
+				if fabriccli.Said(err, "["+string(ledger.Exists)+"]") {
+					return nil
+				}
+				return err
+			})
+		})
+		return state, err
+	}
+}
+
+// foundingCall is the call of member:Found that names the stack's organisations.
+func foundingCall() (string, error) {
+	var args ledger.FoundArgs
+	for _, o := range topology.Orgs {
+		args.Members = append(args.Members, ledger.Founder{Name: string(o), MSP: o.MSP(), DisplayName: o.Title()})
+	}
+	slices.SortFunc(args.Members, func(a, b ledger.Founder) int { return strings.Compare(a.Name, b.Name) })
+	if err := args.Validate(); err != nil {
+		return "", err
+	}
+	arg, err := ledger.Encode(args)
+	if err != nil {
+		return "", err
+	}
+	call, err := json.Marshal(map[string][]string{"Args": {ledger.MemberFound.Name(), string(arg)}})
+	return string(call), err
 }

@@ -17,7 +17,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-func (l *Launcher) fabric() fabriccli.Runner { return fabriccli.Runner{Dir: l.servers.fabric} }
+// fabric runs one of Fabric's command-line programs and returns what it answers.
+func (l *Launcher) fabric(ctx context.Context, c fabriccli.Call) ([]byte, error) {
+	return fabriccli.Run(ctx, l.servers.fabric, c)
+}
 
 // makeChannel makes the channel's first block, once: everything on the ledger hangs on it.
 func (l *Launcher) makeChannel(ctx context.Context, _ func(string)) (string, error) {
@@ -25,9 +28,7 @@ func (l *Launcher) makeChannel(ctx context.Context, _ func(string)) (string, err
 		return "kept", nil
 	}
 	return "made", steps.Make(l.Stack.ChannelBlock(), func(tmp string) error {
-		_, err := l.fabric().Run(ctx, fabriccli.GenesisBlock{
-			ConfigDir: l.Stack.ConfigtxDir(), Profile: "Trackseal", Channel: topology.Channel, Output: tmp,
-		})
+		_, err := l.fabric(ctx, fabriccli.GenesisBlock(l.Stack.ConfigtxDir(), "Trackseal", topology.Channel, tmp))
 		return err
 	})
 }
@@ -76,17 +77,14 @@ func (l *Launcher) nodeMark(process, what string) steps.Mark {
 func (l *Launcher) joinOrderer(ctx context.Context, o topology.Org) error {
 	process := topology.OrdererProcess(o)
 	tls := l.Stack.OrdererAdminTLSDir(o)
-	join := fabriccli.OrdererJoin{
-		Channel: topology.Channel, Block: l.Stack.ChannelBlock(),
-		Admin: fabriccli.OrdererAdmin{
-			Address: l.Stack.Addr(process + ".admin"), CAFile: l.Stack.OrdererTLSCACert(o),
-			ClientCert: filepath.Join(tls, "client.crt"), ClientKey: filepath.Join(tls, "client.key"),
-		},
+	admin := fabriccli.OrdererAdmin{
+		Address: l.Stack.Addr(process + ".admin"), CAFile: l.Stack.OrdererTLSCACert(o),
+		ClientCert: filepath.Join(tls, "client.crt"), ClientKey: filepath.Join(tls, "client.key"),
 	}
 	return l.nodeMark(process, joined).Once(topology.Channel, func() error {
 		var out []byte
 		err := l.eager(ctx, process, func() (err error) {
-			out, err = l.fabric().Run(ctx, join)
+			out, err = l.fabric(ctx, admin.Join(topology.Channel, l.Stack.ChannelBlock()))
 			return err
 		})
 		if err != nil {
@@ -110,7 +108,7 @@ func (l *Launcher) joinPeer(ctx context.Context, o topology.Org) error {
 		admin := l.admin(o)
 		// A join that was cut short goes on inside the peer, and is listed only at its end: ask again after a refusal.
 		return l.eager(ctx, process, func() error {
-			out, err := l.fabric().Run(ctx, fabriccli.PeerChannels{Admin: admin})
+			out, err := l.fabric(ctx, admin.Channels())
 			if err != nil {
 				return err
 			}
@@ -119,7 +117,7 @@ func (l *Launcher) joinPeer(ctx context.Context, o topology.Org) error {
 					return nil
 				}
 			}
-			_, err = l.fabric().Run(ctx, fabriccli.PeerJoin{Admin: admin, Block: l.Stack.ChannelBlock()})
+			_, err = l.fabric(ctx, admin.Join(l.Stack.ChannelBlock()))
 			return err
 		})
 	})
@@ -127,10 +125,15 @@ func (l *Launcher) joinPeer(ctx context.Context, o topology.Org) error {
 
 // eager makes the first call to a node that just started: it reports good health a moment before it listens everywhere.
 func (l *Launcher) eager(ctx context.Context, process string, call func() error) error {
-	err := retry(ctx, 30*time.Second, func(error) bool {
-		_, gone := l.table.Lookup(process)
-		return gone == nil
-	}, call)
+	patient, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	err := retry(patient, 30*time.Second, func() error {
+		err := call()
+		if _, gone := l.table.Lookup(process); gone != nil {
+			giveUp()
+		}
+		return err
+	})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%s: %w (see %s)", process, err, l.Stack.Log(process))
 	}
@@ -146,14 +149,14 @@ func (l *Launcher) admin(o topology.Org) fabriccli.Admin {
 	}
 }
 
-// retry repeats until it works, an error is not worth it, or the time is over.
-func retry(ctx context.Context, limit time.Duration, worth func(error) bool, fn func() error) error {
+// retry repeats until it works or the time is over.
+func retry(ctx context.Context, limit time.Duration, fn func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	pause := 200 * time.Millisecond
 	for {
 		err := fn()
-		if err == nil || ctx.Err() != nil || !worth(err) {
+		if err == nil || ctx.Err() != nil {
 			return err
 		}
 		select {
@@ -162,5 +165,36 @@ func retry(ctx context.Context, limit time.Duration, worth func(error) bool, fn 
 		case <-time.After(pause):
 		}
 		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+func (l *Launcher) ordererSpec(o topology.Org) proc.Spec {
+	return l.nodeSpec(topology.OrdererProcess(o), l.Stack.OrdererConfig(o), "orderer")
+}
+
+func (l *Launcher) peerSpec(o topology.Org) proc.Spec {
+	return l.nodeSpec(topology.PeerProcess(o), l.Stack.PeerConfig(o), "peer", "node", "start")
+}
+
+func (l *Launcher) nodeSpec(name, config, program string, args ...string) proc.Spec {
+	in, _ := inputs(config) // unreadable: the node says so itself
+	return proc.Spec{
+		Name: name, Path: filepath.Join(l.servers.fabric, program), Args: args, Dir: l.Stack.NodeDir(name), Log: l.Stack.Log(name),
+		Env:    append(fabricLogging(), "FABRIC_CFG_PATH="+l.Stack.NodeDir(name)),
+		Inputs: in,
+		Ready:  proc.Probe{HTTP: l.Stack.URL(name+".ops") + "/healthz"},
+	}
+}
+
+// fabricLogging keeps the nodes' logs short: at info they write several lines per block, and gossip complains for a while
+// about every node that starts later. FABRIC_LOGGING_SPEC of the caller has its way.
+func fabricLogging() []string {
+	spec := os.Getenv("FABRIC_LOGGING_SPEC")
+	if spec == "" {
+		spec = "warn:gossip=error:grpc=error"
+	}
+	return []string{
+		"FABRIC_LOGGING_SPEC=" + spec,
+		"FABRIC_LOGGING_FORMAT=%{time:2006-01-02T15:04:05.000Z07:00} %{level:.4s} [%{module}] %{message}",
 	}
 }

@@ -1,7 +1,6 @@
 package launcher
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/steps"
@@ -150,15 +147,9 @@ func lackOfNode(ctx context.Context) string {
 }
 
 func npm(ctx context.Context, dir string, args ...string) error {
-	cmd := exec.CommandContext(ctx, "npm", args...)
-	cmd.Dir = dir
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // npm has children: interrupt all of them
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = 3 * time.Second
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("npm %s: %w\n%s", args[0], err, out.String())
+	out, err := tool(ctx, dir, nil, "npm", args...)
+	if err != nil {
+		return fmt.Errorf("npm %s: %w\n%s", args[0], err, out)
 	}
 	return nil
 }

@@ -7,30 +7,28 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/topology"
-	"golang.org/x/sync/errgroup"
 )
 
 // Down stops everything that belongs to the folder, in the reverse order of the start, whatever state it is in. A launcher at
 // work is interrupted.
 func (l *Launcher) Down(ctx context.Context) error {
-	if !l.isStack() && len(l.table.Strays()) == 0 {
-		fmt.Fprintln(l.Out, "nothing runs")
-		return nil
-	}
-	release, err := l.takeOver(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	n, err := l.stopAll(ctx)
-	if err != nil {
-		return err
+	n := 0
+	if l.isStack() || len(l.table.Strays()) > 0 {
+		release, err := l.takeOver(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if n, err = l.stopAll(ctx); err != nil {
+			return err
+		}
 	}
 	if n == 0 {
 		fmt.Fprintln(l.Out, "nothing runs")
@@ -73,43 +71,33 @@ func (l *Launcher) takeOver(ctx context.Context) (release func(), err error) {
 // stopAll ends the supervisor first, so that it restarts nothing, and takes the wishes away, so that another one would not
 // either.
 func (l *Launcher) stopAll(ctx context.Context) (stopped int, err error) {
-	var errs []error
-	if err := os.Remove(wishFile(l.Stack)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		errs = append(errs, err)
-	}
-	if did, err := l.table.Stop(ctx, topology.Supervisor); err != nil {
-		errs = append(errs, err)
-	} else if did {
-		stopped++
-	}
-	all := topology.Processes()
-	slices.Reverse(all)
 	var mu sync.Mutex
-	for i := 0; i < len(all); {
-		g := new(errgroup.Group)
-		for stage := stageOf(all[i].Name); i < len(all) && stageOf(all[i].Name) == stage; i++ {
-			name := all[i].Name
-			g.Go(func() error {
-				did, err := l.table.Stop(ctx, name)
-				mu.Lock()
-				defer mu.Unlock()
-				if did {
-					stopped++
-				}
-				if err != nil {
-					errs = append(errs, err)
-				}
-				return nil
-			})
-		}
-		_ = g.Wait() // collected in errs
-	}
-	for name := range l.table.Strays() {
-		if did, err := l.table.Stop(ctx, name); err != nil {
-			errs = append(errs, err)
-		} else if did {
+	var errs []error
+	stop := func(name string) {
+		did, err := l.table.Stop(ctx, name)
+		mu.Lock()
+		defer mu.Unlock()
+		if did {
 			stopped++
 		}
+		errs = append(errs, err)
+	}
+	if err := os.Remove(wishFile(l.Stack)); !errors.Is(err, os.ErrNotExist) {
+		errs = append(errs, err)
+	}
+	stop(topology.Supervisor)
+	all := topology.Processes()
+	slices.Reverse(all)
+	for len(all) > 0 {
+		var kind sync.WaitGroup // those of one kind are stopped side by side
+		for first := kindOf(all[0].Name); len(all) > 0 && kindOf(all[0].Name) == first; all = all[1:] {
+			name := all[0].Name
+			kind.Go(func() { stop(name) })
+		}
+		kind.Wait()
+	}
+	for name := range l.table.Strays() {
+		stop(name)
 	}
 	return stopped, errors.Join(errs...)
 }
@@ -128,14 +116,10 @@ func (l *Launcher) stopOrphans(ctx context.Context) error {
 	return err
 }
 
-// stageOf a process: those of one kind are stopped side by side.
-func stageOf(name string) string {
-	for i := range name {
-		if name[i] == '-' {
-			return name[:i]
-		}
-	}
-	return name
+// kindOf a process, by its name.
+func kindOf(process string) string {
+	kind, _, _ := strings.Cut(process, "-")
+	return kind
 }
 
 // Reset is Down, and deletes everything that the stack made except the built servers.

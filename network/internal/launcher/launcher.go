@@ -2,14 +2,17 @@
 package launcher
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
@@ -107,7 +110,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if err := l.settle(opt); err != nil {
 		return err
 	}
-	if err := l.tools(); err != nil {
+	if err := tools(); err != nil {
 		return err
 	}
 	if len(opt.Only) == 0 {
@@ -163,3 +166,48 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	l.farewell(with)
 	return nil
 }
+
+// tools looks for what we cannot do without. Node is optional: see buildDashboard.
+func tools() error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("`go` is not on the PATH: install Go 1.26 or newer (https://go.dev/dl), then run `up` again")
+	}
+	if _, err := exec.LookPath("sh"); err != nil {
+		return errors.New("`sh` is not on the PATH: the peers need a POSIX shell")
+	}
+	return nil
+}
+
+// module is the checkout's own module path.
+const module = "github.com/trackseal/trackseal"
+
+// FindRoot is the checkout that holds dir; "" when there is none.
+func FindRoot(dir string) string {
+	for {
+		if isRoot(dir) {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return ""
+		}
+		dir = parent
+	}
+}
+
+func isRoot(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if name, ok := strings.CutPrefix(s.Text(), "module "); ok {
+			return strings.TrimSpace(name) == module
+		}
+	}
+	return false
+}
+
+// DefaultDir is a checkout's own stack.
+func DefaultDir(root string) string { return filepath.Join(root, ".trackseal") }

@@ -24,29 +24,27 @@ const startLimit = 90 * time.Second
 type counter struct{ n atomic.Int32 }
 
 func (c *counter) of(total int) string {
-	switch n := int(c.n.Load()); n {
-	case 0:
-		return fmt.Sprintf("%d running", total)
-	default:
+	if n := c.n.Load(); n > 0 {
 		return fmt.Sprintf("%d of %d started", n, total)
 	}
+	return fmt.Sprintf("%d running", total)
 }
 
 // run makes the process run and waits until it is ready. The wish is stored before the start, so that the supervisor and
 // `down` know of everything that may run.
 func (l *Launcher) run(ctx context.Context, started *counter, s proc.Spec) error {
-	if err := l.begin(ctx, started, s, func() error { return nil }); err != nil {
+	if err := l.begin(ctx, started, s, nil); err != nil {
 		return err
 	}
 	return l.ready(ctx, s)
 }
 
-// begin is run without the waiting; prepare is called right before a start.
+// begin is run without the waiting; prepare, unless nil, is called right before a start.
 func (l *Launcher) begin(ctx context.Context, started *counter, s proc.Spec, prepare func() error) error {
 	if err := l.wish(s); err != nil {
 		return err
 	}
-	did, err := l.table.EnsureAfter(ctx, s, prepare)
+	did, err := l.table.Ensure(ctx, s, prepare)
 	if err != nil {
 		return err
 	}

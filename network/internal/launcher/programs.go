@@ -5,13 +5,16 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/topology"
+	"golang.org/x/sync/errgroup"
 )
 
 // needs names the program of each group. `tracker-sim` and `verify` are built with a whole stack for the operator's use.
@@ -62,6 +65,88 @@ func (l *Launcher) buildPrograms(opt UpOptions) func(context.Context, func(strin
 func (l *Launcher) hasSource(program string) bool {
 	_, err := os.Stat(filepath.Join(l.Stack.Root, program, "main.go"))
 	return err == nil
+}
+
+// startPrograms starts the processes of one group of our own programs side by side.
+func (l *Launcher) startPrograms(g topology.Group) func(context.Context, func(string)) (string, error) {
+	return func(ctx context.Context, note func(string)) (string, error) {
+		if !l.hasSource(needs[g]) {
+			return "left out: the checkout has no " + needs[g], nil
+		}
+		var started counter
+		total := 0
+		eg, ctx := errgroup.WithContext(ctx)
+		for _, p := range topology.Processes() {
+			if p.Group != g {
+				continue
+			}
+			spec, err := l.programSpec(p)
+			if err != nil {
+				return "", err
+			}
+			total++
+			note("starting " + string(g))
+			eg.Go(func() error { return l.run(ctx, &started, spec) })
+		}
+		if err := eg.Wait(); err != nil {
+			return "", err
+		}
+		return started.of(total), nil
+	}
+}
+
+func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
+	s := proc.Spec{Name: p.Name, Path: l.Stack.Program(needs[p.Group]), Log: l.Stack.Log(p.Name)}
+	read := []string{s.Path}
+	switch p.Group {
+	case topology.GroupIngest:
+		s.Dir = l.Stack.IngestDir()
+		s.Args = []string{"--config", l.Stack.IngestConfig()}
+		read = append(read, l.Stack.IngestConfig(), l.Stack.Profile(topology.Operator), l.Stack.IngestReadToken(),
+			l.Stack.MQTTPassword(), l.Stack.InfluxToken(influxIngest))
+		s.Ready.HTTP = l.Stack.URL(p.Name) + "/readyz"
+	case topology.GroupAPI:
+		_, org, _ := strings.Cut(p.Name, "-")
+		o := topology.Org(org)
+		s.Dir = l.Stack.APIDir(o)
+		s.Args = []string{"--config", l.Stack.APIConfig(o)}
+		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.IngestReadToken(),
+			l.Stack.InfluxToken(influxAPI))
+		s.Ready.HTTP = l.Stack.URL(p.Name) + "/readyz"
+	case topology.GroupFleet:
+		s.Dir = l.Stack.FleetDir()
+		s.Args = []string{"run", "--stack", l.Stack.Dir}
+		read = append(read, l.Stack.StackFile())
+	default:
+		return s, fmt.Errorf("%s is not one of our programs", p.Name)
+	}
+	in, err := inputs(read...)
+	s.Inputs = in
+	return s, errors.Join(err, mkdir(s.Dir))
+}
+
+// stopFleet takes the fleet away from a stack that had one.
+func (l *Launcher) stopFleet(ctx context.Context, _ func(string)) (string, error) {
+	if err := l.unwish(topology.Fleet); err != nil {
+		return "", err
+	}
+	if _, err := l.table.Stop(ctx, topology.Fleet); err != nil {
+		return "", err
+	}
+	return "left out", nil
+}
+
+// inputs stands for the content of files; a change restarts the process that depends on them.
+func inputs(paths ...string) (string, error) {
+	var all []string
+	for _, p := range paths {
+		h, err := fileHash(p)
+		if err != nil {
+			return "", err
+		}
+		all = append(all, h)
+	}
+	return strings.Join(all, " "), nil
 }
 
 // fileHash stands for a file's content; "absent" when there is none.

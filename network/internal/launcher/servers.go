@@ -117,28 +117,31 @@ func serverKey(source string) (string, error) {
 
 // goTool runs the go command in a folder. Its error ends with the last lines that it said.
 func goTool(ctx context.Context, dir string, env []string, args ...string) error {
-	cmd := exec.CommandContext(ctx, "go", args...)
+	out, err := tool(ctx, dir, append([]string{"CGO_ENABLED=0", "GOWORK=off"}, env...), "go", args...)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if said := strings.Join(lines[max(0, len(lines)-20):], "\n"); said != "" {
+		return errors.New("go " + args[0] + " failed:\n" + said)
+	}
+	return fmt.Errorf("go %s: %w", args[0], err)
+}
+
+// tool runs a program in a folder, with env beside our environment, and returns all that it said.
+func tool(ctx context.Context, dir string, env []string, name string, args ...string) (said string, err error) {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	cmd.Env = append(cmd.Env, env...)
+	cmd.Env = append(os.Environ(), env...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	// The go command has children of its own: interrupt all of them.
+	// It has children of its own: interrupt all of them.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = 3 * time.Second
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-		if len(lines) > 20 {
-			lines = lines[len(lines)-20:]
-		}
-		if said := strings.Join(lines, "\n"); said != "" {
-			return errors.New("go " + args[0] + " failed:\n" + said)
-		}
-		return fmt.Errorf("go %s: %w", args[0], err)
-	}
-	return nil
+	err = cmd.Run()
+	return out.String(), err
 }

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -124,9 +127,7 @@ func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		enc := json.NewEncoder(l.Out)
-		enc.SetIndent("", "  ")
-		return errors.Join(enc.Encode(rep), l.broken)
+		return errors.Join(l.printJSON(rep), l.broken)
 	}
 	tw := tabwriter.NewWriter(l.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "PROCESS\tSTATE\tPORT\tPID\tMEMORY\tUPTIME\t")
@@ -144,6 +145,12 @@ func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
 	return errors.Join(tw.Flush(), l.broken) // what runs is worth knowing all the same
 }
 
+func (l *Launcher) printJSON(v any) error {
+	enc := json.NewEncoder(l.Out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
 func number(n int) string {
 	if n == 0 {
 		return "-"
@@ -152,3 +159,51 @@ func number(n int) string {
 }
 
 func mebibytes(n int64) string { return fmt.Sprintf("%d MiB", n>>20) }
+
+// Logs writes a process's log, and with follow what is added to it until ctx ends. Without a name it lists the logs.
+func (l *Launcher) Logs(ctx context.Context, name string, follow bool) error {
+	if name == "" {
+		fmt.Fprintln(l.Out, strings.Join(l.logNames(), "\n"))
+		return nil
+	}
+	f, err := os.Open(l.Stack.Log(filepath.Base(name)))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("no log of %q in %s; there are: %s", name, l.Stack.LogDir(), strings.Join(l.logNames(), " "))
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, err := io.Copy(l.Out, f); err != nil {
+			return err
+		}
+		if !follow {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		// A trimmed log starts again.
+		if at, err := f.Seek(0, io.SeekCurrent); err == nil {
+			if info, err := f.Stat(); err == nil && info.Size() < at {
+				if _, err := f.Seek(0, io.SeekStart); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func (l *Launcher) logNames() []string {
+	paths, _ := filepath.Glob(filepath.Join(l.Stack.LogDir(), "*.log"))
+	names := make([]string, 0, len(paths))
+	for _, p := range paths {
+		names = append(names, strings.TrimSuffix(filepath.Base(p), ".log"))
+	}
+	return names
+}

@@ -1,16 +1,19 @@
 package launcher
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/stall"
@@ -25,7 +28,11 @@ func (l *Launcher) startSupervisor(ctx context.Context, _ func(string)) (string,
 		return "", err
 	}
 	program := l.Stack.Program("network")
-	if err := copyProgram(self, program); err != nil {
+	data, err := os.ReadFile(self)
+	if err != nil {
+		return "", err
+	}
+	if _, err := replace(program, data, 0o700); err != nil {
 		return "", err
 	}
 	hash, err := fileHash(program)
@@ -35,7 +42,7 @@ func (l *Launcher) startSupervisor(ctx context.Context, _ func(string)) (string,
 	did, err := l.table.Ensure(ctx, proc.Spec{
 		Name: topology.Supervisor, Path: program, Args: []string{"supervise", "--dir", l.Stack.Dir},
 		Dir: l.Stack.Dir, Log: l.Stack.Log(topology.Supervisor), Inputs: hash,
-	})
+	}, nil)
 	if err != nil {
 		return "", err
 	}
@@ -43,18 +50,6 @@ func (l *Launcher) startSupervisor(ctx context.Context, _ func(string)) (string,
 		return "started", nil
 	}
 	return "running", nil
-}
-
-// copyProgram replaces the copy in one step, and only when it differs.
-func copyProgram(from, to string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	if old, err := os.ReadFile(to); err == nil && bytes.Equal(old, data) {
-		return nil
-	}
-	return proc.WriteFile(to, data, 0o700)
 }
 
 // Pauses of the supervisor.
@@ -141,7 +136,7 @@ func (l *Launcher) watch(ctx context.Context, log *slog.Logger, s proc.Spec, wai
 	}
 	p.due = time.Time{}
 	p.delay = min(2*p.delay, maxDelay)
-	did, err := l.table.Ensure(ctx, s)
+	did, err := l.table.Ensure(ctx, s, nil)
 	if err != nil {
 		log.ErrorContext(ctx, "process cannot be started", "process", s.Name, "error", err)
 		return
@@ -187,4 +182,101 @@ func trim(path string) error {
 		return fmt.Errorf("truncate: %w", err)
 	}
 	return nil
+}
+
+// lookEvery is the pause between two looks at the channel's nodes: each makes them write all their metrics.
+const lookEvery = 5 * time.Second
+
+// What Fabric's nodes call these figures in their metrics.
+const (
+	metricHeight  = "ledger_blockchain_height"
+	metricWaiting = "consensus_smartbft_pool_count_of_elements"
+)
+
+// watchStalls kills nodes that answer and have stopped working, until ctx ends. Starting them again is the other half of the
+// supervisor's work: a crash in between leaves a dead process that it starts as any other.
+func (l *Launcher) watchStalls(ctx context.Context, log *slog.Logger, watch *stall.Watch, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		finding, found := watch.Look(time.Now(), l.readChannel(ctx))
+		if !found || ctx.Err() != nil {
+			continue
+		}
+		log.WarnContext(ctx, "node has stopped working and is killed", "process", finding.Node, "finding", finding.String(),
+			"for", time.Since(finding.Since).Round(time.Second).String())
+		if err := l.table.Kill(finding.Node); err != nil {
+			log.ErrorContext(ctx, "node cannot be killed", "process", finding.Node, "error", err)
+		}
+	}
+}
+
+// readChannel looks at all orderers and peers that ought to run, side by side: a frozen one answers only with a timeout.
+func (l *Launcher) readChannel(ctx context.Context) []stall.Reading {
+	w, err := readWishes(l.Stack)
+	if err != nil {
+		return nil // the supervisor's other half says so
+	}
+	nodes := map[string]bool{} // to whether it orders
+	for _, o := range topology.Orgs {
+		nodes[topology.OrdererProcess(o)], nodes[topology.PeerProcess(o)] = true, false
+	}
+	var readings []stall.Reading
+	for _, s := range w.Processes {
+		if orders, isNode := nodes[s.Name]; isNode {
+			readings = append(readings, stall.Reading{Node: s.Name, Orderer: orders})
+		}
+	}
+	var group sync.WaitGroup
+	for i := range readings {
+		group.Go(func() {
+			r := &readings[i]
+			figures, err := l.figures(ctx, r.Node)
+			height, known := figures[metricHeight]
+			r.Up, r.Height, r.Waiting = err == nil && known, uint64(height), int(figures[metricWaiting])
+		})
+	}
+	group.Wait()
+	return readings
+}
+
+// metricsClient keeps its connections: a look every few seconds need not dial. A node on a busy machine may be slow to answer,
+// and one that does not answer is not looked at.
+var metricsClient = &http.Client{Timeout: 4 * time.Second}
+
+// figures of a node about the channel, by the metric's name.
+func (l *Launcher) figures(ctx context.Context, node string) (map[string]float64, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Stack.URL(node+".ops")+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := metricsClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", req.URL, res.Status)
+	}
+	parser := expfmt.NewTextParser(model.LegacyValidation)
+	families, err := parser.TextToMetricFamilies(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", req.URL, err)
+	}
+	figures := map[string]float64{}
+	for _, name := range []string{metricHeight, metricWaiting} {
+		for _, m := range families[name].GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "channel" && label.GetValue() == topology.Channel {
+					figures[name] = m.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	return figures, nil
 }

@@ -40,13 +40,9 @@ func (t Table) Lookup(name string) (Record, error) {
 }
 
 // Ensure makes the process run as its spec says: it starts a dead one, restarts one with another spec, and leaves a good one
-// alone. started tells whether it did something.
-func (t Table) Ensure(ctx context.Context, s Spec) (started bool, err error) {
-	return t.EnsureAfter(ctx, s, func() error { return nil })
-}
-
-// EnsureAfter is Ensure that calls prepare right before a start, when the process is sure not to run.
-func (t Table) EnsureAfter(ctx context.Context, s Spec, prepare func() error) (started bool, err error) {
+// alone. prepare, unless nil, is called right before a start, when the process is sure not to run. started tells whether it
+// did something.
+func (t Table) Ensure(ctx context.Context, s Spec, prepare func() error) (started bool, err error) {
 	unlock, err := t.lock(ctx, s.Name)
 	if err != nil {
 		return false, err
@@ -65,8 +61,10 @@ func (t Table) EnsureAfter(ctx context.Context, s Spec, prepare func() error) (s
 			return false, fmt.Errorf("stop %s: %w", s.Name, err)
 		}
 	}
-	if err := prepare(); err != nil {
-		return false, err
+	if prepare != nil {
+		if err := prepare(); err != nil {
+			return false, err
+		}
 	}
 	return true, t.start(s)
 }

@@ -34,7 +34,7 @@ func sleeper(t *testing.T) (Table, Spec) {
 
 func ensure(t *testing.T, table Table, s Spec, wantStarted bool) Record {
 	t.Helper()
-	started, err := table.Ensure(t.Context(), s)
+	started, err := table.Ensure(t.Context(), s, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,9 @@ package render
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"text/template"
 
@@ -64,53 +66,55 @@ type File struct {
 	Mode uint32 // permission bits
 }
 
-// Fabric renders what Fabric's programs read: certificates' and channel's description, one configuration per node, the
-// external builder, the clients' connection profiles.
-func Fabric(s topology.Stack) ([]File, error) {
-	r := rendering{stack: s}
-	r.add("crypto-config.yaml.tmpl", "", s.CryptoConfig())
-	r.add("configtx.yaml.tmpl", "", s.ConfigtxFile())
+// All renders what Fabric's programs read (certificates' and channel's description, one configuration per node, the external
+// builder, the clients' connection profiles), the configurations of influxd, ingest and the four api, and stack.json.
+func All(s topology.Stack) ([]File, error) {
+	var all []File
+	var problems []error
+	add := func(name string, o topology.Org, path string) {
+		data, err := render(name, s, o)
+		problems = append(problems, err)
+		all = append(all, File{Path: path, Data: data, Mode: 0o600})
+	}
+	add("crypto-config.yaml.tmpl", "", s.CryptoConfig())
+	add("configtx.yaml.tmpl", "", s.ConfigtxFile())
+	add("influxdb.conf.tmpl", "", s.InfluxConfig())
+	add("ingest.yaml.tmpl", topology.Operator, s.IngestConfig())
 	for _, o := range topology.Orgs {
-		r.add("core.yaml.tmpl", o, s.PeerConfig(o))
-		r.add("orderer.yaml.tmpl", o, s.OrdererConfig(o))
-		r.add("profile.yaml.tmpl", o, s.Profile(o))
+		add("core.yaml.tmpl", o, s.PeerConfig(o))
+		add("orderer.yaml.tmpl", o, s.OrdererConfig(o))
+		add("profile.yaml.tmpl", o, s.Profile(o))
+		add("api.yaml.tmpl", o, s.APIConfig(o))
 	}
-	r.files = append(r.files, builder(s)...)
-	return r.files, r.err
+	f, err := stackFile(s)
+	return append(append(all, builder(s)...), f), errors.Join(append(problems, err)...)
 }
 
-// InfluxDB renders the configuration of influxd.
-func InfluxDB(s topology.Stack) ([]File, error) {
-	r := rendering{stack: s}
-	r.add("influxdb.conf.tmpl", "", s.InfluxConfig())
-	return r.files, r.err
-}
+// The peer's external builder for a chaincode that runs as a service. Nothing is compiled: the package holds one file that
+// says where the service listens, and the three steps hand it on to the peer.
+const (
+	detect = `#!/bin/sh
+# detect SOURCE METADATA: is this package ours?
+grep -q '"type": *"ccaas"' "$2/metadata.json"
+`
+	build = `#!/bin/sh
+# build SOURCE METADATA OUTPUT
+set -e
+cp "$1/connection.json" "$3/connection.json"
+`
+	release = `#!/bin/sh
+# release OUTPUT RELEASE: the peer looks for the address here.
+set -e
+mkdir -p "$2/chaincode/server"
+cp "$1/connection.json" "$2/chaincode/server/connection.json"
+`
+)
 
-// Programs renders the configurations of ingest and of the four api.
-func Programs(s topology.Stack) ([]File, error) {
-	r := rendering{stack: s}
-	r.add("ingest.yaml.tmpl", topology.Operator, s.IngestConfig())
-	for _, o := range topology.Orgs {
-		r.add("api.yaml.tmpl", o, s.APIConfig(o))
+func builder(s topology.Stack) []File {
+	bin := filepath.Join(s.BuilderDir(), "bin")
+	return []File{
+		{Path: filepath.Join(bin, "detect"), Data: []byte(detect), Mode: 0o700},
+		{Path: filepath.Join(bin, "build"), Data: []byte(build), Mode: 0o700},
+		{Path: filepath.Join(bin, "release"), Data: []byte(release), Mode: 0o700},
 	}
-	return r.files, r.err
-}
-
-// rendering collects files until the first error.
-type rendering struct {
-	stack topology.Stack
-	files []File
-	err   error
-}
-
-func (r *rendering) add(name string, o topology.Org, path string) {
-	if r.err != nil {
-		return
-	}
-	data, err := render(name, r.stack, o)
-	if err != nil {
-		r.err = err
-		return
-	}
-	r.files = append(r.files, File{Path: path, Data: data, Mode: 0o600})
 }

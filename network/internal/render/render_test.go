@@ -21,19 +21,11 @@ func stack(c topology.Consensus) topology.Stack {
 // everything renders all files of a stack.
 func everything(t *testing.T, s topology.Stack) []File {
 	t.Helper()
-	var all []File
-	for _, part := range []func(topology.Stack) ([]File, error){Fabric, InfluxDB, Programs} {
-		files, err := part(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, files...)
-	}
-	f, err := Stack(s)
+	all, err := All(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(all, f)
+	return all
 }
 
 func TestGolden(t *testing.T) {

@@ -57,8 +57,8 @@ type StackProcess struct {
 	Port int    `json:"port,omitempty"`
 }
 
-// Stack renders stack.json.
-func Stack(s topology.Stack) (File, error) {
+// stackFile renders stack.json.
+func stackFile(s topology.Stack) (File, error) {
 	f := StackFile{
 		Dir: s.Dir, Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment,
 		Orderers: string(s.Orderers), MQTT: s.MQTTURL(),
@@ -71,8 +71,12 @@ func Stack(s topology.Stack) (File, error) {
 		Orgs: map[string]StackOrg{},
 	}
 	for _, o := range topology.Orgs {
+		var users []string
+		for _, u := range o.Users() {
+			users = append(users, u.Name)
+		}
 		f.API[string(o)] = StackAPI{URL: s.URL(topology.APIProcess(o)), ClientsFile: s.APIClients(o), SecretsFile: s.APISecrets(o)}
-		f.Orgs[string(o)] = StackOrg{MSP: o.MSP(), Profile: s.Profile(o), Users: o.UserNames()}
+		f.Orgs[string(o)] = StackOrg{MSP: o.MSP(), Profile: s.Profile(o), Users: users}
 	}
 	for _, p := range topology.Processes() {
 		sp := StackProcess{Name: p.Name}

@@ -6,8 +6,9 @@ package stall
 
 import (
 	"fmt"
-	"math"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 )
 
 // Reading is what one look at a node saw.
@@ -78,7 +79,7 @@ func (w *Watch) Look(now time.Time, readings []Reading) (Finding, bool) {
 			up++
 		}
 	}
-	quorum := up >= w.quorum()
+	quorum := up >= fabricproof.Quorum(w.orderers)
 	var worst Finding
 	for _, r := range readings {
 		n := w.nodes[r.Node]
@@ -122,10 +123,4 @@ func (w *Watch) first(r Reading) time.Duration {
 		return w.patience
 	}
 	return peerPatiences * w.patience
-}
-
-// quorum of SmartBFT: of n nodes f = (n-1)/3 may fail, and half of n+f+1 have to agree.
-func (w *Watch) quorum() int {
-	f := (w.orderers - 1) / 3
-	return int(math.Ceil(float64(w.orderers+f+1) / 2))
 }

@@ -109,14 +109,6 @@ func TestTwoStalledAreFound(t *testing.T) {
 	}
 }
 
-func TestQuorum(t *testing.T) {
-	for n, want := range map[int]int{1: 1, 4: 3, 5: 4, 7: 5, 10: 7} {
-		if got := New(n, Patience).quorum(); got != want {
-			t.Errorf("of %d: %d, want %d", n, got, want)
-		}
-	}
-}
-
 func TestFindingIsReadable(t *testing.T) {
 	for _, c := range []struct {
 		f    Finding

@@ -10,16 +10,13 @@ type Org string
 // The four organisations, in the order of their ports and consenter ids.
 var Orgs = []Org{"carrier", "shipper", "consignee", "auditor"}
 
-// DisplayName is how people read the organisation's name, as a member of the network.
-func (o Org) DisplayName() string { return o.Title() }
-
 // OperatorUser is the identity with the role operator, which every organisation has.
 const OperatorUser = "api"
 
 // Operator is the organisation that runs ingest.
 const Operator Org = "carrier"
 
-// Title is the name with a capital letter.
+// Title is the name with a capital letter, as people read it.
 func (o Org) Title() string { return strings.ToUpper(string(o[:1])) + string(o[1:]) }
 
 // MSP is the id of the organisation's peers and clients.
@@ -53,13 +50,4 @@ func (o Org) Users() []User {
 		users = append(users, User{Name: "ingest", Role: "ingest"})
 	}
 	return users
-}
-
-// UserNames of the organisation.
-func (o Org) UserNames() []string {
-	var names []string
-	for _, u := range o.Users() {
-		names = append(names, u.Name)
-	}
-	return names
 }

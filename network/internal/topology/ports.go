@@ -2,7 +2,8 @@ package topology
 
 import (
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 )
 
 // Ports gives every listener its TCP port on 127.0.0.1, by name: the process's name, and for its further listeners the
@@ -14,34 +15,19 @@ const Span = 54
 
 // DefaultPorts are the well-known ones: 7050 up for Fabric, 1883 MQTT, 8086 InfluxDB, 8070 ingest, 8080 to 8083 api.
 func DefaultPorts() Ports {
-	p := fabricPorts(7050)
-	for i, o := range Orgs {
-		p[APIProcess(o)] = 8080 + i
-	}
-	p[IngestProcess] = 8070
-	p[MQTT] = 1883
-	p[Influx] = 8086
-	p[InfluxRPC] = 8088
-	return p
+	return ports(7050, 8080, Ports{IngestProcess: 8070, MQTT: 1883, Influx: 8086, InfluxRPC: 8088})
 }
 
 // PortsFrom gives all ports out of base … base+Span-1.
 func PortsFrom(base int) Ports {
-	p := fabricPorts(base)
-	for i, o := range Orgs {
-		p[APIProcess(o)] = base + 40 + i
-	}
-	p[IngestProcess] = base + 50
-	p[MQTT] = base + 51
-	p[Influx] = base + 52
-	p[InfluxRPC] = base + 53
-	return p
+	return ports(base, base+40, Ports{IngestProcess: base + 50, MQTT: base + 51, Influx: base + 52, InfluxRPC: base + 53})
 }
 
-func fabricPorts(base int) Ports {
-	p := Ports{}
+// ports adds every organisation's to p: ten for Fabric each, and one for its api.
+func ports(fabric, api int, p Ports) Ports {
 	for i, o := range Orgs {
-		at := base + 10*i
+		at := fabric + 10*i
+		p[APIProcess(o)] = api + i
 		p[OrdererProcess(o)] = at
 		p[PeerProcess(o)] = at + 1
 		p[PeerProcess(o)+".chaincode"] = at + 2
@@ -53,20 +39,10 @@ func fabricPorts(base int) Ports {
 	return p
 }
 
-// Names of all listeners, sorted.
-func (p Ports) Names() []string {
-	names := make([]string, 0, len(p))
-	for n := range p {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	return names
-}
-
 // Validate: every listener of the topology has a port, and no two the same.
 func (p Ports) Validate() error {
 	taken := map[int]string{}
-	for _, name := range DefaultPorts().Names() {
+	for _, name := range slices.Sorted(maps.Keys(DefaultPorts())) {
 		port := p[name]
 		if port < 1 || port > 65535 {
 			return fmt.Errorf("port of %s is %d: must be 1 to 65535", name, port)

@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -68,7 +69,7 @@ func TestOrgNames(t *testing.T) {
 	if got := Org("carrier").MSP() + " " + Org("carrier").OrdererMSP(); got != "CarrierMSP CarrierOrdererMSP" {
 		t.Error(got)
 	}
-	if got := strings.Join(Org("carrier").UserNames(), " ") + " " + strings.Join(Org("auditor").UserNames(), " "); got != "api ingest api" {
+	if got := fmt.Sprint(Org("carrier").Users(), Org("auditor").Users()); got != "[{api operator} {ingest ingest}] [{api operator}]" {
 		t.Error(got)
 	}
 }
