@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,7 +12,12 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/fabric"
+	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -69,4 +76,19 @@ func openSealingKey(path string) ([]byte, error) {
 		err = fmt.Errorf("%s has %d bytes instead of 32; remove it to have a new one made (open cursors end)", path, len(key))
 	}
 	return key, err
+}
+
+// openEvidence says where evidence comes from.
+func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances []ingestclient.Instance, log *slog.Logger) *bundle.Source {
+	return &bundle.Source{
+		Channel: cmp.Or(cfg.Fabric.Channel, ledger.Channel), Chaincode: cmp.Or(cfg.Fabric.Chaincode, ledger.Chaincode), Ledger: chain, Store: store, Log: log,
+		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
+			for _, i := range instances {
+				if i.ID() == ingest {
+					return i.Consistency(ctx, first, second)
+				}
+			}
+			return nil, fmt.Errorf("ingest instance %s is not configured", ingest)
+		},
+	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
-	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -93,10 +92,10 @@ func (s *Resource) breach(ctx context.Context, in *breachInput) (*rest.Answer[sh
 }
 
 // messageAt reads a stored message of the shipment.
-func (s *Resource) messageAt(ctx context.Context, refs []shipmentlogs.Ref, c breachClaim) (stored.Message, error) {
+func (s *Resource) messageAt(ctx context.Context, refs []records.LogRef, c breachClaim) (stored.Message, error) {
 	var found stored.Message
 	missing := rest.NotFound("message", c.Log+"/"+strconv.FormatUint(c.Leaf, 10))
-	if !slices.Contains(shipmentlogs.IDs(refs), c.Log) {
+	if !slices.Contains(records.LogIDs(refs), c.Log) {
 		return found, missing
 	}
 	ok := false

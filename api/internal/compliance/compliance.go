@@ -1,3 +1,4 @@
+// Package compliance answers the routes of verdicts, rule sets, breaches and signatures.
 package compliance
 
 import (
@@ -6,9 +7,31 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/ledger"
 )
+
+// Resource is made of these parts.
+type Resource struct {
+	*records.Records
+	Logs      *records.Logs
+	Judge     *judging.Judge
+	Rules     *judging.Rules
+	Telemetry judging.Telemetry
+	Cursors   rest.Cursors
+	Heavy     rest.Slots
+}
+
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
+	s.complianceRoutes(api)
+	s.ruleSetRoutes(api)
+	s.simulateRoutes(api)
+	s.signOffRoutes(api)
+	s.breachRoutes(api)
+}
 
 func (s *Resource) complianceRoutes(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: "Compliance", Scope: access.TelemetryRead, Limit: rest.LongTime,
@@ -26,4 +49,147 @@ func (s *Resource) compliance(ctx context.Context, in *shapes.ShipmentPath) (*re
 		return nil, err
 	}
 	return &rest.Answer[judging.Compliance]{Body: v}, nil
+}
+
+func (s *Resource) signOffRoutes(api *rest.API) {
+	const tag = "Compliance"
+	const acks, dispositions = "/v1/shipments/{id}/excursions/{excursion}/acknowledgements", "/v1/shipments/{id}/disposition"
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Sign an excursion on the ledger, with a reason", Errors: []int{http.StatusNotFound},
+		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed.",
+		Example: rest.Object{"name": "A. Person", "meaning": "reviewed", "reason": "door open while loading"}}, s.acknowledge)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: acks, ID: "list-acknowledgements", Tag: tag, Scope: access.TelemetryRead,
+		Summary: "List an excursion's acknowledgements, oldest first", Errors: []int{http.StatusNotFound}}, s.acknowledgements)
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Release, reject or quarantine the goods, signed on the ledger", Errors: []int{http.StatusNotFound},
+		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409.",
+		Example: rest.Object{"decision": "release", "name": "A. Person", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: access.TelemetryRead,
+		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)
+}
+
+// ExcursionPath names an excursion of a shipment.
+type ExcursionPath struct {
+	shapes.ShipmentPath
+	Excursion string `path:"excursion" pattern:"^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,199}$" doc:"Excursion id, its slashes escaped as %2F" example:"warm/T-1/1767607260000"`
+}
+
+// Signed are the signer's words.
+type Signed struct {
+	Name    string `json:"name" minLength:"1" maxLength:"128" doc:"Printed name of the signer"`
+	Meaning string `json:"meaning" enum:"reviewed,approved,responsibility,authorship" doc:"What the signature means"`
+	Reason  string `json:"reason" minLength:"1" maxLength:"1024"`
+}
+
+type acknowledgeInput struct {
+	ExcursionPath
+	rest.Idempotent
+	Body Signed
+}
+
+// acknowledged lists what was signed of an excursion.
+func (s *Resource) acknowledged(ctx context.Context, in *ExcursionPath) ([]ledger.Acknowledgement, error) {
+	if _, err := s.Shipment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	all, err := ledger.ComplianceAcknowledgements.All(ctx, s.Ledger, in.ID, records.Max)
+	if err != nil {
+		return nil, err
+	}
+	out := []ledger.Acknowledgement{}
+	for _, a := range all {
+		if a.Excursion == in.Excursion {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest.Answer[shapes.Acknowledgement], error) {
+	known, err := s.acknowledged(ctx, &in.ExcursionPath)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	if rest.WriteOf(ctx).Again {
+		for _, a := range known {
+			if g := a.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && a.Reason == b.Reason {
+				return &rest.Answer[shapes.Acknowledgement]{Body: shapes.ShowAcknowledgement(s.Members, a)}, nil
+			}
+		}
+	}
+	// With its number, a transaction that is ordered late cannot sign a second time.
+	a, _, err := ledger.ComplianceAcknowledge.Do(ctx, s.Ledger, ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Name: b.Name, Meaning: b.Meaning})
+	if ledger.CodeOf(err) == ledger.NotFound {
+		return nil, rest.NotFound("excursion", in.Excursion)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Answer[shapes.Acknowledgement]{Body: shapes.ShowAcknowledgement(s.Members, a)}, nil
+}
+
+func (s *Resource) acknowledgements(ctx context.Context, in *ExcursionPath) (*rest.Answer[rest.List[shapes.Acknowledgement]], error) {
+	known, err := s.acknowledged(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	out := rest.List[shapes.Acknowledgement]{Items: []shapes.Acknowledgement{}}
+	for _, a := range known {
+		out.Items = append(out.Items, shapes.ShowAcknowledgement(s.Members, a))
+	}
+	return &rest.Answer[rest.List[shapes.Acknowledgement]]{Body: out}, nil
+}
+
+type disposeInput struct {
+	shapes.ShipmentPath
+	rest.Idempotent
+	Body struct {
+		Signed
+		Decision        string `json:"decision" enum:"release,reject,quarantine"`
+		VerdictRevision int    `json:"verdict_revision" minimum:"0" maximum:"1000000000" doc:"Newest verdict on the ledger, which the signer has seen; 0 when there is none"`
+		Revision        int    `json:"revision,omitempty" minimum:"1" maximum:"1000000000" doc:"Number of this disposition: one more than the newest, which is also taken when absent"`
+	}
+}
+
+func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[shapes.Disposition], error) {
+	if _, err := s.Shipment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	known, err := ledger.ComplianceDispositions.All(ctx, s.Ledger, in.ID, records.Max)
+	if err != nil {
+		return nil, err
+	}
+	b := in.Body
+	if rest.WriteOf(ctx).Again {
+		for _, d := range known {
+			if g := d.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
+				return &rest.Answer[shapes.Disposition]{Body: shapes.ShowDisposition(s.Members, d)}, nil
+			}
+		}
+	}
+	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Reason: b.Reason, VerdictRevision: b.VerdictRevision, Name: b.Name, Meaning: b.Meaning}
+	if args.Revision == 0 {
+		args.Revision = len(known) + 1
+	}
+	d, _, err := ledger.ComplianceDispose.Do(ctx, s.Ledger, args)
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Answer[shapes.Disposition]{Body: shapes.ShowDisposition(s.Members, d)}, nil
+}
+
+func (s *Resource) dispositions(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[rest.List[shapes.Disposition]], error) {
+	if _, err := s.Shipment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	known, err := ledger.ComplianceDispositions.All(ctx, s.Ledger, in.ID, records.Max)
+	if err != nil {
+		return nil, err
+	}
+	out := rest.List[shapes.Disposition]{Items: []shapes.Disposition{}}
+	for _, d := range known {
+		out.Items = append(out.Items, shapes.ShowDisposition(s.Members, d))
+	}
+	return &rest.Answer[rest.List[shapes.Disposition]]{Body: out}, nil
 }

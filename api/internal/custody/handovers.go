@@ -1,3 +1,4 @@
+// Package custody answers the routes of handovers.
 package custody
 
 import (
@@ -11,9 +12,25 @@ import (
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/api/internal/shipmentview"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
-func (s *Resource) handoverRoutes(api *rest.API) {
+// Telemetry knows the anchored heads of a log, oldest first.
+type Telemetry interface {
+	Heads(ctx context.Context, log string) ([]stored.Head, error)
+}
+
+// Resource is made of these parts.
+type Resource struct {
+	*records.Records
+	Logs      *records.Logs
+	View      *shipmentview.View
+	Telemetry Telemetry
+	Cursors   rest.Cursors
+}
+
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
 	const tag = "Custody"
 	op := func(path, id, summary string, status int, example rest.Object) rest.Operation {
 		return rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/handovers" + path, ID: id, Tag: tag, Scope: access.ShipmentsWrite, Status: status, Write: true,

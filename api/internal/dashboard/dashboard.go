@@ -1,3 +1,4 @@
+// Package dashboard serves the page's files where no route answers.
 package dashboard
 
 import (
@@ -13,6 +14,12 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
+
+// Pages is an http.Handler.
+type Pages struct {
+	Org string
+	Dir string // of the built files; "" = there are none
+}
 
 // reserved are the first path elements that never belong to the dashboard.
 var reserved = []string{"v1", "oauth2", ".well-known", "openapi.json", "docs", "healthz", "readyz", "metrics"}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
@@ -26,7 +27,6 @@ import (
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/reports"
 	"github.com/trackseal/trackseal/api/internal/rest"
-	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
 	"github.com/trackseal/trackseal/api/internal/shipments"
 	"github.com/trackseal/trackseal/api/internal/shipmentview"
 	"github.com/trackseal/trackseal/api/internal/telemetry"
@@ -106,10 +106,10 @@ func New(cfg Config) *Server {
 
 	own := &records.Records{Ledger: records.Retrying(cfg.Ledger), Members: cfg.Members, MSP: cfg.MSP}
 	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
-	logs := &shipmentlogs.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
+	logs := &records.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
 		refs, err := logs.Of(ctx, r)
-		return shipmentlogs.IDs(refs), err
+		return records.LogIDs(refs), err
 	})
 	view := &shipmentview.View{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cache: recent, Log: cfg.Log}
 	judge := &judging.Judge{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry}
@@ -134,3 +134,28 @@ func New(cfg Config) *Server {
 
 // Stop ends the streams, so that the HTTP server can drain.
 func (s *Server) Stop() { s.stop() }
+
+const about = "Shipments, trackers, telemetry and their evidence. Every error is an RFC 9457 problem with a stable `code`. " +
+	"Listings are paged by an opaque `cursor`. Writes honour `Idempotency-Key`. What belongs to others answers 404."
+
+var scopes = map[string]string{
+	access.TrackersRead: "See trackers", access.TrackersWrite: "Enrol, rotate, revoke and calibrate trackers",
+	access.ShipmentsRead: "See shipments", access.ShipmentsWrite: "Create shipments, assign trackers, hand over, deliver, close, sign, claim breaches",
+	access.TelemetryRead: "Read telemetry, messages, compliance, verification", access.AnchorsRead: "See anchors", access.NetworkRead: "See the network's health",
+	access.RulesWrite: "Publish rule sets",
+}
+
+// tags in the order in which a reader meets them.
+var tags = []*huma.Tag{
+	{Name: "Access", Description: "Access tokens of the development issuer. With an OIDC provider these routes are not there."},
+	{Name: "Trackers", Description: "Devices, their keys and calibration; how they connect over MQTT."},
+	{Name: "Shipments", Description: "Consignments, the trackers bound to them, delivery and close."},
+	{Name: "Custody", Description: "Handovers: custody moves only by the word of both sides."},
+	{Name: "Telemetry", Description: "Readings and messages as the store holds them."},
+	{Name: "Live", Description: "Server-sent events."},
+	{Name: "Compliance", Description: "Verdicts, excursions, signatures and dispositions."},
+	{Name: "Rule sets", Description: "Versioned compliance rules that shipments pin."},
+	{Name: "Evidence", Description: "Anchors, verification by this server, and bundles for verification without it."},
+	{Name: "Reports", Description: "Files for people and authorities."},
+	{Name: "Network", Description: "Health of what this api talks to."},
+}

@@ -1,3 +1,4 @@
+// Package judging judges a shipment's stored readings by a rule set and joins what the ledger holds about it.
 package judging
 
 import (
@@ -10,9 +11,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/records"
+	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
-	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/compliance/journey"
@@ -21,6 +22,20 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
+// Telemetry is what the store holds of a log.
+type Telemetry interface {
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+}
+
+// Judge of shipments.
+type Judge struct {
+	*records.Records
+	Logs      *records.Logs
+	Rules     *Rules
+	Telemetry Telemetry
+}
+
 // Judged is a verdict with what it was made from.
 type Judged struct {
 	Rules     RuleSetInfo
@@ -28,7 +43,7 @@ type Judged struct {
 	legs      []detect.Leg
 	handovers []ledger.Handover
 	Trackers  []ledger.Tracker
-	Refs      []shipmentlogs.Ref
+	Refs      []records.LogRef
 	Gaps      *Gaps
 }
 
@@ -60,7 +75,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 		place[ref.ID] = uint64(i)
 	}
 	// The store answers in the order of time, so the evaluator needs to hold little of it.
-	err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: shipmentlogs.IDs(j.Refs)}, func(x stored.Reading, _ time.Time) error {
+	err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: records.LogIDs(j.Refs)}, func(x stored.Reading, _ time.Time) error {
 		log := place[x.Log]
 		p := detect.NewPoint(x.TimeMS, surrogate(log, x.Leaf), x.Values)
 		p.NextDueS = promises[leafOf{log, x.Leaf}]
@@ -100,7 +115,7 @@ type leafOf struct{ log, leaf uint64 }
 
 // promises are what the messages said about the next one. They stand in the signed bytes only, so they are read when a rule
 // asks for them.
-func (s *Judge) promises(ctx context.Context, rules compliance.RuleSet, refs []shipmentlogs.Ref) (map[leafOf]uint32, error) {
+func (s *Judge) promises(ctx context.Context, rules compliance.RuleSet, refs []records.LogRef) (map[leafOf]uint32, error) {
 	if !rules.Promised() {
 		return nil, nil
 	}
@@ -171,4 +186,48 @@ func (s *Judge) deciding(ctx context.Context, j *Judged) (map[string]shapes.Deci
 		out[text] = m
 	}
 	return out, nil
+}
+
+// Gaps finds the times at which no tracker knew a metric, from readings in the order of time. It is for pictures: the verdict
+// counts unknown time for each tracker.
+type Gaps struct {
+	maxMS int64
+	known map[string]int64 // metric -> until when its last value holds
+	spans map[string][]report.Span
+}
+
+// maxGaps bounds what a chart shades.
+const maxGaps = 2000
+
+func NewGaps(maxMS int64) *Gaps {
+	return &Gaps{maxMS: maxMS, known: map[string]int64{}, spans: map[string][]report.Span{}}
+}
+
+func (g *Gaps) take(ms int64, values map[string]float64) {
+	for name := range values {
+		g.seen(name, ms)
+	}
+	for _, a := range []string{"accel_x", "accel_y", "accel_z"} {
+		if _, ok := values[a]; !ok {
+			return
+		}
+	}
+	g.seen("acceleration", ms)
+}
+
+func (g *Gaps) seen(metric string, ms int64) {
+	until, ok := g.known[metric]
+	if ok && ms > until && len(g.spans[metric]) < maxGaps {
+		g.spans[metric] = append(g.spans[metric], report.Span{FromMS: until, ToMS: ms})
+	}
+	g.known[metric] = max(until, ms+g.maxMS)
+}
+
+// of gives a metric's gaps up to the end of judging.
+func (g *Gaps) Of(metric string, toMS int64) []report.Span {
+	out := g.spans[metric]
+	if until, ok := g.known[metric]; ok && toMS > until {
+		out = append(out[:len(out):len(out)], report.Span{FromMS: until, ToMS: toMS})
+	}
+	return out
 }

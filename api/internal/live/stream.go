@@ -1,24 +1,41 @@
+// Package live answers the streams of events.
 package live
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
+
+// Resource is made of these parts.
+type Resource struct {
+	*records.Records
+	Feed     *feed.Feed
+	Stopping context.Context // ends the streams, so that the server can drain
+	Metrics  *prometheus.Registry
+	Log      *slog.Logger
+	Now      func() time.Time
+
+	streams streamCounter
+	open    prometheus.Gauge
+}
 
 const (
 	maxStreams    = 256
@@ -27,7 +44,11 @@ const (
 	streamWrites  = 10 * time.Second // for one event: a client that reads slower is cut off
 )
 
-func (s *Resource) streamRoutes(api *rest.API) {
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
+	s.streams.byClient = map[string]int{}
+	s.open = prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_api_streams", Help: "Open event streams."})
+	s.Metrics.MustRegister(s.open)
 	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
 		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
 	for _, o := range []rest.Operation{

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/shapes"
-	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -188,7 +188,7 @@ func (s *Resource) series(ctx context.Context, m *report.Report, j *judging.Judg
 	}
 	step := stepOf(to - from)
 	stats := map[string]*metricStats{}
-	err := s.Telemetry.Windows(ctx, stored.ReadingsQuery{Logs: shipmentlogs.IDs(j.Refs), FromMS: from, ToMS: to + 1}, step, func(b stored.Window) error {
+	err := s.Telemetry.Windows(ctx, stored.ReadingsQuery{Logs: records.LogIDs(j.Refs), FromMS: from, ToMS: to + 1}, step, func(b stored.Window) error {
 		for name, n := range b.Count {
 			st := stats[name]
 			if st == nil {

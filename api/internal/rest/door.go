@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/canon"
 )
 
 // reply writes a problem before any handler runs.
@@ -50,4 +53,61 @@ func (a *API) enter(c huma.Context, next func(huma.Context)) {
 	default:
 		next(huma.WithContext(c, access.WithPrincipal(c.Context(), p)))
 	}
+}
+
+// A request that two readers could understand differently is refused: what one of them checked, another would act on.
+
+// strictFormats reads JSON as the ledger does: UTF-8, and each member once.
+func strictFormats() map[string]huma.Format {
+	f := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: StrictJSON}
+	return map[string]huma.Format{"application/json": f, "json": f}
+}
+
+// StrictJSON reads one value, each member once, in UTF-8.
+func StrictJSON(data []byte, v any) error {
+	if err := canon.CheckJSON(data); err != nil {
+		return err
+	}
+	return json.Unmarshal(data, v)
+}
+
+// onceEach refuses a query parameter that is given twice: huma would take the first and drop the others.
+func (a *API) onceEach(c huma.Context, next func(huma.Context)) {
+	u := c.URL()
+	var wrong []problem.Field
+	for name, values := range u.Query() {
+		if len(values) > 1 {
+			wrong = append(wrong, problem.Field{Field: "query." + name, Detail: "is given twice; a list is one parameter, separated by commas"})
+		}
+	}
+	if len(wrong) == 0 {
+		next(c)
+		return
+	}
+	slices.SortFunc(wrong, func(a, b problem.Field) int { return strings.Compare(a.Field, b.Field) })
+	a.reply(c, problem.Invalid(http.StatusUnprocessableEntity, wrong...))
+}
+
+// Slots bounds how many requests at a time do what costs a core.
+type Slots chan struct{}
+
+// Take returns what the caller calls at the end of the work, or a refusal.
+func (s Slots) Take() (done func(), err error) {
+	select {
+	case s <- struct{}{}:
+		return func() { <-s }, nil
+	default:
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+	}
+}
+
+// NotModified answers 304 when If-None-Match names the tag (weak comparison, RFC 9110 section 13.1.2), else nil.
+func NotModified(ifNoneMatch, tag string) error {
+	for given := range strings.SplitSeq(ifNoneMatch, ",") {
+		given = strings.TrimSpace(given)
+		if given == "*" || strings.TrimPrefix(given, "W/") == tag {
+			return problem.New(http.StatusNotModified, "not_modified", "").With("ETag", tag)
+		}
+	}
+	return nil
 }

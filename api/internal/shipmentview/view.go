@@ -1,18 +1,37 @@
+// Package shipmentview shows shipments: what the ledger holds, with the newest verdict, values and counts.
 package shipmentview
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/cache"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
+
+// Telemetry tells the newest value of each quantity of a log; ok is false for a log without readings.
+type Telemetry interface {
+	Latest(ctx context.Context, log string) (r stored.Reading, ok bool, err error)
+}
+
+// View of shipments.
+type View struct {
+	*records.Records
+	Logs      *records.Logs
+	Telemetry Telemetry
+	Ingest    []ingestclient.Instance
+	Cache     *cache.Cache
+	Log       *slog.Logger
+}
 
 // Enrich adds verdict, newest values and message counts to shipments. Members of a part of the system that cannot be asked are
 // named as unknown: a listing is worth having without them. A single shipment is asked for afresh.
@@ -110,4 +129,21 @@ func (s *View) logged(ctx context.Context, shipment string) (uint64, error) {
 		}
 	}
 	return n, nil
+}
+
+// Change submits unless an earlier attempt of the same request has done it already.
+func Change[A ledger.Argument](ctx context.Context, s *View, id string, fn ledger.Change[A, ledger.Shipment], args A, done func(ledger.Shipment) bool) (*rest.Answer[shapes.Shipment], error) {
+	r, err := s.Shipment(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var sent ledger.Result
+	if !(rest.WriteOf(ctx).Again && done(r)) {
+		if r, sent, err = fn.Do(ctx, s.Ledger, args); err != nil {
+			return nil, err
+		}
+	}
+	v := []shapes.Shipment{shapes.ShowShipment(s.Members, r, sent.TxID)}
+	s.Enrich(ctx, []ledger.Shipment{r}, v)
+	return &rest.Answer[shapes.Shipment]{Body: v[0]}, nil
 }

@@ -1,3 +1,4 @@
+// Package telemetry answers the routes of readings, messages and quantities.
 package telemetry
 
 import (
@@ -9,12 +10,38 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
-	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
+
+// Telemetry is what the store holds.
+type Telemetry interface {
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
+	Windows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error
+	Heads(ctx context.Context, log string) ([]stored.Head, error)
+	// QualityFlags are the odd readings of these trackers with times in [fromMS, toMS), oldest first.
+	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error
+}
+
+// Resource is made of these parts.
+type Resource struct {
+	*records.Records
+	Logs      *records.Logs
+	Telemetry Telemetry
+	Cursors   rest.Cursors
+}
+
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
+	s.telemetryRoutes(api)
+	s.quantityRoutes(api)
+	s.messageRoutes(api)
+}
 
 // Reading is one reading, or one window of them.
 type Reading struct {
@@ -95,7 +122,7 @@ func (s *Resource) telemetry(ctx context.Context, in *telemetryInput) (*rest.Ans
 	if len(refs) == 0 {
 		return &rest.Answer[rest.List[Reading]]{Body: rest.List[Reading]{Items: []Reading{}}}, nil // without logs a query means all that a tracker measured
 	}
-	q := stored.ReadingsQuery{Logs: shipmentlogs.IDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
+	q := stored.ReadingsQuery{Logs: records.LogIDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
 		Limit: in.Limit + 1} // one more tells whether there is a next page
 	if in.Cursor != "" {
 		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker
@@ -167,4 +194,33 @@ func (s *Resource) windows(ctx context.Context, q stored.ReadingsQuery, text str
 		return take(Reading{From: rest.Some(rest.Instant(b.FromMS)), To: rest.Some(rest.Instant(b.ToMS)), Tracker: b.Tracker, Min: b.Min, Max: b.Max, Mean: b.Mean, Count: b.Count},
 			b.FromMS*1e6)
 	})
+}
+
+// Quantity is one that a tracker can report, or that follows from what it reports.
+type Quantity struct {
+	Name      string `json:"name" doc:"In messages, readings and rules" example:"temperature"`
+	Label     string `json:"label" doc:"For people" example:"Temperature"`
+	Unit      string `json:"unit" doc:"SenML unit" example:"Cel"`
+	Symbol    string `json:"symbol" doc:"The unit as people write it; empty for none" example:"°C"`
+	Derived   bool   `json:"derived" doc:"Computed from others: rules can be about it, readings do not have it"`
+	Accepted  Range  `json:"accepted" doc:"A message with a value outside is refused"`
+	Plausible Range  `json:"plausible" doc:"A reading with a value outside is flagged out_of_bounds"`
+}
+
+// Range has both of its ends.
+type Range struct {
+	Min float64 `json:"min"`
+	Max float64 `json:"max"`
+}
+
+func (s *Resource) quantityRoutes(api *rest.API) {
+	out := &rest.Answer[rest.List[Quantity]]{}
+	for m := range detect.Metrics {
+		q := m.Quantity()
+		out.Body.Items = append(out.Body.Items, Quantity{Name: q.Name, Label: q.Label, Unit: q.Unit, Symbol: q.Symbol, Derived: m == detect.Acceleration,
+			Accepted: Range{q.Min, q.Max}, Plausible: Range{q.Low, q.High}})
+	}
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/quantities", ID: "list-quantities", Tag: "Telemetry", Scope: access.TelemetryRead,
+		Summary: "List the quantities that trackers report", About: "With units and bounds; the last one is derived. In one answer."},
+		func(context.Context, *struct{}) (*rest.Answer[rest.List[Quantity]], error) { return out, nil })
 }

@@ -1,3 +1,4 @@
+// Package tokens answers the routes of the development issuer.
 package tokens
 
 import (
@@ -16,6 +17,11 @@ import (
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
+
+// Resource is made of these parts.
+type Resource struct {
+	Issuer *access.Issuer // nil: no development issuer, no routes
+}
 
 // Token answers a client-credentials request (RFC 6749 section 5.1).
 type Token struct {
@@ -55,8 +61,8 @@ var tokenCodes = map[int][]problem.Code{
 // tokenRate bounds guessing; signing a token is cheap.
 const tokenRate = 50
 
-// tokenRoutes are the development issuer's; without one there are none.
-func (s *Resource) tokenRoutes(api *rest.API) {
+// Register adds the routes; without an issuer there are none.
+func (s *Resource) Register(api *rest.API) {
 	if s.Issuer == nil {
 		return
 	}

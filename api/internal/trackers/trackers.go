@@ -1,3 +1,4 @@
+// Package trackers answers the routes of trackers: keys, calibration, quality of their readings.
 package trackers
 
 import (
@@ -9,14 +10,31 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
+
+// Telemetry knows a tracker's hours of data quality that start in [fromMS, toMS), oldest first.
+type Telemetry interface {
+	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error
+}
+
+// Resource is made of these parts.
+type Resource struct {
+	*records.Records
+	Telemetry Telemetry
+	Cursors   rest.Cursors
+	Key       []byte // derives the secrets of trackers that cannot sign
+	MQTTURL   string // told to those who enrol a tracker
+	Now       func() time.Time
+}
 
 // Tracker as the API shows it.
 type Tracker struct {
@@ -97,7 +115,8 @@ type calibrationBody struct {
 	ValidTo   rest.Instant `json:"valid_to"`
 }
 
-func (s *Resource) trackerRoutes(api *rest.API) {
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
 	const tag = "Trackers"
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/trackers", ID: "enrol-tracker", Tag: tag, Scope: access.TrackersWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Enrol a tracker",

@@ -1,16 +1,58 @@
+// Package evidence answers the routes of anchors, of verification here, and of bundles for verification elsewhere.
 package evidence
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
-	"github.com/trackseal/trackseal/api/internal/shipmentlogs"
 	"github.com/trackseal/trackseal/api/internal/verification"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
+
+// Peers are those of other organisations too.
+type Peers interface {
+	verification.Peers
+	PeerOrgs() []string // that EvaluateAt can ask
+}
+
+// Resource is made of these parts.
+type Resource struct {
+	*records.Records
+	Logs      *records.Logs
+	Rules     *judging.Rules
+	Telemetry verification.Store
+	Peers     Peers
+	Ingest    []ingestclient.Instance
+	Evidence  *bundle.Source // nil: no bundles
+	Cursors   rest.Cursors
+	Heavy     rest.Slots
+	Metrics   *prometheus.Registry
+	Log       *slog.Logger
+	Now       func() time.Time
+
+	findings *prometheus.CounterVec
+}
+
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
+	s.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_verification_findings_total", Help: "Findings of verifications, by check."}, []string{"check"})
+	s.Metrics.MustRegister(s.findings)
+	s.verificationRoutes(api)
+	s.evidenceRoutes(api)
+	s.anchorRoutes(api)
+	s.headsRoutes(api)
+}
 
 // Verification is what recomputing a shipment's logs has shown.
 type Verification struct {
@@ -66,7 +108,7 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 // claimedSize is how many leaves the log's writer says it has stored, 0 when it cannot be asked or does not know. When the store
 // holds fewer, that is a finding; without the writer only the anchored size can show it. What the writer has logged and not
 // stored yet is on its way: InfluxDB may have been away.
-func (s *Resource) claimedSize(ctx context.Context, shipment string, ref shipmentlogs.Ref) uint64 {
+func (s *Resource) claimedSize(ctx context.Context, shipment string, ref records.LogRef) uint64 {
 	for _, i := range s.Ingest {
 		if i.ID() != ref.Ingest {
 			continue

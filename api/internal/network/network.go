@@ -1,3 +1,4 @@
+// Package network answers who the members are, and how what this api talks to is.
 package network
 
 import (
@@ -9,9 +10,36 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
+
+// Peers tell of the nodes of the ledger network.
+type Peers interface {
+	Network(ctx context.Context) ([]ledger.Node, error)
+}
+
+// Telemetry is the store.
+type Telemetry interface {
+	Ping(ctx context.Context) error
+}
+
+// Resource is made of these parts.
+type Resource struct {
+	Org       string
+	Peers     Peers
+	Telemetry Telemetry
+	Ingest    []ingestclient.Instance
+	Members   *members.Directory
+}
+
+// Register adds the routes.
+func (s *Resource) Register(api *rest.API) {
+	s.networkRoutes(api)
+	s.memberRoutes(api)
+}
 
 // Network is the health of what this api talks to.
 type Network struct {
@@ -93,4 +121,27 @@ func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Netwo
 		n.OK = n.OK && x.OK
 	}
 	return &rest.Answer[Network]{Body: n}, nil
+}
+
+// Member is an organisation of the network.
+type Member struct {
+	Name        string       `json:"name" doc:"What requests and answers call it"`
+	MSP         string       `json:"msp" doc:"Its MSP id, which is in its certificates"`
+	DisplayName string       `json:"display_name" doc:"For people"`
+	JoinedAt    rest.Instant `json:"joined_at"`
+	Tx          string       `json:"tx" doc:"By which it became a member"`
+}
+
+func (s *Resource) memberRoutes(api *rest.API) {
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "Network", Scope: access.ShipmentsRead,
+		Summary: "List the members of the network, by name"}, s.listMembers)
+}
+
+// listMembers shows the directory as it is in memory: it is at most half a minute old.
+func (s *Resource) listMembers(context.Context, *struct{}) (*rest.Answer[rest.List[Member]], error) {
+	out := rest.List[Member]{Items: []Member{}}
+	for _, m := range s.Members.All() {
+		out.Items = append(out.Items, Member{Name: m.Name, MSP: m.MSP, DisplayName: m.DisplayName, JoinedAt: rest.Instant(m.JoinedMS), Tx: m.Tx})
+	}
+	return &rest.Answer[rest.List[Member]]{Body: out}, nil
 }

@@ -1,4 +1,4 @@
-package shipmentlogs
+package records
 
 import (
 	"context"
@@ -6,12 +6,21 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/cache"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// Ref is one log of a shipment.
-type Ref struct {
+// Logs of shipments.
+type Logs struct {
+	*Records
+	Channel string // of the ledger; part of every log id
+	Ingest  []ingestclient.Instance
+	Cache   *cache.Cache
+}
+
+// LogRef is one log of a shipment.
+type LogRef struct {
 	ID     string
 	Ingest string // "" when only the closing record names it
 	Heads  string // id of the ingest instance's heads log
@@ -20,19 +29,19 @@ type Ref struct {
 // MaxInstances bounds how many ingest instances a network has.
 const MaxInstances = 1000
 
-// Of of a shipment. They are computed, not looked up: a log's id follows from the shipment's creating transaction and the
+// Of gives the logs of a shipment. They are computed, not looked up: a log's id follows from the shipment's creating transaction and the
 // ingest instance, so nobody can leave one out by not listing it. Instances are those configured and those with an anchor
 // on the ledger; the closing record can add others.
-func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]Ref, error) {
+func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]LogRef, error) {
 	instances, err := s.instances(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var refs []Ref
+	var refs []LogRef
 	for _, ingest := range instances {
 		id := anchor.LogID(s.Channel, anchor.Shipment, r.ID, r.CreateTx, ingest)
 		heads := anchor.HeadsID(s.Channel, ingest)
-		refs = append(refs, Ref{ID: hex.EncodeToString(id[:]), Ingest: ingest, Heads: hex.EncodeToString(heads[:])})
+		refs = append(refs, LogRef{ID: hex.EncodeToString(id[:]), Ingest: ingest, Heads: hex.EncodeToString(heads[:])})
 	}
 	if r.State == ledger.Closed {
 		closed, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
@@ -40,8 +49,8 @@ func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]Ref, error) {
 			return nil, err
 		}
 		for _, h := range closed.Heads {
-			if !slices.ContainsFunc(refs, func(l Ref) bool { return l.ID == h.Log }) {
-				refs = append(refs, Ref{ID: h.Log})
+			if !slices.ContainsFunc(refs, func(l LogRef) bool { return l.ID == h.Log }) {
+				refs = append(refs, LogRef{ID: h.Log})
 			}
 		}
 	}
@@ -67,7 +76,8 @@ func (s *Logs) instances(ctx context.Context) ([]string, error) {
 	})
 }
 
-func IDs(refs []Ref) []string {
+// LogIDs of the logs, in their order.
+func LogIDs(refs []LogRef) []string {
 	ids := make([]string, len(refs))
 	for i, r := range refs {
 		ids[i] = r.ID

@@ -1,0 +1,311 @@
+// Package shapes is how several resources show the same: shipments, custody, excursions, verdicts, signatures, anchors.
+package shapes
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// ShipmentPath names a shipment.
+type ShipmentPath struct {
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Shipment id"`
+}
+
+// Kind of resource.
+func (ShipmentPath) Kind() access.Kind { return access.Shipment }
+
+// TrackerPath names a tracker.
+type TrackerPath struct {
+	ID string `path:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Tracker id"`
+}
+
+// Kind of resource.
+func (TrackerPath) Kind() access.Kind { return access.Tracker }
+
+// Shipment as the API shows it.
+type Shipment struct {
+	ID              string                  `json:"id"`
+	State           string                  `json:"state" enum:"created,in_transit,delivered,closed"`
+	Parties         Parties                 `json:"parties" doc:"Role to the members that hold it"`
+	Custodian       string                  `json:"custodian" doc:"Organisation that holds the goods"`
+	RuleSet         string                  `json:"rule_set"`
+	RuleSetHash     string                  `json:"rule_set_hash"`
+	Description     string                  `json:"description"`
+	Origin          string                  `json:"origin"`
+	Destination     string                  `json:"destination"`
+	Lot             string                  `json:"lot" doc:"Whose stability budget it draws on"`
+	Carried         []ledger.Spent          `json:"carried" doc:"What earlier shipments of the lot had spent, by rule and band"`
+	CarriedFrom     []CarriedFrom           `json:"carried_from"`
+	CreatedAt       rest.Instant            `json:"created_at"`
+	DeliveredAt     rest.Null[rest.Instant] `json:"delivered_at"`
+	ClosedAt        rest.Null[rest.Instant] `json:"closed_at"`
+	Assignments     []Assignment            `json:"assignments"`
+	PendingHandover rest.Null[Handover]     `json:"pending_handover"`
+	Verdict         string                  `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
+	Last            rest.Null[LastReading]  `json:"last" doc:"Newest value of each quantity"`
+	Messages        uint64                  `json:"messages" doc:"Logged so far"`
+	Unknown         []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
+	Tx              string                  `json:"tx" doc:"Transaction that answered, or that created it"`
+}
+
+// CarriedFrom names the verdict whose budget was carried over.
+type CarriedFrom struct {
+	Shipment string `json:"shipment"`
+	Revision int    `json:"revision"`
+}
+
+// LastReading is the newest that is known of a shipment.
+type LastReading struct {
+	Time   rest.Instant       `json:"time"`
+	Values map[string]float64 `json:"values" doc:"Newest value of each quantity that was ever reported"`
+}
+
+// Assignment of a tracker.
+type Assignment struct {
+	Tracker string                  `json:"tracker"`
+	From    rest.Instant            `json:"from"`
+	To      rest.Null[rest.Instant] `json:"to"`
+	By      string                  `json:"by"`
+}
+
+// Handover of custody.
+type Handover struct {
+	N          int                        `json:"n"`
+	From       string                     `json:"from"`
+	To         string                     `json:"to"`
+	State      string                     `json:"state" enum:"proposed,accepted,rejected,withdrawn"`
+	Note       string                     `json:"note"`
+	Reason     string                     `json:"reason"`
+	ProposedAt rest.Instant               `json:"proposed_at"`
+	AnsweredAt rest.Null[rest.Instant]    `json:"answered_at"`
+	Heads      []ledger.LogHead           `json:"heads" doc:"Logs as they were when the handover was proposed"`
+	ProposeTx  string                     `json:"propose_tx"`
+	AnswerTx   string                     `json:"answer_tx"`
+	AtProposal rest.Null[ComplianceState] `json:"at_proposal" doc:"What the ledger held about the goods at that moment"`
+	AtAnswer   rest.Null[ComplianceState] `json:"at_answer"`
+}
+
+func ShowHandover(names *members.Directory, h ledger.Handover) Handover {
+	v := Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: rest.Instant(h.ProposeMS),
+		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
+		AtProposal: ShowComplianceState(h.AtProposal), AtAnswer: ShowComplianceState(h.AtAnswer)}
+	if v.Heads == nil {
+		v.Heads = []ledger.LogHead{}
+	}
+	return v
+}
+
+// ShowShipment is what the ledger alone knows.
+func ShowShipment(names *members.Directory, r ledger.Shipment, tx string) Shipment {
+	if tx == "" {
+		tx = r.CreateTx
+	}
+	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
+		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: rest.Instant(r.CreatedMS),
+		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
+		Lot: r.Lot, Carried: r.Carried, CarriedFrom: []CarriedFrom{}}
+	if v.Carried == nil {
+		v.Carried = []ledger.Spent{}
+	}
+	for _, c := range r.CarriedFrom {
+		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
+	}
+	for _, a := range r.Assignments {
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By)})
+	}
+	if r.Pending != nil {
+		v.PendingHandover = rest.Some(ShowHandover(names, *r.Pending))
+	}
+	return v
+}
+
+// Parties maps a role to the names of the members that hold it.
+type Parties = map[string][]string
+
+func showParties(names *members.Directory, p ledger.Parties) Parties {
+	v := make(Parties, len(p))
+	for role, msps := range p {
+		for _, msp := range msps {
+			v[role] = append(v[role], names.Name(msp))
+		}
+		slices.Sort(v[role])
+	}
+	return v
+}
+
+// ComplianceState is what the ledger held about the goods at one moment.
+type ComplianceState struct {
+	Revision int                     `json:"revision" doc:"Of the newest verdict; 0 = none yet"`
+	Result   string                  `json:"result" doc:"Of that verdict; empty = none yet"`
+	To       rest.Null[rest.Instant] `json:"to" doc:"Up to which event time it was judged"`
+	Open     int                     `json:"open" doc:"Excursions that were not over"`
+	Total    int                     `json:"total" doc:"All excursions, recorded and verified"`
+	Verified int                     `json:"verified" doc:"Of these, breaches that peers verified; one may lie within a recorded excursion"`
+	Budget   []ledger.BudgetLine     `json:"budget"`
+}
+
+// Revision is a verdict on the ledger.
+type Revision struct {
+	Revision   int              `json:"revision"`
+	Result     string           `json:"result"`
+	Reasons    []string         `json:"reasons"`
+	To         rest.Instant     `json:"to" doc:"Judged up to this event time"`
+	Logs       []ledger.LogHead `json:"logs" doc:"All logs of the shipment that had a leaf, as far as they were judged"`
+	RuleHash   string           `json:"rule_hash"`
+	Supersedes int              `json:"supersedes"`
+	Detail     json.RawMessage  `json:"detail,omitempty" doc:"As recorded"`
+	By         string           `json:"by"`
+	RecordedAt rest.Instant     `json:"recorded_at"`
+	Tx         string           `json:"tx"`
+}
+
+func ShowComplianceState(st *ledger.ComplianceState) rest.Null[ComplianceState] {
+	if st == nil {
+		return rest.Null[ComplianceState]{}
+	}
+	v := ComplianceState{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
+	if v.Budget == nil {
+		v.Budget = []ledger.BudgetLine{}
+	}
+	return rest.Some(v)
+}
+
+func ShowRevision(names *members.Directory, l ledger.Verdict) Revision {
+	r := Revision{Revision: l.Revision, Result: l.Result, Reasons: l.Reasons, To: rest.Instant(l.ToMS), Logs: l.Logs, RuleHash: l.RuleHash, Supersedes: l.Supersedes,
+		Detail: l.Detail, By: names.Name(l.By), RecordedAt: rest.Instant(l.TimeMS), Tx: l.Tx}
+	if r.Reasons == nil {
+		r.Reasons = []string{}
+	}
+	if r.Logs == nil {
+		r.Logs = []ledger.LogHead{}
+	}
+	return r
+}
+
+// Excursion is one time that a rule was broken.
+type Excursion struct {
+	ID       string                  `json:"id" doc:"rule/tracker/start; the same on the ledger"`
+	Rule     string                  `json:"rule"`
+	Kind     string                  `json:"kind"`
+	Metric   string                  `json:"metric"`
+	Tracker  string                  `json:"tracker"`
+	Severity string                  `json:"severity" doc:"After escalation"`
+	Start    rest.Instant            `json:"start"`
+	End      rest.Null[rest.Instant] `json:"end" doc:"null while it lasts"`
+	OutS     float64                 `json:"out_s" doc:"Known time out of range within it"`
+	Peak     string                  `json:"peak"`
+	Limit    string                  `json:"limit"`
+	Note     string                  `json:"note"`
+	HeldBy   rest.Null[string]       `json:"held_by" doc:"Organisation that held the goods when it began"`
+	Messages []DecidingMessage       `json:"messages" doc:"Those that decide"`
+	LedgerTx rest.Null[string]       `json:"ledger_tx" doc:"Transaction that recorded it"`
+	Verified bool                    `json:"verified" doc:"Every endorsing peer has checked a signed message that shows it"`
+	Acks     int                     `json:"acknowledgements" doc:"How many; see recorded"`
+}
+
+// RecordedExcursion is one on the ledger.
+type RecordedExcursion struct {
+	ID         string                  `json:"id"`
+	Rule       string                  `json:"rule"`
+	Metric     string                  `json:"metric"`
+	Start      rest.Instant            `json:"start"`
+	End        rest.Null[rest.Instant] `json:"end"`
+	Peak       string                  `json:"peak"`
+	Limit      string                  `json:"limit"`
+	Found      bool                    `json:"found" doc:"The rules find it now; late readings can have shown another one"`
+	Verified   bool                    `json:"verified" doc:"Stands on signed messages that every endorsing peer checked"`
+	Tracker    string                  `json:"tracker" doc:"Of a verified one"`
+	Witnesses  []ledger.Witness        `json:"witnesses" doc:"Of a verified one: the readings that break the limit"`
+	By         string                  `json:"by"`
+	OpenedAt   rest.Instant            `json:"opened_at"`
+	OpenTx     string                  `json:"open_tx"`
+	ClosedAt   rest.Null[rest.Instant] `json:"closed_at"`
+	CloseTx    rest.Null[string]       `json:"close_tx"`
+	Signatures []Acknowledgement       `json:"acknowledgements"`
+}
+
+func ShowRecorded(names *members.Directory, l ledger.Excursion, acks []Acknowledgement) RecordedExcursion {
+	v := RecordedExcursion{ID: l.ID, Rule: l.Rule, Metric: l.Metric, Start: rest.Instant(l.StartMS), End: rest.InstantOrNull(l.EndMS), Peak: l.Peak, Limit: l.Limit, Verified: l.Verified,
+		Tracker: l.Tracker, Witnesses: l.Witnesses, By: names.Name(l.By), OpenedAt: rest.Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: rest.InstantOrNull(l.CloseMS), CloseTx: rest.TextOrNull(l.CloseTx), Signatures: acks}
+	if v.Witnesses == nil {
+		v.Witnesses = []ledger.Witness{}
+	}
+	if v.Signatures == nil {
+		v.Signatures = []Acknowledgement{}
+	}
+	return v
+}
+
+// DecidingMessage is a message that decides an excursion: the first, the worst or the last that breaks the rule.
+type DecidingMessage struct {
+	Log  string            `json:"log"`
+	Leaf uint64            `json:"leaf"`
+	Hash rest.Null[string] `json:"hash" doc:"What the leaf carries, hex; null beyond the first few hundred messages of an answer"`
+}
+
+// Signature is an electronic signature as 21 CFR 11.50 shows it. Name and meaning are the signer's words; the rest comes
+// from the certificate and the transaction.
+type Signature struct {
+	Name     string       `json:"name" doc:"Printed name"`
+	Meaning  string       `json:"meaning" enum:"reviewed,approved,responsibility,authorship"`
+	Org      string       `json:"org"`
+	Subject  string       `json:"subject" doc:"Of the certificate"`
+	Issuer   string       `json:"issuer"`
+	Cert     string       `json:"cert" doc:"SHA-256 of the certificate"`
+	SignedAt rest.Instant `json:"signed_at"`
+	Tx       string       `json:"tx"`
+}
+
+func showSignature(names *members.Directory, g ledger.Signature) Signature {
+	return Signature{g.Name, g.Meaning, names.Name(g.MSP), g.Subject, g.Issuer, g.Cert, rest.Instant(g.TimeMS), g.Tx}
+}
+
+// Acknowledgement is a signed statement about an excursion.
+type Acknowledgement struct {
+	Excursion string    `json:"excursion"`
+	N         int       `json:"n"`
+	Reason    string    `json:"reason"`
+	Of        string    `json:"of" doc:"Transaction that last changed the excursion: what the signer saw"`
+	Signature Signature `json:"signature"`
+}
+
+func ShowAcknowledgement(names *members.Directory, a ledger.Acknowledgement) Acknowledgement {
+	return Acknowledgement{a.Excursion, a.N, a.Reason, a.Of, showSignature(names, a.Signature)}
+}
+
+// Disposition is what becomes of the goods.
+type Disposition struct {
+	Revision        int       `json:"revision"`
+	Decision        string    `json:"decision" enum:"release,reject,quarantine"`
+	Reason          string    `json:"reason"`
+	VerdictRevision int       `json:"verdict_revision" doc:"That it rests on; below the newest verdict's when late data overtook it"`
+	Result          string    `json:"result" doc:"Of that verdict; empty when there was none"`
+	Signature       Signature `json:"signature"`
+}
+
+func ShowDisposition(names *members.Directory, d ledger.Disposition) Disposition {
+	return Disposition{d.Revision, d.Decision, d.Reason, d.VerdictRevision, d.Result, showSignature(names, d.Signature)}
+}
+
+// Anchor is a root of a heads log that the ledger has accepted.
+type Anchor struct {
+	Heads    string       `json:"heads" doc:"Heads-log id"`
+	Ingest   string       `json:"ingest"`
+	Owner    string       `json:"owner"`
+	N        uint64       `json:"n"`
+	Size     uint64       `json:"size"`
+	Root     string       `json:"root"`
+	PrevSize uint64       `json:"prev_size"`
+	PrevRoot string       `json:"prev_root"`
+	Time     rest.Instant `json:"time"`
+	Tx       string       `json:"tx"`
+}
+
+func ShowAnchor(names *members.Directory, h ledger.Head) Anchor {
+	return Anchor{Heads: h.Heads, Ingest: h.Ingest, Owner: names.Name(h.Owner), N: h.N, Size: h.Size, Root: h.Root, PrevSize: h.PrevSize, PrevRoot: h.PrevRoot, Time: rest.Instant(h.TxMS), Tx: h.Tx}
+}
