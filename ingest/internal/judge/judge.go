@@ -87,9 +87,11 @@ type Judge struct {
 	refused atomic.Uint64
 }
 
+// retry is when a shipment is judged again, after a failure or after another instance's messages.
 type retry struct {
 	at   time.Time
-	wait time.Duration
+	wait time.Duration // after the newest failure; 0 = none
+	left time.Time     // since when it is left to the instance that has its messages; zero = it is not
 }
 
 // New makes a judge; Run works.
@@ -111,14 +113,14 @@ func New(cfg Config) *Judge {
 	return j
 }
 
-// Depth is how many shipments are not judged yet, or their judgement is not on the ledger; Refused how many records the ledger
-// refused for good.
+// Depth is how many shipments are not judged yet, or their judgement is not on the ledger, without those that are left to
+// another instance.
 func (j *Judge) Depth() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	n := len(j.dirty)
-	for id := range j.busy {
-		if !j.dirty[id] {
+	n := len(j.busy)
+	for id := range j.dirty {
+		if !j.busy[id] && j.retry[id].left.IsZero() {
 			n++
 		}
 	}
@@ -132,7 +134,15 @@ func (j *Judge) Refused() uint64 { return j.refused.Load() }
 func (j *Judge) Mark(id string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.mark(id)
+}
+
+// mark is Mark under mu: the shipment is not left to another instance, but a failure's wait stays.
+func (j *Judge) mark(id string) {
 	j.dirty[id] = true
+	if r, ok := j.retry[id]; ok && !r.left.IsZero() {
+		delete(j.retry, id)
+	}
 }
 
 // Run judges until ctx ends.
@@ -309,6 +319,7 @@ func (j *Judge) compute(ctx context.Context, record *ledger.Shipment, final bool
 // shipmentCase is what is in memory of a shipment. Only the one that judges it replaces its parts; the judge's mu guards them.
 type shipmentCase struct {
 	logs map[[32]byte]*logState
+	own  bool // messages of it came to this instance
 	// early are readings from before it was judged first, while open is false.
 	early []compliance.Reading
 	open  bool
@@ -331,7 +342,7 @@ func (j *Judge) Observe(messages []Message) {
 	defer j.mu.Unlock()
 	for i := range messages {
 		m := &messages[i]
-		j.dirty[m.Shipment] = true
+		j.mark(m.Shipment)
 		c := j.cases[m.Shipment]
 		if c == nil {
 			if m.Leaf != 0 {
@@ -340,6 +351,7 @@ func (j *Judge) Observe(messages []Message) {
 			c = &shipmentCase{logs: map[[32]byte]*logState{}, used: j.cfg.Now()}
 			j.cases[m.Shipment] = c
 		}
+		c.own = true
 		if l := c.log(m.Log); m.Leaf < l.tree.Size() {
 			continue
 		}

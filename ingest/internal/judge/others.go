@@ -101,14 +101,42 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 		if !ok {
 			continue // a tracker's own log, or a shipment that is not ours
 		}
-		j.mu.Lock()
-		if c := j.cases[id]; c != nil {
-			c.expect([]ledger.LogHead{{Log: h.Log, Size: h.Size}})
-		}
-		j.dirty[id] = true
-		j.mu.Unlock()
+		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size})
 	}
 	return nil
+}
+
+// How many rounds a shipment of which this instance has no message is left to the instance that has them: so long after it grew
+// last, and at most so long while it grows. What that instance recorded by then is found on the ledger; what it did not, because
+// its judge is slow, dead or wrong, is recorded by this one.
+const (
+	patience    = 15
+	maxPatience = 150
+)
+
+// grown has a shipment judged, because another instance's log of it has grown.
+func (j *Judge) grown(id string, h ledger.LogHead) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	c := j.cases[id]
+	if c != nil {
+		c.expect([]ledger.LogHead{h})
+	}
+	r := j.retry[id]
+	if c != nil && c.own || j.dirty[id] && r.left.IsZero() {
+		j.mark(id)
+		return
+	}
+	j.dirty[id] = true
+	now := j.cfg.Now()
+	if r.left.IsZero() {
+		r.left = now
+	}
+	r.at = now.Add(patience * j.cfg.Every)
+	if last := r.left.Add(maxPatience * j.cfg.Every); r.at.After(last) {
+		r.at = last
+	}
+	j.retry[id] = r
 }
 
 // nameLogs computes the ids of an instance's logs of live shipments: they follow from the shipment and the instance.
