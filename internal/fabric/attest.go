@@ -4,18 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 
 	"github.com/golang/protobuf/proto"
 	"github.com/hyperledger/fabric-protos-go/common"
-	"github.com/hyperledger/fabric-protos-go/orderer"
 	"github.com/hyperledger/fabric-protos-go/peer"
 )
-
-// SignedAnswer is a peer's answer about a block with its signature.
-type SignedAnswer = ledger.SignedAnswer
 
 const qsccBlockByNumber = "GetBlockByNumber"
 
@@ -26,51 +23,78 @@ func (c *Client) PeerOrganisations() []string { return organisations(c.peers) }
 func (c *Client) OrdererOrganisations() []string { return organisations(c.orderers) }
 
 func organisations(nodes []*node) []string {
-	var out []string
-	seen := map[string]bool{}
+	orgs := make([]string, len(nodes))
+	for i, n := range nodes {
+		orgs[i] = n.org
+	}
+	return slices.Compact(orgs) // those of one organisation lie side by side
+}
+
+// PeerOrgs are PeerOrganisations, sorted.
+func (c *Client) PeerOrgs() []string { return slices.Sorted(slices.Values(c.PeerOrganisations())) }
+
+// atOrg asks the nodes of one organisation one after the other until one answers; role is theirs.
+func atOrg[T any](nodes []*node, org, role string, ask func(*node) (T, error)) (answer T, err error) {
+	err = fmt.Errorf("organisation %q has no %s", org, role)
 	for _, n := range nodes {
-		if !seen[n.org] {
-			seen[n.org] = true
-			out = append(out, n.org)
+		if n.org != org {
+			continue
+		}
+		if answer, err = ask(n); err == nil {
+			return answer, nil
 		}
 	}
-	return out
+	return answer, err
+}
+
+// EvaluateAt asks one named organisation's peer; for comparing what peers hold.
+func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
+	p, err := c.propose(fn, arg)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
+	defer cancel()
+	response, err := atOrg(c.peers, org, "peer", func(n *node) (*peer.ProposalResponse, error) { return c.send(ctx, n, p) })
+	if err != nil {
+		return nil, endorseError(p.txID, err)
+	}
+	return response.Response.Payload, nil
 }
 
 // SignedBlockByTx asks a named organisation's peer for the block with a transaction and keeps the peer's signature. The peer
 // signs nonce along with the question, so the answer cannot be older than the nonce.
-func (c *Client) SignedBlockByTx(ctx context.Context, org, txID string, nonce []byte) (SignedAnswer, error) {
+func (c *Client) SignedBlockByTx(ctx context.Context, org, txID string, nonce []byte) (ledger.SignedAnswer, error) {
 	p, err := c.proposeTo(qscc, qsccBlockByTxID, []byte(c.cfg.Channel), []byte(txID), nonce)
 	if err != nil {
-		return SignedAnswer{}, err
+		return ledger.SignedAnswer{}, err
 	}
 	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
 	defer cancel()
-	err = fmt.Errorf("organisation %q has no peer", org)
-	for _, n := range c.peers {
-		if n.org != org {
-			continue
-		}
-		var response *peer.ProposalResponse
-		if response, err = c.send(ctx, n, p); err != nil {
+	answer, err := atOrg(c.peers, org, "peer", func(n *node) (ledger.SignedAnswer, error) {
+		response, err := c.send(ctx, n, p)
+		if err != nil {
 			if noSuchTx.MatchString(err.Error()) {
 				err = errNoTx
 			}
-			continue
+			return ledger.SignedAnswer{}, err
 		}
 		header := &common.Header{}
 		if err := proto.Unmarshal(p.raw.Header, header); err != nil {
-			return SignedAnswer{}, err
+			return ledger.SignedAnswer{}, err
 		}
 		if response.Endorsement == nil {
-			return SignedAnswer{}, &nodeError{n, errors.New("answered without a signature")}
+			return ledger.SignedAnswer{}, &nodeError{n, errors.New("answered without a signature")}
 		}
-		return SignedAnswer{
+		return ledger.SignedAnswer{
 			Org: org, ChannelHeader: header.ChannelHeader, SignatureHeader: header.SignatureHeader, Proposal: p.raw.Payload,
 			Response: response.Payload, Endorser: response.Endorsement.Endorser, Signature: response.Endorsement.Signature,
 		}, nil
+	})
+	if err != nil {
+		return answer, endorseError("", err)
 	}
-	return SignedAnswer{}, endorseError("", err)
+	return answer, nil
 }
 
 // BlockByNumber returns a serialised common.Block from the own peer, or another organisation's when it is down.
@@ -93,42 +117,9 @@ func (c *Client) BlockByNumber(ctx context.Context, number uint64) ([]byte, erro
 func (c *Client) OrdererBlock(ctx context.Context, org string, number uint64) ([]byte, error) {
 	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
 	defer cancel()
-	err := fmt.Errorf("organisation %q has no orderer", org)
-	for _, n := range c.orderers {
-		if n.org != org {
-			continue
-		}
-		var raw []byte
-		if raw, err = c.ordererBlock(ctx, n, number); err == nil {
-			return raw, nil
-		}
-	}
-	return nil, err
-}
-
-func (c *Client) ordererBlock(ctx context.Context, n *node, number uint64) ([]byte, error) {
-	conn, err := n.dial(ctx, c.cfg.Timeouts.Connect)
-	if err != nil {
-		return nil, &nodeError{n, err}
-	}
-	request, err := c.seek(n, number)
+	block, err := atOrg(c.orderers, org, "orderer", func(n *node) (*common.Block, error) { return c.ordererBlock(ctx, n, number) })
 	if err != nil {
 		return nil, err
-	}
-	stream, err := orderer.NewAtomicBroadcastClient(conn).Deliver(ctx)
-	if err != nil {
-		return nil, rpcError(n, err)
-	}
-	if err := stream.Send(request); err != nil {
-		return nil, &nodeError{n, err}
-	}
-	response, err := stream.Recv()
-	if err != nil {
-		return nil, rpcError(n, err)
-	}
-	block := response.GetBlock()
-	if block == nil || block.Header == nil || block.Header.Number != number {
-		return nil, &nodeError{n, fmt.Errorf("did not deliver block %d: %v", number, response.GetStatus())}
 	}
 	return proto.Marshal(block)
 }

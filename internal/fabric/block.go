@@ -164,12 +164,12 @@ func (t *transaction) read(raw []byte) error {
 }
 
 // events are the chaincode events of a block's valid transactions, in their order.
-func events(block *common.Block, chaincode string) ([]Event, error) {
+func events(block *common.Block, chaincode string) ([]ledger.Event, error) {
 	txs, err := transactions(block)
 	if err != nil {
 		return nil, err
 	}
-	var found []Event
+	var found []ledger.Event
 	for _, tx := range txs {
 		if tx.code != int32(peer.TxValidationCode_VALID) || tx.body == nil {
 			continue
@@ -184,7 +184,7 @@ func events(block *common.Block, chaincode string) ([]Event, error) {
 				return nil, fmt.Errorf("transaction %s: %w", tx.id, err)
 			}
 			if event.EventName != "" && event.ChaincodeId == chaincode {
-				found = append(found, Event{Block: block.Header.Number, TxID: tx.id, Name: event.EventName, Payload: event.Payload})
+				found = append(found, ledger.Event{Block: block.Header.Number, TxID: tx.id, Name: event.EventName, Payload: event.Payload})
 			}
 		}
 	}
@@ -204,4 +204,64 @@ func eventOf(action *peer.TransactionAction) (*peer.ChaincodeEvent, error) {
 		return nil, err
 	}
 	return event, proto.Unmarshal(result.Events, event)
+}
+
+// errNoTx: the transaction is not on the ledger that was asked.
+var errNoTx = errors.New("transaction is not on the ledger")
+
+// lookup asks all peers for a transaction at once and answers its block and verdict as soon as one holds it. errNoTx needs
+// two organisations (or all there are) that do not hold it, since a single one may lag.
+func (c *Client) lookup(ctx context.Context, txID string) ([]byte, txStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
+	defer cancel()
+	type found struct {
+		node   *node
+		raw    []byte
+		status txStatus
+		err    error
+	}
+	results := make(chan found, len(c.peers))
+	asked, working := 0, 0 // working: asked, not known to be down, and silent so far
+	for _, n := range c.peers {
+		if c.spawn(func() {
+			raw, err := c.blockAt(ctx, n, txID)
+			var status txStatus
+			if err == nil {
+				status, err = statusIn(n, raw, txID)
+			}
+			results <- found{n, raw, status, err}
+		}) {
+			asked++
+			if !c.health.isDown(n, ledgerPart) {
+				working++
+			}
+		}
+	}
+	absent := map[string]bool{}
+	failure := errClosed
+	for range asked {
+		r := <-results // each call ends with ctx at the latest
+		if !c.health.isDown(r.node, ledgerPart) {
+			working--
+		}
+		switch {
+		case r.err == nil:
+			r.node.reach(r.status.block + 1)
+			c.saw(r.status.block)
+			return r.raw, r.status, nil
+		case errors.Is(r.err, errNoTx):
+			if absent[r.node.msp] = true; len(absent) >= 2 && working <= 0 {
+				return nil, txStatus{}, errNoTx // no need to wait for one that is known to be frozen
+			}
+		default:
+			failure = r.err
+			if isNodeError(r.err) {
+				c.health.failed(r.node, ledgerPart, r.err)
+			}
+		}
+	}
+	if len(absent) >= min(2, len(c.peers)) {
+		return nil, txStatus{}, errNoTx
+	}
+	return nil, txStatus{}, failure
 }

@@ -9,36 +9,13 @@ package fabric
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/ledger"
-
 	contextapi "github.com/hyperledger/fabric-sdk-go/pkg/common/providers/context"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fabsdk"
-)
-
-// The shapes that cross this package's border live in package ledger, so that a program's guts and its tests can name them
-// without linking the SDK.
-type (
-	Result     = ledger.Result
-	Event      = ledger.Event
-	Node       = ledger.Node
-	Stage      = ledger.Stage
-	StageError = ledger.StageError
-)
-
-const (
-	StageEndorse = ledger.StageEndorse
-	StageSubmit  = ledger.StageSubmit
-	StageCommit  = ledger.StageCommit
-)
-
-var (
-	ErrUnavailable   = ledger.ErrUnavailable
-	ErrCommitUnknown = ledger.ErrCommitUnknown
-	ErrInvalid       = ledger.ErrInvalid
 )
 
 // Client speaks as one user of one organisation. Safe for concurrent use.
@@ -115,7 +92,17 @@ func (c *Client) within(ctx context.Context, limit time.Duration) (context.Conte
 	}
 }
 
-func (c *Client) nodes() []*node { return append(append([]*node{}, c.peers...), c.orderers...) }
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+func (c *Client) nodes() []*node { return slices.Concat(c.peers, c.orderers) }
 
 // saw remembers that block number exists.
 func (c *Client) saw(number uint64) { raise(&c.seen, number+1) }

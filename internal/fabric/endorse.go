@@ -57,10 +57,8 @@ func (c *Client) endorse(ctx context.Context, p *proposal) ([]*peer.ProposalResp
 			return responses, err
 		}
 		c.log.Debug("endorsers disagree, asking again", "tx", p.txID, "round", round)
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, wait) {
 			return nil, err
-		case <-time.After(wait):
 		}
 		wait = min(2*wait, disagreeMax)
 	}

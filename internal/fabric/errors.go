@@ -84,7 +84,7 @@ func endorseError(txID string, err error) error {
 		return refusal
 	}
 	if isNodeError(err) || errors.Is(err, errDisagree) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		err = fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
 	}
-	return &StageError{Stage: StageEndorse, TxID: txID, Err: err}
+	return &ledger.StageError{Stage: ledger.StageEndorse, TxID: txID, Err: err}
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
 
 	"github.com/hyperledger/fabric-protos-go/peer"
 )
@@ -25,40 +26,6 @@ func (c *Client) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 		return nil, endorseError(p.txID, err)
 	}
 	return response.Response.Payload, nil
-}
-
-// PeerOrgs are the organisations whose peers the connection profile names, sorted.
-func (c *Client) PeerOrgs() []string {
-	var orgs []string
-	for _, n := range c.peers {
-		orgs = append(orgs, n.org)
-	}
-	slices.Sort(orgs)
-	return slices.Compact(orgs)
-}
-
-// EvaluateAt asks one named organisation's peer; for comparing what peers hold.
-func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byte, error) {
-	p, err := c.propose(fn, arg)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
-	defer cancel()
-	err = fmt.Errorf("organisation %q has no peer", org)
-	for _, n := range c.peers {
-		if n.org != org {
-			continue
-		}
-		var response *peer.ProposalResponse
-		if response, err = c.send(ctx, n, p); err == nil {
-			return response.Response.Payload, nil
-		}
-		if !isNodeError(err) {
-			break
-		}
-	}
-	return nil, endorseError(p.txID, err)
 }
 
 // ask has the first peer run a proposal that can answer and holds what this client has seen.
@@ -133,6 +100,59 @@ func (c *Client) blameSilent(silent map[*node]time.Time, at part) {
 	for n, since := range silent {
 		if time.Since(since) >= c.cfg.Timeouts.Hedge {
 			c.health.failed(n, at, errSlow)
+		}
+	}
+}
+
+// A caller reads its own writes: what this client has seen committed (Client.seen) may not be unknown to the peer that
+// answers the next question, be it another one because the own peer keeps silent. A peer's height tells, since Fabric gives
+// its height and its blocks out only when their state is committed as well (kvledger's blockAPIsRWLock).
+
+const (
+	catchUpFirst = 10 * time.Millisecond
+	catchUpMax   = 200 * time.Millisecond
+)
+
+// sendCaughtUp has a peer run a proposal once it holds height known, for which it gets twice the hedge time; a nodeError with
+// errBehind when it does not.
+func (c *Client) sendCaughtUp(ctx context.Context, n *node, p *proposal, known uint64) (*peer.ProposalResponse, error) {
+	if err := c.caughtUp(ctx, n, known); err != nil {
+		return nil, err
+	}
+	return c.send(ctx, n, p)
+}
+
+// opinion is what a peer says of a transaction. An endorsement may come from one that lags, for the ledger itself finds out
+// what was read too early. A refusal ends the matter, so it only counts from a peer that held height known when it was asked.
+func (c *Client) opinion(ctx context.Context, n *node, p *proposal, known uint64) (*peer.ProposalResponse, error) {
+	held := n.holds(known)
+	response, err := c.send(ctx, n, p)
+	var refusal *ledger.Error
+	if held || !errors.As(err, &refusal) {
+		return response, err
+	}
+	return c.sendCaughtUp(ctx, n, p, known)
+}
+
+// caughtUp waits until a peer holds height known.
+func (c *Client) caughtUp(ctx context.Context, n *node, known uint64) error {
+	if n.holds(known) {
+		return nil
+	}
+	deadline := time.Now().Add(2 * c.cfg.Timeouts.Hedge)
+	for wait := catchUpFirst; ; wait = min(2*wait, catchUpMax) {
+		height, err := c.height(ctx, n)
+		if err != nil {
+			return err
+		}
+		if height >= known {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return &nodeError{n, fmt.Errorf("%w: height %d of %d", errBehind, height, known)}
+		}
+		if !pause(ctx, wait) {
+			return &nodeError{n, context.Cause(ctx)}
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // collect runs Events in the background. It checks what must hold always: blocks rise, none comes twice.
@@ -22,7 +24,7 @@ func collectEvents(t *testing.T, c *Client, from uint64) *collect {
 	ctx, cancel := context.WithCancel(t.Context())
 	last := uint64(0)
 	go func() {
-		k.done <- c.Events(ctx, from, func(e Event) error {
+		k.done <- c.Events(ctx, from, func(e ledger.Event) error {
 			var set rwset
 			if err := json.Unmarshal(e.Payload, &set); err != nil {
 				return err
@@ -162,7 +164,7 @@ func TestEventsEndWithTheHandler(t *testing.T) {
 	c := f.open("carrier")
 	mustSet(t, c, "0")
 	stop := errors.New("enough")
-	if err := c.Events(t.Context(), 0, func(Event) error { return stop }, nil); err != stop {
+	if err := c.Events(t.Context(), 0, func(ledger.Event) error { return stop }, nil); err != stop {
 		t.Fatalf("got %v", err)
 	}
 }

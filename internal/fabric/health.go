@@ -96,13 +96,7 @@ func (h *health) failed(n *node, p part, err error) {
 
 // probe waits until the part works again.
 func (h *health) probe(key healthKey) {
-	wait := probeFirst
-	for {
-		select {
-		case <-h.client.ctx.Done():
-			return
-		case <-time.After(wait):
-		}
+	for wait := probeFirst; pause(h.client.ctx, wait); wait = min(2*wait, probeMax) {
 		if h.client.works(h.client.ctx, key.node, key.part) == nil {
 			h.mu.Lock()
 			delete(h.down, key)
@@ -110,7 +104,6 @@ func (h *health) probe(key healthKey) {
 			h.client.log.Info("node works again", "node", key.node.String(), "part", key.part.String())
 			return
 		}
-		wait = min(2*wait, probeMax)
 	}
 }
 
@@ -141,4 +134,42 @@ func (c *Client) works(ctx context.Context, n *node, p part) error {
 		return err
 	}
 	return nil
+}
+
+// Network asks every peer and orderer for its height. A node that does not answer is an entry with its error, not an error of
+// the call. One that answers may yet have stopped working, as SmartBFT's orderers can: its height tells.
+func (c *Client) Network(ctx context.Context) ([]ledger.Node, error) {
+	ctx, cancel := c.with(ctx)
+	defer cancel()
+	nodes := c.nodes()
+	answers := make([]ledger.Node, len(nodes))
+	var group sync.WaitGroup
+	for i, n := range nodes {
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, 2*c.cfg.Timeouts.Hedge)
+			defer cancel()
+			answer := ledger.Node{Org: n.org, Role: n.role, Address: n.address}
+			var err error
+			if n.role == "peer" {
+				answer.Height, err = c.height(ctx, n)
+			} else {
+				answer.Height, err = c.ordererHeight(ctx, n)
+			}
+			if answer.Up = err == nil; err != nil {
+				answer.Error = err.Error()
+			}
+			answers[i] = answer
+		})
+	}
+	group.Wait()
+	return answers, ctx.Err()
+}
+
+// ordererHeight is one more than the number of the newest block that the orderer delivers.
+func (c *Client) ordererHeight(ctx context.Context, n *node) (uint64, error) {
+	block, err := c.ordererBlock(ctx, n, newest)
+	if err != nil {
+		return 0, err
+	}
+	return block.Header.Number + 1, nil
 }

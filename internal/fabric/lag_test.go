@@ -51,7 +51,7 @@ func TestOwnWritesAreRead(t *testing.T) {
 			tc.inject(f)
 			for range 3 {
 				value, err := c.Evaluate(t.Context(), "kv:Get", rwset{Key: "a"})
-				if tc.answer && (err != nil || string(value) != "1") || !tc.answer && !errors.Is(err, ErrUnavailable) {
+				if tc.answer && (err != nil || string(value) != "1") || !tc.answer && !errors.Is(err, ledger.ErrUnavailable) {
 					t.Fatalf("evaluate: %q %v", value, err)
 				}
 			}
@@ -85,7 +85,7 @@ func TestRefusalsOfLaggingPeersDoNotCount(t *testing.T) {
 	})
 	defer over.Stop()
 	// A transaction that needs the key.
-	if _, err := c.Submit(t.Context(), "kv:Get", rwset{Key: "a"}); err != nil && !errors.Is(err, ErrUnavailable) {
+	if _, err := c.Submit(t.Context(), "kv:Get", rwset{Key: "a"}); err != nil && !errors.Is(err, ledger.ErrUnavailable) {
 		t.Fatalf("while all others are behind: %v", err)
 	}
 	wait(t, "submit after the fault", func() error {

@@ -72,15 +72,19 @@ func (c *Client) envelope(p *proposal, endorsed []*peer.ProposalResponse) (*comm
 	if err := proto.Unmarshal(p.raw.Header, header); err != nil {
 		return nil, err
 	}
-	payload, err := proto.Marshal(&common.Payload{Header: header, Data: data})
+	return c.signed(&common.Payload{Header: header, Data: data})
+}
+
+func (c *Client) signed(payload *common.Payload) (*common.Envelope, error) {
+	raw, err := proto.Marshal(payload)
 	if err != nil {
 		return nil, err
 	}
-	signature, err := c.sign(payload)
+	signature, err := c.sign(raw)
 	if err != nil {
 		return nil, err
 	}
-	return &common.Envelope{Payload: payload, Signature: signature}, nil
+	return &common.Envelope{Payload: raw, Signature: signature}, nil
 }
 
 // send has one peer run a proposal. Errors: *ledger.Error (the chaincode refuses), *nodeError (this peer cannot; another

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
 
 	"github.com/hyperledger/fabric-protos-go/common"
 	"github.com/hyperledger/fabric-protos-go/peer"
@@ -13,26 +16,26 @@ import (
 // Submit endorses by two organisations, orders, and waits until the own peer has committed the transaction as valid.
 // Errors: *ledger.Error (refused by chaincode; nothing was ordered), *StageError otherwise. A StageError at StageCommit wraps
 // ErrCommitUnknown or ErrInvalid; at StageEndorse and StageSubmit it wraps ErrUnavailable when trying again can help.
-func (c *Client) Submit(ctx context.Context, fn string, arg any) (Result, error) {
+func (c *Client) Submit(ctx context.Context, fn string, arg any) (ledger.Result, error) {
 	ctx, cancel := c.with(ctx)
 	defer cancel()
 	p, err := c.propose(fn, arg)
 	if err != nil {
-		return Result{}, err
+		return ledger.Result{}, err
 	}
 	endorsed, err := c.endorse(ctx, p)
 	if err != nil {
-		return Result{}, endorseError(p.txID, err)
+		return ledger.Result{}, endorseError(p.txID, err)
 	}
 	envelope, err := c.envelope(p, endorsed)
 	if err != nil {
-		return Result{}, &StageError{Stage: StageEndorse, TxID: p.txID, Err: err}
+		return ledger.Result{}, &ledger.StageError{Stage: ledger.StageEndorse, TxID: p.txID, Err: err}
 	}
 	status, err := c.order(ctx, p.txID, envelope)
 	if err != nil {
-		return Result{}, err
+		return ledger.Result{}, err
 	}
-	return Result{TxID: p.txID, Block: status.block, Payload: endorsed[0].Response.Payload}, nil
+	return ledger.Result{TxID: p.txID, Block: status.block, Payload: endorsed[0].Response.Payload}, nil
 }
 
 // order has a transaction ordered and waits for the verdict on it. Once an orderer may have it there are three ends only:
@@ -50,19 +53,19 @@ func (c *Client) order(ctx context.Context, txID string, envelope *common.Envelo
 	sent, err := c.broadcast(ctx, envelope, 0)
 	if sent == notSent {
 		if isNodeError(err) || ctx.Err() != nil {
-			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+			err = fmt.Errorf("%w: %w", ledger.ErrUnavailable, err)
 		}
-		return txStatus{}, &StageError{Stage: StageSubmit, TxID: txID, Err: err}
+		return txStatus{}, &ledger.StageError{Stage: ledger.StageSubmit, TxID: txID, Err: err}
 	}
 
 	status, err := c.await(ctx, txID, envelope, w, learned)
 	if err != nil {
-		return txStatus{}, &StageError{Stage: StageCommit, TxID: txID, Err: fmt.Errorf("%w: %w", ErrCommitUnknown, err)}
+		return txStatus{}, &ledger.StageError{Stage: ledger.StageCommit, TxID: txID, Err: fmt.Errorf("%w: %w", ledger.ErrCommitUnknown, err)}
 	}
 	if status.code != int32(peer.TxValidationCode_VALID) {
-		return txStatus{}, &StageError{
-			Stage: StageCommit, TxID: txID, Code: status.code,
-			Err: fmt.Errorf("%w: %s", ErrInvalid, peer.TxValidationCode(status.code)),
+		return txStatus{}, &ledger.StageError{
+			Stage: ledger.StageCommit, TxID: txID, Code: status.code,
+			Err: fmt.Errorf("%w: %s", ledger.ErrInvalid, peer.TxValidationCode(status.code)),
 		}
 	}
 	return status, nil
@@ -152,4 +155,84 @@ func (c *Client) missed(ctx context.Context, txID string) {
 		return
 	}
 	look(ctx)
+}
+
+// commits tells waiting submits what became of their transactions, from one stream of filtered blocks.
+type commits struct {
+	mu      sync.Mutex
+	waiting map[string]*waiter
+}
+
+type waiter struct {
+	done chan txStatus // buffered: the one verdict
+	// look asks the waiter to look its transaction up, because the stream may have missed it.
+	look chan struct{}
+}
+
+func newCommits() *commits { return &commits{waiting: map[string]*waiter{}} }
+
+// expect must be called before the transaction is sent, or its block may pass unseen.
+func (c *commits) expect(txID string) *waiter {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := &waiter{done: make(chan txStatus, 1), look: make(chan struct{}, 1)}
+	c.waiting[txID] = w
+	return w
+}
+
+func (c *commits) forget(txID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.waiting, txID)
+}
+
+func (c *commits) tell(txID string, s txStatus) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w, ok := c.waiting[txID]
+	if !ok {
+		return
+	}
+	if s.code == int32(peer.TxValidationCode_DUPLICATE_TXID) {
+		// Sent twice and ordered twice: the first one counts, and it lies in an earlier block.
+		w.nudge()
+		return
+	}
+	select {
+	case w.done <- s:
+	default:
+	}
+}
+
+func (w *waiter) nudge() {
+	select {
+	case w.look <- struct{}{}:
+	default:
+	}
+}
+
+func (c *commits) nudgeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.waiting {
+		w.nudge()
+	}
+}
+
+// watchCommits feeds commits for the life of the client.
+func (c *Client) watchCommits() {
+	c.spawn(c.learnConsensus) // most transactions are to find it known
+	next := uint64(newest)
+	_ = c.keepFollowing(c.ctx, true, func() uint64 { return next }, func(*node) func(delivery) error {
+		c.spawn(c.learnConsensus)
+		// What was committed while there was no stream is before its first block when it starts at the newest.
+		c.commits.nudgeAll()
+		return func(d delivery) error {
+			for _, tx := range d.filtered.FilteredTransactions {
+				c.commits.tell(tx.Txid, txStatus{int32(tx.TxValidationCode), d.number})
+			}
+			next = d.number + 1
+			return nil
+		}
+	}) // ends with the client only
 }

@@ -135,11 +135,11 @@ func TestSubmitSurvivesOneFault(t *testing.T) {
 
 func TestSubmitErrors(t *testing.T) {
 	set := rwset{Key: "a", Value: "1"}
-	stage := func(want Stage, code int32, kind error) func(*testing.T, error) {
+	stage := func(want ledger.Stage, code int32, kind error) func(*testing.T, error) {
 		return func(t *testing.T, err error) {
 			t.Helper()
-			var e *StageError
-			if !errors.As(err, &e) || e.Stage != want || e.Code != code || (kind != nil) != (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrInvalid) || errors.Is(err, ErrCommitUnknown)) || (kind != nil && !errors.Is(err, kind)) {
+			var e *ledger.StageError
+			if !errors.As(err, &e) || e.Stage != want || e.Code != code || (kind != nil) != (errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, ledger.ErrInvalid) || errors.Is(err, ledger.ErrCommitUnknown)) || (kind != nil && !errors.Is(err, kind)) {
 				t.Fatalf("got %v, want %s, code %d, %v", err, want, code, kind)
 			}
 		}
@@ -147,7 +147,7 @@ func TestSubmitErrors(t *testing.T) {
 	refusal := func(want ledger.Code) func(*testing.T, error) {
 		return func(t *testing.T, err error) {
 			t.Helper()
-			if ledger.CodeOf(err) != want || errors.Is(err, ErrUnavailable) {
+			if ledger.CodeOf(err) != want || errors.Is(err, ledger.ErrUnavailable) {
 				t.Fatalf("got %v, want %s", err, want)
 			}
 		}
@@ -175,28 +175,28 @@ func TestSubmitErrors(t *testing.T) {
 				f.peers[org].kill()
 			}
 		}, "kv:Create", refusal(ledger.Exists)},
-		{"no such function", nil, "kv:None", stage(StageEndorse, 0, nil)},
+		{"no such function", nil, "kv:None", stage(ledger.StageEndorse, 0, nil)},
 		{"one organisation left", func(f *fakeNetwork) {
 			for _, org := range []string{"auditor", "consignee", "shipper"} {
 				f.peers[org].kill()
 			}
-		}, "kv:Set", stage(StageEndorse, 0, ErrUnavailable)},
+		}, "kv:Set", stage(ledger.StageEndorse, 0, ledger.ErrUnavailable)},
 		{"no peer", func(f *fakeNetwork) {
 			for _, p := range f.peers {
 				p.kill()
 			}
-		}, "kv:Set", stage(StageEndorse, 0, ErrUnavailable)},
-		{"no chaincode", func(f *fakeNetwork) { allPeers(f, func(n *fakeNode) { n.noCC = true }) }, "kv:Set", stage(StageEndorse, 0, ErrUnavailable)},
-		{"frozen peers", func(f *fakeNetwork) { allPeers(f, func(n *fakeNode) { n.frozen = make(chan struct{}) }) }, "kv:Set", stage(StageEndorse, 0, ErrUnavailable)},
+		}, "kv:Set", stage(ledger.StageEndorse, 0, ledger.ErrUnavailable)},
+		{"no chaincode", func(f *fakeNetwork) { allPeers(f, func(n *fakeNode) { n.noCC = true }) }, "kv:Set", stage(ledger.StageEndorse, 0, ledger.ErrUnavailable)},
+		{"frozen peers", func(f *fakeNetwork) { allPeers(f, func(n *fakeNode) { n.frozen = make(chan struct{}) }) }, "kv:Set", stage(ledger.StageEndorse, 0, ledger.ErrUnavailable)},
 		{"dead orderers", func(f *fakeNetwork) {
 			for _, o := range f.orderers {
 				o.kill()
 			}
-		}, "kv:Set", stage(StageSubmit, 0, ErrUnavailable)},
-		{"busy orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.busy = true }) }, "kv:Set", stage(StageSubmit, 0, ErrUnavailable)},
-		{"refusing orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.refuse = true }) }, "kv:Set", stage(StageSubmit, 0, nil)},
-		{"frozen orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.frozen = make(chan struct{}) }) }, "kv:Set", stage(StageSubmit, 0, ErrUnavailable)},
-		{"forgetful orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.lose = 100 }) }, "kv:Set", stage(StageCommit, 0, ErrCommitUnknown)},
+		}, "kv:Set", stage(ledger.StageSubmit, 0, ledger.ErrUnavailable)},
+		{"busy orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.busy = true }) }, "kv:Set", stage(ledger.StageSubmit, 0, ledger.ErrUnavailable)},
+		{"refusing orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.refuse = true }) }, "kv:Set", stage(ledger.StageSubmit, 0, nil)},
+		{"frozen orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.frozen = make(chan struct{}) }) }, "kv:Set", stage(ledger.StageSubmit, 0, ledger.ErrUnavailable)},
+		{"forgetful orderers", func(f *fakeNetwork) { allOrderers(f, func(n *fakeNode) { n.lose = 100 }) }, "kv:Set", stage(ledger.StageCommit, 0, ledger.ErrCommitUnknown)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -306,8 +306,8 @@ func TestReadConflictIsInvalid(t *testing.T) {
 	})
 	f.orderers["carrier"].set(func(n *fakeNode) { close(release) })
 	group.Wait()
-	var invalid *StageError
-	if !errors.As(errors.Join(errs...), &invalid) || !errors.Is(invalid, ErrInvalid) || invalid.Code != int32(peer.TxValidationCode_MVCC_READ_CONFLICT) {
+	var invalid *ledger.StageError
+	if !errors.As(errors.Join(errs...), &invalid) || !errors.Is(invalid, ledger.ErrInvalid) || invalid.Code != int32(peer.TxValidationCode_MVCC_READ_CONFLICT) {
 		t.Fatalf("errors %v", errs)
 	}
 	if (errs[0] == nil) == (errs[1] == nil) || f.valid("a") != 1 {
@@ -328,8 +328,8 @@ func TestCommitUnknownResolves(t *testing.T) {
 		o.set(func(n *fakeNode) { n.late = release })
 	}
 	_, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "a", Value: "1"})
-	var unknown *StageError
-	if !errors.As(err, &unknown) || !errors.Is(err, ErrCommitUnknown) || unknown.TxID == "" {
+	var unknown *ledger.StageError
+	if !errors.As(err, &unknown) || !errors.Is(err, ledger.ErrCommitUnknown) || unknown.TxID == "" {
 		t.Fatalf("got %v", err)
 	}
 	if found, _, _, err := c.TxStatus(t.Context(), unknown.TxID); found || err != nil {
@@ -359,10 +359,10 @@ func TestCancelledSubmitIsUnknownOnceSent(t *testing.T) {
 		}
 		cancel()
 	}()
-	if _, err := c.Submit(ctx, "kv:Set", rwset{Key: "a"}); !errors.Is(err, ErrCommitUnknown) || !errors.Is(err, context.Canceled) {
+	if _, err := c.Submit(ctx, "kv:Set", rwset{Key: "a"}); !errors.Is(err, ledger.ErrCommitUnknown) || !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := c.Submit(ctx, "kv:Set", rwset{Key: "a"}); !errors.Is(err, ErrUnavailable) {
+	if _, err := c.Submit(ctx, "kv:Set", rwset{Key: "a"}); !errors.Is(err, ledger.ErrUnavailable) {
 		t.Fatalf("cancelled before: %v", err)
 	}
 	c.health.mu.Lock()
@@ -380,7 +380,7 @@ func TestCloseEndsCalls(t *testing.T) {
 	}
 	done := make(chan error, 2)
 	go func() { _, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "a"}); done <- err }()
-	go func() { done <- c.Events(t.Context(), 0, func(Event) error { return nil }, nil) }()
+	go func() { done <- c.Events(t.Context(), 0, func(ledger.Event) error { return nil }, nil) }()
 	wait(t, "the transaction at an orderer", func() error {
 		if f.orderers["carrier"].asked.Load() == 0 {
 			return errors.New("not there")

@@ -110,10 +110,10 @@ func (s stack) underLoad(t *testing.T, fault func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var mu sync.Mutex
-	var streamed []Event
+	var streamed []ledger.Event
 	streamEnd := make(chan error, 1)
 	go func() {
-		streamEnd <- c.Events(ctx, before, func(e Event) error {
+		streamEnd <- c.Events(ctx, before, func(e ledger.Event) error {
 			mu.Lock()
 			defer mu.Unlock()
 			streamed = append(streamed, e)
@@ -240,13 +240,13 @@ func enrolOnce(t *testing.T, c *Client, a *account, count func(string, time.Dura
 		start := time.Now()
 		result, err := c.Submit(t.Context(), ledger.TrackerEnrol.Name(), args)
 		took := time.Since(start)
-		var stage *StageError
+		var stage *ledger.StageError
 		switch {
 		case err == nil:
 			count("valid", took)
 			a.tx = result.TxID
 			return
-		case errors.Is(err, ErrCommitUnknown) && errors.As(err, &stage):
+		case errors.Is(err, ledger.ErrCommitUnknown) && errors.As(err, &stage):
 			count("unknown", took)
 			if found, code := resolve(t, c, stage.TxID); found && code == 0 {
 				a.tx = stage.TxID
@@ -256,11 +256,11 @@ func enrolOnce(t *testing.T, c *Client, a *account, count func(string, time.Dura
 			} else {
 				a.unsure = append(a.unsure, stage.TxID)
 			}
-		case errors.Is(err, ErrUnavailable) && errors.As(err, &stage):
+		case errors.Is(err, ledger.ErrUnavailable) && errors.As(err, &stage):
 			count("unavailable at "+string(stage.Stage), took)
 			a.failed = append(a.failed, stage.TxID)
 			time.Sleep(50 * time.Millisecond)
-		case errors.Is(err, ErrInvalid) && errors.As(err, &stage) && len(a.unsure) > 0:
+		case errors.Is(err, ledger.ErrInvalid) && errors.As(err, &stage) && len(a.unsure) > 0:
 			// It lost against an earlier try of ours that was ordered after all, and the next one hears that the record exists.
 			count("overtaken", took)
 			a.failed = append(a.failed, stage.TxID)
@@ -296,16 +296,16 @@ func resolve(t *testing.T, c *Client, tx string) (found bool, code int32) {
 }
 
 // replay reads all events from a block to the ledger's head.
-func replay(t *testing.T, c *Client, from uint64) []Event {
+func replay(t *testing.T, c *Client, from uint64) []ledger.Event {
 	t.Helper()
-	var all []Event
+	var all []ledger.Event
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	head, err := c.Network(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = c.Events(ctx, from, func(e Event) error {
+	err = c.Events(ctx, from, func(e ledger.Event) error {
 		all = append(all, e)
 		return nil
 	}, func(height uint64) {
