@@ -21,11 +21,7 @@ func getHead(t *transaction, a ledger.IDArgs) (*ledger.Head, error) {
 	if err := headsID(a.ID); err != nil {
 		return nil, err
 	}
-	h, err := get[ledger.Head](t, ledger.HeadKey(a.ID))
-	if err == nil && h == nil {
-		return nil, ledger.Refuse(ledger.NotFound, "heads log %s has no anchor", a.ID)
-	}
-	return h, err
+	return existing[ledger.Head](t, ledger.HeadKey(a.ID), "heads log %s has no anchor", a.ID)
 }
 
 // extend moves a heads log forward. Every endorsing peer checks the consistency proof itself, so no history that was

@@ -45,3 +45,91 @@ func getDisposition(t *transaction, a ledger.IDArgs) (*ledger.Disposition, error
 	}
 	return get[ledger.Disposition](t, ledger.DispositionKey(a.ID, last))
 }
+
+// signature is who signs this transaction, from its certificate, with the name and meaning that they gave.
+func (t *transaction) signature(name, meaning string) (ledger.Signature, error) {
+	if t.Cert == "" {
+		return ledger.Signature{}, ledger.Refuse(ledger.Forbidden, "only a caller with a certificate can sign")
+	}
+	return ledger.Signature{
+		Name: name, Meaning: meaning, MSP: t.MSP, Subject: t.Subject, Issuer: t.Issuer, Cert: t.Cert, TimeMS: t.TimeMS, Tx: t.Tx,
+	}, nil
+}
+
+// acknowledge adds a signed note to an excursion, by any party.
+func acknowledge(t *transaction, a ledger.AcknowledgeArgs) (*ledger.Acknowledgement, error) {
+	if _, err := shipment(t, a.Shipment); err != nil {
+		return nil, err
+	}
+	e, err := findExcursion(t, a.Shipment, a.Excursion)
+	if err != nil {
+		return nil, err
+	}
+	counter := ledger.AcknowledgedKey(a.Shipment, a.Excursion)
+	last, err := number(t, counter)
+	if err != nil {
+		return nil, err
+	}
+	if a.N != 0 && a.N != last+1 {
+		return nil, ledger.Refuse(ledger.Conflict, "excursion %s has %d acknowledgements, so the next is %d, not %d", a.Excursion, last, last+1, a.N)
+	}
+	signature, err := t.signature(a.Name, a.Meaning)
+	if err != nil {
+		return nil, err
+	}
+	r := &ledger.Acknowledgement{
+		Shipment: a.Shipment, Excursion: a.Excursion, N: last + 1, Reason: a.Reason, Of: e.CloseTx, Signature: signature,
+	}
+	if r.Of == "" {
+		r.Of = e.OpenTx
+	}
+	taken := ledger.Refuse(ledger.Exists, "acknowledgement %d of excursion %s exists already", r.N, a.Excursion)
+	if err := t.create(ledger.AcknowledgementKey(a.Shipment, a.Excursion, r.N), r, taken); err != nil {
+		return nil, err
+	}
+	return r, t.put(counter, r.N)
+}
+
+// dispose decides what becomes of the goods. Any party may call for quarantine: whoever knows of a danger is heard. Release and
+// reject are for who answers for the goods as such, the consignees who take them and the shippers whose they were; not for
+// a carrier, whose own work is judged, nor the auditor.
+func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) {
+	s, err := shipment(t, a.Shipment)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Decision != ledger.Quarantine && !s.Has(ledger.Consignee, t.MSP) && !s.Has(ledger.Shipper, t.MSP):
+		return nil, ledger.Refuse(ledger.Forbidden, "only a consignee or shipper of shipment %s may %s it", s.ID, a.Decision)
+	case a.Decision == ledger.Release && s.State != ledger.Delivered && s.State != ledger.Closed:
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s; goods are released once they are delivered", s.ID, s.State)
+	}
+	last, err := number(t, ledger.DisposedKey(s.ID))
+	if err != nil {
+		return nil, err
+	}
+	if a.Revision != last+1 {
+		return nil, ledger.Refuse(ledger.Conflict, "the newest disposition is %d, so the next is %d, not %d", last, last+1, a.Revision)
+	}
+	v, err := newest(t, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	if v == nil {
+		v = new(ledger.Verdict)
+	}
+	if a.VerdictRevision != v.Revision {
+		return nil, ledger.Refuse(ledger.Conflict, "the newest verdict is revision %d, not %d", v.Revision, a.VerdictRevision)
+	}
+	signature, err := t.signature(a.Name, a.Meaning)
+	if err != nil {
+		return nil, err
+	}
+	d := &ledger.Disposition{
+		Shipment: s.ID, Revision: a.Revision, Decision: a.Decision, Reason: a.Reason, VerdictRevision: v.Revision, Result: v.Result, Signature: signature,
+	}
+	taken := ledger.Refuse(ledger.Exists, "disposition %d of shipment %s exists already", d.Revision, s.ID)
+	if err := t.create(ledger.DispositionKey(s.ID, d.Revision), d, taken); err != nil {
+		return nil, err
+	}
+	return d, t.put(ledger.DisposedKey(s.ID), d.Revision)
+}

@@ -5,11 +5,7 @@ import "github.com/trackseal/trackseal/internal/ledger"
 // openExcursion records what an ingest found. It says so on its own word: what only a proof gives is taken out.
 func openExcursion(t *transaction, a ledger.OpenArgs) (*ledger.Excursion, error) {
 	e := ledger.Excursion(a)
-	s, err := shipment(t, e.Shipment)
-	if err != nil {
-		return nil, err
-	}
-	if err := pinned(s, e.RuleHash); err != nil {
+	if _, err := judged(t, e.Shipment, e.RuleHash); err != nil {
 		return nil, err
 	}
 	e.EndMS, e.CloseMS, e.CloseTx = 0, 0, ""
@@ -57,11 +53,7 @@ func closeExcursion(t *transaction, a ledger.EndArgs) (*ledger.Excursion, error)
 }
 
 func findExcursion(t *transaction, shipment, id string) (*ledger.Excursion, error) {
-	e, err := get[ledger.Excursion](t, ledger.ExcursionKey(shipment, id))
-	if err == nil && e == nil {
-		return nil, ledger.Refuse(ledger.NotFound, "shipment %s has no excursion %s", shipment, id)
-	}
-	return e, err
+	return existing[ledger.Excursion](t, ledger.ExcursionKey(shipment, id), "shipment %s has no excursion %s", shipment, id)
 }
 
 // count keeps the numbers of a shipment's excursions: handovers need them, and a scan could not be paged there.
@@ -87,11 +79,8 @@ func tally(t *transaction, shipment string) (*ledger.Tally, error) {
 // breach records an excursion that signed messages prove. Nobody's word is needed: each endorsing peer decodes and checks them
 // against the ledger's own records and the limit of the pinned rules.
 func breach(t *transaction, a ledger.BreachArgs) (*ledger.Excursion, error) {
-	s, err := shipment(t, a.Shipment)
+	s, err := judged(t, a.Shipment, a.RuleHash)
 	if err != nil {
-		return nil, err
-	}
-	if err := pinned(s, a.RuleHash); err != nil {
 		return nil, err
 	}
 	rules, err := rulesOf(t, s)

@@ -36,11 +36,7 @@ func found(t *transaction, a ledger.FoundArgs) (*ledger.Founding, error) {
 }
 
 func getMember(t *transaction, a ledger.NameArgs) (*ledger.Member, error) {
-	m, err := get[ledger.Member](t, ledger.MemberKey(a.Name))
-	if err == nil && m == nil {
-		return nil, ledger.Refuse(ledger.NotFound, "there is no member %s", a.Name)
-	}
-	return m, err
+	return existing[ledger.Member](t, ledger.MemberKey(a.Name), "there is no member %s", a.Name)
 }
 
 // allMembers refuses an MSP id that is no member's.

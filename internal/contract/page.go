@@ -53,11 +53,16 @@ func list[R any](fn ledger.Listing[R], id func(id string) error, look func(*tran
 // records lists the records of one kind, with an id those below it.
 func records[R any](object string) func(*transaction, ledger.ListArgs) (*ledger.Page[R], error) {
 	return func(t *transaction, a ledger.ListArgs) (*ledger.Page[R], error) {
-		if a.ID == "" {
-			return page(t, a, stored[R], object)
-		}
-		return page(t, a, stored[R], object, a.ID)
+		return page(t, a, stored[R], object, below(a.ID)...)
 	}
+}
+
+// below are the attributes of the keys that a listing with this id goes through.
+func below(id string) []string {
+	if id == "" {
+		return nil
+	}
+	return []string{id}
 }
 
 // ofShipment lists the records of one kind that a shipment has.

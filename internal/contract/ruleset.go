@@ -29,10 +29,7 @@ func listRuleSets(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.RuleSe
 		r.Rules = nil
 		return r, err
 	}
-	if a.ID != "" {
-		return page(t, a, item, ledger.ObjRuleSet, a.ID)
-	}
-	return page(t, a, item, ledger.ObjRuleSet)
+	return page(t, a, item, ledger.ObjRuleSet, below(a.ID)...)
 }
 
 // publish adds one version. The same bytes once more are EXISTS, which the sender may take as done.

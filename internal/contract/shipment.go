@@ -43,11 +43,7 @@ func getClose(t *transaction, a ledger.IDArgs) (*ledger.Close, error) {
 	if _, err := shipment(t, a.ID); err != nil {
 		return nil, err
 	}
-	c, err := get[ledger.Close](t, ledger.CloseKey(a.ID))
-	if err == nil && c == nil {
-		return nil, ledger.Refuse(ledger.NotFound, "shipment %s is not closed", a.ID)
-	}
-	return c, err
+	return existing[ledger.Close](t, ledger.CloseKey(a.ID), "shipment %s is not closed", a.ID)
 }
 
 func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
@@ -93,4 +89,89 @@ func shipment(t *transaction, id string) (*ledger.Shipment, error) {
 		return nil, ledger.Refuse(ledger.NotFound, "there is no shipment %s", id)
 	}
 	return s, err
+}
+
+// carry copies the stability budget that a lot's earlier shipments had spent from their newest verdicts. A later revision of
+// such a verdict does not change it: CarriedFrom names the one that counted.
+func carry(t *transaction, s *ledger.Shipment, a ledger.CreateArgs) error {
+	if len(a.CarriedFrom) == 0 {
+		return nil
+	}
+	budgets := make([][]ledger.BudgetLine, 0, len(a.CarriedFrom))
+	for _, id := range a.CarriedFrom {
+		from, err := shipment(t, id)
+		if err != nil {
+			return err
+		}
+		switch {
+		case from.Lot != a.Lot:
+			return ledger.Refuse(ledger.Conflict, "carried_from: shipment %s is of lot %q, not %q", id, from.Lot, a.Lot)
+		case from.State != ledger.Delivered && from.State != ledger.Closed:
+			return ledger.Refuse(ledger.BadState, "carried_from: shipment %s is %s; its budget counts once it is delivered", id, from.State)
+		}
+		v, err := newest(t, id)
+		if err != nil {
+			return err
+		}
+		if v == nil {
+			return ledger.Refuse(ledger.BadState, "carried_from: shipment %s has no verdict", id)
+		}
+		b, err := v.Budget()
+		if err != nil {
+			return err
+		}
+		budgets = append(budgets, b)
+		s.CarriedFrom = append(s.CarriedFrom, ledger.CarriedFrom{Shipment: id, Revision: v.Revision})
+	}
+	s.Carried = ledger.Carry(budgets...)
+	if len(s.Carried) > ledger.MaxBudget {
+		return ledger.Refuse(ledger.Invalid, "carried_from: the budgets have %d bands together, at most %d are accepted", len(s.Carried), ledger.MaxBudget)
+	}
+	if len(a.Carried) > 0 && !ledger.SameSpent(a.Carried, s.Carried) {
+		return ledger.Refuse(ledger.Conflict, "carried differs from what the verdicts of carried_from say: %v", s.Carried)
+	}
+	return nil
+}
+
+// closeShipment writes the create-only record of the final heads and ends every open assignment. The record has its own
+// key, so that its transaction proves by itself that nobody closed the shipment otherwise before.
+func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
+	s, err := shipment(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Handles(t.MSP) {
+		return nil, ledger.Refuse(ledger.Forbidden, "only a carrier or the custodian closes shipment %s", s.ID)
+	}
+	// Before the state: a repeated close learns that it succeeded before.
+	if err := t.free(ledger.CloseKey(s.ID), ledger.Refuse(ledger.Exists, "shipment %s is closed already", s.ID)); err != nil {
+		return nil, err
+	}
+	if s.State != ledger.Delivered {
+		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not delivered", s.ID, s.State)
+	}
+	for i := range s.Assignments {
+		if s.Assignments[i].ToMS != 0 {
+			continue
+		}
+		tr, err := tracker(t, s.Assignments[i].Tracker)
+		if err != nil {
+			return nil, err
+		}
+		release(t, s, i, tr, max(t.TimeMS, s.Assignments[i].FromMS))
+		if err := t.put(ledger.TrackerKeyOf(tr.ID), tr); err != nil {
+			return nil, err
+		}
+	}
+	s.State = ledger.Closed
+	s.ClosedMS = t.TimeMS
+	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
+		return nil, err
+	}
+	now, err := complianceState(t, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, Compliance: now}
+	return c, t.put(ledger.CloseKey(s.ID), c)
 }

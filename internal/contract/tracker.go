@@ -92,11 +92,7 @@ func calibrate(t *transaction, a ledger.CalibrateArgs) (*ledger.Tracker, error) 
 }
 
 func tracker(t *transaction, id string) (*ledger.Tracker, error) {
-	tr, err := get[ledger.Tracker](t, ledger.TrackerKeyOf(id))
-	if err == nil && tr == nil {
-		return nil, ledger.Refuse(ledger.NotFound, "there is no tracker %s", id)
-	}
-	return tr, err
+	return existing[ledger.Tracker](t, ledger.TrackerKeyOf(id), "there is no tracker %s", id)
 }
 
 // ownTracker is a tracker in force that the caller's organisation owns.

@@ -96,6 +96,15 @@ func get[R any](t *transaction, key string) (*R, error) {
 	return r, nil
 }
 
+// existing reads a record; none is refused as not found, in the words of format.
+func existing[R any](t *transaction, key, format string, args ...any) (*R, error) {
+	r, err := get[R](t, key)
+	if err == nil && r == nil {
+		return nil, ledger.Refuse(ledger.NotFound, format, args...)
+	}
+	return r, err
+}
+
 // put writes a record. The order of calls is the order of the write set before Fabric sorts it: keep it fixed.
 func (t *transaction) put(key string, record any) error {
 	data, err := ledger.Encode(record)

@@ -10,11 +10,8 @@ import (
 
 // revise adds the next revision. Earlier ones stay as they are.
 func revise(t *transaction, v ledger.Verdict) (*ledger.Verdict, error) {
-	s, err := shipment(t, v.Shipment)
+	s, err := judged(t, v.Shipment, v.RuleHash)
 	if err != nil {
-		return nil, err
-	}
-	if err := pinned(s, v.RuleHash); err != nil {
 		return nil, err
 	}
 	if v.Detail != nil {
@@ -108,11 +105,13 @@ func number(t *transaction, key string) (int, error) {
 	return *n, nil
 }
 
-func pinned(s *ledger.Shipment, ruleHash string) error {
-	if ruleHash != s.RuleSetHash {
-		return ledger.Refuse(ledger.Conflict, "rule_hash differs from that of %s, which shipment %s pinned", s.RuleSet, s.ID)
+// judged reads a shipment that was judged by the rules with this hash, which must be those that it pinned.
+func judged(t *transaction, id, ruleHash string) (*ledger.Shipment, error) {
+	s, err := shipment(t, id)
+	if err == nil && ruleHash != s.RuleSetHash {
+		return nil, ledger.Refuse(ledger.Conflict, "rule_hash differs from that of %s, which shipment %s pinned", s.RuleSet, s.ID)
 	}
-	return nil
+	return s, err
 }
 
 // complianceState copies what the ledger itself holds about a shipment, so that no caller can say otherwise.

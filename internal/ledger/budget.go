@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -127,8 +128,5 @@ func SameSpent(a, b []Spent) bool {
 }
 
 func compareBands(a, b Spent) int {
-	if c := strings.Compare(a.Rule, b.Rule); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Band, b.Band)
+	return cmp.Or(strings.Compare(a.Rule, b.Rule), strings.Compare(a.Band, b.Band))
 }

@@ -4,9 +4,88 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/canon"
 )
+
+// Object types: the first part of a composite state key. A verifier finds a record in a transaction's write set by the
+// key that the functions below build.
+const (
+	ObjFounding  = "founding"  // -> Founding
+	ObjMember    = "member"    // name -> Member
+	ObjMemberMSP = "membermsp" // MSP id -> name of the member
+	ObjTracker   = "tracker"   // id -> Tracker
+	ObjKey       = "kid"       // key thumbprint -> tracker id; a key serves one tracker, once
+	ObjShipment  = "shipment"  // id -> Shipment
+	ObjParty     = "party"     // MSP id, shipment id -> "1"; index for listings
+	ObjHandover  = "handover"  // shipment id, n -> Handover
+	ObjClose     = "close"     // shipment id -> Close
+	ObjHead      = "head"      // heads-log id -> Head, the newest
+	ObjAnchor    = "anchor"    // heads-log id, inverted n -> Head
+	ObjExcursion = "excursion" // shipment id, excursion id -> Excursion
+	ObjVerdict   = "verdict"   // shipment id, revision -> Verdict
+	ObjRevision  = "revision"  // shipment id -> number of the newest revision
+	ObjTally     = "tally"     // shipment id -> Tally of its excursions
+
+	ObjAcknowledgement = "acknowledgement" // shipment id, excursion id, n -> Acknowledgement
+	ObjAcknowledged    = "acknowledged"    // shipment id, excursion id -> number of the newest acknowledgement
+	ObjDisposition     = "disposition"     // shipment id, revision -> Disposition
+	ObjDisposed        = "disposed"        // shipment id -> number of the newest disposition
+	ObjRuleSet         = "ruleset"         // rule-set id, version -> RuleSet
+)
+
+// Key builds a composite state key exactly as Fabric's shim does: NUL, then each part followed by NUL.
+func Key(object string, attributes ...string) string {
+	var b strings.Builder
+	b.WriteByte(0)
+	b.WriteString(object)
+	b.WriteByte(0)
+	for _, a := range attributes {
+		b.WriteString(a)
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+func FoundingKey() string                     { return Key(ObjFounding) }
+func MemberKey(name string) string            { return Key(ObjMember, name) }
+func MemberMSPKey(msp string) string          { return Key(ObjMemberMSP, msp) }
+func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }
+func KIDKey(kid string) string                { return Key(ObjKey, kid) }
+func ShipmentKey(id string) string            { return Key(ObjShipment, id) }
+func PartyKey(msp, shipment string) string    { return Key(ObjParty, msp, shipment) }
+func CloseKey(shipment string) string         { return Key(ObjClose, shipment) }
+func HeadKey(heads string) string             { return Key(ObjHead, heads) }
+func ExcursionKey(shipment, id string) string { return Key(ObjExcursion, shipment, id) }
+func RevisionKey(shipment string) string      { return Key(ObjRevision, shipment) }
+func TallyKey(shipment string) string         { return Key(ObjTally, shipment) }
+func DisposedKey(shipment string) string      { return Key(ObjDisposed, shipment) }
+func AcknowledgedKey(shipment, excursion string) string {
+	return Key(ObjAcknowledged, shipment, excursion)
+}
+
+// The keys below pad the number, so that a scan comes in the order of the numbers.
+
+func HandoverKey(shipment string, n int) string { return Key(ObjHandover, shipment, padded(n)) }
+func VerdictKey(shipment string, revision int) string {
+	return Key(ObjVerdict, shipment, padded(revision))
+}
+func DispositionKey(shipment string, revision int) string {
+	return Key(ObjDisposition, shipment, padded(revision))
+}
+func AcknowledgementKey(shipment, excursion string, n int) string {
+	return Key(ObjAcknowledgement, shipment, excursion, padded(n))
+}
+func RuleSetKey(id string, version int) string { return Key(ObjRuleSet, id, padded(version)) }
+
+func padded(n int) string { return fmt.Sprintf("%010d", n) }
+
+// AnchorKey inverts n, so that a forward scan (the only kind that Fabric has) gives the newest first.
+func AnchorKey(heads string, n uint64) string {
+	return Key(ObjAnchor, heads, fmt.Sprintf("%020d", math.MaxUint64-n))
+}
 
 // MaxArg is the largest argument of a transaction, in bytes.
 const MaxArg = 256 << 10

@@ -2,8 +2,84 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
+	"strings"
+	"unicode"
 )
+
+// Result of a valid transaction.
+type Result struct {
+	TxID    string
+	Block   uint64
+	Payload []byte
+}
+
+// Event is one chaincode event of a valid transaction.
+type Event struct {
+	Block   uint64
+	TxID    string
+	Name    string
+	Payload []byte
+}
+
+// Node is the health of one peer or orderer of the channel.
+type Node struct {
+	Org     string `json:"org"`
+	Role    string `json:"role"` // peer | orderer
+	Address string `json:"address"`
+	Up      bool   `json:"up"`     // answers
+	Height  uint64 `json:"height"` // blocks that it holds; 0 when it does not answer
+	Error   string `json:"error,omitempty"`
+}
+
+// Stage of a submit.
+type Stage string
+
+// The stages in their order. Nothing is on the ledger before StageSubmit.
+const (
+	StageEndorse Stage = "endorse"
+	StageSubmit  Stage = "submit"
+	StageCommit  Stage = "commit"
+)
+
+var (
+	// ErrUnavailable: nothing was ordered as far as is known; try again.
+	ErrUnavailable = errors.New("ledger unavailable")
+	// ErrCommitUnknown: sent to the orderer, outcome unknown. Look the record up before doing anything else.
+	ErrCommitUnknown = errors.New("commit unknown")
+	// ErrInvalid: ordered but not valid (for example a read conflict with another transaction); nothing was written.
+	ErrInvalid = errors.New("transaction invalid")
+)
+
+// StageError says where a submit failed.
+type StageError struct {
+	Stage Stage
+	TxID  string // "" before a proposal was made
+	Code  int32  // validation code at StageCommit with ErrInvalid
+	Err   error
+}
+
+func (e *StageError) Error() string {
+	if e.TxID == "" {
+		return fmt.Sprintf("%s: %v", e.Stage, e.Err)
+	}
+	return fmt.Sprintf("%s (tx %s): %v", e.Stage, e.TxID, e.Err)
+}
+
+func (e *StageError) Unwrap() error { return e.Err }
+
+// SignedAnswer is a peer's answer about a block with the peer's signature, every part as it went over the wire. Response
+// is what was signed, together with Endorser; it holds the block with its validity filter.
+type SignedAnswer struct {
+	Org             string // organisation name
+	ChannelHeader   []byte
+	SignatureHeader []byte
+	Proposal        []byte // ChaincodeProposalPayload
+	Response        []byte // ProposalResponsePayload
+	Endorser        []byte
+	Signature       []byte
+}
 
 // Code says what the caller can do about a refusal by the chaincode. The text of a code never changes.
 type Code string
@@ -25,6 +101,26 @@ type Error struct {
 }
 
 func (e *Error) Error() string { return "[" + string(e.Code) + "] " + e.Message }
+
+// maxRefusal bounds the text of a refusal: it quotes what callers sent, and peers, orderers and clients keep it in their logs.
+const maxRefusal = 4 << 10
+
+// Refuse makes an *Error. Its text never spans lines, which is what ParseError relies on.
+func Refuse(code Code, format string, args ...any) *Error {
+	text := fmt.Sprintf(format, args...)
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	if len(text) > maxRefusal {
+		text = strings.ToValidUTF8(text[:maxRefusal], "") + " …"
+	}
+	return &Error{Code: code, Message: text}
+}
+
+func invalid(format string, args ...any) error { return Refuse(Invalid, format, args...) }
 
 // Is makes errors.Is(err, &Error{Code: NotFound}) true for every error of that code.
 func (e *Error) Is(target error) bool {

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"encoding/hex"
-	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -32,26 +31,6 @@ const (
 	MaxTimeMS = 253402300799999
 	maxNumber = 1 << 53 // exact in every JSON reader
 )
-
-// maxRefusal bounds the text of a refusal: it quotes what callers sent, and peers, orderers and clients keep it in their logs.
-const maxRefusal = 4 << 10
-
-// Refuse makes an *Error. Its text never spans lines, which is what ParseError relies on.
-func Refuse(code Code, format string, args ...any) *Error {
-	text := fmt.Sprintf(format, args...)
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, text)
-	if len(text) > maxRefusal {
-		text = strings.ToValidUTF8(text[:maxRefusal], "") + " …"
-	}
-	return &Error{Code: code, Message: text}
-}
-
-func invalid(format string, args ...any) error { return Refuse(Invalid, format, args...) }
 
 // first returns the first problem. Each check is a value, so all of them are evaluated: they are cheap.
 func first(problems ...error) error {

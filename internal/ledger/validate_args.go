@@ -64,19 +64,10 @@ func (a CreateArgs) Validate() error {
 	if err != nil {
 		return err
 	}
-	if !ruleSetRef.MatchString(a.RuleSet) {
-		return invalid("rule_set must be name@version, not %.80q", a.RuleSet)
-	}
-	if err := a.Parties.validate(); err != nil {
+	if err := first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateLot()); err != nil {
 		return err
 	}
-	if err := a.validateLot(); err != nil {
-		return err
-	}
-	if a.Custodian == "" {
-		return nil
-	}
-	if !slices.Contains(a.Parties.MSPs(), a.Custodian) {
+	if a.Custodian != "" && !slices.Contains(a.Parties.MSPs(), a.Custodian) {
 		return invalid("custodian %.80q is not one of the parties", a.Custodian)
 	}
 	return nil
