@@ -59,34 +59,23 @@ func (b *batch) Message(m *stored.Message) {
 	b.tag("trust", m.Trust)
 	b.buf = append(b.buf, ' ')
 	if m.Trust == stored.Signed {
-		b.buf = append(b.buf, "boot="...)
-		b.int(int64(m.Boot))
+		b.int("boot=", int64(m.Boot))
 		if m.Kind != 0 {
-			b.buf = append(b.buf, ",kind="...)
-			b.int(int64(m.Kind))
+			b.int(",kind=", int64(m.Kind))
 		}
-		b.buf = append(b.buf, ",seq="...)
-		b.int(int64(m.Seq))
+		b.int(",seq=", int64(m.Seq))
 		b.buf = append(b.buf, ',')
 	}
-	b.buf = append(b.buf, "entry=\""...)
-	b.buf = base64.StdEncoding.AppendEncode(b.buf, m.Entry)
-	b.buf = append(b.buf, '"')
+	b.base64("entry=", m.Entry)
 	if len(m.Flags) > 0 {
-		b.buf = append(b.buf, ",flags="...)
-		b.string(strings.Join(m.Flags, ","))
+		b.string(",flags=", strings.Join(m.Flags, ","))
 	}
-	b.buf = append(b.buf, ",leaf="...)
-	b.int(int64(m.Leaf))
-	b.buf = append(b.buf, ",raw=\""...)
-	b.buf = base64.StdEncoding.AppendEncode(b.buf, m.Raw)
-	b.buf = append(b.buf, '"')
+	b.int(",leaf=", int64(m.Leaf))
+	b.base64(",raw=", m.Raw)
 	if m.Readings != 1 {
-		b.buf = append(b.buf, ",readings="...)
-		b.int(int64(m.Readings))
+		b.int(",readings=", int64(m.Readings))
 	}
-	b.buf = append(b.buf, ",time_ms="...)
-	b.int(m.TimeMS)
+	b.int(",time_ms=", m.TimeMS)
 	b.end(pointTime(m.ReceivedMS, m.Leaf))
 }
 
@@ -96,14 +85,12 @@ func (b *batch) Reading(log, tracker string, leaf uint64, timeMS int64, n int, v
 	b.era(leaf)
 	b.tag("log", log)
 	b.tag("tracker", tracker)
-	b.buf = append(b.buf, " leaf="...)
-	b.int(int64(leaf))
+	b.int(" leaf=", int64(leaf))
 	for i := range n {
 		name, v := value(i)
 		b.buf = append(b.buf, ',')
 		b.buf = appendKey(b.buf, name)
-		b.buf = append(b.buf, '=')
-		b.float(v)
+		b.float("=", v)
 	}
 	b.end(pointTime(timeMS, leaf))
 }
@@ -113,32 +100,22 @@ func (b *batch) Head(h *stored.Head) {
 	b.buf = append(b.buf, "head"...)
 	b.tag("heads", h.Heads)
 	b.tag("log", h.Log)
-	b.buf = append(b.buf, " block="...)
-	b.int(int64(h.Block))
+	b.int(" block=", int64(h.Block))
 	b.buf = append(b.buf, ",closed="...)
 	b.buf = strconv.AppendBool(b.buf, h.Closed)
-	b.buf = append(b.buf, ",entry=\""...)
-	b.buf = base64.StdEncoding.AppendEncode(b.buf, h.Entry)
-	b.buf = append(b.buf, "\",heads_root="...)
-	b.string(h.HeadsRoot)
-	b.buf = append(b.buf, ",heads_size="...)
-	b.int(int64(h.HeadsSize))
-	b.buf = append(b.buf, ",index="...)
-	b.int(int64(h.Index))
-	b.buf = append(b.buf, ",prev="...)
-	b.int(h.Prev)
-	b.buf = append(b.buf, ",proof=\""...)
+	b.base64(",entry=", h.Entry)
+	b.string(",heads_root=", h.HeadsRoot)
+	b.int(",heads_size=", int64(h.HeadsSize))
+	b.int(",index=", int64(h.Index))
+	b.int(",prev=", h.Prev)
 	proof := make([]byte, 0, 32*len(h.Proof))
 	for _, p := range h.Proof {
 		proof = append(proof, p[:]...)
 	}
-	b.buf = base64.StdEncoding.AppendEncode(b.buf, proof)
-	b.buf = append(b.buf, "\",root="...)
-	b.string(h.Root)
-	b.buf = append(b.buf, ",size="...)
-	b.int(int64(h.Size))
-	b.buf = append(b.buf, ",tx="...)
-	b.string(h.Tx)
+	b.base64(",proof=", proof)
+	b.string(",root=", h.Root)
+	b.int(",size=", int64(h.Size))
+	b.string(",tx=", h.Tx)
 	b.end(pointTime(h.TimeMS, h.Index))
 }
 
@@ -149,14 +126,10 @@ const maxQuarantined = 49_149
 func (b *batch) Rejected(r *stored.Rejected, n uint64) {
 	b.buf = append(b.buf, "rejected"...)
 	b.tag("reason", r.Reason)
-	b.buf = append(b.buf, " detail="...)
-	b.string(clip(r.Detail, 1024))
-	b.buf = append(b.buf, ",raw=\""...)
-	b.buf = base64.StdEncoding.AppendEncode(b.buf, r.Raw[:min(len(r.Raw), maxQuarantined)])
-	b.buf = append(b.buf, "\",received_ms="...)
-	b.int(r.ReceivedMS)
-	b.buf = append(b.buf, ",topic="...)
-	b.string(clip(r.Topic, 1024))
+	b.string(" detail=", clip(r.Detail, 1024))
+	b.base64(",raw=", r.Raw[:min(len(r.Raw), maxQuarantined)])
+	b.int(",received_ms=", r.ReceivedMS)
+	b.string(",topic=", clip(r.Topic, 1024))
 	b.end(pointTime(r.ReceivedMS, n))
 }
 
@@ -172,16 +145,27 @@ func (b *batch) tag(k, v string) {
 	b.buf = appendKey(b.buf, v)
 }
 
-func (b *batch) int(v int64) {
-	b.buf = strconv.AppendInt(b.buf, v, 10)
-	b.buf = append(b.buf, 'i')
+// int appends a field, as those below do; name is all that stands before its value.
+func (b *batch) int(name string, v int64) {
+	b.buf = append(b.buf, name...)
+	b.buf = append(strconv.AppendInt(b.buf, v, 10), 'i')
 }
 
-func (b *batch) float(v float64) { b.buf = strconv.AppendFloat(b.buf, v, 'f', -1, 64) }
+func (b *batch) float(name string, v float64) {
+	b.buf = append(b.buf, name...)
+	b.buf = strconv.AppendFloat(b.buf, v, 'f', -1, 64)
+}
 
-// string appends a quoted field value. Line ends may stand inside quotes; other control characters become spaces and
-// invalid UTF-8 becomes U+FFFD, since InfluxDB answers queries as UTF-8 text.
-func (b *batch) string(s string) {
+func (b *batch) base64(name string, data []byte) {
+	b.buf = append(b.buf, name...)
+	b.buf = base64.StdEncoding.AppendEncode(append(b.buf, '"'), data)
+	b.buf = append(b.buf, '"')
+}
+
+// string quotes. Line ends may stand inside quotes; other control characters become spaces and invalid UTF-8 becomes U+FFFD,
+// since InfluxDB answers queries as UTF-8 text.
+func (b *batch) string(name, s string) {
+	b.buf = append(b.buf, name...)
 	b.buf = append(b.buf, '"')
 	for _, r := range s {
 		switch {

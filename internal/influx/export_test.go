@@ -7,25 +7,21 @@ import (
 
 // Select answers the columns of each row as text, for tests.
 func (c *Client) Select(ctx context.Context, query string, columns ...string) (rows [][]string, err error) {
-	err = c.query(ctx, query, func(r row) error {
-		var cells []string
+	return gather(ctx, c, query, func(r *row) (cells []string) {
 		for _, column := range columns {
 			cells = append(cells, r.text(column))
 		}
-		rows = append(rows, cells)
-		return nil
+		return cells
 	})
-	return rows, err
 }
 
 // Hold asks for far more than fits into the buffers on the way, says so at the first row, and takes no more until ctx ends.
 func (c *Client) Hold(ctx context.Context, held chan<- bool) error {
-	return c.query(ctx, strings.Repeat("SELECT * FROM reading;", 200), func(row) error {
+	return c.query(ctx, strings.Repeat("SELECT * FROM reading;", 200), func(*row) {
 		if held != nil {
 			held <- true
 			held = nil
 		}
 		<-ctx.Done()
-		return nil
 	})
 }

@@ -20,15 +20,13 @@ func (c *Client) HeadsFrom(ctx context.Context, heads string, index uint64, sinc
 }
 
 func (c *Client) headsWhere(ctx context.Context, where string) ([]stored.Head, error) {
-	var heads []stored.Head
-	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM head WHERE %s",
-		idents("heads", "log", "index", "size", "root", "prev", "closed", "entry", "heads_size", "heads_root", "tx", "block", "proof"), where), func(r row) error {
-		h, err := readHead(r)
-		if err != nil {
-			return fmt.Errorf("head of log %s: %w", h.Log, err)
+	heads, err := gather(ctx, c, fmt.Sprintf("SELECT %s FROM head WHERE %s",
+		idents("heads", "log", "index", "size", "root", "prev", "closed", "entry", "heads_size", "heads_root", "tx", "block", "proof"), where), func(r *row) stored.Head {
+		h := readHead(r)
+		if r.err != nil {
+			r.err = fmt.Errorf("head of log %s: %w", h.Log, r.err)
 		}
-		heads = append(heads, h)
-		return nil
+		return h
 	})
 	slices.SortFunc(heads, func(a, b stored.Head) int {
 		return cmp.Or(cmp.Compare(a.Heads, b.Heads), cmp.Compare(a.Index, b.Index))
@@ -36,25 +34,16 @@ func (c *Client) headsWhere(ctx context.Context, where string) ([]stored.Head, e
 	return heads, err
 }
 
-func readHead(r row) (stored.Head, error) {
-	h := stored.Head{Heads: r.text("heads"), Log: r.text("log"), Root: r.text("root"), HeadsRoot: r.text("heads_root"), Tx: r.text("tx"), Closed: r.bool("closed"), Entry: r.bytes("entry")}
-	for column, to := range map[string]*uint64{"index": &h.Index, "size": &h.Size, "heads_size": &h.HeadsSize, "block": &h.Block} {
-		v, err := r.int(column)
-		if err != nil {
-			return h, err
-		}
-		*to = uint64(v)
+func readHead(r *row) stored.Head {
+	h := stored.Head{
+		Heads: r.text("heads"), Log: r.text("log"), Root: r.text("root"), HeadsRoot: r.text("heads_root"), Tx: r.text("tx"), Closed: r.bool("closed"), Entry: r.bytes("entry"),
+		Index: uint64(r.int("index")), Size: uint64(r.int("size")), HeadsSize: uint64(r.int("heads_size")), Block: uint64(r.int("block")),
+		Prev: r.int("prev"), TimeMS: r.ns() / 1e6,
 	}
-	var err error
-	if h.Prev, err = r.int("prev"); err != nil {
-		return h, err
-	}
-	ns, err := r.ns()
-	h.TimeMS = ns / 1e6
 	for p := range slices.Chunk(r.bytes("proof"), 32) {
 		if len(p) == 32 {
 			h.Proof = append(h.Proof, [32]byte(p))
 		}
 	}
-	return h, err
+	return h
 }

@@ -10,28 +10,42 @@ import (
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
-// pageMessages bounds what one query holds in memory on both sides (a message is below 20 KiB, usually below 1 KiB).
-const pageMessages = 5_000
+// What one query holds in memory on both sides: a message is below 20 KiB, usually below 1 KiB, an info is a few numbers.
+const (
+	pageMessages = 5_000
+	pageInfos    = 50_000
+)
 
 // Messages calls fn for the leaves [from, to) of a log in leaf order; to 0 means all. fn's error stops it.
 func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error {
-	// The leaf numbers alone are small: they say which times to ask for, page by page.
 	index, err := c.leafTimes(ctx, log, minNS, maxNS, from, to)
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(index, pageMessages) {
-		page, err := c.messagePage(ctx, log, part)
-		if err != nil {
-			return err
-		}
-		for _, m := range page {
-			if err := fn(m); err != nil {
-				return err
-			}
-		}
+	return inPages(index, pageMessages, func(part []leafTime) ([]stored.Message, error) { return c.messagePage(ctx, log, part) }, fn)
+}
+
+// MessageInfos calls fn for the infos of a query in leaf order. It reads numbers only: a log's worth of them is a hundredth of its
+// messages. fn's error stops it.
+func (c *Client) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn func(stored.MessageInfo) error) error {
+	start, stop := span(q.FromMS, q.ToMS)
+	if start >= stop {
+		return nil
 	}
-	return nil
+	index, err := c.leafTimes(ctx, q.Log, start, stop, 0, q.Leaves)
+	if err != nil {
+		return err
+	}
+	return inPages(index, pageInfos, func(part []leafTime) ([]stored.MessageInfo, error) { return c.infoPage(ctx, q, part) }, fn)
+}
+
+// Message reads the message of an info; ok is false when it is not there any more.
+func (c *Client) Message(ctx context.Context, p stored.MessageInfo) (m stored.Message, ok bool, err error) {
+	page, err := c.messagePage(ctx, p.Log, []leafTime{{p.Leaf, pointTime(p.ReceivedMS, p.Leaf)}})
+	if err != nil || len(page) == 0 {
+		return stored.Message{}, false, err
+	}
+	return page[0], true, nil
 }
 
 type leafTime struct {
@@ -39,24 +53,30 @@ type leafTime struct {
 	ns   int64
 }
 
-// leafTimes lists the leaves [from, to) of a log that were received in [start, stop).
+// leafTimes lists the leaves [from, to) of a log that were received in [start, stop). The leaf numbers alone are small: they say
+// which times to ask for, page by page.
 func (c *Client) leafTimes(ctx context.Context, log string, start, stop int64, from, to uint64) ([]leafTime, error) {
 	q := fmt.Sprintf(`SELECT leaf FROM message WHERE %s AND %s AND leaf >= %d`, anyOf("log", []string{log}), within(start, stop), from)
 	if to > 0 {
 		q += fmt.Sprintf(" AND leaf < %d", to)
 	}
-	var index []leafTime
-	err := c.query(ctx, q, func(r row) error {
-		leaf, err := r.int("leaf")
+	index, err := gather(ctx, c, q, func(r *row) leafTime { return leafTime{uint64(r.int("leaf")), r.ns()} })
+	slices.SortFunc(index, func(a, b leafTime) int { return cmp.Or(cmp.Compare(a.leaf, b.leaf), cmp.Compare(a.ns, b.ns)) })
+	return index, err
+}
+
+// inPages reads so many leaves at once and calls fn for what they hold.
+func inPages[T any](index []leafTime, size int, read func([]leafTime) ([]T, error), fn func(T) error) error {
+	for part := range slices.Chunk(index, size) {
+		page, err := read(part)
 		if err != nil {
 			return err
 		}
-		ns, err := r.ns()
-		index = append(index, leafTime{uint64(leaf), ns})
-		return err
-	})
-	slices.SortFunc(index, func(a, b leafTime) int { return cmp.Or(cmp.Compare(a.leaf, b.leaf), cmp.Compare(a.ns, b.ns)) })
-	return index, err
+		if err := inTurn(page, fn); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // leavesWithin is the condition that a point is one of some leaves, or looks like one: what lies between them in time but has
@@ -70,37 +90,44 @@ func leavesWithin(index []leafTime) string {
 }
 
 func (c *Client) messagePage(ctx context.Context, log string, index []leafTime) ([]stored.Message, error) {
-	page := make([]stored.Message, 0, len(index))
-	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM message WHERE %s AND %s",
+	page, err := gather(ctx, c, fmt.Sprintf("SELECT %s FROM message WHERE %s AND %s",
 		idents("leaf", "boot", "seq", "kind", "readings", "time_ms", "entry", "raw", "flags", "tracker", "shipment", "trust"),
-		anyOf("log", []string{log}), leavesWithin(index)), func(r row) error {
-		m, err := readMessage(r)
-		if err != nil {
-			return fmt.Errorf("message at leaf %d of log %s: %w", m.Leaf, log, err)
-		}
+		anyOf("log", []string{log}), leavesWithin(index)), func(r *row) stored.Message {
+		m := readMessage(r)
 		m.Log = log
-		page = append(page, m)
-		return nil
+		if r.err != nil {
+			r.err = fmt.Errorf("message at leaf %d of log %s: %w", m.Leaf, log, r.err)
+		}
+		return m
 	})
 	slices.SortStableFunc(page, func(a, b stored.Message) int { return cmp.Compare(a.Leaf, b.Leaf) })
 	return page, err
 }
 
-func readMessage(r row) (stored.Message, error) {
-	m := stored.Message{Readings: 1, Tracker: r.text("tracker"), Shipment: r.text("shipment"), Trust: r.text("trust"), Entry: r.bytes("entry"), Raw: r.bytes("raw")}
-	var err error
-	num := func(column string) int64 {
-		v, e := r.int(column)
-		err = cmp.Or(err, e)
-		return v
+func (c *Client) infoPage(ctx context.Context, q stored.MessageInfoQuery, index []leafTime) ([]stored.MessageInfo, error) {
+	where := anyOf("log", []string{q.Log}) + " AND trust = " + quote(stored.Signed)
+	if q.Tracker != "" {
+		where += " AND tracker = " + quote(q.Tracker)
 	}
-	m.Leaf, m.Boot, m.Seq = uint64(num("leaf")), uint64(num("boot")), uint64(num("seq"))
-	m.Kind, m.TimeMS, m.ReceivedMS = int(num("kind")), num("time_ms"), num("time")/1e6
+	page, err := gather(ctx, c, fmt.Sprintf("SELECT %s FROM message WHERE %s AND %s", idents("leaf", "boot", "seq", "time_ms", "tracker"), where, leavesWithin(index)), func(r *row) stored.MessageInfo {
+		m := readMessage(r)
+		return stored.MessageInfo{Log: q.Log, Tracker: m.Tracker, Leaf: m.Leaf, Boot: m.Boot, Seq: m.Seq, TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS}
+	})
+	slices.SortStableFunc(page, func(a, b stored.MessageInfo) int { return cmp.Compare(a.Leaf, b.Leaf) })
+	return page, err
+}
+
+func readMessage(r *row) stored.Message {
+	m := stored.Message{
+		Tracker: r.text("tracker"), Shipment: r.text("shipment"), Trust: r.text("trust"), Entry: r.bytes("entry"), Raw: r.bytes("raw"),
+		Leaf: uint64(r.int("leaf")), Boot: uint64(r.int("boot")), Seq: uint64(r.int("seq")),
+		Kind: int(r.int("kind")), TimeMS: r.int("time_ms"), ReceivedMS: r.ns() / 1e6, Readings: 1,
+	}
 	if r.has("readings") {
-		m.Readings = int(num("readings"))
+		m.Readings = int(r.int("readings"))
 	}
 	if f := r.text("flags"); f != "" {
 		m.Flags = strings.Split(f, ",")
 	}
-	return m, err
+	return m
 }

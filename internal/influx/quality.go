@@ -3,6 +3,7 @@ package influx
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -14,18 +15,12 @@ import (
 func (b *batch) QualityHour(h *stored.QualityHour) {
 	b.buf = append(b.buf, "quality"...)
 	b.tag("tracker", h.Tracker)
-	b.buf = append(b.buf, " expected="...)
-	b.int(h.Expected)
+	b.int(" expected=", h.Expected)
 	for _, reason := range slices.Sorted(maps.Keys(h.Flags)) {
-		b.buf = append(b.buf, ",flag_"...)
-		b.buf = append(b.buf, reason...)
-		b.buf = append(b.buf, '=')
-		b.int(h.Flags[reason])
+		b.int(",flag_"+reason+"=", h.Flags[reason])
 	}
-	b.buf = append(b.buf, ",minutes="...)
-	b.int(h.Minutes)
-	b.buf = append(b.buf, ",readings="...)
-	b.int(h.Readings)
+	b.int(",minutes=", h.Minutes)
+	b.int(",readings=", h.Readings)
 	b.end(h.StartMS * 1e6)
 }
 
@@ -37,12 +32,9 @@ func (b *batch) QualityFlag(f *stored.QualityFlag) {
 	}
 	b.tag("reason", f.Reason)
 	b.tag("tracker", f.Tracker)
-	b.buf = append(b.buf, " against="...)
-	b.float(f.Against)
-	b.buf = append(b.buf, ",shipment="...)
-	b.string(f.Shipment)
-	b.buf = append(b.buf, ",value="...)
-	b.float(f.Value)
+	b.float(" against=", f.Against)
+	b.string(",shipment=", f.Shipment)
+	b.float(",value=", f.Value)
 	b.end(f.TimeMS * 1e6)
 }
 
@@ -57,30 +49,18 @@ func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS 
 	if tracker != "" {
 		where += " AND tracker = " + quote(tracker)
 	}
-	var hours []stored.QualityHour
 	// All fields: which reasons there are is not known here.
-	err := c.query(ctx, "SELECT * FROM quality WHERE "+where, func(r row) error {
-		ns, err := r.ns()
-		if err != nil {
-			return err
-		}
-		h := stored.QualityHour{Tracker: r.text("tracker"), StartMS: ns / 1e6, Flags: map[string]int64{}}
-		for column, to := range map[string]*int64{"readings": &h.Readings, "minutes": &h.Minutes, "expected": &h.Expected} {
-			if *to, err = r.int(column); err != nil {
-				return err
-			}
+	hours, err := gather(ctx, c, "SELECT * FROM quality WHERE "+where, func(r *row) stored.QualityHour {
+		h := stored.QualityHour{
+			Tracker: r.text("tracker"), StartMS: r.ns() / 1e6, Readings: r.int("readings"), Minutes: r.int("minutes"), Expected: r.int("expected"),
+			Flags: map[string]int64{},
 		}
 		for column := range r.columns {
-			reason, ok := strings.CutPrefix(column, "flag_")
-			if !ok || !r.has(column) {
-				continue
-			}
-			if h.Flags[reason], err = r.int(column); err != nil {
-				return err
+			if reason, ok := strings.CutPrefix(column, "flag_"); ok && r.has(column) {
+				h.Flags[reason] = r.int(column)
 			}
 		}
-		hours = append(hours, h)
-		return nil
+		return h
 	})
 	if err != nil {
 		return err
@@ -88,10 +68,29 @@ func (c *Client) QualityHours(ctx context.Context, tracker string, fromMS, toMS 
 	slices.SortFunc(hours, func(a, b stored.QualityHour) int {
 		return cmp.Or(cmp.Compare(a.StartMS, b.StartMS), cmp.Compare(a.Tracker, b.Tracker))
 	})
-	for _, h := range hours {
-		if err := fn(h); err != nil {
-			return err
-		}
+	return inTurn(hours, fn)
+}
+
+// QualityFlags calls fn for the odd readings of these trackers with times in [fromMS, toMS), in the order of (time, tracker, reason,
+// metric). Flags of a whole hour are left out.
+func (c *Client) QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error {
+	start, stop := span(fromMS, toMS)
+	if len(trackers) == 0 || start >= stop {
+		return nil
 	}
-	return nil
+	// A flag of an hour has no metric.
+	flags, err := gather(ctx, c, fmt.Sprintf("SELECT %s FROM anomaly WHERE metric != '' AND %s AND %s",
+		idents("value", "against", "shipment", "reason", "metric", "tracker"), anyOf("tracker", trackers), within(start, stop)), func(r *row) stored.QualityFlag {
+		return stored.QualityFlag{
+			Tracker: r.text("tracker"), Shipment: r.text("shipment"), Reason: r.text("reason"), Metric: r.text("metric"), TimeMS: r.ns() / 1e6,
+			Value: r.float("value"), Against: r.float("against"),
+		}
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(flags, func(a, b stored.QualityFlag) int {
+		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Tracker, b.Tracker), cmp.Compare(a.Reason, b.Reason), cmp.Compare(a.Metric, b.Metric))
+	})
+	return inTurn(flags, fn)
 }

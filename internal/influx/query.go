@@ -66,15 +66,17 @@ func nanoseconds(ms int64) int64 {
 	return ms * 1e6
 }
 
-// row is one row of an answer; it is valid until the next one.
+// row is one row of an answer; it is valid until the next one. A cell that cannot be read is noted in err, which ends the
+// query.
 type row struct {
 	statement int // which of several
 	tags      map[string]string
 	columns   map[string]int
 	cells     [][]byte // JSON
+	err       error
 }
 
-func (r row) cell(column string) []byte {
+func (r *row) cell(column string) []byte {
 	i, ok := r.columns[column]
 	if !ok || i >= len(r.cells) || string(r.cells[i]) == "null" {
 		return nil
@@ -82,10 +84,10 @@ func (r row) cell(column string) []byte {
 	return r.cells[i]
 }
 
-func (r row) has(column string) bool { return r.cell(column) != nil }
+func (r *row) has(column string) bool { return r.cell(column) != nil }
 
 // text is a copy.
-func (r row) text(column string) string {
+func (r *row) text(column string) string {
 	cell := r.cell(column)
 	if len(cell) < 2 || cell[0] != '"' {
 		return string(cell)
@@ -99,7 +101,7 @@ func (r row) text(column string) string {
 }
 
 // bytes decodes base64. What is not base64 any more is answered as missing: the caller compares hashes.
-func (r row) bytes(column string) []byte {
+func (r *row) bytes(column string) []byte {
 	cell := r.cell(column)
 	if len(cell) < 2 {
 		return nil
@@ -108,30 +110,48 @@ func (r row) bytes(column string) []byte {
 	return b
 }
 
-func (r row) bool(column string) bool { return string(r.cell(column)) == "true" }
+func (r *row) bool(column string) bool { return string(r.cell(column)) == "true" }
 
-func (r row) int(column string) (int64, error) {
-	cell := r.cell(column)
-	if cell == nil {
-		return 0, nil
+// int is 0 for a cell that is missing.
+func (r *row) int(column string) (v int64) {
+	if cell := r.cell(column); cell != nil {
+		var err error
+		v, err = strconv.ParseInt(string(cell), 10, 64)
+		r.note(column, err)
 	}
-	v, err := strconv.ParseInt(string(cell), 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("column %s: %w", column, err)
-	}
-	return v, nil
+	return v
 }
 
-func (r row) float(column string) (float64, error) {
+func (r *row) float(column string) float64 {
 	v, err := strconv.ParseFloat(string(r.cell(column)), 64)
-	if err != nil {
-		return 0, fmt.Errorf("column %s: %w", column, err)
-	}
-	return v, nil
+	r.note(column, err)
+	return v
 }
 
 // ns is the row's time.
-func (r row) ns() (int64, error) { return r.int("time") }
+func (r *row) ns() int64 { return r.int("time") }
+
+func (r *row) note(column string, err error) {
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("column %s: %w", column, err)
+	}
+}
+
+// gather answers what read makes of each row of some statements; see query.
+func gather[T any](ctx context.Context, c *Client, statements string, read func(*row) T) (all []T, err error) {
+	err = c.query(ctx, statements, func(r *row) { all = append(all, read(r)) })
+	return all, err
+}
+
+// inTurn calls fn for one after the other, until it fails.
+func inTurn[T any](all []T, fn func(T) error) error {
+	for _, one := range all {
+		if err := fn(one); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 const (
 	queryTimeout = 60 * time.Second
@@ -139,9 +159,9 @@ const (
 )
 
 // query runs InfluxQL statements and calls fn for each row as it arrives. fn only gathers: a query holds memory in the server
-// until its last row is taken, so whoever reads much asks page by page. When ctx ends the server ends the query. Errors:
-// stored.ErrUnavailable when asking again can help.
-func (c *Client) query(ctx context.Context, statements string, fn func(row) error) error {
+// until its last row is taken, so whoever reads much asks page by page. When ctx ends the server ends the query. Errors: the
+// row's, and stored.ErrUnavailable when asking again can help.
+func (c *Client) query(ctx context.Context, statements string, fn func(*row)) error {
 	qctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	form := url.Values{"db": {c.database}, "rp": {c.policy}, "q": {statements}, "epoch": {"ns"}, "chunked": {"true"}, "chunk_size": {chunkRows}}
@@ -180,7 +200,7 @@ type chunk struct {
 	} `json:"results"`
 }
 
-func readAnswer(body io.Reader, fn func(row) error) error {
+func readAnswer(body io.Reader, fn func(*row)) error {
 	partial := false
 	for in := json.NewDecoder(body); ; {
 		var part chunk
@@ -217,7 +237,7 @@ func readAnswer(body io.Reader, fn func(row) error) error {
 
 // each calls fn for the rows of a JSON array of arrays of numbers, strings, booleans and null, which the decoder has found
 // well-formed. It cuts the cells and leaves them as they are: most are numbers that somebody parses anyway.
-func (r row) each(values json.RawMessage, fn func(row) error) error {
+func (r *row) each(values json.RawMessage, fn func(*row)) error {
 	r.cells = make([][]byte, 0, len(r.columns))
 	start := -1 // of the cell
 	for i, depth := 0, 0; i < len(values); i++ {
@@ -228,8 +248,8 @@ func (r row) each(values json.RawMessage, fn func(row) error) error {
 		case ']':
 			if depth--; depth == 1 {
 				r.cells = append(r.cells, values[start:i])
-				if err := fn(r); err != nil {
-					return err
+				if fn(r); r.err != nil {
+					return r.err
 				}
 				r.cells = r.cells[:0]
 			}

@@ -92,18 +92,11 @@ type timedReading struct {
 // readingPage answers the first readings of [start, stop); full when there may be more.
 func (c *Client) readingPage(ctx context.Context, q stored.ReadingsQuery, start, stop int64, size int) (page []timedReading, full bool, err error) {
 	columns := append([]string{"leaf", "log", "tracker"}, quantities(q.Fields)...)
-	err = c.query(ctx, fmt.Sprintf("SELECT %s FROM reading WHERE %s LIMIT %d", idents(columns...), readingsWhere(q, start, stop), size), func(r row) error {
-		ns, err := r.ns()
-		if err != nil {
-			return err
-		}
-		leaf, err := r.int("leaf")
-		if err != nil {
-			return err
-		}
-		t := timedReading{ns: ns, Reading: stored.Reading{Log: r.text("log"), Tracker: r.text("tracker"), Leaf: uint64(leaf), TimeMS: ns / 1e6, Values: make(map[string]float64, 4)}}
-		page = append(page, t)
-		return readValues(r, t.Values)
+	page, err = gather(ctx, c, fmt.Sprintf("SELECT %s FROM reading WHERE %s LIMIT %d", idents(columns...), readingsWhere(q, start, stop), size), func(r *row) timedReading {
+		t := timedReading{ns: r.ns(), Reading: stored.Reading{Log: r.text("log"), Tracker: r.text("tracker"), Leaf: uint64(r.int("leaf")), Values: make(map[string]float64, 4)}}
+		t.TimeMS = t.ns / 1e6
+		readValues(r, t.Values)
+		return t
 	})
 	slices.SortStableFunc(page, func(a, b timedReading) int {
 		return cmp.Or(cmp.Compare(a.ns, b.ns), cmp.Compare(a.Tracker, b.Tracker), cmp.Compare(a.Log, b.Log))
@@ -112,16 +105,42 @@ func (c *Client) readingPage(ctx context.Context, q stored.ReadingsQuery, start,
 }
 
 // readValues adds the quantities of a row.
-func readValues(r row, to map[string]float64) error {
+func readValues(r *row, to map[string]float64) {
 	for _, quantity := range telemetry.Quantities {
-		if !r.has(quantity.Name) {
-			continue
+		if r.has(quantity.Name) {
+			to[quantity.Name] = r.float(quantity.Name)
 		}
-		v, err := r.float(quantity.Name)
-		if err != nil {
-			return err
-		}
-		to[quantity.Name] = v
 	}
-	return nil
+}
+
+// Latest answers the newest value of each quantity of a log, with the time, tracker and leaf of the newest reading among
+// them; ok is false for a log without readings.
+func (c *Client) Latest(ctx context.Context, log string) (r stored.Reading, ok bool, err error) {
+	where := anyOf("log", []string{log}) + " AND " + within(minNS, maxNS)
+	var newest []string
+	for _, name := range quantities(nil) {
+		newest = append(newest, fmt.Sprintf(`last(%[1]s) AS %[1]s`, idents(name)))
+	}
+	r = stored.Reading{Log: log, Values: map[string]float64{}}
+	err = c.query(ctx, fmt.Sprintf("SELECT last(leaf) AS leaf, tracker FROM reading WHERE %s; SELECT %s FROM reading WHERE %s", where, strings.Join(newest, ", "), where), func(x *row) {
+		if x.statement > 0 {
+			readValues(x, r.Values)
+			return
+		}
+		ok, r.Leaf, r.Tracker, r.TimeMS = true, uint64(x.int("leaf")), x.text("tracker"), x.ns()/1e6
+	})
+	return r, ok, err
+}
+
+// LogsOf lists the logs with readings of a tracker in the time range [fromMS, toMS), by the readings' own times; toMS 0 = no
+// end. It looks into the index of the tag `tracker` and reads one value of each log.
+func (c *Client) LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error) {
+	start, stop := span(fromMS, toMS)
+	if start >= stop {
+		return nil, nil
+	}
+	logs, err := gather(ctx, c, fmt.Sprintf("SELECT first(leaf) FROM reading WHERE tracker = %s AND %s GROUP BY %s", quote(tracker), within(start, stop), idents("log")),
+		func(r *row) string { return r.tags["log"] })
+	slices.Sort(logs)
+	return slices.Compact(logs), err
 }

@@ -20,8 +20,7 @@ func (b *batch) Summary(log string, w *stored.Window) {
 	b.buf = append(b.buf, "summary"...)
 	b.tag("log", log)
 	b.tag("tracker", w.Tracker)
-	b.buf = append(b.buf, " readings="...)
-	b.int(w.Readings)
+	b.int(" readings=", w.Readings)
 	b.buf = append(b.buf, ",values=\""...)
 	for i, name := range slices.Sorted(maps.Keys(w.Count)) {
 		if i > 0 {
@@ -29,8 +28,7 @@ func (b *batch) Summary(log string, w *stored.Window) {
 		}
 		b.buf = append(b.buf, name...)
 		for _, v := range []float64{w.Min[name], w.Max[name], w.Mean[name], float64(w.Count[name])} {
-			b.buf = append(b.buf, ' ')
-			b.float(v)
+			b.float(" ", v)
 		}
 	}
 	b.buf = append(b.buf, '"')
@@ -87,16 +85,10 @@ func (c *Client) readingsIn(ctx context.Context, q stored.ReadingsQuery, every t
 	q.Fields = nil
 	counts := map[windowKey]int64{}
 	err := c.query(ctx, fmt.Sprintf("SELECT count(leaf) AS readings FROM reading WHERE %s GROUP BY time(%dms), tracker fill(none)",
-		readingsWhere(q, start, stop), every.Milliseconds()), func(r row) error {
-		ns, err := r.ns()
-		if err != nil {
-			return err
+		readingsWhere(q, start, stop), every.Milliseconds()), func(r *row) {
+		if n := r.int("readings"); n > 0 {
+			counts[windowKey{r.ns(), r.tags["tracker"]}] = n
 		}
-		n, err := r.int("readings")
-		if n > 0 {
-			counts[windowKey{ns, r.tags["tracker"]}] = n
-		}
-		return err
 	})
 	return counts, err
 }
@@ -106,22 +98,15 @@ func (c *Client) sumUp(ctx context.Context, q stored.ReadingsQuery, every time.D
 	fields := q.Fields
 	q.Fields = nil
 	windows := map[windowKey]*stored.Window{}
-	err := c.query(ctx, fmt.Sprintf("SELECT readings, %s FROM summary WHERE %s", idents("values", "tracker"), readingsWhere(q, start, stop-int64(time.Hour)+1)), func(r row) error {
-		ns, err := r.ns()
-		if err != nil {
-			return err
-		}
+	err := c.query(ctx, fmt.Sprintf("SELECT readings, %s FROM summary WHERE %s", idents("values", "tracker"), readingsWhere(q, start, stop-int64(time.Hour)+1)), func(r *row) {
+		ns := r.ns()
 		k := windowKey{ns - ns%int64(every), r.text("tracker")}
 		w := windows[k]
 		if w == nil {
 			w = newWindow(k, every)
 			windows[k] = w
 		}
-		n, err := r.int("readings")
-		if err != nil {
-			return err
-		}
-		w.Readings += n
+		w.Readings += r.int("readings")
 		for part := range strings.SplitSeq(r.text("values"), ",") {
 			name, values, _ := strings.Cut(part, " ")
 			if fields != nil && !slices.Contains(fields, name) || name == "" {
@@ -130,14 +115,15 @@ func (c *Client) sumUp(ctx context.Context, q stored.ReadingsQuery, every time.D
 			var v [4]float64 // minimum, maximum, mean, count
 			for i := range v {
 				var text string
+				var err error
 				text, values, _ = strings.Cut(values, " ")
 				if v[i], err = strconv.ParseFloat(text, 64); err != nil {
-					return fmt.Errorf("summary of %s: %w", r.text("tracker"), err)
+					r.err = fmt.Errorf("summary of %s: %w", k.tracker, err)
+					return
 				}
 			}
 			add(w, name, v[0], v[1], v[2], int64(v[3]))
 		}
-		return nil
 	})
 	return windows, err
 }

@@ -63,21 +63,13 @@ func (c *Client) nextWindows(ctx context.Context, q stored.ReadingsQuery, every 
 	if q.Limit > 0 {
 		dense, sparse = min(dense, int64(q.Limit)), min(sparse, q.Limit+1)
 	}
-	first, last, n := int64(0), int64(0), 0
-	err = c.query(ctx, fmt.Sprintf("SELECT leaf FROM reading WHERE %s LIMIT %d", readingsWhere(q, start, stop), sparse), func(r row) error {
-		ns, err := r.ns()
-		if n++; n == 1 {
-			first = ns
-		}
-		last = ns
-		return err
-	})
-	if err != nil || n == 0 {
+	times, err := gather(ctx, c, fmt.Sprintf("SELECT leaf FROM reading WHERE %s LIMIT %d", readingsWhere(q, start, stop), sparse), (*row).ns)
+	if err != nil || len(times) == 0 {
 		return 0, 0, err
 	}
-	from, end = first-first%int64(every), stop
-	if n == sparse { // more follows
-		end = last - last%int64(every)
+	from, end = times[0]-times[0]%int64(every), stop
+	if n := len(times); n == sparse { // more follows
+		end = times[n-1] - times[n-1]%int64(every)
 		if (stop-from)/int64(every) <= dense {
 			end = stop
 		} else {
@@ -112,35 +104,17 @@ func (c *Client) computed(ctx context.Context, q stored.ReadingsQuery, every tim
 	q.Fields = nil
 	var windows []stored.Window
 	err := c.query(ctx, fmt.Sprintf("SELECT %s FROM reading WHERE %s GROUP BY time(%dms), tracker fill(none)",
-		strings.Join(columns, ", "), readingsWhere(q, start, stop), every.Milliseconds()), func(r row) error {
-		ns, err := r.ns()
-		if err != nil {
-			return err
-		}
-		w := newWindow(windowKey{ns, r.tags["tracker"]}, every)
-		if w.Readings, err = r.int("readings"); err != nil {
-			return err
-		}
+		strings.Join(columns, ", "), readingsWhere(q, start, stop), every.Milliseconds()), func(r *row) {
+		w := newWindow(windowKey{r.ns(), r.tags["tracker"]}, every)
+		w.Readings = r.int("readings")
 		for _, f := range fields {
-			n, err := r.int("count " + f)
-			if err != nil {
-				return err
+			if n := r.int("count " + f); n > 0 {
+				add(w, f, r.float("min "+f), r.float("max "+f), r.float("mean "+f), n)
 			}
-			if n == 0 {
-				continue
-			}
-			var v [3]float64
-			for i, aggregate := range []string{"min", "max", "mean"} {
-				if v[i], err = r.float(aggregate + " " + f); err != nil {
-					return err
-				}
-			}
-			add(w, f, v[0], v[1], v[2], n)
 		}
 		if len(w.Count) > 0 {
 			windows = append(windows, *w)
 		}
-		return nil
 	})
 	return windows, err
 }
