@@ -110,7 +110,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 
 	health := &service.Health{}
 	p.Checks(health)
-	http := &service.HTTP{Listen: cfg.HTTP, Handler: httpapi.NewMux(health, p, token, log), Log: log}
+	mux := health.Mux(p.Gatherer())
+	httpapi.Routes(mux, p, token, log)
+	http := &service.HTTP{Listen: cfg.HTTP, Handler: mux, Log: log}
 	parts = append(append(parts, p.Parts()...), http.Part("http"))
 	log.Info("ingest starts", "id", cfg.ID, "mqtt", address, "partitions", cfg.Partitions)
 	return service.Run(ctx, log, parts...)

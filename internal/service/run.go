@@ -76,3 +76,18 @@ func run(ctx context.Context, log *slog.Logger, drain time.Duration, parts []Par
 		return fmt.Errorf("%w: waited %s", ErrDrain, drain)
 	}
 }
+
+// Pause waits; false when ctx ended first. A wait of 0 or less is none.
+func Pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -2,6 +2,7 @@
 package anchorer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,11 +36,8 @@ type Config struct {
 	Ingest string
 	Every  time.Duration // at most this long between a leaf and its anchor's submit; 0 = 10 s
 	Leaves uint64        // or after so many leaves since the last anchor; 0 = 4,096
-	// Spacing is how long leaves, however many, wait for the last anchor to be so old; 0 = 2 s. Each anchor is work for every
-	// peer and orderer. What is asked for by Kick does not wait.
-	Spacing time.Duration
-	Now     func() time.Time
-	Log     *slog.Logger
+	Now    func() time.Time
+	Log    *slog.Logger
 	// OnAnchored, if set, is called after an anchor is complete.
 	OnAnchored func(sequence.Anchored)
 }
@@ -58,18 +56,7 @@ type Anchorer struct {
 
 // New makes an anchorer; Run works.
 func New(cfg Config) *Anchorer {
-	if cfg.Every == 0 {
-		cfg.Every = 10 * time.Second
-	}
-	if cfg.Leaves == 0 {
-		cfg.Leaves = 4096
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Spacing == 0 {
-		cfg.Spacing = min(2*time.Second, cfg.Every)
-	}
+	cfg.Every, cfg.Leaves = cmp.Or(cfg.Every, 10*time.Second), cmp.Or(cfg.Leaves, 4096)
 	return &Anchorer{cfg: cfg, kick: make(chan struct{}, 1), grown: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
@@ -132,7 +119,7 @@ func (a *Anchorer) Run(ctx context.Context) error {
 			if again != nil {
 				continue
 			}
-			if wait := a.cfg.Spacing - time.Since(last); wait > 0 {
+			if wait := min(spacing, a.cfg.Every) - time.Since(last); wait > 0 {
 				due.Reset(wait)
 				continue
 			}
@@ -156,6 +143,9 @@ func (a *Anchorer) Run(ctx context.Context) error {
 }
 
 const (
+	// spacing is how long leaves, however many, wait for the last anchor to be so old. Each anchor is work for every peer and
+	// orderer. What is asked for by Kick does not wait.
+	spacing    = 2 * time.Second
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 15 * time.Second
 )

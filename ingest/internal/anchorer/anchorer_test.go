@@ -57,11 +57,11 @@ func (c *chain) TxStatus(context.Context, string) (bool, int32, uint64, error) {
 }
 
 // TestAnchorTimes: the time between anchors counts from the last one, whatever brought it; enough leaves bring one forward,
-// but not closer to the last than Spacing; a kick does not wait.
+// but not closer to the last than spacing; a kick does not wait.
 func TestAnchorTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c := &heads{}, &chain{at: make(chan time.Time, 100)}
-		a := New(Config{Ledger: c, Heads: h, Ingest: "i", Leaves: 100, Log: slog.New(slog.DiscardHandler)})
+		a := New(Config{Ledger: c, Heads: h, Ingest: "i", Leaves: 100, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- a.Run(ctx) }()

@@ -18,7 +18,6 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -30,8 +29,6 @@ type Pipeline interface {
 	// Assigned tells whether the instance knows that the tracker is on the shipment now: from then on its messages go there.
 	Assigned(shipment, tracker string) bool
 }
-
-var _ Pipeline = (*run.Pipeline)(nil)
 
 // sealBound is how long a seal waits for its anchor. The caller may ask again.
 const sealBound = 25 * time.Second
@@ -58,13 +55,6 @@ func Routes(mux *http.ServeMux, p Pipeline, token string, log *slog.Logger) {
 	mux.Handle("/v1/", s.protect(func(*http.Request) (any, error) {
 		return nil, &problem{http.StatusNotFound, "not_found", "no such resource"}
 	}))
-}
-
-// NewMux is the whole interface.
-func NewMux(h *service.Health, p *run.Pipeline, token string, log *slog.Logger) *http.ServeMux {
-	mux := h.Mux(p.Gatherer())
-	Routes(mux, p, token, log)
-	return mux
 }
 
 // problem is an error with its HTTP answer.
@@ -98,8 +88,8 @@ func (s *server) protect(handle func(*http.Request) (any, error)) http.Handler {
 }
 
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	var p *problem
-	if !errors.As(err, &p) {
+	p, known := errors.AsType[*problem](err)
+	if !known {
 		s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
 		p = &problem{http.StatusInternalServerError, "internal", "the request could not be answered; ingest's log says why"}
 	}

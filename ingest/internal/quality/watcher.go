@@ -12,6 +12,7 @@
 package quality
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -35,7 +36,7 @@ type Database interface {
 type Config struct {
 	Database Database
 	Log      *slog.Logger
-	Now      func() time.Time // nil = time.Now
+	Now      func() time.Time
 	// Every is how often points are written; 0 = 10 s.
 	Every time.Duration
 	// MaxTrackers is how many trackers are kept in memory (about 2 KiB each); 0 = 20,000. Others are scored again from
@@ -66,18 +67,8 @@ type Watcher struct {
 
 // New makes a watcher; Run works.
 func New(cfg Config) *Watcher {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Every == 0 {
-		cfg.Every = 10 * time.Second
-	}
-	if cfg.MaxTrackers == 0 {
-		cfg.MaxTrackers = 20_000
-	}
-	if cfg.MaxQueue == 0 {
-		cfg.MaxQueue = 65_536
-	}
+	cfg.Every = cmp.Or(cfg.Every, 10*time.Second)
+	cfg.MaxTrackers, cfg.MaxQueue = cmp.Or(cfg.MaxTrackers, 20_000), cmp.Or(cfg.MaxQueue, 65_536)
 	return &Watcher{cfg: cfg, wake: make(chan struct{}, 1), missed: map[string]bool{}, state: newState(cfg.Database.NewBatch())}
 }
 

@@ -72,9 +72,9 @@ func (w *Watcher) write(ctx context.Context) {
 		return
 	}
 	err := w.batch.Write(ctx)
-	var rejected *stored.RejectedError
+	_, refused := errors.AsType[*stored.RejectedError](err)
 	switch {
-	case errors.As(err, &rejected):
+	case refused:
 		w.cfg.Log.Error("InfluxDB refuses points of data quality", "points", w.batch.Points(), "err", err)
 	case err != nil:
 		w.cfg.Log.Debug("points of data quality not written, later again", "err", err)

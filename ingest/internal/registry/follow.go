@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
 )
 
 const metaBlock = "block"
@@ -22,9 +24,7 @@ func (r *Registry) Run(ctx context.Context) error {
 			return nil
 		}
 		r.cfg.Log.Warn("the ledger cannot be followed, trying again", "err", err, "wait", wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !service.Pause(ctx, wait) {
 			return nil
 		}
 	}
@@ -136,8 +136,7 @@ func (r *Registry) handle(e ledger.Event) error {
 			err = r.close(c)
 		}
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
 		r.cfg.Log.Error("event cannot be read", "event", e.Name, "tx", e.TxID, "err", err)
 		err = nil
 	}
@@ -149,20 +148,17 @@ func (r *Registry) handle(e ledger.Event) error {
 
 // store keeps records in the journal, then in memory.
 func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment) error {
-	ours := shipments[:0:0]
+	// Events tell of all shipments; ours are those that our organisation takes part in.
+	ours := slices.DeleteFunc(slices.Clone(shipments), func(s ledger.Shipment) bool { return !s.IsParty(r.cfg.Ledger.MSP()) })
+	if len(trackers)+len(ours) == 0 {
+		return nil
+	}
 	b := r.cfg.DB.Begin()
 	for i := range trackers {
 		b.Set(journal.TrackerKey(trackers[i].ID), journal.JSON(&trackers[i]))
 	}
-	for i := range shipments {
-		if r.party(&shipments[i]) {
-			ours = append(ours, shipments[i])
-			b.Set(journal.ShipmentKey(shipments[i].ID), journal.JSON(&shipments[i]))
-		}
-	}
-	if b.Empty() {
-		b.Drop()
-		return nil
+	for i := range ours {
+		b.Set(journal.ShipmentKey(ours[i].ID), journal.JSON(&ours[i]))
 	}
 	if err := b.Commit("registry"); err != nil {
 		return err
@@ -187,11 +183,6 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 		}
 	}
 	return nil
-}
-
-// party: events tell of all shipments; ours are those that our organisation takes part in.
-func (r *Registry) party(s *ledger.Shipment) bool {
-	return s.IsParty(r.cfg.Ledger.MSP())
 }
 
 func (r *Registry) close(c ledger.Close) error {

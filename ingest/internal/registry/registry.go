@@ -101,49 +101,38 @@ func Open(cfg Config) (*Registry, error) {
 		cfg: cfg, lookup: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond), trackers: map[string]*Tracker{},
 		shipments: map[string]*ledger.Shipment{}, assigned: map[string][]*ledger.Shipment{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
 	}
-	err := cfg.DB.Scan(journal.TrackersPrefix, func(_, v []byte) error {
-		var t ledger.Tracker
-		if err := json.Unmarshal(v, &t); err != nil {
-			return fmt.Errorf("registry: %w", err)
-		}
-		r.putTracker(t)
-		return nil
-	})
-	if err != nil {
+	if err := scan(cfg.DB, journal.TrackersPrefix, r.putTracker); err != nil {
 		return nil, err
 	}
-	err = cfg.DB.Scan(journal.ShipmentPrefix, func(_, v []byte) error {
-		var s ledger.Shipment
-		if err := json.Unmarshal(v, &s); err != nil {
+	return r, scan(cfg.DB, journal.ShipmentPrefix, func(s ledger.Shipment) { r.putShipment(s) })
+}
+
+func scan[T any](db *journal.DB, prefix []byte, put func(T)) error {
+	return db.Scan(prefix, func(_, v []byte) error {
+		var record T
+		if err := json.Unmarshal(v, &record); err != nil {
 			return fmt.Errorf("registry: %w", err)
 		}
-		r.putShipment(s)
+		put(record)
 		return nil
 	})
-	return r, err
 }
 
 // Tracker returns a tracker, asking the ledger about an unknown one: it may have been enrolled a moment ago. At most one
 // question per tracker in 5 s, 20 per second in all.
 func (r *Registry) Tracker(ctx context.Context, id string) (*Tracker, bool) {
-	if t := r.known(id); t != nil {
+	if t, ok := r.Cached(id); ok {
 		return t, true
 	}
-	r.ask(ctx, id)
-	t := r.known(id)
-	return t, t != nil
+	return r.Refresh(ctx, id)
 }
 
 // Cached returns a tracker without asking anybody.
 func (r *Registry) Cached(id string) (*Tracker, bool) {
-	t := r.known(id)
-	return t, t != nil
-}
-
-func (r *Registry) known(id string) *Tracker {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.trackers[id]
+	t, ok := r.trackers[id]
+	return t, ok
 }
 
 // Refresh asks the ledger about a tracker that no assignment covers: one may have been made a moment ago. The same bounds

@@ -35,32 +35,29 @@ func (c *rejectCounter) all() map[string]uint64 {
 	return maps.Clone(c.n)
 }
 
-// Describe and Collect make it a Prometheus collector.
-func (c *rejectCounter) Describe(ch chan<- *prometheus.Desc) { ch <- rejectedDesc }
-func (c *rejectCounter) Collect(ch chan<- prometheus.Metric) {
-	for reason, n := range c.all() {
-		ch <- prometheus.MustNewConstMetric(rejectedDesc, prometheus.CounterValue, float64(n), reason)
-	}
+// byReason is a Prometheus collector of counts by reason.
+type byReason struct {
+	desc   *prometheus.Desc
+	counts func() map[string]uint64
 }
 
-// anomalyCounter counts odd readings by reason.
-type anomalyCounter struct{ counts func() map[string]uint64 }
+func newByReason(name, help string, counts func() map[string]uint64) byReason {
+	return byReason{prometheus.NewDesc(name, help, []string{"reason"}, nil), counts}
+}
 
-// Describe and Collect make it a Prometheus collector.
-func (c anomalyCounter) Describe(ch chan<- *prometheus.Desc) { ch <- anomaliesDesc }
-func (c anomalyCounter) Collect(ch chan<- prometheus.Metric) {
+func (c byReason) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+func (c byReason) Collect(ch chan<- prometheus.Metric) {
 	for reason, n := range c.counts() {
-		ch <- prometheus.MustNewConstMetric(anomaliesDesc, prometheus.CounterValue, float64(n), reason)
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.CounterValue, float64(n), reason)
 	}
 }
-
-var anomaliesDesc = prometheus.NewDesc("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", []string{"reason"}, nil)
-
-var rejectedDesc = prometheus.NewDesc("trackseal_messages_rejected_total", "Messages refused and quarantined, by reason code.", []string{"reason"}, nil)
 
 func (p *Pipeline) newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(&p.rejects, anomalyCounter{p.quality.Counts}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(
+		newByReason("trackseal_messages_rejected_total", "Messages refused and quarantined, by reason code.", p.rejects.all),
+		newByReason("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", p.quality.Counts),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, f func() uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
 	}

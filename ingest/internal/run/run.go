@@ -239,9 +239,7 @@ func (p *Pipeline) waitForRoom(ctx context.Context) bool {
 			told = true
 			p.cfg.Log.Error("not acknowledging messages", "err", err)
 		}
-		select {
-		case <-time.After(250 * time.Millisecond):
-		case <-ctx.Done():
+		if !service.Pause(ctx, 250*time.Millisecond) {
 			return false
 		}
 	}
@@ -255,9 +253,7 @@ func (p *Pipeline) apply(ctx context.Context, items []*message.Item) ([]sequence
 			return acks, true
 		}
 		p.cfg.Log.Error("journal commit failed, trying again", "err", err, "wait", wait)
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !service.Pause(ctx, wait) {
 			return nil, false
 		}
 	}

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -64,13 +65,5 @@ func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
 // Assigned tells whether the ledger's event of an assignment has come here.
 func (p *Pipeline) Assigned(shipment, tracker string) bool {
 	s, ok := p.registry.Shipment(shipment)
-	if !ok {
-		return false
-	}
-	for _, a := range s.Assignments {
-		if a.Tracker == tracker && a.ToMS == 0 {
-			return true
-		}
-	}
-	return false
+	return ok && slices.ContainsFunc(s.Assignments, func(a ledger.Assignment) bool { return a.Tracker == tracker && a.ToMS == 0 })
 }

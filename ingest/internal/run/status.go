@@ -1,33 +1,29 @@
 package run
 
-import "context"
+import (
+	"context"
+
+	"github.com/trackseal/trackseal/ingest/internal/sequence"
+)
 
 // Status is the answer of /v1/status.
 type Status struct {
-	ID           string            `json:"id"`
-	Heads        string            `json:"heads"`
-	Received     uint64            `json:"received"`
-	Stored       uint64            `json:"stored"`
-	Logged       uint64            `json:"logged"`
-	Anchored     uint64            `json:"anchored"`
-	Duplicates   uint64            `json:"duplicates"`
-	Rejected     map[string]uint64 `json:"rejected"`
-	JournalBytes int64             `json:"journal_bytes"`
-	PendingStore uint64            `json:"pending_store"`
-	PendingLog   uint64            `json:"pending_anchor"`
-	Judging      int               `json:"pending_compliance"` // shipments to judge, or whose judgement is not on the ledger
-	LastAnchor   *lastAnchor       `json:"last_anchor"`
-	Trackers     int               `json:"trackers"`
-	Shipments    int               `json:"shipments"`
-	Problems     map[string]string `json:"problems"` // by part; empty when all is well
-}
-
-type lastAnchor struct {
-	Size   uint64 `json:"size"`
-	Root   string `json:"root"`
-	Tx     string `json:"tx"`
-	Block  uint64 `json:"block"`
-	TimeMS int64  `json:"time_ms"`
+	ID           string             `json:"id"`
+	Heads        string             `json:"heads"`
+	Received     uint64             `json:"received"`
+	Stored       uint64             `json:"stored"`
+	Logged       uint64             `json:"logged"`
+	Anchored     uint64             `json:"anchored"`
+	Duplicates   uint64             `json:"duplicates"`
+	Rejected     map[string]uint64  `json:"rejected"`
+	JournalBytes int64              `json:"journal_bytes"`
+	PendingStore uint64             `json:"pending_store"`
+	PendingLog   uint64             `json:"pending_anchor"`
+	Judging      int                `json:"pending_compliance"` // shipments to judge, or whose judgement is not on the ledger
+	LastAnchor   *sequence.Anchored `json:"last_anchor"`
+	Trackers     int                `json:"trackers"`
+	Shipments    int                `json:"shipments"`
+	Problems     map[string]string  `json:"problems"` // by part; empty when all is well
 }
 
 // Status returns the counters since the start and what is behind now.
@@ -40,7 +36,7 @@ func (p *Pipeline) Status(ctx context.Context) Status {
 	}
 	s.Trackers, s.Shipments = p.registry.Size()
 	if last := p.seq.Last(); last.Size > 0 {
-		s.LastAnchor = (*lastAnchor)(&last)
+		s.LastAnchor = &last
 	}
 	for name, check := range map[string]func(context.Context) error{
 		"journal": p.db.Ready, "mqtt": p.cfg.Source.Ready, "registry": p.registry.Ready, "influxdb": p.writer.Ready, "anchor": p.anchorer.Ready,

@@ -48,7 +48,7 @@ func (w *Writer) drain(ctx context.Context) (err error) {
 				break
 			}
 			next = f.last() + 1
-			go func() { f.done <- w.write(ctx, f) }()
+			go func() { f.done <- w.write(ctx, f.batch, f.records) }()
 			flying = append(flying, f)
 		}
 		if len(flying) == 0 {
@@ -119,5 +119,5 @@ func (f *flight) last() uint64 { return f.records[len(f.records)-1].n }
 
 // partial reports whether more fits.
 func (f *flight) partial(cfg Config) bool {
-	return f.batch.Points() < cfg.MaxPoints && f.batch.Bytes() < cfg.MaxBytes
+	return f.batch.Points() < cfg.MaxPoints && f.batch.Bytes() < maxBytes
 }

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -41,11 +43,14 @@ type Config struct {
 	// OnStored, if set, is called after a batch is in InfluxDB and before it is forgotten, in the order of the queue: after a
 	// crash in between it is called again. It must not keep the slice, nor bytes of it.
 	OnStored func([]Stored)
-	// MaxPoints and MaxBytes bound a batch; 0 = 5,000 and 8 MiB (InfluxDB 1.8 refuses bodies above 25 MB).
-	MaxPoints, MaxBytes int
+	// MaxPoints bounds a batch, as maxBytes does; 0 = 5,000.
+	MaxPoints int
 	// Linger is how long a small batch waits for more; 0 = 100 ms.
 	Linger time.Duration
 }
+
+// maxBytes bounds a batch: InfluxDB 1.8 refuses bodies above 25 MB.
+const maxBytes = 8 << 20
 
 // Writer is one queue's only writer.
 type Writer struct {
@@ -59,15 +64,7 @@ type Writer struct {
 
 // New makes a writer; Run works.
 func New(cfg Config) *Writer {
-	if cfg.MaxPoints == 0 {
-		cfg.MaxPoints = 5000
-	}
-	if cfg.MaxBytes == 0 {
-		cfg.MaxBytes = 8 << 20
-	}
-	if cfg.Linger == 0 {
-		cfg.Linger = 100 * time.Millisecond
-	}
+	cfg.MaxPoints, cfg.Linger = cmp.Or(cfg.MaxPoints, 5000), cmp.Or(cfg.Linger, 100*time.Millisecond)
 	return &Writer{cfg: cfg, wake: make(chan struct{}, 1)}
 }
 
@@ -122,9 +119,7 @@ func (w *Writer) Run(ctx context.Context) error {
 				return nil
 			}
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		if !service.Pause(ctx, wait) {
 			return nil
 		}
 	}
@@ -140,20 +135,15 @@ type record struct {
 	message journal.Message
 }
 
-// write stores the flight's records; a refused batch is halved until the refused record stands alone.
-func (w *Writer) write(ctx context.Context, f *flight) error {
-	err := f.batch.Write(ctx)
-	var rejected *stored.RejectedError
-	if !errors.As(err, &rejected) {
+// write stores records, whose points b holds; a refused batch is halved until the refused record stands alone.
+func (w *Writer) write(ctx context.Context, b stored.Batch, records []record) error {
+	err := b.Write(ctx)
+	rejected, refused := errors.AsType[*stored.RejectedError](err)
+	switch {
+	case !refused:
 		return err
-	}
-	return w.split(ctx, f.batch, f.records, rejected)
-}
-
-// split uses b, whose points have been refused.
-func (w *Writer) split(ctx context.Context, b stored.Batch, records []record, cause *stored.RejectedError) error {
-	if len(records) == 1 {
-		return w.setAside(ctx, b, &records[0], cause)
+	case len(records) == 1:
+		return w.setAside(ctx, b, &records[0], rejected)
 	}
 	half := len(records) / 2
 	for _, part := range [][]record{records[:half], records[half:]} {
@@ -163,12 +153,7 @@ func (w *Writer) split(ctx context.Context, b stored.Batch, records []record, ca
 				return err
 			}
 		}
-		err := b.Write(ctx)
-		var rejected *stored.RejectedError
-		if errors.As(err, &rejected) {
-			err = w.split(ctx, b, part, rejected)
-		}
-		if err != nil {
+		if err := w.write(ctx, b, part); err != nil {
 			return err
 		}
 	}
@@ -195,8 +180,7 @@ func (w *Writer) setAside(ctx context.Context, points stored.Batch, r *record, c
 	points.Reset()
 	points.Rejected(&q, r.n)
 	err := points.Write(ctx)
-	var rejected *stored.RejectedError
-	if errors.As(err, &rejected) {
+	if _, refused := errors.AsType[*stored.RejectedError](err); refused {
 		return nil // the journal has it
 	}
 	return err
@@ -212,7 +196,8 @@ func encode(b stored.Batch, r *record) error {
 		if err != nil {
 			return err
 		}
-		b.Rejected(&stored.Rejected{Reason: q.Reason, Topic: q.Topic, Detail: q.Detail, Raw: q.Raw, ReceivedMS: q.ReceivedMS}, r.n)
+		point := stored.Rejected(q)
+		b.Rejected(&point, r.n)
 		return nil
 	case journal.HeadRecord:
 		h, err := journal.DecodeHead(r.body)

@@ -30,9 +30,7 @@ type Database interface {
 type Config struct {
 	Database Database
 	Log      *slog.Logger
-	Now      func() time.Time // nil = time.Now
-	// Quiet is how long an hour is left alone after it ended, and after its last reading was stored; 0 = 2 min.
-	Quiet time.Duration
+	Now      func() time.Time
 }
 
 const (
@@ -41,6 +39,8 @@ const (
 	backHours  = 3       // before the first message of a log
 	batchHours = 500     // of one write
 	round      = 10 * time.Second
+	// quiet is how long an hour is left alone after it ended, and after its last reading was stored.
+	quiet = 2 * time.Minute
 )
 
 type hour struct {
@@ -59,12 +59,6 @@ type Writer struct {
 
 // New makes a writer; Run works.
 func New(cfg Config) *Writer {
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Quiet == 0 {
-		cfg.Quiet = 2 * time.Minute
-	}
 	return &Writer{cfg: cfg, hours: map[hour]time.Time{}, logs: map[[32]byte]bool{}}
 }
 
@@ -99,7 +93,7 @@ func (s *Writer) touch(h hour, now time.Time) {
 
 // Run sums up until ctx ends.
 func (s *Writer) Run(ctx context.Context) error {
-	tick := time.NewTicker(min(round, s.cfg.Quiet))
+	tick := time.NewTicker(round)
 	defer tick.Stop()
 	for {
 		select {
@@ -117,7 +111,7 @@ func (s *Writer) Run(ctx context.Context) error {
 func (s *Writer) due() []hour {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before := s.cfg.Now().Add(-s.cfg.Quiet)
+	before := s.cfg.Now().Add(-quiet)
 	var due []hour
 	for h, touched := range s.hours {
 		if touched.Before(before) && h.startMS+hourMS <= before.UnixMilli() {

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/message"
@@ -29,6 +31,43 @@ type Verifier struct {
 	// Random makes the factors of the signature batches; nil = crypto/rand.
 	Random io.Reader
 	keys   keys
+}
+
+// shareAtLeast is how many messages are worth another goroutine: their signatures are checked together, and the more there
+// are, the less one costs: 128 at once 9 µs each, 512 at once 7 µs.
+const shareAtLeast = 448
+
+// Run moves groups of items from in to out until in is closed or ctx ends, each verified and in its order. It closes out.
+func (v *Verifier) Run(ctx context.Context, in <-chan []*message.Item, out chan<- []*message.Item) error {
+	defer close(out)
+	batches := make([]batch, runtime.GOMAXPROCS(0))
+	for {
+		select {
+		case items, ok := <-in:
+			if !ok {
+				return nil
+			}
+			v.group(ctx, items, batches)
+			select {
+			case out <- items:
+			case <-ctx.Done():
+				return nil
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// group verifies items on as many goroutines as there are batches.
+func (v *Verifier) group(ctx context.Context, items []*message.Item, batches []batch) {
+	shares := max(1, min(len(batches), len(items)/shareAtLeast))
+	var wg sync.WaitGroup
+	for i := range shares {
+		share := items[len(items)*i/shares : len(items)*(i+1)/shares]
+		wg.Go(func() { v.verify(ctx, share, &batches[i]) })
+	}
+	wg.Wait()
 }
 
 // verify fills the items. What is wrong with a message is in its Reject; there is no other failure. The items' signatures are
@@ -92,8 +131,8 @@ var errBadSignature = refuse(telemetry.BadSignature, "signature does not verify"
 
 // turnDown makes the item a refusal.
 func turnDown(it *message.Item, err error) {
-	var r *telemetry.Reject
-	if !errors.As(err, &r) {
+	r, known := errors.AsType[*telemetry.Reject](err)
+	if !known {
 		r = &telemetry.Reject{Reason: telemetry.Malformed, Detail: err.Error()}
 	}
 	*it = message.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Reject: r}

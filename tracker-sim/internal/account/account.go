@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
 // Book is one side: every message that was signed, and which were acknowledged. Not safe for concurrent use.
@@ -198,7 +198,7 @@ func (b *Book) Settle(
 		if over || err == nil && (done(r) || r.Doubled > 0 || r.Phantom > 0) {
 			return r, err
 		}
-		if !device.Pause(ctx, time.Second) {
+		if !service.Pause(ctx, time.Second) {
 			return r, ctx.Err()
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -60,7 +61,7 @@ func (d *Device) Run(ctx context.Context) error {
 		}
 		if err != nil && !errors.Is(err, errRadioOff) {
 			d.cfg.Log.DebugContext(ctx, "no link", "error", err, "again_in", wait)
-			if !Pause(ctx, jitter(wait)) {
+			if !service.Pause(ctx, jitter(wait)) {
 				return nil
 			}
 			wait = min(2*wait, lastRedial)

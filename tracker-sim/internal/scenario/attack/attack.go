@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
@@ -139,7 +140,7 @@ func (a *attacker) dial(ctx context.Context) (device.Conn, error) {
 		if err == nil || time.Now().After(deadline) || ctx.Err() != nil {
 			return conn, err
 		}
-		if !device.Pause(ctx, 200*time.Millisecond) {
+		if !service.Pause(ctx, 200*time.Millisecond) {
 			return nil, ctx.Err()
 		}
 	}
@@ -189,7 +190,7 @@ func (a *attacker) find(ctx context.Context, hash telemetry.Hash, wanted bool) (
 		if time.Now().After(deadline) {
 			return nil, fmt.Errorf("not in the log after %s", a.cfg.Bound)
 		}
-		if !device.Pause(ctx, 200*time.Millisecond) {
+		if !service.Pause(ctx, 200*time.Millisecond) {
 			return nil, ctx.Err()
 		}
 	}

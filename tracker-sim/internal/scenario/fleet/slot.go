@@ -12,7 +12,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/tracker-sim/internal/device"
+	"github.com/trackseal/trackseal/internal/service"
 )
 
 // slot runs one shipment after the other, with its own trackers.
@@ -77,7 +77,7 @@ func (s *slot) run(ctx context.Context) error {
 		case err != nil:
 			// One shipment that cannot go on must not end the demonstration.
 			s.f.cfg.Log.ErrorContext(ctx, "shipment given up", "shipment", s.shipment(p.Ordinal), "error", err)
-			device.Pause(ctx, 30*time.Second)
+			service.Pause(ctx, 30*time.Second)
 		}
 		if s.f.cfg.Once {
 			return nil
@@ -86,7 +86,7 @@ func (s *slot) run(ctx context.Context) error {
 		if err := p.write(s.path); err != nil {
 			return err
 		}
-		device.Pause(ctx, restFor)
+		service.Pause(ctx, restFor)
 	}
 	return nil
 }
@@ -113,7 +113,7 @@ func (s *slot) ship(ctx context.Context) error {
 		return s.finish(ctx, id)
 	case ledger.Created:
 		if s.start == 0 || p.Ordinal > 1 {
-			if !device.Pause(ctx, s.f.cfg.Pace.Real(createdFor)) {
+			if !service.Pause(ctx, s.f.cfg.Pace.Real(createdFor)) {
 				return nil
 			}
 		}
@@ -266,7 +266,7 @@ func (s *slot) do(ctx context.Context, what string, act func(context.Context) er
 			level = slog.LevelDebug // each organisation's view of the ledger lags a little behind the others'
 		}
 		s.f.cfg.Log.Log(ctx, level, "will try again", "act", what, "slot", s.n+1, "error", err, "in", wait)
-		if !device.Pause(ctx, wait) {
+		if !service.Pause(ctx, wait) {
 			return ctx.Err()
 		}
 		wait = min(2*wait, 20*time.Second)

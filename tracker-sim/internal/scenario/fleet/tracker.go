@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
@@ -45,7 +46,7 @@ func (t *tracker) ride(ctx context.Context, trip *Trip, pace Pace, until time.Du
 	for trip.At() < until {
 		m := trip.Next()
 		due := began.Add(pace.Real(m.At - from))
-		if !device.Pause(ctx, time.Until(due)) {
+		if !service.Pause(ctx, time.Until(due)) {
 			return nil // the next start goes on from the last message's place
 		}
 		if m.Radio != linked {

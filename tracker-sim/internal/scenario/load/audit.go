@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
-	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
@@ -105,7 +105,7 @@ func (r *run) rates(ctx context.Context, sum *Summary) {
 			sum.LoggedRate = round(n / time.Since(first).Seconds())
 			return
 		}
-		if !device.Pause(ctx, 20*time.Millisecond) {
+		if !service.Pause(ctx, 20*time.Millisecond) {
 			return
 		}
 	}

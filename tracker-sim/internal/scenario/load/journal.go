@@ -12,9 +12,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
-	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
 // Journal is the generator's own record of what was sent and what ingest acknowledged: the oracle of the final account.
@@ -71,7 +71,7 @@ func enter(b *account.Book, kind byte, tracker string, p telemetry.Position, has
 // Run writes until ctx ends, and then what is still waiting. The book is an oracle only when it returned nil.
 func (j *Journal) Run(ctx context.Context) error {
 	for more := true; more; {
-		more = device.Pause(ctx, syncEvery)
+		more = service.Pause(ctx, syncEvery)
 		if err := j.flush(); err != nil {
 			return fmt.Errorf("journal: %w", errors.Join(err, j.f.Close()))
 		}

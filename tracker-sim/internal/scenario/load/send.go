@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
@@ -146,7 +147,7 @@ func (r *run) releaseLane(ctx context.Context, ready <-chan planned) error {
 			return ctx.Err()
 		}
 		due := r.start.Add(p.Due(next.i))
-		if !device.Pause(ctx, time.Until(due)) {
+		if !service.Pause(ctx, time.Until(due)) {
 			return ctx.Err()
 		}
 		if p.Rate > 0 {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
@@ -157,7 +158,7 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 	for i, b := range batches {
 		if cfg.Speed > 0 {
 			due := began.Add(time.Duration(float64(b.At) / cfg.Speed))
-			if !device.Pause(lctx, time.Until(due)) {
+			if !service.Pause(lctx, time.Until(due)) {
 				break
 			}
 		}
