@@ -40,8 +40,7 @@ func (c *Client) bearer(ctx context.Context) (string, error) {
 	}
 	cc := clientcredentials.Config{ClientID: c.cfg.ID, ClientSecret: c.cfg.Secret, TokenURL: c.cfg.TokenURL, AuthStyle: oauth2.AuthStyleInHeader}
 	t, err := cc.Token(context.WithValue(ctx, oauth2.HTTPClient, c.cfg.HTTP))
-	var refused *oauth2.RetrieveError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
 		e := newError(http.MethodPost, "token", refused.Response.StatusCode, refused.Body)
 		if e.Status == http.StatusUnauthorized {
 			e.Detail += " (client " + c.cfg.ID + ": check its id and secret)"

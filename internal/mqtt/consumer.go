@@ -1,10 +1,9 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -23,28 +22,13 @@ type ConsumerConfig struct {
 	// InFlight bounds the messages that are received and not yet acknowledged; 0 = 4096. A broker with a larger window is
 	// held back by its socket.
 	InFlight int
-	TLS      *tls.Config
 	Log      *slog.Logger
-}
-
-// Delivery is one message. It must be acknowledged once, after it is durable, or never.
-type Delivery struct {
-	Topic   string
-	Payload []byte
-	m       paho.Message
-}
-
-// Ack sends the PUBACK. After a reconnect it does nothing: the broker delivers the message again.
-func (d *Delivery) Ack() {
-	if d.m != nil {
-		d.m.Ack()
-	}
 }
 
 // Consumer receives what trackers publish, in the order in which the broker sends it, and publishes to `down` topics.
 type Consumer struct {
 	cfg        ConsumerConfig
-	deliveries chan Delivery
+	deliveries chan paho.Message
 	done       chan struct{}
 	in, out    paho.Client
 	subscribed atomic.Bool
@@ -52,11 +36,8 @@ type Consumer struct {
 
 // NewConsumer checks the configuration; Run connects.
 func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
-	if cfg.InFlight == 0 {
-		cfg.InFlight = 4096
-	}
-	c := &Consumer{cfg: cfg, deliveries: make(chan Delivery, cfg.InFlight), done: make(chan struct{})}
-	in, err := account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password, cfg.TLS}.options()
+	c := &Consumer{cfg: cfg, deliveries: make(chan paho.Message, cmp.Or(cfg.InFlight, 4096)), done: make(chan struct{})}
+	in, err := account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password}.options()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +58,7 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	c.in = paho.NewClient(in)
 	// Acknowledgements to trackers leave on a connection of their own: brokers that keep one packet-id space per client
 	// mix up our publishes with their unacknowledged deliveries.
-	out, err := account{cfg.URL, cfg.ClientID + "-out", cfg.Username, cfg.Password, cfg.TLS}.options()
+	out, err := account{cfg.URL, cfg.ClientID + "-out", cfg.Username, cfg.Password}.options()
 	if err != nil {
 		return nil, err
 	}
@@ -87,14 +68,12 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	return c, nil
 }
 
-// Deliveries is where messages arrive. It is never closed.
-func (c *Consumer) Deliveries() <-chan Delivery { return c.deliveries }
-
-// Receive waits for the next message. ack sends its PUBACK; see Delivery.
+// Receive waits for the next message. ack sends its PUBACK, and must be called once, after the message is durable, or never. After
+// a reconnect it does nothing: the broker delivers the message again.
 func (c *Consumer) Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error) {
 	select {
-	case d := <-c.deliveries:
-		return d.Topic, d.Payload, d.Ack, nil
+	case m := <-c.deliveries:
+		return m.Topic(), m.Payload(), m.Ack, nil
 	case <-ctx.Done():
 		return "", nil, nil, ctx.Err()
 	}
@@ -125,7 +104,7 @@ func (c *Consumer) Run(ctx context.Context) error {
 
 func (c *Consumer) receive(_ paho.Client, m paho.Message) {
 	select {
-	case c.deliveries <- Delivery{Topic: m.Topic(), Payload: m.Payload(), m: m}:
+	case c.deliveries <- m:
 	case <-c.done:
 	}
 }
@@ -134,7 +113,7 @@ func (c *Consumer) receive(_ paho.Client, m paho.Message) {
 // changes nothing.
 func (c *Consumer) subscribe(client paho.Client) {
 	for wait := firstReconnect; ; wait = min(2*wait, maxReconnect) {
-		err := c.trySubscribe(client)
+		err := subscribe(client, c.cfg.Partitions.filters())
 		if err == nil {
 			c.subscribed.Store(true)
 			c.cfg.Log.Info("mqtt subscribed", "client", c.cfg.ClientID)
@@ -152,22 +131,6 @@ func (c *Consumer) subscribe(client paho.Client) {
 	}
 }
 
-func (c *Consumer) trySubscribe(client paho.Client) error {
-	token := client.SubscribeMultiple(c.cfg.Partitions.filters(), nil)
-	if !token.WaitTimeout(connectTimeout) {
-		return fmt.Errorf("no answer in %s", connectTimeout)
-	}
-	if err := token.Error(); err != nil {
-		return err
-	}
-	for filter, granted := range token.(*paho.SubscribeToken).Result() {
-		if granted > 2 {
-			return fmt.Errorf("%s: not allowed", filter)
-		}
-	}
-	return nil
-}
-
 // Publish sends to a tracker with QoS 1 and does not wait: what is lost is said again with the next acknowledgement.
 func (c *Consumer) Publish(topic string, payload []byte) {
 	if c.out.IsConnectionOpen() {
@@ -178,7 +141,7 @@ func (c *Consumer) Publish(topic string, payload []byte) {
 // CountMessages is the bare subscriber that ingest is measured against: it counts into n until ctx ends, acknowledging as
 // it goes. It returns when the subscription cannot be made.
 func CountMessages(ctx context.Context, cfg ConsumerConfig, n *atomic.Uint64) error {
-	opts, err := account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password, cfg.TLS}.options()
+	opts, err := account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password}.options()
 	if err != nil {
 		return err
 	}
@@ -186,9 +149,7 @@ func CountMessages(ctx context.Context, cfg ConsumerConfig, n *atomic.Uint64) er
 	opts.SetCleanSession(true).SetOrderMatters(true).
 		SetDefaultPublishHandler(func(paho.Client, paho.Message) { n.Add(1) }).
 		SetOnConnectHandler(func(client paho.Client) {
-			token := client.SubscribeMultiple(cfg.Partitions.filters(), nil)
-			token.Wait()
-			if err := token.Error(); err != nil {
+			if err := subscribe(client, cfg.Partitions.filters()); err != nil {
 				select {
 				case failed <- err:
 				default:

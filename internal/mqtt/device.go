@@ -28,26 +28,17 @@ type DeviceConfig struct {
 	Password func() string
 	// Silent leaves out the retained status and its last will (a load tool's devices).
 	Silent bool
-	// Window is how many messages Send may leave unacknowledged; 0 = 256.
-	Window int
-	TLS    *tls.Config
-	// OnConnect, if set, is called after every connect, in its own goroutine.
-	OnConnect func()
-	Log       *slog.Logger // nil = silent
+	Log    *slog.Logger // nil = silent
 }
 
 // DownMessage is what ingest tells a tracker (docs/formats.md, MQTT topics).
 type DownMessage struct {
-	Type string `json:"type"` // ack | beacon
+	Type string `json:"type"` // ack
 	Boot uint64 `json:"boot"`
 	Seq  uint64 `json:"seq"`
 	// JSONSeq is set in the acknowledgement of a plain message; Boot and Seq are not.
 	JSONSeq *uint64     `json:"json_seq"`
 	Beacon  *DownBeacon `json:"beacon"` // beside an ack when a newer anchor is known
-	// Block, Root and TimeMS of a message of type beacon.
-	Block  uint64 `json:"block"`
-	Root   string `json:"root"`
-	TimeMS int64  `json:"time_ms"`
 }
 
 // DownBeacon is the newest anchor.
@@ -70,6 +61,9 @@ type Device struct {
 	once    sync.Once
 }
 
+// sendWindow is how many messages Send may leave unacknowledged.
+const sendWindow = 256
+
 type sent struct {
 	token   paho.Token
 	attempt uint64
@@ -81,11 +75,8 @@ func Dial(ctx context.Context, cfg DeviceConfig) (*Device, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Window == 0 {
-		cfg.Window = 256
-	}
-	d := &Device{cfg: cfg, down: make(chan DownMessage, 256), window: make(chan sent, cfg.Window), closed: make(chan struct{})}
-	opts, err := account{cfg.URL, cfg.Tracker, cfg.Tracker, cfg.Password, cfg.TLS}.options()
+	d := &Device{cfg: cfg, down: make(chan DownMessage, 256), window: make(chan sent, sendWindow), closed: make(chan struct{})}
+	opts, err := account{cfg.URL, cfg.Tracker, cfg.Tracker, cfg.Password}.options()
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +94,6 @@ func Dial(ctx context.Context, cfg DeviceConfig) (*Device, error) {
 			select {
 			case ready <- err:
 			default:
-			}
-			if err == nil && cfg.OnConnect != nil {
-				cfg.OnConnect()
 			}
 		})
 	if !cfg.Silent {
@@ -138,11 +126,7 @@ func Dial(ctx context.Context, cfg DeviceConfig) (*Device, error) {
 }
 
 func (d *Device) begin(c paho.Client) error {
-	token := c.Subscribe(telemetry.Topic(d.cfg.Tracker, telemetry.Down), qos, nil)
-	if !token.WaitTimeout(connectTimeout) {
-		return fmt.Errorf("mqtt subscribe as %s: no answer in %s", d.cfg.Tracker, connectTimeout)
-	}
-	if err := token.Error(); err != nil {
+	if err := subscribe(c, map[string]byte{telemetry.Topic(d.cfg.Tracker, telemetry.Down): qos}); err != nil {
 		return fmt.Errorf("mqtt subscribe as %s: %w", d.cfg.Tracker, err)
 	}
 	if !d.cfg.Silent {
@@ -212,7 +196,7 @@ func (d *Device) await(ctx context.Context, s sent) error {
 	}
 }
 
-// Send is Publish without the wait: up to Window messages are under way, then it waits for the oldest one's PUBACK. An
+// Send is Publish without the wait: up to 256 messages are under way, then it waits for the oldest one's PUBACK. An
 // error may concern an earlier message.
 func (d *Device) Send(ctx context.Context, topic string, payload []byte) error {
 	if !d.client.IsConnectionOpen() {
@@ -235,9 +219,6 @@ func (d *Device) Send(ctx context.Context, topic string, payload []byte) error {
 	}
 }
 
-// Connected reports whether the connection is up.
-func (d *Device) Connected() bool { return d.client.IsConnectionOpen() }
-
 // Down delivers what ingest says. When nobody reads, the newest 256 are kept. It is never closed.
 func (d *Device) Down() <-chan DownMessage { return d.down }
 
@@ -249,14 +230,5 @@ func (d *Device) Close() {
 		}
 		close(d.closed)
 		d.client.Disconnect(quiesceMS)
-	})
-}
-
-// Cut drops the connection without a goodbye, as a tunnel or an empty battery does; the broker publishes the last will.
-// The device does not reconnect.
-func (d *Device) Cut() {
-	d.once.Do(func() {
-		close(d.closed)
-		d.client.Disconnect(0)
 	})
 }

@@ -246,17 +246,17 @@ func TestInletLeavesOthersTheirs(t *testing.T) {
 	if err := e.Publish(t.Context(), telemetry.Topic(foreign, telemetry.Up), []byte("foreign")); err != nil {
 		t.Fatal(err)
 	}
-	m := receive(t, c)
-	m.Ack()
-	if string(m.Payload) != "foreign" {
-		t.Fatalf("%q", m.Payload)
+	m := next(t, c)
+	m.ack()
+	if string(m.payload) != "foreign" {
+		t.Fatalf("%q", m.payload)
 	}
 	nothing(t, b)
 	if err := d.Send(t.Context(), telemetry.Topic(local, telemetry.Up), []byte("local")); err != nil {
 		t.Fatal(err)
 	}
-	if m := receive(t, c); string(m.Payload) != "local" { // never acknowledged
-		t.Fatalf("%q", m.Payload)
+	if m := next(t, c); string(m.payload) != "local" { // never acknowledged
+		t.Fatalf("%q", m.payload)
 	}
 	if m := next(t, b); string(m.payload) != "local" {
 		t.Fatalf("%q", m.payload)

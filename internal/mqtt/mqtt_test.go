@@ -102,17 +102,6 @@ func dial(t *testing.T, url, tracker string) *mqtt.Device {
 	return d
 }
 
-func receive(t *testing.T, c *mqtt.Consumer) mqtt.Delivery {
-	t.Helper()
-	select {
-	case d := <-c.Deliveries():
-		return d
-	case <-time.After(10 * time.Second):
-		t.Fatal("no delivery within 10 s")
-		panic("unreachable")
-	}
-}
-
 func TestUnacknowledgedMessageIsDeliveredAgain(t *testing.T) {
 	_, url := startBroker(t, 0)
 	parts, _ := mqtt.ParsePartitions("00-ff")
@@ -136,9 +125,9 @@ func TestUnacknowledgedMessageIsDeliveredAgain(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		m := receive(t, c)
+		m := next(t, c)
 		if i == 0 {
-			m.Ack()
+			m.ack()
 		}
 	}
 	stop()
@@ -146,9 +135,9 @@ func TestUnacknowledgedMessageIsDeliveredAgain(t *testing.T) {
 	defer stop()
 	got := map[byte]bool{}
 	for range 2 {
-		m := receive(t, c)
-		got[m.Payload[0]] = true
-		m.Ack()
+		m := next(t, c)
+		got[m.payload[0]] = true
+		m.ack()
 	}
 	if !got[1] || !got[2] {
 		t.Fatalf("delivered again: %v, want 1 and 2", got)
@@ -280,8 +269,8 @@ func TestMosquitto(t *testing.T) {
 		}
 		if i%10 == 9 {
 			for range 10 {
-				m := receive(t, c)
-				m.Ack()
+				m := next(t, c)
+				m.ack()
 			}
 		}
 	}

@@ -3,12 +3,12 @@
 package mqtt
 
 import (
-	"crypto/tls"
 	"fmt"
 	"net/url"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 const (
@@ -28,7 +28,6 @@ type account struct {
 	ClientID string
 	Username string
 	Password func() string
-	TLS      *tls.Config
 }
 
 func (a account) options() (*paho.ClientOptions, error) {
@@ -48,12 +47,48 @@ func (a account) options() (*paho.ClientOptions, error) {
 		SetMaxReconnectInterval(maxReconnect).
 		SetConnectRetryInterval(firstReconnect).
 		SetConnectRetry(true).
-		SetAutoReconnect(true).
-		SetTLSConfig(a.TLS)
+		SetAutoReconnect(true)
 	if a.Password != nil {
 		o.SetCredentialsProvider(func() (string, string) { return a.Username, a.Password() })
 	} else {
 		o.SetUsername(a.Username)
 	}
 	return o, nil
+}
+
+// subscribe waits for the broker's answer.
+func subscribe(client paho.Client, filters map[string]byte) error {
+	token := client.SubscribeMultiple(filters, nil)
+	if !token.WaitTimeout(connectTimeout) {
+		return fmt.Errorf("no answer in %s", connectTimeout)
+	}
+	if err := token.Error(); err != nil {
+		return err
+	}
+	for filter, granted := range token.(*paho.SubscribeToken).Result() {
+		if granted > 2 {
+			return fmt.Errorf("%s: not allowed", filter)
+		}
+	}
+	return nil
+}
+
+// packetStore keeps the packets that were not acknowledged, like paho's memory store, but takes and hands out copies. paho
+// sends what it finds there again after a reconnect and marks it as a duplicate, while the packet itself may just be on its
+// way in another goroutine, which writes its length into it: with one shared packet the two would race.
+type packetStore struct{ *paho.MemoryStore }
+
+func newPacketStore() packetStore { return packetStore{paho.NewMemoryStore()} }
+
+func (s packetStore) Put(key string, p packets.ControlPacket) { s.MemoryStore.Put(key, copyOf(p)) }
+
+func (s packetStore) Get(key string) packets.ControlPacket { return copyOf(s.MemoryStore.Get(key)) }
+
+// copyOf copies a publish; with QoS 1 no packet of another kind is kept and changed.
+func copyOf(p packets.ControlPacket) packets.ControlPacket {
+	if publish, ok := p.(*packets.PublishPacket); ok {
+		c := *publish
+		return &c
+	}
+	return p
 }

@@ -87,7 +87,7 @@ func TestHoursAreSummedUpWhenTheyAreOver(t *testing.T) {
 
 // Ensure that what waits is bounded.
 func TestHoursThatWaitAreBounded(t *testing.T) {
-	w := New(Config{Database: &database{}, Log: slog.New(slog.DiscardHandler)})
+	w := New(Config{Database: &database{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	for i := range int64(maxHours + 10) {
 		w.Observe([]store.Stored{message(1, i*hourMS)})
 	}

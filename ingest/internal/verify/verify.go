@@ -3,6 +3,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -105,11 +106,7 @@ func (v *Verifier) settle(ctx context.Context, waiting []signed, b *batch) {
 	if len(waiting) == 0 {
 		return
 	}
-	random := v.Random
-	if random == nil {
-		random = rand.Reader
-	}
-	wrong, err := b.wrong(random)
+	wrong, err := b.wrong(cmp.Or(v.Random, rand.Reader))
 	for i := range waiting {
 		s := &waiting[i]
 		switch {

@@ -7,8 +7,8 @@
 package broker
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -27,7 +27,6 @@ type Account struct{ Username, Password string }
 // Config of the broker.
 type Config struct {
 	Listen   string // host:port, port 0 picks a free one
-	TLS      *tls.Config
 	Accounts []Account
 	// Authenticate checks a tracker's password; until is when the connection must end (zero = never). It is called
 	// concurrently. Client id and user name are equal and a valid tracker id already.
@@ -66,15 +65,8 @@ func New(cfg Config) (*Broker, error) {
 	if cfg.Authenticate == nil {
 		return nil, errors.New("mqtt broker: no Authenticate function")
 	}
-	if cfg.MaxClients == 0 {
-		cfg.MaxClients = 20_000
-	}
-	if cfg.Patience == 0 {
-		cfg.Patience = 10 * time.Second
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.MaxClients, cfg.Patience = cmp.Or(cfg.MaxClients, 20_000), cmp.Or(cfg.Patience, 10*time.Second)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	limits := mochi.NewDefaultServerCapabilities()
 	limits.MaximumClients = int64(cfg.MaxClients)
 	limits.MaximumClientWritesPending = writesPending
@@ -105,9 +97,6 @@ func (b *Broker) Listen(ctx context.Context) (net.Addr, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", b.cfg.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("mqtt broker: %w (another program may use this address; change `mqtt.listen`)", err)
-	}
-	if b.cfg.TLS != nil {
-		ln = tls.NewListener(ln, b.cfg.TLS)
 	}
 	b.listener = ln
 	return ln.Addr(), nil

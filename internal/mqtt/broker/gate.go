@@ -212,17 +212,15 @@ func (g *gate) wait(cl *mochi.Client) bool {
 	defer g.waiting.Add(-1)
 	patience := time.NewTimer(g.cfg.Patience)
 	defer patience.Stop()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
 	for {
-		again := time.NewTimer(20 * time.Millisecond)
 		select {
 		case <-g.freed:
-			again.Stop()
 		case <-again.C:
 		case <-patience.C:
-			again.Stop()
 			return false
 		case <-g.stopped:
-			again.Stop()
 			return false
 		}
 		if cl.Closed() {
@@ -267,5 +265,5 @@ func (g *gate) expire(now time.Time) {
 
 func (g *gate) stop() {
 	close(g.stopped)
-	g.inlet.stop()
+	g.inlet.end() // lets waiting publishers go
 }

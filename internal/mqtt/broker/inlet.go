@@ -92,9 +92,7 @@ func (in *inlet) wait(g *gate, cost int64) error {
 // forget drops a client that has disconnected; what is still to be acknowledged to it goes nowhere.
 func (in *inlet) forget(cl *mochi.Client) { in.queues.Delete(cl) }
 
-// stop lets waiting publishers go. finish waits for the last writers, which end when their connections are closed.
-func (in *inlet) stop() { in.end() }
-
+// finish waits for the last writers, which end when their connections are closed.
 func (in *inlet) finish() {
 	in.mu.Lock()
 	in.ended = true

@@ -76,7 +76,7 @@ func TestPubacksToWhoDoesNotRead(t *testing.T) {
 func TestPubacksAfterTheEnd(t *testing.T) {
 	cl, _ := pipeClient(t)
 	in := newInlet(nil)
-	in.stop()
+	in.end()
 	in.finish()
 	(&pubacks{inlet: in, client: cl}).add(1)
 	if err := in.room.Acquire(context.Background(), inletRoom); err != nil {

@@ -43,8 +43,7 @@ Exit code: 0 all as expected, 1 not.`,
 				return err
 			}
 			if name == "" {
-				random, _ := load.RunName()
-				name = "attack" + strings.TrimPrefix(random, "load")
+				name, _ = load.RunName("attack")
 			}
 			cfg := attack.Config{
 				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: s.Parties().Carrier, Roles: s.Roles, Ingest: s.Ingest, Bound: bound, Log: log,

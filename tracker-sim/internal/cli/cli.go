@@ -56,8 +56,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if text := explain(ctx, err); text != "" {
 		fmt.Fprintln(stderr, "tracker-sim: "+text)
 	}
-	var e *exit
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*exit](err); ok {
 		return e.code
 	}
 	return exitOther

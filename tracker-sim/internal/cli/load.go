@@ -66,7 +66,7 @@ and nobody is expected to acknowledge: the measure of a broker alone.`,
 }
 
 func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
-	name, seed := load.RunName()
+	name, seed := load.RunName("load")
 	if cfg.Plan.Name != "" {
 		name, seed = cfg.Plan.Name, 1
 	}

@@ -52,7 +52,7 @@ func TestStackLoad(t *testing.T) {
 }
 
 func TestStackReplay(t *testing.T) {
-	name, _ := load.RunName()
+	name, _ := load.RunName("load")
 	path := filepath.Join(t.TempDir(), "trip.csv")
 	var b strings.Builder
 	b.WriteString("timestamp,temperature_c,humidity_pct\n")
@@ -82,7 +82,7 @@ func TestStackAttackCommand(t *testing.T) {
 
 // A fleet passes through all states. Stopped on its way it goes on where it was: no shipment twice, no position twice.
 func TestStackFleet(t *testing.T) {
-	name, _ := load.RunName()
+	name, _ := load.RunName("load")
 	args := []string{"run", "--once", "--speed", "2000", "--shipments", "4", "--name", name + "-", "--state", t.TempDir()}
 	var told strings.Builder
 	for _, until := range []string{"created", "in transit", "delivered"} {
@@ -156,7 +156,7 @@ func checkFleet(t *testing.T, name string) {
 }
 
 func TestStackEnrol(t *testing.T) {
-	name, _ := load.RunName()
+	name, _ := load.RunName("load")
 	out := string(command(t, 0, "enrol", "--unsigned", name+"-p", "--state", t.TempDir()))
 	if !strings.HasPrefix(out, "mosquitto_pub -h 127.0.0.1 -p ") || !strings.Contains(out, "/"+name+"-p/json") {
 		t.Error(out)

@@ -59,7 +59,7 @@ type Device struct {
 
 // Stats counts what a tracker did.
 type Stats struct {
-	Signed, Published, Resent, Acked, GivenUp, Sessions, DialErrors uint64
+	Signed, Published, Resent, Acked, GivenUp, Sessions uint64
 }
 
 // minLimit leaves room for gap messages beside the messages that start a boot.

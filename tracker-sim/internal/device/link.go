@@ -3,9 +3,8 @@ package device
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -41,7 +40,6 @@ func (d *Device) Run(ctx context.Context) error {
 			}
 		} else {
 			d.mu.Lock()
-			d.stats.DialErrors++
 			d.dialErr = err
 			d.mu.Unlock()
 			if away.IsZero() {
@@ -52,8 +50,7 @@ func (d *Device) Run(ctx context.Context) error {
 				d.cfg.Log.WarnContext(ctx, "still no link; trying on", "error", err)
 			}
 		}
-		var fatal storeError
-		if errors.As(err, &fatal) {
+		if fatal, ok := errors.AsType[storeError](err); ok {
 			return fatal.err
 		}
 		if ctx.Err() != nil {
@@ -99,30 +96,26 @@ func (d *Device) session(ctx context.Context, conn Conn) error {
 		d.mu.Unlock()
 	}()
 
-	g := new(errgroup.Group)
-	g.Go(func() error {
+	var reader sync.WaitGroup
+	reader.Go(func() {
 		for {
 			select {
 			case msg := <-conn.Down():
 				err := d.receive(msg)
-				if fatal := (storeError{}); errors.As(err, &fatal) {
+				if _, fatal := errors.AsType[storeError](err); fatal {
 					hangUp(err)
-					return nil
+					return
 				}
 				if err != nil {
 					d.cfg.Log.WarnContext(ctx, "down message ignored", "error", err)
 				}
 			case <-ctx.Done():
-				return nil
+				return
 			}
 		}
 	})
-	g.Go(func() error {
-		err := d.publish(ctx, conn)
-		hangUp(err)
-		return nil
-	})
-	_ = g.Wait()
+	hangUp(d.publish(ctx, conn))
+	reader.Wait()
 	return context.Cause(ctx)
 }
 

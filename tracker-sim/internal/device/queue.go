@@ -1,10 +1,12 @@
 package device
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -84,8 +86,53 @@ func (d *Device) declare() error {
 	return d.cfg.Store.Trim(nil, d.out.lost)
 }
 
-// confirmed runs after messages left the queue.
-func (d *Device) confirmed(done []Message) error {
+// receive handles one message from ingest.
+func (d *Device) receive(msg mqtt.DownMessage) error {
+	if msg.Type != "ack" {
+		return nil // a newer ingest may say more
+	}
+	if msg.Beacon != nil {
+		if err := d.heard(*msg.Beacon); err != nil {
+			return err
+		}
+	}
+	return d.acknowledged(msg)
+}
+
+// heard keeps the newest anchor; the next messages name it.
+func (d *Device) heard(b mqtt.DownBeacon) error {
+	root, err := hex.DecodeString(b.Root)
+	if err != nil || len(root) != len(telemetry.Hash{}) {
+		return fmt.Errorf("beacon root %q is not a SHA-256 hash", b.Root)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.chain.Beacon = &telemetry.Beacon{Block: b.Block, Root: telemetry.Hash(root)}
+	return nil
+}
+
+func (d *Device) acknowledged(msg mqtt.DownMessage) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var done []Message
+	if d.cfg.Signer == nil {
+		if msg.JSONSeq == nil {
+			return nil
+		}
+		done = d.out.ackOne(telemetry.Position{Seq: *msg.JSONSeq})
+	} else {
+		p := telemetry.Position{Boot: msg.Boot, Seq: msg.Seq}
+		if n := len(d.out.queue); n > 0 && d.out.queue[n-1].Pos.Less(p) {
+			// Acknowledging what was never signed: another device has this identity, or ingest is wrong. Trimming on it
+			// would lose messages.
+			newest := d.out.queue[n-1].Pos
+			return fmt.Errorf("acknowledged %d/%d, but the newest message is %d/%d", p.Boot, p.Seq, newest.Boot, newest.Seq)
+		}
+		done = d.out.ack(p)
+	}
+	if len(done) == 0 {
+		return nil
+	}
 	d.progress, d.ackWait = time.Now(), d.cfg.AckTimeout
 	d.stats.Acked += uint64(len(done))
 	if d.cfg.OnAck != nil {

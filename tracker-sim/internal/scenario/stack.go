@@ -4,10 +4,12 @@ package scenario
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
 // Access is one organisation's REST API and a client that may use it.
@@ -162,4 +166,59 @@ func readJSON(path string, v any) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
+}
+
+// Ingest are the instances whose status can be read.
+type Ingest []client.Ingest
+
+// Status is the sum of what all instances have logged and refused.
+func (in Ingest) Status(ctx context.Context) (client.IngestStatus, error) {
+	sum := client.IngestStatus{Rejected: make(map[string]uint64)}
+	for _, i := range in {
+		one, err := i.Status(ctx)
+		if err != nil {
+			return sum, err
+		}
+		sum.Logged += one.Logged
+		sum.Duplicates += one.Duplicates
+		for reason, n := range one.Rejected {
+			sum.Rejected[reason] += n
+		}
+	}
+	return sum, nil
+}
+
+// Logged is how many messages all instances have logged.
+func (in Ingest) Logged(ctx context.Context) (uint64, error) {
+	st, err := in.Status(ctx)
+	return st.Logged, err
+}
+
+// Link says how trackers reach a broker.
+type Link struct {
+	URL string
+	// Silent leaves out the retained status: a load tool's trackers would only add noise with it.
+	Silent bool
+	// Wait makes Publish wait for every PUBACK, for a broker behind which nobody acknowledges.
+	Wait bool
+	Log  *slog.Logger
+}
+
+// Dial is a device.Dialer.
+func (l Link) Dial(ctx context.Context, tracker string, password func() string) (device.Conn, error) {
+	d, err := mqtt.Dial(ctx, mqtt.DeviceConfig{URL: l.URL, Tracker: tracker, Password: password, Silent: l.Silent, Log: l.Log})
+	if err != nil {
+		return nil, err
+	}
+	if l.Wait {
+		return d, nil
+	}
+	return pipelined{d}, nil
+}
+
+// pipelined keeps many messages under way; the application ack tells which ones arrived.
+type pipelined struct{ *mqtt.Device }
+
+func (p pipelined) Publish(ctx context.Context, topic string, payload []byte) error {
+	return p.Send(ctx, topic, payload)
 }

@@ -317,10 +317,10 @@ func (r *run) drain(ctx context.Context) error {
 	return nil
 }
 
-// RunName is a fresh name for a run, and its seed.
-func RunName() (name string, seed uint64) {
+// RunName is a fresh name for a run of something, and its seed.
+func RunName(what string) (name string, seed uint64) {
 	seed = rand.Uint64()
-	return fmt.Sprintf("load-%06x", seed>>40), seed
+	return fmt.Sprintf("%s-%06x", what, seed>>40), seed
 }
 
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ": ") }

@@ -98,8 +98,7 @@ func Read(r io.Reader, m Mapping) (*Recording, error) {
 func tidy(v float64) float64 { return math.Round(v*1e9) / 1e9 }
 
 func csvError(err error) error {
-	var p *csv.ParseError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*csv.ParseError](err); ok {
 		return fmt.Errorf("line %d: %w", p.Line, p.Err)
 	}
 	return err
