@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,14 +33,7 @@ func ParsePartitions(s string) (Partitions, error) {
 }
 
 // All reports whether no partition belongs to another instance.
-func (p *Partitions) All() bool {
-	for _, owned := range p {
-		if !owned {
-			return false
-		}
-	}
-	return true
-}
+func (p *Partitions) All() bool { return !slices.Contains(p[:], false) }
 
 // Has reports whether topic is one of the filters': up or json of an owned partition.
 func (p *Partitions) Has(topic string) bool {

@@ -28,11 +28,7 @@ func NewPassword(signer crypto.Signer, tracker, deployment string, now time.Time
 	if err != nil {
 		return "", err
 	}
-	var method jwt.SigningMethod = jwt.SigningMethodEdDSA
-	if public.Alg == telemetry.ESP256 {
-		method = jwt.SigningMethodES256
-	}
-	return jwt.NewWithClaims(method, jwt.RegisteredClaims{
+	return jwt.NewWithClaims(signingMethod(public.Alg), jwt.RegisteredClaims{
 		Subject:   tracker,
 		Audience:  jwt.ClaimStrings{deployment},
 		IssuedAt:  jwt.NewNumericDate(now),
@@ -40,18 +36,21 @@ func NewPassword(signer crypto.Signer, tracker, deployment string, now time.Time
 	}).SignedString(signer)
 }
 
+func signingMethod(alg telemetry.Alg) jwt.SigningMethod {
+	if alg == telemetry.ESP256 {
+		return jwt.SigningMethodES256
+	}
+	return jwt.SigningMethodEdDSA
+}
+
 // CheckPassword verifies a tracker's JWT against the key in force and returns when it expires.
 func CheckPassword(password string, k telemetry.PublicKey, tracker, deployment string, now time.Time) (until time.Time, err error) {
 	if len(password) > 4096 {
 		return time.Time{}, errors.New("password is too long for a JWT")
 	}
-	method := jwt.SigningMethodEdDSA.Alg()
-	if k.Alg == telemetry.ESP256 {
-		method = jwt.SigningMethodES256.Alg()
-	}
 	var claims jwt.RegisteredClaims
 	_, err = jwt.ParseWithClaims(password, &claims, func(*jwt.Token) (any, error) { return verificationKey(k) },
-		jwt.WithValidMethods([]string{method}),
+		jwt.WithValidMethods([]string{signingMethod(k.Alg).Alg()}),
 		jwt.WithSubject(tracker), jwt.WithAudience(deployment), jwt.WithExpirationRequired(),
 		jwt.WithLeeway(clockLeeway), jwt.WithStrictDecoding(), jwt.WithTimeFunc(func() time.Time { return now }))
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -81,7 +80,7 @@ func (w *Watcher) list(ctx context.Context) bool {
 }
 
 // score takes one message.
-func (w *Watcher) score(st *store.Stored) {
+func (w *Watcher) score(st *journal.Message) {
 	t, known := w.trackers[st.Tracker]
 	if !known {
 		t = &tracker{shipment: st.Shipment}

@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -53,7 +54,7 @@ type Watcher struct {
 	cfg Config
 
 	mu     sync.Mutex
-	queue  []store.Stored
+	queue  []journal.Message
 	bytes  int
 	missed map[string]bool // trackers of which readings did not fit into the queue
 	wake   chan struct{}
@@ -74,7 +75,7 @@ func New(cfg Config) *Watcher {
 
 // Observe takes messages that are in InfluxDB now. It neither waits nor does I/O: what does not fit into the queue is scored
 // later, from InfluxDB.
-func (w *Watcher) Observe(stored []store.Stored) {
+func (w *Watcher) Observe(stored []journal.Message) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, st := range stored {
@@ -85,7 +86,7 @@ func (w *Watcher) Observe(stored []store.Stored) {
 			}
 			continue
 		}
-		st.Readings, st.Raw = slices.Clone(st.Readings), nil // they are of the batch
+		st.Readings, st.Entry, st.Raw = slices.Clone(st.Readings), nil, nil // they are of the batch
 		w.queue = append(w.queue, st)
 		w.bytes += len(st.Readings)
 	}
@@ -96,7 +97,7 @@ func (w *Watcher) Observe(stored []store.Stored) {
 }
 
 // take empties the queue.
-func (w *Watcher) take() (queue []store.Stored, missed map[string]bool) {
+func (w *Watcher) take() (queue []journal.Message, missed map[string]bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	queue, w.queue, w.bytes = w.queue, nil, 0

@@ -16,7 +16,6 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/fakeinflux"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
@@ -102,13 +101,13 @@ func (m *memory) hours() []string {
 }
 
 // message is stored, as InfluxDB and the watcher get it.
-func (m *memory) message(tracker string, ms int64, values map[string]float64) store.Stored {
+func (m *memory) message(tracker string, ms int64, values map[string]float64) journal.Message {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !slices.ContainsFunc(m.all, func(r stored.Reading) bool { return r.Tracker == tracker && r.TimeMS == ms }) {
 		m.all = append(m.all, stored.Reading{Log: "log", Tracker: tracker, TimeMS: ms, Values: values})
 	}
-	return store.Stored{Shipment: "S", Tracker: tracker, Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: values}}, nil)}
+	return journal.Message{Shipment: "S", Tracker: tracker, Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: values}}, nil)}
 }
 
 func newWatcher(m *memory, cfg Config) *Watcher {
@@ -129,7 +128,7 @@ func (w *Watcher) tick() {
 func temperature(v float64) map[string]float64 { return map[string]float64{"temperature": v} }
 
 // trip is readings a minute apart, with a spike at 70 minutes.
-func (m *memory) trip(from, to int) (messages []store.Stored) {
+func (m *memory) trip(from, to int) (messages []journal.Message) {
 	for i := from; i < to; i++ {
 		v := 5 + float64(i%5)/20
 		if i == 70 {
@@ -233,7 +232,7 @@ func TestWhatDoesNotFitIsScoredLater(t *testing.T) {
 		full := len(w.queue)
 		w.mu.Unlock()
 		if full < 60 {
-			w.Observe([]store.Stored{st})
+			w.Observe([]journal.Message{st})
 		}
 	}
 	w.Observe(m.trip(120, 150)) // some of them are too many
@@ -251,7 +250,7 @@ func TestAWrongClockIsLeftBehind(t *testing.T) {
 	m := newMemory(t)
 	w := newWatcher(m, Config{})
 	w.Observe(m.trip(0, 100))
-	w.Observe([]store.Stored{m.message("T", start+400*24*quality.HourMS, temperature(5))})
+	w.Observe([]journal.Message{m.message("T", start+400*24*quality.HourMS, temperature(5))})
 	w.Observe(m.trip(100, 150))
 	w.tick()
 	got := slices.DeleteFunc(m.hours(), func(h string) bool {
@@ -267,10 +266,10 @@ func TestForgottenTrackersAreScoredAgain(t *testing.T) {
 	w := newWatcher(m, Config{MaxTrackers: 10})
 	trip := m.trip(0, 150)
 	for i, st := range trip {
-		w.Observe([]store.Stored{st})
+		w.Observe([]journal.Message{st})
 		if i%50 == 0 {
 			for n := range 30 {
-				w.Observe([]store.Stored{m.message(fmt.Sprint("other-", i, "-", n), start+int64(i)*minute, temperature(5))})
+				w.Observe([]journal.Message{m.message(fmt.Sprint("other-", i, "-", n), start+int64(i)*minute, temperature(5))})
 			}
 			w.tick()
 		}
@@ -298,12 +297,12 @@ func TestArrivalHasNoPartInTheCounts(t *testing.T) {
 		}
 		w := newWatcher(in, Config{})
 		for _, at := range ms {
-			w.Observe([]store.Stored{in.message("T", at, temperature(values[at]))})
+			w.Observe([]journal.Message{in.message("T", at, temperature(values[at]))})
 		}
 		w.tick()
 		w = newWatcher(shuffled, Config{MaxQueue: rapid.IntRange(5, 100).Draw(rt, "queue")})
 		for _, at := range append(rapid.Permutation(ms).Draw(rt, "order"), ms[len(ms)-1]) {
-			w.Observe([]store.Stored{shuffled.message("T", at, temperature(values[at]))})
+			w.Observe([]journal.Message{shuffled.message("T", at, temperature(values[at]))})
 			if rapid.IntRange(0, 5).Draw(rt, "tick") == 0 {
 				w.tick()
 			}

@@ -115,9 +115,6 @@ func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each fu
 // handle applies one event. Handling it again, or an older one after a newer listing, ends in the same state once the
 // stream is at the head.
 func (r *Registry) handle(e ledger.Event) error {
-	if r.cfg.OnEvent != nil {
-		r.cfg.OnEvent(e)
-	}
 	var err error
 	switch e.Name {
 	case ledger.EventTracker:

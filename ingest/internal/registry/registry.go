@@ -43,8 +43,6 @@ type Config struct {
 	OnRevoked func(tracker string)
 	// OnShipment, if set, is called after a shipment changed.
 	OnShipment func(*ledger.Shipment)
-	// OnEvent, if set, is called for every event, for lag and status.
-	OnEvent func(ledger.Event)
 }
 
 // Registry is safe for concurrent use.
@@ -231,13 +229,8 @@ func (r *Registry) putTracker(rec ledger.Tracker) {
 		public := telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw}
 		t.Keys = append(t.Keys, Key{KID: public.KID(), Public: public, Term: rec.Term(i)})
 	}
-	if old := r.trackers[rec.ID]; old != nil {
-		t.Windows = old.Windows
-	} else {
-		// Shipments may be known before their trackers.
-		for _, s := range r.assigned[rec.ID] {
-			t.Windows = append(t.Windows, windows(s, rec.ID)...)
-		}
+	for _, s := range r.assigned[rec.ID] { // they may be known before their trackers
+		t.Windows = append(t.Windows, windows(s, rec.ID)...)
 	}
 	r.trackers[rec.ID] = t
 }

@@ -67,8 +67,7 @@ type Pipeline struct {
 	rejects  rejectCounter
 	metrics  *prometheus.Registry
 
-	received  atomic.Uint64
-	lastBlock atomic.Uint64
+	received atomic.Uint64
 }
 
 // queueDepth bounds what waits between the source and the groups.
@@ -106,7 +105,6 @@ func (p *Pipeline) open() error {
 	}
 	p.registry, err = registry.Open(registry.Config{
 		Ledger: p.cfg.Ledger, DB: p.db, Log: p.cfg.Log, OnRevoked: p.cfg.OnRevoked,
-		OnEvent:    func(e ledger.Event) { p.lastBlock.Store(e.Block) },
 		OnShipment: func(s *ledger.Shipment) { p.judge.Mark(s.ID) },
 	})
 	if err != nil {
@@ -117,7 +115,7 @@ func (p *Pipeline) open() error {
 	})
 	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
 	p.summary = summary.New(summary.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
-	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: func(stored []store.Stored) {
+	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: func(stored []journal.Message) {
 		p.judge.Observe(judged(stored))
 		p.quality.Observe(stored)
 		p.summary.Observe(stored)
@@ -260,7 +258,7 @@ func (p *Pipeline) apply(ctx context.Context, items []*message.Item) ([]sequence
 }
 
 // judged are the stored messages as the judge takes them.
-func judged(all []store.Stored) []judge.Message {
+func judged(all []journal.Message) []judge.Message {
 	out := make([]judge.Message, len(all))
 	for i := range all {
 		st := &all[i]

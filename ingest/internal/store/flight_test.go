@@ -97,7 +97,7 @@ func newWriter(t *testing.T, queued int) *writerSetup {
 	})
 	s := &writerSetup{db: db, database: &gatedDatabase{}}
 	s.enqueue(t, queued)
-	s.writer = New(Config{Database: s.database, DB: db, Log: slog.New(slog.DiscardHandler), MaxPoints: 10, Linger: time.Millisecond, OnStored: func(all []Stored) {
+	s.writer = New(Config{Database: s.database, DB: db, Log: slog.New(slog.DiscardHandler), MaxPoints: 10, Linger: time.Millisecond, OnStored: func(all []journal.Message) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, m := range all {

@@ -23,26 +23,14 @@ type Database interface {
 	NewBatch() stored.Batch
 }
 
-// Stored is what observers get of a message that is in InfluxDB now.
-type Stored struct {
-	Shipment, Tracker string
-	Log               [32]byte
-	Leaf              uint64 // in the shipment's log
-	Readings          journal.Readings
-	// Entry is the leaf's bytes, Raw the message as it was published, both while OnStored runs; Signed tells its form.
-	Entry  []byte
-	Raw    []byte
-	Signed bool
-}
-
 // Config of the writer.
 type Config struct {
 	Database Database
 	DB       *journal.DB
 	Log      *slog.Logger
-	// OnStored, if set, is called after a batch is in InfluxDB and before it is forgotten, in the order of the queue: after a
-	// crash in between it is called again. It must not keep the slice, nor bytes of it.
-	OnStored func([]Stored)
+	// OnStored, if set, is called with a batch's messages of shipments after it is in InfluxDB and before it is forgotten, in the
+	// order of the queue: after a crash in between it is called again. It must not keep the slice, nor bytes of it.
+	OnStored func([]journal.Message)
 	// MaxPoints bounds a batch, as maxBytes does; 0 = 5,000.
 	MaxPoints int
 	// Linger is how long a small batch waits for more; 0 = 100 ms.
@@ -228,15 +216,16 @@ func encodeMessage(b stored.Batch, m *journal.Message) error {
 	})
 }
 
-func observed(records []record) (all []Stored, messages uint64) {
+// observed are the messages of shipments, and how many messages there are in all.
+func observed(records []record) (ofShipments []journal.Message, messages uint64) {
 	for i := range records {
 		if records[i].kind != journal.MessageRecord {
 			continue
 		}
 		messages++
 		if m := &records[i].message; m.Shipment != "" {
-			all = append(all, Stored{Shipment: m.Shipment, Tracker: m.Tracker, Log: m.Log, Leaf: m.Leaf, Readings: m.Readings, Entry: m.Entry, Raw: m.Raw, Signed: m.Signed})
+			ofShipments = append(ofShipments, *m)
 		}
 	}
-	return all, messages
+	return ofShipments, messages
 }

@@ -63,7 +63,7 @@ func New(cfg Config) *Writer {
 }
 
 // Observe takes messages that are in InfluxDB now. It does no I/O.
-func (s *Writer) Observe(messages []store.Stored) {
+func (s *Writer) Observe(messages []journal.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.cfg.Now()

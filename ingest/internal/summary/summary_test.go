@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -50,8 +49,8 @@ func (b *batch) Write(context.Context) error {
 	return nil
 }
 
-func message(log byte, ms int64) store.Stored {
-	return store.Stored{Log: [32]byte{log}, Shipment: "S", Tracker: "T-1", Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": 5}}}, nil)}
+func message(log byte, ms int64) journal.Message {
+	return journal.Message{Log: [32]byte{log}, Shipment: "S", Tracker: "T-1", Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": 5}}}, nil)}
 }
 
 // Ensure that an hour is summed up once it is over and quiet, with its neighbours at once, again when something comes late, and
@@ -60,7 +59,7 @@ func TestHoursAreSummedUpWhenTheyAreOver(t *testing.T) {
 	now := time.UnixMilli(100*hourMS + 30*60_000)
 	d := &database{}
 	w := New(Config{Database: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
-	step := func(what string, after time.Duration, wantAsked []string, wantSummed []int64, messages ...store.Stored) {
+	step := func(what string, after time.Duration, wantAsked []string, wantSummed []int64, messages ...journal.Message) {
 		t.Helper()
 		w.Observe(messages)
 		now = now.Add(after)
@@ -89,7 +88,7 @@ func TestHoursAreSummedUpWhenTheyAreOver(t *testing.T) {
 func TestHoursThatWaitAreBounded(t *testing.T) {
 	w := New(Config{Database: &database{}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	for i := range int64(maxHours + 10) {
-		w.Observe([]store.Stored{message(1, i*hourMS)})
+		w.Observe([]journal.Message{message(1, i*hourMS)})
 	}
 	if n := len(w.hours); n != maxHours {
 		t.Errorf("%d hours wait, want %d", n, maxHours)
