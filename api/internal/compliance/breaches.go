@@ -66,12 +66,9 @@ func (s *Resource) breach(ctx context.Context, in *breachInput) (*rest.Answer[sh
 		if m.Trust != stored.Signed {
 			return nil, rest.InvalidField("body.messages["+strconv.Itoa(i)+"]", "the message is unsigned: it shows nothing to a peer")
 		}
-		claim := ledger.BreachMessage{Raw: m.Raw, TimeMS: m.TimeMS}
-		switch {
-		case c.Time != nil:
+		claim := ledger.BreachMessage{Raw: m.Raw, TimeMS: worstReading(m, limit)}
+		if c.Time != nil {
 			claim.TimeMS = int64(*c.Time)
-		default:
-			claim.TimeMS = worstReading(m, limit)
 		}
 		tracker = cmp.Or(tracker, m.Tracker)
 		args.Messages = append(args.Messages, claim)
@@ -85,10 +82,7 @@ func (s *Resource) breach(ctx context.Context, in *breachInput) (*rest.Answer[sh
 			e, err = all[i], nil
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[shapes.RecordedExcursion]{Body: shapes.ShowRecorded(s.Members, e, nil)}, nil
+	return rest.Reply(shapes.ShowRecorded(s.Members, e, nil), err)
 }
 
 // messageAt reads a stored message of the shipment.

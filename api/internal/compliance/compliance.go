@@ -45,10 +45,7 @@ func (s *Resource) compliance(ctx context.Context, in *shapes.ShipmentPath) (*re
 		return nil, err
 	}
 	_, v, err := s.Judge.Pinned(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[judging.Compliance]{Body: v}, nil
+	return rest.Reply(v, err)
 }
 
 func (s *Resource) signOffRoutes(api *rest.API) {
@@ -114,7 +111,7 @@ func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest
 	if rest.WriteOf(ctx).Again {
 		for _, a := range known {
 			if g := a.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && a.Reason == b.Reason {
-				return &rest.Answer[shapes.Acknowledgement]{Body: shapes.ShowAcknowledgement(s.Members, a)}, nil
+				return rest.Reply(shapes.ShowAcknowledgement(s.Members, a), nil)
 			}
 		}
 	}
@@ -123,10 +120,7 @@ func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return nil, rest.NotFound("excursion", in.Excursion)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[shapes.Acknowledgement]{Body: shapes.ShowAcknowledgement(s.Members, a)}, nil
+	return rest.Reply(shapes.ShowAcknowledgement(s.Members, a), err)
 }
 
 func (s *Resource) acknowledgements(ctx context.Context, in *ExcursionPath) (*rest.Answer[rest.List[shapes.Acknowledgement]], error) {
@@ -164,7 +158,7 @@ func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[
 	if rest.WriteOf(ctx).Again {
 		for _, d := range known {
 			if g := d.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
-				return &rest.Answer[shapes.Disposition]{Body: shapes.ShowDisposition(s.Members, d)}, nil
+				return rest.Reply(shapes.ShowDisposition(s.Members, d), nil)
 			}
 		}
 	}
@@ -173,10 +167,7 @@ func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[
 		args.Revision = len(known) + 1
 	}
 	d, _, err := ledger.ComplianceDispose.Do(ctx, s.Ledger, args)
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[shapes.Disposition]{Body: shapes.ShowDisposition(s.Members, d)}, nil
+	return rest.Reply(shapes.ShowDisposition(s.Members, d), err)
 }
 
 func (s *Resource) dispositions(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[rest.List[shapes.Disposition]], error) {

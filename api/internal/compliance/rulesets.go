@@ -77,16 +77,13 @@ func (s *Resource) publish(ctx context.Context, in *publishInput) (*publishOutpu
 		if !rest.WriteOf(ctx).Again {
 			out.Status = http.StatusOK
 		}
-		out.Body = PublishedRuleSet{Ref: known.Ref, Hash: known.Hash, PublishedAt: known.PublishedAt, Tx: known.Tx}
-		if known.Publisher.V != nil {
-			out.Body.Publisher = *known.Publisher.V
-		}
+		out.Body = PublishedRuleSet{Ref: known.Ref, Hash: known.Hash, Publisher: known.Publisher.Value(), PublishedAt: known.PublishedAt, Tx: known.Tx}
 		return out, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: s.Members.Name(r.Publisher), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
+	out.Body = PublishedRuleSet{Ref: rules.Ref(), Hash: r.Hash, Publisher: s.Members.Name(r.Publisher), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.OrNull(r.Tx)}
 	return out, nil
 }
 
@@ -137,11 +134,7 @@ type ruleSetPath struct {
 }
 
 func (s *Resource) getRuleSet(ctx context.Context, in *ruleSetPath) (*rest.Answer[judging.RuleSetInfo], error) {
-	v, err := s.Rules.Find(ctx, in.Ref)
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[judging.RuleSetInfo]{Body: v}, nil
+	return rest.Reply(s.Rules.Find(ctx, in.Ref))
 }
 
 // rulePlace is where a page of rule sets ended: how many built-in ones were given, then the ledger's bookmark.

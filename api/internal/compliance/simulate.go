@@ -79,11 +79,7 @@ func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answe
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.Judge.Show(ctx, j)
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[judging.Compliance]{Body: v}, nil
+	return rest.Reply(s.Judge.Show(ctx, j))
 }
 
 // trial reads the request.

@@ -126,12 +126,8 @@ func (s *Resource) collect(ctx context.Context, id, nonce, withhold string) (*bu
 	for _, ref := range refs {
 		request.Logs = append(request.Logs, bundle.Log{ID: ref.ID, Ingest: ref.Ingest})
 	}
-	if r.State == ledger.Closed {
-		c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
-		if err != nil {
-			return nil, err
-		}
-		request.Close = &c
+	if request.Close, err = s.Close(ctx, r); err != nil {
+		return nil, err
 	}
 	b, err := s.Evidence.Collect(ctx, request)
 	if errors.Is(err, bundle.ErrNotReady) {

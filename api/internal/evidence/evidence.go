@@ -17,7 +17,6 @@ import (
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/api/internal/verification"
-	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // Peers are those of other organisations too.
@@ -88,12 +87,8 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 	for _, ref := range refs {
 		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: s.claimedSize(ctx, r.ID, ref)})
 	}
-	if r.State == ledger.Closed {
-		c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
-		if err != nil {
-			return nil, err
-		}
-		job.Close = &c
+	if job.Close, err = s.Close(ctx, r); err != nil {
+		return nil, err
 	}
 	rep, err := job.Run(ctx)
 	if err != nil {
@@ -102,7 +97,7 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 	for _, c := range rep.Checks {
 		s.findings.WithLabelValues(c.Check).Add(float64(c.Count))
 	}
-	return &rest.Answer[Verification]{Body: Verification{OK: rep.OK, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}}, nil
+	return rest.Reply(Verification{OK: rep.OK, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}, nil)
 }
 
 // claimedSize is how many leaves the log's writer says it has stored, 0 when it cannot be asked or does not know. When the store

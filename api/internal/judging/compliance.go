@@ -230,7 +230,7 @@ func showExcursion(names *members.Directory, e compliance.Excursion, j *Judged, 
 		x.End = rest.InstantOrNull(e.EndMS)
 	}
 	if e.Leg >= 0 && e.Leg < len(j.Result.Legs) {
-		x.HeldBy = rest.TextOrNull(names.Name(j.Result.Legs[e.Leg].Custodian))
+		x.HeldBy = rest.OrNull(names.Name(j.Result.Legs[e.Leg].Custodian))
 	}
 	for _, m := range e.Messages {
 		if d, ok := messages[m]; ok {

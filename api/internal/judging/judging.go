@@ -182,7 +182,7 @@ func (s *Judge) deciding(ctx context.Context, j *Judged) (map[string]shapes.Deci
 	}
 	for i, text := range order {
 		m := out[text]
-		m.Hash = rest.TextOrNull(hashes[i])
+		m.Hash = rest.OrNull(hashes[i])
 		out[text] = m
 	}
 	return out, nil

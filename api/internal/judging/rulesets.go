@@ -93,5 +93,5 @@ type RuleSetInfo struct {
 }
 
 func ShowPublished(names *members.Directory, rules compliance.RuleSet, r ledger.RuleSet) RuleSetInfo {
-	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: rest.TextOrNull(names.Name(r.Publisher)), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.TextOrNull(r.Tx)}
+	return RuleSetInfo{RuleSet: rules, Ref: rules.Ref(), Hash: r.Hash, Publisher: rest.OrNull(names.Name(r.Publisher)), PublishedAt: rest.InstantOrNull(r.TimeMS), Tx: rest.OrNull(r.Tx)}
 }

@@ -217,7 +217,7 @@ func eventText(names *members.Directory, e feed.Event) (string, error) {
 // showLive is what a record alone tells of an excursion.
 func showLive(e ledger.Excursion) shapes.Excursion {
 	return shapes.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Start: rest.Instant(e.StartMS), End: rest.InstantOrNull(e.EndMS), Peak: e.Peak, Limit: e.Limit,
-		Messages: []shapes.DecidingMessage{}, LedgerTx: rest.TextOrNull(e.OpenTx), Verified: e.Verified}
+		Messages: []shapes.DecidingMessage{}, LedgerTx: rest.OrNull(e.OpenTx), Verified: e.Verified}
 }
 
 // streamCounter bounds open streams, of all and of one client.

@@ -84,14 +84,12 @@ func (s *Resource) networkRoutes(api *rest.API) {
 func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Network], error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	n := Network{Org: s.Org, Nodes: []ledger.Node{}, Ingest: make([]IngestHealth, len(s.Ingest))}
+	n := Network{Org: s.Org, Ingest: make([]IngestHealth, len(s.Ingest))}
 	var g errgroup.Group
 	g.Go(func() error {
 		nodes, err := s.Peers.Network(ctx)
 		n.Ledger = health(err, "the ledger network")
-		if nodes != nil {
-			n.Nodes = nodes
-		}
+		n.Nodes = rest.OrEmpty(nodes)
 		return nil
 	})
 	g.Go(func() error {

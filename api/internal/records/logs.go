@@ -43,11 +43,11 @@ func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]LogRef, error) {
 		heads := anchor.HeadsID(s.Channel, ingest)
 		refs = append(refs, LogRef{ID: hex.EncodeToString(id[:]), Ingest: ingest, Heads: hex.EncodeToString(heads[:])})
 	}
-	if r.State == ledger.Closed {
-		closed, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
-		if err != nil {
-			return nil, err
-		}
+	closed, err := s.Close(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if closed != nil {
 		for _, h := range closed.Heads {
 			if !slices.ContainsFunc(refs, func(l LogRef) bool { return l.ID == h.Log }) {
 				refs = append(refs, LogRef{ID: h.Log})

@@ -90,6 +90,24 @@ func (s *Records) Member(ctx context.Context, field, name string) (string, error
 	return m.MSP, err
 }
 
+// Close is the closing record of a shipment, nil while it is open.
+func (s *Records) Close(ctx context.Context, r ledger.Shipment) (*ledger.Close, error) {
+	if r.State != ledger.Closed {
+		return nil, nil
+	}
+	c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
+	return &c, err
+}
+
+// Change submits what changes record r, unless an earlier attempt of the same request has done it already. tx is "" then.
+func Change[A ledger.Argument, R any](ctx context.Context, l Ledger, fn ledger.Change[A, R], args A, r R, done func(R) bool) (now R, tx string, err error) {
+	if rest.WriteOf(ctx).Again && done(r) {
+		return r, "", nil
+	}
+	now, sent, err := fn.Do(ctx, l, args)
+	return now, sent.TxID, err
+}
+
 // Ledger submits and reads as this api's organisation. Submit returns after the transaction is committed as valid; its
 // errors are those of fabric.Client.Submit. Safe for concurrent use.
 type Ledger interface {

@@ -14,6 +14,14 @@ type Answer[T any] struct {
 	Body T
 }
 
+// Reply answers with a body, unless making it failed.
+func Reply[T any](body T, err error) (*Answer[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	return &Answer[T]{Body: body}, nil
+}
+
 // File is an answer that is no JSON of ours.
 type File struct {
 	ContentType string `header:"Content-Type"`
@@ -91,20 +99,33 @@ type Null[T any] struct{ V *T }
 // Some is a value that is there.
 func Some[T any](v T) Null[T] { return Null[T]{&v} }
 
-// InstantOrNull is null for 0, which the ledger uses for "not yet".
-func InstantOrNull(ms int64) Null[Instant] {
-	if ms == 0 {
-		return Null[Instant]{}
+// OrNull is null for the zero value, which the ledger uses for "not yet" and "none".
+func OrNull[T comparable](v T) Null[T] {
+	var zero T
+	if v == zero {
+		return Null[T]{}
 	}
-	return Some(Instant(ms))
+	return Some(v)
 }
 
-// TextOrNull is null for "".
-func TextOrNull(s string) Null[string] {
-	if s == "" {
-		return Null[string]{}
+// InstantOrNull is OrNull of milliseconds since 1970.
+func InstantOrNull(ms int64) Null[Instant] { return OrNull(Instant(ms)) }
+
+// Value is the value, the zero one for null.
+func (n Null[T]) Value() T {
+	if n.V == nil {
+		var zero T
+		return zero
 	}
-	return Some(s)
+	return *n.V
+}
+
+// OrEmpty is the list: an empty one for nil, which JSON would show as null.
+func OrEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
 }
 
 // MarshalJSON writes the value or null.

@@ -91,13 +91,9 @@ type Handover struct {
 }
 
 func ShowHandover(names *members.Directory, h ledger.Handover) Handover {
-	v := Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: rest.Instant(h.ProposeMS),
-		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: h.Heads, ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
+	return Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: rest.Instant(h.ProposeMS),
+		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: rest.OrEmpty(h.Heads), ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
 		AtProposal: ShowComplianceState(h.AtProposal), AtAnswer: ShowComplianceState(h.AtAnswer)}
-	if v.Heads == nil {
-		v.Heads = []ledger.LogHead{}
-	}
-	return v
 }
 
 // ShowShipment is what the ledger alone knows.
@@ -108,10 +104,7 @@ func ShowShipment(names *members.Directory, r ledger.Shipment, tx string) Shipme
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: rest.Instant(r.CreatedMS),
 		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
-		Lot: r.Lot, Carried: r.Carried, CarriedFrom: []CarriedFrom{}}
-	if v.Carried == nil {
-		v.Carried = []ledger.Spent{}
-	}
+		Lot: r.Lot, Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}}
 	for _, c := range r.CarriedFrom {
 		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
 	}
@@ -168,23 +161,12 @@ func ShowComplianceState(st *ledger.ComplianceState) rest.Null[ComplianceState] 
 	if st == nil {
 		return rest.Null[ComplianceState]{}
 	}
-	v := ComplianceState{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, st.Budget}
-	if v.Budget == nil {
-		v.Budget = []ledger.BudgetLine{}
-	}
-	return rest.Some(v)
+	return rest.Some(ComplianceState{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, rest.OrEmpty(st.Budget)})
 }
 
 func ShowRevision(names *members.Directory, l ledger.Verdict) Revision {
-	r := Revision{Revision: l.Revision, Result: l.Result, Reasons: l.Reasons, To: rest.Instant(l.ToMS), Logs: l.Logs, RuleHash: l.RuleHash, Supersedes: l.Supersedes,
+	return Revision{Revision: l.Revision, Result: l.Result, Reasons: rest.OrEmpty(l.Reasons), To: rest.Instant(l.ToMS), Logs: rest.OrEmpty(l.Logs), RuleHash: l.RuleHash, Supersedes: l.Supersedes,
 		Detail: l.Detail, By: names.Name(l.By), RecordedAt: rest.Instant(l.TimeMS), Tx: l.Tx}
-	if r.Reasons == nil {
-		r.Reasons = []string{}
-	}
-	if r.Logs == nil {
-		r.Logs = []ledger.LogHead{}
-	}
-	return r
 }
 
 // Excursion is one time that a rule was broken.
@@ -230,15 +212,8 @@ type RecordedExcursion struct {
 }
 
 func ShowRecorded(names *members.Directory, l ledger.Excursion, acks []Acknowledgement) RecordedExcursion {
-	v := RecordedExcursion{ID: l.ID, Rule: l.Rule, Metric: l.Metric, Start: rest.Instant(l.StartMS), End: rest.InstantOrNull(l.EndMS), Peak: l.Peak, Limit: l.Limit, Verified: l.Verified,
-		Tracker: l.Tracker, Witnesses: l.Witnesses, By: names.Name(l.By), OpenedAt: rest.Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: rest.InstantOrNull(l.CloseMS), CloseTx: rest.TextOrNull(l.CloseTx), Signatures: acks}
-	if v.Witnesses == nil {
-		v.Witnesses = []ledger.Witness{}
-	}
-	if v.Signatures == nil {
-		v.Signatures = []Acknowledgement{}
-	}
-	return v
+	return RecordedExcursion{ID: l.ID, Rule: l.Rule, Metric: l.Metric, Start: rest.Instant(l.StartMS), End: rest.InstantOrNull(l.EndMS), Peak: l.Peak, Limit: l.Limit, Verified: l.Verified,
+		Tracker: l.Tracker, Witnesses: rest.OrEmpty(l.Witnesses), By: names.Name(l.By), OpenedAt: rest.Instant(l.OpenMS), OpenTx: l.OpenTx, ClosedAt: rest.InstantOrNull(l.CloseMS), CloseTx: rest.OrNull(l.CloseTx), Signatures: rest.OrEmpty(acks)}
 }
 
 // DecidingMessage is a message that decides an excursion: the first, the worst or the last that breaks the rule.

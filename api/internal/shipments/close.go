@@ -27,11 +27,7 @@ type Close struct {
 }
 
 func showClose(names *members.Directory, c ledger.Close) Close {
-	v := Close{Shipment: c.Shipment, Heads: c.Heads, By: names.Name(c.By), ClosedAt: rest.Instant(c.TimeMS), Tx: c.Tx}
-	if v.Heads == nil {
-		v.Heads = []ledger.LogHead{}
-	}
-	return v
+	return Close{Shipment: c.Shipment, Heads: rest.OrEmpty(c.Heads), By: names.Name(c.By), ClosedAt: rest.Instant(c.TimeMS), Tx: c.Tx}
 }
 
 func (s *Resource) closeRoutes(api *rest.API) {
@@ -74,10 +70,7 @@ func (s *Resource) close(ctx context.Context, in *struct {
 			return got, nil
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[Close]{Body: showClose(s.Members, c)}, nil
+	return rest.Reply(showClose(s.Members, c), err)
 }
 
 // seal ends the logs at every ingest instance.
@@ -117,8 +110,5 @@ func (s *Resource) getClose(ctx context.Context, in *shapes.ShipmentPath) (*rest
 
 func (s *Resource) closed(ctx context.Context, id string) (*rest.Answer[Close], error) {
 	c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[Close]{Body: showClose(s.Members, c)}, nil
+	return rest.Reply(showClose(s.Members, c), err)
 }

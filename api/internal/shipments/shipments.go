@@ -123,10 +123,7 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 			r, tx, err = was, was.CreateTx, nil
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[shapes.Shipment]{Body: shapes.ShowShipment(s.Members, r, tx)}, nil
+	return rest.Reply(shapes.ShowShipment(s.Members, r, tx), err)
 }
 
 // createdAs tells whether a shipment is what a request asks for. Custody may have moved since.

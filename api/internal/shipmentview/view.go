@@ -131,19 +131,17 @@ func (s *View) logged(ctx context.Context, shipment string) (uint64, error) {
 	return n, nil
 }
 
-// Change submits unless an earlier attempt of the same request has done it already.
+// Change is records.Change of a shipment that the caller may see, and shows it.
 func Change[A ledger.Argument](ctx context.Context, s *View, id string, fn ledger.Change[A, ledger.Shipment], args A, done func(ledger.Shipment) bool) (*rest.Answer[shapes.Shipment], error) {
 	r, err := s.Shipment(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var sent ledger.Result
-	if !(rest.WriteOf(ctx).Again && done(r)) {
-		if r, sent, err = fn.Do(ctx, s.Ledger, args); err != nil {
-			return nil, err
-		}
+	r, tx, err := records.Change(ctx, s.Ledger, fn, args, r, done)
+	if err != nil {
+		return nil, err
 	}
-	v := []shapes.Shipment{shapes.ShowShipment(s.Members, r, sent.TxID)}
+	v := []shapes.Shipment{shapes.ShowShipment(s.Members, r, tx)}
 	s.Enrich(ctx, []ledger.Shipment{r}, v)
-	return &rest.Answer[shapes.Shipment]{Body: v[0]}, nil
+	return rest.Reply(v[0], nil)
 }

@@ -116,10 +116,7 @@ func (s *Resource) anchoredSize(ctx context.Context, log string) (uint64, error)
 
 func showMessage(m stored.Message, anchored uint64, raw bool) Message {
 	v := Message{Log: m.Log, Leaf: m.Leaf, Tracker: m.Tracker, Trust: m.Trust, Boot: m.Boot, Seq: m.Seq, Time: rest.Instant(m.TimeMS), ReceivedAt: rest.Instant(m.ReceivedMS),
-		Flags: m.Flags, Readings: m.Readings, Status: "logged"}
-	if v.Flags == nil {
-		v.Flags = []string{}
-	}
+		Flags: rest.OrEmpty(m.Flags), Readings: m.Readings, Status: "logged"}
 	if strings.EqualFold(m.Trust, stored.Signed) && m.Kind >= 0 && m.Kind < len(kinds) {
 		v.Kind = kinds[m.Kind]
 	}

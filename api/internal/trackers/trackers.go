@@ -77,7 +77,7 @@ func (s *Resource) showTracker(r ledger.Tracker, tx string) Tracker {
 		tx = r.EnrolTx
 	}
 	t := Tracker{ID: r.ID, Owner: s.Members.Name(r.Owner), Trust: "unsigned", Model: r.Model, EnrolledAt: rest.Instant(r.EnrolledMS),
-		RevokedAt: rest.InstantOrNull(r.RevokedMS), Assigned: rest.TextOrNull(r.Assigned), Tx: tx,
+		RevokedAt: rest.InstantOrNull(r.RevokedMS), Assigned: rest.OrNull(r.Assigned), Tx: tx,
 		MQTT: MQTT{URL: s.MQTTURL, Username: r.ID, TopicDown: telemetry.Topic(r.ID, telemetry.Down), TopicStatus: telemetry.Topic(r.ID, telemetry.Status)}}
 	if n := len(r.Keys); n > 0 {
 		t.Trust, t.Alg, t.KID = "signed", telemetry.Alg(r.Alg).String(), r.Keys[n-1].KID
@@ -171,12 +171,9 @@ func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Trac
 			r, tx, err = was, was.EnrolTx, nil
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
 	t := s.showTracker(r, tx)
 	t.Secret = secret
-	return &rest.Answer[Tracker]{Body: t}, nil
+	return rest.Reply(t, err)
 }
 
 func enrolledAs(r ledger.Tracker, a ledger.EnrolArgs) bool {
@@ -223,10 +220,7 @@ func (s *Resource) listTrackers(ctx context.Context, in *struct{ rest.Paging }) 
 
 func (s *Resource) getTracker(ctx context.Context, in *shapes.TrackerPath) (*rest.Answer[Tracker], error) {
 	r, err := s.Tracker(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &rest.Answer[Tracker]{Body: s.showTracker(r, "")}, nil
+	return rest.Reply(s.showTracker(r, ""), err)
 }
 
 type rotateInput struct {
@@ -280,17 +274,11 @@ func (s *Resource) calibrate(ctx context.Context, in *calibrateInput) (*rest.Ans
 	})
 }
 
-// changeTracker submits unless an earlier attempt of the same request has done it already.
 func changeTracker[A ledger.Argument](ctx context.Context, s *Resource, id string, fn ledger.Change[A, ledger.Tracker], args A, done func(ledger.Tracker) bool) (*rest.Answer[Tracker], error) {
 	r, err := s.Tracker(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	var sent ledger.Result
-	if !(rest.WriteOf(ctx).Again && done(r)) {
-		if r, sent, err = fn.Do(ctx, s.Ledger, args); err != nil {
-			return nil, err
-		}
-	}
-	return &rest.Answer[Tracker]{Body: s.showTracker(r, sent.TxID)}, nil
+	r, tx, err := records.Change(ctx, s.Ledger, fn, args, r, done)
+	return rest.Reply(s.showTracker(r, tx), err)
 }
