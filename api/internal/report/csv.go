@@ -10,46 +10,27 @@ import (
 var csvHeader = []string{"section", "item", "field", "value", "unit", "from", "to"}
 
 // CSV writes the report as RFC 4180 with a header. Times are RFC 3339 in UTC, durations in seconds.
-func CSV(w io.Writer, r *Report) error {
+func CSV(w io.Writer, r *Report) error { return writeCSV(w, csvHeader, facts(r)) }
+
+func writeCSV(w io.Writer, head []string, rows [][]string) error {
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	rows := facts(r)
-	if err := out.Write(csvHeader); err != nil {
+	if err := out.Write(head); err != nil {
 		return err
 	}
-	for _, row := range rows {
-		line := []string{row.section, cell(row.item), row.field, row.value, row.unit, stamp(row.fromMS), stamp(row.toMS)}
-		if !row.number {
-			line[3] = cell(row.value)
-		}
-		if err := out.Write(line); err != nil {
-			return err
-		}
-	}
-	out.Flush()
-	return out.Error()
+	return out.WriteAll(rows)
 }
 
-// fact is one row. number: value is a decimal that we made, so a minus in front is a sign.
-type fact struct {
-	section, item, field, value, unit string
-	fromMS, toMS                      int64
-	number                            bool
-}
-
-func facts(r *Report) []fact {
-	var f []fact
-	text := func(section, item, field, value string) {
-		if value != "" {
-			f = append(f, fact{section: section, item: item, field: field, value: value})
-		}
-	}
-	moment := func(section, item, field string, ms int64) { text(section, item, field, stamp(ms)) }
+// facts are the rows. A number is a decimal that we made, so a minus in front is a sign and begins no formula.
+func facts(r *Report) [][]string {
+	var f [][]string
 	number := func(section, item, field, value, unit string, from, to int64) {
 		if value != "" {
-			f = append(f, fact{section, item, field, value, unit, from, to, true})
+			f = append(f, []string{section, cell(item), field, value, unit, stamp(from), stamp(to)})
 		}
 	}
+	text := func(section, item, field, value string) { number(section, item, field, cell(value), "", 0, 0) }
+	moment := func(section, item, field string, ms int64) { text(section, item, field, stamp(ms)) }
 	seconds := func(section, item, field string, ms, from, to int64) {
 		number(section, item, field, strconv.FormatFloat(float64(ms)/1000, 'f', -1, 64), "s", from, to)
 	}
@@ -94,11 +75,11 @@ func facts(r *Report) []fact {
 	}
 	for _, b := range r.Budget {
 		item := b.Rule + " " + b.Band
-		text("budget", item, "state", b.State)
+		text("budget", item, "state", b.Level)
 		seconds("budget", item, "spent", b.SpentMS, 0, 0)
 		seconds("budget", item, "limit", b.MaxMS, 0, 0)
 		seconds("budget", item, "carried", b.CarriedMS, 0, 0)
-		seconds("budget", item, "charged_unknown", b.ChargedUnknowns, 0, 0)
+		seconds("budget", item, "charged_unknown", b.ChargedMS, 0, 0)
 	}
 	for _, e := range r.Excursions {
 		number("excursion", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
@@ -137,8 +118,8 @@ func facts(r *Report) []fact {
 		moment("tracker", t.ID, "calibration_valid_to", t.CalibrationValidToMS)
 	}
 	for _, l := range r.Logs {
-		number("log", l.ID, "size", strconv.FormatUint(l.Size, 10), "leaves", 0, 0)
-		text("log", l.ID, "root", l.Root)
+		number("log", l.Log, "size", strconv.FormatUint(l.Size, 10), "leaves", 0, 0)
+		text("log", l.Log, "root", l.Root)
 	}
 	for _, a := range r.Anchors {
 		text("anchor", a.Tx, "root", a.Root)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
 	"strings"
@@ -44,22 +43,14 @@ func (e *TrackingEvent) cells() []string {
 
 // FSMACSV writes the sortable list as CSV.
 func FSMACSV(w io.Writer, events []TrackingEvent) error {
-	out := csv.NewWriter(w)
-	out.UseCRLF = true
-	if err := out.Write(fsmaHeader); err != nil {
-		return err
-	}
+	rows := make([][]string, len(events))
 	for i := range events {
-		row := events[i].cells()
-		for j := range row {
-			row[j] = cell(row[j])
-		}
-		if err := out.Write(row); err != nil {
-			return err
+		rows[i] = events[i].cells()
+		for j := range rows[i] {
+			rows[i][j] = cell(rows[i][j])
 		}
 	}
-	out.Flush()
-	return out.Error()
+	return writeCSV(w, fsmaHeader, rows)
 }
 
 // FSMAXLSX writes the electronic sortable spreadsheet that the rule asks for.
@@ -68,11 +59,10 @@ func FSMAXLSX(w io.Writer, events []TrackingEvent) error {
 	defer f.Close()
 	b := &book{File: f}
 	b.styles()
-	b.sheet("Tracking events", fsmaHeader, len(events), func(i int) []any {
-		row := events[i].cells()
-		cells := make([]any, len(row))
-		for j, v := range row {
-			cells[j] = v
+	sheet(b, "Tracking events", fsmaHeader, events, func(e TrackingEvent) []any {
+		var cells []any
+		for _, v := range e.cells() {
+			cells = append(cells, v)
 		}
 		return cells
 	})

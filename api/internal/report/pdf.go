@@ -71,15 +71,7 @@ func PDF(w io.Writer, r *Report) error {
 	for i := range r.Series {
 		d.chart(&r.Series[i])
 	}
-	d.metrics()
-	d.rules()
-	d.excursions()
-	d.figures()
-	d.legs()
-	d.acts()
-	d.trackers()
-	d.revisions()
-	d.anchors()
+	d.tables()
 	d.verification()
 	if err := d.Error(); err != nil {
 		return fmt.Errorf("report as PDF: %w", err)
@@ -242,7 +234,7 @@ func (d *document) lines(c column, text string) []string {
 }
 
 // table writes rows under a repeated head. Cells are broken into a few lines, then shortened.
-func (d *document) table(columns []column, rows [][]string, tint func(row, col int) (rgb, bool)) {
+func (d *document) table(columns []column, rows [][]string, tint func(row, col int) rgb) {
 	header := func() {
 		d.SetFont("go", "B", 8)
 		d.ink(soft)
@@ -274,12 +266,7 @@ func (d *document) table(columns []column, rows [][]string, tint func(row, col i
 		y := d.GetY()
 		for j, c := range columns {
 			d.font(c)
-			d.ink(ink)
-			if tint != nil {
-				if shade, ok := tint(i, j); ok {
-					d.ink(shade)
-				}
-			}
+			d.ink(tint(i, j))
 			x := d.GetX()
 			for n, line := range cells[j] {
 				d.SetXY(x, y+float64(n)*lineHeight)

@@ -6,7 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Report is everything that the documents show. Times are milliseconds since 1970 UTC, 0 = none; durations milliseconds;
@@ -38,14 +41,14 @@ type Report struct {
 
 	Metrics      []Metric
 	Excursions   []Excursion
-	Figures      []Figure
-	Budget       []Band
+	Figures      []compliance.Figure
+	Budget       []compliance.BudgetUse
 	Legs         []Leg
 	Revisions    []Revision
 	Acts         []Act
 	Trackers     []Tracker
-	Anchors      []Anchor
-	Logs         []Log
+	Anchors      []stored.Head    // accepted ones that cover the shipment's logs
+	Logs         []ledger.LogHead // with the newest head of each
 	Series       []Series
 	Verification Verification
 }
@@ -76,16 +79,6 @@ type Excursion struct {
 	Verified                            bool   // every endorsing peer checked the signed reading itself
 }
 
-// Figure is a number beside a rule, such as the mean kinetic temperature.
-type Figure struct{ Rule, Tracker, Name, Value, Unit string }
-
-// Band is the use of one band of a stability budget.
-type Band struct {
-	Rule, Band, State          string
-	SpentMS, MaxMS, LongestMS  int64
-	CarriedMS, ChargedUnknowns int64
-}
-
 // Leg is a time during which one party held the goods.
 type Leg struct {
 	Custodian    string
@@ -100,7 +93,7 @@ type Revision struct {
 	N                int
 	Result           string
 	ToMS, RecordedMS int64
-	Logs             []Log // from which it was judged
+	Logs             []ledger.LogHead // from which it was judged
 	By, Tx, Reason   string
 }
 
@@ -116,22 +109,6 @@ type Tracker struct {
 	FromMS, ToMS         int64
 	Calibration          string
 	CalibrationValidToMS int64
-}
-
-// Anchor is an accepted heads-log root that covers one of the shipment's logs.
-type Anchor struct {
-	Size   uint64
-	Root   string
-	Tx     string
-	Block  uint64
-	TimeMS int64
-}
-
-// Log is one of the shipment's logs and its newest head.
-type Log struct {
-	ID   string
-	Size uint64
-	Root string
 }
 
 // Series is what a chart shows of one metric: one curve a tracker, each point an interval's extremes.

@@ -11,6 +11,10 @@ import (
 	"testing"
 
 	"github.com/xuri/excelize/v2"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // -report-dir keeps the documents, to be looked at.
@@ -48,14 +52,14 @@ func sample() *Report {
 		Rules:       []Rule{{"warm", "temperature > 8 °C for 30 min in one go", "major", "broken"}, {"freeze", "temperature ≤ -0.5 °C for 60 min", "critical", "met"}, {"mkt", "mean kinetic temperature over 24 h ≤ 8 °C", "major", "unknown"}},
 		Metrics:     []Metric{{"temperature", "°C", 57*3600_000 + 30*minute, 105 * minute, 75 * minute, "3.4", "12.3", "5.2", 702, false}},
 		Excursions:  []Excursion{{ID: "warm/TRK-0001/1700037500000", Rule: "warm", Metric: "temperature", Tracker: "TRK-0001", Severity: "major", StartMS: out.FromMS, EndMS: out.ToMS, Peak: "12.3", Limit: "8", Custodian: "carrier", Tx: strings.Repeat("cd", 32), Verified: true}},
-		Figures:     []Figure{{"mkt", "TRK-0001", "mkt", "6.214", "°C"}},
-		Budget:      []Band{{Rule: "budget", Band: "8 to 15 °C", State: "WATCH", SpentMS: 105 * minute, MaxMS: 180 * minute, LongestMS: 105 * minute}},
+		Figures:     []compliance.Figure{{Rule: "mkt", Tracker: "TRK-0001", Name: "mkt", Value: "6.214", Unit: "°C"}},
+		Budget:      []compliance.BudgetUse{{Rule: "budget", Band: "8 to 15 °C", Level: "WATCH", SpentMS: 105 * minute, MaxMS: 180 * minute, LongestMS: 105 * minute}},
 		Legs:        []Leg{{"shipper", t0 - 3600_000, t0 + 3600_000, 0, 0, "compliant"}, {"carrier", t0 + 3600_000, t0 + 29*3600_000, 1, 105 * minute, "non_compliant"}, {"consignee", t0 + 29*3600_000, 0, 0, 0, ""}},
-		Revisions:   []Revision{{1, "compliant", t0 + 3600_000, t0 + 3700_000, []Log{{strings.Repeat("11", 32), 24, strings.Repeat("01", 32)}}, "carrier", strings.Repeat("ef", 32), ""}, {2, "non_compliant", t0 + 30*3600_000, t0 + 30*3600_000, []Log{{strings.Repeat("11", 32), 720, strings.Repeat("02", 32)}, {strings.Repeat("22", 32), 5, strings.Repeat("03", 32)}}, "carrier", strings.Repeat("aa", 32), ""}},
+		Revisions:   []Revision{{1, "compliant", t0 + 3600_000, t0 + 3700_000, []ledger.LogHead{{Log: strings.Repeat("11", 32), Size: 24, Root: strings.Repeat("01", 32)}}, "carrier", strings.Repeat("ef", 32), ""}, {2, "non_compliant", t0 + 30*3600_000, t0 + 30*3600_000, []ledger.LogHead{{Log: strings.Repeat("11", 32), Size: 720, Root: strings.Repeat("02", 32)}, {Log: strings.Repeat("22", 32), Size: 5, Root: strings.Repeat("03", 32)}}, "carrier", strings.Repeat("aa", 32), ""}},
 		Acts:        []Act{{"acknowledgement", "warm/TRK-0001", "Ana Kovač", "consignee", "reviewed", "=HYPERLINK(\"x\")", strings.Repeat("bb", 32), t0 + 30*3600_000}},
 		Trackers:    []Tracker{{"TRK-0001", "signed", "TS-1", t0, t0 + 30*3600_000, "DE-K-15070-2031", t0 + 300*86400_000}, {"TRK-0002", "unsigned", "", t0, t0 + 30*3600_000, "", 0}},
-		Logs:        []Log{{strings.Repeat("1f", 32), 720, strings.Repeat("2e", 32)}},
-		Anchors:     []Anchor{{4096, strings.Repeat("3d", 32), strings.Repeat("4c", 32), 812, t0 + 30*3600_000}},
+		Logs:        []ledger.LogHead{{Log: strings.Repeat("1f", 32), Size: 720, Root: strings.Repeat("2e", 32)}},
+		Anchors:     []stored.Head{{Size: 4096, Root: strings.Repeat("3d", 32), Tx: strings.Repeat("4c", 32), Block: 812, TimeMS: t0 + 30*3600_000}},
 		Series: []Series{{Metric: "temperature", Unit: "°C", Limits: []Line{{8, "> 8 for 30 min"}, {2, "< 2 for 20 min"}, {-0.5, "≤ -0.5 for 60 min"}, {45, "≥ 45"}},
 			Curves: []Curve{warm, calm}, Unknown: []Span{gap}, Out: []Span{out}}},
 		Verification: Verification{PageURL: "https://trackseal.example/#/shipments/SHP-2031", EvidenceURL: "https://trackseal.example/v1/shipments/SHP-2031/evidence?nonce=",

@@ -9,6 +9,10 @@ import (
 
 	"github.com/xuri/excelize/v2"
 	"rsc.io/qr"
+
+	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // XLSX writes the report as a workbook: a sheet for each part and a chart of each metric. Text cells are typed as text, so
@@ -19,52 +23,42 @@ func XLSX(w io.Writer, r *Report) error {
 	b := &book{File: f, report: r}
 	b.styles()
 	b.summary()
-	b.sheet("Metrics", []string{"Metric", "Unit", "In range (min)", "Out of range (min)", "Unknown (min)", "Min", "Max", "Mean", "Readings"}, len(r.Metrics), func(i int) []any {
-		m := r.Metrics[i]
+	sheet(b, "Metrics", []string{"Metric", "Unit", "In range (min)", "Out of range (min)", "Unknown (min)", "Min", "Max", "Mean", "Readings"}, r.Metrics, func(m Metric) []any {
 		if m.Unjudged {
 			return []any{m.Name, m.Unit, nil, nil, nil, decimal(m.Min), decimal(m.Max), decimal(m.Mean), m.Readings}
 		}
 		return []any{m.Name, m.Unit, minutes(m.InMS), minutes(m.OutMS), minutes(m.UnknownMS), decimal(m.Min), decimal(m.Max), decimal(m.Mean), m.Readings}
 	})
-	b.sheet("Rules", []string{"Rule", "What it asks", "Severity", "State"}, len(r.Rules), func(i int) []any {
-		x := r.Rules[i]
+	sheet(b, "Rules", []string{"Rule", "What it asks", "Severity", "State"}, r.Rules, func(x Rule) []any {
 		return []any{x.ID, x.Text, x.Severity, x.State}
 	})
-	b.sheet("Excursions", []string{"Id", "Rule", "Metric", "Tracker", "Severity", "Began (UTC)", "Ended (UTC)", "Minutes", "Peak", "Limit", "Held by", "Note", "Transaction", "Verified by all peers"}, len(r.Excursions), func(i int) []any {
-		e := r.Excursions[i]
+	sheet(b, "Excursions", []string{"Id", "Rule", "Metric", "Tracker", "Severity", "Began (UTC)", "Ended (UTC)", "Minutes", "Peak", "Limit", "Held by", "Note", "Transaction", "Verified by all peers"}, r.Excursions, func(e Excursion) []any {
 		var length any
 		if e.EndMS != 0 {
 			length = minutes(e.EndMS - e.StartMS)
 		}
 		return []any{e.ID, e.Rule, e.Metric, e.Tracker, e.Severity, moment(e.StartMS), moment(e.EndMS), length, decimal(e.Peak), decimal(e.Limit), e.Custodian, e.Note, e.Tx, e.Verified}
 	})
-	b.sheet("Figures", []string{"Rule", "Tracker", "Figure", "Value", "Unit"}, len(r.Figures), func(i int) []any {
-		x := r.Figures[i]
+	sheet(b, "Figures", []string{"Rule", "Tracker", "Figure", "Value", "Unit"}, r.Figures, func(x compliance.Figure) []any {
 		return []any{x.Rule, x.Tracker, x.Name, decimal(x.Value), x.Unit}
 	})
-	b.sheet("Budget", []string{"Rule", "Band", "State", "Spent (min)", "Allowed (min)", "Longest stay (min)", "Carried in (min)", "Unknown charged (min)"}, len(r.Budget), func(i int) []any {
-		x := r.Budget[i]
-		return []any{x.Rule, x.Band, x.State, minutes(x.SpentMS), minutes(x.MaxMS), minutes(x.LongestMS), minutes(x.CarriedMS), minutes(x.ChargedUnknowns)}
+	sheet(b, "Budget", []string{"Rule", "Band", "State", "Spent (min)", "Allowed (min)", "Longest stay (min)", "Carried in (min)", "Unknown charged (min)"}, r.Budget, func(x compliance.BudgetUse) []any {
+		return []any{x.Rule, x.Band, x.Level, minutes(x.SpentMS), minutes(x.MaxMS), minutes(x.LongestMS), minutes(x.CarriedMS), minutes(x.ChargedMS)}
 	})
-	b.sheet("Legs", []string{"Custodian", "From (UTC)", "To (UTC)", "Excursions", "Out of range (min)", "Verdict at handover"}, len(r.Legs), func(i int) []any {
-		l := r.Legs[i]
+	sheet(b, "Legs", []string{"Custodian", "From (UTC)", "To (UTC)", "Excursions", "Out of range (min)", "Verdict at handover"}, r.Legs, func(l Leg) []any {
 		return []any{l.Custodian, moment(l.FromMS), moment(l.ToMS), l.Excursions, minutes(l.OutMS), l.Verdict}
 	})
-	b.sheet("Verdicts", []string{"Revision", "Result", "Judged up to (UTC)", "Recorded (UTC)", "By", "Reason", "Logs (id size root)", "Transaction"}, len(r.Revisions), func(i int) []any {
-		v := r.Revisions[i]
+	sheet(b, "Verdicts", []string{"Revision", "Result", "Judged up to (UTC)", "Recorded (UTC)", "By", "Reason", "Logs (id size root)", "Transaction"}, r.Revisions, func(v Revision) []any {
 		return []any{v.N, v.Result, moment(v.ToMS), moment(v.RecordedMS), v.By, v.Reason, judgedFrom(v.Logs), v.Tx}
 	})
-	b.sheet("Signed acts", []string{"Act", "Of", "Signed by", "Organisation", "Meaning", "Time (UTC)", "Reason", "Transaction"}, len(r.Acts), func(i int) []any {
-		a := r.Acts[i]
+	sheet(b, "Signed acts", []string{"Act", "Of", "Signed by", "Organisation", "Meaning", "Time (UTC)", "Reason", "Transaction"}, r.Acts, func(a Act) []any {
 		return []any{a.Kind, a.Subject, a.Name, a.Org, a.Meaning, moment(a.TimeMS), a.Reason, a.Tx}
 	})
-	b.sheet("Trackers", []string{"Tracker", "Trust", "Model", "From (UTC)", "To (UTC)", "Calibration", "Valid to (UTC)"}, len(r.Trackers), func(i int) []any {
-		t := r.Trackers[i]
+	sheet(b, "Trackers", []string{"Tracker", "Trust", "Model", "From (UTC)", "To (UTC)", "Calibration", "Valid to (UTC)"}, r.Trackers, func(t Tracker) []any {
 		return []any{t.ID, t.Trust, t.Model, moment(t.FromMS), moment(t.ToMS), t.Calibration, moment(t.CalibrationValidToMS)}
 	})
-	b.sheet("Logs", []string{"Log", "Size", "Root"}, len(r.Logs), func(i int) []any { return []any{r.Logs[i].ID, r.Logs[i].Size, r.Logs[i].Root} })
-	b.sheet("Anchors", []string{"Transaction", "Block", "Size", "Root", "Time (UTC)"}, len(r.Anchors), func(i int) []any {
-		a := r.Anchors[i]
+	sheet(b, "Logs", []string{"Log", "Size", "Root"}, r.Logs, func(l ledger.LogHead) []any { return []any{l.Log, l.Size, l.Root} })
+	sheet(b, "Anchors", []string{"Transaction", "Block", "Size", "Root", "Time (UTC)"}, r.Anchors, func(a stored.Head) []any {
 		return []any{a.Tx, a.Block, a.Size, a.Root, moment(a.TimeMS)}
 	})
 	for i := range r.Series {
@@ -129,7 +123,7 @@ func (b *book) set(sheet string, col, row int, v any) {
 }
 
 // sheet writes a table with a frozen, filterable head.
-func (b *book) sheet(name string, head []string, n int, row func(int) []any) {
+func sheet[T any](b *book, name string, head []string, items []T, row func(T) []any) {
 	_, err := b.NewSheet(name)
 	b.keep(err)
 	for i, h := range head {
@@ -138,8 +132,8 @@ func (b *book) sheet(name string, head []string, n int, row func(int) []any) {
 	last, err := excelize.CoordinatesToCellName(len(head), 1)
 	b.keep(err)
 	b.keep(b.SetCellStyle(name, "A1", last, b.head))
-	for i := range n {
-		for j, v := range row(i) {
+	for i, x := range items {
+		for j, v := range row(x) {
 			b.set(name, j+1, i+2, v)
 		}
 	}
@@ -147,7 +141,7 @@ func (b *book) sheet(name string, head []string, n int, row func(int) []any) {
 	b.keep(err)
 	b.keep(b.SetColWidth(name, "A", column, 19))
 	b.keep(b.SetPanes(name, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
-	if n > 0 {
+	if n := len(items); n > 0 {
 		b.keep(b.AutoFilter(name, fmt.Sprintf("A1:%s%d", column, n+1), nil))
 	}
 }
@@ -202,30 +196,25 @@ func (b *book) summary() {
 // series is a sheet of chart points with the chart beside them.
 func (b *book) series(i int, s *Series) {
 	name := sheetName("Chart " + strconv.Itoa(i+1) + " " + s.Metric)
-	rows := 0
-	for _, c := range s.Curves {
-		rows += len(c.Points)
-	}
-	if rows == 0 {
-		return
-	}
 	type line struct {
 		tracker string
-		p       Point
+		Point
 	}
-	lines := make([]line, 0, rows)
+	var lines []line
 	for _, c := range s.Curves {
 		for _, p := range c.Points {
 			lines = append(lines, line{c.Tracker, p})
 		}
 	}
+	if len(lines) == 0 {
+		return
+	}
 	head := []string{"Tracker", "Time (UTC)", "Min", "Mean", "Max"}
 	for _, l := range s.Limits {
 		head = append(head, "Limit "+l.Label)
 	}
-	b.sheet(name, head, len(lines), func(i int) []any {
-		l := lines[i]
-		row := []any{l.tracker, moment(l.p.MS), l.p.Min, l.p.Mean, l.p.Max}
+	sheet(b, name, head, lines, func(l line) []any {
+		row := []any{l.tracker, moment(l.MS), l.Min, l.Mean, l.Max}
 		for _, x := range s.Limits {
 			row = append(row, x.Value)
 		}
@@ -282,10 +271,10 @@ func decimal(s string) any {
 }
 
 // judgedFrom names the logs of a verdict, one a line.
-func judgedFrom(logs []Log) string {
+func judgedFrom(logs []ledger.LogHead) string {
 	lines := make([]string, len(logs))
 	for i, l := range logs {
-		lines[i] = fmt.Sprintf("%s %d %s", l.ID, l.Size, l.Root)
+		lines[i] = fmt.Sprintf("%s %d %s", l.Log, l.Size, l.Root)
 	}
 	return strings.Join(lines, "\n")
 }

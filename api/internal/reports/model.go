@@ -53,38 +53,23 @@ func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judg
 // custody fills who held the goods when what happened.
 func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 	for _, e := range v.Excursions {
-		x := report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, StartMS: int64(e.Start), Peak: e.Peak, Limit: e.Limit, Note: e.Note, Verified: e.Verified}
-		if e.End.V != nil {
-			x.EndMS = int64(*e.End.V)
-		}
-		if e.HeldBy.V != nil {
-			x.Custodian = *e.HeldBy.V
-		}
-		if e.LedgerTx.V != nil {
-			x.Tx = *e.LedgerTx.V
-		}
-		m.Excursions = append(m.Excursions, x)
+		m.Excursions = append(m.Excursions, report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, StartMS: int64(e.Start), EndMS: int64(e.End.Value()),
+			Peak: e.Peak, Limit: e.Limit, Note: e.Note, Custodian: e.HeldBy.Value(), Tx: e.LedgerTx.Value(), Verified: e.Verified})
 	}
 	for i, l := range v.Legs {
-		x := report.Leg{Custodian: l.Custodian, FromMS: int64(l.From), Excursions: len(l.Excursions), OutMS: int64(l.OutS * 1000)}
-		x.ToMS = j.Result.Legs[i].ToMS
-		if l.AtHandover.V != nil {
-			x.Verdict = l.AtHandover.V.Result
-		}
-		m.Legs = append(m.Legs, x)
+		m.Legs = append(m.Legs, report.Leg{Custodian: l.Custodian, FromMS: int64(l.From), ToMS: j.Result.Legs[i].ToMS, Excursions: len(l.Excursions), OutMS: int64(l.OutS * 1000),
+			Verdict: l.AtHandover.Value().Result})
 	}
 	for _, f := range j.Result.Figures {
-		m.Figures = append(m.Figures, report.Figure{Rule: f.Rule, Tracker: f.Tracker, Name: strings.ReplaceAll(f.Name, "_", " "), Value: f.Value,
-			Unit: strings.NewReplacer("Cel", "°C", "m/s2", "m/s²").Replace(f.Unit)})
+		f.Name, f.Unit = strings.ReplaceAll(f.Name, "_", " "), strings.NewReplacer("Cel", "°C", "m/s2", "m/s²").Replace(f.Unit)
+		m.Figures = append(m.Figures, f)
 	}
-	for _, b := range j.Result.Budget {
-		m.Budget = append(m.Budget, report.Band{Rule: b.Rule, Band: b.Band, State: b.Level, SpentMS: b.SpentMS, MaxMS: b.MaxMS, LongestMS: b.LongestMS, CarriedMS: b.CarriedMS, ChargedUnknowns: b.ChargedMS})
-	}
+	m.Budget = j.Result.Budget
 }
 
 func signatures(m *report.Report, v *judging.Compliance) {
 	for _, r := range v.Revisions {
-		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), Logs: logsJudged(r.Logs), By: r.By, Tx: r.Tx,
+		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), Logs: r.Logs, By: r.By, Tx: r.Tx,
 			Reason: strings.Join(r.Reasons, "; ")})
 	}
 	act := func(kind, subject, reason string, g shapes.Signature) {
@@ -98,14 +83,6 @@ func signatures(m *report.Report, v *judging.Compliance) {
 	if d := v.Disposition.V; d != nil {
 		act(d.Decision, "verdict "+strconv.Itoa(d.VerdictRevision), d.Reason, d.Signature)
 	}
-}
-
-func logsJudged(heads []ledger.LogHead) []report.Log {
-	out := make([]report.Log, len(heads))
-	for i, h := range heads {
-		out[i] = report.Log{ID: h.Log, Size: h.Size, Root: h.Root}
-	}
-	return out
 }
 
 func trackerLine(a ledger.Assignment, trackers []ledger.Tracker) report.Tracker {
@@ -130,14 +107,12 @@ func (s *Resource) logsAndAnchors(ctx context.Context, m *report.Report, j *judg
 		if err != nil {
 			return err
 		}
-		for i, h := range heads {
-			m.Anchors = append(m.Anchors, report.Anchor{Size: h.Size, Root: h.Root, Tx: h.Tx, Block: h.Block, TimeMS: h.TimeMS})
-			if i == len(heads)-1 {
-				m.Logs = append(m.Logs, report.Log{ID: ref.ID, Size: h.Size, Root: h.Root})
-			}
+		m.Anchors = append(m.Anchors, heads...)
+		if n := len(heads); n > 0 {
+			m.Logs = append(m.Logs, ledger.LogHead{Log: ref.ID, Size: heads[n-1].Size, Root: heads[n-1].Root})
 		}
 	}
-	slices.SortFunc(m.Anchors, func(a, b report.Anchor) int {
+	slices.SortFunc(m.Anchors, func(a, b stored.Head) int {
 		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Size, b.Size))
 	})
 	if n := len(m.Anchors); n > maxAnchorLines { // the newest ones cover all that the others do
