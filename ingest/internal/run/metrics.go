@@ -20,18 +20,12 @@ type rejectCounter struct {
 func (c *rejectCounter) add(r telemetry.Reason) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[string]uint64{}
-	}
 	c.n[string(r)]++
 }
 
 func (c *rejectCounter) all() map[string]uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.n == nil {
-		return map[string]uint64{}
-	}
 	return maps.Clone(c.n)
 }
 

@@ -91,7 +91,7 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source)}
+	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}}
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
