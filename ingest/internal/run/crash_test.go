@@ -372,7 +372,7 @@ func (s *crashStack) finish() {
 		}
 		return true
 	})
-	testkit.WaitFor(t, 30*time.Second, "all is stored and anchored", func() bool {
+	testkit.WaitFor(t, 90*time.Second, "all is stored and anchored", func() bool {
 		st := p.Status(context.Background())
 		return st.PendingStore == 0 && st.PendingLog == 0 && st.Judging == 0
 	})
@@ -442,10 +442,10 @@ func TestKilledAtEveryStep(t *testing.T) {
 			enrol(t, s.ledger, newDevice(fmt.Sprintf("extra-%d", i), 0)) // an event to follow
 		}
 		late := make(chan struct{})
-		timer := time.AfterFunc(15*time.Second, func() { close(late) })
+		timer := time.AfterFunc(60*time.Second, func() { close(late) })
 		s.child(late, point, nth)
 		if !timer.Stop() {
-			t.Errorf("%s was not reached in 15 s", point)
+			t.Errorf("%s was not reached in 60 s", point)
 		}
 		close(stop)
 		wg.Wait()

@@ -238,7 +238,7 @@ func start(t testing.TB, cfg Config) *running {
 // settle waits until nothing is under way any more.
 func (r *running) settle(s *memorySource) {
 	r.t.Helper()
-	testkit.WaitFor(r.t, 30*time.Second, "all is acknowledged, stored, anchored and recorded", func() bool {
+	testkit.WaitFor(r.t, 90*time.Second, "all is acknowledged, stored, anchored and recorded", func() bool {
 		if s.open() > 0 { // first: what it says after that concerns all messages
 			return false
 		}

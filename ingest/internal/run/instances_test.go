@@ -112,7 +112,7 @@ func TestTwoInstancesOneVerdict(t *testing.T) {
 	submit(t, w.ledger, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "ConsigneeMSP"})
 	submit(t, w.ledger.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"})
 	submit(t, w.ledger.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.IDArgs{ID: "S-1"})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	done := make(chan error, 2)
 	for _, p := range []*running{w.a, w.b} {
@@ -155,12 +155,12 @@ func TestTheOtherJudgeFinds(t *testing.T) {
 	w.send(w.sourceA, w.cool, 5, 5)
 	w.a.settle(w.sourceA)
 	w.send(w.sourceB, w.warm, 30, 30)
-	testkit.WaitFor(t, 20*time.Second, "B has stored and anchored", func() bool {
+	testkit.WaitFor(t, 60*time.Second, "B has stored and anchored", func() bool {
 		st := w.b.Status(t.Context())
 		return w.sourceB.open() == 0 && st.PendingStore == 0 && st.PendingLog == 0 && st.Anchored == 30
 	})
 	w.b.stop()
-	testkit.WaitFor(t, 20*time.Second, "A records what B never judged", func() bool {
+	testkit.WaitFor(t, 60*time.Second, "A records what B never judged", func() bool {
 		v := w.verdicts()
 		return len(v) > 0 && v[len(v)-1].Result == ledger.NonCompliant && len(v[len(v)-1].Logs) == 2
 	})
@@ -189,13 +189,13 @@ func TestAJudgeDiesBetweenTwoRecords(t *testing.T) {
 		return nil
 	})
 	w.send(w.sourceB, w.warm, 30, 30)
-	testkit.WaitFor(t, 20*time.Second, "the excursion is on the ledger", func() bool { return len(w.excursions()) > 0 && w.b.Status(t.Context()).PendingLog == 0 })
+	testkit.WaitFor(t, 60*time.Second, "the excursion is on the ledger", func() bool { return len(w.excursions()) > 0 && w.b.Status(t.Context()).PendingLog == 0 })
 	w.b.stop()
 	if v := w.verdicts(); len(v) != 0 {
 		t.Fatalf("%d verdicts before B died, want none", len(v))
 	}
 	broken.Store(false)
-	testkit.WaitFor(t, 30*time.Second, "A writes the verdict", func() bool { return len(w.verdicts()) > 0 })
+	testkit.WaitFor(t, 60*time.Second, "A writes the verdict", func() bool { return len(w.verdicts()) > 0 })
 	w.a.settle(w.sourceA)
 	if v := w.verdicts(); len(v) != 1 || v[0].Result != ledger.NonCompliant {
 		t.Errorf("verdicts %+v, want one that is non_compliant", v)

@@ -96,7 +96,7 @@ func TestKilledBehindItsOwnBroker(t *testing.T) {
 	}
 	for _, point := range []string{"messages:before", "messages:after", "ack:before", "ack:after", "influx:after", "stored:before"} {
 		late := make(chan struct{})
-		timer := time.AfterFunc(15*time.Second, func() { close(late) })
+		timer := time.AfterFunc(60*time.Second, func() { close(late) })
 		s.child(late, point, 3)
 		if !timer.Stop() {
 			t.Errorf("%s was not reached in 15 s", point)
