@@ -99,7 +99,7 @@ func TestKilledBehindItsOwnBroker(t *testing.T) {
 		timer := time.AfterFunc(60*time.Second, func() { close(late) })
 		s.child(late, point, 3)
 		if !timer.Stop() {
-			t.Errorf("%s was not reached in 15 s", point)
+			t.Errorf("%s was not reached in 60 s", point)
 		}
 	}
 	for range 6 {
