@@ -32,7 +32,7 @@ func (r RuleSet) InstantLimit(ruleID string) (InstantLimit, error) {
 		case len(rule.Stages) > 0 || rule.SettleS > 0:
 			return InstantLimit{}, fmt.Errorf("rule %s of %s does not apply all the time: one reading alone cannot break it", ruleID, r.Ref())
 		}
-		if err := c.Validate(); err != nil {
+		if err := detect.Validate(c); err != nil {
 			return InstantLimit{}, fmt.Errorf("rule %s of %s: %w", ruleID, r.Ref(), err)
 		}
 		m, _ := detect.MetricOf(c.Metric)

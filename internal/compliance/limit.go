@@ -1,7 +1,6 @@
 package compliance
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -30,68 +29,57 @@ const (
 	Cumulative  = "cumulative"
 )
 
-// Validate implements detect.Kind.
-func (c *Limit) Validate() error {
-	var all []error
-	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+// Detector implements detect.Kind.
+func (c *Limit) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
 	m, ok := detect.MetricOf(c.Metric)
 	if !ok {
-		bad("metric %.80q is not known", c.Metric)
+		bad.Bad("metric %.80q is not known", c.Metric)
 	}
 	switch c.Op {
 	case ">", ">=", "<", "<=":
 	default:
-		bad("op %.80q: must be > >= < or <=", c.Op)
+		bad.Bad("op %.80q: must be > >= < or <=", c.Op)
 	}
 	if _, err := detect.ParseDecimal(c.Value); err != nil {
-		bad("value %w", err)
+		bad.Bad("value %w", err)
 	}
-	if c.Hysteresis != "" {
-		if h, err := detect.ParseDecimal(c.Hysteresis); err != nil {
-			bad("hysteresis %w", err)
-		} else if h < 0 {
-			bad("hysteresis must not be negative")
-		}
+	h, err := optional(c.Hysteresis)
+	if err != nil {
+		bad.Bad("hysteresis %w", err)
+	} else if h < 0 {
+		bad.Bad("hysteresis must not be negative")
 	}
 	switch {
 	case c.Mode == Instant && c.DurationS != 0:
-		bad("duration_s: an instant limit has none")
+		bad.Bad("duration_s: an instant limit has none")
 	case c.Mode == Instant:
 	case c.Mode != Consecutive && c.Mode != Cumulative:
-		bad("mode %.80q: must be instant, consecutive or cumulative", c.Mode)
+		bad.Bad("mode %.80q: must be instant, consecutive or cumulative", c.Mode)
 	case ok && isEvent(m):
-		bad("mode: a tracker reports %s for a moment, so it can only be instant", m)
+		bad.Bad("mode: a tracker reports %s for a moment, so it can only be instant", m)
 	case c.DurationS < 1 || c.DurationS > maxTime:
-		bad("duration_s must be 1 to %d for %s", maxTime, c.Mode)
+		bad.Bad("duration_s must be 1 to %d for %s", maxTime, c.Mode)
 	}
 	if c.WindowS != 0 && (c.Mode != Cumulative || c.WindowS < c.DurationS || c.WindowS > maxTime) {
-		bad("window_s: only for cumulative, from duration_s to %d", maxTime)
+		bad.Bad("window_s: only for cumulative, from duration_s to %d", maxTime)
 	}
 	if c.ClearS < 0 || c.ClearS > maxTime {
-		bad("clear_s must be 0 to %d", maxTime)
+		bad.Bad("clear_s must be 0 to %d", maxTime)
 	}
-	return errors.Join(all...)
+	clock := detect.Clock{GapMS: maxGapMS}
+	if isEvent(m) {
+		return &pulseDetector{metric: m, bound: c.bound(), time: clock}, bad.Err()
+	}
+	return &limitDetector{time: clock, limitRule: &limitRule{
+		config: c, metric: m, bound: c.bound(), hysteresis: h,
+		duration: int64(c.DurationS) * 1000, window: int64(c.WindowS) * 1000, clearMS: int64(c.ClearS) * 1000,
+	}}, bad.Err()
 }
 
 func (c *Limit) bound() detect.Bound {
-	v, _ := detect.ParseDecimal(c.Value) // Validate has checked it
+	v, _ := detect.ParseDecimal(c.Value) // Detector has checked it
 	return detect.Bound{Op: c.Op, Value: v}
-}
-
-// Detector implements detect.Kind.
-func (c *Limit) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	m, _ := detect.MetricOf(c.Metric)
-	h, _ := detect.ParseDecimal(c.Hysteresis) // absent = 0
-	if isEvent(m) {
-		return &pulseDetector{config: c, metric: m, bound: c.bound(), gap: maxGapMS}, nil
-	}
-	return &limitDetector{limitRule: &limitRule{
-		config: c, metric: m, bound: c.bound(), hysteresis: h, gap: maxGapMS,
-		duration: int64(c.DurationS) * 1000, window: int64(c.WindowS) * 1000, clearMS: int64(c.ClearS) * 1000,
-	}}, nil
 }
 
 // Need implements detect.Kind.

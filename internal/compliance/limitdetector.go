@@ -12,7 +12,6 @@ type limitRule struct {
 	metric     detect.Metric
 	bound      detect.Bound
 	hysteresis detect.Decimal
-	gap        int64
 	duration   int64
 	window     int64 // 0 = the whole time
 	clearMS    int64
@@ -21,24 +20,19 @@ type limitRule struct {
 // limitDetector judges a metric whose value holds until the next reading.
 type limitDetector struct {
 	*limitRule
-	clock
+	time  detect.Clock
 	found detect.Excursions
 
 	next   sample // not judged yet: another one of the same time may be worse
-	known  bool   // there is a last reading, and judging was not cut since
-	lastMS int64
-	beyond bool // the last value breaks the limit
+	beyond bool   // the last value breaks the limit
 
-	open       bool // in a stay
-	stay       stay
+	stay       detect.Episode
 	clearing   bool // the value is back, but not for clear_s yet
 	clearSince int64
 
-	sum     stay // cumulative without a window: all stays so far
-	summed  bool
+	sum     detect.Episode // cumulative without a window: all stays so far
 	sumEnd  int64
 	rolling rolling
-	longest int64 // consecutive: the longest time out, for the reason
 }
 
 // sample is the metric's value in one reading.
@@ -70,45 +64,41 @@ func (d *limitDetector) flush() {
 		return
 	}
 	d.next.there = false
-	if d.known {
-		d.spend(s.ms)
-	}
-	broken := d.bound.Breaks(s.v)
-	d.known, d.lastMS, d.beyond = true, s.ms, broken
+	d.spend(s.ms)
+	d.time.Read(s.ms, true)
+	d.beyond = d.bound.Breaks(s.v)
 	switch {
-	case broken && !d.open:
-		d.open, d.clearing, d.stay = true, false, newStay(s.ms, s.v, s.message)
-	case broken:
+	case d.beyond:
 		d.clearing = false
-		d.stay.meet(d.bound, s.v, s.message)
-	case d.open && d.bound.Clear(s.v, d.hysteresis):
+		d.stay.Meet(s.ms, s.v, s.message, d.bound.Worse(s.v, d.stay.Peak))
+	case d.stay.On && d.bound.Clear(s.v, d.hysteresis):
 		if !d.clearing {
 			d.clearing, d.clearSince = true, s.ms
 		}
 		if d.clearMS == 0 {
 			d.end(d.clearSince)
 		}
-	case d.open:
+	case d.stay.On:
 		d.clearing = false
 	}
 }
 
 // spend charges the time since the last reading. A gap ends a stay where the known time ends.
 func (d *limitDetector) spend(to int64) {
-	known, gap := split(d.lastMS, to, d.gap)
-	until := d.lastMS + known
-	if d.beyond {
-		d.out += known
-		d.stay.out += known
-		if d.window > 0 {
-			d.rolling.spent(d, d.lastMS, until)
-		}
-	} else {
-		d.in += known
+	if !d.time.On {
+		return
 	}
-	d.unknown += gap
+	from := d.time.LastMS
+	known, gap := d.time.Pass(to, d.beyond)
+	until := to - gap
+	if d.beyond {
+		d.stay.OutMS += known
+		if d.window > 0 {
+			d.rolling.spent(d, from, until)
+		}
+	}
 	switch {
-	case !d.open:
+	case !d.stay.On:
 	case d.clearing && until-d.clearSince >= d.clearMS:
 		d.end(d.clearSince)
 	case gap > 0 && d.clearing:
@@ -120,36 +110,33 @@ func (d *limitDetector) spend(to int64) {
 
 // end closes the stay.
 func (d *limitDetector) end(at int64) {
-	d.open, d.clearing = false, false
-	d.longest = max(d.longest, d.stay.out)
+	stay := d.stay
 	switch {
-	case d.config.Mode == Instant, d.config.Mode == Consecutive && d.stay.out >= d.duration:
-		d.found.Add(d.stay.excursion(d.bound, at, false))
+	case d.config.Mode == Instant, d.config.Mode == Consecutive && stay.OutMS >= d.duration:
+		d.found.Add(stay.Excursion(at, false, d.bound.Value, ""))
 	case d.config.Mode != Cumulative:
 	case d.window > 0:
 		d.rolling.stayed(d, at)
-	case !d.summed:
-		d.sum, d.summed, d.sumEnd = d.stay, true, at
 	default:
-		d.sum.join(d.bound, d.stay)
+		d.sum.Join(stay, d.bound.Worse(stay.Peak, d.sum.Peak))
 		d.sumEnd = at
 	}
+	d.stay, d.clearing = detect.Episode{}, false
 }
 
 // Cut implements detect.Detector.
-func (d *limitDetector) Cut(ms int64) {
+func (d *limitDetector) Cut(ms int64, open bool) {
 	d.flush()
-	if !d.known {
-		return
-	}
 	d.spend(ms)
+	d.time.On = false
 	switch {
-	case d.open && d.clearing:
+	case open:
+		d.pending(ms)
+	case d.stay.On && d.clearing:
 		d.end(d.clearSince)
-	case d.open:
+	case d.stay.On:
 		d.end(ms)
 	}
-	d.known = false
 }
 
 // Clone implements detect.Detector.
@@ -160,49 +147,37 @@ func (d *limitDetector) Clone() detect.Detector {
 	return &c
 }
 
-// Finish implements detect.Detector.
-func (d *limitDetector) Finish(toMS int64) detect.Finding {
-	c := d.Clone().(*limitDetector)
-	c.flush()
-	if c.known {
-		c.spend(toMS)
-	}
-	c.pending(toMS)
-	f := detect.Finding{InMS: c.in, OutMS: c.out, UnknownMS: c.unknown}
-	c.found.Into(&f)
+// Finding implements detect.Detector.
+func (d *limitDetector) Finding() detect.Finding {
+	f := d.time.Finding(&d.found)
 	switch {
 	case len(f.Excursions) > 0:
-		f.State, f.Reasons = detect.Broken, []string{d.reason(f)}
-	case c.unknown > 0:
-		f.State, f.Reasons = detect.Unknown, []string{unknownFor(d.metric.String(), c.unknown)}
+		f.Because(detect.Broken, "%s", d.reason(f))
+	case f.UnknownMS > 0:
+		f.Because(detect.Unknown, "%s", unknownFor(d.metric.String(), f.UnknownMS))
 	}
 	return f
 }
 
 // pending lists the stay that is open, and the sum over stays.
 func (d *limitDetector) pending(toMS int64) {
+	on := d.stay.On && !d.clearing
 	switch {
 	case d.config.Mode == Cumulative && d.window > 0:
 		d.rolling.finish(d, toMS)
 	case d.config.Mode == Cumulative:
-		open := d.open && !d.clearing
 		end := d.sumEnd
-		if d.open {
+		if d.stay.On {
 			if end = toMS; d.clearing {
 				end = d.clearSince
 			}
-			if d.summed {
-				d.sum.join(d.bound, d.stay)
-			} else {
-				d.sum, d.summed = d.stay, true
-			}
+			d.sum.Join(d.stay, d.bound.Worse(d.stay.Peak, d.sum.Peak))
 		}
-		if d.summed && d.sum.out >= d.duration {
-			d.found.Add(d.sum.excursion(d.bound, end, open))
+		if d.sum.On && d.sum.OutMS >= d.duration {
+			d.found.Add(d.sum.Excursion(end, on, d.bound.Value, ""))
 		}
-	case d.open && (d.config.Mode == Instant || d.stay.out >= d.duration):
-		d.longest = max(d.longest, d.stay.out)
-		d.found.Add(d.stay.excursion(d.bound, toMS, true))
+	case d.stay.On && (d.config.Mode == Instant || d.stay.OutMS >= d.duration):
+		d.found.Add(d.stay.Excursion(toMS, true, d.bound.Value, ""))
 	}
 }
 

@@ -1,32 +1,22 @@
 package compliance
 
-import (
-	"fmt"
-
-	"github.com/trackseal/trackseal/internal/compliance/detect"
-)
+import "github.com/trackseal/trackseal/internal/compliance/detect"
 
 // pulseDetector judges a metric that a tracker reports for a moment: each breaking reading is an excursion without length.
 // A reading without the metric says that nothing happened, so time is known as long as the tracker reads anything.
 type pulseDetector struct {
-	config *Limit
 	metric detect.Metric
 	bound  detect.Bound
-	gap    int64
-	clock
-	known  bool
-	lastMS int64
+	time   detect.Clock
 	peak   detect.Decimal
 	found  detect.Excursions
 }
 
 // Step implements detect.Detector.
 func (d *pulseDetector) Step(p *detect.Point) {
-	if d.known {
-		d.spend(p.MS)
-	}
-	d.known, d.lastMS = true, p.MS
-	if v, ok := p.Get(d.metric); ok && d.bound.Breaks(v) {
+	v, ok := p.Get(d.metric)
+	d.time.Read(p.MS, ok)
+	if ok && d.bound.Breaks(v) {
 		if d.found.Count() == 0 || d.bound.Worse(v, d.peak) {
 			d.peak = v
 		}
@@ -34,18 +24,8 @@ func (d *pulseDetector) Step(p *detect.Point) {
 	}
 }
 
-func (d *pulseDetector) spend(to int64) {
-	known, gap := split(d.lastMS, to, d.gap)
-	d.in, d.unknown = d.in+known, d.unknown+gap
-}
-
 // Cut implements detect.Detector.
-func (d *pulseDetector) Cut(ms int64) {
-	if d.known {
-		d.spend(ms)
-	}
-	d.known = false
-}
+func (d *pulseDetector) Cut(ms int64, _ bool) { d.time.Stop(ms, false) }
 
 // Clone implements detect.Detector.
 func (d *pulseDetector) Clone() detect.Detector {
@@ -54,19 +34,14 @@ func (d *pulseDetector) Clone() detect.Detector {
 	return &c
 }
 
-// Finish implements detect.Detector.
-func (d *pulseDetector) Finish(toMS int64) detect.Finding {
-	c := *d
-	if c.known {
-		c.spend(toMS)
-	}
-	f := detect.Finding{InMS: c.in, UnknownMS: c.unknown}
-	c.found.Into(&f)
+// Finding implements detect.Detector.
+func (d *pulseDetector) Finding() detect.Finding {
+	f := d.time.Finding(&d.found)
 	switch {
 	case len(f.Excursions) > 0:
-		f.State, f.Reasons = detect.Broken, []string{fmt.Sprintf("%s %s, worst %s", beyond(d.metric, d.bound), detect.Times(d.found.Count()), d.metric.With(d.peak.String()))}
-	case c.unknown > 0:
-		f.State, f.Reasons = detect.Unknown, []string{unknownFor(d.metric.String(), c.unknown)}
+		f.Because(detect.Broken, "%s %s, worst %s", beyond(d.metric, d.bound), detect.Times(d.found.Count()), d.metric.With(d.peak.String()))
+	case f.UnknownMS > 0:
+		f.Because(detect.Unknown, "%s", unknownFor(d.metric.String(), f.UnknownMS))
 	}
 	return f
 }

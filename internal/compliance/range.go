@@ -10,10 +10,7 @@ import (
 type rangeDetector struct {
 	metric detect.Metric
 	bounds []detect.Bound
-	gap    int64
-	clock
-	known  bool
-	lastMS int64
+	time   detect.Clock
 	beyond bool
 }
 
@@ -27,32 +24,14 @@ func (d *rangeDetector) Step(p *detect.Point) {
 	for _, b := range d.bounds {
 		beyond = beyond || b.Breaks(v)
 	}
-	if d.known && p.MS == d.lastMS {
-		d.beyond = d.beyond || beyond // of readings with the same time the worst one counts
-		return
-	}
-	if d.known {
-		d.spend(p.MS)
-	}
-	d.known, d.lastMS, d.beyond = true, p.MS, beyond
-}
-
-func (d *rangeDetector) spend(to int64) {
-	known, gap := split(d.lastMS, to, d.gap)
-	if d.unknown += gap; d.beyond {
-		d.out += known
-	} else {
-		d.in += known
-	}
+	same := d.time.On && p.MS == d.time.LastMS // of readings with the same time the worst one counts
+	d.time.Pass(p.MS, d.beyond)
+	d.time.Read(p.MS, true)
+	d.beyond = beyond || same && d.beyond
 }
 
 // Cut implements detect.Detector.
-func (d *rangeDetector) Cut(ms int64) {
-	if d.known {
-		d.spend(ms)
-	}
-	d.known = false
-}
+func (d *rangeDetector) Cut(ms int64, _ bool) { d.time.Stop(ms, d.beyond) }
 
 // Clone implements detect.Detector.
 func (d *rangeDetector) Clone() detect.Detector {
@@ -60,14 +39,8 @@ func (d *rangeDetector) Clone() detect.Detector {
 	return &c
 }
 
-// Finish implements detect.Detector.
-func (d *rangeDetector) Finish(toMS int64) detect.Finding {
-	c := *d
-	if c.known {
-		c.spend(toMS)
-	}
-	return detect.Finding{InMS: c.in, OutMS: c.out, UnknownMS: c.unknown}
-}
+// Finding implements detect.Detector.
+func (d *rangeDetector) Finding() detect.Finding { return detect.Finding{Tally: d.time.Tally} }
 
 // ranged is the time of one metric in one leg in which the same rules apply.
 type ranged struct {
@@ -128,7 +101,9 @@ func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []i
 		if !ok {
 			n = len(out)
 			index[key] = n
-			mk := func() detect.Detector { return &rangeDetector{metric: m, bounds: bounds, gap: gap} }
+			mk := func() detect.Detector {
+				return &rangeDetector{metric: m, bounds: bounds, time: detect.Clock{GapMS: gap}}
+			}
 			out = append(out, ranged{metric: m, leg: leg, demand: &demand{need: detect.Need{Metrics: []detect.Metric{m}}, make: mk}})
 		}
 		out[n].spans = append(out[n].spans, s)

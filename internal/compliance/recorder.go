@@ -1,7 +1,6 @@
 package compliance
 
 import (
-	"errors"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -39,55 +38,65 @@ var en12830 = []Interval{{86_400, 300}, {7 * 86_400, 900}, {0, 3600}}
 
 const maxIntervals = 8
 
-// Validate implements detect.Kind.
-func (c *Recorder) Validate() error {
-	var all []error
-	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+// Detector implements detect.Kind.
+func (c *Recorder) Detector(journey *detect.Journey, tracker string, _ int64) (detect.Detector, error) {
+	var bad detect.Problems
+	d := &recorderDetector{config: c, journey: journey, metric: detect.Temperature}
 	if c.Standard != "" && c.Standard != "EN12830" {
-		bad("standard %.80q: must be EN12830 or absent", c.Standard)
+		bad.Bad("standard %.80q: must be EN12830 or absent", c.Standard)
 	}
-	if _, ok := detect.MetricOf(c.Metric); c.Metric != "" && !ok {
-		bad("metric %.80q is not known", c.Metric)
+	if m, ok := detect.MetricOf(c.Metric); ok {
+		d.metric = m
+	} else if c.Metric != "" {
+		bad.Bad("metric %.80q is not known", c.Metric)
 	}
-	least, errMin := optional(c.Min)
-	most, errMax := optional(c.Max)
+	var errMin, errMax error
+	d.min, errMin = optional(c.Min)
+	d.max, errMax = optional(c.Max)
 	if errMin != nil {
-		bad("min %w", errMin)
+		bad.Bad("min %w", errMin)
 	}
 	if errMax != nil {
-		bad("max %w", errMax)
+		bad.Bad("max %w", errMax)
 	}
-	if c.Min != "" && c.Max != "" && errMin == nil && errMax == nil && least >= most {
-		bad("max must be above min")
+	if c.Min != "" && c.Max != "" && errMin == nil && errMax == nil && d.min >= d.max {
+		bad.Bad("max must be above min")
 	}
 	if len(c.Intervals) > maxIntervals {
-		bad("intervals has more than %d", maxIntervals)
+		bad.Bad("intervals has more than %d", maxIntervals)
 	}
 	below := 0
 	for i, v := range c.Intervals {
 		last := i == len(c.Intervals)-1
 		if v.MaxIntervalS < 1 || v.MaxIntervalS > maxTime {
-			bad("intervals[%d].max_interval_s must be 1 to %d", i, maxTime)
+			bad.Bad("intervals[%d].max_interval_s must be 1 to %d", i, maxTime)
 		}
 		if last != (v.TripBelowS == 0) || !last && v.TripBelowS <= below {
-			bad("intervals[%d].trip_below_s must grow; only the last one has none", i)
+			bad.Bad("intervals[%d].trip_below_s must grow; only the last one has none", i)
 		}
 		below = v.TripBelowS
 	}
 	if share, err := optional(c.Coverage); err != nil {
-		bad("coverage %w", err)
+		bad.Bad("coverage %w", err)
 	} else if c.Coverage != "" && (share <= 0 || share > detect.Micro) {
-		bad("coverage must be above 0 and at most 1")
+		bad.Bad("coverage must be above 0 and at most 1")
 	}
 	for i, name := range c.Measures {
-		if _, ok := detect.MetricOf(name); !ok || len(c.Measures) > int(detect.Metrics) {
-			bad("measures[%d] %.80q is not known", i, name)
+		m, ok := detect.MetricOf(name)
+		if !ok || len(c.Measures) > int(detect.Metrics) {
+			bad.Bad("measures[%d] %.80q is not known", i, name)
 		}
+		d.measures = append(d.measures, m)
 	}
 	if len(c.intervals()) == 0 && c.Min == "" && c.Max == "" && !c.Calibration && len(c.Measures) == 0 {
-		bad("standard, intervals, min, max, calibration or measures must be there")
+		bad.Bad("standard, intervals, min, max, calibration or measures must be there")
 	}
-	return errors.Join(all...)
+	for _, t := range journey.Trackers {
+		if t.ID == tracker {
+			d.calibrated = spansOf(t.Calibrations)
+		}
+	}
+	return d, bad.Err()
 }
 
 // optional reads a decimal that may be absent.
@@ -103,29 +112,6 @@ func (c *Recorder) intervals() []Interval {
 		return en12830
 	}
 	return c.Intervals
-}
-
-// Detector implements detect.Kind.
-func (c *Recorder) Detector(journey *detect.Journey, tracker string, _ int64) (detect.Detector, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	d := &recorderDetector{config: c, journey: journey, metric: detect.Temperature}
-	if m, ok := detect.MetricOf(c.Metric); ok {
-		d.metric = m
-	}
-	d.min, _ = optional(c.Min)
-	d.max, _ = optional(c.Max)
-	for _, t := range journey.Trackers {
-		if t.ID == tracker {
-			d.calibrations = t.Calibrations
-		}
-	}
-	for _, name := range c.Measures {
-		m, _ := detect.MetricOf(name)
-		d.measures = append(d.measures, m)
-	}
-	return d, nil
 }
 
 // Need implements detect.Kind: any tracker will do.
@@ -169,15 +155,15 @@ func (c *Recorder) Asks() string {
 }
 
 type recorderDetector struct {
-	config       *Recorder
-	journey      *detect.Journey
-	metric       detect.Metric
-	min, max     detect.Decimal
-	calibrations []detect.Window
-	measures     []detect.Metric
+	config     *Recorder
+	journey    *detect.Journey
+	metric     detect.Metric
+	min, max   detect.Decimal
+	calibrated []span // what the certificates cover together
+	measures   []detect.Metric
 
 	judged       bool
-	lastMS       int64
+	lastMS       int64 // the last reading, or the end of judging
 	total        int64
 	covered      [maxIntervals]int64 // by interval: time between readings that are close enough
 	longest      int64
@@ -223,46 +209,16 @@ func (d *recorderDetector) spend(to int64) {
 		}
 	}
 	if d.config.Calibration {
-		d.uncalibrated += took - calibrated(d.calibrations, d.lastMS, to)
+		d.uncalibrated += took - lengthOf(clip(d.calibrated, []span{{d.lastMS, to}}))
 	}
-}
-
-// calibrated is how much of [from, to) the certificates cover together.
-func calibrated(certificates []detect.Window, from, to int64) int64 {
-	var covered int64
-	for at := from; at < to; {
-		end := at
-		for _, w := range certificates {
-			until := w.ToMS
-			if until == 0 || until > to {
-				until = to
-			}
-			if w.FromMS <= at && until > end {
-				end = until
-			}
-		}
-		if end == at { // not covered here: go on at the next certificate
-			next := to
-			for _, w := range certificates {
-				if w.FromMS > at && w.FromMS < next {
-					next = w.FromMS
-				}
-			}
-			at = next
-			continue
-		}
-		covered += end - at
-		at = end
-	}
-	return covered
 }
 
 // Cut implements detect.Detector.
-func (d *recorderDetector) Cut(ms int64) {
+func (d *recorderDetector) Cut(ms int64, _ bool) {
 	if d.judged {
 		d.spend(ms)
 	}
-	d.judged = false
+	d.judged, d.lastMS = false, ms
 }
 
 // Clone implements detect.Detector.
@@ -271,41 +227,36 @@ func (d *recorderDetector) Clone() detect.Detector {
 	return &c
 }
 
-// Finish implements detect.Detector.
-func (d *recorderDetector) Finish(toMS int64) detect.Finding {
-	c := *d
-	if c.judged {
-		c.spend(toMS)
-	}
+// Finding implements detect.Detector.
+func (d *recorderDetector) Finding() detect.Finding {
 	var f detect.Finding
 	bad := func(format string, args ...any) {
-		f.State = detect.Unknown
-		f.Reasons = append(f.Reasons, Inadequate+fmt.Sprintf(format, args...))
+		f.Because(detect.Unknown, Inadequate+format, args...)
 	}
-	trip := c.trip(toMS)
-	if i, ok := c.interval(trip); ok && c.total > 0 {
-		v := c.config.intervals()[i]
-		need, _ := optional(c.config.Coverage)
-		if c.config.Coverage == "" {
+	trip := d.trip()
+	if i, ok := d.interval(trip); ok && d.total > 0 {
+		v := d.config.intervals()[i]
+		need, _ := optional(d.config.Coverage)
+		if d.config.Coverage == "" {
 			need = detect.Micro
 		}
-		if below(c.covered[i], c.total, need) {
+		if below(d.covered[i], d.total, need) {
 			bad("a trip of %s needs a reading every %s; %s of %s were recorded so, the longest time between two readings was %s",
-				detect.Span(trip), detect.Seconds(v.MaxIntervalS), detect.Span(c.covered[i]), detect.Span(c.total), detect.Span(c.longest))
+				detect.Span(trip), detect.Seconds(v.MaxIntervalS), detect.Span(d.covered[i]), detect.Span(d.total), detect.Span(d.longest))
 		}
-		f.Figures = append(f.Figures, detect.Figure{Name: "longest_interval", Value: inSeconds(c.longest).String(), Unit: "s"},
-			detect.Figure{Name: "allowed_interval", Value: fmt.Sprint(v.MaxIntervalS), Unit: "s"})
+		f.Figure("longest_interval", inSeconds(d.longest).String(), "s")
+		f.Figure("allowed_interval", fmt.Sprint(v.MaxIntervalS), "s")
 	}
-	if c.uncalibrated > 0 {
-		bad("no calibration certificate on the ledger covers %s of the judged time", detect.Span(c.uncalibrated))
-	} else if c.config.Calibration && len(c.calibrations) == 0 {
+	if d.uncalibrated > 0 {
+		bad("no calibration certificate on the ledger covers %s of the judged time", detect.Span(d.uncalibrated))
+	} else if d.config.Calibration && len(d.calibrated) == 0 {
 		bad("no calibration certificate on the ledger")
 	}
-	if c.outside > 0 {
-		bad("%d readings of %s lie outside the sensor's range, worst %s", c.outside, c.metric, c.metric.With(c.worst.String()))
+	if d.outside > 0 {
+		bad("%d readings of %s lie outside the sensor's range, worst %s", d.outside, d.metric, d.metric.With(d.worst.String()))
 	}
-	if len(c.measures) > 0 && !c.measured {
-		bad("none of %s was ever measured", strings.Join(c.config.Measures, ", "))
+	if len(d.measures) > 0 && !d.measured {
+		bad("none of %s was ever measured", strings.Join(d.config.Measures, ", "))
 	}
 	return f
 }
@@ -314,11 +265,12 @@ func (d *recorderDetector) Finish(toMS int64) detect.Finding {
 const Inadequate = "recorder inadequate: "
 
 // trip is how long the shipment has been under way: from the first assignment to the delivery.
-func (d *recorderDetector) trip(toMS int64) int64 {
+func (d *recorderDetector) trip() int64 {
+	end := d.lastMS
 	if d.journey.DeliverMS != 0 {
-		toMS = min(toMS, d.journey.DeliverMS)
+		end = min(end, d.journey.DeliverMS)
 	}
-	return max(0, toMS-d.journey.FromMS)
+	return max(0, end-d.journey.FromMS)
 }
 
 // interval is the one for a trip of that length.

@@ -1,6 +1,10 @@
 package compliance
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
 
 // rolling is the known time out of range within a moving window. While the value is out of range its sum cannot fall, so it
 // is enough to look at the end of each known stretch; in range it only falls, so it is enough to look at the next start.
@@ -10,9 +14,8 @@ type rolling struct {
 	edge int64     // nothing before it counts
 	sum  int64
 
-	over    bool // the sum has reached the duration; current is the excursion
-	current stay
-	end     int64 // of current, so far
+	current detect.Episode // on since the sum has reached the duration
+	end     int64          // of current, so far
 }
 
 // stretch is a time [from, to).
@@ -37,19 +40,19 @@ func (r *rolling) spent(d *limitDetector, a, b int64) {
 	if r.sum < d.duration {
 		return
 	}
-	if !r.over {
-		r.over, r.current = true, d.stay
-		r.current.out = 0
+	if !r.current.On {
+		r.current = d.stay
+		r.current.OutMS = 0
 	}
-	r.current.out = max(r.current.out, r.sum)
+	r.current.OutMS = max(r.current.OutMS, r.sum)
 	r.end = b
 }
 
 // below ends the excursion when the sum has fallen below the duration.
 func (r *rolling) below(d *limitDetector) {
-	if r.over && r.sum < d.duration {
-		d.found.Add(r.current.excursion(d.bound, r.end, false))
-		r.over = false
+	if r.current.On && r.sum < d.duration {
+		d.found.Add(r.current.Excursion(r.end, false, d.bound.Value, ""))
+		r.current = detect.Episode{}
 	}
 }
 
@@ -88,7 +91,7 @@ func (r *rolling) leave(edge int64) {
 
 // stayed tells that the detector's stay has ended at ms.
 func (r *rolling) stayed(d *limitDetector, ms int64) {
-	if r.over {
+	if r.current.On {
 		r.meet(d)
 		r.end = max(r.end, ms)
 	}
@@ -97,22 +100,22 @@ func (r *rolling) stayed(d *limitDetector, ms int64) {
 // meet takes the worst and the last of the detector's stay.
 func (r *rolling) meet(d *limitDetector) {
 	s := d.stay
-	s.out = 0
-	r.current.join(d.bound, s)
+	s.OutMS = 0
+	r.current.Join(s, d.bound.Worse(s.Peak, r.current.Peak))
 }
 
 func (r *rolling) finish(d *limitDetector, toMS int64) {
-	if !r.over {
+	if !r.current.On {
 		return
 	}
-	open := d.open && !d.clearing
-	if d.open {
+	open := d.stay.On && !d.clearing
+	if d.stay.On {
 		r.meet(d)
 	}
 	if open {
 		r.end = toMS
 	}
-	d.found.Add(r.current.excursion(d.bound, r.end, open))
+	d.found.Add(r.current.Excursion(r.end, open, d.bound.Value, ""))
 }
 
 func (r *rolling) clone() rolling {

@@ -14,18 +14,10 @@ type Silence struct {
 	Promise bool `json:"promise,omitempty"`
 }
 
-// Validate implements detect.Kind.
-func (c *Silence) Validate() error {
-	if c.MaxS < 1 || c.MaxS > maxTime {
-		return fmt.Errorf("max_s must be 1 to %d", maxTime)
-	}
-	return nil
-}
-
 // Detector implements detect.Kind.
 func (c *Silence) Detector(_ *detect.Journey, _ string, _ int64) (detect.Detector, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
+	if c.MaxS < 1 || c.MaxS > maxTime {
+		return nil, fmt.Errorf("max_s must be 1 to %d", maxTime)
 	}
 	return &silenceDetector{config: c}, nil
 }
@@ -46,13 +38,13 @@ func (c *Silence) Asks() string {
 type beginner interface{ begin(fromMS, sinceMS int64) }
 
 type silenceDetector struct {
-	config *Silence
-	judged bool
-	fromMS int64 // judging began
-	lastMS int64
-	due    int64 // silence is too long from here on
-	last   [32]byte
-	clock
+	config           *Silence
+	judged           bool
+	fromMS           int64 // judging began
+	lastMS           int64
+	due              int64 // silence is too long from here on
+	last             [32]byte
+	time             detect.Tally
 	longest, allowed int64
 	found            detect.Excursions
 }
@@ -79,11 +71,11 @@ func (d *silenceDetector) Step(p *detect.Point) {
 func (d *silenceDetector) spend(ms int64, open bool, next [32]byte) {
 	from := max(d.fromMS, d.due)
 	if ms <= from {
-		d.in += ms - d.fromMS
+		d.time.InMS += ms - d.fromMS
 		return
 	}
-	d.in += from - d.fromMS
-	d.unknown += ms - from
+	d.time.InMS += from - d.fromMS
+	d.time.UnknownMS += ms - from
 	x := detect.Excursion{StartMS: from, EndMS: ms, Open: open, Peak: inSeconds(ms - d.lastMS), Limit: inSeconds(d.due - d.lastMS)}
 	for _, m := range detect.Messages(d.last, next) {
 		if m != [32]byte{} {
@@ -100,9 +92,9 @@ func (d *silenceDetector) spend(ms int64, open bool, next [32]byte) {
 func inSeconds(ms int64) detect.Decimal { return detect.Decimal(min(ms, 999_999_999_999) * 1000) }
 
 // Cut implements detect.Detector.
-func (d *silenceDetector) Cut(ms int64) {
+func (d *silenceDetector) Cut(ms int64, open bool) {
 	if d.judged {
-		d.spend(ms, false, [32]byte{})
+		d.spend(ms, open, [32]byte{})
 	}
 	d.judged = false
 }
@@ -114,17 +106,11 @@ func (d *silenceDetector) Clone() detect.Detector {
 	return &c
 }
 
-// Finish implements detect.Detector.
-func (d *silenceDetector) Finish(toMS int64) detect.Finding {
-	c := d.Clone().(*silenceDetector)
-	if c.judged {
-		c.spend(toMS, true, [32]byte{})
-	}
-	f := detect.Finding{InMS: c.in, UnknownMS: c.unknown}
-	c.found.Into(&f)
-	if n := c.found.Count(); n > 0 {
-		f.State = detect.Unknown
-		f.Reasons = []string{fmt.Sprintf("no reading for %s, %s is allowed; too long %s", detect.Span(c.longest), detect.Span(c.allowed), detect.Times(n))}
+// Finding implements detect.Detector.
+func (d *silenceDetector) Finding() detect.Finding {
+	f := d.time.Finding(&d.found)
+	if n := d.found.Count(); n > 0 {
+		f.Because(detect.Unknown, "no reading for %s, %s is allowed; too long %s", detect.Span(d.longest), detect.Span(d.allowed), detect.Times(n))
 	}
 	return f
 }

@@ -16,11 +16,16 @@ type span struct{ from, to int64 }
 
 // windowsOf are the times in which a tracker was bound to the shipment, in order, without overlap, none after the journey's end.
 func windowsOf(c *detect.Journey, t *detect.Tracker) []span {
+	return clip(spansOf(t.Windows), []span{{math.MinInt64, orForever(c.EndMS)}})
+}
+
+// spansOf are the times of windows, in order, without overlap.
+func spansOf(windows []detect.Window) []span {
 	var out []span
-	for _, w := range t.Windows {
+	for _, w := range windows {
 		out = append(out, spanOf(w))
 	}
-	return clip(join(out), []span{{math.MinInt64, orForever(c.EndMS)}})
+	return join(out)
 }
 
 func spanOf(w detect.Window) span { return span{w.FromMS, orForever(w.ToMS)} }
@@ -47,6 +52,14 @@ func join(all []span) []span {
 		out = append(out, s)
 	}
 	return out
+}
+
+// lengthOf spans that do not overlap.
+func lengthOf(spans []span) (ms int64) {
+	for _, s := range spans {
+		ms += s.to - s.from
+	}
+	return ms
 }
 
 // clip gives what two ordered lists have in common.

@@ -1,6 +1,11 @@
 package compliance
 
-import "github.com/trackseal/trackseal/internal/compliance/detect"
+import (
+	"math"
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+)
 
 // demand is a rule made ready for one tracker: a detector's maker, or nested demands. It is shared by all clones.
 type demand struct {
@@ -84,7 +89,7 @@ func (u *unit) step(p *detect.Point, h *held) {
 	}
 	if u.until != 0 {
 		if p.MS > u.until {
-			u.d.Cut(u.until)
+			u.d.Cut(u.until, false)
 			u.wait, u.until = u.until, 0
 		} else if met {
 			u.until = 0
@@ -142,7 +147,7 @@ func (u *unit) leave(ms int64, h *held) {
 		}
 		to := u.spans[u.i].to
 		if !u.settle(to) {
-			u.d.Cut(to)
+			u.d.Cut(to, false)
 		}
 		u.i, u.in, u.wait, u.until = u.i+1, false, noWait, 0
 	}
@@ -155,7 +160,7 @@ func (u *unit) settle(ms int64) (cut bool) {
 		u.pending = nil
 	}
 	if u.until != 0 && u.until < ms {
-		u.d.Cut(u.until)
+		u.d.Cut(u.until, false)
 		u.wait, cut = u.until, true
 	}
 	if u.wait != noWait {
@@ -213,9 +218,9 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 	if m, ok := u.d.(interface{ Measures() }); ok && u.need.Event && heard.measures(u.demand) {
 		m.Measures()
 	}
-	f = u.d.Finish(toMS)
+	f = detect.Finish(u.d, toMS)
 	if !heard.any || !heard.measures(u.demand) {
-		f.UnknownMS, f.State = u.length(toMS), detect.Unknown
+		f.UnknownMS, f.State = lengthOf(clip(u.spans, []span{{math.MinInt64, toMS}})), detect.Unknown
 		f.Reasons = []string{"no reading of " + u.needs()}
 		if !heard.any {
 			f.Reasons = []string{"the tracker never reported"}
@@ -233,20 +238,9 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 
 // needs names what the demand needs.
 func (u *unit) needs() string {
-	text := ""
-	for i, m := range u.need.Metrics {
-		if i > 0 {
-			text += " or "
-		}
-		text += m.String()
+	var names []string
+	for _, m := range u.need.Metrics {
+		names = append(names, m.String())
 	}
-	return text
-}
-
-// length is how long the demand applied up to toMS.
-func (u *unit) length(toMS int64) (ms int64) {
-	for _, s := range u.spans {
-		ms += max(0, min(s.to, toMS)-s.from)
-	}
-	return ms
+	return strings.Join(names, " or ")
 }

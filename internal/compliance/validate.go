@@ -1,7 +1,6 @@
 package compliance
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
@@ -24,13 +23,13 @@ const maxTitle = 256
 
 // problems gathers what is wrong, each with its place.
 type problems struct {
-	list []error
+	detect.Problems
 	seen map[string]bool // rule ids
 	n    int
 }
 
 func (p *problems) bad(place, format string, args ...any) {
-	p.list = append(p.list, fmt.Errorf(place+" "+format, args...))
+	p.Bad(place+" "+format, args...)
 }
 
 // Validate names everything that is wrong with a rule set, each with its place, such as rules[2].limit.value.
@@ -59,7 +58,7 @@ func (r RuleSet) Validate() error {
 	if p.n > MaxRules {
 		p.bad("rules", "has %d rules with the nested ones, at most %d are accepted", p.n, MaxRules)
 	}
-	return errors.Join(p.list...)
+	return p.Err()
 }
 
 func (p *problems) id(place, id string) {
@@ -135,11 +134,11 @@ func (p *problems) kind(place string, r *Rule, depth int) {
 	n := 0
 	for _, k := range kindsOf(r) {
 		n++
-		p.list = append(p.list, numbers(place+"."+k.name, reflect.ValueOf(k.Kind))...)
-		if err := k.Validate(); err != nil {
-			for _, e := range each(err) {
-				p.list = append(p.list, fmt.Errorf("%s.%s.%w", place, k.name, e))
-			}
+		p.numbers(place+"."+k.name, reflect.ValueOf(k.Kind))
+		var of detect.Problems
+		of.Add(detect.Validate(k))
+		for _, err := range of {
+			p.Bad("%s.%s.%w", place, k.name, err)
 		}
 	}
 	for _, nested := range []struct {
@@ -166,33 +165,18 @@ func (p *problems) kind(place string, r *Rule, depth int) {
 	}
 }
 
-// each takes a joined error apart.
-func each(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, each(e)...)
-	}
-	return all
-}
-
 // numbers finds the integers of a configuration that no kind has use for: times in milliseconds would overflow.
-func numbers(place string, v reflect.Value) (bad []error) {
+func (p *problems) numbers(place string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		return numbers(place, v.Elem())
+		p.numbers(place, v.Elem())
 	case reflect.Struct:
 		for i := range v.NumField() {
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			bad = append(bad, numbers(place+"."+name, v.Field(i))...)
+			p.numbers(place+"."+memberName(v.Type().Field(i)), v.Field(i))
 		}
 	case reflect.Int, reflect.Int64:
 		if n := v.Int(); n > maxTime || n < -maxTime {
-			bad = append(bad, fmt.Errorf("%s must be at most %d", place, maxTime))
+			p.bad(place, "must be at most %d", maxTime)
 		}
 	}
-	return bad
 }

@@ -1,8 +1,10 @@
 package detect
 
 import (
+	"errors"
 	"math"
 	"math/big"
+	"reflect"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -99,5 +101,66 @@ func TestStages(t *testing.T) {
 	}
 	if _, ok := c.StageWindow(AtDestination); ok {
 		t.Error("at destination without a delivery")
+	}
+}
+
+func TestAnEpisodeKeepsItsWorstValueAndTheMessagesThatDecide(t *testing.T) {
+	var e Episode
+	for i, v := range []Decimal{9, 12, 11} {
+		e.Meet(int64(i)*10, v, [32]byte{byte(i)}, v > e.Peak)
+	}
+	e.OutMS = 20
+	want := Excursion{StartMS: 0, EndMS: 30, Open: true, Peak: 12, Limit: 8, OutMS: 20, Messages: [][32]byte{{0}, {1}, {2}}, Note: "n"}
+	if got := e.Excursion(30, true, 8, "n"); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	var sum Episode
+	sum.Join(e, false)
+	later := Episode{On: true, StartMS: 50, OutMS: 5, Peak: 10, First: [32]byte{5}, Worst: [32]byte{5}, Last: [32]byte{6}}
+	sum.Join(later, later.Peak > sum.Peak)
+	want.Open, want.OutMS, want.Messages = false, 25, [][32]byte{{0}, {1}, {6}}
+	if got := sum.Excursion(30, false, 8, "n"); !reflect.DeepEqual(got, want) {
+		t.Errorf("joined: got %+v, want %+v", got, want)
+	}
+	e = Episode{}
+	e.Meet(7, 3, [32]byte{7}, false) // the first value is the worst, whatever it is compared with
+	if want := (Episode{On: true, StartMS: 7, Peak: 3, First: [32]byte{7}, Worst: [32]byte{7}, Last: [32]byte{7}}); e != want {
+		t.Errorf("got %+v, want %+v", e, want)
+	}
+}
+
+func TestAClockCountsWhatReadingsSpeakFor(t *testing.T) {
+	c := Clock{GapMS: 10}
+	c.Stop(5, false) // nothing was read yet
+	c.Read(100, false)
+	c.Read(108, true)
+	if known, unknown := c.Pass(125, true); known != 10 || unknown != 7 {
+		t.Errorf("got %d ms known and %d unknown of 17, want 10 and 7", known, unknown)
+	}
+	c.Stop(130, false)
+	c.Read(200, true) // the time since the stop counts for nothing
+	if want := (Tally{InMS: 13, OutMS: 10, UnknownMS: 7}); c.Tally != want {
+		t.Errorf("got %+v, want %+v", c.Tally, want)
+	}
+	var f Finding
+	c.Doubt(&f, "light")
+	(&Clock{}).Doubt(&f, "door")
+	if want := []string{"light unknown for 0.007 s", "no door at all"}; f.State != Unknown || !reflect.DeepEqual(f.Reasons, want) {
+		t.Errorf("got %s because of %q, want unknown because of %q", f.State, f.Reasons, want)
+	}
+}
+
+func TestProblemsAreOneFlatList(t *testing.T) {
+	var p Problems
+	p.Within("a", 5, 0, 5)
+	p.Within("b", 6, 0, 5)
+	p.Within("c", -1, 0, math.MaxInt)
+	p.Add(nil)
+	p.Add(errors.Join(errors.New("d"), errors.Join(errors.New("e"), errors.New("f"))))
+	if want := "b: must be 0 to 5\nc: must be 0 or more\nd\ne\nf"; len(p) != 5 || p.Err().Error() != want {
+		t.Errorf("got %q, want %q", p.Err(), want)
+	}
+	if p = nil; p.Err() != nil {
+		t.Errorf("got %v without problems, want nil", p.Err())
 	}
 }

@@ -4,6 +4,8 @@
 // Everything here is pure. No wall clock, no float, no order of a map or of arrival may enter what a detector finds.
 package detect
 
+import "fmt"
+
 // Detector judges one rule on one tracker.
 //
 // The evaluator gives it the tracker's readings in the order of Point.Compare, each once. A detector never meets a late
@@ -14,13 +16,21 @@ type Detector interface {
 	// Step takes the next reading. It may lack the rule's metrics: then it says nothing about them.
 	Step(p *Point)
 	// Cut ends judging at ms (the stage is over, the tracker was taken off, a settling time begins): a run ends there, and the time until the next Step is
-	// neither in range, out of it, nor unknown. ms is not before the last reading.
-	Cut(ms int64)
+	// neither in range, out of it, nor unknown. ms is not before the last reading. With open, a run goes on, as far as is known: judging ends there for
+	// the sake of a Finding.
+	Cut(ms int64, open bool)
 	// Clone gives an independent copy.
 	Clone() Detector
-	// Finish tells what was found up to toMS, which is not before the last reading. It leaves the detector as it is:
-	// further Steps and other Finishes may follow.
-	Finish(toMS int64) Finding
+	// Finding tells what was found up to an open Cut, and uses the detector up. See Finish.
+	Finding() Finding
+}
+
+// Finish tells what a detector found up to toMS, which is not before the last reading. It leaves the detector as it is: further
+// Steps and other Finishes may follow.
+func Finish(d Detector, toMS int64) Finding {
+	d = d.Clone()
+	d.Cut(toMS, true)
+	return d.Finding()
 }
 
 // State of a rule.
@@ -45,12 +55,23 @@ type Finding struct {
 	Excursions []Excursion
 	// More counts excursions beyond MaxExcursions.
 	More int
-	// Time of the rule's metric while the rule applied, in milliseconds. 0 for rules that judge no continuous metric.
-	InMS, OutMS, UnknownMS int64
+	// Tally of the rule's metric while the rule applied. 0 for rules that judge no continuous metric.
+	Tally
 	// Figures are numbers that a reader wants beside the state, such as {"mkt","8.285","Cel"}; in a fixed order.
 	Figures []Figure
 	// Spent is the stability budget's use, of budget rules only.
 	Spent []Spent
+}
+
+// Because adds a reason why the rule is not Met. Of all reasons' states the worst one counts.
+func (f *Finding) Because(s State, format string, args ...any) {
+	f.State = max(f.State, s)
+	f.Reasons = append(f.Reasons, fmt.Sprintf(format, args...))
+}
+
+// Figure adds a number.
+func (f *Finding) Figure(name, value, unit string) {
+	f.Figures = append(f.Figures, Figure{name, value, unit})
 }
 
 // MaxExcursions is how many excursions a detector lists; it counts the rest.
@@ -81,4 +102,31 @@ type Spent struct {
 	MaxSingleMS    int64 // 0 = none
 	ChargedMS      int64 // of SpentMS: unknown time, charged by the rule's policy
 	CarriedMS      int64 // of SpentMS: from earlier shipments of the lot
+}
+
+// Level of a budget's use.
+type Level uint8
+
+// The levels, in their order.
+const (
+	LevelOK        Level = iota
+	LevelWatch           // from a half
+	LevelCritical        // from four fifths
+	LevelExhausted       // nothing left
+)
+
+// String is the level's word in results.
+func (l Level) String() string { return [...]string{"ok", "watch", "critical", "exhausted"}[l] }
+
+// LevelOf a part of the whole that is allowed; 0 = no such limit.
+func LevelOf(part, whole int64) Level {
+	switch {
+	case whole == 0 || part*2 < whole:
+		return LevelOK
+	case part*5 < whole*4:
+		return LevelWatch
+	case part < whole:
+		return LevelCritical
+	}
+	return LevelExhausted
 }

@@ -20,15 +20,13 @@ func (x *Excursions) Add(e Excursion) {
 // Count is how many were added.
 func (x *Excursions) Count() int { return len(x.list) + x.more }
 
-// Clone shares what is listed, which nobody writes to again: the copy's first Add moves it away.
+// Clone shares what is listed, which nobody writes to again: the copy's first Add moves it away. A Finding may share it, too.
 func (x *Excursions) Clone() Excursions {
 	return Excursions{slices.Clip(x.list), x.more}
 }
 
-// Into puts copies into a finding.
-func (x *Excursions) Into(f *Finding) {
-	f.Excursions, f.More = slices.Clone(x.list), x.more
-}
+// Into puts them into a finding.
+func (x *Excursions) Into(f *Finding) { f.Excursions, f.More = x.list, x.more }
 
 // Messages lists the messages that decide an excursion, without repeats.
 func Messages(points ...[32]byte) [][32]byte {
@@ -39,4 +37,43 @@ func Messages(points ...[32]byte) [][32]byte {
 		}
 	}
 	return out
+}
+
+// Episode is an excursion that goes on: one time without a break. The zero value is none.
+type Episode struct {
+	On                 bool
+	StartMS            int64
+	OutMS              int64 // known time in it
+	Peak               Decimal
+	First, Worst, Last [32]byte // messages
+}
+
+// Meet takes the next value: the first one begins the episode. worse says that it is worse than the peak.
+func (e *Episode) Meet(ms int64, v Decimal, message [32]byte, worse bool) {
+	if !e.On {
+		*e = Episode{On: true, StartMS: ms, First: message}
+		worse = true
+	}
+	if worse {
+		e.Peak, e.Worst = v, message
+	}
+	e.Last = message
+}
+
+// Join adds a later episode. worse says that its peak is the worse one.
+func (e *Episode) Join(later Episode, worse bool) {
+	if !e.On {
+		*e = later
+		return
+	}
+	if worse {
+		e.Peak, e.Worst = later.Peak, later.Worst
+	}
+	e.OutMS, e.Last = e.OutMS+later.OutMS, later.Last
+}
+
+// Excursion is the episode when it ends, or so far.
+func (e *Episode) Excursion(endMS int64, open bool, limit Decimal, note string) Excursion {
+	return Excursion{StartMS: e.StartMS, EndMS: endMS, Open: open, Peak: e.Peak, Limit: limit, OutMS: e.OutMS,
+		Messages: Messages(e.First, e.Worst, e.Last), Note: note}
 }

@@ -3,15 +3,20 @@ package detect
 // Kind is one kind of rule: what a rule set says under the kind's name. It is all that the evaluator, the API and the reports
 // know of it.
 type Kind interface {
-	// Validate names all problems at once, each starting with the member's name.
-	Validate() error
-	// Detector judges one tracker.
+	// Detector judges one tracker. Its error names all problems of the kind at once, each starting with the member's name; journey and
+	// tracker are no part of them.
 	Detector(journey *Journey, tracker string, maxGapMS int64) (Detector, error)
 	// Need is what has to be known of a tracker.
 	Need() Need
 	// Asks says in words what the rule asks, without a full stop: "Temperature must not be above 8 °C at any moment". Each
 	// temperature in it is written as "8 °C" or "2 to 8 °C", so that a page can show another unit.
 	Asks() string
+}
+
+// Validate names everything that is wrong with a kind.
+func Validate(k Kind) error {
+	_, err := k.Detector(&Journey{}, "", 1)
+	return err
 }
 
 // Need is what a kind has to know of a tracker.

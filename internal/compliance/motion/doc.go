@@ -6,7 +6,6 @@
 package motion
 
 import (
-	"fmt"
 	"math/big"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -16,18 +15,28 @@ import (
 const Gravity detect.Decimal = 9_806_650
 
 // amount parses an optional decimal member between two bounds.
-func amount(member, text string, low, high detect.Decimal) (d detect.Decimal, err error) {
+func amount(bad *detect.Problems, member, text string, low, high detect.Decimal) detect.Decimal {
 	if text == "" {
-		return 0, nil
+		return 0
 	}
-	d, err = detect.ParseDecimal(text)
+	d, err := detect.ParseDecimal(text)
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("%s: %w", member, err)
+		bad.Bad("%s: %w", member, err)
+		return 0
 	case d < low || d > high:
-		return 0, fmt.Errorf("%s: %s is not within %s and %s", member, text, low, high)
+		bad.Bad("%s: %s is not within %s and %s", member, text, low, high)
+		return 0
 	}
-	return d, nil
+	return d
+}
+
+// required parses a decimal member that must be there.
+func required(bad *detect.Problems, member, text string, low, high detect.Decimal) detect.Decimal {
+	if text == "" {
+		bad.Bad("%s: is missing", member)
+	}
+	return amount(bad, member, text, low, high)
 }
 
 // VelocityChange of a half-sine pulse in m/s: 2/pi times peak (m/s2) times duration (ms), rounded to the millionth, halves up.

@@ -1,8 +1,7 @@
 package motion
 
 import (
-	"errors"
-	"fmt"
+	"math"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -50,60 +49,37 @@ type dropRule struct {
 	maxEvents                                    int
 }
 
-func (c Drop) compile() (*dropRule, error) {
-	var r dropRule
-	var problems []error
-	bad := func(err error) { problems = append(problems, err) }
-	required := func(member, text string) {
-		if text == "" {
-			bad(fmt.Errorf("%s: is missing", member))
-		}
+// Detector of this rule on one tracker.
+func (c Drop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
+	r := dropRule{
+		freeFall: required(&bad, "free_fall_below", c.FreeFallBelow, 1, Gravity-1),
+		impact:   required(&bad, "impact_above", c.ImpactAbove, Gravity+1, 50_000*detect.Micro),
+		alone:    amount(&bad, "impact_alone", c.ImpactAlone, Gravity+1, 50_000*detect.Micro),
+		pulses:   c.Restitution != "",
+		needMS:   int64(c.MaxSampleMS), within: int64(c.WithinMS), maxGap: maxGapMS, maxEvents: c.MaxEvents,
 	}
-	var err error
-	required("free_fall_below", c.FreeFallBelow)
-	r.freeFall, err = amount("free_fall_below", c.FreeFallBelow, 1, Gravity-1)
-	bad(err)
-	required("impact_above", c.ImpactAbove)
-	r.impact, err = amount("impact_above", c.ImpactAbove, Gravity+1, 50_000*detect.Micro)
-	bad(err)
-	r.alone, err = amount("impact_alone", c.ImpactAlone, Gravity+1, 50_000*detect.Micro)
-	bad(err)
 	if r.alone > 0 && r.alone < r.impact {
-		bad(errors.New("impact_alone: must not be below impact_above"))
+		bad.Bad("impact_alone: must not be below impact_above")
 	}
-	required("min_height", c.MinHeight)
-	r.height, err = amount("min_height", c.MinHeight, 10_000, 100*detect.Micro)
-	bad(err)
-	r.restitution, err = amount("restitution", c.Restitution, 0, detect.Micro)
-	bad(err)
+	r.height = required(&bad, "min_height", c.MinHeight, 10_000, 100*detect.Micro)
+	r.restitution = amount(&bad, "restitution", c.Restitution, 0, detect.Micro)
 	r.fallMS = FallTime(r.height)
 	switch { // FallTime of what does not parse is 0
 	case c.MaxSampleMS < 0:
-		bad(errors.New("max_sample_ms: must be 0 or more"))
-	case c.MaxSampleMS > 0 && int64(c.MaxSampleMS) > r.fallMS:
-		bad(fmt.Errorf("max_sample_ms: a fall from %s m lasts %d ms and would go unseen; at most that", r.height, r.fallMS))
+		bad.Bad("max_sample_ms: must be 0 or more")
+	case c.MaxSampleMS > 0 && r.needMS > r.fallMS:
+		bad.Bad("max_sample_ms: a fall from %s m lasts %d ms and would go unseen; at most that", r.height, r.fallMS)
 	}
-	if c.WithinMS < 0 || c.WithinMS > 60_000 {
-		bad(errors.New("within_ms: must be 0 to 60000"))
-	}
-	if c.MaxEvents < 0 {
-		bad(errors.New("max_events: must be 0 or more"))
-	}
-	r.pulses = c.Restitution != ""
-	r.needMS, r.within, r.maxEvents = int64(c.MaxSampleMS), int64(c.WithinMS), c.MaxEvents
+	bad.Within("within_ms", c.WithinMS, 0, 60_000)
+	bad.Within("max_events", c.MaxEvents, 0, math.MaxInt)
 	if r.needMS == 0 {
 		r.needMS = r.fallMS / 2
 	}
 	if r.within == 0 {
 		r.within = 1000
 	}
-	return &r, detect.Problems(problems...)
-}
-
-// Validate names everything that is wrong.
-func (c Drop) Validate() error {
-	_, err := c.compile()
-	return err
+	return &drops{cfg: &r, samples: sampling{cfg: &r}, pulses: detect.Clock{GapMS: maxGapMS}}, bad.Err()
 }
 
 // Need implements detect.Kind. With restitution, the tracker's own pulses count.
@@ -117,14 +93,4 @@ func (c Drop) Need() detect.Need {
 // Asks implements detect.Kind.
 func (c Drop) Asks() string {
 	return detect.AtMost(c.MaxEvents, "drop") + " from " + c.MinHeight + " m or higher"
-}
-
-// Detector of this rule on one tracker.
-func (c Drop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	r, err := c.compile()
-	if err != nil {
-		return nil, err
-	}
-	r.maxGap = maxGapMS
-	return &drops{cfg: r, samples: sampling{cfg: r}, pulses: watch{maxGap: maxGapMS}}, nil
 }

@@ -10,7 +10,7 @@ import (
 type drops struct {
 	cfg     *dropRule
 	samples sampling
-	pulses  watch // of the tracker's own pulses, where they count
+	pulses  detect.Clock // of the tracker's own pulses, where they count
 
 	fall    fall
 	shockMS int64 // the last shock value since the cut
@@ -57,7 +57,7 @@ func (d *drops) Step(p *detect.Point) {
 	}
 	if d.cfg.pulses {
 		_, timed := p.Get(detect.ShockMS)
-		d.pulses.reading(p.MS, shocked && (timed || shock <= 0))
+		d.pulses.Read(p.MS, shocked && (timed || shock <= 0))
 	}
 	if a, ok := p.Get(detect.Acceleration); ok {
 		d.sample(p, a)
@@ -175,7 +175,7 @@ func (d *drops) add(e detect.Excursion) {
 }
 
 // Cut ends judging at ms.
-func (d *drops) Cut(ms int64) {
+func (d *drops) Cut(ms int64, _ bool) {
 	if f := &d.fall; f.on { // how it ended is not known: it lasted until its last sample at least
 		f.on, f.over, f.overMS = false, true, f.lastMS
 	}
@@ -183,51 +183,44 @@ func (d *drops) Cut(ms int64) {
 		d.resolve(nil)
 	}
 	d.samples.cut(ms)
-	d.pulses.cut(ms)
+	d.pulses.Stop(ms, false)
 	d.shocked, d.quiet = false, false
 }
 
 // Clone gives an independent copy.
-func (d *drops) Clone() detect.Detector { return d.clone() }
-
-func (d *drops) clone() *drops {
+func (d *drops) Clone() detect.Detector {
 	c := *d
 	c.found = d.found.Clone()
 	return &c
 }
 
-// Finish tells what was found up to toMS.
-func (d *drops) Finish(toMS int64) detect.Finding {
-	c := d.clone()
-	c.Cut(toMS)
+// Finding tells what was found.
+func (d *drops) Finding() detect.Finding {
 	var f detect.Finding
-	if n := c.found.Count(); n > c.cfg.maxEvents {
-		c.found.Into(&f)
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("%s, at most %d allowed: %d seen as free fall, %d as an impact alone, %d by the tracker's pulses",
-			detect.Plural(n, "drop"), c.cfg.maxEvents, c.byFall, c.byImpact, c.byPulse))
+	if n := d.found.Count(); n > d.cfg.maxEvents {
+		d.found.Into(&f)
+		f.Because(detect.Broken, "%s, at most %d allowed: %d seen as free fall, %d as an impact alone, %d by the tracker's pulses",
+			detect.Plural(n, "drop"), d.cfg.maxEvents, d.byFall, d.byImpact, d.byPulse)
 	}
-	if c.pulses.seen && c.pulses.inMS >= c.samples.inMS {
-		f.InMS, f.UnknownMS = c.pulses.inMS, c.pulses.unknownMS
-		f.Reasons = append(f.Reasons, c.pulses.unknown("shock")...)
+	if d.pulses.Seen && d.pulses.InMS >= d.samples.inMS {
+		f.Tally = d.pulses.Tally
+		d.pulses.Doubt(&f, "shock")
 	} else {
-		f.InMS, f.UnknownMS = c.samples.inMS, c.samples.slowMS+c.samples.gapMS
-		f.Reasons = append(f.Reasons, c.samples.reasons()...)
+		f.InMS, f.UnknownMS = d.samples.inMS, d.samples.slowMS+d.samples.gapMS
+		d.samples.doubt(&f)
 	}
-	if c.faulty {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("acceleration near 0 for %s, which no fall lasts: the sensor does not work", detect.Span(c.faultMS)))
+	if d.faulty {
+		f.Because(detect.Unknown, "acceleration near 0 for %s, which no fall lasts: the sensor does not work", detect.Span(d.faultMS))
 	}
-	if c.vague > 0 {
-		f.Reasons = append(f.Reasons, detect.Plural(c.vague, "pulse")+" without a duration")
+	if d.vague > 0 {
+		f.Because(detect.Unknown, "%s without a duration", detect.Plural(d.vague, "pulse"))
 	}
-	if c.samples.seen || c.pulses.seen {
-		f.Figures = append(f.Figures, detect.Figure{Name: "drops", Value: fmt.Sprint(c.found.Count())}, detect.Figure{Name: "soft_falls", Value: fmt.Sprint(c.soft)})
+	if d.samples.seen || d.pulses.Seen {
+		f.Figure("drops", fmt.Sprint(d.found.Count()), "")
+		f.Figure("soft_falls", fmt.Sprint(d.soft), "")
 	}
-	if c.samples.pairs > 0 {
-		f.Figures = append(f.Figures, detect.Figure{Name: "mean_sample_interval", Value: fmt.Sprint(mean(c.samples.sumMS, c.samples.pairs)), Unit: "ms"})
-	}
-	if f.State == detect.Met && len(f.Reasons) > 0 {
-		f.State = detect.Unknown
+	if d.samples.pairs > 0 {
+		f.Figure("mean_sample_interval", fmt.Sprint(mean(d.samples.sumMS, d.samples.pairs)), "ms")
 	}
 	return f
 }
@@ -285,19 +278,18 @@ func (s *sampling) cut(ms int64) {
 // mean rounds.
 func mean(sum, n int64) int64 { return (sum + n/2) / n }
 
-func (s *sampling) reasons() []string {
-	var out []string
+// doubt gives the reasons when falls may have gone unseen.
+func (s *sampling) doubt(f *detect.Finding) {
 	switch {
 	case !s.seen:
-		return []string{"no acceleration at all"}
+		f.Because(detect.Unknown, "no acceleration at all")
 	case s.slowPairs > 0:
-		out = append(out, fmt.Sprintf("recorder inadequate for drops: interval %d ms, needs <= %d ms (a fall from %s m lasts %d ms); not every drop shows in %s",
-			mean(s.slowSum, s.slowPairs), s.cfg.needMS, s.cfg.height, s.cfg.fallMS, detect.Span(s.slowMS)))
+		f.Because(detect.Unknown, "recorder inadequate for drops: interval %d ms, needs <= %d ms (a fall from %s m lasts %d ms); not every drop shows in %s",
+			mean(s.slowSum, s.slowPairs), s.cfg.needMS, s.cfg.height, s.cfg.fallMS, detect.Span(s.slowMS))
 	case s.slowMS > 0:
-		out = append(out, "acceleration unknown for "+detect.Span(s.slowMS))
+		f.Because(detect.Unknown, "acceleration unknown for %s", detect.Span(s.slowMS))
 	}
 	if s.gapMS > 0 {
-		out = append(out, "no acceleration for "+detect.Span(s.gapMS))
+		f.Because(detect.Unknown, "no acceleration for %s", detect.Span(s.gapMS))
 	}
-	return out
 }

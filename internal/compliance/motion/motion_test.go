@@ -24,10 +24,7 @@ func dec(t testing.TB, s string) detect.Decimal {
 type values = map[string]float64
 
 // config is what every rule of this package is.
-type config interface {
-	Validate() error
-	Detector(*detect.Journey, string, int64) (detect.Detector, error)
-}
+type config = detect.Kind
 
 func judge(t testing.TB, c config, maxGapMS, toMS int64, points ...detect.Point) detect.Finding {
 	t.Helper()
@@ -38,7 +35,7 @@ func judge(t testing.TB, c config, maxGapMS, toMS int64, points ...detect.Point)
 	for i := range points {
 		d.Step(&points[i])
 	}
-	return d.Finish(toMS)
+	return detect.Finish(d, toMS)
 }
 
 func at(ms int64, v values) detect.Point {
@@ -278,12 +275,9 @@ func TestValidateNamesEverything(t *testing.T) {
 		{Opening{Samples: -1}, "light_above: give light_above or door\nsamples: must be 0 to 1000"},
 		{fragile, ""},
 	} {
-		err := tc.rule.Validate()
+		err := detect.Validate(tc.rule)
 		if got := fmt.Sprint(err); err == nil && tc.want != "" || err != nil && got != tc.want {
 			t.Errorf("%+v: %s", tc.rule, got)
-		}
-		if _, derr := tc.rule.Detector(nil, "", 1000); (derr == nil) != (err == nil) {
-			t.Errorf("%+v: detector %v", tc.rule, derr)
 		}
 	}
 }
@@ -309,8 +303,8 @@ func TestClonesGoOnAlike(t *testing.T) {
 			for range rapid.IntRange(1, 60).Draw(t, "steps") {
 				now += rapid.SampledFrom([]int64{0, 5, 10, 20, 50, 100, 300, 1000, 5000}).Draw(t, "dt")
 				if rapid.IntRange(0, 20).Draw(t, "cut") == 0 {
-					d.Cut(now)
-					straight.Cut(now)
+					d.Cut(now, false)
+					straight.Cut(now, false)
 					cuts = true
 					continue
 				}
@@ -336,14 +330,14 @@ func TestClonesGoOnAlike(t *testing.T) {
 					d = d.Clone()
 					stray := at(now+1, values{"shock": 500, "shock_ms": 11, "light": 90, "vibration": 9, "accel_x": 0, "accel_y": 0, "accel_z": 0})
 					old.Step(&stray)
-					old.Cut(now + 5000)
+					old.Cut(now+5000, false)
 				case 1:
-					if a, b := d.Finish(now+700), d.Finish(now+700); !reflect.DeepEqual(a, b) {
+					if a, b := detect.Finish(d, now+700), detect.Finish(d, now+700); !reflect.DeepEqual(a, b) {
 						t.Fatalf("%+v and then %+v", a, b)
 					}
 				}
 			}
-			a, b := d.Finish(now+10), straight.Finish(now+10)
+			a, b := detect.Finish(d, now+10), detect.Finish(straight, now+10)
 			if !reflect.DeepEqual(a, b) {
 				t.Fatalf("%+v\nbut straight\n%+v", a, b)
 			}

@@ -92,7 +92,7 @@ func TestDropAgainstANaiveModel(t *testing.T) {
 			}
 			now += rapid.SampledFrom(pace).Draw(t, "dt")
 		}
-		f := d.Finish(ms[len(ms)-1])
+		f := detect.Finish(d, ms[len(ms)-1])
 		var got []int64
 		for _, e := range f.Excursions {
 			got = append(got, e.StartMS)
@@ -166,7 +166,7 @@ func TestVibrationAgainstANaiveModel(t *testing.T) {
 				in, unknown = in+known, unknown+to-from-known
 			}
 		}
-		if f := d.Finish(now); f.InMS != in || f.OutMS != out || f.UnknownMS != unknown || (f.State == detect.Broken) != (out > 0) {
+		if f := detect.Finish(d, now); f.InMS != in || f.OutMS != out || f.UnknownMS != unknown || (f.State == detect.Broken) != (out > 0) {
 			t.Fatalf("in %d out %d unknown %d, naive %d %d %d: %v", f.InMS, f.OutMS, f.UnknownMS, in, out, unknown, all)
 		}
 	})

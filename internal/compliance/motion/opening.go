@@ -1,8 +1,8 @@
 package motion
 
 import (
-	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -24,34 +24,27 @@ type Opening struct {
 }
 
 type openingRule struct {
-	byLight, byDoor bool
-	light           detect.Decimal
-	samples         int
-	allowed         place.Fences
-	maxMS, maxGap   int64
+	samples       int
+	allowed       place.Fences
+	maxMS, maxGap int64
 }
 
-func (o Opening) compile() (*openingRule, error) {
-	r := &openingRule{byLight: o.LightAbove != "", byDoor: o.Door, samples: max(1, o.Samples), maxMS: int64(o.MaxOpenS) * 1000}
-	var problems [5]error
-	r.light, problems[0] = amount("light_above", o.LightAbove, 0, 200_000*detect.Micro)
-	if !r.byLight && !r.byDoor {
-		problems[1] = errors.New("light_above: give light_above or door")
+// Detector of this rule on one tracker.
+func (o Opening) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
+	light := amount(&bad, "light_above", o.LightAbove, 0, 200_000*detect.Micro)
+	if o.LightAbove == "" && !o.Door {
+		bad.Bad("light_above: give light_above or door")
 	}
-	if o.Samples < 0 || o.Samples > 1000 {
-		problems[2] = errors.New("samples: must be 0 to 1000")
-	}
-	r.allowed, problems[3] = place.Compile("allowed_in", o.AllowedIn)
-	if o.MaxOpenS < 0 {
-		problems[4] = errors.New("max_open_s: must be 0 or more")
-	}
-	return r, detect.Problems(problems[:]...)
-}
-
-// Validate names everything that is wrong.
-func (o Opening) Validate() error {
-	_, err := o.compile()
-	return err
+	bad.Within("samples", o.Samples, 0, 1000)
+	allowed, err := place.Compile("allowed_in", o.AllowedIn)
+	bad.Add(err)
+	bad.Within("max_open_s", o.MaxOpenS, 0, math.MaxInt)
+	d := &openings{cfg: &openingRule{samples: max(1, o.Samples), allowed: allowed, maxMS: int64(o.MaxOpenS) * 1000, maxGap: maxGapMS}}
+	clock := detect.Clock{GapMS: maxGapMS}
+	d.signals[0] = signal{metric: detect.Light, above: light, used: o.LightAbove != "", time: clock}
+	d.signals[1] = signal{metric: detect.Door, above: 0, used: o.Door, time: clock}
+	return d, bad.Err()
 }
 
 // Need implements detect.Kind.
@@ -81,19 +74,6 @@ func (o Opening) Asks() string {
 	return text + place.Except(o.AllowedIn) + ", as told by " + strings.Join(by, " or ")
 }
 
-// Detector of this rule on one tracker.
-func (o Opening) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	r, err := o.compile()
-	if err != nil {
-		return nil, err
-	}
-	r.maxGap = maxGapMS
-	d := &openings{cfg: r}
-	d.signals[0] = signal{metric: detect.Light, above: r.light, used: r.byLight, samples: r.samples, time: watch{maxGap: maxGapMS}}
-	d.signals[1] = signal{metric: detect.Door, above: 0, used: r.byDoor, samples: r.samples, time: watch{maxGap: maxGapMS}}
-	return d, nil
-}
-
 type openings struct {
 	cfg     *openingRule
 	signals [2]signal
@@ -110,31 +90,25 @@ type openings struct {
 
 // signal is light, or the door.
 type signal struct {
-	metric  detect.Metric
-	above   detect.Decimal
-	used    bool
-	samples int
-	time    watch
+	metric detect.Metric
+	above  detect.Decimal
+	used   bool
+	time   detect.Clock
 
-	row    int // readings in a row that say open
-	fromMS int64
-	first  [32]byte
-	open   bool // confirmed
-	peak   detect.Decimal
-	worst  [32]byte
+	row    int            // readings that say open
+	values detect.Episode // of the row
+	open   bool           // confirmed
 }
 
 // opening is one that goes on.
 type opening struct {
-	on                bool
-	fromMS            int64
-	peak, limit       detect.Decimal
-	first, worst, end [32]byte
-	what              string
-	placed            bool  // its place was known
-	outside           bool  // and not allowed
-	outsideMS         int64 // since when
-	where             string
+	detect.Episode
+	limit     detect.Decimal
+	what      string
+	placed    bool  // its place was known
+	outside   bool  // and not allowed
+	outsideMS int64 // since when
+	where     string
 }
 
 // Step takes the next reading.
@@ -150,41 +124,38 @@ func (d *openings) Step(p *detect.Point) {
 		if !s.used || !ok {
 			continue
 		}
-		s.time.reading(p.MS, true)
+		s.time.Read(p.MS, true)
 		if v <= s.above {
-			s.row, s.open = 0, false
+			s.closed()
 			continue
 		}
-		if s.row == 0 {
-			s.fromMS, s.first, s.peak, s.worst = p.MS, p.Message, v, p.Message
-		}
-		s.row = min(s.row+1, s.samples)
-		if v > s.peak {
-			s.peak, s.worst = v, p.Message
-		}
-		s.open = s.row >= s.samples
-		if s.open {
-			d.open(s, p)
+		s.values.Meet(p.MS, v, p.Message, v > s.values.Peak)
+		s.row = min(s.row+1, d.cfg.samples)
+		if s.open = s.row == d.cfg.samples; s.open {
+			d.open(s)
 		}
 	}
 	d.whether(p.MS)
 }
 
-// open begins the opening, or tells it of a worse reading.
-func (d *openings) open(s *signal, p *detect.Point) {
-	o := &d.now
-	if !o.on {
-		*o = opening{on: true, fromMS: s.fromMS, peak: s.peak, limit: s.above, first: s.first, worst: s.worst, what: s.metric.String()}
-	} else if o.what == s.metric.String() && s.peak > o.peak {
-		o.peak, o.worst = s.peak, s.worst
+func (s *signal) closed() { s.row, s.open, s.values = 0, false, detect.Episode{} }
+
+// open begins the opening, or tells it of another reading.
+func (d *openings) open(s *signal) {
+	o, v := &d.now, &s.values
+	if !o.On {
+		*o = opening{Episode: *v, limit: s.above, what: s.metric.String()}
 	}
-	o.end = p.Message
+	if o.what == s.metric.String() && v.Peak > o.Peak {
+		o.Peak, o.Worst = v.Peak, v.Worst
+	}
+	o.Last = v.Last
 }
 
 // whether ends an opening that no signal says any more, and looks where it is.
 func (d *openings) whether(ms int64) {
 	o := &d.now
-	if !o.on {
+	if !o.On {
 		return
 	}
 	if !d.signals[0].open && !d.signals[1].open {
@@ -197,8 +168,8 @@ func (d *openings) whether(ms int64) {
 			o.where = d.fence
 		} else if !o.outside {
 			o.outside, o.outsideMS = true, ms
-			if ms-o.fromMS <= d.cfg.maxGap && o.where == "" {
-				o.outsideMS = o.fromMS // it was there from the start, as far as known
+			if ms-o.StartMS <= d.cfg.maxGap && o.where == "" {
+				o.outsideMS = o.StartMS // it was there from the start, as far as known
 			}
 		}
 	}
@@ -210,14 +181,14 @@ func (d *openings) expire(ms int64) {
 	expired := false
 	for i := range d.signals {
 		s := &d.signals[i]
-		if s.time.on && ms-s.time.lastMS > d.cfg.maxGap {
+		if s.time.On && ms-s.time.LastMS > d.cfg.maxGap {
 			if s.open {
-				expired, last = true, max(last, s.time.lastMS+d.cfg.maxGap)
+				expired, last = true, max(last, s.time.LastMS+d.cfg.maxGap)
 			}
-			s.row, s.open = 0, false
+			s.closed()
 		}
 	}
-	if expired && d.now.on && !d.signals[0].open && !d.signals[1].open {
+	if expired && d.now.On && !d.signals[0].open && !d.signals[1].open {
 		d.close(last, false)
 	}
 }
@@ -226,11 +197,11 @@ func (d *openings) expire(ms int64) {
 func (d *openings) close(ms int64, open bool) {
 	o := d.now
 	d.now = opening{}
-	lasted := ms - o.fromMS
+	lasted := ms - o.StartMS
 	tooLong := d.cfg.maxMS > 0 && lasted > d.cfg.maxMS
 	fenced := d.cfg.allowed.Len() > 0
-	e := detect.Excursion{StartMS: o.fromMS, EndMS: ms, Open: open, Peak: o.peak, Limit: o.limit, OutMS: lasted,
-		Messages: detect.Messages(o.first, o.worst, o.end), Note: "opened, seen by " + o.what}
+	e := o.Excursion(ms, open, o.limit, "opened, seen by "+o.what)
+	e.OutMS = lasted
 	switch {
 	case fenced && o.outside:
 		e.StartMS, e.OutMS = o.outsideMS, ms-o.outsideMS
@@ -249,62 +220,50 @@ func (d *openings) close(ms int64, open bool) {
 }
 
 // Cut ends judging at ms.
-func (d *openings) Cut(ms int64) { d.stop(ms, false) }
-
-func (d *openings) stop(ms int64, open bool) {
+func (d *openings) Cut(ms int64, open bool) {
 	d.expire(ms)
-	if d.now.on {
+	if d.now.On {
 		d.close(ms, open)
 	}
 	for i := range d.signals {
-		s := &d.signals[i]
-		s.time.cut(ms)
-		s.row, s.open = 0, false
+		d.signals[i].time.Stop(ms, false)
+		d.signals[i].closed()
 	}
 	d.hasPlace = false
 }
 
 // Clone gives an independent copy.
-func (d *openings) Clone() detect.Detector { return d.clone() }
-
-func (d *openings) clone() *openings {
+func (d *openings) Clone() detect.Detector {
 	c := *d
 	c.found = d.found.Clone()
 	return &c
 }
 
-// Finish tells what was found up to toMS.
-func (d *openings) Finish(toMS int64) detect.Finding {
-	c := d.clone()
-	c.stop(toMS, true)
+// Finding tells what was found.
+func (d *openings) Finding() detect.Finding {
 	var f detect.Finding
-	c.found.Into(&f)
-	if n := c.found.Count(); n > 0 {
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, detect.Plural(n, "opening")+" not allowed, "+detect.Span(c.outMS)+" in all")
+	d.found.Into(&f)
+	if n := d.found.Count(); n > 0 {
+		f.Because(detect.Broken, "%s not allowed, %s in all", detect.Plural(n, "opening"), detect.Span(d.outMS))
 	}
-	seen, known, unknown := false, int64(0), int64(0)
-	var reasons []string
-	for i := range c.signals {
-		s := &c.signals[i]
+	seen := false
+	for i := range d.signals {
+		s := &d.signals[i]
 		if !s.used {
 			continue
 		}
-		reasons = append(reasons, s.time.unknown(s.metric.String())...)
-		if s.time.seen && (!seen || s.time.inMS > known) {
-			seen, known, unknown = true, s.time.inMS, s.time.unknownMS
+		s.time.Doubt(&f, s.metric.String())
+		if s.time.Seen && (!seen || s.time.InMS > f.InMS) {
+			seen, f.Tally = true, s.time.Tally
 		}
 	}
-	f.InMS, f.OutMS, f.UnknownMS = max(0, known-c.outMS), c.outMS, unknown
-	f.Reasons = append(f.Reasons, reasons...)
-	if c.placeless > 0 {
-		f.Reasons = append(f.Reasons, detect.Plural(c.placeless, "opening")+" at an unknown place")
+	f.InMS, f.OutMS = max(0, f.InMS-d.outMS), d.outMS
+	if d.placeless > 0 {
+		f.Because(detect.Unknown, "%s at an unknown place", detect.Plural(d.placeless, "opening"))
 	}
 	if seen {
-		f.Figures = []detect.Figure{{Name: "openings", Value: fmt.Sprint(c.found.Count() + c.noted + c.placeless)}, {Name: "openings_allowed", Value: fmt.Sprint(c.noted)}}
-	}
-	if f.State == detect.Met && len(f.Reasons) > 0 {
-		f.State = detect.Unknown
+		f.Figure("openings", fmt.Sprint(d.found.Count()+d.noted+d.placeless), "")
+		f.Figure("openings_allowed", fmt.Sprint(d.noted), "")
 	}
 	return f
 }

@@ -1,7 +1,6 @@
 package motion
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -27,29 +26,25 @@ type shockRule struct {
 	maxEvents                            int
 }
 
-func (s Shock) compile() (*shockRule, error) {
-	var r shockRule
-	var problems [5]error
-	r.min, problems[0] = amount("min", s.Min, 1, 50_000*detect.Micro)
-	r.minMS, problems[1] = amount("min_ms", s.MinMS, 1, 60_000*detect.Micro)
-	r.minVelocity, problems[2] = amount("min_velocity", s.MinVelocity, 1, 1000*detect.Micro)
-	r.restitution, problems[3] = amount("restitution", s.Restitution, 0, detect.Micro)
+// Detector of this rule on one tracker.
+func (s Shock) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
+	r := shockRule{
+		min:         amount(&bad, "min", s.Min, 1, 50_000*detect.Micro),
+		minMS:       amount(&bad, "min_ms", s.MinMS, 1, 60_000*detect.Micro),
+		minVelocity: amount(&bad, "min_velocity", s.MinVelocity, 1, 1000*detect.Micro),
+		restitution: amount(&bad, "restitution", s.Restitution, 0, detect.Micro),
+		maxEvents:   s.MaxEvents,
+	}
 	switch {
 	case s.Min == "" && s.MinVelocity == "":
-		problems[4] = errors.New("min: give min or min_velocity")
+		bad.Bad("min: give min or min_velocity")
 	case s.Min == "" && s.MinMS != "":
-		problems[4] = errors.New("min_ms: goes with min")
+		bad.Bad("min_ms: goes with min")
 	case s.MaxEvents < 0:
-		problems[4] = errors.New("max_events: must be 0 or more")
+		bad.Bad("max_events: must be 0 or more")
 	}
-	r.maxEvents = s.MaxEvents
-	return &r, detect.Problems(problems[:]...)
-}
-
-// Validate names everything that is wrong.
-func (s Shock) Validate() error {
-	_, err := s.compile()
-	return err
+	return &shocks{cfg: &r, time: detect.Clock{GapMS: maxGapMS}}, bad.Err()
 }
 
 // Need implements detect.Kind.
@@ -73,18 +68,9 @@ func (s Shock) Asks() string {
 	return detect.AtMost(s.MaxEvents, "shock") + " " + strings.Join(which, " or ")
 }
 
-// Detector of this rule on one tracker.
-func (s Shock) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	r, err := s.compile()
-	if err != nil {
-		return nil, err
-	}
-	return &shocks{cfg: r, time: watch{maxGap: maxGapMS}}, nil
-}
-
 type shocks struct {
 	cfg   *shockRule
-	time  watch
+	time  detect.Clock
 	found detect.Excursions
 	vague int            // pulses that could not be judged without their duration
 	peak  detect.Decimal // of all pulses
@@ -93,7 +79,7 @@ type shocks struct {
 // Step takes the next reading.
 func (d *shocks) Step(p *detect.Point) {
 	peak, ok := p.Get(detect.Shock)
-	d.time.reading(p.MS, ok)
+	d.time.Read(p.MS, ok)
 	if !ok {
 		return
 	}
@@ -126,14 +112,14 @@ func (d *shocks) Step(p *detect.Point) {
 }
 
 // Measures tells that the tracker reports shocks, at another time of the trip: so their absence means that there were none.
-func (d *shocks) Measures() { d.time.seen = true }
+func (d *shocks) Measures() { d.time.Seen = true }
 
 func (d *shocks) add(p *detect.Point, peak, limit detect.Decimal, note string) {
 	d.found.Add(detect.Excursion{StartMS: p.MS, EndMS: p.MS, Peak: peak, Limit: limit, Messages: detect.Messages(p.Message), Note: note})
 }
 
 // Cut ends judging at ms.
-func (d *shocks) Cut(ms int64) { d.time.cut(ms) }
+func (d *shocks) Cut(ms int64, _ bool) { d.time.Stop(ms, false) }
 
 // Clone gives an independent copy.
 func (d *shocks) Clone() detect.Detector {
@@ -142,28 +128,23 @@ func (d *shocks) Clone() detect.Detector {
 	return &c
 }
 
-// Finish tells what was found up to toMS.
-func (d *shocks) Finish(toMS int64) detect.Finding {
-	t := d.time
-	t.cut(toMS)
+// Finding tells what was found.
+func (d *shocks) Finding() detect.Finding {
 	n := d.found.Count()
-	f := detect.Finding{InMS: t.inMS, UnknownMS: t.unknownMS}
-	if !t.seen {
-		f.InMS, f.UnknownMS = 0, t.inMS+t.unknownMS
+	f := detect.Finding{Tally: d.time.Tally}
+	if !d.time.Seen {
+		f.InMS, f.UnknownMS = 0, f.InMS+f.UnknownMS
 	} else {
-		f.Figures = []detect.Figure{{Name: "shocks", Value: fmt.Sprint(n)}, {Name: "strongest_shock", Value: d.peak.String(), Unit: "m/s2"}}
+		f.Figure("shocks", fmt.Sprint(n), "")
+		f.Figure("strongest_shock", d.peak.String(), "m/s2")
 	}
 	if n > d.cfg.maxEvents {
 		d.found.Into(&f)
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("%s, at most %d allowed", detect.Plural(n, "shock"), d.cfg.maxEvents))
+		f.Because(detect.Broken, "%s, at most %d allowed", detect.Plural(n, "shock"), d.cfg.maxEvents)
 	}
-	f.Reasons = append(f.Reasons, t.unknown("shock")...)
+	d.time.Doubt(&f, "shock")
 	if d.vague > 0 {
-		f.Reasons = append(f.Reasons, detect.Plural(d.vague, "pulse")+" without a duration")
-	}
-	if f.State == detect.Met && len(f.Reasons) > 0 {
-		f.State = detect.Unknown
+		f.Because(detect.Unknown, "%s without a duration", detect.Plural(d.vague, "pulse"))
 	}
 	return f
 }

@@ -67,7 +67,7 @@ func TestRecordedTripDrops(t *testing.T) {
 	for i := range points {
 		d.Step(&points[i])
 	}
-	f := d.Finish(points[len(points)-1].MS)
+	f := detect.Finish(d, points[len(points)-1].MS)
 	want := []string{
 		"09:41:45.438 1.42 free fall down to 1.42 m/s² for less than 1000 ms: drop of at most 4.9 m",
 		"09:41:52.438 0.72 free fall down to 0.72 m/s² for less than 1000 ms: drop of at most 4.9 m",
@@ -111,7 +111,7 @@ func TestRecordedTripWithoutItsEnd(t *testing.T) {
 				last = points[i].MS
 			}
 		}
-		f := d.Finish(last)
+		f := detect.Finish(d, last)
 		if f.State != detect.Unknown || len(f.Excursions) != 0 || f.InMS != 0 || !strings.HasPrefix(f.Reasons[0], "recorder inadequate for drops: interval 500 ms") {
 			t.Errorf("%s: %s %q, %d drops", name, f.State, f.Reasons, len(f.Excursions))
 		}
@@ -129,7 +129,7 @@ func TestRecordedTripOpening(t *testing.T) {
 	for i := range points {
 		d.Step(&points[i])
 	}
-	f := d.Finish(points[len(points)-1].MS)
+	f := detect.Finish(d, points[len(points)-1].MS)
 	var got []string
 	for _, e := range f.Excursions {
 		got = append(got, time.UnixMilli(e.StartMS).UTC().Format("15:04:05.000 ")+e.Peak.String())

@@ -1,7 +1,6 @@
 package motion
 
 import (
-	"errors"
 	"fmt"
 	"math/big"
 	"math/bits"
@@ -24,28 +23,19 @@ type vibrationRule struct {
 	windowMS, need, maxGap int64
 }
 
-func (v Vibration) compile() (*vibrationRule, error) {
-	r := &vibrationRule{windowMS: int64(v.WindowS) * 1000, need: int64(v.MaxSampleMS)}
-	var problems [3]error
-	if r.max, problems[0] = amount("max", v.Max, 1, 5000*detect.Micro); v.Max == "" {
-		problems[0] = errors.New("max: is missing")
+// Detector of this rule on one tracker.
+func (v Vibration) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
+	r := &vibrationRule{
+		max:      required(&bad, "max", v.Max, 1, 5000*detect.Micro),
+		windowMS: int64(v.WindowS) * 1000, need: int64(v.MaxSampleMS), maxGap: maxGapMS,
 	}
-	if v.WindowS < 1 || v.WindowS > 86_400 {
-		problems[1] = errors.New("window_s: must be 1 to 86400")
-	}
-	if v.MaxSampleMS < 0 || v.MaxSampleMS > 100 {
-		problems[2] = errors.New("max_sample_ms: must be 0 to 100")
-	}
+	bad.Within("window_s", v.WindowS, 1, 86_400)
+	bad.Within("max_sample_ms", v.MaxSampleMS, 0, 100)
 	if r.need == 0 {
 		r.need = 20
 	}
-	return r, detect.Problems(problems[:]...)
-}
-
-// Validate names everything that is wrong.
-func (v Vibration) Validate() error {
-	_, err := v.compile()
-	return err
+	return &vibrations{cfg: r}, bad.Err()
 }
 
 // Need implements detect.Kind.
@@ -56,16 +46,6 @@ func (v Vibration) Need() detect.Need {
 // Asks implements detect.Kind.
 func (v Vibration) Asks() string {
 	return fmt.Sprintf("Vibration must not be above %s RMS over %s", detect.Vibration.With(v.Max), detect.Seconds(v.WindowS))
-}
-
-// Detector of this rule on one tracker.
-func (v Vibration) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	r, err := v.compile()
-	if err != nil {
-		return nil, err
-	}
-	r.maxGap = maxGapMS
-	return &vibrations{cfg: r}, nil
 }
 
 type vibrations struct {
@@ -88,11 +68,11 @@ type vibrations struct {
 
 	slowPairs, slowSum int64
 
-	run   vibrationRun
+	run   detect.Episode // a row of windows beyond the limit
 	found detect.Excursions
 	most  detect.Decimal
 
-	inMS, outMS, unknownMS int64
+	time detect.Tally
 }
 
 // window is what one window has so far.
@@ -104,27 +84,11 @@ type window struct {
 	squares wide
 	nearMS  int64 // time between samples near enough
 
-	any               bool
-	worst             detect.Decimal
-	first, peak, last [32]byte
+	values detect.Episode // that it is judged by
 }
 
-func (w *window) message(v detect.Decimal, m [32]byte) {
-	if !w.any {
-		w.any, w.first, w.worst, w.peak = true, m, v, m
-	}
-	if v > w.worst {
-		w.worst, w.peak = v, m
-	}
-	w.last = m
-}
-
-// vibrationRun is a row of windows beyond the limit.
-type vibrationRun struct {
-	on                bool
-	fromMS, known     int64
-	worst             detect.Decimal
-	first, peak, last [32]byte
+func (w *window) value(ms int64, v detect.Decimal, message [32]byte) {
+	w.values.Meet(ms, v, message, v > w.values.Peak)
 }
 
 // wide is a sum of 128 bits.
@@ -182,7 +146,7 @@ func (d *vibrations) sample(p *detect.Point, a detect.Decimal) {
 		d.w.squares.add(bounded(axis), 1)
 	}
 	if d.w.ownMS == 0 {
-		d.w.message(a, p.Message)
+		d.w.value(p.MS, a, p.Message)
 	}
 }
 
@@ -221,11 +185,11 @@ func (d *vibrations) advance(ms int64, sampled bool) {
 func (d *vibrations) hold(ms int64) {
 	if known := min(ms, d.valueMS+d.cfg.maxGap) - max(d.atMS, d.valueMS); d.held && known > 0 {
 		if d.w.ownMS == 0 {
-			d.w.any = false // the messages are those of the values now
+			d.w.values = detect.Episode{} // the messages are those of the values now
 		}
 		d.w.own.add(bounded(d.value), known)
 		d.w.ownMS += known
-		d.w.message(d.value, d.heldBy)
+		d.w.value(ms, d.value, d.heldBy)
 	}
 	d.atMS = ms
 }
@@ -251,46 +215,39 @@ func (d *vibrations) judge(endMS, times int64) {
 			square.Sub(square, new(big.Int).Mul(big.NewInt(s), big.NewInt(s)))
 		}
 	default:
-		d.unknownMS += span * times
-		d.over(d.fromMS)
+		d.time.UnknownMS += span * times
+		d.over(d.fromMS, false)
 		return
 	}
-	d.unknownMS += (span - known) * times
+	d.time.UnknownMS += (span - known) * times
 	rms := detect.Decimal(new(big.Int).Sqrt(new(big.Int).Quo(square, weight)).Int64())
 	d.most = max(d.most, rms)
 	if square.Cmp(limit.Mul(limit, weight)) <= 0 {
-		d.inMS += known * times
-		d.over(d.fromMS)
+		d.time.InMS += known * times
+		d.over(d.fromMS, false)
 		return
 	}
-	d.outMS += known * times
-	r := &d.run
-	if !r.on {
-		*r = vibrationRun{on: true, fromMS: d.fromMS, worst: rms, first: d.w.first, peak: d.w.peak}
+	d.time.OutMS += known * times
+	r, seen := &d.run, &d.w.values
+	if !r.On {
+		*r = detect.Episode{On: true, StartMS: d.fromMS, First: seen.First}
 	}
-	if rms > r.worst {
-		r.worst, r.peak = rms, d.w.peak
+	if rms > r.Peak { // the first one is: no limit is below 0
+		r.Peak, r.Worst = rms, seen.Worst
 	}
-	r.known, r.last = r.known+known*times, d.w.last
+	r.OutMS, r.Last = r.OutMS+known*times, seen.Last
 }
 
 // over ends the run, if there is one, at ms.
-func (d *vibrations) over(ms int64) { d.close(ms, false) }
-
-func (d *vibrations) close(ms int64, open bool) {
-	if r := d.run; r.on {
-		d.found.Add(detect.Excursion{
-			StartMS: r.fromMS, EndMS: ms, Open: open, Peak: r.worst, Limit: d.cfg.max, OutMS: r.known,
-			Messages: detect.Messages(r.first, r.peak, r.last), Note: "vibration of up to " + brief(r.worst) + " m/s² RMS",
-		})
+func (d *vibrations) over(ms int64, open bool) {
+	if r := &d.run; r.On {
+		d.found.Add(r.Excursion(ms, open, d.cfg.max, "vibration of up to "+brief(r.Peak)+" m/s² RMS"))
 	}
-	d.run = vibrationRun{}
+	d.run = detect.Episode{}
 }
 
 // Cut ends judging at ms.
-func (d *vibrations) Cut(ms int64) { d.stop(ms, false) }
-
-func (d *vibrations) stop(ms int64, open bool) {
+func (d *vibrations) Cut(ms int64, open bool) {
 	if !d.on {
 		return
 	}
@@ -301,42 +258,33 @@ func (d *vibrations) stop(ms int64, open bool) {
 	if ms > d.fromMS {
 		d.judge(ms, 1)
 	}
-	d.close(ms, open)
+	d.over(ms, open)
 	d.on, d.held, d.sampled, d.w = false, false, false, window{}
 }
 
 // Clone gives an independent copy.
-func (d *vibrations) Clone() detect.Detector { return d.clone() }
-
-func (d *vibrations) clone() *vibrations {
+func (d *vibrations) Clone() detect.Detector {
 	c := *d
 	c.found = d.found.Clone()
 	return &c
 }
 
-// Finish tells what was found up to toMS.
-func (d *vibrations) Finish(toMS int64) detect.Finding {
-	c := d.clone()
-	c.stop(toMS, true)
-	f := detect.Finding{InMS: c.inMS, OutMS: c.outMS, UnknownMS: c.unknownMS}
-	c.found.Into(&f)
-	if c.found.Count() > 0 {
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("vibration above %s m/s² RMS for %s, up to %s m/s²", c.cfg.max, detect.Span(c.outMS), brief(c.most)))
+// Finding tells what was found.
+func (d *vibrations) Finding() detect.Finding {
+	f := d.time.Finding(&d.found)
+	if d.found.Count() > 0 {
+		f.Because(detect.Broken, "vibration above %s m/s² RMS for %s, up to %s m/s²", d.cfg.max, detect.Span(d.time.OutMS), brief(d.most))
 	}
 	switch {
-	case !c.seenOwn && !c.seenSample:
-		f.Reasons = append(f.Reasons, "no vibration at all")
-	case c.unknownMS > 0 && !c.seenOwn && c.slowPairs > 0:
-		f.Reasons = append(f.Reasons, fmt.Sprintf("recorder inadequate for vibration: interval %d ms, needs <= %d ms", mean(c.slowSum, c.slowPairs), c.cfg.need))
-	case c.unknownMS > 0:
-		f.Reasons = append(f.Reasons, "vibration unknown for "+detect.Span(c.unknownMS))
+	case !d.seenOwn && !d.seenSample:
+		f.Because(detect.Unknown, "no vibration at all")
+	case d.time.UnknownMS > 0 && !d.seenOwn && d.slowPairs > 0:
+		f.Because(detect.Unknown, "recorder inadequate for vibration: interval %d ms, needs <= %d ms", mean(d.slowSum, d.slowPairs), d.cfg.need)
+	case d.time.UnknownMS > 0:
+		f.Because(detect.Unknown, "vibration unknown for %s", detect.Span(d.time.UnknownMS))
 	}
-	if c.seenOwn || c.most > 0 {
-		f.Figures = []detect.Figure{{Name: "strongest_vibration_rms", Value: c.most.String(), Unit: "m/s2"}}
-	}
-	if f.State == detect.Met && len(f.Reasons) > 0 {
-		f.State = detect.Unknown
+	if d.seenOwn || d.most > 0 {
+		f.Figure("strongest_vibration_rms", d.most.String(), "m/s2")
 	}
 	return f
 }

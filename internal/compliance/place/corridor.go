@@ -1,8 +1,8 @@
 package place
 
 import (
-	"errors"
 	"fmt"
+	"math"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -30,42 +30,39 @@ type line struct {
 }
 
 func (c Corridor) compile() (*line, error) {
-	var problems []error
-	if c.WithinM < 1 || c.WithinM > MaxRadiusM {
-		problems = append(problems, fmt.Errorf("within_m: must be 1 to %d", MaxRadiusM))
-	}
-	if c.MinS < 0 {
-		problems = append(problems, errors.New("min_s: must be 0 or more"))
-	}
+	var bad detect.Problems
+	bad.Within("within_m", c.WithinM, 1, MaxRadiusM)
+	bad.Within("min_s", c.MinS, 0, math.MaxInt)
 	if len(c.Points) < 2 || len(c.Points) > MaxPoints {
-		return nil, detect.Problems(append(problems, fmt.Errorf("points: must be 2 to %d", MaxPoints))...)
+		bad.Bad("points: must be 2 to %d", MaxPoints)
+		return nil, bad.Err()
 	}
 	l := &line{within: int64(c.WithinM) * 10}
 	for i, p := range c.Points {
 		lat, lon, err := pair(fmt.Sprintf("points[%d]", i), p)
-		problems = append(problems, err)
+		bad.Add(err)
 		v := at(lat, lon)
 		if i > 0 && err == nil {
 			last := l.points[len(l.points)-1]
 			n := last.cross(&v)
 			switch d := last.distance(&v); {
 			case n == vec{} || d == 0:
-				problems = append(problems, fmt.Errorf("points[%d]: is the same place as the one before", i))
+				bad.Bad("points[%d]: is the same place as the one before", i)
 			case d > maxLeg:
-				problems = append(problems, fmt.Errorf("points[%d]: is %d km from the one before; put points between them, at most 10000 km apart", i, d/10_000))
+				bad.Bad("points[%d]: is %d km from the one before; put points between them, at most 10000 km apart", i, d/10_000)
 			default:
 				l.normal = append(l.normal, n.unit())
 			}
 		}
 		l.points = append(l.points, v)
 	}
-	return l, detect.Problems(problems...)
+	return l, bad.Err()
 }
 
-// Validate names everything that is wrong.
-func (c Corridor) Validate() error {
-	_, err := c.compile()
-	return err
+// Detector of this rule on one tracker.
+func (c Corridor) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	l, err := c.compile()
+	return newPresence(&rule{kind: outside, regions: []region{l}, minMS: int64(c.MinS) * 1000, event: "left the corridor"}, maxGapMS), err
 }
 
 // Need implements detect.Kind.
@@ -77,18 +74,6 @@ func (c Corridor) Asks() string {
 		return fmt.Sprintf("The goods must not be more than %d m off the route for %s or longer", c.WithinM, detect.Seconds(c.MinS))
 	}
 	return fmt.Sprintf("The goods must stay within %d m of the route", c.WithinM)
-}
-
-// Detector of this rule on one tracker.
-func (c Corridor) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	l, err := c.compile()
-	if err != nil {
-		return nil, err
-	}
-	return &presence{cfg: &rule{
-		kind: outside, regions: []region{l}, minMS: int64(c.MinS) * 1000, maxGap: maxGapMS,
-		event: "left the corridor", place: fmt.Sprintf("the corridor of %d m to each side", c.WithinM),
-	}}, nil
 }
 
 func (l *line) margin() int64 { return 0 }

@@ -1,6 +1,7 @@
 package place
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -77,7 +78,7 @@ func pair(name string, texts []string) (lat, lon detect.Decimal, err error) {
 	}
 	lat, err1 := degrees(name+"[0]", texts[0], 90)
 	lon, err2 := degrees(name+"[1]", texts[1], 180)
-	return lat, lon, detect.Problems(err1, err2)
+	return lat, lon, errors.Join(err1, err2)
 }
 
 // margin of a boundary, in decimetres, so that a position's noise at the boundary does not end a stay.
@@ -100,7 +101,7 @@ type Fences struct {
 // Compile checks fences and makes them ready; name is the member that holds them.
 func Compile(name string, fences []Fence) (Fences, error) {
 	var out Fences
-	var problems []error
+	var bad detect.Problems
 	seen := map[string]bool{}
 	if len(fences) > MaxFences {
 		return out, fmt.Errorf("%s: at most %d fences", name, MaxFences)
@@ -108,7 +109,7 @@ func Compile(name string, fences []Fence) (Fences, error) {
 	for i, f := range fences {
 		member := fmt.Sprintf("%s[%d]", name, i)
 		if !fenceID.MatchString(f.ID) || seen[f.ID] {
-			problems = append(problems, fmt.Errorf("%s.id %q: must be unique, letters, digits, dots, dashes, at most 64", member, f.ID))
+			bad.Bad("%s.id %q: must be unique, letters, digits, dots, dashes, at most 64", member, f.ID)
 		}
 		seen[f.ID] = true
 		var r region
@@ -122,22 +123,21 @@ func Compile(name string, fences []Fence) (Fences, error) {
 			r, err = newPolygon(member+".polygon", f.Polygon)
 		}
 		if err != nil {
-			problems = append(problems, err)
+			bad.Add(err)
 			continue
 		}
 		out.ids, out.regions = append(out.ids, f.ID), append(out.regions, r)
 	}
-	return out, detect.Problems(problems...)
+	return out, bad.Err()
 }
 
 func newCircle(member string, c *Circle) (region, error) {
-	lat, err1 := degrees(member+".lat", c.Lat, 90)
-	lon, err2 := degrees(member+".lon", c.Lon, 180)
-	var err3 error
-	if c.RadiusM < 1 || c.RadiusM > MaxRadiusM {
-		err3 = fmt.Errorf("%s.radius_m: must be 1 to %d", member, MaxRadiusM)
-	}
-	return &circle{at(lat, lon), int64(c.RadiusM) * 10}, detect.Problems(err1, err2, err3)
+	lat, errLat := degrees(member+".lat", c.Lat, 90)
+	lon, errLon := degrees(member+".lon", c.Lon, 180)
+	bad := detect.Problems{}
+	bad.Add(errors.Join(errLat, errLon))
+	bad.Within(member+".radius_m", c.RadiusM, 1, MaxRadiusM)
+	return &circle{at(lat, lon), int64(c.RadiusM) * 10}, bad.Err()
 }
 
 // Around tells whether a reading has a position, and the id of the first fence that it lies in, "" when it lies in none.

@@ -1,8 +1,8 @@
 package place
 
 import (
-	"errors"
 	"fmt"
+	"math"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -25,35 +25,27 @@ const (
 	Outside = "outside" // to be outside all fences
 )
 
-func (g Geofence) compile() (*rule, error) {
-	var problems []error
+// Detector of this rule on one tracker.
+func (g Geofence) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
 	if len(g.Fences) == 0 {
-		problems = append(problems, errors.New("fences: must be one or more"))
+		bad.Bad("fences: must be one or more")
 	}
 	fences, err := Compile("fences", g.Fences)
-	problems = append(problems, err)
-	if g.DwellS < 0 {
-		problems = append(problems, errors.New("dwell_s: must be 0 or more"))
-	}
+	bad.Add(err)
+	bad.Within("dwell_s", g.DwellS, 0, math.MaxInt)
 	r := &rule{regions: fences.regions, minMS: int64(g.DwellS) * 1000}
-	where := names(g.Fences)
-	switch g.Forbid {
+	switch where := names(g.Fences); g.Forbid {
 	case Enter:
-		r.kind, r.event, r.place = inside, "entered "+where, where
+		r.kind, r.event = inside, "entered "+where
 	case Exit:
-		r.kind, r.event, r.place = gone, "left "+where, where
+		r.kind, r.event = gone, "left "+where
 	case Outside:
-		r.kind, r.event, r.place = outside, "expected inside "+where+" but was not", where
+		r.kind, r.event = outside, "expected inside "+where+" but was not"
 	default:
-		problems = append(problems, fmt.Errorf("forbid: %q: must be enter, exit or outside", g.Forbid))
+		bad.Bad("forbid: %q: must be enter, exit or outside", g.Forbid)
 	}
-	return r, detect.Problems(problems...)
-}
-
-// Validate names everything that is wrong.
-func (g Geofence) Validate() error {
-	_, err := g.compile()
-	return err
+	return newPresence(r, maxGapMS), bad.Err()
 }
 
 // Need implements detect.Kind.
@@ -67,14 +59,4 @@ func (g Geofence) Asks() string {
 		text += " for " + detect.Seconds(g.DwellS) + " or longer"
 	}
 	return text
-}
-
-// Detector of this rule on one tracker.
-func (g Geofence) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	r, err := g.compile()
-	if err != nil {
-		return nil, err
-	}
-	r.maxGap = maxGapMS
-	return &presence{cfg: r}, nil
 }

@@ -11,10 +11,7 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
-type config interface {
-	Validate() error
-	Detector(*detect.Journey, string, int64) (detect.Detector, error)
-}
+type config = detect.Kind
 
 // north is a fix some metres north of 0, 0.
 func north(ms int64, metres float64) detect.Point {
@@ -38,7 +35,7 @@ func judge(t testing.TB, c config, maxGapMS int64, points []detect.Point) detect
 	for i := range points {
 		d.Step(&points[i])
 	}
-	return d.Finish(points[len(points)-1].MS)
+	return detect.Finish(d, points[len(points)-1].MS)
 }
 
 func minutes(f detect.Finding) string {
@@ -255,12 +252,9 @@ func TestValidateNamesEverything(t *testing.T) {
 		{Stop{}, "max_s: must be 1 or more\nradius_m: must be 1 to 1000000"},
 		{Geofence{Fences: []Fence{{ID: "pole", Circle: &Circle{Lat: "-90", Lon: "0", RadiusM: 1_000_000}}}, Forbid: Enter}, ""},
 	} {
-		err := tc.rule.Validate()
+		err := detect.Validate(tc.rule)
 		if got := fmt.Sprint(err); err == nil && tc.want != "" || err != nil && got != tc.want {
 			t.Errorf("%+v:\n%s\nwant\n%s", tc.rule, got, tc.want)
-		}
-		if _, derr := tc.rule.Detector(nil, "", 1000); (derr == nil) != (err == nil) {
-			t.Errorf("%+v: detector %v", tc.rule, derr)
 		}
 	}
 }
@@ -334,7 +328,7 @@ func TestGeofenceAgainstANaiveModel(t *testing.T) {
 			d.Step(&p)
 			now += rapid.SampledFrom([]int64{1000, 60_000, 300_000, 1_000_000}).Draw(t, "dt")
 		}
-		f := d.Finish(now)
+		f := detect.Finish(d, now)
 		in, out, unknown, runs := naive(kind, ms, metres, 300_000, now)
 		if f.InMS != in || f.OutMS != out || f.UnknownMS != unknown || len(f.Excursions) != len(runs) {
 			t.Fatalf("in %d out %d unknown %d %+v, naive %d %d %d %v", f.InMS, f.OutMS, f.UnknownMS, f.Excursions, in, out, unknown, runs)
@@ -363,8 +357,8 @@ func TestClonesGoOnAlike(t *testing.T) {
 			for range rapid.IntRange(1, 40).Draw(t, "steps") {
 				now += rapid.SampledFrom([]int64{0, 1000, 60_000, 400_000}).Draw(t, "dt")
 				if rapid.IntRange(0, 15).Draw(t, "cut") == 0 {
-					d.Cut(now)
-					straight.Cut(now)
+					d.Cut(now, false)
+					straight.Cut(now, false)
 					continue
 				}
 				p := north(now, rapid.SampledFrom([]float64{0, 400, 520, 600, 900, 2400, 3400}).Draw(t, "m"))
@@ -377,14 +371,14 @@ func TestClonesGoOnAlike(t *testing.T) {
 					stray := north(now+1, 5000)
 					old.Step(&stray)
 					old.Step(&stray)
-					old.Cut(now + 500_000)
+					old.Cut(now+500_000, false)
 				case 1:
-					if a, b := d.Finish(now+700), d.Finish(now+700); !reflect.DeepEqual(a, b) {
+					if a, b := detect.Finish(d, now+700), detect.Finish(d, now+700); !reflect.DeepEqual(a, b) {
 						t.Fatalf("%+v and then %+v", a, b)
 					}
 				}
 			}
-			a, b := d.Finish(now+10), straight.Finish(now+10)
+			a, b := detect.Finish(d, now+10), detect.Finish(straight, now+10)
 			if !reflect.DeepEqual(a, b) {
 				t.Fatalf("%+v\nbut straight\n%+v", a, b)
 			}

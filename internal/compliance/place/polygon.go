@@ -21,17 +21,17 @@ func newPolygon(member string, corners [][]string) (region, error) {
 	if len(corners) < 3 || len(corners) > MaxCorners {
 		return nil, fmt.Errorf("%s: must have 3 to %d corners", member, MaxCorners)
 	}
-	var problems []error
+	var bad detect.Problems
 	p := &polygon{}
 	for i, c := range corners {
 		lat, lon, err := pair(fmt.Sprintf("%s[%d]", member, i), c)
 		if lat < -89*detect.Micro || lat > 89*detect.Micro {
 			err = fmt.Errorf("%s[%d][0]: %s is too near a pole for a polygon (89 degrees at most); use a circle there", member, i, c[0])
 		}
-		problems = append(problems, err)
+		bad.Add(err)
 		p.ring = append(p.ring, corner{int64(lat), int64(lon)})
 	}
-	if err := detect.Problems(problems...); err != nil {
+	if err := bad.Err(); err != nil {
 		return nil, err
 	}
 	return p, p.unroll(member)

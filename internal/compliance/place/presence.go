@@ -12,9 +12,7 @@ type rule struct {
 	kind    kind
 	regions []region
 	minMS   int64
-	maxGap  int64
 	event   string
-	place   string
 }
 
 // kind is where the goods must not be.
@@ -42,15 +40,17 @@ type presence struct {
 	regions []standing
 	visited bool // was in a region since the last cut
 	last    seen
-	any     bool // had a fix since the last cut
-	fixes   bool // had a fix ever
+	time    detect.Clock
 
-	run   run
+	run   detect.Episode // a stay in the forbidden place; its peak is in decimetres
 	found detect.Excursions
 	maybe int // runs that lasted long enough only if the goods stayed there while nothing was known
 
-	inMS, outMS, unknownMS int64
-	foundMS                int64 // of outMS: in excursions
+	foundMS int64 // of the time out: in excursions
+}
+
+func newPresence(r *rule, maxGapMS int64) *presence {
+	return &presence{cfg: r, time: detect.Clock{GapMS: maxGapMS}}
 }
 
 // standing is one region's state. A state other than in is left at once; in is left by two fixes beyond the margin.
@@ -67,15 +67,6 @@ type seen struct {
 	where    where
 }
 
-// run is a stay in the forbidden place.
-type run struct {
-	on                 bool
-	fromMS             int64
-	known              int64
-	worst              int64
-	first, peak, final [32]byte
-}
-
 // Step takes the next reading.
 func (d *presence) Step(p *detect.Point) {
 	f, ok := position(p)
@@ -88,14 +79,13 @@ func (d *presence) Step(p *detect.Point) {
 	now := seen{ms: p.MS, message: p.Message}
 	var since where // all regions together from the last fix until now, as known by now
 	since, now.where, now.distance = d.move(&f)
-	if d.any {
-		d.pass(now.ms, since)
-	}
+	d.pass(now.ms, since)
 	d.visited = d.visited || now.where == in
-	d.any, d.fixes, d.last = true, true, now
+	d.time.Read(now.ms, true)
+	d.last = now
 	if d.bad(now.where) {
 		d.begin(&now)
-	} else if d.run.on {
+	} else {
 		d.end(now.ms, false)
 	}
 }
@@ -149,54 +139,45 @@ func (d *presence) bad(w where) bool {
 
 // pass accounts the time from the last fix until ms, during which the goods were at w.
 func (d *presence) pass(ms int64, w where) {
-	known := min(ms-d.last.ms, d.cfg.maxGap)
-	d.unknownMS += ms - d.last.ms - known
+	bad := d.bad(w)
 	switch {
-	case d.bad(w):
+	case !d.time.On:
+		return
+	case bad:
 		d.begin(&d.last) // where two fixes were needed, it began with the first
-		d.run.known += known
-		d.outMS += known
-	case w == unsure:
-		d.leave()
-		d.unknownMS += known
 	default:
-		d.leave()
-		d.inMS += known
+		d.end(d.last.ms, false) // gone since then, as the new fix confirms
 	}
-}
-
-// leave ends a run with the last fix: gone since then, as the new one confirms.
-func (d *presence) leave() {
-	if d.run.on {
-		d.end(d.last.ms, false)
+	known, _ := d.time.Pass(ms, bad)
+	switch {
+	case bad:
+		d.run.OutMS += known
+	case w == unsure:
+		d.time.InMS, d.time.UnknownMS = d.time.InMS-known, d.time.UnknownMS+known
 	}
 }
 
 // begin starts a run at a fix, or takes it into the running one.
 func (d *presence) begin(s *seen) {
-	r := &d.run
-	if !r.on {
-		*r = run{on: true, fromMS: s.ms, worst: s.distance, first: s.message, peak: s.message}
+	away := detect.Decimal(s.distance)
+	worse := away > d.run.Peak
+	if d.cfg.kind == inside {
+		worse = away < d.run.Peak
 	}
-	if (d.cfg.kind == inside) == (s.distance < r.worst) && s.distance != r.worst {
-		r.worst, r.peak = s.distance, s.message
-	}
-	r.final = s.message
+	d.run.Meet(s.ms, away, s.message, worse)
 }
 
+// end closes the run, if there is one.
 func (d *presence) end(ms int64, open bool) {
 	r := d.run
-	d.run = run{}
+	d.run = detect.Episode{}
 	switch {
-	case r.known >= d.cfg.minMS:
-		d.foundMS += r.known
-		d.found.Add(detect.Excursion{
-			StartMS: r.fromMS, EndMS: ms, Open: open, OutMS: r.known,
-			Peak: metres(max(r.worst, -r.worst)), Limit: 0,
-			Messages: detect.Messages(r.first, r.peak, r.final),
-			Note:     fmt.Sprintf("%s: up to %s m %s", d.cfg.event, metres(max(r.worst, -r.worst)), d.beyond()),
-		})
-	case ms-r.fromMS >= d.cfg.minMS:
+	case !r.On:
+	case r.OutMS >= d.cfg.minMS:
+		d.foundMS += r.OutMS
+		r.Peak = metres(max(r.Peak, -r.Peak))
+		d.found.Add(r.Excursion(ms, open, 0, fmt.Sprintf("%s: up to %s m %s", d.cfg.event, r.Peak, d.beyond())))
+	case ms-r.StartMS >= d.cfg.minMS:
 		d.maybe++
 	}
 }
@@ -209,59 +190,33 @@ func (d *presence) beyond() string {
 }
 
 // Cut ends judging at ms.
-func (d *presence) Cut(ms int64) { d.stop(ms, false) }
-
-func (d *presence) stop(ms int64, open bool) {
-	if !d.any {
-		return
-	}
+func (d *presence) Cut(ms int64, open bool) {
 	d.pass(ms, d.last.where)
-	if d.run.on {
-		d.end(ms, open)
-	}
-	d.any, d.visited, d.regions = false, false, nil
+	d.end(ms, open)
+	d.time.Stop(ms, false)
+	d.visited, d.regions = false, nil
 }
 
 // Clone gives an independent copy.
-func (d *presence) Clone() detect.Detector { return d.clone() }
-
-func (d *presence) clone() *presence {
+func (d *presence) Clone() detect.Detector {
 	c := *d
 	c.regions = slices.Clone(d.regions)
 	c.found = d.found.Clone()
 	return &c
 }
 
-// Finish tells what was found up to toMS.
-func (d *presence) Finish(toMS int64) detect.Finding {
-	c := d.clone()
-	c.stop(toMS, true)
-	f := detect.Finding{InMS: c.inMS, OutMS: c.outMS, UnknownMS: c.unknownMS}
-	c.found.Into(&f)
-	if n := c.found.Count(); n > 0 {
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("%s %s, %s in all", c.cfg.event, detect.Times(n), detect.Span(c.foundMS)))
+// Finding tells what was found.
+func (d *presence) Finding() detect.Finding {
+	f := d.time.Finding(&d.found)
+	if n := d.found.Count(); n > 0 {
+		f.Because(detect.Broken, "%s %s, %s in all", d.cfg.event, detect.Times(n), detect.Span(d.foundMS))
 	}
-	f.Reasons = append(f.Reasons, unknown(c.fixes, c.unknownMS)...)
-	if c.maybe > 0 {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("may have %s %s for %s or more while the position was unknown", c.cfg.event, detect.Times(c.maybe), detect.Span(c.cfg.minMS)))
-	}
-	if f.State == detect.Met && len(f.Reasons) > 0 {
-		f.State = detect.Unknown
+	d.time.Doubt(&f, "position")
+	if d.maybe > 0 {
+		f.Because(detect.Unknown, "may have %s %s for %s or more while the position was unknown", d.cfg.event, detect.Times(d.maybe), detect.Span(d.cfg.minMS))
 	}
 	return f
 }
 
-// unknown gives the reasons why a place is not known all the time.
-func unknown(fixes bool, unknownMS int64) []string {
-	switch {
-	case !fixes:
-		return []string{"no position at all"}
-	case unknownMS > 0:
-		return []string{"position unknown for " + detect.Span(unknownMS)}
-	}
-	return nil
-}
-
 // metres of decimetres.
-func metres(dm int64) detect.Decimal { return detect.Decimal(dm * (detect.Micro / 10)) }
+func metres(dm detect.Decimal) detect.Decimal { return dm * (detect.Micro / 10) }

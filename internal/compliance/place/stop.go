@@ -1,8 +1,8 @@
 package place
 
 import (
-	"errors"
 	"fmt"
+	"math"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -17,32 +17,24 @@ type Stop struct {
 }
 
 type stopRule struct {
-	maxMS, radius, maxGap int64
-	allowed               Fences
-	text                  string
+	maxMS, radius int64
+	allowed       Fences
+	text          string
 }
 
-func (s Stop) compile() (*stopRule, error) {
-	var problems []error
-	if s.MaxS < 1 {
-		problems = append(problems, errors.New("max_s: must be 1 or more"))
-	}
-	if s.RadiusM < 1 || s.RadiusM > MaxRadiusM {
-		problems = append(problems, fmt.Errorf("radius_m: must be 1 to %d", MaxRadiusM))
-	}
+// Detector of this rule on one tracker.
+func (s Stop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
+	bad.Within("max_s", s.MaxS, 1, math.MaxInt)
+	bad.Within("radius_m", s.RadiusM, 1, MaxRadiusM)
 	fences, err := Compile("allowed_in", s.AllowedIn)
-	problems = append(problems, err)
+	bad.Add(err)
 	text := fmt.Sprintf("within %d m for more than %s", s.RadiusM, detect.Seconds(s.MaxS))
 	if len(s.AllowedIn) > 0 {
 		text += " outside the allowed fences"
 	}
-	return &stopRule{maxMS: int64(s.MaxS) * 1000, radius: int64(s.RadiusM) * 10, allowed: fences, text: text}, detect.Problems(problems...)
-}
-
-// Validate names everything that is wrong.
-func (s Stop) Validate() error {
-	_, err := s.compile()
-	return err
+	r := &stopRule{maxMS: int64(s.MaxS) * 1000, radius: int64(s.RadiusM) * 10, allowed: fences, text: text}
+	return &stops{cfg: r, time: detect.Clock{GapMS: maxGapMS}}, bad.Err()
 }
 
 // Need implements detect.Kind.
@@ -53,37 +45,20 @@ func (s Stop) Asks() string {
 	return fmt.Sprintf("No stop longer than %s within %d m%s", detect.Seconds(s.MaxS), s.RadiusM, Except(s.AllowedIn))
 }
 
-// Detector of this rule on one tracker.
-func (s Stop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	r, err := s.compile()
-	if err != nil {
-		return nil, err
-	}
-	r.maxGap = maxGapMS
-	return &stops{cfg: r}, nil
-}
-
 // stops is a stop's detector.
 type stops struct {
 	cfg   *stopRule
-	any   bool // had a fix since the last cut
-	fixes bool
+	time  detect.Clock
 	last  seen
 	lastV vec
 
-	on          bool // a stay runs
-	over        bool // the stay is seen to be too long
-	away        bool // the last fix was beyond the radius
-	fromMS      int64
-	known       int64 // time of the stay that fixes speak for
-	anchor      vec
-	first, peak [32]byte
-	final       [32]byte
+	stay   detect.Episode // its OutMS is all the time that fixes speak for
+	over   bool           // the stay is seen to be too long
+	away   bool           // the last fix was beyond the radius
+	anchor vec
 
-	found            detect.Excursions
-	maybe            int
-	inMS             int64
-	outMS, unknownMS int64
+	found detect.Excursions
+	maybe int
 }
 
 // Step takes the next reading.
@@ -97,110 +72,82 @@ func (d *stops) Step(p *detect.Point) {
 	for _, r := range d.cfg.allowed.regions {
 		allowed = allowed || r.distance(&f) <= 0
 	}
-	beyond := d.on && d.anchor.distance(&f.v) > d.cfg.radius
-	if d.any {
-		switch {
-		case beyond && d.away && !allowed: // left with the last fix, and a new stay may have begun there
-			d.end(d.last.ms, false)
-			if f.v.distance(&d.lastV) <= d.cfg.radius {
-				d.begin(&d.last, d.lastV)
-			}
-			d.pass(now.ms)
-		case allowed:
-			d.pass(now.ms)
-			d.end(now.ms, false)
-		default:
-			d.pass(now.ms)
+	beyond := d.stay.On && d.anchor.distance(&f.v) > d.cfg.radius
+	if beyond && d.away && !allowed { // left with the last fix, and a new stay may have begun there
+		d.end(d.last.ms, false)
+		if f.v.distance(&d.lastV) <= d.cfg.radius {
+			d.begin(&d.last, d.lastV)
 		}
+	}
+	d.pass(now.ms)
+	if allowed {
+		d.end(now.ms, false)
 	}
 	switch {
 	case allowed:
-	case !d.on:
+	case !d.stay.On:
 		d.begin(&now, f.v)
 		beyond = false
 	default:
-		d.final = now.message
-		if !d.over { // the one that first shows the stay to be too long, or the newest
-			d.peak, d.over = now.message, d.known > d.cfg.maxMS
-		}
+		d.stay.Meet(now.ms, 0, now.message, !d.over) // the worst is the one that first shows the stay to be too long, or the newest
+		d.over = d.over || d.stay.OutMS > d.cfg.maxMS
 		beyond = d.anchor.distance(&f.v) > d.cfg.radius
 	}
-	d.any, d.fixes, d.last, d.lastV, d.away = true, true, now, f.v, beyond
+	d.time.Read(now.ms, true)
+	d.last, d.lastV, d.away = now, f.v, beyond
 }
 
 func (d *stops) begin(s *seen, v vec) {
-	d.on, d.over, d.away, d.known, d.fromMS, d.anchor = true, false, false, 0, s.ms, v
-	d.first, d.peak, d.final = s.message, s.message, s.message
+	d.stay, d.over, d.anchor = detect.Episode{}, false, v
+	d.stay.Meet(s.ms, 0, s.message, true)
 }
 
 // pass accounts the time from the last fix until ms.
 func (d *stops) pass(ms int64) {
-	known := min(ms-d.last.ms, d.cfg.maxGap)
-	d.unknownMS += ms - d.last.ms - known
-	d.inMS += known
-	if d.on {
-		d.known += known
-	}
+	known, _ := d.time.Pass(ms, false)
+	d.stay.OutMS += known
 }
 
 // end closes a stay. Its time counts as out of range from max_s on.
 func (d *stops) end(ms int64, open bool) {
-	if !d.on {
-		return
-	}
-	d.on = false
+	stay, known := d.stay, d.stay.OutMS
+	d.stay = detect.Episode{}
 	switch {
-	case d.known > d.cfg.maxMS:
-		over := d.known - d.cfg.maxMS
-		d.inMS, d.outMS = d.inMS-over, d.outMS+over
-		d.found.Add(detect.Excursion{
-			StartMS: d.fromMS, EndMS: ms, Open: open, OutMS: over,
-			Peak: detect.Decimal(d.known * 1000), Limit: detect.Decimal(d.cfg.maxMS * 1000),
-			Messages: detect.Messages(d.first, d.peak, d.final),
-			Note:     "stood still for " + detect.Span(d.known),
-		})
-	case ms-d.fromMS > d.cfg.maxMS:
+	case !stay.On:
+	case known > d.cfg.maxMS:
+		stay.OutMS = known - d.cfg.maxMS
+		d.time.InMS, d.time.OutMS = d.time.InMS-stay.OutMS, d.time.OutMS+stay.OutMS
+		stay.Peak = detect.Decimal(known * 1000)
+		d.found.Add(stay.Excursion(ms, open, detect.Decimal(d.cfg.maxMS*1000), "stood still for "+detect.Span(known)))
+	case ms-stay.StartMS > d.cfg.maxMS:
 		d.maybe++
 	}
 }
 
 // Cut ends judging at ms.
-func (d *stops) Cut(ms int64) { d.stop(ms, false) }
-
-func (d *stops) stop(ms int64, open bool) {
-	if !d.any {
-		return
-	}
+func (d *stops) Cut(ms int64, open bool) {
 	d.pass(ms)
 	d.end(ms, open)
-	d.any, d.away = false, false
+	d.time.Stop(ms, false)
+	d.away = false
 }
 
 // Clone gives an independent copy.
-func (d *stops) Clone() detect.Detector { return d.clone() }
-
-func (d *stops) clone() *stops {
+func (d *stops) Clone() detect.Detector {
 	c := *d
 	c.found = d.found.Clone()
 	return &c
 }
 
-// Finish tells what was found up to toMS.
-func (d *stops) Finish(toMS int64) detect.Finding {
-	c := d.clone()
-	c.stop(toMS, true)
-	f := detect.Finding{InMS: c.inMS, OutMS: c.outMS, UnknownMS: c.unknownMS}
-	c.found.Into(&f)
-	if n := c.found.Count(); n > 0 {
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("stood still %s %s", c.cfg.text, detect.Times(n)))
+// Finding tells what was found.
+func (d *stops) Finding() detect.Finding {
+	f := d.time.Finding(&d.found)
+	if n := d.found.Count(); n > 0 {
+		f.Because(detect.Broken, "stood still %s %s", d.cfg.text, detect.Times(n))
 	}
-	f.Reasons = append(f.Reasons, unknown(c.fixes, c.unknownMS)...)
-	if c.maybe > 0 {
-		f.Reasons = append(f.Reasons, fmt.Sprintf("may have stood still %s %s while the position was unknown", c.cfg.text, detect.Times(c.maybe)))
-	}
-	if f.State == detect.Met && len(f.Reasons) > 0 {
-		f.State = detect.Unknown
+	d.time.Doubt(&f, "position")
+	if d.maybe > 0 {
+		f.Because(detect.Unknown, "may have stood still %s %s while the position was unknown", d.cfg.text, detect.Times(d.maybe))
 	}
 	return f
 }

@@ -1,7 +1,6 @@
 package thermal
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -54,12 +53,6 @@ const (
 
 var bandID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
 
-// Validate names everything that is wrong.
-func (c Budget) Validate() error {
-	_, problems := c.parse()
-	return errors.Join(problems...)
-}
-
 // band is a parsed Band. Warm bands hold (inner, outer], cold bands [outer, inner).
 type band struct {
 	id            string
@@ -82,47 +75,46 @@ type parsed struct {
 	bands            []band
 }
 
-func (c Budget) parse() (p parsed, problems []error) {
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+func (c Budget) parse() (p parsed, bad detect.Problems) {
 	number := func(name, text string) detect.Decimal {
 		d, err := detect.ParseDecimal(text)
 		if err != nil {
-			bad("%s %w", name, err)
+			bad.Bad("%s %w", name, err)
 		}
 		return d
 	}
 	var ok bool
 	if p.metric, ok = detect.MetricOf(c.Metric); !ok || p.metric != detect.Temperature && p.metric != detect.Humidity {
-		bad("metric %q: must be temperature or humidity", c.Metric)
+		bad.Bad("metric %q: must be temperature or humidity", c.Metric)
 	}
 	p.labelLo, p.labelHi = number("label_min", c.LabelMin), number("label_max", c.LabelMax)
 	if p.labelLo > p.labelHi {
-		bad("label_min %s: must not be above label_max %s", c.LabelMin, c.LabelMax)
+		bad.Bad("label_min %s: must not be above label_max %s", c.LabelMin, c.LabelMax)
 	}
 	if len(c.Bands) == 0 || len(c.Bands) > maxBands {
-		bad("bands: there must be 1 to %d", maxBands)
+		bad.Bad("bands: there must be 1 to %d", maxBands)
 	}
 	for i, b := range c.Bands {
 		name := func(member string) string { return fmt.Sprintf("bands[%d].%s", i, member) }
 		if !bandID.MatchString(b.ID) || slices.ContainsFunc(c.Bands[:i], func(o Band) bool { return o.ID == b.ID }) {
-			bad("%s %q: must be unique, lower-case letters, digits and dashes", name("id"), b.ID)
+			bad.Bad("%s %q: must be unique, lower-case letters, digits and dashes", name("id"), b.ID)
 		}
 		lo, hi := number(name("min"), b.Min), number(name("max"), b.Max)
 		warm := lo >= p.labelHi
 		switch {
 		case lo >= hi:
-			bad("%s %s: must be below max %s", name("min"), b.Min, b.Max)
+			bad.Bad("%s %s: must be below max %s", name("min"), b.Min, b.Max)
 		case !warm && hi > p.labelLo:
-			bad("%s: %s to %s overlaps the label range", name("min"), b.Min, b.Max)
+			bad.Bad("%s: %s to %s overlaps the label range", name("min"), b.Min, b.Max)
 		}
 		if b.TotalS < 0 || b.TotalS > maxBandS {
-			bad("%s %d: %s", name("total_s"), b.TotalS, bandLimits)
+			bad.Bad("%s %d: %s", name("total_s"), b.TotalS, bandLimits)
 		}
 		if b.SingleS < 0 || b.SingleS > maxBandS {
-			bad("%s %d: %s", name("single_s"), b.SingleS, bandLimits)
+			bad.Bad("%s %d: %s", name("single_s"), b.SingleS, bandLimits)
 		}
 		if b.TotalS == 0 && b.SingleS == 0 {
-			bad("%s: a band needs total_s or single_s", name("total_s"))
+			bad.Bad("%s: a band needs total_s or single_s", name("total_s"))
 		}
 		parsed := band{id: b.ID, inner: lo, outer: hi, warm: warm, total: b.TotalS * 1000, single: b.SingleS * 1000}
 		if !warm {
@@ -130,20 +122,20 @@ func (c Budget) parse() (p parsed, problems []error) {
 		}
 		p.bands = append(p.bands, parsed)
 	}
-	if len(problems) == 0 {
-		problems = append(problems, p.holes()...)
+	if len(bad) == 0 {
+		p.holes(&bad)
 	}
 	switch c.Unknown {
 	case ChargeNone, ChargeLast, ChargeWorst:
 	default:
-		bad("unknown %q: must be none, last or worst", c.Unknown)
+		bad.Bad("unknown %q: must be none, last or worst", c.Unknown)
 	}
-	return p, problems
+	return p, bad
 }
 
 // holes finds bands that nothing joins to the label: what lies in a hole would be broken at once although a milder and a
 // worse value are not.
-func (p parsed) holes() (problems []error) {
+func (p parsed) holes(bad *detect.Problems) {
 	for i, b := range p.bands {
 		edge := p.labelHi
 		if !b.warm {
@@ -164,23 +156,20 @@ func (p parsed) holes() (problems []error) {
 			}
 		}
 		if joined != 1 {
-			problems = append(problems, fmt.Errorf("bands[%d].min: %s to %s must begin where the label or the next milder band ends, without overlap", i,
-				min(b.inner, b.outer), max(b.inner, b.outer)))
+			bad.Bad("bands[%d].min: %s to %s must begin where the label or the next milder band ends, without overlap", i,
+				min(b.inner, b.outer), max(b.inner, b.outer))
 		}
 	}
-	return problems
 }
 
 // Detector judges one tracker's readings. journey.Carried is this rule's, and spent already.
 func (c Budget) Detector(journey *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
-	p, problems := c.parse()
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+	p, bad := c.parse()
+	if len(bad) > 0 {
+		return nil, bad.Err()
 	}
-	if maxGapMS < 1 {
-		return nil, errors.New("a gap of 1 ms or more is needed")
-	}
-	d := &spending{budget: &p, policy: c.Unknown, gap: maxGapMS, worst: p.worst(), stay: stay{place: nowhere}, spent: make([]detect.Spent, len(p.bands))}
+	d := &spending{budget: &p, policy: c.Unknown, time: detect.Clock{GapMS: maxGapMS}, worst: p.worst(), stay: stay{place: nowhere},
+		spent: make([]detect.Spent, len(p.bands))}
 	for i, b := range p.bands {
 		d.spent[i] = detect.Spent{Band: b.id, MaxMS: b.total, MaxSingleMS: b.single}
 		for _, carried := range journey.Carried {

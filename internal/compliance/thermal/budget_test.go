@@ -84,7 +84,7 @@ func TestUnknownTimeIsChargedByPolicy(t *testing.T) {
 		d := spendingOf(t, refrigerated(policy))
 		drive(t, d, 0, phase{3, "10"}) // the last reading is at 2 h 50 min and holds for a quarter of an hour
 		d.Step(at(21_000_000, "5"))
-		f := d.Finish(21_000_000)
+		f := detect.Finish(d, 21_000_000)
 		got := fmt.Sprintf("%s, warm %s of it charged %s, cold %s", f.State, detect.Span(f.Spent[0].SpentMS), detect.Span(f.Spent[0].ChargedMS), detect.Span(f.Spent[2].ChargedMS))
 		if got != want {
 			t.Errorf("%s: %s, want %s", policy, got, want)
@@ -95,26 +95,23 @@ func TestUnknownTimeIsChargedByPolicy(t *testing.T) {
 	d := spendingOf(t, c)
 	d.Step(at(0, "5"))
 	d.Step(at(hour, "5"))
-	if f := d.Finish(hour); f.State != detect.Met || f.UnknownMS != hour-900_000 || f.Spent[1].ChargedMS != hour-900_000 {
+	if f := detect.Finish(d, hour); f.State != detect.Met || f.UnknownMS != hour-900_000 || f.Spent[1].ChargedMS != hour-900_000 {
 		t.Errorf("the worst band bears it: %+v", f)
 	}
 }
 
 func TestBudgetValidate(t *testing.T) {
-	if err := refrigerated(ChargeWorst).Validate(); err != nil {
+	if err := detect.Validate(refrigerated(ChargeWorst)); err != nil {
 		t.Error(err)
 	}
 	bad := Budget{Metric: "light", LabelMin: "9", LabelMax: "8", Unknown: "maybe", Bands: []Band{
 		{ID: "A", Min: "8", Max: "15", TotalS: -1}, {ID: "b", Min: "5", Max: "9.5"}, {ID: "b", Min: "x", Max: "3", SingleS: 1 << 60}}}
-	err := bad.Validate()
+	err := detect.Validate(bad)
 	for _, want := range []string{"metric ", "label_min 9", "unknown ", "bands[0].id", "bands[0].total_s -1", "bands[1].min", "bands[1].total_s: a band needs",
 		"bands[2].id", `bands[2].min "x"`, "bands[2].single_s"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in %v", want, err)
 		}
-	}
-	if _, err := bad.Detector(&detect.Journey{}, "t", 1); err == nil {
-		t.Error("a bad rule got a detector")
 	}
 	for name, bands := range map[string][]Band{
 		"hole":             {{ID: "a", Min: "9", Max: "15", TotalS: 1}},
@@ -124,7 +121,7 @@ func TestBudgetValidate(t *testing.T) {
 		"hole on the left": {{ID: "a", Min: "-1", Max: "1", TotalS: 1}},
 	} {
 		c := refrigerated(ChargeNone)
-		if c.Bands = bands; c.Validate() == nil {
+		if c.Bands = bands; detect.Validate(c) == nil {
 			t.Errorf("%s was taken", name)
 		}
 	}
@@ -171,7 +168,7 @@ func TestBudgetAgainstTheNaiveModel(t *testing.T) {
 		}
 		end := s + rapid.Int64Range(-1, 5).Draw(t, "more")
 		end = max(end, events[len(events)-1].ms/1000)
-		f := d.Finish(end * 1000)
+		f := detect.Finish(d, end*1000)
 
 		const in, out, none = 10, 11, 12
 		place := func(temp int64) int {

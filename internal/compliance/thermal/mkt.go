@@ -1,7 +1,6 @@
 package thermal
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -40,39 +39,48 @@ var (
 	country     = regexp.MustCompile(`^[A-Z]{2}$`)
 )
 
-// Validate names everything that is wrong.
-func (c MKT) Validate() error {
-	var problems []error
-	bad := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+// Detector of this rule on one tracker.
+func (c MKT) Detector(journey *detect.Journey, tracker string, maxGapMS int64) (detect.Detector, error) {
+	var bad detect.Problems
 	if c.Metric != detect.Temperature.String() {
-		bad("metric %q: a mean kinetic temperature is of temperature", c.Metric)
+		bad.Bad("metric %q: a mean kinetic temperature is of temperature", c.Metric)
 	}
-	switch limit, err := detect.ParseDecimal(c.Max); {
+	limit, err := detect.ParseDecimal(c.Max)
+	switch {
 	case err != nil:
-		bad("max %w", err)
+		bad.Bad("max %w", err)
 	case limit < 0:
 		// The weights grow with warmth alone: a mean says nothing of a thaw that ruins frozen goods, nor of a frost.
-		bad("max %s: a mean kinetic temperature is not meant for frozen goods or low limits; use limit or budget", c.Max)
+		bad.Bad("max %s: a mean kinetic temperature is not meant for frozen goods or low limits; use limit or budget", c.Max)
 	case limit > 100*detect.Micro || limit%1000 != 0:
-		bad("max %s: must be at most 100 with at most three places, as the mean is rounded to 0.001", c.Max)
+		bad.Bad("max %s: must be at most 100 with at most three places, as the mean is rounded to 0.001", c.Max)
 	}
 	if c.WindowS < 3600 || c.WindowS > 366*86400 || c.WindowS%3600 != 0 {
-		bad("window_s %d: must be whole hours, from 3600 to 31622400 (366 days)", c.WindowS)
+		bad.Bad("window_s %d: must be whole hours, from 3600 to 31622400 (366 days)", c.WindowS)
 	}
-	if share, err := detect.ParseDecimal(c.MinCoverage); err != nil {
-		bad("min_coverage %w", err)
+	share, err := detect.ParseDecimal(c.MinCoverage)
+	if err != nil {
+		bad.Bad("min_coverage %w", err)
 	} else if share <= 0 || share > detect.Micro {
-		bad("min_coverage %s: must be above 0 and at most 1", c.MinCoverage)
+		bad.Bad("min_coverage %s: must be above 0 and at most 1", c.MinCoverage)
 	}
-	if activations[c.ActivationK] == 0 {
-		bad("activation_k %q: must be 10000 or 9999.913", c.ActivationK)
+	k := activations[c.ActivationK]
+	if k == 0 {
+		bad.Bad("activation_k %q: must be 10000 or 9999.913", c.ActivationK)
 	}
 	for i, code := range c.NotIn {
 		if !country.MatchString(code) || slices.Contains(c.NotIn[:i], code) {
-			bad("not_in[%d] %q: must be a country code such as DE, each once", i, code)
+			bad.Bad("not_in[%d] %q: must be a country code such as DE, each once", i, code)
 		}
 	}
-	return errors.Join(problems...)
+	if len(bad) > 0 {
+		return nil, bad.Err()
+	}
+	window := c.WindowS * 1000
+	return &rolling{
+		k: k, limit: limit, above: k.reaches(int64(limit/1000) + 1), window: window, step: window / looks, coverage: share, gap: maxGapMS,
+		endMS: tripEnd(journey, tracker),
+	}, nil
 }
 
 // Barred implements detect.Regional: some authorities, such as the German one, do not let a mean excuse a deviation in transport.
@@ -92,24 +100,6 @@ func (c MKT) Range() (detect.Metric, []detect.Bound) { return detect.Temperature
 // Asks implements detect.Kind.
 func (c MKT) Asks() string {
 	return fmt.Sprintf("Mean kinetic temperature over any %s must not be above %s", detect.Span(c.WindowS*1000), detect.Temperature.With(c.Max))
-}
-
-// Detector judges one tracker's readings.
-func (c MKT) Detector(journey *detect.Journey, tracker string, maxGapMS int64) (detect.Detector, error) {
-	if err := c.Validate(); err != nil {
-		return nil, err
-	}
-	if maxGapMS < 1 {
-		return nil, errors.New("a gap of 1 ms or more is needed")
-	}
-	limit, _ := detect.ParseDecimal(c.Max)
-	share, _ := detect.ParseDecimal(c.MinCoverage)
-	k := activations[c.ActivationK]
-	window := c.WindowS * 1000
-	return &rolling{
-		k: k, limit: limit, above: k.reaches(int64(limit/1000) + 1), window: window, step: window / looks, coverage: share, gap: maxGapMS,
-		endMS: tripEnd(journey, tracker),
-	}, nil
 }
 
 // tripEnd is when nothing more is to come from the tracker, 0 = not known yet.

@@ -28,14 +28,16 @@ type rolling struct {
 	marks []total // sums at the last looks, the oldest being looks before the newest once there are looks+1 of them
 	head  int     // where the next mark goes once marks is full
 
-	state                         lookState
-	mean, best                    uint64 // mean weight of the last window that could be evaluated, and the highest
-	evaluated                     bool
-	leastKnown                    int64 // least known time of a full window
-	inMS, outMS, unknownMS, blind int64 // blind: the steps at whose end the window was not evaluable
-	untilMS                       int64 // event time up to which was judged
-	open                          *hot
-	done                          excursions
+	state      lookState
+	mean, best uint64 // mean weight of the last window that could be evaluated, and the highest
+	evaluated  bool
+	leastKnown int64 // least known time of a full window
+	time       detect.Tally
+	blind      int64          // the steps at whose end the window was not evaluable
+	untilMS    int64          // event time up to which was judged
+	over       bool           // so is the trip
+	open       detect.Episode // its peak is a mean weight
+	done       detect.Excursions
 }
 
 // reading is the newest one that has a temperature.
@@ -81,13 +83,6 @@ const (
 	blind // not evaluable
 )
 
-// hot is an excursion that is going on.
-type hot struct {
-	startMS, outMS    int64
-	peak              uint64
-	first, worst, end [32]byte
-}
-
 func (d *rolling) Step(p *detect.Point) {
 	v, ok := p.Get(detect.Temperature)
 	if !ok {
@@ -104,30 +99,28 @@ func (d *rolling) Step(p *detect.Point) {
 		d.warmest = d.reading
 	}
 	switch {
-	case d.open != nil:
-		d.open.end = p.Message
+	case d.open.On:
+		d.open.Last = p.Message
 	case d.state == tooWarm: // after a Cut
 		d.heed(tooWarm, p.MS)
 	}
 }
 
-func (d *rolling) Cut(ms int64) {
-	if !d.running {
-		return
+func (d *rolling) Cut(ms int64, open bool) {
+	d.over = !d.running || d.endMS != 0 && ms >= d.endMS
+	if d.running {
+		d.advance(ms)
 	}
-	d.advance(ms)
-	d.running = false
-	d.shut(ms)
+	if !open {
+		d.running = false
+		d.shut(ms)
+	}
 }
 
 func (d *rolling) Clone() detect.Detector {
 	c := *d
 	c.marks = slices.Clone(d.marks)
-	c.done = d.done.clone()
-	if d.open != nil {
-		open := *d.open
-		c.open = &open
-	}
+	c.done = d.done.Clone()
 	return &c
 }
 
@@ -173,12 +166,12 @@ func (d *rolling) charge(ms int64, known bool) {
 	d.judged += ms
 	switch {
 	case !known:
-		d.unknownMS += ms
+		d.time.UnknownMS += ms
 	case d.state == tooWarm:
-		d.outMS += ms
-		d.open.outMS += ms
+		d.time.OutMS += ms
+		d.open.OutMS += ms
 	default:
-		d.inMS += ms
+		d.time.InMS += ms
 	}
 	if known {
 		d.sum.add(d.reading.weight, ms)
@@ -211,13 +204,7 @@ func (d *rolling) heed(state lookState, ms int64) {
 		d.shut(ms)
 		return
 	}
-	if d.open == nil {
-		d.open = &hot{startMS: ms, first: d.reading.message}
-	}
-	if d.mean > d.open.peak {
-		d.open.peak, d.open.worst = d.mean, d.reading.message
-	}
-	d.open.end = d.reading.message
+	d.open.Meet(ms, detect.Decimal(d.mean), d.reading.message, d.mean > uint64(d.open.Peak))
 }
 
 // windowSum is the sum since the mark that was made a window before the newest one. marks is full.
@@ -240,32 +227,20 @@ func (d *rolling) judge(w total, length int64) lookState {
 }
 
 func (d *rolling) shut(ms int64) {
-	if d.open == nil {
-		return
+	if d.open.On {
+		d.done.Add(d.excursion(ms, false, detect.Span(d.window)))
 	}
-	d.done.add(d.excursion(ms, false, detect.Span(d.window)))
-	d.open = nil
+	d.open = detect.Episode{}
 }
 
 func (d *rolling) excursion(end int64, open bool, over string) detect.Excursion {
-	o := d.open
-	return detect.Excursion{
-		StartMS: o.startMS, EndMS: end, Open: open, Peak: detect.Decimal(d.k.milli(o.peak) * 1000), Limit: d.limit, OutMS: o.outMS,
-		Messages: deciding(o.first, o.worst, o.end), Note: "mean kinetic temperature over " + over,
-	}
+	x := d.open.Excursion(end, open, d.limit, "mean kinetic temperature over "+over)
+	x.Peak = detect.Decimal(d.k.milli(uint64(x.Peak)) * 1000)
+	return x
 }
 
-func (d *rolling) Finish(toMS int64) detect.Finding {
-	c := d.Clone().(*rolling)
-	over := d.endMS != 0 && toMS >= d.endMS || !c.running
-	if c.running {
-		c.advance(toMS)
-	}
-	return c.finding(over)
-}
-
-// finding reports what was seen; over says that the trip is. It uses d up.
-func (d *rolling) finding(over bool) detect.Finding {
+// Finding tells what was seen.
+func (d *rolling) Finding() detect.Finding {
 	if !d.seen {
 		return detect.Finding{State: detect.Unknown, Reasons: []string{"no temperature"}}
 	}
@@ -273,44 +248,42 @@ func (d *rolling) finding(over bool) detect.Finding {
 	if d.state == early {
 		length, known, of = "trip", d.sum.known, d.judged
 		switch d.state = d.judge(d.sum, d.judged); {
-		case d.state == tooWarm && over:
-			d.open = &hot{startMS: d.first.ms, outMS: d.inMS, peak: d.best, first: d.first.message, worst: d.warmest.message, end: d.reading.message}
-			d.inMS, d.outMS = 0, d.inMS
+		case d.state == tooWarm && d.over:
+			d.open = detect.Episode{On: true, StartMS: d.first.ms, OutMS: d.time.InMS, Peak: detect.Decimal(d.best),
+				First: d.first.message, Worst: d.warmest.message, Last: d.reading.message}
+			d.time.InMS, d.time.OutMS = 0, d.time.InMS
 		case d.state == tooWarm:
 			warmNow = true
 		case d.state == blind:
 			d.blind = d.judged
 		}
-	} else if over && d.sinceLook > 0 && d.state != tooWarm {
+	} else if d.over && d.sinceLook > 0 && d.state != tooWarm {
 		if d.heed(d.judge(d.windowSum(), d.window+d.sinceLook), d.untilMS); d.state == blind {
 			d.blind += d.sinceLook
 		}
 	}
 
-	f := detect.Finding{Excursions: d.done.list, More: d.done.more, InMS: d.inMS, OutMS: d.outMS, UnknownMS: d.unknownMS}
-	if d.open != nil {
-		last := excursions{slices.Clip(f.Excursions), f.More}
-		last.add(d.excursion(d.untilMS, !over, length))
-		f.Excursions, f.More = last.list, last.more
+	if d.open.On {
+		d.done.Add(d.excursion(d.untilMS, !d.over, length))
 	}
+	f := d.time.Finding(&d.done)
 	mean := milli(d.k.milli(d.best))
 	if len(f.Excursions) > 0 {
-		f.State = detect.Broken
-		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature %s °C over %s, limit %s °C", mean, length, d.limit))
+		f.Because(detect.Broken, "mean kinetic temperature %s °C over %s, limit %s °C", mean, length, d.limit)
 	}
 	if warmNow {
-		f.State = detect.Unknown
-		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature %s °C so far, limit %s °C; %s is not over", mean, d.limit, detect.Span(d.window)))
+		f.Because(detect.Unknown, "mean kinetic temperature %s °C so far, limit %s °C; %s is not over", mean, d.limit, detect.Span(d.window))
 	}
+	coverage := percent(tenths(known, of))
 	if d.blind > 0 || d.judged == 0 {
-		f.State = max(f.State, detect.Unknown)
-		f.Reasons = append(f.Reasons, fmt.Sprintf("mean kinetic temperature not evaluable for %s: known for %s %% of %s, %s %% is needed",
-			detect.Span((d.blind+999)/1000*1000), percent(tenths(known, of)), length, d.coverage*100))
+		f.Because(detect.Unknown, "mean kinetic temperature not evaluable for %s: known for %s %% of %s, %s %% is needed",
+			detect.Span((d.blind+999)/1000*1000), coverage, length, d.coverage*100)
 	}
 	if d.evaluated {
-		f.Figures = append(f.Figures, detect.Figure{Name: "mean_kinetic_temperature", Value: mean, Unit: "Cel"})
+		f.Figure("mean_kinetic_temperature", mean, "Cel")
 	}
-	f.Figures = append(f.Figures, detect.Figure{Name: "mean_over", Value: length}, detect.Figure{Name: "mean_coverage", Value: percent(tenths(known, of)), Unit: "%"})
+	f.Figure("mean_over", length, "")
+	f.Figure("mean_coverage", coverage, "%")
 	return f
 }
 

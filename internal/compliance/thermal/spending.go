@@ -3,6 +3,7 @@ package thermal
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -11,18 +12,16 @@ import (
 type spending struct {
 	budget *parsed
 	policy string
-	gap    int64
 	worst  int // band
 
-	running, seen bool
-	last          held
-	stay          stay
-	spent         []detect.Spent // by band
+	time  detect.Clock
+	last  held
+	stay  stay
+	spent []detect.Spent // by band
 
-	inMS, outMS, unknownMS int64
-	beyond                 int // times beyond all bands
-	farthest               detect.Decimal
-	done                   excursions
+	beyond   int // times beyond all bands
+	farthest detect.Decimal
+	done     detect.Excursions
 }
 
 // held is a reading whose value holds.
@@ -40,16 +39,12 @@ const (
 	outside = maxBands
 )
 
-// stay is a time without a break in one place.
+// stay is a time without a break in one place. As an episode it is on while it breaks the rule.
 type stay struct {
+	detect.Episode
 	place                 int
 	ms                    int64
 	read                  bool // a reading said so; else it is only charged
-	peak                  detect.Decimal
-	first, worst, end     [32]byte
-	broken                bool
-	brokenMS              int64 // event time from which on it broke the rule
-	outMS                 int64 // known time since then
 	overTotal, overSingle bool
 }
 
@@ -92,59 +87,59 @@ func (d *spending) Step(p *detect.Point) {
 	if !ok {
 		return
 	}
-	if d.running {
-		d.advance(p.MS)
-	}
+	d.advance(p.MS)
 	place := d.budget.place(v)
 	d.enter(place, p.MS)
-	d.running, d.seen = true, true
+	d.time.Read(p.MS, true)
 	d.last = held{p.MS, v, place, p.Message}
 	if place == label {
 		return
 	}
 	s := &d.stay
 	if !s.read {
-		s.read, s.first, s.worst, s.peak = true, p.Message, p.Message, v
-	} else if d.budget.beyond(v) > d.budget.beyond(s.peak) {
-		s.worst, s.peak = p.Message, v
+		s.read, s.First, s.Worst, s.Peak = true, p.Message, p.Message, v
+	} else if d.budget.beyond(v) > d.budget.beyond(s.Peak) {
+		s.Worst, s.Peak = p.Message, v
 	}
-	if s.end = p.Message; place != outside {
+	if s.Last = p.Message; place != outside {
 		return
 	}
 	if d.beyond == 0 || d.budget.beyond(v) > d.budget.beyond(d.farthest) {
 		d.farthest = v
 	}
-	if !s.broken {
+	if !s.On {
 		d.beyond++
 		s.breach(p.MS)
 	}
 }
 
-func (d *spending) Cut(ms int64) {
-	if !d.running {
-		return
-	}
+func (d *spending) Cut(ms int64, open bool) {
 	d.advance(ms)
-	d.running = false
-	d.enter(nowhere, ms)
+	d.time.Stop(ms, false)
+	if !open {
+		d.enter(nowhere, ms)
+	} else if d.stay.On {
+		d.done.Add(d.excursion(ms, true))
+	}
 }
 
 func (d *spending) Clone() detect.Detector {
 	c := *d
 	c.spent = slices.Clone(d.spent)
-	c.done = d.done.clone()
+	c.done = d.done.Clone()
 	return &c
 }
 
 // advance charges the time from the last reading to ms.
 func (d *spending) advance(ms int64) {
-	known := min(ms-d.last.ms, d.gap)
+	if !d.time.On {
+		return
+	}
+	known, unknown := d.time.Pass(ms, d.last.place != label)
 	d.charge(d.last.place, d.last.ms, known, true)
-	unknown := ms - d.last.ms - known
 	if unknown == 0 {
 		return
 	}
-	d.unknownMS += unknown
 	place := nowhere
 	switch d.policy {
 	case ChargeLast:
@@ -161,25 +156,18 @@ func (d *spending) enter(place int, ms int64) {
 	if d.stay.place == place {
 		return
 	}
-	if d.stay.broken {
-		d.done.add(d.excursion(ms, false))
+	if d.stay.On {
+		d.done.Add(d.excursion(ms, false))
 	}
 	m := d.last.message
-	d.stay = stay{place: place, first: m, worst: m, end: m}
+	d.stay = stay{place: place, Episode: detect.Episode{First: m, Worst: m, Last: m}}
 	if place >= 0 && place < outside {
-		d.stay.peak = d.budget.bands[place].inner
+		d.stay.Peak = d.budget.bands[place].inner
 	}
 }
 
 // charge adds time to the stay and its band.
 func (d *spending) charge(place int, from, ms int64, known bool) {
-	if known {
-		if place == label {
-			d.inMS += ms
-		} else {
-			d.outMS += ms
-		}
-	}
 	if place < 0 {
 		return
 	}
@@ -200,109 +188,70 @@ func (d *spending) charge(place int, from, ms int64, known bool) {
 		}
 		spent.LongestMS = max(spent.LongestMS, s.ms+ms)
 	}
-	if s.ms += ms; s.broken && known {
-		s.outMS += max(0, from+ms-max(from, s.brokenMS))
+	if s.ms += ms; s.On && known {
+		s.OutMS += max(0, from+ms-max(from, s.StartMS))
 	}
 }
 
 func (s *stay) breach(ms int64) {
-	if !s.broken || ms < s.brokenMS {
-		s.broken, s.brokenMS = true, ms
+	if !s.On || ms < s.StartMS {
+		s.On, s.StartMS = true, ms
 	}
 }
 
 func (d *spending) excursion(end int64, open bool) detect.Excursion {
 	s := &d.stay
-	x := detect.Excursion{StartMS: s.brokenMS, EndMS: end, Open: open, Peak: s.peak, Limit: d.budget.limit(s.peak, s.place), OutMS: s.outMS,
-		Messages: deciding(s.first, s.worst, s.end)}
+	return s.Excursion(end, open, d.budget.limit(s.Peak, s.place), d.note(s))
+}
+
+// note says what a stay that broke the rule had more of than is allowed.
+func (d *spending) note(s *stay) string {
 	if s.place == outside {
-		x.Note = "beyond all bands"
-		return x
+		return "beyond all bands"
 	}
 	b := d.budget.bands[s.place]
 	switch {
 	case s.overTotal && s.overSingle:
-		x.Note = fmt.Sprintf("band %s: more than %s in total and %s at a time", b.id, detect.Span(b.total), detect.Span(b.single))
+		return fmt.Sprintf("band %s: more than %s in total and %s at a time", b.id, detect.Span(b.total), detect.Span(b.single))
 	case s.overTotal:
-		x.Note = fmt.Sprintf("band %s: more than %s in total", b.id, detect.Span(b.total))
-	default:
-		x.Note = fmt.Sprintf("band %s: more than %s at a time", b.id, detect.Span(b.single))
+		return fmt.Sprintf("band %s: more than %s in total", b.id, detect.Span(b.total))
 	}
-	return x
+	return fmt.Sprintf("band %s: more than %s at a time", b.id, detect.Span(b.single))
 }
 
-func (d *spending) Finish(toMS int64) detect.Finding {
-	c := d.Clone().(*spending)
-	if c.running {
-		c.advance(toMS)
-	}
-	f := detect.Finding{InMS: c.inMS, OutMS: c.outMS, UnknownMS: c.unknownMS, Spent: c.spent}
-	if c.stay.broken {
-		c.done.add(c.excursion(toMS, true))
-	}
-	f.Excursions, f.More = c.done.list, c.done.more
-	c.report(&f)
-	return f
-}
-
-// report says what the times mean.
-func (d *spending) report(f *detect.Finding) {
-	because := func(s detect.State, format string, args ...any) {
-		f.State = max(f.State, s)
-		f.Reasons = append(f.Reasons, fmt.Sprintf(format, args...))
-	}
+// Finding says what the times mean.
+func (d *spending) Finding() detect.Finding {
+	f := d.time.Finding(&d.done)
+	f.Spent = d.spent
 	if d.beyond > 0 {
-		because(detect.Broken, "beyond all bands %s, worst %s", detect.Times(int(d.beyond)), d.budget.metric.With(d.farthest.String()))
+		f.Because(detect.Broken, "beyond all bands %s, worst %s", detect.Times(d.beyond), d.budget.metric.With(d.farthest.String()))
 	}
 	var used int64 // tenths of a percent
-	level := levelOK
+	level := detect.LevelOK
 	for _, s := range d.spent {
 		part, whole := s.SpentMS, s.MaxMS
 		if whole == 0 {
 			part, whole = s.LongestMS, s.MaxSingleMS
 		}
-		level, used = max(level, levelOf(part, whole)), max(used, tenths(part, whole))
+		level, used = max(level, detect.LevelOf(part, whole)), max(used, tenths(part, whole))
 		if s.MaxMS > 0 && s.SpentMS > s.MaxMS {
-			because(detect.Broken, "band %s: %s spent, %s is allowed (%s of it before this shipment, %s for unknown time)", s.Band, detect.Span(s.SpentMS), detect.Span(s.MaxMS),
+			f.Because(detect.Broken, "band %s: %s spent, %s is allowed (%s of it before this shipment, %s for unknown time)", s.Band, detect.Span(s.SpentMS), detect.Span(s.MaxMS),
 				detect.Span(s.CarriedMS), detect.Span(s.ChargedMS))
 		}
 		if s.MaxSingleMS > 0 && s.LongestMS > s.MaxSingleMS {
-			because(detect.Broken, "band %s: one stay of %s, %s is allowed", s.Band, detect.Span(s.LongestMS), detect.Span(s.MaxSingleMS))
+			f.Because(detect.Broken, "band %s: one stay of %s, %s is allowed", s.Band, detect.Span(s.LongestMS), detect.Span(s.MaxSingleMS))
 		}
 	}
 	switch {
-	case !d.seen:
-		because(detect.Unknown, "no %s", d.budget.metric)
-	case d.unknownMS > 0 && d.policy != ChargeWorst:
-		because(detect.Unknown, "%s unknown for %s", d.budget.metric, detect.Span(d.unknownMS))
+	case !d.time.Seen:
+		f.Because(detect.Unknown, "no %s", d.budget.metric)
+	case d.time.UnknownMS > 0 && d.policy != ChargeWorst:
+		f.Because(detect.Unknown, "%s unknown for %s", d.budget.metric, detect.Span(d.time.UnknownMS))
 	}
 	if f.State == detect.Broken {
-		level = levelExhausted
+		level = detect.LevelExhausted
 	}
-	f.Figures = []detect.Figure{{Name: "budget_used", Value: percent(used), Unit: "%"}, {Name: "budget_state", Value: level.String()}}
-}
-
-// level of a budget's use.
-type level uint8
-
-const (
-	levelOK level = iota
-	levelWatch
-	levelCritical
-	levelExhausted
-)
-
-func (l level) String() string { return [...]string{"OK", "WATCH", "CRITICAL", "EXHAUSTED"}[l] }
-
-// levelOf: below a half, below four fifths, below all of it, nothing left.
-func levelOf(part, whole int64) level {
-	switch {
-	case part*2 < whole:
-		return levelOK
-	case part*5 < whole*4:
-		return levelWatch
-	case part < whole:
-		return levelCritical
-	}
-	return levelExhausted
+	f.Figure("budget_used", percent(used), "%")
+	f.Figure("budget_state", strings.ToUpper(level.String()), "")
+	return f
 }

@@ -1,0 +1,61 @@
+package detect
+
+// Tally is how long one metric was in range, out of it, and unknown, in milliseconds.
+type Tally struct{ InMS, OutMS, UnknownMS int64 }
+
+// Finding begins a finding with the tally and what was found.
+func (t Tally) Finding(found *Excursions) Finding {
+	f := Finding{Tally: t}
+	found.Into(&f)
+	return f
+}
+
+// Clock accounts the time of one metric: what a reading says holds until the next one, at most for GapMS; what lies beyond is
+// unknown.
+type Clock struct {
+	Tally
+	GapMS  int64
+	LastMS int64 // the last reading, while On
+	On     bool  // there was a reading since the last Stop
+	Seen   bool  // one of them told the metric
+}
+
+// Read takes a reading; seen says that it tells the metric. The time since the one before was in range.
+func (c *Clock) Read(ms int64, seen bool) {
+	c.Pass(ms, false)
+	c.On, c.LastMS, c.Seen = true, ms, c.Seen || seen
+}
+
+// Pass accounts the time since the last reading until ms, and tells how much of it is known and how much is not.
+func (c *Clock) Pass(ms int64, out bool) (known, unknown int64) {
+	if !c.On {
+		return 0, 0
+	}
+	since := ms - c.LastMS
+	known = min(since, c.GapMS)
+	unknown = since - known
+	c.UnknownMS += unknown
+	if out {
+		c.OutMS += known
+	} else {
+		c.InMS += known
+	}
+	c.LastMS = ms
+	return known, unknown
+}
+
+// Stop accounts the time until ms, and none from there to the next reading.
+func (c *Clock) Stop(ms int64, out bool) {
+	c.Pass(ms, out)
+	c.On = false
+}
+
+// Doubt gives the reason when a metric is not known all the time.
+func (c *Clock) Doubt(f *Finding, what string) {
+	switch {
+	case !c.Seen:
+		f.Because(Unknown, "no %s at all", what)
+	case c.UnknownMS > 0:
+		f.Because(Unknown, "%s unknown for %s", what, Span(c.UnknownMS))
+	}
+}
