@@ -3,7 +3,8 @@ package evidence
 import (
 	"encoding/hex"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
@@ -98,28 +99,25 @@ func (v *verifier) anchor(ingest string, t *fabricproof.Transaction) (*anchored,
 
 func (v *verifier) anchorFact(a *anchored) AnchorFact {
 	p := Position(a.tx.Position)
-	confirmed := []string{}
-	for id := range v.holds[p] {
-		confirmed = append(confirmed, id)
-	}
-	sort.Strings(confirmed)
 	return AnchorFact{
 		N: a.head.N, Block: p.Block, Tx: a.tx.ID, Ingest: a.head.Ingest, Size: a.head.Size, Root: a.head.Root, TimeMS: a.head.TimeMS,
-		OrderedBy: organisationsOf(v.blocks[p.Block].signers), EndorsedBy: organisationsOf(a.tx.Endorsers), ConfirmedBy: confirmed,
+		OrderedBy: organisationsOf(v.blocks[p.Block].signers), EndorsedBy: organisationsOf(a.tx.Endorsers), ConfirmedBy: sorted(v.holds[p]),
 	}
 }
 
 func organisationsOf(signers []*fabricproof.Signer) []string {
-	out := []string{}
-	seen := map[string]bool{}
+	all := map[string]bool{}
 	for _, s := range signers {
-		if !seen[s.MSP] {
-			seen[s.MSP] = true
-			out = append(out, s.MSP)
-		}
+		all[s.MSP] = true
 	}
-	sort.Strings(out)
-	return out
+	return sorted(all)
+}
+
+// sorted are the keys of m in their order, an empty list when there are none: a report has no null.
+func sorted[V any](m map[string]V) []string {
+	keys := slices.AppendSeq([]string{}, maps.Keys(m))
+	slices.Sort(keys)
+	return keys
 }
 
 // follows proves that a heads log was only added to between two anchors.

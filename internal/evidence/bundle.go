@@ -58,13 +58,9 @@ type Anchor struct {
 // Attestation is a peer's signed answer about a block. The answer holds the whole block; the part that is equal to the
 // block in the bundle is left out: Response = Head ‖ block data ‖ Tail.
 type Attestation struct {
-	Block           uint64
-	ChannelHeader   []byte
-	SignatureHeader []byte
-	Proposal        []byte
-	Head, Tail      []byte
-	Endorser        []byte
-	Signature       []byte
+	fabricproof.Attestation // without the response
+	Block                   uint64
+	Head, Tail              []byte
 }
 
 // Log is one log of the shipment, on one ingest instance.

@@ -40,17 +40,9 @@ type ForkReport struct {
 func VerifyFork(r io.Reader, policy *Policy) (*ForkReport, error) {
 	d := &decoder{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), budget: 2 * maxString}
 	d.tuple(3)
-	if v := d.uint(); d.err == nil && v != FormatVersion {
-		d.fail("version %d", v)
-	}
+	d.version()
 	sides := [][]byte{d.bytes(), d.bytes()}
-	if d.err == nil {
-		if _, err := d.r.ReadByte(); err == nil {
-			d.fail("bytes after the end")
-		} else if !errors.Is(err, io.EOF) {
-			d.err = err
-		}
-	}
+	d.end()
 	out := &ForkReport{Version: 1, Policy: fmt.Sprintf("%x", policy.hash), Sides: []*Report{}}
 	var f *fabricproof.Fault
 	if errors.As(d.err, &f) {

@@ -157,9 +157,8 @@ func (v *verifier) rules() *compliance.RuleSet {
 
 func (v *verifier) trackerRecordsInOrder() []ledger.Tracker {
 	var out []ledger.Tracker
-	for _, tr := range v.trackers {
-		out = append(out, tr.record)
+	for _, id := range sorted(v.trackers) {
+		out = append(out, v.trackers[id].record)
 	}
-	slices.SortFunc(out, func(a, b ledger.Tracker) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -282,30 +283,21 @@ func (v *verifier) beacon(where func() string, m *telemetry.Message) {
 
 // within reports whether a time lies in an assignment.
 func (t *tracker) within(ms, tolerance int64) bool {
-	for _, w := range t.windows {
-		if ms >= w.fromMS-tolerance && (w.toMS == 0 || ms <= w.toMS+tolerance) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.windows, func(w window) bool {
+		return ms >= w.fromMS-tolerance && (w.toMS == 0 || ms <= w.toMS+tolerance)
+	})
 }
 
 // expects reports whether a message of that time must be in a log.
 func (t *tracker) expects(ms, tolerance int64) bool {
-	for _, w := range t.windows {
-		if ms > w.fromMS+tolerance && (w.endMS == 0 || ms < w.endMS-tolerance) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.windows, func(w window) bool {
+		return ms > w.fromMS+tolerance && (w.endMS == 0 || ms < w.endMS-tolerance)
+	})
 }
 
 // overlaps reports whether an assignment lies, at least in part, between two times.
 func (t *tracker) overlaps(fromMS, toMS, tolerance int64) bool {
-	for _, w := range t.windows {
-		if w.fromMS+tolerance < toMS && (w.endMS == 0 || w.endMS-tolerance > fromMS) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.windows, func(w window) bool {
+		return w.fromMS+tolerance < toMS && (w.endMS == 0 || w.endMS-tolerance > fromMS)
+	})
 }

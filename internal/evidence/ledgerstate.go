@@ -2,8 +2,10 @@ package evidence
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 )
@@ -67,7 +69,7 @@ func (v *verifier) transactions() error {
 			return stop(BundleFormat, place(p), "the block in the bundle", "none")
 		}
 		used[p.Block] = true
-		t, err := v.chain.Transaction(b.Block, p.Tx, v.policy.Chaincode, v.policy.endorserRule())
+		t, err := v.chain.Transaction(b.Block, p.Tx, v.policy.Chaincode, fabricproof.EndorserRule(v.policy.Endorsers))
 		if err != nil {
 			return err
 		}
@@ -109,10 +111,8 @@ func (v *verifier) definition(t *fabricproof.Transaction) error {
 		}
 		return nil
 	}
-	for _, want := range v.policy.Definitions {
-		if ok && d.Block == want.Block && d.Tx == want.Tx {
-			return nil
-		}
+	if ok && slices.Contains(v.policy.Definitions, Position(d)) {
+		return nil
 	}
 	found := "none"
 	if ok {
@@ -156,10 +156,7 @@ func (v *verifier) attestations() error {
 	if v.options.Nonce == nil {
 		v.book.warn(NoNonce, "signed answers", "a nonce to compare with", "none given, so they may be old")
 	}
-	for id := range orgs {
-		v.report.Facts.Attested = append(v.report.Facts.Attested, id)
-	}
-	sort.Strings(v.report.Facts.Attested)
+	v.report.Facts.Attested = sorted(orgs)
 	return nil
 }
 
@@ -167,16 +164,11 @@ func (v *verifier) attestations() error {
 // and those that endorsed, or hold as valid, a later transaction that read what it wrote. A peer reads only what valid
 // transactions wrote, and a valid transaction read what was current. Presence in a block shows nothing.
 func (v *verifier) finality() error {
-	order := make([]Position, 0, len(v.txs))
-	for p := range v.txs {
-		order = append(order, p)
-	}
-	sort.Slice(order, func(i, j int) bool { return before(order[j], order[i]) }) // newest first: readers before writers
+	newestFirst := func(a, b Position) int { return cmp.Or(cmp.Compare(b.Block, a.Block), cmp.Compare(b.Tx, a.Tx)) }
+	order := slices.SortedFunc(maps.Keys(v.txs), newestFirst) // readers before writers
 	v.holds = make(map[Position]map[string]bool, len(order))
 	for _, p := range order {
-		if v.holds[p] == nil {
-			v.holds[p] = map[string]bool{}
-		}
+		v.holds[p] = map[string]bool{}
 	}
 	for _, p := range order {
 		t := v.txs[p]
@@ -226,12 +218,7 @@ func (v *verifier) counted(p Position) int {
 }
 
 func writes(t *fabricproof.Transaction, namespace, key string) bool {
-	for _, w := range t.Writes {
-		if w.Namespace == namespace && w.Key == key {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.Writes, func(w fabricproof.Write) bool { return w.Namespace == namespace && w.Key == key })
 }
 
 func before(a, b Position) bool { return a.Block < b.Block || a.Block == b.Block && a.Tx < b.Tx }

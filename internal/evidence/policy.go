@@ -134,10 +134,6 @@ func (p *Policy) ordererRule() fabricproof.OrdererRule {
 	return fabricproof.OrdererRule{Consensus: consensus[p.Orderers.Consensus], Organisations: p.Orderers.Organisations}
 }
 
-func (p *Policy) endorserRule() fabricproof.EndorserRule {
-	return fabricproof.EndorserRule{Of: p.Endorsers.Of, AtLeast: p.Endorsers.AtLeast}
-}
-
 func hash32(s string) (h [32]byte, err error) {
 	b, err := hex.DecodeString(s)
 	if err != nil || len(b) != 32 || hex.EncodeToString(b) != s {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"sort"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/trackerchain"
@@ -19,12 +18,7 @@ func (v *verifier) sequences() {
 		return
 	}
 	v.outside()
-	names := make([]string, 0, len(v.trackers))
-	for id := range v.trackers {
-		names = append(names, id)
-	}
-	sort.Strings(names)
-	for _, id := range names {
+	for _, id := range sorted(v.trackers) {
 		v.sequence(id, v.trackers[id])
 	}
 	v.trackerFacts()
@@ -179,21 +173,18 @@ func (v *verifier) missing(id string, tr *tracker, list []sent) {
 // not to send before its assignment ended.
 func (v *verifier) tail(id string, tr *tracker, list []sent) {
 	last := &list[len(list)-1]
+	end := tr.windows[len(tr.windows)-1].endMS
 	if last.outside {
-		for i := len(list) - 2; i >= 0; i-- {
-			if !list[i].outside {
-				return
-			}
+		if slices.ContainsFunc(list, func(s sent) bool { return !s.outside }) {
+			return
 		}
 		// Only messages from outside. That they follow each other was checked: the tracker sent nothing in between, if they
 		// lie around the assignment.
-		end := tr.windows[len(tr.windows)-1].endMS
 		if list[0].TimeMS > tr.windows[0].fromMS+v.policy.ClockMS || end == 0 || last.TimeMS < end-v.policy.ClockMS {
 			v.book.unknown(NoMessage, "tracker "+id, "at least one message of an assigned tracker", "none in the logs")
 		}
 		return
 	}
-	end := tr.windows[len(tr.windows)-1].endMS
 	switch {
 	case last.kind == telemetry.End:
 	case end == 0:
@@ -205,12 +196,7 @@ func (v *verifier) tail(id string, tr *tracker, list []sent) {
 }
 
 func (v *verifier) trackerFacts() {
-	names := make([]string, 0, len(v.trackers))
-	for id := range v.trackers {
-		names = append(names, id)
-	}
-	sort.Strings(names)
-	for _, id := range names {
+	for _, id := range sorted(v.trackers) {
 		tr := v.trackers[id]
 		f := TrackerFact{ID: id, Owner: tr.record.Owner, Keys: len(tr.record.Keys)}
 		for i := range tr.sent {

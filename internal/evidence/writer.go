@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/canon"
@@ -18,46 +19,6 @@ type Writer struct {
 	size []uint64 // leaves of each log
 	log  int
 	at   uint64
-}
-
-// encoder writes deterministic CBOR (RFC 8949 section 4.2.1).
-type encoder struct{ w *bufio.Writer }
-
-func (e *encoder) head(major byte, v uint64) {
-	e.w.Write(canon.AppendHead(e.w.AvailableBuffer(), major, v)) // bufio keeps the error until Flush
-}
-
-func (e *encoder) uint(v uint64)  { e.head(canon.Uint, v) }
-func (e *encoder) bytes(b []byte) { e.head(canon.Bytes, uint64(len(b))); e.w.Write(b) }
-func (e *encoder) text(s string)  { e.head(canon.Text, uint64(len(s))); e.w.WriteString(s) }
-func (e *encoder) array(n int)    { e.head(canon.Array, uint64(n)) }
-func (e *encoder) null()          { e.w.WriteByte(canon.Null) }
-
-func (e *encoder) hashes(list []Hash) {
-	e.array(len(list))
-	for i := range list {
-		e.bytes(list[i][:])
-	}
-}
-
-func (e *encoder) strings(list [][]byte) {
-	e.array(len(list))
-	for _, b := range list {
-		e.bytes(b)
-	}
-}
-
-func (e *encoder) blocks(list []fabricproof.Block) {
-	e.array(len(list))
-	for i := range list {
-		b := &list[i]
-		e.array(5)
-		e.uint(b.Number)
-		e.bytes(b.Previous)
-		e.bytes(b.DataHash)
-		e.strings(b.Envelopes)
-		e.strings(b.Signatures)
-	}
 }
 
 // NewWriter writes the manifest of a whole-shipment bundle. Leaves follow: log by log, as many as the log's last head says.
@@ -222,18 +183,13 @@ func NewAttestation(a fabricproof.Attestation, b *fabricproof.Block) (Attestatio
 	if i < 0 {
 		return Attestation{}, fmt.Errorf("the answer does not hold the data of block %d", b.Number)
 	}
-	return Attestation{
-		Block: b.Number, ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal,
-		Head: a.Response[:i], Tail: a.Response[i+len(data):], Endorser: a.Endorser, Signature: a.Signature,
-	}, nil
+	out := Attestation{Block: b.Number, Head: a.Response[:i], Tail: a.Response[i+len(data):], Attestation: a}
+	out.Response = nil
+	return out, nil
 }
 
 func (a *Attestation) whole(b *fabricproof.Block) fabricproof.Attestation {
-	data := blockData(b)
-	response := make([]byte, 0, len(a.Head)+len(data)+len(a.Tail))
-	response = append(append(append(response, a.Head...), data...), a.Tail...)
-	return fabricproof.Attestation{
-		ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal, Response: response,
-		Endorser: a.Endorser, Signature: a.Signature,
-	}
+	out := a.Attestation
+	out.Response = slices.Concat(a.Head, blockData(b), a.Tail)
+	return out
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Consensus types as the configuration spells them.
@@ -173,10 +174,8 @@ func (c *Config) ordererValue(key string, v []byte) error {
 				bytesOf(5, &n.Certificate), bytesOf(6, &tls), bytesOf(7, &tls)); err != nil {
 				return err
 			}
-			for _, other := range c.Consenters {
-				if other.ID == n.ID {
-					return fmt.Errorf("two consenters have id %d", n.ID)
-				}
+			if slices.ContainsFunc(c.Consenters, func(other Consenter) bool { return other.ID == n.ID }) {
+				return fmt.Errorf("two consenters have id %d", n.ID)
 			}
 			c.Consenters = append(c.Consenters, n)
 			return nil
@@ -203,22 +202,13 @@ func (c *Config) CheckRoots(pins map[string][]Hash) error {
 	for _, side := range []map[string]*MSP{c.Application, c.Orderers} {
 		for id, m := range side {
 			for _, root := range m.RootHashes {
-				if !hasHash(pins[id], root) {
+				if !slices.Contains(pins[id], root) {
 					return fault(MSPRoot, "only root certificates of "+id+" that the policy pins", "%x", root)
 				}
 			}
 		}
 	}
 	return nil
-}
-
-func hasHash(pins []Hash, h Hash) bool {
-	for _, p := range pins {
-		if p == h {
-			return true
-		}
-	}
-	return false
 }
 
 // member resolves a serialised identity against one side of the channel.

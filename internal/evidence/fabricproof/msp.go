@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -175,7 +176,7 @@ func (m *MSP) identify(idBytes []byte) (*Signer, error) {
 	}
 	s := &Signer{MSP: m.ID, Cert: c, ID: sha256.Sum256(append([]byte(m.ID+"\x00"), c.Raw...))}
 	for _, u := range m.units {
-		if !contains(c.Subject.OrganizationalUnit, u.name) || !issuedUnder(chains[0], u.cert) {
+		if !slices.Contains(c.Subject.OrganizationalUnit, u.name) || !issuedUnder(chains[0], u.cert) {
 			continue
 		}
 		if s.Role != "" {
@@ -189,25 +190,8 @@ func (m *MSP) identify(idBytes []byte) (*Signer, error) {
 	return s, nil
 }
 
-func contains(have []string, want string) bool {
-	for _, h := range have {
-		if h == want {
-			return true
-		}
-	}
-	return false
-}
-
 func issuedUnder(chain []*x509.Certificate, authority []byte) bool {
-	if authority == nil {
-		return true
-	}
-	for _, c := range chain[1:] {
-		if bytes.Equal(c.Raw, authority) {
-			return true
-		}
-	}
-	return false
+	return authority == nil || slices.ContainsFunc(chain[1:], func(c *x509.Certificate) bool { return bytes.Equal(c.Raw, authority) })
 }
 
 // ValidAt refuses a certificate outside its dates.

@@ -3,6 +3,7 @@ package fabricproof
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // lifecycle is the namespace of chaincode definitions; every endorsement reads the one it ran under.
@@ -32,10 +33,8 @@ func decodeRWSet(results []byte, chaincode string) (reads []Read, writes []Write
 				})); err != nil {
 					return err
 				}
-				for _, other := range reads {
-					if other.Namespace == ns && other.Key == r.Key {
-						return fmt.Errorf("key %q is read twice", r.Key)
-					}
+				if slices.ContainsFunc(reads, func(other Read) bool { return other.Namespace == ns && other.Key == r.Key }) {
+					return fmt.Errorf("key %q is read twice", r.Key)
 				}
 				reads = append(reads, r)
 				return nil
@@ -48,10 +47,8 @@ func decodeRWSet(results []byte, chaincode string) (reads []Read, writes []Write
 				if err := message(b, "write", textOf(1, &w.Key), boolOf(2, &w.Delete), bytesOf(3, &w.Value)); err != nil {
 					return err
 				}
-				for _, other := range writes {
-					if other.Key == w.Key {
-						return fmt.Errorf("key %q is written twice", w.Key)
-					}
+				if slices.ContainsFunc(writes, func(other Write) bool { return other.Key == w.Key }) {
+					return fmt.Errorf("key %q is written twice", w.Key)
 				}
 				writes = append(writes, w)
 				return nil

@@ -3,6 +3,7 @@ package fabricproof
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // OrdererRule is the auditor's demand on a block's signatures.
@@ -130,7 +131,7 @@ func (c *Config) CheckSignatures(b *Block, rule OrdererRule) (*BlockSigners, err
 				return nil, fault(BlockQuorum, "each orderer once", "%q of %s twice", s.Cert.Subject.CommonName, s.MSP)
 			}
 			seen[s.ID] = true
-			signed := concat(set.value, sig.header, header)
+			signed := slices.Concat(set.value, sig.header, header)
 			if err := s.verify(signed, sig.signature); err != nil {
 				return nil, fault(BlockQuorum, "valid orderer signatures", "the one of %q of %s %v", s.Cert.Subject.CommonName, s.MSP, err)
 			}
@@ -171,14 +172,6 @@ func Quorum(n int) int {
 	return (n + f + 2) / 2
 }
 
-func concat(parts ...[]byte) []byte {
-	var out []byte
-	for _, p := range parts {
-		out = append(out, p...)
-	}
-	return out
-}
-
 // SameSigner reports whether a set's signer has signed one of the others already: an orderer that caught up keeps the
 // signature of the one that it copied from, and each may count once.
 func SameSigner(sets [][]byte, set []byte) bool {
@@ -189,10 +182,5 @@ func SameSigner(sets [][]byte, set []byte) bool {
 		}
 		return string(s.signatures[0].creator)
 	}
-	for _, other := range sets {
-		if creator(other) == creator(set) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sets, func(other []byte) bool { return creator(other) == creator(set) })
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // EndorserRule is the auditor's own demand on who endorsed; the ledger's policy is not consulted.
@@ -91,7 +92,7 @@ func decodeProposal(channel string, channelHeader, signatureHeader, chaincodePay
 	case p.signature.creator == nil || p.signature.nonce == nil:
 		return nil, fault(TxMalformed, "creator and nonce", "one is missing")
 	}
-	id := sha256.Sum256(concat(p.signature.nonce, p.signature.creator))
+	id := sha256.Sum256(slices.Concat(p.signature.nonce, p.signature.creator))
 	if want := hex.EncodeToString(id[:]); p.header.txID != want {
 		return nil, fault(TxID, want, "%s", p.header.txID)
 	}
@@ -105,7 +106,7 @@ func decodeProposal(channel string, channelHeader, signatureHeader, chaincodePay
 	if extension != p.chaincode {
 		return nil, fault(Chaincode, "chaincode "+p.chaincode+" in the header", "%s", extension)
 	}
-	p.hash = sha256.Sum256(concat(channelHeader, signatureHeader, chaincodePayload))
+	p.hash = sha256.Sum256(slices.Concat(channelHeader, signatureHeader, chaincodePayload))
 	return p, nil
 }
 
@@ -278,10 +279,8 @@ func (c *Config) endorsers(a *action, rule EndorserRule, timeMS int64) ([]*Signe
 		}
 		seen[s.ID] = true
 		out = append(out, s)
-		for _, id := range rule.Of {
-			if id == s.MSP {
-				organisations[id] = true
-			}
+		if slices.Contains(rule.Of, s.MSP) {
+			organisations[s.MSP] = true
 		}
 	}
 	if len(organisations) < rule.AtLeast {
@@ -299,7 +298,7 @@ func (c *Config) peer(e endorsement, prp []byte, code Code, timeMS int64) (*Sign
 	if s.Role != Peer {
 		return nil, fault(Identity, "the role peer", "%q of %s is %s", s.Cert.Subject.CommonName, s.MSP, s.Role)
 	}
-	if err := s.verify(concat(prp, e.endorser), e.signature); err != nil {
+	if err := s.verify(slices.Concat(prp, e.endorser), e.signature); err != nil {
 		return nil, fault(code, "the signature of "+s.Cert.Subject.CommonName, "it %v", err)
 	}
 	return s, s.ValidAt(timeMS)
