@@ -1,9 +1,17 @@
 package proc
 
 import (
+	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
 )
 
 // Spec says how to run one process. It is stored as JSON, so that the supervisor and `status` know it as well.
@@ -25,4 +33,60 @@ func (s Spec) Hash() string {
 	data, _ := json.Marshal(s) // strings only: cannot fail
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
+}
+
+// Probe asks a running process whether it does its work. The zero Probe is content with a living process.
+type Probe struct {
+	HTTP string `json:"http,omitempty"` // URL that answers 2xx
+	TLS  string `json:"tls,omitempty"`  // host:port that completes a TLS greeting
+}
+
+// probeClient keeps no connections: a probe must see the process as it is now.
+var probeClient = &http.Client{
+	Transport: &http.Transport{DisableKeepAlives: true},
+	Timeout:   3 * time.Second,
+}
+
+// Check asks once; nil means ready.
+func (p Probe) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	switch {
+	case p.HTTP != "":
+		return checkHTTP(ctx, p.HTTP)
+	case p.TLS != "":
+		return checkTLS(ctx, p.TLS)
+	}
+	return nil
+}
+
+func checkHTTP(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := probeClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("no answer at %s", url)
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+	if res.StatusCode/100 == 2 {
+		return nil
+	}
+	return fmt.Errorf("%s answers %d: %s", url, res.StatusCode, strings.Join(strings.Fields(string(body)), " "))
+}
+
+func checkTLS(ctx context.Context, addr string) error {
+	// Only whether it greets is asked: who it is, its clients verify. A server that insists on a client certificate
+	// greets all the same (TLS 1.3).
+	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		if _, refused := err.(*net.OpError); refused {
+			return fmt.Errorf("no answer at %s", addr)
+		}
+		return fmt.Errorf("%s: %w", addr, err)
+	}
+	return conn.Close()
 }

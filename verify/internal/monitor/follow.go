@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -143,8 +144,7 @@ func confirmed(p *evidence.HeadsProof) int {
 }
 
 func (s *seen) same(a *evidence.ProvenAnchor) bool {
-	o := seenOf(a, s.AcceptedMS)
-	return *s == o
+	return *s == seenOf(a, s.AcceptedMS)
 }
 
 func seenOf(a *evidence.ProvenAnchor, ms int64) seen {
@@ -178,10 +178,8 @@ func (m *Monitor) unproven(r *round, api API, c Claim, format string, args ...an
 func (m *Monitor) fork(ctx context.Context, r *round, api API, a evidence.ProvenAnchor, raw []byte) error {
 	r.contested[api.Name()+" "+a.Heads] = true
 	key := fmt.Sprintf("%s %d %s %x", a.Heads, a.N, a.Tx, a.Header)
-	for _, f := range m.state.Forks {
-		if f.Key == key {
-			return nil
-		}
+	if slices.ContainsFunc(m.state.Forks, func(f fork) bool { return f.Key == key }) {
+		return nil
 	}
 	other := m.otherSide(ctx, api, a)
 	if other == nil {
@@ -214,13 +212,13 @@ func (m *Monitor) fork(ctx context.Context, r *round, api API, a evidence.Proven
 // otherSide is evidence of the accepted anchor that a contradicts: the one kept, or a fresh one of another API.
 func (m *Monitor) otherSide(ctx context.Context, api API, a evidence.ProvenAnchor) []byte {
 	log := m.state.Logs[a.Heads]
-	if log == nil || log.at(a.N) == nil || a.N >= log.EvidenceFrom {
-		if log == nil {
-			return nil
-		}
-		return log.Evidence
+	if log == nil {
+		return nil
 	}
 	known := log.at(a.N)
+	if known == nil || a.N >= log.EvidenceFrom {
+		return log.Evidence
+	}
 	for _, other := range m.cfg.APIs {
 		if other == api {
 			continue
