@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -17,7 +16,6 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
-	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -81,7 +79,7 @@ func openSealingKey(path string) ([]byte, error) {
 // openEvidence says where evidence comes from.
 func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances []ingestclient.Instance, log *slog.Logger) *bundle.Source {
 	return &bundle.Source{
-		Channel: cmp.Or(cfg.Fabric.Channel, ledger.Channel), Chaincode: cmp.Or(cfg.Fabric.Chaincode, ledger.Chaincode), Ledger: chain, Store: store, Log: log,
+		Channel: cfg.Fabric.Channel, Chaincode: cfg.Fabric.Chaincode, Ledger: chain, Store: store, Log: log,
 		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
 			for _, i := range instances {
 				if i.ID() == ingest {

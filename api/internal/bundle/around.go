@@ -3,6 +3,7 @@ package bundle
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -47,7 +48,7 @@ func (c *collector) around(ctx context.Context, b *Bundle) error {
 			return err
 		}
 	}
-	for _, id := range sortedKeys(stays) {
+	for _, id := range slices.Sorted(maps.Keys(stays)) {
 		slices.SortFunc(stays[id], func(a, b *stay) int { return cmp.Compare(a.fromMS, b.fromMS) })
 		if err := c.neighbours(ctx, id, stays[id]); err != nil {
 			return err

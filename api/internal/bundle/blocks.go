@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +14,6 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
-
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
 // enrolTx of a tracker, out of its record in the collected transactions: its assignment wrote it.
 func (c *collector) enrolTx(id string) (string, error) {
@@ -37,7 +34,7 @@ func (c *collector) enrolTx(id string) (string, error) {
 
 // finish orders the blocks and adds the configurations that they were made under.
 func (c *collector) finish(ctx context.Context) error {
-	for _, n := range sortedKeys(c.used) {
+	for _, n := range slices.Sorted(maps.Keys(c.used)) {
 		b := *c.blocks[n]
 		b.Filter, b.CommitHash = nil, nil
 		c.manifest.Blocks = append(c.manifest.Blocks, b)

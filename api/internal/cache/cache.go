@@ -29,19 +29,15 @@ func New(now func() time.Time) *Cache {
 	return &Cache{now: now, m: map[string]entry{}}
 }
 
-// Get returns the value kept under key, or asks for it. Errors are not kept.
-func Get[T any](ctx context.Context, r *Cache, key string, ask func(context.Context) (T, error)) (T, error) {
+// Ask returns the value kept under key, unless it must be fresh; else it asks, and keeps the answer for others. Errors are not
+// kept.
+func Ask[T any](ctx context.Context, fresh bool, r *Cache, key string, ask func(context.Context) (T, error)) (T, error) {
 	r.mu.Lock()
 	k, ok := r.m[key]
 	r.mu.Unlock()
-	if ok && r.now().Before(k.until) {
+	if ok && !fresh && r.now().Before(k.until) {
 		return k.v.(T), nil
 	}
-	return Refresh(ctx, r, key, ask)
-}
-
-// Refresh asks, and keeps the answer for others.
-func Refresh[T any](ctx context.Context, r *Cache, key string, ask func(context.Context) (T, error)) (T, error) {
 	v, err := ask(ctx)
 	if err != nil {
 		return v, err
@@ -53,12 +49,4 @@ func Refresh[T any](ctx context.Context, r *Cache, key string, ask func(context.
 	}
 	r.m[key] = entry{v, r.now().Add(keep)}
 	return v, nil
-}
-
-// Ask is fresh or cached.
-func Ask[T any](ctx context.Context, now bool, r *Cache, key string, ask func(context.Context) (T, error)) (T, error) {
-	if now {
-		return Refresh(ctx, r, key, ask)
-	}
-	return Get(ctx, r, key, ask)
 }

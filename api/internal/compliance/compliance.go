@@ -26,31 +26,11 @@ type Resource struct {
 
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
-	s.complianceRoutes(api)
-	s.ruleSetRoutes(api)
-	s.simulateRoutes(api)
-	s.signOffRoutes(api)
-	s.breachRoutes(api)
-}
-
-func (s *Resource) complianceRoutes(api *rest.API) {
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: "Compliance", Scope: access.TelemetryRead, Limit: rest.LongTime,
-		Summary: "Judge the shipment by its rule set", Errors: []int{http.StatusNotFound, http.StatusConflict},
-		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
-}
-
-func (s *Resource) compliance(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[judging.Compliance], error) {
-	r, err := s.Shipment(ctx, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	_, v, err := s.Judge.Pinned(ctx, r)
-	return rest.Reply(v, err)
-}
-
-func (s *Resource) signOffRoutes(api *rest.API) {
 	const tag = "Compliance"
 	const acks, dispositions = "/v1/shipments/{id}/excursions/{excursion}/acknowledgements", "/v1/shipments/{id}/disposition"
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: tag, Scope: access.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Judge the shipment by its rule set", Errors: []int{http.StatusNotFound, http.StatusConflict},
+		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Sign an excursion on the ledger, with a reason", Errors: []int{http.StatusNotFound},
 		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed.",
@@ -63,6 +43,18 @@ func (s *Resource) signOffRoutes(api *rest.API) {
 		Example: rest.Object{"decision": "release", "name": "A. Person", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)
+	s.breachRoutes(api)
+	s.ruleSetRoutes(api)
+	s.simulateRoutes(api)
+}
+
+func (s *Resource) compliance(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[judging.Compliance], error) {
+	r, err := s.Shipment(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	_, v, err := s.Judge.Pinned(ctx, r)
+	return rest.Reply(v, err)
 }
 
 // ExcursionPath names an excursion of a shipment.

@@ -47,7 +47,10 @@ type Resource struct {
 func (s *Resource) Register(api *rest.API) {
 	s.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_verification_findings_total", Help: "Findings of verifications, by check."}, []string{"check"})
 	s.Metrics.MustRegister(s.findings)
-	s.verificationRoutes(api)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
+		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
+		About: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
+			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)
 	s.evidenceRoutes(api)
 	s.anchorRoutes(api)
 	s.headsRoutes(api)
@@ -60,13 +63,6 @@ type Verification struct {
 	Messages  uint64                   `json:"messages"`
 	Logs      []verification.LogReport `json:"logs"`
 	Checks    []verification.Check     `json:"checks"`
-}
-
-func (s *Resource) verificationRoutes(api *rest.API) {
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
-		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
-		About: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
-			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)
 }
 
 func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[Verification], error) {

@@ -30,19 +30,14 @@ const (
 	Gap = "gap"
 )
 
-// Event is one thing that happened. Exactly one of the pointers is set, none for a gap.
+// Event is one thing that happened.
 type Event struct {
 	// ID is the position on the ledger, "block.n"; "" for a reading, which cannot be replayed.
-	ID       string
-	Name     string
-	ShipID   string // "" for an anchor
-	Shipment *ledger.Shipment
-	Head     *ledger.Head
-	Verdict  *ledger.Verdict
-	Excurs   *ledger.Excursion
-	Ack      *ledger.Acknowledgement
-	Disposed *ledger.Disposition
-	Reading  *stored.Reading
+	ID     string
+	Name   string
+	ShipID string // "" for an anchor
+	// Data is the ledger's Shipment, Head, Verdict, Excursion, Acknowledgement or Disposition, or a stored.Reading; nil for a gap.
+	Data any
 }
 
 // Ledger delivers chaincode events and answers reads.
@@ -271,35 +266,26 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 	var err error
 	switch e.Name {
 	case ledger.EventShipment:
-		out.Name, out.Shipment = Shipment, new(ledger.Shipment)
-		err = json.Unmarshal(e.Payload, out.Shipment)
-		out.ShipID = out.Shipment.ID
-		f.remember(out.ShipID, out.Shipment.IsParty(f.msp))
+		err = read(&out, Shipment, e.Payload, func(r ledger.Shipment) string {
+			f.remember(r.ID, r.IsParty(f.msp))
+			return r.ID
+		})
 	case ledger.EventClosed:
 		var c ledger.Close
 		if err = json.Unmarshal(e.Payload, &c); err == nil {
 			out.Name, out.ShipID = Shipment, c.Shipment
-			out.Shipment, err = f.get(ctx, c.Shipment)
+			out.Data, err = f.get(ctx, c.Shipment)
 		}
 	case ledger.EventAnchor:
-		out.Name, out.Head = Anchor, new(ledger.Head)
-		err = json.Unmarshal(e.Payload, out.Head)
+		err = read(&out, Anchor, e.Payload, func(ledger.Head) string { return "" })
 	case ledger.EventVerdict:
-		out.Name, out.Verdict = Verdict, new(ledger.Verdict)
-		err = json.Unmarshal(e.Payload, out.Verdict)
-		out.ShipID = out.Verdict.Shipment
+		err = read(&out, Verdict, e.Payload, func(r ledger.Verdict) string { return r.Shipment })
 	case ledger.EventExcursion:
-		out.Name, out.Excurs = Excursion, new(ledger.Excursion)
-		err = json.Unmarshal(e.Payload, out.Excurs)
-		out.ShipID = out.Excurs.Shipment
+		err = read(&out, Excursion, e.Payload, func(r ledger.Excursion) string { return r.Shipment })
 	case ledger.EventAcknowledged:
-		out.Name, out.Ack = Acknowledgement, new(ledger.Acknowledgement)
-		err = json.Unmarshal(e.Payload, out.Ack)
-		out.ShipID = out.Ack.Shipment
+		err = read(&out, Acknowledgement, e.Payload, func(r ledger.Acknowledgement) string { return r.Shipment })
 	case ledger.EventDisposition:
-		out.Name, out.Disposed = Disposition, new(ledger.Disposition)
-		err = json.Unmarshal(e.Payload, out.Disposed)
-		out.ShipID = out.Disposed.Shipment
+		err = read(&out, Disposition, e.Payload, func(r ledger.Disposition) string { return r.Shipment })
 	default:
 		return
 	}
@@ -310,6 +296,14 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 	if out.ShipID == "" || f.isMine(ctx, out.ShipID) {
 		f.publish(out)
 	}
+}
+
+// read fills an event from the record that the ledger tells; shipment is whose it is.
+func read[T any](out *Event, name string, payload []byte, shipment func(T) string) error {
+	var record T
+	err := json.Unmarshal(payload, &record)
+	out.Name, out.Data, out.ShipID = name, record, shipment(record)
+	return err
 }
 
 // position numbers the events within their block; again is true for one that a reconnect delivers a second time.
@@ -365,7 +359,6 @@ func (f *Feed) remember(shipment string, mine bool) {
 	f.mine[shipment] = mine
 }
 
-func (f *Feed) get(ctx context.Context, shipment string) (*ledger.Shipment, error) {
-	r, err := ledger.ShipmentGet.Ask(ctx, f.ledger, ledger.IDArgs{ID: shipment})
-	return &r, err
+func (f *Feed) get(ctx context.Context, shipment string) (ledger.Shipment, error) {
+	return ledger.ShipmentGet.Ask(ctx, f.ledger, ledger.IDArgs{ID: shipment})
 }

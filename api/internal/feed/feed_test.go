@@ -23,7 +23,7 @@ func waiting(f *Feed, lastID string) (ids []string) {
 }
 
 func publish(f *Feed, block uint64, n int) {
-	f.publish(Event{ID: fmt.Sprintf("%d.%d", block, n), Name: Anchor, Head: new(ledger.Head)})
+	f.publish(Event{ID: fmt.Sprintf("%d.%d", block, n), Name: Anchor, Data: ledger.Head{}})
 }
 
 // TestAStreamThatComesBack learns what it missed, or that this is not known any more.

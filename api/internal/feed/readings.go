@@ -64,7 +64,7 @@ func (f *Feed) list(ctx context.Context) {
 	}
 	for id := range named {
 		if r, err := f.get(ctx, id); err == nil {
-			f.watch(ctx, *r)
+			f.watch(ctx, r)
 		}
 	}
 	if all {
@@ -118,7 +118,7 @@ func (f *Feed) poll(ctx context.Context) {
 		}
 		err := f.readings.Readings(ctx, q, func(r stored.Reading, at time.Time) error {
 			l.after, l.tracker = at, r.Tracker
-			f.publish(Event{Name: Reading, ShipID: l.shipment, Reading: &r})
+			f.publish(Event{Name: Reading, ShipID: l.shipment, Data: r})
 			return nil
 		})
 		if err != nil && ctx.Err() == nil {

@@ -120,9 +120,6 @@ func (c *Client) Status(ctx context.Context) (json.RawMessage, error) {
 	return raw, err
 }
 
-// Close frees the idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
-
 func (c *Client) call(ctx context.Context, limit time.Duration, method, path string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -34,7 +34,7 @@ func TestClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
+	defer c.http.CloseIdleConnections()
 	if logs, err := c.Logs(t.Context(), "a b"); err != nil || len(logs) != 1 || logs[0].Size != 3 {
 		t.Errorf("%+v %v", logs, err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // Resource is made of these parts.
@@ -49,28 +50,23 @@ func (s *Resource) Register(api *rest.API) {
 	s.streams.byClient = map[string]int{}
 	s.open = prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_api_streams", Help: "Open event streams."})
 	s.Metrics.MustRegister(s.open)
-	about := "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
+	const about = "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
 		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
-	for _, o := range []rest.Operation{
-		{Path: "/v1/stream", ID: "stream", Summary: "Live events of all the organisation's shipments"},
-		{Path: "/v1/shipments/{id}/stream", ID: "stream-shipment", Summary: "Live events of one shipment", Errors: []int{http.StatusNotFound}},
-	} {
-		o.Method, o.Tag, o.Scope, o.Limit, o.About = http.MethodGet, "Live", access.TelemetryRead, rest.Unlimited, about
-		o.Errors = append(o.Errors, http.StatusTooManyRequests)
-		o.Answers = map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}
-		if o.ID == "stream" {
-			rest.Add(api, o, func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
-				return s.stream(ctx, "", in.LastEventID)
-			})
-			continue
-		}
-		rest.Add(api, o, func(ctx context.Context, in *shipmentStreamInput) (*huma.StreamResponse, error) {
+	op := func(path, id, summary string, errors ...int) rest.Operation {
+		return rest.Operation{Method: http.MethodGet, Path: path, ID: id, Tag: "Live", Scope: access.TelemetryRead, Limit: rest.Unlimited, Summary: summary, About: about, Errors: errors,
+			Answers: map[string]*huma.Response{"200": {Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}}}
+	}
+	rest.Add(api, op("/v1/stream", "stream", "Live events of all the organisation's shipments", http.StatusTooManyRequests),
+		func(ctx context.Context, in *streamInput) (*huma.StreamResponse, error) {
+			return s.stream(ctx, "", in.LastEventID)
+		})
+	rest.Add(api, op("/v1/shipments/{id}/stream", "stream-shipment", "Live events of one shipment", http.StatusNotFound, http.StatusTooManyRequests),
+		func(ctx context.Context, in *shipmentStreamInput) (*huma.StreamResponse, error) {
 			if _, err := s.Shipment(ctx, in.ID); err != nil {
 				return nil, err
 			}
 			return s.stream(ctx, in.ID, in.LastEventID)
 		})
-	}
 }
 
 type streamInput struct {
@@ -184,24 +180,22 @@ type LiveDisposition struct {
 }
 
 func eventText(names *members.Directory, e feed.Event) (string, error) {
-	var data any
-	switch e.Name {
-	case feed.Gap:
-		data = struct{}{}
-	case feed.Reading:
-		data = LiveReading{e.ShipID, e.Reading.Tracker, rest.Instant(e.Reading.TimeMS), e.Reading.Leaf, e.Reading.Values}
-	case feed.Shipment:
-		data = shapes.ShowShipment(names, *e.Shipment, "")
-	case feed.Anchor:
-		data = shapes.ShowAnchor(names, *e.Head)
-	case feed.Verdict:
-		data = LiveVerdict{e.ShipID, shapes.ShowRevision(names, *e.Verdict)}
-	case feed.Excursion:
-		data = LiveExcursion{e.ShipID, showLive(*e.Excurs)}
-	case feed.Acknowledgement:
-		data = LiveAcknowledgement{e.ShipID, shapes.ShowAcknowledgement(names, *e.Ack)}
-	case feed.Disposition:
-		data = LiveDisposition{e.ShipID, shapes.ShowDisposition(names, *e.Disposed)}
+	var data any = struct{}{} // of a gap
+	switch x := e.Data.(type) {
+	case stored.Reading:
+		data = LiveReading{e.ShipID, x.Tracker, rest.Instant(x.TimeMS), x.Leaf, x.Values}
+	case ledger.Shipment:
+		data = shapes.ShowShipment(names, x, "")
+	case ledger.Head:
+		data = shapes.ShowAnchor(names, x)
+	case ledger.Verdict:
+		data = LiveVerdict{e.ShipID, shapes.ShowRevision(names, x)}
+	case ledger.Excursion:
+		data = LiveExcursion{e.ShipID, showLive(x)}
+	case ledger.Acknowledgement:
+		data = LiveAcknowledgement{e.ShipID, shapes.ShowAcknowledgement(names, x)}
+	case ledger.Disposition:
+		data = LiveDisposition{e.ShipID, shapes.ShowDisposition(names, x)}
 	}
 	body, err := json.Marshal(data)
 	if err != nil {

@@ -37,8 +37,10 @@ type Resource struct {
 
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
-	s.networkRoutes(api)
-	s.memberRoutes(api)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: access.NetworkRead,
+		Summary: "Health of peers, orderers, ingest and store", About: "Always 200: what is down is in the answer. ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "Network", Scope: access.ShipmentsRead,
+		Summary: "List the members of the network, by name"}, s.listMembers)
 }
 
 // Network is the health of what this api talks to.
@@ -75,11 +77,6 @@ func health(err error, what string) Health {
 // tolerated is how many blocks a node may be behind another at one look: the looks are not of one moment. A node further behind
 // catches up, or answers and has stopped working.
 const tolerated = 20
-
-func (s *Resource) networkRoutes(api *rest.API) {
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: access.NetworkRead,
-		Summary: "Health of peers, orderers, ingest and store", About: "Always 200: what is down is in the answer. ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
-}
 
 func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Network], error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -128,11 +125,6 @@ type Member struct {
 	DisplayName string       `json:"display_name" doc:"For people"`
 	JoinedAt    rest.Instant `json:"joined_at"`
 	Tx          string       `json:"tx" doc:"By which it became a member"`
-}
-
-func (s *Resource) memberRoutes(api *rest.API) {
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "Network", Scope: access.ShipmentsRead,
-		Summary: "List the members of the network, by name"}, s.listMembers)
 }
 
 // listMembers shows the directory as it is in memory: it is at most half a minute old.

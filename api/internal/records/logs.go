@@ -59,7 +59,7 @@ func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]LogRef, error) {
 
 // instances are the ids of the ingest instances, in a stable order. A new instance is seen within the cache's time.
 func (s *Logs) instances(ctx context.Context) ([]string, error) {
-	return cache.Get(ctx, s.Cache, "instances", func(ctx context.Context) ([]string, error) {
+	return cache.Ask(ctx, false, s.Cache, "instances", func(ctx context.Context) ([]string, error) {
 		heads, err := ledger.AnchorHeads.All(ctx, s.Ledger, "", MaxInstances)
 		if err != nil {
 			return nil, err

@@ -35,8 +35,22 @@ type Resource struct {
 
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
-	s.shipmentRoutes(api)
-	s.assignmentRoutes(api)
+	const tag = "Shipments"
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Create a shipment",
+		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
+			"parties": rest.Object{ledger.Carrier: []string{"coldroad", "northferry"}, ledger.Shipper: []string{"vaxcorp"}, ledger.Consignee: []string{"city-hospital"}}}}, s.createShipment)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
+		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
+		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
+		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}}, s.deliver)
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
+		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
+		Example: rest.Object{"tracker": "LOGGER-17"}}, s.assign)
+	rest.Add(api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
+		Summary: "End the tracker's open assignment", Errors: []int{http.StatusNotFound}}, s.unassign)
 	s.closeRoutes(api)
 }
 
@@ -75,20 +89,6 @@ type createBody struct {
 	Destination string         `json:"destination,omitempty" maxLength:"128"`
 	Lot         string         `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
 	CarriedFrom []string       `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
-}
-
-func (s *Resource) shipmentRoutes(api *rest.API) {
-	const tag = "Shipments"
-	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
-		Summary: "Create a shipment",
-		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
-			"parties": rest.Object{ledger.Carrier: []string{"coldroad", "northferry"}, ledger.Shipper: []string{"vaxcorp"}, ledger.Consignee: []string{"city-hospital"}}}}, s.createShipment)
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
-		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
-		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
-	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
-		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}}, s.deliver)
 }
 
 type createInput struct {
@@ -198,15 +198,6 @@ func (s *Resource) deliver(ctx context.Context, in *struct {
 	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentDeliver, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
 		return r.DeliveredMS != 0 && r.Custodian == s.MSP
 	})
-}
-
-func (s *Resource) assignmentRoutes(api *rest.API) {
-	const tag = "Shipments"
-	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
-		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
-		Example: rest.Object{"tracker": "LOGGER-17"}}, s.assign)
-	rest.Add(api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
-		Summary: "End the tracker's open assignment", Errors: []int{http.StatusNotFound}}, s.unassign)
 }
 
 type assignInput struct {

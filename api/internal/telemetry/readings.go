@@ -38,8 +38,21 @@ type Resource struct {
 
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
-	s.telemetryRoutes(api)
-	s.quantityRoutes(api)
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/telemetry", ID: "get-telemetry", Tag: "Telemetry", Scope: access.TelemetryRead,
+		Summary: "Get readings, or windows of them", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
+		About: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
+			"These are the values in the store; `/verification` says whether they are what the trackers signed. " +
+			"`include=quality` adds to each single reading why ingest finds it odd. Flags say nothing about the goods, follow a reading by some seconds, and are kept " +
+			"for at most 100 readings of a tracker in 10 s: `/v1/trackers/{id}/quality` has the exact counts."}, s.telemetry)
+	out := &rest.Answer[rest.List[Quantity]]{}
+	for m := range detect.Metrics {
+		q := m.Quantity()
+		out.Body.Items = append(out.Body.Items, Quantity{Name: q.Name, Label: q.Label, Unit: q.Unit, Symbol: q.Symbol, Derived: m == detect.Acceleration,
+			Accepted: Range{q.Min, q.Max}, Plausible: Range{q.Low, q.High}})
+	}
+	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/quantities", ID: "list-quantities", Tag: "Telemetry", Scope: access.TelemetryRead,
+		Summary: "List the quantities that trackers report", About: "With units and bounds; the last one is derived. In one answer."},
+		func(context.Context, *struct{}) (*rest.Answer[rest.List[Quantity]], error) { return out, nil })
 	s.messageRoutes(api)
 }
 
@@ -63,15 +76,6 @@ type Oddity struct {
 	Reason  string  `json:"reason" doc:"out_of_bounds, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means" example:"jump"`
 	Metric  string  `json:"metric" doc:"Quantity that is odd" example:"temperature"`
 	Against float64 `json:"against" doc:"What its value was compared with"`
-}
-
-func (s *Resource) telemetryRoutes(api *rest.API) {
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/telemetry", ID: "get-telemetry", Tag: "Telemetry", Scope: access.TelemetryRead,
-		Summary: "Get readings, or windows of them", Errors: []int{http.StatusBadRequest, http.StatusNotFound},
-		About: "In the order of (time, tracker). With `every`, each item is a window with minimum, maximum, mean and count by quantity. " +
-			"These are the values in the store; `/verification` says whether they are what the trackers signed. " +
-			"`include=quality` adds to each single reading why ingest finds it odd. Flags say nothing about the goods, follow a reading by some seconds, and are kept " +
-			"for at most 100 readings of a tracker in 10 s: `/v1/trackers/{id}/quality` has the exact counts."}, s.telemetry)
 }
 
 type telemetryInput struct {
@@ -211,16 +215,4 @@ type Quantity struct {
 type Range struct {
 	Min float64 `json:"min"`
 	Max float64 `json:"max"`
-}
-
-func (s *Resource) quantityRoutes(api *rest.API) {
-	out := &rest.Answer[rest.List[Quantity]]{}
-	for m := range detect.Metrics {
-		q := m.Quantity()
-		out.Body.Items = append(out.Body.Items, Quantity{Name: q.Name, Label: q.Label, Unit: q.Unit, Symbol: q.Symbol, Derived: m == detect.Acceleration,
-			Accepted: Range{q.Min, q.Max}, Plausible: Range{q.Low, q.High}})
-	}
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/quantities", ID: "list-quantities", Tag: "Telemetry", Scope: access.TelemetryRead,
-		Summary: "List the quantities that trackers report", About: "With units and bounds; the last one is derived. In one answer."},
-		func(context.Context, *struct{}) (*rest.Answer[rest.List[Quantity]], error) { return out, nil })
 }

@@ -1,11 +1,11 @@
 package verification
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
 	"slices"
-	"sort"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -50,31 +50,18 @@ func (e *expected) add(leaf uint64, hash telemetry.Hash, tracker string, reading
 
 // take finds the reading that a stored point should be, once.
 func (e *expected) take(leaf uint64, timeMS int64) *want {
-	i := sort.Search(len(e.readings), func(i int) bool {
-		w := &e.readings[i]
-		return w.leaf > leaf || w.leaf == leaf && w.timeMS >= timeMS
+	i, ok := slices.BinarySearchFunc(e.readings, want{leaf: leaf, timeMS: timeMS}, func(a, b want) int {
+		return cmp.Or(cmp.Compare(a.leaf, b.leaf), cmp.Compare(a.timeMS, b.timeMS))
 	})
-	if i == len(e.readings) {
+	if !ok || e.readings[i].found {
 		return nil
 	}
-	w := &e.readings[i]
-	if w.leaf != leaf || w.timeMS != timeMS || w.found {
-		return nil
-	}
-	w.found = true
-	return w
+	e.readings[i].found = true
+	return &e.readings[i]
 }
 
 func (e *expected) hash(leaf uint64) *telemetry.Hash {
-	i, ok := slices.BinarySearchFunc(e.hashes, leaf, func(h leafHash, leaf uint64) int {
-		switch {
-		case h.leaf < leaf:
-			return -1
-		case h.leaf > leaf:
-			return 1
-		}
-		return 0
-	})
+	i, ok := slices.BinarySearchFunc(e.hashes, leaf, func(h leafHash, leaf uint64) int { return cmp.Compare(h.leaf, leaf) })
 	if !ok {
 		return nil
 	}

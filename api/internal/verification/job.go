@@ -4,6 +4,7 @@
 package verification
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -154,15 +155,8 @@ func (r *run) checkClosing(c *walk, closing *ledger.LogHead) {
 	case c.next != closing.Size:
 		say("the log has %d leaves, the closing record says %d", c.next, closing.Size)
 	case c.roots[closing.Size] != closing.Root:
-		say("the root at size %d is %s, the closing record says %s", closing.Size, orUnknown(c.roots[closing.Size]), closing.Root)
+		say("the root at size %d is %s, the closing record says %s", closing.Size, cmp.Or(c.roots[closing.Size], "not computable"), closing.Root)
 	}
-}
-
-func orUnknown(root string) string {
-	if root == "" {
-		return "not computable"
-	}
-	return root
 }
 
 // enrolled is a tracker's registration, fetched once.

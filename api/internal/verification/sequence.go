@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ func (c *walk) chain(leaf uint64, m *telemetry.Message) {
 // sequences looks at each tracker's messages in the order in which it signed them, over all logs of the shipment. What a
 // tracker sent before, after or between its assignments stands in its own log and is not missing here.
 func (r *run) sequences() {
-	for _, tracker := range sorted(r.chains) {
+	for _, tracker := range slices.Sorted(maps.Keys(r.chains)) {
 		links := r.chains[tracker]
 		slices.SortFunc(links, func(a, b link) int {
 			return cmp.Or(trackerchain.Compare(&a.Link, &b.Link), strings.Compare(a.log, b.log), cmp.Compare(a.leaf, b.leaf))
@@ -75,13 +76,4 @@ func (r *run) elsewhere(tracker string, fromMS, toMS int64) bool {
 		}
 	}
 	return false
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -205,11 +205,7 @@ func (c *walk) readings(ctx context.Context, last bool) error {
 
 func (c *walk) reading(r stored.Reading, at time.Time) {
 	say := func(hash *telemetry.Hash, format string, args ...any) {
-		f := Finding{Log: c.log.ID, Leaf: r.Leaf, Tracker: r.Tracker, Check: Fields, Detail: fmt.Sprintf(format, args...)}
-		if hash != nil {
-			f.Message = hex.EncodeToString(hash[:])
-		}
-		c.found.add(f)
+		c.finding(Fields, stored.Message{Leaf: r.Leaf, Tracker: r.Tracker}, hash, format, args...)
 	}
 	if c.expect.skipped(r.Leaf) {
 		return // its message is a finding already
