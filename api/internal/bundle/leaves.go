@@ -3,6 +3,7 @@ package bundle
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -54,6 +55,47 @@ func (c *collector) instances() []string {
 		}
 	}
 	return out
+}
+
+// Write streams the bundle.
+func (b *Bundle) Write(ctx context.Context, w io.Writer) error {
+	out, err := evidence.NewWriter(w, &b.Manifest)
+	if err != nil {
+		return err
+	}
+	for i, log := range b.logs {
+		if b.sizes[i] == 0 {
+			continue
+		}
+		next := uint64(0)
+		err := b.source.Store.Messages(ctx, log, 0, b.sizes[i], func(m stored.Message) error {
+			if m.Leaf != next {
+				return fmt.Errorf("log %s: the store holds leaf %d where %d should be", log, m.Leaf, next)
+			}
+			next++
+			return out.Leaf(leaf(m, b.request.Withhold))
+		})
+		if err != nil {
+			return err
+		}
+		if next != b.sizes[i] {
+			return fmt.Errorf("log %s: the store holds %d of %d leaves", log, next, b.sizes[i])
+		}
+	}
+	return out.Close()
+}
+
+// WriteProof writes the proof of one leaf.
+func (b *Bundle) WriteProof(ctx context.Context, w io.Writer, log string, index uint64) error {
+	n := slices.Index(b.logs, log)
+	if n < 0 || index >= b.sizes[n] {
+		return ErrNotReady
+	}
+	p, err := b.proof(ctx, n, index)
+	if err != nil {
+		return err
+	}
+	return evidence.WriteProof(w, &b.Manifest, p)
 }
 
 // proof builds the inclusion proof of one leaf from all leaf entries of its log.
