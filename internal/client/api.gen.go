@@ -205,6 +205,27 @@ type IngestHealth struct {
 	Status interface{} `json:"status,omitempty,omitzero"`
 }
 
+// KeyBody defines model for KeyBody.
+type KeyBody struct {
+	Alg KeyBodyAlg `json:"alg,omitempty,omitzero"`
+
+	// Lost true when the old key is lost
+	Lost bool `json:"lost,omitempty,omitzero"`
+
+	// Old The old key's signature over the same bytes
+	Old string `json:"old,omitempty,omitzero"`
+
+	// Proof The new key's signature over the possession bytes
+	Proof     string `json:"proof,omitempty,omitzero"`
+	PublicKey string `json:"public_key,omitempty,omitzero"`
+
+	// Unsigned true for a tracker that cannot sign: it gets a new secret, and the old one ends
+	Unsigned bool `json:"unsigned,omitempty,omitzero"`
+}
+
+// KeyBodyAlg defines model for KeyBody.Alg.
+type KeyBodyAlg string
+
 // LastReading defines model for LastReading.
 type LastReading struct {
 	// Time Examples: 2026-11-22T10:00:00.000Z
@@ -488,7 +509,7 @@ type Tracker struct {
 	Owner     string    `json:"owner"`
 	RevokedAt time.Time `json:"revoked_at"`
 
-	// Secret MQTT password of a tracker that cannot sign; given once, at enrolment
+	// Secret MQTT password of a tracker that cannot sign; given once, at enrolment and at a rotation
 	Secret string       `json:"secret,omitempty,omitzero"`
 	Trust  TrackerTrust `json:"trust"`
 
@@ -616,4 +637,9 @@ func (c *Client) EnrolTracker(ctx context.Context, body EnrolBody) (Tracker, err
 // GetTracker calls GET /v1/trackers/{id}: Get a tracker.
 func (c *Client) GetTracker(ctx context.Context, id string) (Tracker, error) {
 	return call[Tracker](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/trackers/%s", url.PathEscape(id)), nil, nil})
+}
+
+// RotateTracker calls POST /v1/trackers/{id}/rotate: Replace the tracker's key, or its secret.
+func (c *Client) RotateTracker(ctx context.Context, id string, body KeyBody) (Tracker, error) {
+	return call[Tracker](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/trackers/%s/rotate", url.PathEscape(id)), nil, body})
 }

@@ -43,8 +43,10 @@ func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
 		return nil, err
 	}
 	switch {
+	case a.SecretHash != "":
+		return newSecret(t, tr, a.SecretHash)
 	case len(tr.Keys) == 0:
-		return nil, ledger.Refuse(ledger.BadState, "tracker %s cannot sign and has no key; enrol the signing device under its own id", a.ID)
+		return nil, ledger.Refuse(ledger.BadState, "tracker %s cannot sign and has no key: give secret_hash; enrol a signing device under its own id", a.ID)
 	case len(tr.Keys) >= ledger.MaxKeys:
 		return nil, ledger.Refuse(ledger.BadState, "tracker %s has had %d keys, which is the most", a.ID, ledger.MaxKeys)
 	}
@@ -66,6 +68,18 @@ func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
 	tr.Keys = append(tr.Keys, k)
 	tr.Alg = a.Alg
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+// newSecret is the rotation of a tracker that cannot sign. Nothing else of it changes: the secret only opens its connection.
+func newSecret(t *transaction, tr *ledger.Tracker, hash string) (*ledger.Tracker, error) {
+	switch {
+	case len(tr.Keys) > 0:
+		return nil, ledger.Refuse(ledger.BadState, "tracker %s signs and has no secret: give the new key (alg, public, proof)", tr.ID)
+	case tr.SecretHash == hash:
+		return nil, ledger.Refuse(ledger.Conflict, "secret_hash: tracker %s has this secret already", tr.ID)
+	}
+	tr.SecretHash = hash
+	return tr, t.put(ledger.TrackerKeyOf(tr.ID), tr)
 }
 
 func revoke(t *transaction, a ledger.RevokeArgs) (*ledger.Tracker, error) {

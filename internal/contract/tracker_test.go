@@ -40,6 +40,31 @@ func TestEnrolOfATrackerThatCannotSign(t *testing.T) {
 	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "lost"})
 }
 
+// A secret that leaked costs no tracker id: its owner, and nobody else, replaces it.
+func TestRotateTheSecretOfATrackerThatCannotSign(t *testing.T) {
+	w := newWorld(t)
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "T-1", SecretHash: hexHash("leaked")})
+	w.enrol(carrierOp, "T-2")
+	args := ledger.RotateArgs{ID: "T-1", SecretHash: hexHash("fresh")}
+	with := func(f func(*ledger.RotateArgs)) ledger.RotateArgs { a := args; f(&a); return a }
+
+	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerRotate, args)
+	w.refused(ledger.Forbidden, carrierIn, ledger.TrackerRotate, args)
+	w.refused(ledger.NotFound, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "T-3" }))
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.SecretHash = "ab" }))
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Lost = true }))
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Public = edDevice("x").public }))
+	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "T-2" }))
+	w.refused(ledger.Conflict, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.SecretHash = hexHash("leaked") }))
+
+	tr := must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, args)
+	if tr.SecretHash != args.SecretHash || tr.Alg != 0 || len(tr.Keys) != 0 {
+		t.Fatalf("got %+v, want the new secret's hash and no key", tr)
+	}
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "lost"})
+	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.SecretHash = hexHash("again") }))
+}
+
 func TestEnrolRefusals(t *testing.T) {
 	d, other := edDevice("d"), edDevice("other")
 	p := p256Device()

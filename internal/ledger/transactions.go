@@ -67,7 +67,8 @@ type EnrolArgs struct {
 }
 
 // RotateArgs replaces a key; Proof is the new key's, Old the old key's signature over the same PossessionBytes.
-// The owner may rotate without Old (the old key is lost) by setting Lost.
+// The owner may rotate without Old (the old key is lost) by setting Lost. Of a tracker that cannot sign, SecretHash replaces
+// the secret, and the other members but ID are empty.
 type RotateArgs struct {
 	ID     string `json:"id"`
 	Alg    int    `json:"alg"`
@@ -75,6 +76,8 @@ type RotateArgs struct {
 	Proof  string `json:"proof"`
 	Old    string `json:"old"`
 	Lost   bool   `json:"lost"`
+
+	SecretHash string `json:"secret_hash"`
 }
 
 type RevokeArgs struct {

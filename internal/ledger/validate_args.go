@@ -23,6 +23,12 @@ func (a EnrolArgs) Validate() error {
 }
 
 func (a RotateArgs) Validate() error {
+	if a.SecretHash != "" {
+		if a != (RotateArgs{ID: a.ID, SecretHash: a.SecretHash}) {
+			return invalid("give either secret_hash or a key (alg, public, proof, old or lost), not both")
+		}
+		return first(checkID("id", a.ID), checkHash("secret_hash", a.SecretHash))
+	}
 	err := first(checkID("id", a.ID), checkAlg(a.Alg), checkHex("public", a.Public, 32, 65), checkHex("proof", a.Proof, 64, 64))
 	switch {
 	case err != nil:

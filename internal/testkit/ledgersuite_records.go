@@ -73,6 +73,11 @@ func (s *ledgerSuite) trackers() {
 	if plain.Alg != 0 || plain.Keys == nil || len(plain.Keys) != 0 || plain.SecretHash == "" || plain.Owner != "ShipperMSP" {
 		s.t.Fatalf("plain %+v", plain)
 	}
+	secret := ledger.RotateArgs{ID: plain.ID, SecretHash: strings.Repeat("fe", 32)}
+	s.refused(carrier, ledger.TrackerRotate, secret, ledger.Forbidden)
+	if plain, _ = do[ledger.Tracker](s, shipper, ledger.TrackerRotate, secret); plain.SecretHash != secret.SecretHash {
+		s.t.Fatalf("secret rotated: %+v", plain)
+	}
 }
 
 // suiteRuleHash is of rules that every chaincode knows: it takes no shipment with others.

@@ -206,6 +206,20 @@ func TestTrackers(t *testing.T) {
 	if b := w.must(200, "GET", "/v1/trackers/t2", "").Body; strings.Contains(string(b), tr.Secret) {
 		t.Fatal("the secret is given twice")
 	}
+	first := tr.Secret
+	for _, tc := range []struct{ path, body string }{
+		{"/v1/trackers/t1/rotate", `{"unsigned":true}`},                 // it signs
+		{"/v1/trackers/t2/rotate", bodies["rotate-tracker"]},            // it cannot
+		{"/v1/trackers/t2/rotate", `{"unsigned":true,"lost":true}`},     // there is no key to lose
+		{"/v1/trackers/t2/rotate", `{"public_key":"","alg":"Ed25519"}`}, // neither
+		{"/v1/trackers/t2/rotate", `{}`},
+	} {
+		if r := w.call("POST", tc.path, tc.body); r.Code != 422 && r.Code != 409 {
+			t.Errorf("%s %s: got %d %s, want a refusal", tc.path, tc.body, r.Code, r.Body)
+		}
+	}
+	w.must(200, "POST", "/v1/trackers/t2/rotate", `{"unsigned":true}`).into(&tr)
+	want(t, "a new secret", tr.Secret != "" && tr.Secret != first, true)
 	w.must(200, "POST", "/v1/trackers/t1/calibration", `{"ref":"cert-9","hash":"`+strings.Repeat("ab", 32)+`","valid_from":"2026-01-01T00:00:00Z","valid_to":"2027-01-01T00:00:00.000Z"}`).into(&tr)
 	want(t, "calibrated from", present(t, "calibration", tr.Calibration.V).ValidFrom.String(), "2026-01-01T00:00:00.000Z")
 	w.must(200, "POST", "/v1/trackers/t1/revoke", `{"cause":"lost"}`).into(&tr)

@@ -23,6 +23,7 @@ func TestRetryAfterUnknownOutcome(t *testing.T) {
 	}{
 		{ledger.TrackerEnrol, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1"), 201},
 		{ledger.TrackerEnrol, "POST", "/v1/trackers", `{"id":"t2","unsigned":true}`, 201},
+		{ledger.TrackerRotate, "POST", "/v1/trackers/t2/rotate", `{"unsigned":true}`, 200},
 		{ledger.TrackerCalibrate, "POST", "/v1/trackers/t1/calibration", bodies["calibration-tracker"], 200},
 		{ledger.ShipmentCreate, "POST", "/v1/shipments", shipmentBody("s1"), 201},
 		{ledger.ShipmentAssign, "POST", "/v1/shipments/s1/assignments", `{"tracker":"t1"}`, 201},

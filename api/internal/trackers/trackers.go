@@ -50,7 +50,7 @@ type Tracker struct {
 	Calibration rest.Null[Calibration]  `json:"calibration"`
 	MQTT        MQTT                    `json:"mqtt"`
 	Tx          string                  `json:"tx" doc:"Transaction that answered, or that enrolled it"`
-	Secret      string                  `json:"secret,omitempty" doc:"MQTT password of a tracker that cannot sign; given once, at enrolment"`
+	Secret      string                  `json:"secret,omitempty" doc:"MQTT password of a tracker that cannot sign; given once, at enrolment and at a rotation"`
 }
 
 // Calibration of a tracker.
@@ -101,11 +101,12 @@ type enrolBody struct {
 }
 
 type keyBody struct {
-	PublicKey string `json:"public_key" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})$"`
-	Alg       string `json:"alg" enum:"Ed25519,ESP256"`
-	Proof     string `json:"proof" pattern:"^[0-9a-f]{128}$" doc:"The new key's signature over the possession bytes"`
+	PublicKey string `json:"public_key,omitempty" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})?$"`
+	Alg       string `json:"alg,omitempty" enum:"Ed25519,ESP256"`
+	Proof     string `json:"proof,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"The new key's signature over the possession bytes"`
 	Old       string `json:"old,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"The old key's signature over the same bytes"`
 	Lost      bool   `json:"lost,omitempty" doc:"true when the old key is lost"`
+	Unsigned  bool   `json:"unsigned,omitempty" doc:"true for a tracker that cannot sign: it gets a new secret, and the old one ends"`
 }
 
 type calibrationBody struct {
@@ -129,7 +130,7 @@ func (s *Resource) Register(api *rest.API) {
 		return rest.Operation{Method: http.MethodPost, Path: "/v1/trackers/{id}/" + verb, ID: verb + "-tracker", Tag: tag, Scope: access.TrackersWrite,
 			Summary: summary, Write: true, Errors: []int{http.StatusNotFound}, Example: example}
 	}
-	rest.Add(api, change("rotate", "Replace the tracker's key", rest.Object{"public_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+	rest.Add(api, change("rotate", "Replace the tracker's key, or its secret", rest.Object{"public_key": "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
 		"alg": "Ed25519", "proof": strings.Repeat("5a", 64), "old": strings.Repeat("a5", 64)}), s.rotate)
 	rest.Add(api, change("revoke", "Revoke the tracker: its messages are refused from now on", rest.Object{"cause": "lost in the harbour"}), s.revoke)
 	rest.Add(api, change("calibration", "Record a calibration certificate", rest.Object{"ref": "https://lab.example/certificates/4711",
@@ -150,10 +151,7 @@ func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Trac
 	case b.Unsigned && (b.PublicKey != "" || b.Alg != "" || b.Proof != ""):
 		return nil, rest.InvalidField("body.unsigned", "a tracker that cannot sign has no key: leave out public_key, alg and proof")
 	case b.Unsigned:
-		secret = s.trackerSecret(ctx, b.ID)
-		sum := sha256.Sum256([]byte(secret))
-		args.SecretHash = hex.EncodeToString(sum[:])
-		rest.WriteOf(ctx).Secret = true
+		secret, args.SecretHash = s.trackerSecret(ctx, "tracker-secret", b.ID)
 	case b.PublicKey == "" || b.Alg == "" || b.Proof == "":
 		return nil, rest.InvalidField("body", "give public_key, alg and proof, or unsigned: true")
 	default:
@@ -183,19 +181,22 @@ func enrolledAs(r ledger.Tracker, a ledger.EnrolArgs) bool {
 	return len(r.Keys) > 0 && r.Keys[0].Public == a.Public && r.Keys[0].Alg == a.Alg && r.Model == a.Model
 }
 
-// trackerSecret is random; with an Idempotency-Key it follows from the key, so that a repeated enrolment gives the same
-// secret although only its hash was ever stored.
-func (s *Resource) trackerSecret(ctx context.Context, tracker string) string {
+// trackerSecret is random; with an Idempotency-Key it follows from the key, so that a repeated enrolment or rotation gives the
+// same secret although only its hash was ever stored. act tells the two apart.
+func (s *Resource) trackerSecret(ctx context.Context, act, tracker string) (secret, hash string) {
+	rest.WriteOf(ctx).Secret = true
 	var b []byte
 	if key := rest.WriteOf(ctx).Key; key != "" {
 		h := hmac.New(sha256.New, s.Key)
-		h.Write([]byte("tracker-secret\x00" + key + "\x00" + tracker))
+		h.Write([]byte(act + "\x00" + key + "\x00" + tracker))
 		b = h.Sum(nil)
 	} else {
 		b = make([]byte, 32)
 		rand.Read(b)
 	}
-	return base64.RawURLEncoding.EncodeToString(b)
+	secret = base64.RawURLEncoding.EncodeToString(b)
+	sum := sha256.Sum256([]byte(secret))
+	return secret, hex.EncodeToString(sum[:])
 }
 
 func (s *Resource) listTrackers(ctx context.Context, in *struct{ rest.Paging }) (*rest.Answer[rest.List[Tracker]], error) {
@@ -230,6 +231,12 @@ type rotateInput struct {
 }
 
 func (s *Resource) rotate(ctx context.Context, in *rotateInput) (*rest.Answer[Tracker], error) {
+	if in.Body.Unsigned {
+		return s.rotateSecret(ctx, in)
+	}
+	if in.Body.PublicKey == "" || in.Body.Alg == "" || in.Body.Proof == "" {
+		return nil, rest.InvalidField("body", "give public_key, alg and proof, or unsigned: true")
+	}
 	alg, err := telemetry.ParseAlg(in.Body.Alg)
 	if err != nil {
 		return nil, rest.InvalidField("body.alg", err.Error())
@@ -242,6 +249,19 @@ func (s *Resource) rotate(ctx context.Context, in *rotateInput) (*rest.Answer[Tr
 		func(r ledger.Tracker) bool {
 			return len(r.Keys) > 0 && r.Keys[len(r.Keys)-1].Public == in.Body.PublicKey
 		})
+}
+
+func (s *Resource) rotateSecret(ctx context.Context, in *rotateInput) (*rest.Answer[Tracker], error) {
+	if in.Body != (keyBody{Unsigned: true}) {
+		return nil, rest.InvalidField("body.unsigned", "a tracker that cannot sign has no key: give nothing else")
+	}
+	secret, hash := s.trackerSecret(ctx, "rotated-secret", in.ID)
+	answer, err := changeTracker(ctx, s, in.ID, ledger.TrackerRotate, ledger.RotateArgs{ID: in.ID, SecretHash: hash},
+		func(r ledger.Tracker) bool { return r.SecretHash == hash })
+	if err == nil {
+		answer.Body.Secret = secret
+	}
+	return answer, err
 }
 
 type revokeInput struct {

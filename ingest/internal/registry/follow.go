@@ -161,17 +161,22 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 		return err
 	}
 	var changed []*ledger.Shipment
+	var shut []string
 	r.mu.Lock()
 	for i := range trackers {
+		was, known := r.trackers[trackers[i].ID]
+		if trackers[i].RevokedMS != 0 || known && was.SecretHash != trackers[i].SecretHash {
+			shut = append(shut, trackers[i].ID)
+		}
 		r.putTracker(trackers[i])
 	}
 	for i := range ours {
 		changed = append(changed, r.putShipment(ours[i]))
 	}
 	r.mu.Unlock()
-	for i := range trackers {
-		if trackers[i].RevokedMS != 0 && r.cfg.OnRevoked != nil {
-			r.cfg.OnRevoked(trackers[i].ID)
+	for _, tracker := range shut {
+		if r.cfg.OnRevoked != nil {
+			r.cfg.OnRevoked(tracker)
 		}
 	}
 	for _, s := range changed {

@@ -39,7 +39,8 @@ type Config struct {
 	Ledger Ledger
 	DB     *journal.DB
 	Log    *slog.Logger
-	// OnRevoked, if set, is called when a tracker has been revoked.
+	// OnRevoked, if set, is called when a tracker has been revoked, or its secret replaced: what it is connected with opens
+	// no door any more.
 	OnRevoked func(tracker string)
 	// OnShipment, if set, is called after a shipment changed.
 	OnShipment func(*ledger.Shipment)

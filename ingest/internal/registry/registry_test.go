@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -109,6 +110,36 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	defer db.Close()
 	if tr, ok := r.Cached("T-9"); !ok || !tr.Revoked || at("T-7", 5000) != "S-2" || at("T-7", 4999) != "S-1" {
 		t.Fatal("forgotten after a restart without a ledger")
+	}
+}
+
+// Ensure a leaked secret ends the connections that it opened, and that nothing else does.
+func TestAReplacedSecretShutsTheTrackerOut(t *testing.T) {
+	l := testkit.NewLedger("CarrierMSP", nil)
+	defer l.Close()
+	hash := func(c string) string { return strings.Repeat(c, 64) }
+	submit(t, l, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "P-1", SecretHash: hash("a")})
+	r, db := open(t, t.TempDir(), l)
+	defer db.Close()
+	shut := make(chan string, 10)
+	r.cfg.OnRevoked = func(tracker string) { shut <- tracker }
+	defer run(t, r)()
+	testkit.WaitFor(t, 10*time.Second, "the ledger is read", func() bool { return r.Ready(t.Context()) == nil })
+	submit(t, l, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "P-1", Ref: "c", Hash: hash("c"), ValidFromMS: 1, ValidToMS: 2})
+	submit(t, l, ledger.TrackerRotate, ledger.RotateArgs{ID: "P-1", SecretHash: hash("b")})
+	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "P-1", Cause: "lost"})
+	for _, why := range []string{"its secret was replaced", "it was revoked"} {
+		select {
+		case tracker := <-shut:
+			if tracker != "P-1" {
+				t.Fatalf("%s was shut out, want P-1: %s", tracker, why)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("not shut out although %s", why)
+		}
+	}
+	if tr, ok := r.Cached("P-1"); !ok || tr.SecretHash != hash("b") || len(shut) > 0 {
+		t.Fatalf("got %+v and %d more shut out, want the new secret's hash and nobody", tr, len(shut))
 	}
 }
 

@@ -46,7 +46,7 @@ type Config struct {
 	Ledger   Ledger
 	Log      *slog.Logger
 	Now      func() time.Time // nil = time.Now
-	// OnRevoked, if set, is called when a tracker has been revoked.
+	// OnRevoked, if set, is called when a tracker has been revoked, or its secret replaced.
 	OnRevoked func(tracker string)
 	// JudgeEvery is how often live shipments are judged; 0 = 2 s.
 	JudgeEvery time.Duration

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -14,16 +15,20 @@ import (
 )
 
 func (a *app) enrolCommand() *cobra.Command {
-	var unsigned bool
+	var unsigned, rotate bool
 	var algName, state, model, owner string
 	cmd := &cobra.Command{
 		Use:   "enrol ID",
 		Short: "Enrol one tracker, to try things by hand",
 		Long: `Enrols a tracker. With --unsigned it cannot sign, and the line for mosquitto_pub is printed; otherwise a key is made in
---state and the proof that it is held goes with the enrolment.`,
+--state and the proof that it is held goes with the enrolment. With --unsigned --rotate it gets another secret, and the one
+before opens nothing any more.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, id := cmd.Context(), args[0]
+			if rotate && !unsigned {
+				return errors.New("--rotate replaces a secret: give --unsigned as well")
+			}
 			alg, err := telemetry.ParseAlg(algName)
 			if err != nil {
 				return fmt.Errorf("--alg: %w", err)
@@ -42,7 +47,11 @@ func (a *app) enrolCommand() *cobra.Command {
 			}
 			by := s.Party(owner)
 			if unsigned {
-				secret, err := by.PlainSecret(ctx, home, id)
+				tell := by.PlainSecret
+				if rotate {
+					tell = by.NewSecret
+				}
+				secret, err := tell(ctx, home, id)
 				if err != nil {
 					return err
 				}
@@ -68,6 +77,7 @@ func (a *app) enrolCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.BoolVar(&unsigned, "unsigned", false, "a tracker that cannot sign: it publishes plain JSON with a secret")
+	f.BoolVar(&rotate, "rotate", false, "replace the secret of one that is enrolled, with --unsigned")
 	f.StringVar(&algName, "alg", "Ed25519", "key: Ed25519 or ESP256")
 	f.StringVar(&model, "model", "manual", "model that the ledger notes")
 	f.StringVar(&owner, "owner", "", "organisation that owns the tracker (default: the carrier)")

@@ -72,6 +72,16 @@ func (p Party) PlainSecret(ctx context.Context, home *device.Home, id string) (s
 	return t.Secret, home.KeepSecret(t.Secret)
 }
 
+// NewSecret replaces the secret of a tracker that cannot sign and keeps it. If it is lost on the way, replacing it once more
+// gives another.
+func (p Party) NewSecret(ctx context.Context, home *device.Home, id string) (string, error) {
+	t, err := p.RotateTracker(ctx, id, client.KeyBody{Unsigned: true})
+	if err != nil {
+		return "", err
+	}
+	return t.Secret, home.KeepSecret(t.Secret)
+}
+
 // Create makes the shipment, or finds it; made tells which.
 func (p Party) Create(ctx context.Context, body client.CreateBody) (s client.Shipment, made bool, err error) {
 	s, err = p.CreateShipment(ctx, body)
