@@ -26,20 +26,22 @@ func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := t.now(s)
 	from := a.FromMS
 	if from == 0 {
-		from = max(t.TimeMS, tr.FreeFromMS)
+		from = max(now, tr.FreeFromMS)
 	}
 	switch {
 	case tr.Assigned != "":
 		return nil, ledger.Refuse(ledger.Conflict, "tracker %s is assigned to shipment %s", tr.ID, tr.Assigned)
-	case from > t.TimeMS+skewMS:
+	case from > now+skewMS && a.FromMS != 0:
 		return nil, ledger.Refuse(ledger.Invalid, "from_ms lies in the future")
 	case from < tr.FreeFromMS:
 		return nil, ledger.Refuse(ledger.Conflict, "tracker %s was assigned until %d", tr.ID, tr.FreeFromMS)
 	case len(s.Assignments) >= ledger.MaxAssignments:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s has had %d assignments, which is the most", s.ID, ledger.MaxAssignments)
 	}
+	s.LastMS = max(s.LastMS, from)
 	s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: from, AssignTx: t.Tx, By: t.MSP, Calibration: tr.Calibration})
 	s.State = ledger.InTransit
 	// The tracker's record carries the one open assignment, so that two shipments which take it at once write the same
@@ -72,16 +74,18 @@ func unassign(t *transaction, a ledger.UnassignArgs) (*ledger.Shipment, error) {
 	if t.MSP != tr.Owner && !s.Handles(t.MSP) {
 		return nil, ledger.Refuse(ledger.Forbidden, "only the tracker's owner, a carrier or the custodian ends an assignment")
 	}
+	now := t.now(s)
 	to := a.ToMS
 	if to == 0 {
-		to = max(t.TimeMS, s.Assignments[i].FromMS)
+		to = max(now, s.Assignments[i].FromMS)
 	}
 	switch {
 	case to < s.Assignments[i].FromMS:
 		return nil, ledger.Refuse(ledger.Invalid, "to_ms lies before the assignment's start, %d", s.Assignments[i].FromMS)
-	case to > t.TimeMS+skewMS && to > s.Assignments[i].FromMS:
+	case to > now+skewMS && to > s.Assignments[i].FromMS:
 		return nil, ledger.Refuse(ledger.Invalid, "to_ms lies in the future")
 	}
+	s.LastMS = max(s.LastMS, to)
 	release(t, s, i, tr, to)
 	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
 		return nil, err

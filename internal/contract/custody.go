@@ -24,13 +24,13 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 	case !s.IsParty(a.To):
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
 	}
-	now, err := complianceState(t, s.ID)
+	held, err := complianceState(t, s.ID)
 	if err != nil {
 		return nil, err
 	}
 	s.Pending = &ledger.Handover{
 		N: s.Handovers, From: t.MSP, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Note: a.Note,
-		ProposeMS: t.TimeMS, ProposeTx: t.Tx, AtProposal: now,
+		ProposeMS: t.now(s), ProposeTx: t.Tx, AtProposal: held,
 	}
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
@@ -77,7 +77,7 @@ func end(t *transaction, id string, by func(*ledger.Handover) string, decide fun
 		return nil, err
 	}
 	decide(s, h)
-	h.AnswerMS, h.AnswerTx = t.TimeMS, t.Tx
+	h.AnswerMS, h.AnswerTx = t.now(s), t.Tx
 	s.Pending = nil
 	s.Handovers++
 	taken := ledger.Refuse(ledger.Conflict, "handover %d of shipment %s has ended already", h.N, s.ID)
@@ -104,7 +104,7 @@ func deliver(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 		return nil, ledger.Refuse(ledger.BadState, "%s has custody; a consignee takes delivery of what it accepted", s.Custodian)
 	}
 	s.State = ledger.Delivered
-	s.DeliveredMS = t.TimeMS
+	s.DeliveredMS = t.now(s)
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
 }
 

@@ -50,7 +50,7 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	s := &ledger.Shipment{
 		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.MSP, Custodian: a.Custodian,
 		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Description: a.Description, Origin: a.Origin,
-		Destination: a.Destination, CreatedMS: t.TimeMS, CreateTx: t.Tx, Assignments: []ledger.Assignment{}, Lot: a.Lot,
+		Destination: a.Destination, CreatedMS: t.TimeMS, CreateTx: t.Tx, LastMS: t.TimeMS, Assignments: []ledger.Assignment{}, Lot: a.Lot,
 	}
 	if !s.IsParty(t.MSP) {
 		return nil, ledger.Refuse(ledger.Forbidden, "%s is not one of the parties it names", t.MSP)
@@ -89,6 +89,13 @@ func shipment(t *transaction, id string) (*ledger.Shipment, error) {
 		return nil, ledger.Refuse(ledger.NotFound, "there is no shipment %s", id)
 	}
 	return s, err
+}
+
+// now is the time that the transaction writes into the shipment's record: its own, or the newest that stands there when the
+// clocks of two organisations differ. A record's times never run backwards.
+func (t *transaction) now(s *ledger.Shipment) int64 {
+	s.LastMS = max(s.LastMS, t.TimeMS)
+	return s.LastMS
 }
 
 // carry copies the stability budget that a lot's earlier shipments had spent from their newest verdicts. A later revision of
@@ -150,6 +157,7 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if s.State != ledger.Delivered {
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not delivered", s.ID, s.State)
 	}
+	now := t.now(s)
 	for i := range s.Assignments {
 		if s.Assignments[i].ToMS != 0 {
 			continue
@@ -158,20 +166,20 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 		if err != nil {
 			return nil, err
 		}
-		release(t, s, i, tr, max(t.TimeMS, s.Assignments[i].FromMS))
+		release(t, s, i, tr, now)
 		if err := t.put(ledger.TrackerKeyOf(tr.ID), tr); err != nil {
 			return nil, err
 		}
 	}
 	s.State = ledger.Closed
-	s.ClosedMS = t.TimeMS
+	s.ClosedMS = now
 	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
 		return nil, err
 	}
-	now, err := complianceState(t, s.ID)
+	held, err := complianceState(t, s.ID)
 	if err != nil {
 		return nil, err
 	}
-	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, Compliance: now}
+	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: now, Tx: t.Tx, Compliance: held}
 	return c, t.put(ledger.CloseKey(s.ID), c)
 }

@@ -89,6 +89,10 @@ type Shipment struct {
 	CreateTx    string  `json:"create_tx"`
 	DeliveredMS int64   `json:"delivered_ms"`
 	ClosedMS    int64   `json:"closed_ms"`
+	// LastMS is the newest time that a transaction has written here. What a later one writes as its time is never before it.
+	LastMS int64 `json:"last_ms"`
+	// StatedDeliveryMS is when the consignee says that the goods arrived: what both sides of its handover stated; 0 = not said.
+	StatedDeliveryMS int64 `json:"stated_delivery_ms"`
 	// Assignments in the order in which they were made.
 	Assignments []Assignment `json:"assignments"`
 	// Pending is the open custody proposal, if any.
@@ -114,6 +118,9 @@ type Assignment struct {
 	// change afterwards.
 	Calibration *Calibration `json:"calibration,omitempty"`
 }
+
+// Recorded reports whether the window was written as a whole after it had ended: a logger that was read out later.
+func (a Assignment) Recorded() bool { return a.UnassignTx != "" && a.UnassignTx == a.AssignTx }
 
 // LogHead names the state of one log.
 type LogHead struct {
@@ -143,6 +150,10 @@ type Handover struct {
 	ProposeTx string    `json:"propose_tx"`
 	AnswerMS  int64     `json:"answer_ms"` // of the answer or withdrawal
 	AnswerTx  string    `json:"answer_tx"`
+	// StatedMS is when the goods changed hands as the proposer says, 0 = not said. AgreedMS is the same once the receiver, who
+	// accepts, has said so too, else 0.
+	StatedMS int64 `json:"stated_ms"`
+	AgreedMS int64 `json:"agreed_ms"`
 	// AtProposal and AtAnswer are what the ledger held about the goods at these two moments, copied by the chaincode.
 	AtProposal *ComplianceState `json:"at_proposal,omitempty"`
 	AtAnswer   *ComplianceState `json:"at_answer,omitempty"`
