@@ -2,7 +2,6 @@ package compliance
 
 import (
 	"fmt"
-	"math/bits"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -240,7 +239,7 @@ func (d *recorderDetector) Finding() detect.Finding {
 		if d.config.Coverage == "" {
 			need = detect.Micro
 		}
-		if below(d.covered[i], d.total, need) {
+		if detect.Below(d.covered[i], d.total, need) {
 			bad("a trip of %s needs a reading every %s; %s of %s were recorded so, the longest time between two readings was %s",
 				detect.Span(trip), detect.Seconds(v.MaxIntervalS), detect.Span(d.covered[i]), detect.Span(d.total), detect.Span(d.longest))
 		}
@@ -281,11 +280,4 @@ func (d *recorderDetector) interval(trip int64) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// below reports whether part/whole is less than share, exactly.
-func below(part, whole int64, share detect.Decimal) bool {
-	ph, pl := bits.Mul64(uint64(part), detect.Micro)
-	wh, wl := bits.Mul64(uint64(whole), uint64(share))
-	return ph < wh || ph == wh && pl < wl
 }

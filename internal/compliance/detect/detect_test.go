@@ -48,18 +48,43 @@ func TestADecimalSurvivesFloat64(t *testing.T) {
 	})
 }
 
-func TestMagnitudeIsTheExactRoot(t *testing.T) {
+func TestALengthIsTheExactRoot(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		axis := rapid.OneOf(rapid.Int64Range(-999_999_999_999_999, 999_999_999_999_999), rapid.Int64Range(-20_000_000, 20_000_000), rapid.Int64Range(-3, 3))
-		var v [3]Decimal
+		var v [3]int64
 		sum := new(big.Int)
 		for i := range v {
 			n := axis.Draw(t, "axis")
-			v[i] = Decimal(n)
+			v[i] = n
 			sum.Add(sum, new(big.Int).Mul(big.NewInt(n), big.NewInt(n)))
 		}
-		if want, got := sum.Sqrt(sum).Int64(), magnitude(v[0], v[1], v[2]); int64(got) != want {
-			t.Fatalf("magnitude of %v is %d, want %d", v, got, want)
+		if want, got := sum.Sqrt(sum).Int64(), Length(v[:]...); got != want {
+			t.Fatalf("length of %v is %d, want %d", v, got, want)
+		}
+	})
+}
+
+func TestWideNumbersAreExact(t *testing.T) {
+	big128 := func(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
+	rapid.Check(t, func(t *rapid.T) {
+		a, b, c := rapid.Uint64().Draw(t, "a"), rapid.Uint64().Draw(t, "b"), rapid.Uint64Range(1, 1<<31).Draw(t, "c")
+		w, want := Product(a, b), new(big.Int).Mul(big128(a), big128(b))
+		check := func(what string, got Wide, want *big.Int) {
+			if got.Big().Cmp(want) != 0 {
+				t.Fatalf("%s: got %s, want %s", what, got.Big(), want)
+			}
+		}
+		check("product", w, want)
+		small := Product(a, c)
+		check("times", Product(a>>1, 1<<32).Times(c), new(big.Int).Mul(new(big.Int).Lsh(big128(a>>1), 32), big128(c)))
+		check("plus", w.Plus(small).Minus(small), want)
+		if got := small.Over(max(a, c)); got != min(a, c) {
+			t.Fatalf("%d times %d over the larger one: got %d", a, c, got)
+		}
+		part, whole, share := int64(a>>1), int64(b>>1), Decimal(rapid.Int64Range(0, Micro).Draw(t, "share"))
+		l, r := new(big.Int).Mul(big.NewInt(part), big.NewInt(Micro)), new(big.Int).Mul(big.NewInt(whole), big.NewInt(int64(share)))
+		if got := Below(part, whole, share); got != (l.Cmp(r) < 0) {
+			t.Fatalf("%d of %d is below %s: got %v", part, whole, share, got)
 		}
 	})
 }

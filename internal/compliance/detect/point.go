@@ -88,7 +88,7 @@ func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
 	}
 	const axes = 1<<AccelX | 1<<AccelY | 1<<AccelZ
 	if p.has&axes == axes {
-		all[Acceleration] = magnitude(all[AccelX], all[AccelY], all[AccelZ])
+		all[Acceleration] = Decimal(Length(int64(all[AccelX]), int64(all[AccelY]), int64(all[AccelZ])))
 		p.has |= 1 << Acceleration
 	}
 	p.values = make([]Decimal, 0, bits.OnesCount64(p.has))
@@ -128,36 +128,4 @@ func (p *Point) Compare(q *Point) int {
 		}
 	}
 	return cmp.Compare(p.NextDueS, q.NextDueS)
-}
-
-// magnitude is the integer square root of the sum of squares, rounded down, in 128 bits: the same everywhere.
-func magnitude(x, y, z Decimal) Decimal {
-	var hi, lo uint64
-	for _, v := range [...]Decimal{x, y, z} {
-		n := uint64(max(v, -v))
-		h, l := bits.Mul64(n, n)
-		var carry uint64
-		lo, carry = bits.Add64(lo, l, 0)
-		hi, _ = bits.Add64(hi, h, carry)
-	}
-	if hi == 0 && lo == 0 {
-		return 0
-	}
-	// Newton from above: r*r > sum, so hi < r and the division fits. The values are below 2^50, so the root is below 2^51.
-	r := uint64(1) << ((129 - leading(hi, lo)) / 2)
-	for {
-		q, _ := bits.Div64(hi, lo, r)
-		next := (r + q) / 2
-		if next >= r {
-			return Decimal(r)
-		}
-		r = next
-	}
-}
-
-func leading(hi, lo uint64) int {
-	if hi != 0 {
-		return bits.LeadingZeros64(hi)
-	}
-	return 64 + bits.LeadingZeros64(lo)
 }

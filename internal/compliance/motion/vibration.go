@@ -3,7 +3,6 @@ package motion
 import (
 	"fmt"
 	"math/big"
-	"math/bits"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
@@ -78,10 +77,10 @@ type vibrations struct {
 // window is what one window has so far.
 type window struct {
 	ownMS   int64
-	own     wide // sum of value² times ms
+	own     detect.Wide // sum of value² times ms
 	n       int64
 	sums    [3]int64
-	squares wide
+	squares detect.Wide
 	nearMS  int64 // time between samples near enough
 
 	values detect.Episode // that it is judged by
@@ -89,24 +88,6 @@ type window struct {
 
 func (w *window) value(ms int64, v detect.Decimal, message [32]byte) {
 	w.values.Meet(ms, v, message, v > w.values.Peak)
-}
-
-// wide is a sum of 128 bits.
-type wide struct{ hi, lo uint64 }
-
-// add adds v² times n.
-func (s *wide) add(v, n int64) {
-	a := uint64(max(v, -v))
-	hi, lo := bits.Mul64(a, a)
-	h, l := bits.Mul64(lo, uint64(n))
-	var carry uint64
-	s.lo, carry = bits.Add64(s.lo, l, 0)
-	s.hi, _ = bits.Add64(s.hi, h+hi*uint64(n), carry)
-}
-
-func (s *wide) big() *big.Int {
-	n := new(big.Int).SetUint64(s.hi)
-	return n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(s.lo))
 }
 
 // bounded keeps sums within their 128 bits whatever a file claims: no sensor reads more.
@@ -143,7 +124,7 @@ func (d *vibrations) sample(p *detect.Point, a detect.Decimal) {
 	for i, m := range [3]detect.Metric{detect.AccelX, detect.AccelY, detect.AccelZ} {
 		axis, _ := p.Get(m)
 		d.w.sums[i] += bounded(axis)
-		d.w.squares.add(bounded(axis), 1)
+		d.w.squares = d.w.squares.Plus(detect.Square(bounded(axis)))
 	}
 	if d.w.ownMS == 0 {
 		d.w.value(p.MS, a, p.Message)
@@ -187,7 +168,7 @@ func (d *vibrations) hold(ms int64) {
 		if d.w.ownMS == 0 {
 			d.w.values = detect.Episode{} // the messages are those of the values now
 		}
-		d.w.own.add(bounded(d.value), known)
+		d.w.own = d.w.own.Plus(detect.Square(bounded(d.value)).Times(uint64(known)))
 		d.w.ownMS += known
 		d.w.value(ms, d.value, d.heldBy)
 	}
@@ -205,11 +186,11 @@ func (d *vibrations) judge(endMS, times int64) {
 	var square, weight *big.Int // RMS² is square/weight
 	switch {
 	case d.w.ownMS > 0 && 2*d.w.ownMS >= span:
-		known, square, weight = d.w.ownMS, d.w.own.big(), big.NewInt(d.w.ownMS)
+		known, square, weight = d.w.ownMS, d.w.own.Big(), big.NewInt(d.w.ownMS)
 	case d.w.n > 0 && 2*d.w.nearMS >= span:
 		// n·Σa² - (Σa)² over n², summed over the axes.
 		n := big.NewInt(d.w.n)
-		known, square, weight = min(d.w.nearMS, span), d.w.squares.big(), new(big.Int).Mul(n, n)
+		known, square, weight = min(d.w.nearMS, span), d.w.squares.Big(), new(big.Int).Mul(n, n)
 		square.Mul(square, n)
 		for _, s := range d.w.sums {
 			square.Sub(square, new(big.Int).Mul(big.NewInt(s), big.NewInt(s)))

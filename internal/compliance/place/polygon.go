@@ -120,7 +120,7 @@ func (p *polygon) distance(f *fix) int64 {
 		}
 		nearest = min(nearest, squared(plane(a, c, f.cosLat), plane(b, c, f.cosLat)))
 	}
-	d := rootOf(0, nearest)
+	d := detect.Product(nearest, 1).Root()
 	if inside {
 		return -d
 	}
@@ -158,7 +158,5 @@ func squared(a, b [2]int64) uint64 {
 		return uint64(b[0]*b[0] + b[1]*b[1])
 	}
 	area := a[0]*b[1] - a[1]*b[0]
-	hi, lo := bits.Mul64(uint64(max(area, -area)), uint64(max(area, -area)))
-	q, _ := bits.Div64(hi, lo, uint64(length))
-	return q
+	return detect.Square(area).Over(uint64(length))
 }

@@ -72,9 +72,7 @@ func series(micro int64) int64 {
 
 // radians turns millionths of a degree, 0 to 90 degrees, into steps of 2^-60.
 func radians(micro int64) int64 {
-	hi, lo := bits.Mul64(piHalf, uint64(micro))
-	q, _ := bits.Div64(hi, lo, 90*detect.Micro)
-	return int64(q)
+	return int64(detect.Product(piHalf, uint64(micro)).Over(90 * detect.Micro))
 }
 
 // mul multiplies two numbers below 4 in steps of 2^-60, rounded to the nearest, halves away from zero.
@@ -94,27 +92,24 @@ func (a *vec) cross(b *vec) vec {
 	return vec{mul(a.y, b.z) - mul(a.z, b.y), mul(a.z, b.x) - mul(a.x, b.z), mul(a.x, b.y) - mul(a.y, b.x)}
 }
 
-func (a *vec) length() int64 { return root(a.x, a.y, a.z) }
-
 // unit scales a vector that is not zero to length 1.
 func (a *vec) unit() vec {
-	n := a.length()
+	n := detect.Length(a.x, a.y, a.z)
 	return vec{ratio(a.x, n), ratio(a.y, n), ratio(a.z, n)}
 }
 
 // ratio is a/n in steps of 2^-60, for |a| <= n.
 func ratio(a, n int64) int64 {
-	u := uint64(max(a, -a))
-	q, _ := bits.Div64(u>>4, u<<60, uint64(n))
+	q := int64(detect.Product(uint64(max(a, -a)), one).Over(uint64(n)))
 	if a < 0 {
-		return -int64(q)
+		return -q
 	}
-	return int64(q)
+	return q
 }
 
 // distance by the chord, which is exact where points are near each other: 2 R asin(chord/2).
 func (a *vec) distance(b *vec) int64 {
-	chord := root(a.x-b.x, a.y-b.y, a.z-b.z)
+	chord := detect.Length(a.x-b.x, a.y-b.y, a.z-b.z)
 	return arc(2 * arcsine(chord/2))
 }
 
@@ -132,7 +127,7 @@ func arcsine(x int64) int64 {
 		return piHalf
 	case x > one/2:
 		// asin x = pi/2 - 2 asin(sqrt((1-x)/2)), which is at most one half.
-		return piHalf - 2*arcsine(rootOf(uint64(one-x)/2>>4, uint64(one-x)/2<<60))
+		return piHalf - 2*arcsine(detect.Product(uint64(one-x)/2, one).Root())
 	}
 	// asin x = x (1 + x²/2·(1/3) …), by Horner: the term of k is that of k-1 times x² (2k-1)²/(2k(2k+1)).
 	x2, sum := mul(x, x), int64(one)
@@ -141,38 +136,4 @@ func arcsine(x int64) int64 {
 		sum = one + mul(x2, sum)/(2*k*(2*k+1))*(odd*odd)
 	}
 	return mul(x, sum)
-}
-
-// root is the length of a vector whose parts are at most 4 in steps of 2^-60, rounded down.
-func root(parts ...int64) int64 {
-	var hi, lo uint64
-	for _, p := range parts {
-		n := uint64(max(p, -p))
-		h, l := bits.Mul64(n, n)
-		var carry uint64
-		lo, carry = bits.Add64(lo, l, 0)
-		hi, _ = bits.Add64(hi, h, carry)
-	}
-	return rootOf(hi, lo)
-}
-
-// rootOf is the square root of a number of 128 bits (below 2^126), rounded down.
-func rootOf(hi, lo uint64) int64 {
-	if hi == 0 && lo == 0 {
-		return 0
-	}
-	n := bits.Len64(lo)
-	if hi != 0 {
-		n = 64 + bits.Len64(hi)
-	}
-	// Newton from above: r² > the number, so that the division fits.
-	r := uint64(1) << ((n + 1) / 2)
-	for {
-		q, _ := bits.Div64(hi, lo, r)
-		next := (r + q) / 2
-		if next >= r {
-			return int64(r)
-		}
-		r = next
-	}
 }

@@ -2,7 +2,6 @@ package thermal
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -49,29 +48,19 @@ type reading struct {
 
 // total is a sum of weight times milliseconds, and of the known milliseconds: below 2^63 * 2^63, exact.
 type total struct {
-	hi, lo uint64
-	known  int64
+	sum   detect.Wide
+	known int64
 }
 
 func (t *total) add(weight uint64, ms int64) {
-	hi, lo := bits.Mul64(weight, uint64(ms))
-	var carry uint64
-	t.lo, carry = bits.Add64(t.lo, lo, 0)
-	t.hi, _ = bits.Add64(t.hi, hi, carry)
+	t.sum = t.sum.Plus(detect.Product(weight, uint64(ms)))
 	t.known += ms
 }
 
-func (t total) minus(o total) total {
-	lo, borrow := bits.Sub64(t.lo, o.lo, 0)
-	hi, _ := bits.Sub64(t.hi, o.hi, borrow)
-	return total{hi, lo, t.known - o.known}
-}
+func (t total) minus(o total) total { return total{t.sum.Minus(o.sum), t.known - o.known} }
 
 // mean weight, rounded down: weights are integers, so it is at or above one exactly when the true mean is. known is not 0.
-func (t total) mean() uint64 {
-	q, _ := bits.Div64(t.hi, t.lo, uint64(t.known))
-	return q
-}
+func (t total) mean() uint64 { return t.sum.Over(uint64(t.known)) }
 
 // lookState is what the last look at the window said; it holds until the next.
 type lookState uint8
@@ -212,10 +201,7 @@ func (d *rolling) windowSum() total { return d.sum.minus(d.marks[d.head]) }
 
 // judge says what a window of the given length is.
 func (d *rolling) judge(w total, length int64) lookState {
-	// known * 10^6 < coverage * length; both sides below 2^63 * 2^20.
-	ah, al := bits.Mul64(uint64(w.known), detect.Micro)
-	bh, bl := bits.Mul64(uint64(d.coverage), uint64(length))
-	if w.known == 0 || ah < bh || ah == bh && al < bl {
+	if w.known == 0 || detect.Below(w.known, length, d.coverage) {
 		return blind
 	}
 	d.mean, d.evaluated = w.mean(), true
@@ -292,9 +278,7 @@ func tenths(part, whole int64) int64 {
 	if whole == 0 {
 		return 0
 	}
-	hi, lo := bits.Mul64(uint64(part), 1000)
-	q, _ := bits.Div64(hi, lo, uint64(whole)) // fits: whole is 1000 ms or more, or not below part
-	return int64(q)
+	return int64(detect.Product(uint64(part), 1000).Over(uint64(whole))) // fits: whole is 1000 ms or more, or not below part
 }
 
 // percent writes tenths of a percent.
