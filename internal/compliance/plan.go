@@ -10,7 +10,6 @@ import (
 
 // ready is one rule made ready for one tracker.
 type ready struct {
-	rule  *Rule
 	spans []span // where it applies, over all legs
 	// bounds are what counts as out of range, by metric; a metric without bounds is still a judged one.
 	bounds map[detect.Metric][]detect.Bound
@@ -49,7 +48,7 @@ func newPlan(rs *RuleSet, c *detect.Journey, t *detect.Tracker) (*plan, error) {
 			continue
 		}
 		spans := applies(c, p.windows, r)
-		all = append(all, ready{r, spans, boundsOf(r)})
+		all = append(all, ready{spans, boundsOf(r)})
 		parts := []task{{rule: i, leg: -1, spans: spans}}
 		if r.Per == "leg" {
 			parts = nil
@@ -65,9 +64,7 @@ func newPlan(rs *RuleSet, c *detect.Journey, t *detect.Tracker) (*plan, error) {
 			p.tasks = append(p.tasks, x)
 		}
 	}
-	for _, x := range rangesOf(all, legs, p.gap) {
-		p.tasks = append(p.tasks, task{rule: -1, leg: x.leg, metric: x.metric, demand: x.demand, spans: x.spans})
-	}
+	p.tasks = append(p.tasks, rangesOf(all, legs, p.gap)...)
 	return p, nil
 }
 

@@ -42,18 +42,10 @@ func (d *rangeDetector) Clone() detect.Detector {
 // Finding implements detect.Detector.
 func (d *rangeDetector) Finding() detect.Finding { return detect.Finding{Tally: d.time.Tally} }
 
-// ranged is the time of one metric in one leg in which the same rules apply.
-type ranged struct {
-	metric detect.Metric
-	leg    int
-	demand *demand
-	spans  []span
-}
-
 // rangesOf cuts a tracker's time wherever another leg begins or another set of rules applies, so that each moment is counted
-// once, by all the limits that apply then.
-func rangesOf(rules []ready, legs []detect.Leg, gap int64) []ranged {
-	var out []ranged
+// once, by all the limits that apply then. Each task is of one metric in one leg in which the same rules apply.
+func rangesOf(rules []ready, legs []detect.Leg, gap int64) []task {
+	var out []task
 	for m := range detect.Metrics {
 		if isEvent(m) {
 			continue
@@ -79,8 +71,8 @@ func rangesOf(rules []ready, legs []detect.Leg, gap int64) []ranged {
 	return out
 }
 
-func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []int64, gap int64) []ranged {
-	var out []ranged
+func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []int64, gap int64) []task {
+	var out []task
 	index := map[string]int{} // what applies -> place in out
 	for i := 0; i+1 < len(edges); i++ {
 		s := span{edges[i], edges[i+1]}
@@ -104,7 +96,7 @@ func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []i
 			mk := func() detect.Detector {
 				return &rangeDetector{metric: m, bounds: bounds, time: detect.Clock{GapMS: gap}}
 			}
-			out = append(out, ranged{metric: m, leg: leg, demand: &demand{need: detect.Need{Metrics: []detect.Metric{m}}, make: mk}})
+			out = append(out, task{rule: -1, metric: m, leg: leg, demand: &demand{need: detect.Need{Metrics: []detect.Metric{m}}, make: mk}})
 		}
 		out[n].spans = append(out[n].spans, s)
 	}

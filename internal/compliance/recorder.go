@@ -228,9 +228,9 @@ func (d *recorderDetector) Clone() detect.Detector {
 
 // Finding implements detect.Detector.
 func (d *recorderDetector) Finding() detect.Finding {
-	var f detect.Finding
+	f := detect.Finding{Fitness: true}
 	bad := func(format string, args ...any) {
-		f.Because(detect.Unknown, Inadequate+format, args...)
+		f.Because(detect.Unknown, detect.Inadequate+": "+format, args...)
 	}
 	trip := d.trip()
 	if i, ok := d.interval(trip); ok && d.total > 0 {
@@ -259,9 +259,6 @@ func (d *recorderDetector) Finding() detect.Finding {
 	}
 	return f
 }
-
-// Inadequate begins each reason that says what a recorder cannot have seen.
-const Inadequate = "recorder inadequate: "
 
 // trip is how long the shipment has been under way: from the first assignment to the delivery.
 func (d *recorderDetector) trip() int64 {

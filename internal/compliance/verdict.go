@@ -23,6 +23,8 @@ type assembly struct {
 	res      Result
 	silent   []string // trackers that never reported
 	adequate map[string]*Adequacy
+	worst    detect.State // of the rules together, once judged
+	judged   bool
 }
 
 func newAssembly(rs *RuleSet, c *detect.Journey, toMS int64) *assembly {
@@ -33,11 +35,8 @@ func newAssembly(rs *RuleSet, c *detect.Journey, toMS int64) *assembly {
 	}}
 }
 
-// verdictSoFar is the state of the rules together.
-type verdictSoFar struct {
-	worst  detect.State
-	judged bool
-}
+// weigh takes a state into the verdict.
+func (a *assembly) weigh(s detect.State) { a.worst, a.judged = max(a.worst, s), true }
 
 func (a *assembly) result() Result {
 	a.byLeg = make([][detect.Metrics]*MetricTime, len(a.legs))
@@ -47,22 +46,21 @@ func (a *assembly) result() Result {
 			a.silent = append(a.silent, st.tracker)
 		}
 	}
-	var so verdictSoFar
 	for _, id := range a.silent {
 		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("tracker %s never reported", id))
 	}
 	if ms := a.uncovered(); ms > 0 {
 		a.res.Reasons = append(a.res.Reasons, "no tracker was assigned for "+detect.Span(ms))
-		so.worst, so.judged = detect.Unknown, true
+		a.weigh(detect.Unknown)
 	}
 	for i := range a.rules.Rules {
-		a.rule(i, &so)
+		a.rule(i)
 	}
 	a.ranges()
 	if len(a.silent) > 0 {
-		so.worst, so.judged = max(so.worst, detect.Unknown), true
+		a.weigh(detect.Unknown)
 	}
-	a.finish(so)
+	a.finish()
 	return a.res
 }
 
@@ -85,7 +83,7 @@ func (a *assembly) uncovered() int64 {
 }
 
 // rule joins one rule's findings.
-func (a *assembly) rule(i int, so *verdictSoFar) {
+func (a *assembly) rule(i int) {
 	r := &a.rules.Rules[i]
 	out := RuleResult{ID: r.ID, Title: r.Title, Severity: r.Severity, Kind: kindOf(r), State: NotJudged, Reasons: []string{}}
 	if why := excluded(a.rules, r); why != "" {
@@ -111,21 +109,15 @@ func (a *assembly) rule(i int, so *verdictSoFar) {
 	if judged {
 		out.State = worst.String()
 		if r.Severity != severities[0] {
-			so.judged, so.worst = true, max(so.worst, worst)
+			a.weigh(worst)
 		}
 	}
 	a.res.Rules = append(a.res.Rules, out)
 	if r.Severity != severities[0] {
-		a.res.Reasons = append(a.res.Reasons, prefixed(r.ID, out.Reasons)...)
+		for _, s := range out.Reasons {
+			a.res.Reasons = append(a.res.Reasons, r.ID+": "+s)
+		}
 	}
-}
-
-func prefixed(id string, reasons []string) []string {
-	out := make([]string, len(reasons))
-	for i, s := range reasons {
-		out[i] = id + ": " + s
-	}
-	return out
 }
 
 // measured reports whether any tracker measures what a rule is about.
@@ -170,11 +162,11 @@ func (a *assembly) finding(r *Rule, t task, st *state, f detect.Finding, out *Ru
 func (a *assembly) recorder(r *Rule, tracker string, f detect.Finding) {
 	var reasons []string
 	for _, s := range f.Reasons {
-		if strings.Contains(s, "recorder inadequate") {
+		if strings.Contains(s, detect.Inadequate) {
 			reasons = append(reasons, r.ID+": "+s)
 		}
 	}
-	if r.Recorder == nil && len(reasons) == 0 {
+	if !f.Fitness && len(reasons) == 0 {
 		return
 	}
 	x := a.adequate[tracker]
@@ -182,7 +174,7 @@ func (a *assembly) recorder(r *Rule, tracker string, f detect.Finding) {
 		x = &Adequacy{Tracker: tracker, Adequate: true, Reasons: []string{}}
 		a.adequate[tracker] = x
 	}
-	x.Adequate = x.Adequate && len(reasons) == 0 && (r.Recorder == nil || f.State == detect.Met)
+	x.Adequate = x.Adequate && len(reasons) == 0 && (!f.Fitness || f.State == detect.Met)
 	x.Reasons = append(x.Reasons, reasons...)
 }
 
@@ -207,7 +199,7 @@ func (a *assembly) excursion(r *Rule, t task, tracker string, x detect.Excursion
 // spent keeps the tracker that shows most of a band.
 func (a *assembly) spent(rule, tracker string, s detect.Spent) {
 	use := BudgetUse{Rule: rule, Band: s.Band, Tracker: tracker, SpentMS: s.SpentMS, MaxMS: s.MaxMS, LongestMS: s.LongestMS, MaxSingleMS: s.MaxSingleMS,
-		ChargedMS: s.ChargedMS, CarriedMS: s.CarriedMS, Level: level(s)}
+		ChargedMS: s.ChargedMS, CarriedMS: s.CarriedMS, Level: max(detect.LevelOf(s.SpentMS, s.MaxMS), detect.LevelOf(s.LongestMS, s.MaxSingleMS)).String()}
 	for i := range a.res.Budget {
 		if b := &a.res.Budget[i]; b.Rule == rule && b.Band == s.Band {
 			if b.SpentMS < use.SpentMS || b.SpentMS == use.SpentMS && b.LongestMS < use.LongestMS {
@@ -217,22 +209,6 @@ func (a *assembly) spent(rule, tracker string, s detect.Spent) {
 		}
 	}
 	a.res.Budget = append(a.res.Budget, use)
-}
-
-func level(s detect.Spent) string {
-	out := "ok"
-	for _, x := range [...]struct{ spent, most int64 }{{s.SpentMS, s.MaxMS}, {s.LongestMS, s.MaxSingleMS}} {
-		switch {
-		case x.most == 0:
-		case x.spent >= x.most:
-			return "exhausted"
-		case x.spent*5 >= x.most*4:
-			out = "critical"
-		case x.spent*2 >= x.most && out == "ok":
-			out = "watch"
-		}
-	}
-	return out
 }
 
 // ranges sums the metrics' times.
@@ -280,7 +256,7 @@ func (a *assembly) count(t **MetricTime, m detect.Metric, f detect.Finding) {
 }
 
 // finish orders, names and sums up.
-func (a *assembly) finish(so verdictSoFar) {
+func (a *assembly) finish() {
 	for _, t := range a.metrics {
 		if t != nil {
 			a.res.Metrics = append(a.res.Metrics, *t)
@@ -294,11 +270,11 @@ func (a *assembly) finish(so verdictSoFar) {
 	switch {
 	case len(a.trackers) == 0:
 		a.res.Verdict, a.res.Reasons = Inconclusive, append(a.res.Reasons, "no tracker was assigned")
-	case so.worst == detect.Broken:
+	case a.worst == detect.Broken:
 		a.res.Verdict = NonCompliant
-	case so.worst == detect.Unknown:
+	case a.worst == detect.Unknown:
 		a.res.Verdict = Inconclusive
-	case !so.judged:
+	case !a.judged:
 		a.res.Verdict, a.res.Reasons = Inconclusive, append(a.res.Reasons, "no rule could be judged")
 	default:
 		a.res.Verdict = Compliant

@@ -59,9 +59,14 @@ type Finding struct {
 	Tally
 	// Figures are numbers that a reader wants beside the state, such as {"mkt","8.285","Cel"}; in a fixed order.
 	Figures []Figure
+	// Fitness: the finding is about the tracker, which was fit to be judged by if the state is Met.
+	Fitness bool
 	// Spent is the stability budget's use, of budget rules only.
 	Spent []Spent
 }
+
+// Inadequate begins each reason that says what a tracker cannot have seen.
+const Inadequate = "recorder inadequate"
 
 // Because adds a reason why the rule is not Met. Of all reasons' states the worst one counts.
 func (f *Finding) Because(s State, format string, args ...any) {

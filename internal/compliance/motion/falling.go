@@ -284,7 +284,7 @@ func (s *sampling) doubt(f *detect.Finding) {
 	case !s.seen:
 		f.Because(detect.Unknown, "no acceleration at all")
 	case s.slowPairs > 0:
-		f.Because(detect.Unknown, "recorder inadequate for drops: interval %d ms, needs <= %d ms (a fall from %s m lasts %d ms); not every drop shows in %s",
+		f.Because(detect.Unknown, detect.Inadequate+" for drops: interval %d ms, needs <= %d ms (a fall from %s m lasts %d ms); not every drop shows in %s",
 			mean(s.slowSum, s.slowPairs), s.cfg.needMS, s.cfg.height, s.cfg.fallMS, detect.Span(s.slowMS))
 	case s.slowMS > 0:
 		f.Because(detect.Unknown, "acceleration unknown for %s", detect.Span(s.slowMS))

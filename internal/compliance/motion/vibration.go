@@ -260,7 +260,7 @@ func (d *vibrations) Finding() detect.Finding {
 	case !d.seenOwn && !d.seenSample:
 		f.Because(detect.Unknown, "no vibration at all")
 	case d.time.UnknownMS > 0 && !d.seenOwn && d.slowPairs > 0:
-		f.Because(detect.Unknown, "recorder inadequate for vibration: interval %d ms, needs <= %d ms", mean(d.slowSum, d.slowPairs), d.cfg.need)
+		f.Because(detect.Unknown, detect.Inadequate+" for vibration: interval %d ms, needs <= %d ms", mean(d.slowSum, d.slowPairs), d.cfg.need)
 	case d.time.UnknownMS > 0:
 		f.Because(detect.Unknown, "vibration unknown for %s", detect.Span(d.time.UnknownMS))
 	}
