@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/trackseal/trackseal/internal/canon"
@@ -38,25 +37,14 @@ func encodeProtected(key PublicKey, c Claims) ([]byte, error) {
 	if c.Beacon != nil {
 		m.Beacon = &beaconClaim{Block: c.Beacon.Block, Root: c.Beacon.Root[:]}
 	}
-	var detail []any
-	switch {
-	case c.Kind == Gap && c.Gap != nil:
-		detail = []any{c.Gap.Boot, c.Gap.FromSeq, c.Gap.ToSeq}
-	case c.Kind == Sleep && c.Sleep != nil:
-		detail = []any{c.Sleep.UntilMS}
-	case c.Kind == Rotate && c.Rotate != nil:
-		detail = []any{int(c.Rotate.Alg), c.Rotate.Public, c.Rotate.Possession}
-	case c.Kind == Clock && c.Clock != nil:
-		detail = []any{c.Clock.OldMS, c.Clock.NewMS}
-	}
-	for _, d := range detail {
+	for _, d := range c.detail() {
 		raw, err := canon.MarshalCBOR(d)
 		if err != nil {
 			return nil, err
 		}
 		m.Detail = append(m.Detail, raw)
 	}
-	if _, err := c.check(len(m.Detail)); err != nil {
+	if err := c.check(len(m.Detail)); err != nil {
 		return nil, err
 	}
 	return canon.MarshalCBOR(protectedHeader{Alg: int(key.Alg), KID: kid[:], Claims: m})
@@ -65,24 +53,38 @@ func encodeProtected(key PublicKey, c Claims) ([]byte, error) {
 // details says how many elements the detail array of a kind has.
 var details = map[Kind]int{Gap: 3, Sleep: 1, Rotate: 3, Clock: 2}
 
-// check refuses claims that no honest tracker makes; want is how many details there must be.
-func (c *Claims) check(have int) (want int, err error) {
-	want = details[c.Kind]
+// detail are the elements of the detail array, in its order; none when the kind has none or c lacks it.
+func (c *Claims) detail() []any {
 	switch {
-	case !ValidID(c.Tracker):
-		return 0, reject(Malformed, "tracker id %q", c.Tracker)
-	case c.Kind > End:
-		return 0, reject(Malformed, "kind %d is not known", c.Kind)
-	case c.Boot == 0 || c.Boot > math.MaxInt64 || c.Seq > math.MaxInt64:
-		return 0, reject(Malformed, "boot %d, seq %d: boot starts at 1, both stay below 2^63", c.Boot, c.Seq)
-	case c.TimeMS < 0 || c.TimeMS >= maxTimeMS:
-		return 0, reject(OutOfRange, "time_ms %d", c.TimeMS)
-	case c.NextDueS > 366*24*3600:
-		return 0, reject(OutOfRange, "next_due_s %d, at most a year", c.NextDueS)
-	case have != want:
-		return 0, reject(Malformed, "kind %d has %d details, needs %d", c.Kind, have, want)
+	case c.Kind == Gap && c.Gap != nil:
+		return []any{&c.Gap.Boot, &c.Gap.FromSeq, &c.Gap.ToSeq}
+	case c.Kind == Sleep && c.Sleep != nil:
+		return []any{&c.Sleep.UntilMS}
+	case c.Kind == Rotate && c.Rotate != nil:
+		return []any{&c.Rotate.Alg, &c.Rotate.Public, &c.Rotate.Possession}
+	case c.Kind == Clock && c.Clock != nil:
+		return []any{&c.Clock.OldMS, &c.Clock.NewMS}
 	}
-	return want, nil
+	return nil
+}
+
+// check refuses claims that no honest tracker makes; have is how many details there are.
+func (c *Claims) check(have int) error {
+	switch want := details[c.Kind]; {
+	case !ValidID(c.Tracker):
+		return reject(Malformed, "tracker id %q", c.Tracker)
+	case c.Kind > End:
+		return reject(Malformed, "kind %d is not known", c.Kind)
+	case c.Boot == 0 || c.Boot > math.MaxInt64 || c.Seq > math.MaxInt64:
+		return reject(Malformed, "boot %d, seq %d: boot starts at 1, both stay below 2^63", c.Boot, c.Seq)
+	case c.TimeMS < 0 || c.TimeMS >= maxTimeMS:
+		return reject(OutOfRange, "time_ms %d", c.TimeMS)
+	case c.NextDueS > 366*24*3600:
+		return reject(OutOfRange, "next_due_s %d, at most a year", c.NextDueS)
+	case have != want:
+		return reject(Malformed, "kind %d has %d details, needs %d", c.Kind, have, want)
+	}
+	return nil
 }
 
 // maxTimeMS is the year 2262, beyond which nanoseconds (InfluxDB) overflow.
@@ -112,30 +114,25 @@ func (m *Message) decodeProtected(raw []byte) error {
 		}
 		m.Beacon = &Beacon{Block: c.Beacon.Block, Root: Hash(c.Beacon.Root)}
 	}
-	if _, err := m.check(len(c.Detail)); err != nil {
+	if err := m.check(len(c.Detail)); err != nil {
 		return err
 	}
 	return m.decodeDetail(c.Detail)
 }
 
 func (m *Message) decodeDetail(d []canon.Raw) error {
-	var dst []any
 	switch m.Kind {
 	case Gap:
 		m.Gap = new(GapDetail)
-		dst = []any{&m.Gap.Boot, &m.Gap.FromSeq, &m.Gap.ToSeq}
 	case Sleep:
 		m.Sleep = new(SleepDetail)
-		dst = []any{&m.Sleep.UntilMS}
 	case Rotate:
 		m.Rotate = new(RotateDetail)
-		dst = []any{&m.Rotate.Alg, &m.Rotate.Public, &m.Rotate.Possession}
 	case Clock:
 		m.Clock = new(ClockDetail)
-		dst = []any{&m.Clock.OldMS, &m.Clock.NewMS}
 	}
-	for i := range dst {
-		if err := decodeCanonical(d[i], dst[i], "detail"); err != nil {
+	for i, dst := range m.detail() {
+		if err := decodeCanonical(d[i], dst, "detail"); err != nil {
 			return err
 		}
 	}
@@ -143,12 +140,4 @@ func (m *Message) decodeDetail(d []canon.Raw) error {
 		return reject(Malformed, "gap of boot %d from %d to %d", m.Gap.Boot, m.Gap.FromSeq, m.Gap.ToSeq)
 	}
 	return nil
-}
-
-// Key is a compact key of a position for maps and stores: boot and seq, big-endian, in order.
-func (p Position) Key() [16]byte {
-	var k [16]byte
-	binary.BigEndian.PutUint64(k[:8], p.Boot)
-	binary.BigEndian.PutUint64(k[8:], p.Seq)
-	return k
 }

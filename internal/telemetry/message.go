@@ -57,6 +57,11 @@ type Claims struct {
 // GapDetail declares messages that the tracker lost before they were acknowledged.
 type GapDetail struct{ Boot, FromSeq, ToSeq uint64 }
 
+// Holds reports whether a place is among those that were lost.
+func (g *GapDetail) Holds(boot, seq uint64) bool {
+	return g.Boot == boot && g.FromSeq <= seq && seq <= g.ToSeq
+}
+
 // SleepDetail declares silence.
 type SleepDetail struct{ UntilMS int64 }
 
@@ -220,10 +225,7 @@ func (m *Message) Signed() (msg, sig []byte) {
 	return toBeSigned(m.protected, m.PackHash[:]), m.signature
 }
 
-// Position orders a tracker's messages.
-func (m *Message) Position() Position { return Position{m.Boot, m.Seq} }
-
-// Position of a message in its tracker's chain.
+// Position of a message in its tracker's chain, in which it orders the messages.
 type Position struct{ Boot, Seq uint64 }
 
 // Less reports whether p comes before q.

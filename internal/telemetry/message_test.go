@@ -63,7 +63,7 @@ func TestMessageRoundTrip(t *testing.T) {
 		if err := m.Verify(key); err != nil {
 			t.Fatal(err)
 		}
-		if m.Tracker != c.Tracker || m.Position() != (Position{3, 41}) || m.Prev != c.Prev || m.TimeMS != c.TimeMS || *m.Beacon != *c.Beacon || m.NextDueS != 60 {
+		if m.Tracker != c.Tracker || m.Boot != 3 || m.Seq != 41 || m.Prev != c.Prev || m.TimeMS != c.TimeMS || *m.Beacon != *c.Beacon || m.NextDueS != 60 {
 			t.Errorf("claims differ: %+v", m.Claims)
 		}
 		if len(m.Readings) != 2 || m.Readings[1].TimeMS != readings[1].TimeMS || m.Readings[0].Values["temperature"] != 16.241 || m.Readings[1].Values["temperature"] != -0.5 {

@@ -102,8 +102,7 @@ func (m *Message) onePassClaims(protected []byte) bool {
 	if details[m.Kind] != 0 {
 		return false
 	}
-	_, err := m.check(0)
-	return err == nil
+	return m.check(0) == nil
 }
 
 // onePass adds the records of a pack.

@@ -1,10 +1,5 @@
 package telemetry
 
-import (
-	"crypto/sha256"
-	"time"
-)
-
 // Opened is what a tracker said in one message.
 type Opened struct {
 	Signed   *Message  // nil for a message that carries no signature
@@ -39,11 +34,7 @@ func Open(kind uint8, profile string, raw []byte, receivedMS int64) (Opened, err
 		}
 		return Opened{Signed: m, Hash: m.COSEHash, TimeMS: m.TimeMS, Readings: m.Readings}, nil
 	case kind == LeafUnsigned:
-		p, err := decodePlain(raw, time.UnixMilli(receivedMS))
-		if err != nil {
-			return Opened{}, err
-		}
-		return Opened{Hash: sha256.Sum256(raw), TimeMS: p.Readings[0].TimeMS, Readings: p.Readings, Seq: p.Seq, Timed: p.Timed}, nil
+		return decodePlain(raw, receivedMS)
 	}
 	return Opened{}, reject(Malformed, "a leaf of kind %d holds no tracker's message", kind)
 }

@@ -63,6 +63,16 @@ func encodePack(tracker string, readings []Reading) ([]byte, error) {
 	return canon.MarshalCBOR(records)
 }
 
+// DecodePack reads a message's readings alone, for who has checked their hash against the signed part. Every error is a
+// *Reject.
+func DecodePack(pack []byte, tracker string) ([]Reading, error) {
+	j := joiner{tracker: tracker}
+	if j.onePass(pack) {
+		return j.sorted(), nil
+	}
+	return decodePack(pack, tracker)
+}
+
 func decodePack(raw []byte, tracker string) ([]Reading, error) {
 	var records []record
 	if err := decodeCanonical(raw, &records, "pack"); err != nil {

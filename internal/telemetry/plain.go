@@ -1,58 +1,53 @@
 package telemetry
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
-	"sort"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/canon"
 )
 
-// plain is a decoded plain JSON message.
-type plain struct {
-	Readings []Reading // ascending time
-	Seq      *uint64   // highest seq given, if any
-	// Timed is false when at least one reading took the time of receipt.
-	Timed bool
-}
-
 // maxPlain is how many objects one plain message may hold.
 const maxPlain = 256
 
-// decodePlain reads a plain JSON message; a reading without time gets received. Errors are *Reject.
+// decodePlain reads a plain JSON message; a reading without time gets that of the receipt. Errors are *Reject.
 //
 // encoding/json takes repeated and differently-cased members and lets the last win, so two parties could read different
 // values from one message. The value is walked instead: every member must be known, exact and given once.
-func decodePlain(raw []byte, received time.Time) (*plain, error) {
+func decodePlain(raw []byte, receivedMS int64) (Opened, error) {
 	if len(raw) > MaxMessage {
-		return nil, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
+		return Opened{}, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
 	}
-	d := plainDecoder{received: received.UnixMilli()}
-	d.plain.Timed = true
+	d := plainDecoder{received: receivedMS, opened: Opened{Hash: sha256.Sum256(raw), Timed: true}}
 	if err := d.message(raw); err != nil {
 		var r *Reject
 		if errors.As(err, &r) {
-			return nil, r
+			return Opened{}, r
 		}
-		return nil, reject(Malformed, "the JSON cannot be read: %v", err)
+		return Opened{}, reject(Malformed, "the JSON cannot be read: %v", err)
 	}
-	p := &d.plain
-	sort.SliceStable(p.Readings, func(i, j int) bool { return p.Readings[i].TimeMS < p.Readings[j].TimeMS })
-	for i := 1; i < len(p.Readings); i++ {
-		if p.Readings[i].TimeMS == p.Readings[i-1].TimeMS {
-			return nil, reject(Malformed, "two readings of one message have the same time")
+	o := d.opened
+	slices.SortStableFunc(o.Readings, func(a, b Reading) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
+	for i := 1; i < len(o.Readings); i++ {
+		if o.Readings[i].TimeMS == o.Readings[i-1].TimeMS {
+			return Opened{}, reject(Malformed, "two readings of one message have the same time")
 		}
 	}
-	return p, nil
+	o.TimeMS = o.Readings[0].TimeMS
+	return o, nil
 }
 
 type plainDecoder struct {
 	json     *canon.JSON
 	received int64
-	plain    plain
+	opened   Opened
 }
 
 func (d *plainDecoder) message(raw []byte) (err error) {
@@ -71,12 +66,12 @@ func (d *plainDecoder) message(raw []byte) (err error) {
 			if err := d.delim('{'); err != nil {
 				return err
 			}
-			if len(d.plain.Readings) == maxPlain {
+			if len(d.opened.Readings) == maxPlain {
 				return reject(Malformed, "more than %d objects", maxPlain)
 			}
 			return d.object()
 		})
-		if err == nil && len(d.plain.Readings) == 0 {
+		if err == nil && len(d.opened.Readings) == 0 {
 			return reject(Malformed, "an empty array")
 		}
 	default:
@@ -99,8 +94,8 @@ func (d *plainDecoder) object() error {
 			r.TimeMS, err = d.time()
 		case "seq":
 			var seq uint64
-			if seq, err = d.seq(); err == nil && (d.plain.Seq == nil || *d.plain.Seq < seq) {
-				d.plain.Seq = &seq
+			if seq, err = d.seq(); err == nil && (d.opened.Seq == nil || *d.opened.Seq < seq) {
+				d.opened.Seq = &seq
 			}
 		case "acceleration":
 			err = d.acceleration(r.Values)
@@ -121,8 +116,8 @@ func (d *plainDecoder) object() error {
 	if len(r.Values) == 0 {
 		return reject(Malformed, "an object without a quantity")
 	}
-	d.plain.Timed = d.plain.Timed && timed
-	d.plain.Readings = append(d.plain.Readings, r)
+	d.opened.Timed = d.opened.Timed && timed
+	d.opened.Readings = append(d.opened.Readings, r)
 	return nil
 }
 
@@ -231,4 +226,32 @@ func (d *plainDecoder) delim(want json.Delim) error {
 		return reject(Malformed, "expected %q, found %v", want.String(), tok)
 	}
 	return nil
+}
+
+// EncodePlain writes the message of a tracker that cannot sign: an object, or an array of several, as Open reads it. The sequence stands
+// in the last one. Members are sorted, so that equal readings give equal bytes.
+func EncodePlain(seq uint64, readings []Reading) ([]byte, error) {
+	if len(readings) == 0 || len(readings) > maxPlain {
+		return nil, fmt.Errorf("%d readings in a message: must be 1 to %d", len(readings), maxPlain)
+	}
+	objects := make([]map[string]any, len(readings))
+	for i, r := range readings {
+		if len(r.Values) == 0 {
+			return nil, errors.New("a reading needs a value")
+		}
+		objects[i] = map[string]any{"time": time.UnixMilli(r.TimeMS).UTC().Format("2006-01-02T15:04:05.000Z")}
+		for name, v := range r.Values {
+			objects[i][name] = v
+		}
+	}
+	objects[len(objects)-1]["seq"] = seq
+	var message any = objects
+	if len(objects) == 1 {
+		message = objects[0]
+	}
+	raw, err := json.Marshal(message)
+	if err == nil && len(raw) > MaxMessage {
+		err = fmt.Errorf("message of %d bytes exceeds %d", len(raw), MaxMessage)
+	}
+	return raw, err
 }

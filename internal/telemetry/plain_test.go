@@ -3,13 +3,12 @@ package telemetry
 import (
 	"errors"
 	"testing"
-	"time"
 )
 
-var receipt = time.UnixMilli(1_700_000_000_000)
+const receiptMS = 1_700_000_000_000
 
 func TestPlain(t *testing.T) {
-	p, err := decodePlain([]byte(` {"time":"2026-11-22T10:00:00.250Z","temperature":4.25,"acceleration":[0,-1,9.81],"location":{"lat":52.5,"lon":13.4},"seq":17} `), receipt)
+	p, err := decodePlain([]byte(` {"time":"2026-11-22T10:00:00.250Z","temperature":4.25,"acceleration":[0,-1,9.81],"location":{"lat":52.5,"lon":13.4},"seq":17} `), receiptMS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -17,11 +16,11 @@ func TestPlain(t *testing.T) {
 	if p.Readings[0].TimeMS != 1795341600250 || v["temperature"] != 4.25 || v["accel_y"] != -1 || v["lon"] != 13.4 || *p.Seq != 17 || !p.Timed {
 		t.Errorf("got %+v, want number 17 at 1795341600250 with temperature 4.25, accel_y -1 and lon 13.4", p)
 	}
-	p, err = decodePlain([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`), receipt)
+	p, err = decodePlain([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`), receiptMS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.Readings) != 2 || p.Readings[0].TimeMS != receipt.UnixMilli() || p.Timed || p.Seq != nil {
+	if len(p.Readings) != 2 || p.Readings[0].TimeMS != receiptMS || p.Timed || p.Seq != nil {
 		t.Errorf("got %+v, want two readings, the first at the receipt, without time and number of their own", p)
 	}
 }
@@ -52,13 +51,13 @@ func TestPlainRefusals(t *testing.T) {
 		"{\"temperature\":1,\"note\":\"\xff\"}":           Malformed,
 		`{"temperature":{"a":{"b":{"c":[[[[[[1]]]]]]}}}}`: Malformed,
 	} {
-		_, err := decodePlain([]byte(raw), receipt)
+		_, err := decodePlain([]byte(raw), receiptMS)
 		var r *Reject
 		if !errors.As(err, &r) || r.Reason != want {
 			t.Errorf("%s: got %v, want %s", raw, err, want)
 		}
 	}
-	if _, err := decodePlain(make([]byte, MaxMessage+1), receipt); err == nil {
+	if _, err := decodePlain(make([]byte, MaxMessage+1), receiptMS); err == nil {
 		t.Error("oversized accepted")
 	}
 }
@@ -94,7 +93,7 @@ func FuzzDecodePlain(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-11-22T10:00:00.250Z","temperature":4.25,"acceleration":[0,-1,9.81],"location":{"lat":52.5,"lon":13.4},"seq":17}`))
 	f.Add([]byte(`[{"time":1700000000500,"humidity":5},{"humidity":6}]`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		p, err := decodePlain(raw, receipt)
+		p, err := decodePlain(raw, receiptMS)
 		if err == nil && len(p.Readings) == 0 {
 			t.Fatal("accepted without a reading")
 		}

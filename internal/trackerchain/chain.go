@@ -112,7 +112,7 @@ func (c *Chain) declared(boot, from, to uint64) bool {
 	for from <= to {
 		next := from
 		for _, g := range c.lost {
-			if g.Boot == boot && g.FromSeq <= next && g.ToSeq >= next {
+			if g.Holds(boot, next) {
 				next = g.ToSeq + 1
 			}
 		}

@@ -15,16 +15,14 @@ import (
 // only the chain tells: a later boot is entered when its first message names the last held hash as its predecessor, or
 // names none.
 type Progress struct {
-	boot, next uint64         // boot 0: nothing held
-	last       telemetry.Hash // hash of the message before (boot, next); zero when it was declared lost
-	maxBoot    uint64         // highest boot seen
-	high       uint64         // highest seq seen in maxBoot, plus one
-	bootMS     int64          // signed time of the first message seen of maxBoot
-	gaps       []gap          // declared lost and not reached yet
-	starts     []start        // first messages of later boots, not reached yet
+	boot, next uint64                // boot 0: nothing held
+	last       telemetry.Hash        // hash of the message before (boot, next); zero when it was declared lost
+	maxBoot    uint64                // highest boot seen
+	high       uint64                // highest seq seen in maxBoot, plus one
+	bootMS     int64                 // signed time of the first message seen of maxBoot
+	gaps       []telemetry.GapDetail // declared lost and not reached yet
+	starts     []start               // first messages of later boots, not reached yet
 }
-
-type gap struct{ boot, from, to uint64 }
 
 type start struct {
 	boot uint64
@@ -95,16 +93,10 @@ func (p *Progress) Place(l *Link, held Held) (words []telemetry.Reason, err erro
 		words = append(words, telemetry.ChainBreak)
 	}
 	if l.Seq == 0 && l.Boot > p.boot {
-		p.starts = append(p.starts, start{l.Boot, l.Prev})
-		if len(p.starts) > maxStarts {
-			p.starts = p.starts[1:]
-		}
+		p.starts = bounded(append(p.starts, start{l.Boot, l.Prev}), maxStarts)
 	}
 	if g := l.Gap; g != nil && g.FromSeq <= g.ToSeq && (g.Boot > p.boot || g.Boot == p.boot && g.ToSeq >= p.next) {
-		p.gaps = append(p.gaps, gap{g.Boot, g.FromSeq, g.ToSeq})
-		if len(p.gaps) > maxGaps {
-			p.gaps = p.gaps[1:]
-		}
+		p.gaps = bounded(append(p.gaps, *g), maxGaps)
 	}
 	if l.Boot == p.boot && l.Seq == p.next {
 		p.last, p.next = l.Hash, p.next+1
@@ -112,11 +104,14 @@ func (p *Progress) Place(l *Link, held Held) (words []telemetry.Reason, err erro
 	return words, p.advance(held)
 }
 
+// bounded forgets the oldest.
+func bounded[T any](list []T, most int) []T { return list[max(0, len(list)-most):] }
+
 // endsOpen reports whether a new boot names another message as the one before it than the last one seen of the boot before.
 func (p *Progress) endsOpen(l *Link, held Held) (bool, error) {
-	lost := p.boot == p.maxBoot && p.next > p.high || l.Gap != nil && l.Gap.Boot == p.maxBoot && l.Gap.FromSeq <= p.high && l.Gap.ToSeq >= p.high
+	lost := p.boot == p.maxBoot && p.next > p.high || l.Gap != nil && l.Gap.Holds(p.maxBoot, p.high)
 	for _, g := range p.gaps {
-		lost = lost || g.boot == p.maxBoot && g.from <= p.high && g.to >= p.high
+		lost = lost || g.Holds(p.maxBoot, p.high)
 	}
 	if p.maxBoot == 0 || lost || l.Prev == (telemetry.Hash{}) {
 		return false, nil
@@ -163,14 +158,17 @@ func (p *Progress) advance(held Held) error {
 }
 
 func (p *Progress) skipGap() bool {
-	for i, g := range p.gaps {
-		if g.boot == p.boot && g.from <= p.next && g.to >= p.next {
-			p.boot, p.next, p.last = g.boot, g.to+1, telemetry.Hash{}
-			p.gaps = append(p.gaps[:i:i], p.gaps[i+1:]...)
-			return true
-		}
+	return p.pass(slices.IndexFunc(p.gaps, func(g telemetry.GapDetail) bool { return g.Holds(p.boot, p.next) }))
+}
+
+// pass goes on behind a gap; -1 is none.
+func (p *Progress) pass(i int) bool {
+	if i < 0 {
+		return false
 	}
-	return false
+	p.boot, p.next, p.last = p.gaps[i].Boot, p.gaps[i].ToSeq+1, telemetry.Hash{}
+	p.gaps = append(p.gaps[:i:i], p.gaps[i+1:]...)
+	return true
 }
 
 // enterBoot goes on to the lowest later boot whose first message continues what is held. After messages that were declared
@@ -196,7 +194,7 @@ func (p *Progress) enterBoot() bool {
 // forget drops what the position has passed.
 func (p *Progress) forget() {
 	p.starts = slices.DeleteFunc(p.starts, func(s start) bool { return s.boot <= p.boot })
-	p.gaps = slices.DeleteFunc(p.gaps, func(g gap) bool { return g.boot < p.boot || g.boot == p.boot && g.to < p.next })
+	p.gaps = slices.DeleteFunc(p.gaps, func(g telemetry.GapDetail) bool { return g.Boot < p.boot || g.Boot == p.boot && g.ToSeq < p.next })
 }
 
 // enterGap goes on to a later boot whose beginning the tracker has declared lost. Trackers give up their oldest messages
@@ -204,17 +202,11 @@ func (p *Progress) forget() {
 func (p *Progress) enterGap() bool {
 	best := -1
 	for i, g := range p.gaps {
-		if g.boot > p.boot && g.from == 0 && (best < 0 || g.boot < p.gaps[best].boot) {
+		if g.Boot > p.boot && g.FromSeq == 0 && (best < 0 || g.Boot < p.gaps[best].Boot) {
 			best = i
 		}
 	}
-	if best < 0 {
-		return false
-	}
-	g := p.gaps[best]
-	p.boot, p.next, p.last = g.boot, g.to+1, telemetry.Hash{}
-	p.gaps = append(p.gaps[:best:best], p.gaps[best+1:]...)
-	return true
+	return p.pass(best)
 }
 
 // Ack is the newest message of the part without a hole; ok is false when there is none.
@@ -233,7 +225,7 @@ func (p *Progress) Append(b []byte) []byte {
 	}
 	b = append(b, p.last[:]...)
 	for _, g := range p.gaps {
-		b = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(b, g.boot), g.from), g.to)
+		b = binary.AppendUvarint(binary.AppendUvarint(binary.AppendUvarint(b, g.Boot), g.FromSeq), g.ToSeq)
 	}
 	for _, s := range p.starts {
 		b = append(binary.AppendUvarint(b, s.boot), s.prev[:]...)
@@ -270,7 +262,7 @@ func DecodeProgress(b []byte) (*Progress, error) {
 	gaps, starts := num(), num()
 	hash(&p.last)
 	for i := uint64(0); i < gaps && ok; i++ {
-		p.gaps = append(p.gaps, gap{num(), num(), num()})
+		p.gaps = append(p.gaps, telemetry.GapDetail{Boot: num(), FromSeq: num(), ToSeq: num()})
 	}
 	for i := uint64(0); i < starts && ok; i++ {
 		s := start{boot: num()}

@@ -115,7 +115,7 @@ func TestProgressAcksWhatIsHeld(t *testing.T) {
 }
 
 func FuzzDecodeProgress(f *testing.F) {
-	p := Progress{boot: 3, next: 9, maxBoot: 4, high: 2, bootMS: 5, gaps: []gap{{4, 0, 1}}, starts: []start{{4, telemetry.Hash{1}}}}
+	p := Progress{boot: 3, next: 9, maxBoot: 4, high: 2, bootMS: 5, gaps: []telemetry.GapDetail{{Boot: 4, ToSeq: 1}}, starts: []start{{4, telemetry.Hash{1}}}}
 	f.Add(p.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := DecodeProgress(b)
