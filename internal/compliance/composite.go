@@ -34,6 +34,9 @@ func (u *unit) compose(toMS int64, h *held, heard *heardOf) (f detect.Finding, j
 			f.State = max(f.State, k.State)
 		}
 	}
+	for i := range f.Excursions {
+		f.Excursions[i].OutMS = f.Excursions[i].EndMS - f.Excursions[i].StartMS
+	}
 	if n := len(f.Excursions); n > detect.MaxExcursions {
 		f.Excursions, f.More = f.Excursions[:detect.MaxExcursions], n-detect.MaxExcursions
 	}
@@ -87,9 +90,6 @@ func union(found []detect.Finding) []detect.Excursion {
 		}
 		out = append(out, x)
 	}
-	for i := range out {
-		out[i].OutMS = out[i].EndMS - out[i].StartMS
-	}
 	return out
 }
 
@@ -113,9 +113,6 @@ func intersection(found []detect.Finding) []detect.Excursion {
 		out = both
 	}
 	sortExcursions(out)
-	for i := range out {
-		out[i].OutMS = out[i].EndMS - out[i].StartMS
-	}
 	return out
 }
 

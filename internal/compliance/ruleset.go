@@ -4,10 +4,13 @@ package compliance
 
 import (
 	"crypto/sha256"
+	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
+	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/compliance/motion"
 	"github.com/trackseal/trackseal/internal/compliance/place"
 	"github.com/trackseal/trackseal/internal/compliance/thermal"
@@ -112,3 +115,16 @@ func Parse(data []byte) (RuleSet, error) {
 	}
 	return r, r.Validate()
 }
+
+//go:embed ruleset.schema.json
+var schemaTemplate string
+
+// JSONSchema (2020-12) of a rule set, for editors and other programs. Parse checks more: a schema cannot say that ids are
+// unique or that bands meet. The file names the metrics by a placeholder, since telemetry has their table.
+var JSONSchema = func() []byte {
+	names := make([]string, detect.Metrics)
+	for m := range detect.Metrics {
+		names[m] = m.String()
+	}
+	return []byte(strings.Replace(schemaTemplate, `"$metrics"`, `"`+strings.Join(names, "\",\n    \"")+`"`, 1))
+}()

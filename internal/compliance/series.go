@@ -51,8 +51,8 @@ func (s *series) insert(p *detect.Point) bool {
 			return false
 		}
 	}
-	i := sort.Search(len(s.points), func(i int) bool { return s.points[i].Compare(p) >= 0 })
-	if i < len(s.points) && s.points[i].Compare(p) == 0 {
+	i, there := slices.BinarySearchFunc(s.points, p, (*detect.Point).Compare)
+	if there {
 		return false
 	}
 	s.points = slices.Insert(s.points, i, p)
