@@ -37,6 +37,7 @@ function SignedIn({ session, onSignOut }: { session: Session; onSignOut: (why?: 
     () => ({
       api: new Client(session.token, () => onSignOut("Your session has ended.")),
       token: session.token,
+      who: session.client,
       scopes: session.scopes,
       signOut: onSignOut,
     }),

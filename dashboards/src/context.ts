@@ -6,7 +6,7 @@ import type { StreamEvent } from "./api/eventstream";
 import { Store } from "./store";
 
 // What a signed-in page needs.
-export type Signed = { api: Client; token: string; scopes: string[]; signOut: (why?: string) => void };
+export type Signed = { api: Client; token: string; who: string; scopes: string[]; signOut: (why?: string) => void };
 
 export const SignedContext = createContext<Signed | null>(null);
 

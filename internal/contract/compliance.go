@@ -46,13 +46,13 @@ func getDisposition(t *transaction, a ledger.IDArgs) (*ledger.Disposition, error
 	return get[ledger.Disposition](t, ledger.DispositionKey(a.ID, last))
 }
 
-// signature is who signs this transaction, from its certificate, with the name and meaning that they gave.
-func (t *transaction) signature(name, meaning string) (ledger.Signature, error) {
+// signature is who signs this transaction: the organisation by its certificate, for the person or machine that its node names.
+func (t *transaction) signature(by ledger.Signer, meaning string) (ledger.Signature, error) {
 	if t.Cert == "" {
 		return ledger.Signature{}, ledger.Refuse(ledger.Forbidden, "only a caller with a certificate can sign")
 	}
 	return ledger.Signature{
-		Name: name, Meaning: meaning, MSP: t.MSP, Subject: t.Subject, Issuer: t.Issuer, Cert: t.Cert, TimeMS: t.TimeMS, Tx: t.Tx,
+		Signer: by, Meaning: meaning, MSP: t.MSP, Subject: t.Subject, Issuer: t.Issuer, Cert: t.Cert, TimeMS: t.TimeMS, Tx: t.Tx,
 	}, nil
 }
 
@@ -73,7 +73,7 @@ func acknowledge(t *transaction, a ledger.AcknowledgeArgs) (*ledger.Acknowledgem
 	if a.N != 0 && a.N != last+1 {
 		return nil, ledger.Refuse(ledger.Conflict, "excursion %s has %d acknowledgements, so the next is %d, not %d", a.Excursion, last, last+1, a.N)
 	}
-	signature, err := t.signature(a.Name, a.Meaning)
+	signature, err := t.signature(a.Signer, a.Meaning)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) 
 	if a.VerdictRevision != v.Revision {
 		return nil, ledger.Refuse(ledger.Conflict, "the newest verdict is revision %d, not %d", v.Revision, a.VerdictRevision)
 	}
-	signature, err := t.signature(a.Name, a.Meaning)
+	signature, err := t.signature(a.Signer, a.Meaning)
 	if err != nil {
 		return nil, err
 	}

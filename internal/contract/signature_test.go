@@ -2,18 +2,22 @@ package contract
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
+// ana is a person with an account at the consignee's provider.
+var ana = ledger.Signer{Kind: ledger.Person, Name: "Ana Lopez", Subject: "248289761001", Issuer: "https://login.consignee.test", Client: "page"}
+
 func acknowledgeArgs(excursion string) ledger.AcknowledgeArgs {
-	return ledger.AcknowledgeArgs{Shipment: "S-1", Excursion: excursion, Reason: "door open at the dock", Name: "Ana Lopez", Meaning: "reviewed"}
+	return ledger.AcknowledgeArgs{Shipment: "S-1", Excursion: excursion, Reason: "door open at the dock", Signer: ana, Meaning: "reviewed"}
 }
 
 func disposeArgs(revision int, decision string, verdict int) ledger.DisposeArgs {
 	return ledger.DisposeArgs{
-		Shipment: "S-1", Revision: revision, Decision: decision, Reason: "within the budget", VerdictRevision: verdict, Name: "Ana Lopez", Meaning: "approved",
+		Shipment: "S-1", Revision: revision, Decision: decision, Reason: "within the budget", VerdictRevision: verdict, Signer: ana, Meaning: "approved",
 	}
 }
 
@@ -36,17 +40,29 @@ func TestAcknowledge(t *testing.T) {
 	w.refused(ledger.NotFound, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Excursion = "x" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Excursion = "" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Reason = "" }))
-	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Name = "" }))
-	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Name = "a\nb" }))
+	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Signer.Name = "" }))
+	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Signer.Name = "a\nb" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Meaning = "seen" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.N = -1 }))
 	w.refused(ledger.Conflict, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.N = 2 }))
-	// Who signs is in the certificate: nothing in the argument can say it.
-	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, `{"shipment":"S-1","excursion":"warm/T-1/1","reason":"x","name":"x","meaning":"reviewed","msp":"CarrierMSP"}`)
+	for what, by := range map[string]ledger.Signer{
+		"nobody": {}, "no kind": {Name: "x", Subject: "x", Issuer: "x", Client: "x"}, "another kind": {Kind: "robot", Name: "x", Subject: "x", Issuer: "x", Client: "x"},
+		"no subject": {Kind: ledger.Person, Name: "x", Issuer: "x", Client: "x"}, "no issuer": {Kind: ledger.Person, Name: "x", Subject: "x", Client: "x"},
+		"no client":                        {Kind: ledger.Person, Name: "x", Subject: "x", Issuer: "x"},
+		"a machine with a person's name":   {Kind: ledger.Machine, Name: "Ana Lopez", Subject: "gate", Issuer: "x", Client: "gate"},
+		"a subject of more than 256 bytes": {Kind: ledger.Person, Name: "x", Subject: strings.Repeat("x", 257), Issuer: "x", Client: "x"},
+	} {
+		t.Run(what, func(*testing.T) {
+			w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Signer = by }))
+		})
+	}
+	// Which organisation signs is in the certificate: nothing in the argument can say it.
+	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge,
+		`{"shipment":"S-1","excursion":"warm/T-1/1","reason":"x","signer":{"kind":"person","name":"x","subject":"x","issuer":"x","client":"x"},"meaning":"reviewed","msp":"CarrierMSP"}`)
 
 	r := must[ledger.Acknowledgement](w, consigneeOp, ledger.ComplianceAcknowledge, ledger.EventAcknowledged, acknowledgeArgs(id))
 	sig := r.Signature
-	if r.N != 1 || r.Of != opened.OpenTx || r.Reason == "" || sig.Name != "Ana Lopez" || sig.Meaning != "reviewed" || sig.MSP != consignee ||
+	if r.N != 1 || r.Of != opened.OpenTx || r.Reason == "" || sig.Signer != ana || sig.Meaning != "reviewed" || sig.MSP != consignee ||
 		sig.Subject != "CN=client,OU=client" || sig.Issuer == "" || !ledger.IsHash(sig.Cert) || sig.TimeMS != w.ms || sig.Tx != fmt.Sprintf("tx%04d", w.n) {
 		t.Fatalf("got %+v", r)
 	}

@@ -138,13 +138,14 @@ func TestStackChaincodeSignOff(t *testing.T) {
 		t.Errorf("legs %+v", legs)
 	}
 
-	note := ledger.AcknowledgeArgs{Shipment: first, Excursion: excursion.ID, Reason: "loading", Name: "Ana Lopez", Meaning: "reviewed"}
+	ana := ledger.Signer{Kind: ledger.Person, Name: "Ana Lopez", Subject: "248289761001", Issuer: "https://login.consignee.test", Client: "page"}
+	note := ledger.AcknowledgeArgs{Shipment: first, Excursion: excursion.ID, Reason: "loading", Signer: ana, Meaning: "reviewed"}
 	refusedLedger(t, ledger.Forbidden, ingest, ledger.ComplianceAcknowledge, note)
 	ack := mustLedger[ledger.Acknowledgement](t, consignee, ledger.ComplianceAcknowledge, note)
 	if ack.N != 1 || ack.Signature.MSP != "ConsigneeMSP" || ack.Signature.Subject == "" || !ledger.IsHash(ack.Signature.Cert) {
 		t.Errorf("acknowledged %+v", ack)
 	}
-	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Reason: "within the budget", VerdictRevision: 1, Name: "Ana Lopez", Meaning: "approved"}
+	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Reason: "within the budget", VerdictRevision: 1, Signer: ana, Meaning: "approved"}
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.ComplianceDispose, release)
 	mustLedger[ledger.Disposition](t, consignee, ledger.ComplianceDispose, release)
 	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict(2, "900"))

@@ -178,7 +178,7 @@ func TestStackCompliance(t *testing.T) {
 
 	// Sign-off of an excursion, whose id has slashes.
 	warm := path + "/excursions/" + url.PathEscape(j.excursion("warm")) + "/acknowledgements"
-	note := map[string]any{"name": "C. Signee", "meaning": "reviewed", "reason": "door open at the dock"}
+	note := map[string]any{"meaning": "reviewed", "reason": "door open at the dock"}
 	consignee.postSoon(warm, note)
 	consignee.refusal(404, "not_found", "POST", path+"/excursions/warm%2Fnobody%2F1/acknowledgements", note)
 	var acks struct{ Items []struct{ Reason string } }
@@ -237,7 +237,7 @@ func TestStackCompliance(t *testing.T) {
 	// The goods are turned down, on the newest verdict.
 	newest := j.Revisions[len(j.Revisions)-1].Revision
 	decision := func(d string, verdict int) map[string]any {
-		return map[string]any{"decision": d, "name": "C. Signee", "meaning": "responsibility", "reason": "27 °C on the way", "verdict_revision": verdict}
+		return map[string]any{"decision": d, "meaning": "responsibility", "reason": "27 °C on the way", "verdict_revision": verdict}
 	}
 	carrier.refusal(403, "forbidden", "POST", path+"/disposition", decision("release", newest))
 	consignee.refusal(409, "newest verdict", "POST", path+"/disposition", decision("reject", newest-1))

@@ -2,10 +2,11 @@ package ledger
 
 import "slices"
 
-// Signature is an electronic signature as 21 CFR 11.50 shows it: printed name, date and time, meaning. Name and meaning are
-// the signer's words; who signed and when come from the certificate and the transaction.
+// Signature is an electronic signature as 21 CFR 11.50 shows it: printed name, date and time, meaning. The meaning is the
+// signer's word. Who signed is what the node of the organisation found in a verified access token, and stands for with the
+// certificate; the time is the transaction's.
 type Signature struct {
-	Name    string `json:"name"`    // printed name
+	Signer  Signer `json:"signer"`
 	Meaning string `json:"meaning"` // one of Meanings
 	MSP     string `json:"msp"`
 	Subject string `json:"subject"` // of the certificate, RFC 2253
@@ -13,6 +14,33 @@ type Signature struct {
 	Cert    string `json:"cert"` // SHA-256 of the certificate, hex
 	TimeMS  int64  `json:"time_ms"`
 	Tx      string `json:"tx"`
+}
+
+// Kinds of signers.
+const (
+	Person  = "person"
+	Machine = "machine"
+)
+
+// Signer is a person, by the account that an issuer vouches for, or a machine, whose name is its client id: what no person
+// signed never looks as if one had.
+type Signer struct {
+	Kind    string `json:"kind"`    // Person or Machine
+	Name    string `json:"name"`    // printed name
+	Subject string `json:"subject"` // of the access token; one account at its issuer
+	Issuer  string `json:"issuer"`  // who vouches for the subject, a URL
+	Client  string `json:"client"`  // program that the signer used
+}
+
+func (s Signer) validate() error {
+	switch {
+	case s.Kind != Person && s.Kind != Machine:
+		return invalid("signer.kind must be person or machine, not %.40q", s.Kind)
+	case s.Kind == Machine && s.Name != s.Client:
+		return invalid("a machine signs as its client: signer.name must be signer.client")
+	}
+	return first(checkText("signer.name", s.Name, 1, 128), checkText("signer.subject", s.Subject, 1, 256),
+		checkText("signer.issuer", s.Issuer, 1, 256), checkText("signer.client", s.Client, 1, 128))
 }
 
 // Meanings of a signature.
@@ -36,7 +64,7 @@ type AcknowledgeArgs struct {
 	Excursion string `json:"excursion"`
 	N         int    `json:"n"`
 	Reason    string `json:"reason"`
-	Name      string `json:"name"`
+	Signer    Signer `json:"signer"`
 	Meaning   string `json:"meaning"`
 }
 
@@ -47,7 +75,7 @@ func (a AcknowledgeArgs) Validate() error {
 	if a.N < 0 || a.N > maxRevision {
 		return invalid("n must be 1 or more, or 0 for the next")
 	}
-	return checkSigned(a.Reason, a.Name, a.Meaning)
+	return checkSigned(a.Reason, a.Signer, a.Meaning)
 }
 
 // Decisions of a disposition.
@@ -77,7 +105,7 @@ type DisposeArgs struct {
 	Decision        string `json:"decision"`
 	Reason          string `json:"reason"`
 	VerdictRevision int    `json:"verdict_revision"`
-	Name            string `json:"name"`
+	Signer          Signer `json:"signer"`
 	Meaning         string `json:"meaning"`
 }
 
@@ -92,12 +120,12 @@ func (a DisposeArgs) Validate() error {
 	case a.Decision == Release && a.VerdictRevision == 0:
 		return invalid("a release names the verdict that it rests on: verdict_revision must be 1 or more")
 	}
-	return first(checkID("shipment", a.Shipment), checkSigned(a.Reason, a.Name, a.Meaning))
+	return first(checkID("shipment", a.Shipment), checkSigned(a.Reason, a.Signer, a.Meaning))
 }
 
-func checkSigned(reason, name, meaning string) error {
+func checkSigned(reason string, by Signer, meaning string) error {
 	if !slices.Contains(Meanings, meaning) {
 		return invalid("meaning must be one of %v, not %.40q", Meanings, meaning)
 	}
-	return first(checkText("reason", reason, 1, 1024), checkText("name", name, 1, 128))
+	return first(checkText("reason", reason, 1, 1024), by.validate())
 }

@@ -32,7 +32,11 @@ type Principal struct {
 	Issuer  string // who vouches for it
 	Subject string // person or program
 	Client  string // program that acts; the subject when none is named
-	Scopes  []string
+	// Person: the subject is somebody who has signed in, not a program of the organisation. Name is theirs, as the issuer has it.
+	Person bool
+	Name   string
+	Token  string // id of the proof, for the audit log
+	Scopes []string
 	// Only narrows the principal to operations on some resources. nil: not narrowed.
 	Only []Resource
 	// ExpMS is when the proof ends; streams end with it.

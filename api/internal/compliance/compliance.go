@@ -33,14 +33,14 @@ func (s *Resource) Register(api *rest.API) {
 		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Sign an excursion on the ledger, with a reason", Errors: []int{http.StatusNotFound},
-		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed.",
-		Example: rest.Object{"name": "A. Person", "meaning": "reviewed", "reason": "door open while loading"}}, s.acknowledge)
+		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed. " + whoSigns,
+		Example: rest.Object{"meaning": "reviewed", "reason": "door open while loading"}}, s.acknowledge)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: acks, ID: "list-acknowledgements", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List an excursion's acknowledgements, oldest first", Errors: []int{http.StatusNotFound}}, s.acknowledgements)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Release, reject or quarantine the goods, signed on the ledger", Errors: []int{http.StatusNotFound},
-		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409.",
-		Example: rest.Object{"decision": "release", "name": "A. Person", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
+		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409. " + whoSigns,
+		Example: rest.Object{"decision": "release", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)
 	s.breachRoutes(api)
@@ -65,7 +65,6 @@ type ExcursionPath struct {
 
 // Signed are the signer's words.
 type Signed struct {
-	Name    string `json:"name" minLength:"1" maxLength:"128" doc:"Printed name of the signer"`
 	Meaning string `json:"meaning" enum:"reviewed,approved,responsibility,authorship" doc:"What the signature means"`
 	Reason  string `json:"reason" minLength:"1" maxLength:"1024"`
 }
@@ -95,6 +94,10 @@ func (s *Resource) acknowledged(ctx context.Context, in *ExcursionPath) ([]ledge
 }
 
 func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest.Answer[shapes.Acknowledgement], error) {
+	by, err := signer(ctx)
+	if err != nil {
+		return nil, err
+	}
 	known, err := s.acknowledged(ctx, &in.ExcursionPath)
 	if err != nil {
 		return nil, err
@@ -102,13 +105,13 @@ func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest
 	b := in.Body
 	if rest.WriteOf(ctx).Again {
 		for _, a := range known {
-			if g := a.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && a.Reason == b.Reason {
+			if g := a.Signature; g.MSP == s.MSP && g.Signer == by && g.Meaning == b.Meaning && a.Reason == b.Reason {
 				return rest.Reply(shapes.ShowAcknowledgement(s.Members, a), nil)
 			}
 		}
 	}
 	// With its number, a transaction that is ordered late cannot sign a second time.
-	a, _, err := ledger.ComplianceAcknowledge.Do(ctx, s.Ledger, ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Name: b.Name, Meaning: b.Meaning})
+	a, _, err := ledger.ComplianceAcknowledge.Do(ctx, s.Ledger, ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Signer: by, Meaning: b.Meaning})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return nil, rest.NotFound("excursion", in.Excursion)
 	}
@@ -139,6 +142,10 @@ type disposeInput struct {
 }
 
 func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[shapes.Disposition], error) {
+	by, err := signer(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := s.Shipment(ctx, in.ID); err != nil {
 		return nil, err
 	}
@@ -149,12 +156,12 @@ func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[
 	b := in.Body
 	if rest.WriteOf(ctx).Again {
 		for _, d := range known {
-			if g := d.Signature; g.MSP == s.MSP && g.Name == b.Name && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
+			if g := d.Signature; g.MSP == s.MSP && g.Signer == by && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
 				return rest.Reply(shapes.ShowDisposition(s.Members, d), nil)
 			}
 		}
 	}
-	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Reason: b.Reason, VerdictRevision: b.VerdictRevision, Name: b.Name, Meaning: b.Meaning}
+	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Reason: b.Reason, VerdictRevision: b.VerdictRevision, Signer: by, Meaning: b.Meaning}
 	if args.Revision == 0 {
 		args.Revision = len(known) + 1
 	}

@@ -49,8 +49,8 @@ var bodies = map[string]string{
 	"reject-handover":     `{"reason":"x"}`,
 	"withdraw-handover":   `{"reason":"x"}`,
 
-	"acknowledge-excursion": `{"name":"A. Person","meaning":"reviewed","reason":"x"}`,
-	"dispose-shipment":      `{"decision":"quarantine","name":"A. Person","meaning":"responsibility","reason":"x","verdict_revision":0}`,
+	"acknowledge-excursion": `{"meaning":"reviewed","reason":"x"}`,
+	"dispose-shipment":      `{"decision":"quarantine","meaning":"responsibility","reason":"x","verdict_revision":0}`,
 	"claim-breach":          `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0}]}`,
 	"publish-rule-set":      ruleSetBody("mine", 1),
 	"simulate-rule-set":     `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,4.5\n"}`,

@@ -323,14 +323,14 @@ func TestSignOff(t *testing.T) {
 	if !strings.Contains(path, "%2F") {
 		t.Fatalf("path %s: want an id in it that needs an escape", path)
 	}
-	words := `{"name":"A. Person","meaning":"reviewed","reason":"door open"}`
+	words := `{"meaning":"reviewed","reason":"door open"}`
 	w.ledger.FailAfter(ledger.ComplianceAcknowledge, 1)
 	w.must(504, "POST", path, words, "Idempotency-Key", "k1")
 	var a shapes.Acknowledgement
 	w.must(201, "POST", path, words, "Idempotency-Key", "k1").into(&a)
 	want(t, "acknowledged", a.Excursion, hot.ID)
 	want(t, "number of the signature", a.N, 1)
-	want(t, "who signed", a.Signature.Name, "A. Person")
+	want(t, "who signed", a.Signature.Signer, shapes.Signer{Kind: "machine", Name: "carrier-admin", Subject: "carrier-admin", Issuer: "http://issuer.test", Client: "carrier-admin"})
 	want(t, "organisation that signed", a.Signature.Org, "carrier")
 	want(t, "says what was signed", a.Of != "", true)
 	want(t, "has a transaction", a.Signature.Tx != "", true)
@@ -357,9 +357,16 @@ func TestSignOff(t *testing.T) {
 	w.must(404, "POST", "/v1/shipments/s1/excursions/hot%2Fnobody%2F1/acknowledgements", words)
 	w.must(422, "POST", "/v1/shipments/s1/excursions/hot%252F1/acknowledgements", words)
 	w.must(422, "POST", path, strings.Replace(words, "reviewed", "liked", 1))
+	// Nobody signs for somebody else: the body has no say in who it is.
+	for _, member := range []string{`"name":"Dr. Somebody Else"`, `"signer":{"kind":"person","name":"Dr. Somebody Else"}`} {
+		p := w.must(422, "POST", path, strings.Replace(words, "{", "{"+member+",", 1)).problem()
+		if len(p.Errors) != 1 || !strings.HasPrefix(p.Errors[0].Field, "body.") {
+			t.Errorf("a body with %s: errors %+v, want the member to be named", member, p.Errors)
+		}
+	}
 
 	decide := func(d string, verdict int) string {
-		return fmt.Sprintf(`{"decision":%q,"name":"C. Signee","meaning":"responsibility","reason":"26 °C","verdict_revision":%d}`, d, verdict)
+		return fmt.Sprintf(`{"decision":%q,"meaning":"responsibility","reason":"26 °C","verdict_revision":%d}`, d, verdict)
 	}
 	const dispose = "/v1/shipments/s1/disposition"
 	var d shapes.Disposition

@@ -201,7 +201,7 @@ func TestASignOffIsTold(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("no event within 15 s")
 		}
-		w.must(201, "POST", "/v1/shipments/s1/excursions/"+neturl.PathEscape(hot.ID)+"/acknowledgements", `{"name":"A. Person","meaning":"reviewed","reason":"door open"}`)
+		w.must(201, "POST", "/v1/shipments/s1/excursions/"+neturl.PathEscape(hot.ID)+"/acknowledgements", `{"meaning":"reviewed","reason":"door open"}`)
 		select {
 		case first = <-one:
 		case <-time.After(200 * time.Millisecond):
@@ -211,7 +211,7 @@ func TestASignOffIsTold(t *testing.T) {
 	if err := json.Unmarshal([]byte(first.data), &a); err != nil || first.name != "acknowledgement" || first.id == "" || a.Shipment != "s1" || a.Excursion != hot.ID || a.Signature.Org != "carrier" {
 		t.Fatalf("%+v %v", first, err)
 	}
-	w.must(201, "POST", "/v1/shipments/s1/disposition", `{"decision":"quarantine","name":"A. Person","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
+	w.must(201, "POST", "/v1/shipments/s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
 	e := next(t, one, "disposition")
 	var d liveapi.LiveDisposition
 	if err := json.Unmarshal([]byte(e.data), &d); err != nil || e.id == "" || d.Shipment != "s1" || d.Decision != "quarantine" || d.Signature.Org != "carrier" {

@@ -73,7 +73,7 @@ func signatures(m *report.Report, v *judging.Compliance) {
 			Reason: strings.Join(r.Reasons, "; ")})
 	}
 	act := func(kind, subject, reason string, g shapes.Signature) {
-		m.Acts = append(m.Acts, report.Act{Kind: kind, Subject: subject, Name: g.Name, Org: g.Org, Meaning: g.Meaning, Reason: reason, Tx: g.Tx, TimeMS: int64(g.SignedAt)})
+		m.Acts = append(m.Acts, report.Act{Kind: kind, Subject: subject, Name: signedBy(g.Signer), Org: g.Org, Meaning: g.Meaning, Reason: reason, Tx: g.Tx, TimeMS: int64(g.SignedAt)})
 	}
 	for _, x := range v.Recorded {
 		for _, a := range x.Signatures {
@@ -83,6 +83,14 @@ func signatures(m *report.Report, v *judging.Compliance) {
 	if d := v.Disposition.V; d != nil {
 		act(d.Decision, "verdict "+strconv.Itoa(d.VerdictRevision), d.Reason, d.Signature)
 	}
+}
+
+// signedBy is the printed name; what a machine signed shows as such.
+func signedBy(s shapes.Signer) string {
+	if s.Kind == ledger.Machine {
+		return s.Name + " (machine)"
+	}
+	return s.Name
 }
 
 func trackerLine(a ledger.Assignment, trackers []ledger.Tracker) report.Tracker {

@@ -223,21 +223,30 @@ type DecidingMessage struct {
 	Hash rest.Null[string] `json:"hash" doc:"What the leaf carries, hex; null beyond the first few hundred messages of an answer"`
 }
 
-// Signature is an electronic signature as 21 CFR 11.50 shows it. Name and meaning are the signer's words; the rest comes
-// from the certificate and the transaction.
+// Signer is who signed, by the access token.
+type Signer struct {
+	Kind    string `json:"kind" enum:"person,machine"`
+	Name    string `json:"name" doc:"Printed name of a person, client id of a machine"`
+	Subject string `json:"subject" doc:"Account at the issuer"`
+	Issuer  string `json:"issuer" doc:"Who vouches for the account"`
+	Client  string `json:"client" doc:"Program that the signer used"`
+}
+
+// Signature is an electronic signature as 21 CFR 11.50 shows it. The signer comes from the access token, the meaning is the
+// signer's word; the rest comes from the certificate and the transaction.
 type Signature struct {
-	Name     string       `json:"name" doc:"Printed name"`
+	Signer   Signer       `json:"signer"`
 	Meaning  string       `json:"meaning" enum:"reviewed,approved,responsibility,authorship"`
 	Org      string       `json:"org"`
-	Subject  string       `json:"subject" doc:"Of the certificate"`
-	Issuer   string       `json:"issuer"`
+	Subject  string       `json:"subject" doc:"Of the organisation's certificate"`
+	Issuer   string       `json:"issuer" doc:"Of the certificate"`
 	Cert     string       `json:"cert" doc:"SHA-256 of the certificate"`
 	SignedAt rest.Instant `json:"signed_at"`
 	Tx       string       `json:"tx"`
 }
 
 func showSignature(names *members.Directory, g ledger.Signature) Signature {
-	return Signature{g.Name, g.Meaning, names.Name(g.MSP), g.Subject, g.Issuer, g.Cert, rest.Instant(g.TimeMS), g.Tx}
+	return Signature{Signer(g.Signer), g.Meaning, names.Name(g.MSP), g.Subject, g.Issuer, g.Cert, rest.Instant(g.TimeMS), g.Tx}
 }
 
 // Acknowledgement is a signed statement about an excursion.

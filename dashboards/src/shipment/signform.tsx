@@ -2,19 +2,16 @@ import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Problem } from "../api/problem";
 import type { Signed } from "#rest";
+import { useSigned } from "../context";
 import { newNonce } from "../evidence/nonce";
 import { meaningWord } from "../format/judged";
-import { Store } from "../store";
 import { Field } from "../ui/field";
 import { Icon } from "../ui/icon";
 
 const meanings = ["reviewed", "approved", "responsibility", "authorship"];
-const asked: Record<string, string> = { name: "Enter the signer's name", reason: "Enter a reason" };
+const asked: Record<string, string> = { reason: "Enter a reason" };
 
-// The printed name lasts as long as the page: who signs one excursion mostly signs the next.
-const lastName = new Store("");
-
-// SignForm asks for what an electronic signature shows: printed name, meaning, reason.
+// SignForm asks for the meaning and the reason of an electronic signature. Who signs is who is signed in.
 export function SignForm(props: {
   id: string; // prefix of the controls
   label: string;
@@ -24,7 +21,8 @@ export function SignForm(props: {
   onSign: (signed: Signed, key: string) => Promise<void>;
   onCancel?: () => void;
 }) {
-  const [values, setValues] = useState<Signed>({ name: lastName.value, meaning: "reviewed", reason: "" });
+  const { who } = useSigned();
+  const [values, setValues] = useState<Signed>({ meaning: "reviewed", reason: "" });
   const [wrong, setWrong] = useState<Record<string, string>>({});
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
@@ -36,13 +34,13 @@ export function SignForm(props: {
   const refuse = (fields: Record<string, string>, rest: string) => {
     setWrong(fields);
     setProblem(rest);
-    const first = ["name", "meaning", "reason"].find((f) => fields[f]);
+    const first = ["meaning", "reason"].find((f) => fields[f]);
     if (first) form.current?.querySelector<HTMLElement>(`#${CSS.escape(`${props.id}-${first}`)}`)?.focus();
   };
   const send = async (e: Event) => {
     e.preventDefault();
     if (busy) return;
-    const signed: Signed = { name: values.name.trim(), meaning: values.meaning, reason: values.reason.trim() };
+    const signed: Signed = { meaning: values.meaning, reason: values.reason.trim() };
     const missing = Object.entries(asked).filter(([field]) => !signed[field as keyof Signed]);
     if (missing.length > 0) return refuse(Object.fromEntries(missing), "");
     const text = JSON.stringify([props.subject, signed]);
@@ -51,7 +49,6 @@ export function SignForm(props: {
     refuse({}, "");
     try {
       await props.onSign(signed, sent.current.key);
-      lastName.set(signed.name);
     } catch (cause) {
       const p = cause instanceof Problem ? cause : new Problem(0, "failed", "The server's answer could not be read", String(cause));
       // Refused for good: the next try is a new one.
@@ -70,9 +67,6 @@ export function SignForm(props: {
     <form class="sign" aria-label={props.label} onSubmit={send} noValidate ref={form}>
       {props.children}
       <div class="sign-row">
-        <Field id={`${props.id}-name`} label="Printed name" problem={wrong.name}>
-          {(control) => <input {...control} value={values.name} maxLength={128} autocomplete="name" onInput={set("name")} />}
-        </Field>
         <Field id={`${props.id}-meaning`} label="Meaning" problem={wrong.meaning}>
           {(control) => (
             <select {...control} value={values.meaning} onChange={set("meaning")}>
@@ -103,7 +97,7 @@ export function SignForm(props: {
             Cancel
           </button>
         )}
-        <span class="muted small">You sign for your organisation. The signature stays on the ledger.</span>
+        <span class="muted small">You sign for your organisation as {who}. The signature stays on the ledger.</span>
       </p>
     </form>
   );

@@ -14,6 +14,7 @@ import type {
   RuleSetInfo,
   Shipment,
   Signature,
+  Signer,
   Verification,
 } from "#rest";
 import { hex, hour, iso, minute, now, orgs } from "./made-up";
@@ -308,15 +309,18 @@ const shock = beyond("trk-0041", "shock", isDrop);
 const dropped = excursion({ rule: "drop", limit: "245", ledger_tx: hex("drop"), verified: true, note: "from one message", ...shock, end: shock.start, out_s: 0 });
 const humid = excursion({ rule: "humid", severity: "minor", limit: "75", ...beyond("trk-0042", "humidity", isHumid) });
 
-export const signature = (name: string, meaning: Signature["meaning"], ms: number): Signature => ({
-  name,
+const person = (name: string): Signer => ({ kind: "person", name, subject: `${name.length}7261001`, issuer: "https://login.example", client: "page" });
+export const mia = person("Mia Berg");
+
+export const signature = (signer: Signer, meaning: Signature["meaning"], ms: number): Signature => ({
+  signer,
   meaning,
   org: "carrier",
   subject: "CN=api,O=carrier",
   issuer: "CN=ca.carrier",
   cert: hex("certificate"),
   signed_at: iso(ms),
-  tx: hex(`signed by ${name}`),
+  tx: hex(`signed by ${signer.name}`),
 });
 
 const recorded = (e: Excursion, more: Partial<RecordedExcursion>): RecordedExcursion => ({
@@ -359,7 +363,7 @@ export const disposition: Disposition = {
   reason: "Kept apart until the stability data is looked at",
   verdict_revision: 1,
   result: "compliant",
-  signature: signature("Jonas Weber", "responsibility", start + 8 * hour),
+  signature: signature(person("Jonas Weber"), "responsibility", start + 8 * hour),
 };
 
 const legTimes = (from: number, to: number) => ({ temperature: times("temperature", isWarm, from, to), humidity: times("humidity", isHumid, from, to), shock: times("shock", isDrop, from, to) });
@@ -427,7 +431,7 @@ export const compliance: Compliance = {
     { tracker: "trk-0042", adequate: false, reasons: ["no calibration on the ledger covers the whole trip"] },
   ],
   recorded: [
-    recorded(warm, { acknowledgements: [{ excursion: warm.id, n: 1, reason: "Doors open at the Brenner hub, driver informed", of: hex("warm"), signature: signature("Ana Silva", "reviewed", start + 7.5 * hour) }] }),
+    recorded(warm, { acknowledgements: [{ excursion: warm.id, n: 1, reason: "Doors open at the Brenner hub, driver informed", of: hex("warm"), signature: signature(person("Ana Silva"), "reviewed", start + 7.5 * hour) }] }),
     recorded(dropped, { id: `drop/trk-0041/${hex("witness").slice(0, 8)}`, tracker: "trk-0041", verified: true }),
     recorded(excursion({ rule: "cold", metric: "temperature", tracker: "trk-0042", start: iso(start + 2 * hour), end: iso(start + 2.3 * hour), peak: "1.8", limit: "2" }), { found: false }),
   ],

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import type { AddressInfo } from "node:net";
-import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Token, Verification } from "#rest";
+import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Signer, Token, Verification } from "#rest";
 import * as fixtures from "./fixtures";
 
 // MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
@@ -13,6 +13,7 @@ export class MockApi {
   network: Network = fixtures.network;
   shipments = [...fixtures.shipments];
   compliance = structuredClone(fixtures.compliance);
+  signer: Signer = fixtures.mia; // who the token was given to
   scope = "shipments:read telemetry:read trackers:read";
   refuse: { status: number; code: string; detail: string; errors?: { field: string; detail: string }[] } | null = null; // the next write
   written: { path: string; key: string; body: Signed | DisposeInputBody }[] = [];
@@ -95,8 +96,8 @@ export class MockApi {
       this.refuse = null;
       return problem(response, status, code, detail, errors);
     }
-    const { name, meaning, reason } = body as Signed;
-    const signature = fixtures.signature(name, meaning, fixtures.now);
+    const { meaning, reason } = body as Signed;
+    const signature = fixtures.signature(this.signer, meaning, fixtures.now);
     if (url.pathname.endsWith("/acknowledgements")) {
       const excursion = decodeURIComponent(url.pathname.split("/")[5]!);
       const record = this.compliance.recorded.find((r) => r.id === excursion);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JudgedBand, Excursion, RecordedExcursion } from "#rest";
-import { availabilityText, bandPart, bandText, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, complianceStateText } from "../../src/format/judged";
+import { availabilityText, bandPart, bandText, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, complianceStateText, signer } from "../../src/format/judged";
 import { quantities } from "../../src/format/quantity";
 import * as fixtures from "../browser/fixtures";
 
@@ -24,6 +24,11 @@ describe("what was judged, in words", () => {
     expect(complianceStateText({ ...none, revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
     expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
     expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
+  });
+
+  test("who signed, a machine visibly", () => {
+    const by = (kind: "person" | "machine", name: string) => signer(fixtures.signature({ ...fixtures.mia, kind, name }, "reviewed", 0));
+    expect([by("person", "Mia Berg"), by("machine", "gate-7")]).toEqual(["Mia Berg of carrier", "gate-7 (machine) of carrier"]);
   });
 
   test("figures", () => {
