@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -46,12 +48,28 @@ type AuthConfig struct {
 	Issuers     []IssuerConfig `yaml:"issuers"`
 }
 
-// IssuerConfig is an OIDC provider. Its access tokens must carry scope and org.
+// IssuerConfig is an OIDC provider. Its access tokens must be JWTs. A claim is named as it stands, or, when it lies deeper, by a
+// JSON pointer such as /realm_access/roles.
 type IssuerConfig struct {
-	Issuer   string   `yaml:"issuer"`
-	JWKSURL  string   `yaml:"jwks_url"`
-	Audience string   `yaml:"audience"` // "" = auth.audience
-	Types    []string `yaml:"types"`    // accepted typ headers; empty = at+jwt
+	Issuer     string              `yaml:"issuer"`
+	JWKSURL    string              `yaml:"jwks_url"`   // "" = what the provider's discovery document names
+	Audience   string              `yaml:"audience"`   // "" = auth.audience
+	Types      []string            `yaml:"types"`      // accepted typ headers, lower case; empty = at+jwt
+	OrgClaim   string              `yaml:"org_claim"`  // names the organisation; "" = org
+	OrgValue   string              `yaml:"org_value"`  // what that claim is, or contains, for this organisation; "" = org of this api
+	SingleOrg  bool                `yaml:"single_org"` // the provider has accounts of this organisation only: no claim names it
+	RolesClaim string              `yaml:"roles_claim"`
+	Roles      map[string][]string `yaml:"roles"`          // role -> scopes; with roles_claim only, and then the claim scope grants nothing
+	NameClaim  string              `yaml:"name_claim"`     // printed name of a person; "" = name
+	People     []string            `yaml:"people_clients"` // clients by which people sign in, beside the page; all others sign as machines
+	Page       *PageConfig         `yaml:"page"`           // absent: the page does not offer this provider
+}
+
+// PageConfig lets people sign in on the page, by authorization code with PKCE.
+type PageConfig struct {
+	ClientID   string            `yaml:"client_id"`  // a public client: no secret; its redirect URI is public_url with a slash behind it
+	Scope      string            `yaml:"scope"`      // "" = openid profile
+	Parameters map[string]string `yaml:"parameters"` // more for the authorization request, for instance audience or resource
 }
 
 // Validate fills defaults and returns every problem at once.
@@ -110,10 +128,57 @@ func (c *Config) Validate() error {
 			bad("auth.issuers[%d].issuer %q is given twice", i, is.Issuer)
 		}
 		seen[is.Issuer] = true
-		need(fmt.Sprintf("auth.issuers[%d].jwks_url", i), is.JWKSURL)
+		for _, problem := range is.problems() {
+			bad("auth.issuers[%d].%s", i, problem)
+		}
+		if is.Page != nil && slices.ContainsFunc(c.Auth.Issuers[:i], func(o IssuerConfig) bool { return o.Page != nil }) {
+			bad("auth.issuers[%d].page: the page can sign people in at one provider only", i)
+		}
 	}
 	if err := c.Log.Validate(); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
+}
+
+// reservedParameters of an authorization request are made for each sign-in.
+var reservedParameters = []string{"client_id", "response_type", "response_mode", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method", "request", "request_uri"}
+
+func (is IssuerConfig) problems() (found []string) {
+	if (is.RolesClaim == "") != (len(is.Roles) == 0) {
+		found = append(found, "roles_claim and roles: give both or none")
+	}
+	for role, granted := range is.Roles {
+		for _, s := range granted {
+			if !slices.Contains(access.Scopes, s) {
+				found = append(found, fmt.Sprintf("roles.%s: unknown scope %q; there are %s", role, s, strings.Join(access.Scopes, ", ")))
+			}
+		}
+	}
+	if is.SingleOrg && (is.OrgClaim != "" || is.OrgValue != "") {
+		found = append(found, "single_org: then no org_claim or org_value is read; remove them")
+	}
+	if is.Page == nil {
+		return found
+	}
+	if is.Page.ClientID == "" {
+		found = append(found, "page.client_id is missing")
+	}
+	if is.JWKSURL != "" {
+		found = append(found, "page: its endpoints come from discovery, and so do the keys; remove jwks_url")
+	}
+	for name := range is.Page.Parameters {
+		if slices.Contains(reservedParameters, name) {
+			found = append(found, fmt.Sprintf("page.parameters.%s: is made for each sign-in; remove it", name))
+		}
+	}
+	return found
+}
+
+func (is IssuerConfig) claims() access.Claims {
+	c := access.Claims{Org: is.OrgClaim, OrgValue: is.OrgValue, SingleOrg: is.SingleOrg, Roles: is.RolesClaim, Grants: is.Roles, Name: is.NameClaim, People: is.People}
+	if is.Page != nil {
+		c.People = append(slices.Clone(c.People), is.Page.ClientID)
+	}
+	return c
 }

@@ -42,13 +42,24 @@ func TestConfig(t *testing.T) {
 	if c.Fabric.Channel != "trackseal" || c.Fabric.Chaincode != "trackseal" || c.PublicURL != "http://127.0.0.1:8080" {
 		t.Errorf("defaults: %+v", c)
 	}
-	for name, tc := range map[string]struct{ change, to, want string }{
-		"unknown member":  {"listen:", "listne:", "field listne not found"},
-		"no org":          {"org: carrier\nlisten", "listen", "org is missing"},
-		"bad public url":  {"org: carrier\nlisten", "org: carrier\npublic_url: api.example.com\nlisten", "must be a URL such as"},
-		"bad listen":      {"127.0.0.1:8080\ndir", "8080\ndir", "must be host:port"},
-		"nobody may call": {"clients_file: c, ", "", "give clients_file"},
-		"bad log":         {"org: carrier\nlisten", "log: {level: loud}\norg: carrier\nlisten", "log.level"},
+	type bent struct{ change, to, want string }
+	issuers := func(members, want string) bent {
+		return bent{"key_file: k", `key_file: k, issuers: [{issuer: "https://x", ` + members + `}]`, want}
+	}
+	for name, tc := range map[string]bent{
+		"unknown member":           {"listen:", "listne:", "field listne not found"},
+		"no org":                   {"org: carrier\nlisten", "listen", "org is missing"},
+		"bad public url":           {"org: carrier\nlisten", "org: carrier\npublic_url: api.example.com\nlisten", "must be a URL such as"},
+		"bad listen":               {"127.0.0.1:8080\ndir", "8080\ndir", "must be host:port"},
+		"nobody may call":          {"clients_file: c, ", "", "give clients_file"},
+		"roles without a claim":    issuers(`roles: {a: [shipments:read]}`, "roles_claim and roles: give both"),
+		"a scope that is none":     issuers(`roles_claim: r, roles: {a: [everything]}`, `roles.a: unknown scope "everything"`),
+		"one and several":          issuers(`single_org: true, org_claim: tenant`, "single_org: then no org_claim"),
+		"a page without a client":  issuers(`page: {scope: openid}`, "page.client_id is missing"),
+		"a page without discovery": issuers(`jwks_url: "https://x/j", page: {client_id: page}`, "remove jwks_url"),
+		"a page's fixed state":     issuers(`page: {client_id: page, parameters: {state: x}}`, "page.parameters.state"),
+		"two pages":                issuers(`page: {client_id: page}}, {issuer: "https://y", page: {client_id: page}`, "at one provider only"),
+		"bad log":                  {"org: carrier\nlisten", "log: {level: loud}\norg: carrier\nlisten", "log.level"},
 		"issuer twice": {"key_file: k", `key_file: k, issuers: [{issuer: "http://127.0.0.1:8080", jwks_url: "https://x/j"}]`,
 			"is given twice"},
 	} {
@@ -62,6 +73,19 @@ func TestConfig(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("not all problems at once: %v", err)
 		}
+	}
+}
+
+// TestIssuer: what the configuration of a provider becomes. People are those who come by the page or by a client that is named.
+func TestIssuer(t *testing.T) {
+	c, err := load(t, strings.Replace(good, "key_file: k", `key_file: k, issuers: [{issuer: "https://login.example/realms/acme", types: [jwt], org_claim: tenant, org_value: acme-gmbh,
+  roles_claim: /realm_access/roles, roles: {quality: [shipments:read, shipments:write]}, people_clients: [app], page: {client_id: page, parameters: {audience: trackseal-api}}}]`, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := c.Auth.Issuers[0].claims()
+	if got.Org != "tenant" || got.OrgValue != "acme-gmbh" || got.Roles != "/realm_access/roles" || len(got.Grants["quality"]) != 2 || strings.Join(got.People, ",") != "app,page" {
+		t.Errorf("claims %+v", got)
 	}
 }
 

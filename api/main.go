@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
@@ -61,7 +62,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	callers, issuer, parts, err := openAuth(cfg, log)
+	auth, err := openAuth(cfg, log)
 	if err != nil {
 		return err
 	}
@@ -71,6 +72,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	}
 	defer disk.Close()
 	writes := idempotency.New(disk.Tenant("idempotency"), time.Now, log)
+	trail, err := audit.Open(disk.Tenant("audit"), time.Now)
+	if err != nil {
+		return err
+	}
 	store, err := influx.Open(cfg.Influx)
 	if err != nil {
 		return err
@@ -98,10 +103,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
-		Ledger: chain, Peers: chain, Members: directory, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: callers, Issuer: issuer, Idempotency: writes,
+		Ledger: chain, Peers: chain, Members: directory, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, Handler: api, Log: log, OnStop: api.Stop}
-	parts = append(parts,
+	parts := append(auth.parts,
 		service.Part{Name: "ledger events", Run: live.Run},
 		service.Part{Name: "members", Run: directory.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -19,31 +20,55 @@ import (
 	"github.com/trackseal/trackseal/internal/service"
 )
 
-// openAuth sets up the accepted issuers; parts are what must run to keep their keys fresh.
-func openAuth(cfg Config, log *slog.Logger) (access.Chain, *access.Issuer, []service.Part, error) {
+// auth is who may call, and how people and clients get their tokens.
+type auth struct {
+	callers access.Chain
+	issuer  *access.Issuer // nil: no development issuer
+	signIn  *access.Page   // nil: no provider at which the page signs people in
+	parts   []service.Part // keep the issuers' keys fresh
+}
+
+// openAuth sets up the accepted issuers.
+func openAuth(cfg Config, log *slog.Logger) (auth, error) {
 	var trusted []access.Trusted
-	var parts []service.Part
-	var issuer *access.Issuer
+	var a auth
 	if cfg.Auth.ClientsFile != "" {
 		var err error
-		if issuer, err = access.OpenIssuer(cfg.Auth.Issuer, cfg.Auth.Audience, cfg.Org, cfg.Auth.ClientsFile, cfg.Auth.KeyFile, time.Now); err != nil {
-			return nil, nil, nil, fmt.Errorf("auth: %w", err)
+		if a.issuer, err = access.OpenIssuer(cfg.Auth.Issuer, cfg.Auth.Audience, cfg.Org, cfg.Auth.ClientsFile, cfg.Auth.KeyFile, time.Now); err != nil {
+			return auth{}, fmt.Errorf("auth: %w", err)
 		}
-		trusted = append(trusted, issuer.Trusted())
+		trusted = append(trusted, a.issuer.Trusted())
 	}
 	for _, is := range cfg.Auth.Issuers {
-		keys, err := access.NewRemoteKeys(is.JWKSURL, log)
+		keys, provider, err := openIssuer(is, log)
 		if err != nil {
-			return nil, nil, nil, fmt.Errorf("auth: issuer %s: %w", is.Issuer, err)
+			return auth{}, fmt.Errorf("auth: issuer %s: %w", is.Issuer, err)
 		}
-		audience := is.Audience
-		if audience == "" {
-			audience = cfg.Auth.Audience
+		trusted = append(trusted, access.Trusted{Issuer: is.Issuer, Audience: cmp.Or(is.Audience, cfg.Auth.Audience), Types: is.Types, Keys: keys, Claims: is.claims()})
+		a.parts = append(a.parts, service.Part{Name: "keys of " + is.Issuer, Run: keys.Run})
+		if is.Page != nil {
+			a.signIn = &access.Page{Provider: provider, ClientID: is.Page.ClientID, Redirect: cfg.PublicURL + "/", Scope: cmp.Or(is.Page.Scope, "openid profile"), Parameters: is.Page.Parameters}
 		}
-		trusted = append(trusted, access.Trusted{Issuer: is.Issuer, Audience: audience, Types: is.Types, Keys: keys})
-		parts = append(parts, service.Part{Name: "keys of " + is.Issuer, Run: keys.Run})
 	}
-	return access.Chain{access.NewVerifier(cfg.Org, time.Now, trusted...)}, issuer, parts, nil
+	verifier := access.NewVerifier(cfg.Org, time.Now, trusted...)
+	if a.signIn != nil {
+		a.signIn.Tokens = verifier
+	}
+	a.callers = access.Chain{verifier}
+	return a, nil
+}
+
+// openIssuer finds an issuer's keys by discovery unless the configuration names them.
+func openIssuer(is IssuerConfig, log *slog.Logger) (*access.RemoteKeys, *access.Provider, error) {
+	if is.JWKSURL != "" {
+		keys, err := access.NewRemoteKeys(is.JWKSURL, log)
+		return keys, nil, err
+	}
+	provider, err := access.NewProvider(is.Issuer, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return provider.Keys, provider, nil
 }
 
 func openIngest(configs []IngestConfig) ([]ingestclient.Instance, error) {

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Client } from "./api/client";
+import { returnedFrom } from "./api/provider";
 import { credentialsIn, loadSession, saveSession, type Session } from "./api/session";
 import { SignedContext, type Signed } from "./context";
 import { members } from "./format/member";
@@ -19,16 +20,23 @@ export function App() {
     if (found) history.replaceState(null, "", location.pathname + location.search);
     return found;
   });
-  const [session, setSession] = useState<Session | null>(() => (given ? null : loadSession(sessionStorage, Date.now())));
+  // So must what a provider sends back: it is good once.
+  const [returned, setReturned] = useState(() => {
+    const found = returnedFrom(location.search);
+    if (found) history.replaceState(null, "", location.pathname + location.hash);
+    return found;
+  });
+  const [session, setSession] = useState<Session | null>(() => (given || returned ? null : loadSession(sessionStorage, Date.now())));
   const [why, setWhy] = useState("");
 
   const become = (next: Session | null, reason = "") => {
     saveSession(sessionStorage, next);
+    setReturned(null);
     setGiven(null); // good for one sign-in: a session that ends must not begin again by itself
     setSession(next);
     setWhy(reason);
   };
-  if (!session) return <SignIn given={given} why={why} onSignedIn={become} />;
+  if (!session) return <SignIn given={given} returned={returned} why={why} onSignedIn={become} />;
   return <SignedIn key={session.token} session={session} onSignOut={(reason) => become(null, reason)} />;
 }
 

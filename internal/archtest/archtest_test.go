@@ -121,7 +121,7 @@ var wired = []struct {
 }
 
 // resources of the API, a package each.
-var resources = []string{"compliance", "custody", "evidence", "live", "network", "reports", "shipments", "telemetry", "tokens", "trackers"}
+var resources = []string{"auditlog", "compliance", "custody", "evidence", "live", "network", "reports", "shipments", "signin", "telemetry", "tokens", "trackers"}
 
 func init() {
 	for _, r := range resources {
@@ -139,7 +139,7 @@ var standsOn = []struct {
 	on   []string
 	why  string
 }{
-	{"api/internal/rest", []string{"api/internal/access", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
+	{"api/internal/rest", []string{"api/internal/access", "api/internal/audit", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
 	{"api/internal/access", []string{"internal/canon"}, "who asks is settled before anything is looked up"},
 	{"api/internal/state", nil, "the store knows no tenant"},
 }

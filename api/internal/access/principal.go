@@ -21,10 +21,11 @@ const (
 	AnchorsRead    = "anchors:read"
 	NetworkRead    = "network:read"
 	RulesWrite     = "rules:write"
+	AuditRead      = "audit:read"
 )
 
 // Scopes in the order in which they are documented.
-var Scopes = []string{TrackersRead, TrackersWrite, ShipmentsRead, ShipmentsWrite, TelemetryRead, AnchorsRead, NetworkRead, RulesWrite}
+var Scopes = []string{TrackersRead, TrackersWrite, ShipmentsRead, ShipmentsWrite, TelemetryRead, AnchorsRead, NetworkRead, RulesWrite, AuditRead}
 
 // Principal is who makes a request, whichever way they proved it.
 type Principal struct {

@@ -49,6 +49,7 @@ var bodies = map[string]string{
 	"reject-handover":     `{"reason":"x"}`,
 	"withdraw-handover":   `{"reason":"x"}`,
 
+	"finish-sign-in":        `{"code":"x","code_verifier":"` + strings.Repeat("x", 43) + `"}`,
 	"acknowledge-excursion": `{"meaning":"reviewed","reason":"x"}`,
 	"dispose-shipment":      `{"decision":"quarantine","meaning":"responsibility","reason":"x","verdict_revision":0}`,
 	"claim-breach":          `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0}]}`,
@@ -95,7 +96,7 @@ func TestAccessMatrix(t *testing.T) {
 	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "t-foreign"))
 	other.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 
-	open := []string{"get-token", "get-jwks", "get-issuer"}
+	open := []string{"get-token", "get-jwks", "get-issuer", "get-sign-in", "finish-sign-in"}
 	operations := 0
 	each(mine, func(op *huma.Operation) {
 		operations++

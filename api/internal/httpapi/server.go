@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/audit"
+	"github.com/trackseal/trackseal/api/internal/auditlog"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/cache"
 	"github.com/trackseal/trackseal/api/internal/compliance"
@@ -29,6 +31,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shipments"
 	"github.com/trackseal/trackseal/api/internal/shipmentview"
+	"github.com/trackseal/trackseal/api/internal/signin"
 	"github.com/trackseal/trackseal/api/internal/telemetry"
 	"github.com/trackseal/trackseal/api/internal/tokens"
 	"github.com/trackseal/trackseal/api/internal/trackers"
@@ -41,7 +44,7 @@ const Version = "1.0.0"
 
 const maxHeavy = 2 // verifications and the like at a time: each costs a core
 
-// Config holds what the API is made of. All members but Issuer, Ingest, Evidence and DashboardDir must be set.
+// Config holds what the API is made of. All members but Issuer, SignIn, Ingest, Evidence and DashboardDir must be set.
 type Config struct {
 	Org     string // whose api this is
 	MSP     string
@@ -59,7 +62,9 @@ type Config struct {
 	Evidence    *bundle.Source // nil: no evidence routes
 	Access      access.Chain
 	Issuer      *access.Issuer // nil: no development issuer
+	SignIn      *access.Page   // nil: no OIDC provider at which the page signs people in
 	Idempotency *idempotency.Store
+	Audit       *audit.Log
 
 	// Key (32 bytes) seals cursors and derives the secrets of trackers that cannot sign. It must survive restarts.
 	Key          []byte
@@ -98,13 +103,13 @@ func New(cfg Config) *Server {
 	if cfg.Issuer != nil {
 		document.TokenURL = tokens.Path
 	}
-	api := rest.New(rest.Config{Org: cfg.Org, Document: document, Access: cfg.Access, Writes: cfg.Idempotency, Metrics: cfg.Metrics, Log: cfg.Log,
+	api := rest.New(rest.Config{Org: cfg.Org, Document: document, Access: cfg.Access, Writes: cfg.Idempotency, Audit: cfg.Audit, Metrics: cfg.Metrics, Log: cfg.Log,
 		Elsewhere: &dashboard.Pages{Org: cfg.Org, Dir: cfg.DashboardDir}})
 	api.Handle("/healthz", http.HandlerFunc(cfg.Health.ServeLive))
 	api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
 	api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))
 
-	own := &records.Records{Ledger: records.Retrying(cfg.Ledger), Members: cfg.Members, MSP: cfg.MSP}
+	own := &records.Records{Ledger: records.Retrying(noted{cfg.Ledger}), Members: cfg.Members, MSP: cfg.MSP}
 	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
 	logs := &records.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
@@ -116,6 +121,7 @@ func New(cfg Config) *Server {
 	cursors, heavy := rest.Cursors(cfg.Key), make(rest.Slots, maxHeavy)
 	for _, resource := range []interface{ Register(*rest.API) }{
 		&tokens.Resource{Issuer: cfg.Issuer},
+		&signin.Resource{Page: cfg.SignIn, Clients: cfg.Issuer != nil, Log: cfg.Log},
 		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now},
 		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors, Log: cfg.Log},
 		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},
@@ -125,6 +131,7 @@ func New(cfg Config) *Server {
 		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Cursors: cursors,
 			Heavy: heavy, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
 		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members},
+		&auditlog.Resource{Audit: cfg.Audit, Cursors: cursors, Log: cfg.Log},
 		&live.Resource{Records: own, Feed: cfg.Feed, Stopping: stopping, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
 	} {
 		resource.Register(api)
@@ -142,12 +149,12 @@ var scopes = map[string]string{
 	access.TrackersRead: "See trackers", access.TrackersWrite: "Enrol, rotate, revoke and calibrate trackers",
 	access.ShipmentsRead: "See shipments", access.ShipmentsWrite: "Create shipments, assign trackers, hand over, deliver, close, sign, claim breaches",
 	access.TelemetryRead: "Read telemetry, messages, compliance, verification", access.AnchorsRead: "See anchors", access.NetworkRead: "See the network's health",
-	access.RulesWrite: "Publish rule sets",
+	access.RulesWrite: "Publish rule sets", access.AuditRead: "Read this node's audit log",
 }
 
 // tags in the order in which a reader meets them.
 var tags = []*huma.Tag{
-	{Name: "Access", Description: "Access tokens of the development issuer. With an OIDC provider these routes are not there."},
+	{Name: "Access", Description: "How people and clients get access tokens. The development issuer's routes are not there where an OIDC provider takes its place."},
 	{Name: "Trackers", Description: "Devices, their keys and calibration; how they connect over MQTT."},
 	{Name: "Shipments", Description: "Consignments, the trackers bound to them, delivery and close."},
 	{Name: "Custody", Description: "Handovers: custody moves only by the word of both sides."},
@@ -158,4 +165,5 @@ var tags = []*huma.Tag{
 	{Name: "Evidence", Description: "Anchors, verification by this server, and bundles for verification without it."},
 	{Name: "Reports", Description: "Files for people and authorities."},
 	{Name: "Network", Description: "Health of what this api talks to."},
+	{Name: "Audit", Description: "Who changed what at this node, and who was refused. The log only grows."},
 }

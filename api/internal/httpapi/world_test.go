@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/api/internal/feed"
@@ -58,6 +59,9 @@ type world struct {
 	evidence  *bundle.Source
 	ruleSet   string // that ship pins; "" = general-2-8@1
 	dashboard string
+	log       *slog.Logger     // nil: nowhere
+	trusted   []access.Trusted // beside the development issuer
+	signIn    *access.Page
 	noStore   bool          // reopen without a store
 	promise   uint64        // next_due_s of ship's messages
 	age       time.Duration // of ship's first message
@@ -103,7 +107,10 @@ func newWorldOf(t *testing.T, org string, l *testkit.Ledger, store *fakestore.St
 // open is what a start of the program does; after a crash it is done again over the same folder.
 func (w *world) open() {
 	w.t.Helper()
-	log := slog.New(slog.DiscardHandler)
+	log := w.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	var err error
 	if w.state, err = state.Open(w.dir); err != nil {
 		w.t.Fatal(err)
@@ -112,13 +119,17 @@ func (w *world) open() {
 		w.telemetry = w.store
 	}
 	w.feed = feed.New(testkit.MSPOf(w.org), w.ledger, w.store, log)
+	trail, err := audit.Open(w.state.Tenant("audit"), time.Now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	names := members.New(w.ledger, log)
 	if err := names.Load(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
-		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.telemetry, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log),
-		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, w.issuer.Trusted())}, Key: bytes.Repeat([]byte{3}, 32),
+		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.telemetry, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
+		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {
 		cfg.Peers = w.ledger
@@ -129,6 +140,9 @@ func (w *world) open() {
 	cfg.Ingest = []ingestclient.Instance{w.ingest}
 	if w.noStore {
 		cfg.Telemetry = nil
+	}
+	if cfg.SignIn = w.signIn; cfg.SignIn != nil {
+		cfg.SignIn.Tokens = access.NewVerifier(w.org, time.Now, w.trusted...)
 	}
 	w.api = httpapi.New(cfg)
 }

@@ -33,6 +33,7 @@ const (
 	StoreUnavailable Code = "store_unavailable"
 	LedgerDown       Code = "ledger_unavailable"
 	IngestDown       Code = "ingest_unavailable"
+	ProviderDown     Code = "provider_unavailable" // the OIDC provider
 	NotAnchored      Code = "not_anchored"
 	CommitUnknown    Code = "commit_unknown"
 	TxInvalid        Code = "transaction_invalid"

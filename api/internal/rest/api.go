@@ -1,6 +1,6 @@
 // Package rest is the kernel of the REST API: what holds for every route, whatever its resource. A request passes one chain:
 // trace, headers and panics hold for every answer (engine.go); then, for an operation, its time limit, the door (who asks, and
-// may they), unambiguous parameters, and one effect for a repeated write.
+// may they), the audit log's record of a change, unambiguous parameters, and one effect for a repeated write.
 package rest
 
 import (
@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Document Document
 	Access   access.Chain
 	Writes   *idempotency.Store
+	Audit    *audit.Log
 	Metrics  *prometheus.Registry
 	Log      *slog.Logger
 	// Elsewhere answers what no route does.
@@ -46,7 +48,7 @@ func New(cfg Config) *API {
 	a := &API{Config: cfg, metrics: newMetrics(cfg.Metrics)}
 	a.engine = a.newEngine()
 	a.huma = humagin.New(a.engine, cfg.Document.config())
-	a.huma.UseMiddleware(a.limitTime, a.enter, a.onceEach, a.rememberWrites)
+	a.huma.UseMiddleware(a.limitTime, a.audited, a.enter, a.begun, a.onceEach, a.rememberWrites)
 	a.documentRoutes()
 	return a
 }
@@ -70,6 +72,7 @@ func (a *API) Problem(ctx context.Context, err error) *problem.Problem {
 	if internal {
 		a.Log.ErrorContext(ctx, "request failed", "trace_id", problem.TraceID(ctx), "error", err)
 	}
+	noteProblem(audit.NoteOf(ctx), p)
 	return p.In(ctx)
 }
 

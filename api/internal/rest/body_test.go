@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/state"
@@ -44,8 +45,12 @@ func newAPI(t *testing.T) (*rest.API, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	trail, err := audit.Open(disk.Tenant("audit"), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return rest.New(rest.Config{Org: "carrier", Document: rest.Document{Title: "Test", Version: "1"}, Access: access.Chain{access.NewVerifier("carrier", time.Now, issuer.Trusted())},
-		Writes: idempotency.New(disk.Tenant("idempotency"), time.Now, log), Metrics: prometheus.NewRegistry(), Log: log, Elsewhere: http.NotFoundHandler()}), token
+		Writes: idempotency.New(disk.Tenant("idempotency"), time.Now, log), Audit: trail, Metrics: prometheus.NewRegistry(), Log: log, Elsewhere: http.NotFoundHandler()}), token
 }
 
 type textInput struct {

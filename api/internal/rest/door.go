@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/internal/canon"
 )
@@ -35,7 +36,11 @@ func (a *API) enter(c huma.Context, next func(huma.Context)) {
 		next(c)
 		return
 	}
+	note := audit.NoteOf(c.Context())
 	p, err := a.Access.Authenticate(humagin.Unwrap(c).Request.WithContext(c.Context()))
+	if err == nil {
+		noteWho(note, p)
+	}
 	switch {
 	case errors.Is(err, access.ErrNoProof):
 		a.reply(c, problem.New(http.StatusUnauthorized, problem.Unauthenticated, "%s", err).Unauthenticated())
@@ -49,6 +54,7 @@ func (a *API) enter(c huma.Context, next func(huma.Context)) {
 	case p.Only != nil && rules.of == "":
 		a.reply(c, problem.New(http.StatusForbidden, "forbidden", "this access is for single resources only"))
 	case p.Only != nil && !p.May(rules.of, c.Param("id")):
+		note.With(func(r *audit.Record) { r.Kind = audit.Refusal }) // the 404 says nothing of it
 		a.reply(c, NotFound(string(rules.of), c.Param("id")))
 	default:
 		next(huma.WithContext(c, access.WithPrincipal(c.Context(), p)))

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/problem"
 )
 
@@ -43,7 +44,7 @@ func (a *API) newEngine() *gin.Engine {
 
 var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)
 
-// trace gives the request an id (the caller's W3C trace id when there is one) and counts it.
+// trace gives the request an id (the caller's W3C trace id when there is one), counts it, and logs it.
 func (a *API) trace(c *gin.Context) {
 	id := ""
 	if m := traceparent.FindStringSubmatch(c.GetHeader("Traceparent")); m != nil {
@@ -53,7 +54,8 @@ func (a *API) trace(c *gin.Context) {
 		rand.Read(b[:])
 		id = hex.EncodeToString(b[:])
 	}
-	c.Request = c.Request.WithContext(problem.WithTraceID(c.Request.Context(), id))
+	note := newNote(c, id)
+	c.Request = c.Request.WithContext(audit.WithNote(problem.WithTraceID(c.Request.Context(), id), note))
 	c.Header("Trace-Id", id)
 	// How long a client may take to read an answer. Recorders in tests do not support it and need none.
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Now().Add(LongTime + time.Minute))
@@ -65,6 +67,7 @@ func (a *API) trace(c *gin.Context) {
 	}
 	a.metrics.requests.WithLabelValues(methodLabel(c.Request.Method), route, strconv.Itoa(c.Writer.Status())).Inc()
 	a.metrics.seconds.WithLabelValues(route).Observe(time.Since(began).Seconds())
+	a.logAccess(c, note, began)
 }
 
 // methodLabel is one of few: a method that somebody made up must not become a series of its own.

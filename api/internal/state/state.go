@@ -61,21 +61,56 @@ func (t *Tenant) Delete(key []byte) error { return t.db.Delete(t.key(key), pebbl
 // Forget deletes without waiting for the disk: after a crash the key may be there again.
 func (t *Tenant) Forget(key []byte) error { return t.db.Delete(t.key(key), pebble.NoSync) }
 
+// Replace sets a key and deletes another (nil: none), both or neither, and returns when that is on disk.
+func (t *Tenant) Replace(old, key, value []byte) error {
+	b := t.db.NewBatch()
+	defer b.Close()
+	if err := b.Set(t.key(key), value, nil); err != nil {
+		return err
+	}
+	if old != nil {
+		if err := b.Delete(t.key(old), nil); err != nil {
+			return err
+		}
+	}
+	return b.Commit(pebble.Sync)
+}
+
 // Each calls fn for the tenant's keys in their order, as they were when it began. Key and value are fn's only while it runs.
-func (t *Tenant) Each(fn func(key, value []byte) error) error {
-	end := slices.Clone(t.prefix)
-	end[len(end)-1]++
-	it, err := t.db.NewIter(&pebble.IterOptions{LowerBound: t.prefix, UpperBound: end})
+func (t *Tenant) Each(fn func(key, value []byte) error) error { return t.From(nil, fn) }
+
+// From is Each for the keys that are not below one.
+func (t *Tenant) From(key []byte, fn func(key, value []byte) error) error {
+	it, err := t.iterator()
 	if err != nil {
 		return err
 	}
 	defer it.Close()
-	for it.First(); it.Valid(); it.Next() {
+	for it.SeekGE(t.key(key)); it.Valid(); it.Next() {
 		if err := fn(it.Key()[len(t.prefix):], it.Value()); err != nil {
 			return err
 		}
 	}
 	return it.Error()
+}
+
+// Last returns the tenant's last key and its value, nil when it has none.
+func (t *Tenant) Last() (key, value []byte, err error) {
+	it, err := t.iterator()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer it.Close()
+	if it.Last() {
+		key, value = slices.Clone(it.Key()[len(t.prefix):]), slices.Clone(it.Value())
+	}
+	return key, value, it.Error()
+}
+
+func (t *Tenant) iterator() (*pebble.Iterator, error) {
+	end := slices.Clone(t.prefix)
+	end[len(end)-1]++
+	return t.db.NewIter(&pebble.IterOptions{LowerBound: t.prefix, UpperBound: end})
 }
 
 // quiet keeps Pebble's own lines out of the log; its errors come back from the calls.

@@ -71,6 +71,34 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     expect(page.url()).not.toContain("secret");
   });
 
+  test("signs a person in at the provider, back to where they were, and keeps nothing but the token", async () => {
+    api.provider = true;
+    const page = await visit();
+    await page.goto(`${api.url}/#/shipments/VAX-2026-0117`);
+    const go = page.getByRole("button", { name: /^Sign in at 127\.0\.0\.1/ });
+    await go.waitFor();
+    expect(await obstacles(page)).toEqual([]);
+    await go.click();
+    await page.getByRole("heading", { level: 1, name: "VAX-2026-0117" }).waitFor();
+    await page.getByRole("button", { name: "Settings and account of Mia Berg" }).waitFor();
+    expect(page.url()).toBe(`${api.url}/#/shipments/VAX-2026-0117`);
+    expect(await page.evaluate(() => [Object.keys(sessionStorage), localStorage.getItem("trackseal.sign-in"), document.cookie])).toEqual([["trackseal.session"], null, ""]);
+    expect(watched!.complaints).toEqual([]);
+    // The code in the history is worth nothing: neither a reload nor the way back begins anything.
+    await page.reload();
+    await page.getByRole("button", { name: "Settings and account of Mia Berg" }).waitFor();
+    expect(api.seen.filter((line) => line.startsWith("POST /v1/sign-in/token"))).toHaveLength(1);
+  });
+
+  test("takes no sign-in that another tab began", async () => {
+    api.provider = true;
+    const page = await visit();
+    await page.goto(`${api.url}/?code=c0de&state=somebody-elses`);
+    await page.getByText("This sign-in was not begun in this tab").waitFor();
+    expect(page.url()).not.toContain("c0de");
+    expect(api.seen.some((line) => line.startsWith("POST"))).toBe(false);
+  });
+
   test("ends the session when the server no longer takes the token", async () => {
     const page = await signedIn();
     api.tokenValid = false;

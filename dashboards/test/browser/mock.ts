@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
+import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Signer, Token, Verification } from "#rest";
+import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Signer, Token, Verification, Ways, Session as Granted } from "#rest";
 import * as fixtures from "./fixtures";
 
 // MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
@@ -13,6 +14,8 @@ export class MockApi {
   network: Network = fixtures.network;
   shipments = [...fixtures.shipments];
   compliance = structuredClone(fixtures.compliance);
+  provider = false; // people sign in at it
+  private asked: { nonce: string; challenge: string } | null = null; // of it, for the next code
   signer: Signer = fixtures.mia; // who the token was given to
   scope = "shipments:read telemetry:read trackers:read";
   refuse: { status: number; code: string; detail: string; errors?: { field: string; detail: string }[] } | null = null; // the next write
@@ -61,6 +64,9 @@ export class MockApi {
     // The api sends this policy; a page that needs more would fail here first.
     response.setHeader("Content-Security-Policy", this.policy);
     response.setHeader("X-Content-Type-Options", "nosniff");
+    if (url.pathname === "/v1/sign-in") return json<Ways>(response, { clients: true, people: this.provider ? this.people() : null });
+    if (url.pathname === "/provider/auth") return this.authorize(url, response);
+    if (url.pathname === "/v1/sign-in/token") return this.exchange(request, response);
     if (url.pathname === "/oauth2/token") return this.token(request, response);
     if (!url.pathname.startsWith("/v1/")) return this.file(url.pathname, response);
 
@@ -78,6 +84,32 @@ export class MockApi {
     if (url.pathname.endsWith("/report")) return this.report(url, response);
     if (request.method === "POST") return this.write(url, request, response);
     this.rest(url, response);
+  }
+
+  // The provider is on this host, so that a request of the page to any other one stays a complaint.
+  private people() {
+    const q = new URLSearchParams({ response_type: "code", client_id: "page", redirect_uri: `${this.url}/`, scope: "openid profile", code_challenge_method: "S256" });
+    return { issuer: `${this.url}/provider`, client_id: "page", redirect_uri: `${this.url}/`, authorize: `${this.url}/provider/auth?${q}` };
+  }
+
+  // authorize asks nobody: the account is signed in there already.
+  private authorize(url: URL, response: ServerResponse): void {
+    const q = url.searchParams;
+    this.asked = { nonce: q.get("nonce") ?? "", challenge: q.get("code_challenge") ?? "" };
+    response.writeHead(302, { Location: `${q.get("redirect_uri")}?${new URLSearchParams({ code: "c0de", state: q.get("state") ?? "", iss: `${this.url}/provider` })}` }).end();
+  }
+
+  private async exchange(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let text = "";
+    for await (const chunk of request) text += String(chunk);
+    const { code, code_verifier } = JSON.parse(text) as { code: string; code_verifier: string };
+    const asked = this.asked;
+    this.asked = null;
+    if (!asked || code !== "c0de" || createHash("sha256").update(code_verifier).digest("base64url") !== asked.challenge) return problem(response, 401, "unauthenticated", "the provider does not take this sign-in");
+    const claims = { iss: `${this.url}/provider`, aud: "page", sub: this.signer.subject, nonce: asked.nonce, exp: fixtures.now / 1000 + 3600 };
+    const id_token = `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`;
+    this.tokenValid = true;
+    json<Granted>(response, { access_token: "token-1", id_token, expires_at: new Date(fixtures.now + 3_600_000).toISOString(), name: this.signer.name, scopes: this.scope.split(" ") });
   }
 
   private report(url: URL, response: ServerResponse): void {

@@ -27,7 +27,7 @@ const (
 // Scopes of the two clients that every organisation's api knows.
 var (
 	readScopes  = []string{"trackers:read", "shipments:read", "telemetry:read", "anchors:read", "network:read"}
-	adminScopes = []string{"trackers:read", "trackers:write", "shipments:read", "shipments:write", "telemetry:read", "anchors:read", "network:read", "rules:write"}
+	adminScopes = []string{"trackers:read", "trackers:write", "shipments:read", "shipments:write", "telemetry:read", "anchors:read", "network:read", "rules:write", "audit:read"}
 )
 
 // client is one entry of an api's clients file.
