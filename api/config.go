@@ -12,6 +12,7 @@ import (
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -20,7 +21,9 @@ type Config struct {
 	Org          string            `yaml:"org"`           // carrier, shipper, consignee or auditor
 	Deployment   string            `yaml:"deployment"`    // audience of the trackers' MQTT passwords
 	Listen       string            `yaml:"listen"`        // host:port
-	PublicURL    string            `yaml:"public_url"`    // how people reach this api and its pages, printed in reports; "" = http://listen
+	TLS          secure.Server     `yaml:"tls"`           // of listen: cert, key, client_ca
+	Insecure     bool              `yaml:"insecure"`      // listen is meant to be plain text, although other machines reach it
+	PublicURL    string            `yaml:"public_url"`    // how people reach this api and its pages, printed in reports; "" = listen
 	Dir          string            `yaml:"dir"`           // own data: state and the sealing key
 	Influx       influx.Config     `yaml:"influx"`        // telemetry store
 	Fabric       fabric.Config     `yaml:"fabric"`        // ledger
@@ -35,16 +38,19 @@ type Config struct {
 type IngestConfig struct {
 	ID        string `yaml:"id"`
 	Org       string `yaml:"org"`
-	URL       string `yaml:"url"`        // http://host:port
-	TokenFile string `yaml:"token_file"` // its read token
+	URL       string `yaml:"url"`        // https://host:port; http on this machine
+	TokenFile string `yaml:"token_file"` // its read token; mode 0600
+
+	Client secure.Client `yaml:",inline"` // ca, cert, key, insecure
 }
 
 // AuthConfig says whose access tokens are accepted. Without issuers and clients_file nobody could call.
 type AuthConfig struct {
 	Issuer      string         `yaml:"issuer"`       // iss of the development issuer
 	Audience    string         `yaml:"audience"`     // aud of its tokens, and the default for the issuers
-	ClientsFile string         `yaml:"clients_file"` // JSON; "" = no development issuer
-	KeyFile     string         `yaml:"key_file"`     // its signing key, made when absent
+	ClientsFile string         `yaml:"clients_file"` // JSON, mode 0600; "" = no development issuer
+	KeyFile     string         `yaml:"key_file"`     // its signing key, mode 0600, made when absent
+	Insecure    bool           `yaml:"insecure"`     // a development issuer is meant, although other machines reach it
 	Issuers     []IssuerConfig `yaml:"issuers"`
 }
 
@@ -93,6 +99,9 @@ func (c *Config) Validate() error {
 	}
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + c.Listen
+		if c.TLS.On() {
+			c.PublicURL = "https://" + c.Listen
+		}
 	}
 	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
 	if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
@@ -111,11 +120,16 @@ func (c *Config) Validate() error {
 		need(fmt.Sprintf("ingest[%d].id", i), in.ID)
 		need(fmt.Sprintf("ingest[%d].url", i), in.URL)
 		need(fmt.Sprintf("ingest[%d].token_file", i), in.TokenFile)
+		problems = append(problems, in.Client.Check(fmt.Sprintf("ingest[%d].url", i), in.URL))
 	}
+	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL))
 	if c.Auth.ClientsFile == "" && len(c.Auth.Issuers) == 0 {
 		bad("auth: give clients_file (development issuer) or issuers")
 	}
 	if c.Auth.ClientsFile != "" {
+		if !c.Auth.Insecure && c.Listen != "" && !secure.Local(c.Listen) {
+			bad("auth.clients_file: the development issuer is for one machine, and other machines reach listen %s; name your OpenID provider in auth.issuers, or set auth.insecure: true", c.Listen)
+		}
 		need("auth.issuer", c.Auth.Issuer)
 		need("auth.key_file", c.Auth.KeyFile)
 	}

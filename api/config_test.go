@@ -89,6 +89,43 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
+// What would be unsafe beyond this machine does not start, unless it is named where it stands.
+func TestUnsafeConfigurations(t *testing.T) {
+	const open, tls, plain = "0.0.0.0:8080\ndir", "0.0.0.0:8080\ntls: {cert: c, key: k}\ndir", "0.0.0.0:8080\ninsecure: true\ndir"
+	oidc := strings.Replace(good, `issuer: "http://127.0.0.1:8080", audience: trackseal-api, clients_file: c, key_file: k`,
+		`audience: trackseal-api, issuers: [{issuer: "https://id.example", jwks_url: "https://id.example/keys"}]`, 1)
+	for name, tc := range map[string]struct{ text, change, to, want string }{
+		"plain listener":               {oidc, "127.0.0.1:8080\ndir", open, "listen 0.0.0.0:8080: other machines would reach it in plain text"},
+		"TLS listener":                 {oidc, "127.0.0.1:8080\ndir", tls, ""},
+		"plain listener by name":       {oidc, "127.0.0.1:8080\ndir", plain, ""},
+		"half a certificate":           {oidc, "127.0.0.1:8080\ndir", "127.0.0.1:8080\ntls: {cert: c}\ndir", "both cert and key"},
+		"development issuer":           {good, "127.0.0.1:8080\ndir", tls, "auth.insecure: true"},
+		"development issuer, plain":    {good, "127.0.0.1:8080\ndir", plain, "the development issuer is for one machine"},
+		"development issuer by name":   {strings.Replace(good, "key_file: k", "key_file: k, insecure: true", 1), "127.0.0.1:8080\ndir", tls, ""},
+		"ingest in plain text":         {good, "http://127.0.0.1:8070", "http://ingest.example:8070", "ingest[0].url http://ingest.example:8070: secrets would leave"},
+		"ingest in plain text by name": {good, `"http://127.0.0.1:8070"`, `"http://ingest.example:8070", insecure: true`, ""},
+		"ingest with TLS":              {good, `"http://127.0.0.1:8070"`, `"https://ingest.example:8070", ca: f`, ""},
+		"InfluxDB in plain text":       {good, "http://127.0.0.1:8086", "http://db.example:8086", "influx.url"},
+		"InfluxDB with TLS":            {good, `"http://127.0.0.1:8086"`, `"https://db.example:8086", ca: f`, ""},
+		"authority of plain text":      {good, `"http://127.0.0.1:8086"`, `"http://127.0.0.1:8086", ca: f`, "are for TLS"},
+	} {
+		if !strings.Contains(tc.text, tc.change) {
+			t.Fatalf("%s: the configuration does not hold %q", name, tc.change)
+		}
+		c, err := load(t, strings.Replace(tc.text, tc.change, tc.to, 1))
+		if tc.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v, want it to start", name, err)
+			}
+			if https := strings.HasPrefix(c.PublicURL, "https://"); https != c.TLS.On() {
+				t.Errorf("%s: public URL %s", name, c.PublicURL)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, want one line with %q", name, err, tc.want)
+		}
+	}
+}
+
 func TestMissingFilesAreNamed(t *testing.T) {
 	var stderr bytes.Buffer
 	err := run(t.Context(), []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, &stderr)
@@ -120,5 +157,11 @@ func TestSealingKey(t *testing.T) {
 	}
 	if _, err := openSealingKey(path); err == nil {
 		t.Fatal("a damaged key is used")
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openSealingKey(path); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Fatalf("a key that others can read: got %v, want a line with chmod 600", err)
 	}
 }

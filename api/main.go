@@ -62,6 +62,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	served, err := cfg.TLS.Config(log)
+	if err != nil {
+		return err
+	}
 	auth, err := openAuth(cfg, log)
 	if err != nil {
 		return err
@@ -105,7 +109,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
 		Ledger: chain, Peers: chain, Members: directory, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
-	web := &service.HTTP{Listen: cfg.Listen, Handler: api, Log: log, OnStop: api.Stop}
+	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
 		service.Part{Name: "ledger events", Run: live.Run},
 		service.Part{Name: "members", Run: directory.Run},

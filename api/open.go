@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -74,11 +75,15 @@ func openIssuer(is IssuerConfig, log *slog.Logger) (*access.RemoteKeys, *access.
 func openIngest(configs []IngestConfig) ([]ingestclient.Instance, error) {
 	var instances []ingestclient.Instance
 	for _, c := range configs {
-		token, err := service.ReadSecret(c.TokenFile)
+		token, err := secure.Secret(c.TokenFile)
 		if err != nil {
 			return nil, fmt.Errorf("ingest %s: token_file: %w", c.ID, err)
 		}
-		client, err := ingestclient.New(c.ID, c.URL, token)
+		through, err := c.Client.Transport()
+		if err != nil {
+			return nil, fmt.Errorf("ingest %s: %w", c.ID, err)
+		}
+		client, err := ingestclient.New(c.ID, c.URL, token, through)
 		if err != nil {
 			return nil, err
 		}
@@ -89,7 +94,7 @@ func openIngest(configs []IngestConfig) ([]ingestclient.Instance, error) {
 
 // openSealingKey reads the 32 bytes that seal cursors and derive secrets, or makes them.
 func openSealingKey(path string) ([]byte, error) {
-	key, err := os.ReadFile(path)
+	key, err := secure.Private(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		key = make([]byte, 32)
 		rand.Read(key)

@@ -9,6 +9,7 @@ import (
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -19,6 +20,8 @@ type Config struct {
 	Deployment string            `yaml:"deployment"` // audience of the trackers' passwords
 	Dir        string            `yaml:"dir"`        // journal
 	HTTP       string            `yaml:"http"`       // host:port
+	TLS        secure.Server     `yaml:"tls"`        // of http: cert, key, client_ca
+	Insecure   bool              `yaml:"insecure"`   // http is meant to be plain text, although other machines reach it
 	Partitions string            `yaml:"partitions"` // of the MQTT topics; default 00-ff
 	MQTT       MQTTConfig        `yaml:"mqtt"`
 	Influx     influx.Config     `yaml:"influx"`
@@ -37,6 +40,9 @@ type MQTTConfig struct {
 	Username     string `yaml:"username"`
 	PasswordFile string `yaml:"password_file"`
 	MaxClients   int    `yaml:"max_clients"` // of the embedded broker; default 20,000
+
+	TLS    secure.Server `yaml:"tls"`     // of listen: cert, key, client_ca
+	Client secure.Client `yaml:",inline"` // ca, cert, key towards url; insecure: listen or url is meant to be plain text
 }
 
 // AnchorConfig says how often the heads log goes to the ledger.
@@ -75,6 +81,8 @@ func (c *Config) Validate() error {
 		u, err := url.Parse(c.MQTT.URL)
 		need(err == nil && u.Host != "", "mqtt.url: must be tcp://host:port or ssl://host:port")
 	}
+	problems = append(problems, c.TLS.Check("http", c.HTTP, c.Insecure), c.MQTT.TLS.Check("mqtt.listen", c.MQTT.Listen, c.MQTT.Client.Insecure),
+		c.MQTT.Client.Check("mqtt.url", c.MQTT.URL), c.Influx.Client.Check("influx.url", c.Influx.URL))
 	need(telemetry.ValidID(c.MQTT.Username), "mqtt.username: must be set, for example the id")
 	need(c.MQTT.PasswordFile != "", "mqtt.password_file: must name a file")
 	need(c.Influx.URL != "" && c.Influx.Bucket != "" && c.Influx.TokenFile != "", "influx: url, bucket and token_file must be set")

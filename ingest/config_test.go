@@ -55,6 +55,38 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// What would be unsafe beyond this machine does not start, unless it is named where it stands.
+func TestUnsafeConfigurations(t *testing.T) {
+	const broker = `mqtt: {embedded: true, listen: "127.0.0.1:0", `
+	for name, tc := range map[string]struct{ change, to, want string }{
+		"plain http":           {"http: 127.0.0.1:0", "http: :8070", "http :8070: other machines would reach it in plain text"},
+		"http with TLS":        {"http: 127.0.0.1:0", "http: :8070\ntls: {cert: c, key: k, client_ca: a}", ""},
+		"plain http by name":   {"http: 127.0.0.1:0", "http: :8070\ninsecure: true", ""},
+		"plain broker":         {broker, `mqtt: {embedded: true, listen: ":1883", `, "mqtt.listen :1883: other machines"},
+		"broker with TLS":      {broker, `mqtt: {embedded: true, listen: ":8883", tls: {cert: c, key: k}, `, ""},
+		"plain broker by name": {broker, `mqtt: {embedded: true, listen: ":1883", insecure: true, `, ""},
+		"one name is not two":  {broker, `mqtt: {embedded: true, listen: ":1883", `, "or set insecure: true"},
+		"another's broker":     {broker, `mqtt: {url: "tcp://broker.example:1883", `, "mqtt.url tcp://broker.example:1883: secrets would leave"},
+		"another's, TLS":       {broker, `mqtt: {url: "ssl://broker.example:8883", ca: a, cert: c, key: k, `, ""},
+		"InfluxDB":             {"http://127.0.0.1:1", "http://db.example:1", "influx.url http://db.example:1: secrets would leave"},
+	} {
+		if !strings.Contains(good, tc.change) {
+			t.Fatalf("%s: the configuration does not hold %q", name, tc.change)
+		}
+		text := strings.Replace(good, tc.change, tc.to, 1)
+		if name == "one name is not two" {
+			text += "insecure: true\n" // that of http
+		}
+		_, err := load(t, text)
+		if tc.want == "" && err != nil {
+			t.Errorf("%s: %v, want it to start", name, err)
+		}
+		if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n")) {
+			t.Errorf("%s: %v, want one line with %q", name, err, tc.want)
+		}
+	}
+}
+
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{nil, {"--config", "/does/not/exist"}, {"--nope"}} {
 		if err := command(t.Context(), args, &strings.Builder{}); err == nil {

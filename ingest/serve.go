@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/mqtt/broker"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -36,13 +37,17 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	// is too big.
 	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(800 << 20)
-	token, err := service.ReadSecret(cfg.ReadToken)
+	token, err := secure.Secret(cfg.ReadToken)
 	if err != nil {
 		return fmt.Errorf("read_token_file: %w", err)
 	}
-	password, err := service.ReadSecret(cfg.MQTT.PasswordFile)
+	password, err := secure.Secret(cfg.MQTT.PasswordFile)
 	if err != nil {
 		return fmt.Errorf("mqtt.password_file: %w", err)
+	}
+	served, err := cfg.TLS.Config(log)
+	if err != nil {
+		return err
 	}
 	database, err := influx.Open(cfg.Influx)
 	if err != nil {
@@ -66,8 +71,12 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	var trackers *registry.Registry // set before the broker accepts anybody
 	address := cfg.MQTT.URL
 	if cfg.MQTT.Embedded {
+		offered, err := cfg.MQTT.TLS.Config(log)
+		if err != nil {
+			return fmt.Errorf("mqtt.%w", err)
+		}
 		embedded, err = broker.New(broker.Config{
-			Listen: cfg.MQTT.Listen, Accounts: []broker.Account{{Username: cfg.MQTT.Username, Password: password}}, MaxClients: cfg.MQTT.MaxClients,
+			Listen: cfg.MQTT.Listen, TLS: offered, Accounts: []broker.Account{{Username: cfg.MQTT.Username, Password: password}}, MaxClients: cfg.MQTT.MaxClients,
 			Authenticate: func(tracker, password string) (time.Time, error) {
 				return authenticate(ctx, trackers, cfg.Deployment, tracker, password)
 			},
@@ -81,10 +90,17 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 			return err
 		}
 		source, group, address = embedded, embeddedGroup, "tcp://"+addr.String()
+		if offered != nil {
+			address = "ssl://" + addr.String()
+		}
 		parts = append(parts, service.Part{Name: "broker", Run: embedded.Run})
 	} else {
+		through, err := cfg.MQTT.Client.Each()
+		if err != nil {
+			return fmt.Errorf("mqtt: %w", err)
+		}
 		consumer, err := mqtt.NewConsumer(mqtt.ConsumerConfig{
-			URL: cfg.MQTT.URL, ClientID: clientID(cfg), Username: cfg.MQTT.Username, Password: func() string { return password }, Partitions: partitions, Log: log,
+			URL: cfg.MQTT.URL, TLS: through, ClientID: clientID(cfg), Username: cfg.MQTT.Username, Password: func() string { return password }, Partitions: partitions, Log: log,
 		})
 		if err != nil {
 			return err
@@ -112,7 +128,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	p.Checks(health)
 	mux := health.Mux(p.Gatherer())
 	httpapi.Routes(mux, p, token, log)
-	http := &service.HTTP{Listen: cfg.HTTP, Handler: mux, Log: log}
+	http := &service.HTTP{Listen: cfg.HTTP, TLS: served, Handler: mux, Log: log}
 	parts = append(append(parts, p.Parts()...), http.Part("http"))
 	log.Info("ingest starts", "id", cfg.ID, "mqtt", address, "partitions", cfg.Partitions)
 	return service.Run(ctx, log, parts...)

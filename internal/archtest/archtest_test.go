@@ -140,7 +140,7 @@ var standsOn = []struct {
 	why  string
 }{
 	{"api/internal/rest", []string{"api/internal/access", "api/internal/audit", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
-	{"api/internal/access", []string{"internal/canon"}, "who asks is settled before anything is looked up"},
+	{"api/internal/access", []string{"internal/canon", "internal/secure"}, "who asks is settled before anything is looked up"},
 	{"api/internal/state", nil, "the store knows no tenant"},
 }
 

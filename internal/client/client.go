@@ -27,8 +27,9 @@ type Config struct {
 	ID, Secret string // of a client at the token endpoint (RFC 6749 section 4.4)
 	TokenURL   string // "" = /oauth2/token of URL
 	HTTP       *http.Client
-	Tries      int           // of one call; 0 = 8
-	FirstWait  time.Duration // after the first failure, doubled after each; 0 = 250 ms
+	Transport  *http.Transport // of an HTTP that is nil; nil = a copy of Go's own
+	Tries      int             // of one call; 0 = 8
+	FirstWait  time.Duration   // after the first failure, doubled after each; 0 = 250 ms
 }
 
 // Client is safe for concurrent use. A write carries an Idempotency-Key and is repeated with the same key after a lost answer
@@ -44,7 +45,10 @@ func New(cfg Config) *Client {
 	cfg.TokenURL = cmp.Or(cfg.TokenURL, cfg.URL+"/oauth2/token")
 	cfg.Tries, cfg.FirstWait = cmp.Or(cfg.Tries, 8), cmp.Or(cfg.FirstWait, 250*time.Millisecond)
 	if cfg.HTTP == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
+		t := cfg.Transport
+		if t == nil {
+			t = http.DefaultTransport.(*http.Transport).Clone()
+		}
 		t.MaxIdleConnsPerHost = 32
 		// Above the longest that the API itself waits, for an anchor at a close: it answers first, and says what it waits for.
 		cfg.HTTP = &http.Client{Timeout: 75 * time.Second, Transport: t}

@@ -9,7 +9,10 @@ import (
 )
 
 // Ingest is the status endpoint of one ingest instance.
-type Ingest struct{ ID, URL, Token string }
+type Ingest struct {
+	ID, URL, Token string
+	Transport      *http.Transport // nil = Go's own
+}
 
 // IngestStatus is what an instance has done since its start.
 type IngestStatus struct {
@@ -32,7 +35,11 @@ func (i Ingest) Status(ctx context.Context) (st IngestStatus, err error) {
 		return st, err
 	}
 	req.Header.Set("Authorization", "Bearer "+i.Token)
-	resp, err := http.DefaultClient.Do(req)
+	through := http.DefaultClient
+	if i.Transport != nil {
+		through = &http.Client{Transport: i.Transport}
+	}
+	resp, err := through.Do(req)
 	if err != nil {
 		return st, err
 	}

@@ -14,6 +14,8 @@ import (
 	"github.com/hyperledger/fabric-sdk-go/pkg/core/config/endpoint"
 	"github.com/hyperledger/fabric-sdk-go/pkg/core/logging/api"
 	"github.com/hyperledger/fabric-sdk-go/pkg/fabsdk"
+
+	"github.com/trackseal/trackseal/internal/secure"
 )
 
 // Open loads every peer's TLS root before the first call (a cold pool stalls the first submit for 20 s) and does not fail
@@ -118,6 +120,9 @@ func ringKey(orgs []string, name string) string {
 func newNode(org, role, url string, root *x509.Certificate, options map[string]any, clientCerts []tls.Certificate) (*node, error) {
 	n := &node{org: org, role: role, address: endpoint.ToAddress(url)}
 	if !endpoint.AttemptSecured(url, options["allow-insecure"] == true) {
+		if !secure.Local(n.address) {
+			return nil, fmt.Errorf("%s %s of %s: would be spoken to in plain text; write grpcs:// in the connection profile", role, url, org)
+		}
 		return n, nil
 	}
 	if root == nil {

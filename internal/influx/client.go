@@ -7,10 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/influxdata/influxdb-client-go/v2/api"
 	apihttp "github.com/influxdata/influxdb-client-go/v2/api/http"
 
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
@@ -26,7 +25,9 @@ type Config struct {
 	URL       string `yaml:"url"`
 	Org       string `yaml:"org"`        // "" for 1.8
 	Bucket    string `yaml:"bucket"`     // db/rp for 1.8
-	TokenFile string `yaml:"token_file"` // holds user:password or a 2.x token
+	TokenFile string `yaml:"token_file"` // holds user:password or a 2.x token; mode 0600
+
+	Client secure.Client `yaml:",inline"` // ca, cert, key, insecure
 }
 
 var _ stored.Store = (*Client)(nil)
@@ -55,20 +56,26 @@ func Open(cfg Config) (*Client, error) {
 	if cfg.Bucket == "" {
 		return nil, errors.New("influxdb bucket is empty: want db/retention-policy for 1.8, a bucket name for 2.x")
 	}
-	token, err := os.ReadFile(cfg.TokenFile)
+	if err := cfg.Client.Check("influx.url", cfg.URL); err != nil {
+		return nil, err
+	}
+	token, err := secure.Secret(cfg.TokenFile)
 	if err != nil {
 		return nil, fmt.Errorf("influxdb token_file: %w", err)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport, err := cfg.Client.Transport()
+	if err != nil {
+		return nil, fmt.Errorf("influxdb: %w", err)
+	}
 	transport.MaxIdleConnsPerHost = 16
 	// Between two processes of one machine, compressing answers only costs.
-	transport.DisableCompression = loopback(u.Hostname())
+	transport.DisableCompression = secure.Local(u.Host)
 	opts := influxdb2.DefaultOptions().
 		SetPrecision(time.Nanosecond).
 		SetLogLevel(0).
 		// No overall timeout: writes and queries have their own.
 		SetHTTPClient(&http.Client{Transport: transport})
-	db := influxdb2.NewClientWithOptions(cfg.URL, strings.TrimSpace(string(token)), opts)
+	db := influxdb2.NewClientWithOptions(cfg.URL, token, opts)
 	database, policy, _ := strings.Cut(cfg.Bucket, "/")
 	return &Client{
 		db:        db,
@@ -78,11 +85,6 @@ func Open(cfg Config) (*Client, error) {
 		database:  database,
 		policy:    policy,
 	}, nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Close frees the idle connections.

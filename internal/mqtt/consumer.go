@@ -3,6 +3,7 @@ package mqtt
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"sync/atomic"
@@ -18,11 +19,16 @@ type ConsumerConfig struct {
 	ClientID   string
 	Username   string
 	Password   func() string
+	TLS        func() *tls.Config // asked before each connection; nil = the system's authorities
 	Partitions Partitions
 	// InFlight bounds the messages that are received and not yet acknowledged; 0 = 4096. A broker with a larger window is
 	// held back by its socket.
 	InFlight int
 	Log      *slog.Logger
+}
+
+func (cfg ConsumerConfig) account() account {
+	return account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password, cfg.TLS}
 }
 
 // Consumer receives what trackers publish, in the order in which the broker sends it, and publishes to `down` topics.
@@ -37,7 +43,8 @@ type Consumer struct {
 // NewConsumer checks the configuration; Run connects.
 func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	c := &Consumer{cfg: cfg, deliveries: make(chan paho.Message, cmp.Or(cfg.InFlight, 4096)), done: make(chan struct{})}
-	in, err := account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password}.options()
+	receiving := cfg.account()
+	in, err := receiving.options()
 	if err != nil {
 		return nil, err
 	}
@@ -54,16 +61,18 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 			c.subscribed.Store(false)
 			cfg.Log.Warn("mqtt connection lost, reconnecting", "err", err)
 		})
-	gatherConnections(in, cfg.URL)
+	gatherConnections(in, receiving)
 	c.in = paho.NewClient(in)
 	// Acknowledgements to trackers leave on a connection of their own: brokers that keep one packet-id space per client
 	// mix up our publishes with their unacknowledged deliveries.
-	out, err := account{cfg.URL, cfg.ClientID + "-out", cfg.Username, cfg.Password}.options()
+	sending := cfg.account()
+	sending.ClientID += "-out"
+	out, err := sending.options()
 	if err != nil {
 		return nil, err
 	}
 	out.SetCleanSession(true)
-	gatherConnections(out, cfg.URL)
+	gatherConnections(out, sending)
 	c.out = paho.NewClient(out)
 	return c, nil
 }
@@ -141,7 +150,7 @@ func (c *Consumer) Publish(topic string, payload []byte) {
 // CountMessages is the bare subscriber that ingest is measured against: it counts into n until ctx ends, acknowledging as
 // it goes. It returns when the subscription cannot be made.
 func CountMessages(ctx context.Context, cfg ConsumerConfig, n *atomic.Uint64) error {
-	opts, err := account{cfg.URL, cfg.ClientID, cfg.Username, cfg.Password}.options()
+	opts, err := cfg.account().options()
 	if err != nil {
 		return err
 	}

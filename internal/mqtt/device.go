@@ -26,6 +26,7 @@ type DeviceConfig struct {
 	Tracker string // client id and user name
 	// Password is asked for before every connection attempt: a fresh JWT, or the secret.
 	Password func() string
+	TLS      func() *tls.Config // asked before each connection; nil = the system's authorities
 	// Silent leaves out the retained status and its last will (a load tool's devices).
 	Silent bool
 	Log    *slog.Logger // nil = silent
@@ -76,7 +77,8 @@ func Dial(ctx context.Context, cfg DeviceConfig) (*Device, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &Device{cfg: cfg, down: make(chan DownMessage, 256), window: make(chan sent, sendWindow), closed: make(chan struct{})}
-	opts, err := account{cfg.URL, cfg.Tracker, cfg.Tracker, cfg.Password}.options()
+	own := account{cfg.URL, cfg.Tracker, cfg.Tracker, cfg.Password, cfg.TLS}
+	opts, err := own.options()
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ func Dial(ctx context.Context, cfg DeviceConfig) (*Device, error) {
 		// The handler never blocks, so order can be kept without the deadlocks that it is known for.
 		SetOrderMatters(true).
 		SetDefaultPublishHandler(d.receive).
-		SetConnectionAttemptHandler(func(_ *url.URL, c *tls.Config) *tls.Config { d.attempt.Add(1); return c }).
+		SetConnectionAttemptHandler(func(_ *url.URL, c *tls.Config) *tls.Config { d.attempt.Add(1); return own.tls(c) }).
 		SetConnectionLostHandler(func(_ paho.Client, err error) {
 			cfg.Log.Debug("tracker connection lost", "tracker", cfg.Tracker, "err", err)
 		}).

@@ -41,8 +41,8 @@ const (
 )
 
 // gatherConnections lets o's connections be gathered ones. Websockets and proxies stay with paho.
-func gatherConnections(o *paho.ClientOptions, address string) {
-	u, err := url.Parse(address)
+func gatherConnections(o *paho.ClientOptions, a account) {
+	u, err := url.Parse(a.URL)
 	if err != nil || os.Getenv("all_proxy")+os.Getenv("ALL_PROXY") != "" {
 		return
 	}
@@ -58,7 +58,7 @@ func gatherConnections(o *paho.ClientOptions, address string) {
 		var c net.Conn
 		var err error
 		if encrypted {
-			c, err = tls.DialWithDialer(o.Dialer, "tcp", u.Host, o.TLSConfig)
+			c, err = tls.DialWithDialer(o.Dialer, "tcp", u.Host, a.tls(o.TLSConfig))
 		} else {
 			c, err = o.Dialer.Dial("tcp", u.Host)
 		}

@@ -84,12 +84,18 @@ func startConsumer(t *testing.T, url string, inFlight int) *mqtt.Consumer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	run(t, c)
+	return c
+}
+
+// run lets a consumer run until the test ends, and waits until it has subscribed.
+func run(t *testing.T, c *mqtt.Consumer) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- c.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
 	testkit.WaitFor(t, 10*time.Second, "consumer subscribes", func() bool { return c.Ready(t.Context()) == nil })
-	return c
 }
 
 func dial(t *testing.T, url, tracker string) *mqtt.Device {

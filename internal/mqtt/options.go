@@ -3,6 +3,7 @@
 package mqtt
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/url"
 	"time"
@@ -28,6 +29,15 @@ type account struct {
 	ClientID string
 	Username string
 	Password func() string
+	TLS      func() *tls.Config // asked before every connection attempt as well; nil = the system's authorities
+}
+
+// tls is for one connection attempt.
+func (a account) tls(before *tls.Config) *tls.Config {
+	if a.TLS != nil {
+		return a.TLS()
+	}
+	return before
 }
 
 func (a account) options() (*paho.ClientOptions, error) {
@@ -47,7 +57,8 @@ func (a account) options() (*paho.ClientOptions, error) {
 		SetMaxReconnectInterval(maxReconnect).
 		SetConnectRetryInterval(firstReconnect).
 		SetConnectRetry(true).
-		SetAutoReconnect(true)
+		SetAutoReconnect(true).
+		SetConnectionAttemptHandler(func(_ *url.URL, before *tls.Config) *tls.Config { return a.tls(before) })
 	if a.Password != nil {
 		o.SetCredentialsProvider(func() (string, string) { return a.Username, a.Password() })
 	} else {

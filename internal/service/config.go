@@ -36,19 +36,6 @@ func LoadConfig(path string, cfg interface{ Validate() error }) error {
 	return nil
 }
 
-// ReadSecret returns the first line of a file that holds a token or a password. An empty one is an error.
-func ReadSecret(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	line, _, _ := strings.Cut(string(data), "\n")
-	if line = strings.TrimSpace(line); line == "" {
-		return "", fmt.Errorf("%s is empty", path)
-	}
-	return line, nil
-}
-
 // oneLine joins the lines of errors.Join and of yaml.TypeError.
 func oneLine(err error) string {
 	lines := strings.Split(err.Error(), "\n")

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ import (
 
 // HTTP is a server as a Part. Requests under way at the stop are finished, within the drain time.
 type HTTP struct {
-	Listen  string // host:port; port 0 picks a free one
+	Listen  string      // host:port; port 0 picks a free one
+	TLS     *tls.Config // nil = plain text
 	Handler http.Handler
 	Log     *slog.Logger
 	// OnStop, if set, is called when the stop begins: end endless answers (streams) here.
@@ -51,7 +53,7 @@ func (h *HTTP) Run(ctx context.Context) error {
 	if h.Ready != nil {
 		h.Ready(ln.Addr())
 	}
-	h.Log.InfoContext(ctx, "listening", "address", ln.Addr().String())
+	h.Log.InfoContext(ctx, "listening", "address", ln.Addr().String(), "tls", h.TLS != nil)
 
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -63,6 +65,10 @@ func (h *HTTP) Run(ctx context.Context) error {
 			srv.Close()
 		}
 	})
+	if h.TLS != nil {
+		// HTTP/1.1, as without TLS: the bounds above were chosen and tried for it.
+		ln = tls.NewListener(ln, h.TLS)
+	}
 	err = srv.Serve(ln)
 	if stop() { // ctx has not ended: Serve failed by itself
 		return err

@@ -26,6 +26,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/trackseal/trackseal/internal/canon"
+	"github.com/trackseal/trackseal/internal/secure"
 )
 
 // TokenLife is how long a token of the development issuer is good for.
@@ -58,7 +59,7 @@ type Issuer struct {
 
 // OpenIssuer reads the clients and the signing key (PKCS #8 PEM, Ed25519 or P-256), which it makes when it is absent.
 func OpenIssuer(name, audience, org, clientsFile, keyFile string, now func() time.Time) (*Issuer, error) {
-	data, err := os.ReadFile(clientsFile)
+	data, err := secure.Private(clientsFile)
 	if err != nil {
 		return nil, fmt.Errorf("clients_file: %w", err)
 	}
@@ -178,7 +179,7 @@ func (i *Issuer) Name() string { return i.name }
 func (i *Issuer) JWKS() []byte { return i.jwks }
 
 func openKey(path string) (crypto.Signer, error) {
-	data, err := os.ReadFile(path)
+	data, err := secure.Private(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {

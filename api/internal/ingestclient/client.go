@@ -75,13 +75,13 @@ const (
 	maxAnswer = 16 << 20
 )
 
-// New does no I/O. base is http://host:port.
-func New(id, base, token string) (*Client, error) {
+// New does no I/O. base is https://host:port, or http on this machine; through carries the requests.
+func New(id, base, token string, through http.RoundTripper) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("ingest %s: url %q must be http://host:port", id, base)
 	}
-	return &Client{id: id, base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{
+	return &Client{id: id, base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Transport: through,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") }}}, nil
 }
 

@@ -30,7 +30,7 @@ func TestClient(t *testing.T) {
 	})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	c, err := New("i", srv.URL+"/", "tok")
+	c, err := New("i", srv.URL+"/", "tok", http.DefaultTransport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func TestClient(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for _, bad := range []string{"", "127.0.0.1:1", "ftp://x", "http://"} {
-		if _, err := New("i", bad, "t"); err == nil {
+		if _, err := New("i", bad, "t", http.DefaultTransport); err == nil {
 			t.Errorf("%q accepted", bad)
 		}
 	}

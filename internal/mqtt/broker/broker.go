@@ -9,6 +9,7 @@ package broker
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +27,8 @@ type Account struct{ Username, Password string }
 
 // Config of the broker.
 type Config struct {
-	Listen   string // host:port, port 0 picks a free one
+	Listen   string      // host:port, port 0 picks a free one
+	TLS      *tls.Config // nil = plain text
 	Accounts []Account
 	// Authenticate checks a tracker's password; until is when the connection must end (zero = never). It is called
 	// concurrently. Client id and user name are equal and a valid tracker id already.
@@ -104,7 +106,12 @@ func (b *Broker) Listen(ctx context.Context) (net.Addr, error) {
 
 // Run serves until ctx ends. Listen must have been called.
 func (b *Broker) Run(ctx context.Context) error {
-	if err := b.server.AddListener(listeners.NewNet("mqtt", boundedListener{b.listener})); err != nil {
+	// The bound of a new connection holds for its TLS handshake as well, which mochi's first read makes.
+	var ln net.Listener = boundedListener{b.listener}
+	if b.cfg.TLS != nil {
+		ln = tls.NewListener(ln, b.cfg.TLS)
+	}
+	if err := b.server.AddListener(listeners.NewNet("mqtt", ln)); err != nil {
 		return fmt.Errorf("mqtt broker: %w", err)
 	}
 	if err := b.server.Serve(); err != nil {

@@ -47,7 +47,7 @@ Exit code: 0 all as expected, 1 not.`,
 			}
 			cfg := attack.Config{
 				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: s.Parties().Carrier, Roles: s.Roles, Ingest: s.Ingest, Bound: bound, Log: log,
-				Dial: scenario.Link{URL: s.MQTT, Silent: true, Wait: true, Log: log}.Dial,
+				Dial: scenario.Link{URL: s.MQTT, TLS: s.TLS, Silent: true, Wait: true, Log: log}.Dial,
 			}
 			rows, err := attack.Run(cmd.Context(), cfg)
 			if err != nil && len(rows) == 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
@@ -84,6 +85,7 @@ type app struct {
 	roles              map[string]string
 	clientID, secret   string
 	deployment         string
+	trust              secure.Client
 	logLevel           string
 	noProgress, asJSON bool
 }
@@ -110,6 +112,10 @@ It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --c
 	f.StringVar(&a.org, "org", ledger.Carrier, "organisation of that client, with --api")
 	f.StringToStringVar(&a.roles, "parties", nil, "ROLE=ORGANISATION,… of shipments that are made (default: each role has the organisation of its name)")
 	f.StringVar(&a.mqtt, "mqtt", "", "URL of the MQTT broker, tcp://host:port; overrides the stack's")
+	f.StringVar(&a.trust.CA, "ca", "", "PEM file of the authorities of the servers' certificates (default: the stack's, else the system's)")
+	f.StringVar(&a.trust.Cert, "cert", "", "PEM file of a client certificate, for servers that ask for one")
+	f.StringVar(&a.trust.Key, "key-file", "", "PEM file of its private key, mode 0600")
+	f.BoolVar(&a.trust.Insecure, "insecure", false, "speak to other machines in plain text")
 	f.StringVar(&a.deployment, "deployment", "trackseal", "deployment name in trackers' MQTT passwords, with --api")
 	f.StringVar(&a.logLevel, "log", "warn", "log level: debug, info, warn or error")
 	f.BoolVar(&a.noProgress, "no-progress", false, "no progress bars")
@@ -133,7 +139,7 @@ func (a *app) target() (*scenario.Stack, error) {
 	if err := s.SetRoles(a.roles); err != nil {
 		return nil, fmt.Errorf("--parties: %w", err)
 	}
-	return s, nil
+	return s, s.Trust(a.trust)
 }
 
 func (a *app) stack() (*scenario.Stack, error) {

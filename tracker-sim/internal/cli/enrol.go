@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -59,8 +60,12 @@ before opens nothing any more.`,
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "mosquitto_pub -h %s -p %s -q 1 -i %s -u %s -P %s -t %s -m '{\"time\":\"%s\",\"temperature\":4.2,\"seq\":1}'\n",
-					u.Hostname(), u.Port(), id, id, secret, telemetry.Topic(id, telemetry.JSON), time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
+				how := ""
+				if ca := cmp.Or(a.trust.CA, s.CA); ca != "" {
+					how = " --cafile " + ca
+				}
+				fmt.Fprintf(a.stdout, "mosquitto_pub%s -h %s -p %s -q 1 -i %s -u %s -P %s -t %s -m '{\"time\":\"%s\",\"temperature\":4.2,\"seq\":1}'\n",
+					how, u.Hostname(), u.Port(), id, id, secret, telemetry.Topic(id, telemetry.JSON), time.Now().UTC().Format("2006-01-02T15:04:05.000Z"))
 				return nil
 			}
 			signer, err := home.Key(alg)

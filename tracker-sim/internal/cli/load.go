@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -82,6 +83,7 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 	cfg.Progress = a.progress()
 
 	var url string
+	var through func() *tls.Config
 	if bare {
 		if a.mqtt == "" {
 			return errors.New("--bare needs --mqtt, the URL of the broker")
@@ -90,12 +92,17 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 			return err
 		}
 		url, cfg.Deployment = a.mqtt, a.deployment
+		broker := scenario.Stack{MQTT: url}
+		if err := broker.Trust(a.trust); err != nil {
+			return err
+		}
+		through = broker.TLS
 	} else {
 		s, err := a.target()
 		if err != nil {
 			return err
 		}
-		url, cfg.Deployment = s.MQTT, s.Deployment
+		url, through, cfg.Deployment = s.MQTT, s.TLS, s.Deployment
 		cfg.API, cfg.Roles = s.Parties().Carrier, s.Roles
 		if len(s.Ingest) > 0 {
 			cfg.Logged = s.Ingest.Logged
@@ -109,7 +116,7 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 			return err
 		}
 	}
-	cfg.Dial = scenario.Link{URL: url, Silent: true, Wait: bare, Log: log}.Dial
+	cfg.Dial = scenario.Link{URL: url, TLS: through, Silent: true, Wait: bare, Log: log}.Dial
 
 	sum, err := load.Run(ctx, cfg)
 	cfg.Progress.End()

@@ -117,7 +117,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 	defer home.Close()
 	parties := s.Parties()
 	carrier := parties.Carrier
-	cfg.Device = device.Config{ID: id, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, Log: log}.Dial, Store: home, Log: log}
+	cfg.Device = device.Config{ID: id, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, TLS: s.TLS, Log: log}.Dial, Store: home, Log: log}
 	if fl.unsigned {
 		cfg.Device.Secret, err = carrier.PlainSecret(ctx, home, id)
 	} else if cfg.Device.Signer, err = home.Key(alg); err == nil {

@@ -41,7 +41,7 @@ and started again with the same --state, it goes on where it was.`,
 			}
 			cfg.State = stateDir(cfg.State, s, "run")
 			cfg.Deployment, cfg.Log, cfg.Out = s.Deployment, log, a.stdout
-			cfg.Dial = scenario.Link{URL: s.MQTT, Log: log}.Dial
+			cfg.Dial = scenario.Link{URL: s.MQTT, TLS: s.TLS, Log: log}.Dial
 			cfg.Parties = s.Parties()
 			return fleet.Run(cmd.Context(), cfg)
 		},

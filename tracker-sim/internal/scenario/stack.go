@@ -5,11 +5,13 @@ package scenario
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +20,7 @@ import (
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
@@ -27,11 +30,42 @@ type Access struct{ MSP, URL, ClientID, Secret string }
 // Stack is what the scenarios talk to.
 type Stack struct {
 	Dir        string // "" when it was given by flags
+	CA         string // PEM file of the authorities that the servers' certificates come from; "" = the system's
 	MQTT       string
 	Deployment string            // audience of trackers' MQTT passwords
 	API        map[string]Access // by organisation
 	Ingest     Ingest
 	Roles      Roles // organisation of each role of a shipment that is made
+
+	TLS     func() *tls.Config // of connections to the broker; Trust sets it
+	through *http.Transport    // of all requests
+}
+
+// Trust checks that nothing secret leaves this machine in plain text, and prepares for servers with certificates. Call it before
+// Party and Link.
+func (s *Stack) Trust(c secure.Client) (err error) {
+	c.CA = cmp.Or(c.CA, s.CA)
+	plain := secure.Client{Insecure: c.Insecure}
+	problems := []error{plain.Check("mqtt", s.MQTT)}
+	for _, a := range s.API {
+		problems = append(problems, plain.Check("api", a.URL))
+	}
+	for _, in := range s.Ingest {
+		problems = append(problems, plain.Check("ingest", in.URL))
+	}
+	if i := slices.IndexFunc(problems, func(err error) bool { return err != nil }); i >= 0 {
+		return problems[i]
+	}
+	if s.TLS, err = c.Each(); err != nil {
+		return err
+	}
+	if s.through, err = c.Transport(); err != nil {
+		return err
+	}
+	for i := range s.Ingest {
+		s.Ingest[i].Transport = s.through
+	}
+	return nil
 }
 
 // Roles name the organisation that acts in each role of a shipment.
@@ -69,7 +103,7 @@ func (s *Stack) Party(org string) Party {
 			break
 		}
 	}
-	return Party{Org: org, MSP: a.MSP, Client: client.New(client.Config{URL: a.URL, ID: a.ClientID, Secret: a.Secret})}
+	return Party{Org: org, MSP: a.MSP, Client: client.New(client.Config{URL: a.URL, ID: a.ClientID, Secret: a.Secret, Transport: s.through})}
 }
 
 // Parties are the organisations of the roles.
@@ -114,6 +148,7 @@ func ReadStack(dir string) (*Stack, error) {
 	path := filepath.Join(dir, "stack.json")
 	var f struct {
 		Deployment, MQTT string
+		CA               string
 		Ingest           []struct {
 			ID, URL   string
 			TokenFile string `json:"token_file"`
@@ -136,17 +171,21 @@ func ReadStack(dir string) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Stack{Dir: dir, MQTT: f.MQTT, Deployment: f.Deployment, API: make(map[string]Access)}
+	s := &Stack{Dir: dir, CA: f.CA, MQTT: f.MQTT, Deployment: f.Deployment, API: make(map[string]Access)}
 	for _, in := range f.Ingest {
-		token, err := os.ReadFile(in.TokenFile)
+		token, err := secure.Secret(in.TokenFile)
 		if err != nil {
 			return nil, fmt.Errorf("%s: token of ingest %s: %w", path, in.ID, err)
 		}
-		s.Ingest = append(s.Ingest, client.Ingest{ID: in.ID, URL: in.URL, Token: strings.TrimSpace(string(token))})
+		s.Ingest = append(s.Ingest, client.Ingest{ID: in.ID, URL: in.URL, Token: token})
 	}
 	for org, a := range f.API {
 		id, secrets := org+"-admin", map[string]string{}
-		if err := readJSON(a.SecretsFile, &secrets); err != nil {
+		data, err := secure.Private(a.SecretsFile)
+		if err == nil {
+			err = json.Unmarshal(data, &secrets)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("client secrets: %w", err)
 		}
 		if secrets[id] == "" {
@@ -197,6 +236,7 @@ func (in Ingest) Logged(ctx context.Context) (uint64, error) {
 // Link says how trackers reach a broker.
 type Link struct {
 	URL string
+	TLS func() *tls.Config // nil = the system's authorities
 	// Silent leaves out the retained status: a load tool's trackers would only add noise with it.
 	Silent bool
 	// Wait makes Publish wait for every PUBACK, for a broker behind which nobody acknowledges.
@@ -206,7 +246,7 @@ type Link struct {
 
 // Dial is a device.Dialer.
 func (l Link) Dial(ctx context.Context, tracker string, password func() string) (device.Conn, error) {
-	d, err := mqtt.Dial(ctx, mqtt.DeviceConfig{URL: l.URL, Tracker: tracker, Password: password, Silent: l.Silent, Log: l.Log})
+	d, err := mqtt.Dial(ctx, mqtt.DeviceConfig{URL: l.URL, TLS: l.TLS, Tracker: tracker, Password: password, Silent: l.Silent, Log: l.Log})
 	if err != nil {
 		return nil, err
 	}

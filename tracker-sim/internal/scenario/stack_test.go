@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/secure"
 )
 
 func write(t *testing.T, path, text string) {
@@ -57,6 +58,31 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 		write(t, filepath.Join(dir, "stack.json"), text)
 		if _, err := ReadStack(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestPlainTextToOtherMachinesIsRefused(t *testing.T) {
+	local := Stack{MQTT: "tcp://127.0.0.1:1", API: map[string]Access{"carrier": {URL: "http://127.0.0.1:2"}}, Ingest: Ingest{{URL: "http://127.0.0.1:3"}}}
+	for name, tc := range map[string]struct {
+		change func(*Stack)
+		want   string
+	}{
+		"this machine": {func(*Stack) {}, ""},
+		"broker":       {func(s *Stack) { s.MQTT = "tcp://broker.example:1883" }, "write ssl://broker.example:1883"},
+		"api":          {func(s *Stack) { s.API = map[string]Access{"carrier": {URL: "http://api.example"}} }, "write https://api.example"},
+		"ingest":       {func(s *Stack) { s.Ingest = Ingest{{URL: "http://ingest.example"}} }, "write https://ingest.example"},
+		"authority":    {func(s *Stack) { s.CA = "nowhere.pem" }, "nowhere.pem"},
+	} {
+		s := local
+		tc.change(&s)
+		if err := s.Trust(secure.Client{}); tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: got %v, want %q", name, err, tc.want)
+		}
+		if name == "broker" {
+			if err := s.Trust(secure.Client{Insecure: true}); err != nil {
+				t.Errorf("plain text that is meant: %v", err)
+			}
 		}
 	}
 }
