@@ -125,6 +125,12 @@ func NewIssuer(name, audience, org string, clients []Client, signer crypto.Signe
 	return i, err
 }
 
+// Knows reports whether there is a client of this id, for logs: whoever asks for a token must not learn it.
+func (i *Issuer) Knows(id string) bool {
+	_, known := i.clients[id]
+	return known
+}
+
 // Issue answers a client-credentials request: scope is "" for all that the client may have. Errors are ErrClient and
 // ErrScope.
 func (i *Issuer) Issue(id, secret, scope string) (token, granted string, err error) {

@@ -94,6 +94,25 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
+// TestRefusedLogin: a wrong secret is recorded with the client that it was tried for, and never itself.
+func TestRefusedLogin(t *testing.T) {
+	w := newWorld(t)
+	for _, form := range []string{"client_id=carrier-admin&client_secret=wr0ng", "client_id=" + secret + "&client_secret=carrier-admin"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth2/token", strings.NewReader("grant_type=client_credentials&"+form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		want(t, "login with "+form, w.send(r).Code, 401)
+	}
+	var list rest.List[audit.Record]
+	body := w.must(200, "GET", "/v1/audit", "")
+	body.into(&list)
+	if len(list.Items) != 2 || list.Items[0].Client != "carrier-admin" || list.Items[0].Subject != "" || list.Items[1].Client != "" || list.Items[1].Code != "invalid_client" {
+		t.Errorf("%s, want two refusals, the first for carrier-admin, the second for nobody", body.Body)
+	}
+	if strings.Contains(string(body.Body), secret) || strings.Contains(string(body.Body), "wr0ng") {
+		t.Errorf("%s, want no secret in it", body.Body)
+	}
+}
+
 // lines is a log's output, safe for several writers.
 type lines struct {
 	mu sync.Mutex

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
@@ -70,11 +71,11 @@ func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: Path, ID: "get-token", Tag: "Access", Own: true,
 		Summary: "Get an access token (development issuer)", About: "Client credentials (RFC 6749 section 4.4). The client's id and secret come in a Basic header or in the form. Errors carry OAuth's `error` as well.",
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}, Codes: tokenCodes},
-		func(_ context.Context, in *tokenInput) (*rest.Answer[Token], error) {
+		func(ctx context.Context, in *tokenInput) (*rest.Answer[Token], error) {
 			if !limit.Allow() {
 				return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "too many token requests; try again soon").RetryAfter("1")
 			}
-			return s.issue(in)
+			return s.issue(ctx, in)
 		})
 	api.DescribeBody(Path, formType, tokenForm, rest.Object{"grant_type": "client_credentials", "client_id": "partner", "client_secret": "its secret"})
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/.well-known/jwks.json", ID: "get-jwks", Tag: "Access", Summary: "Keys of the development issuer",
@@ -104,7 +105,7 @@ func refused(status int, code, detail string) *problem.Problem {
 	return problem.New(status, problem.Code(code), "%s", detail).WithOAuth(code)
 }
 
-func (s *Resource) issue(in *tokenInput) (*rest.Answer[Token], error) {
+func (s *Resource) issue(ctx context.Context, in *tokenInput) (*rest.Answer[Token], error) {
 	if kind, _, err := mime.ParseMediaType(cmp.Or(in.ContentType, formType)); err != nil || kind != formType {
 		return nil, refused(http.StatusBadRequest, "invalid_request", "send the members as a form, with Content-Type: "+formType)
 	}
@@ -133,6 +134,9 @@ func (s *Resource) issue(in *tokenInput) (*rest.Answer[Token], error) {
 		if uerr != nil || perr != nil {
 			return nil, refused(http.StatusBadRequest, "invalid_request", "the Basic header's parts must be form-encoded")
 		}
+	}
+	if s.Issuer.Knows(id) { // what is no client's id may be a secret in the wrong place
+		audit.NoteOf(ctx).With(func(r *audit.Record) { r.Client = id })
 	}
 	token, scope, err := s.Issuer.Issue(id, secret, form.Get("scope"))
 	switch {
