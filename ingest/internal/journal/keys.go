@@ -11,12 +11,13 @@ const (
 	prefixFork     = 'f' // tracker, boot, seq, hash -> "": another message at a taken position
 	prefixPlain    = 'j' // tracker, hash -> received_ms of a plain message
 	prefixHeadNode = 'n' // level, index -> node of the heads log
-	prefixHead     = 'h' // index -> leaf of the heads log
+	prefixHead     = 'h' // index -> leaf of the heads log, until its anchor is valid
 	prefixMeta     = 'm' // name -> value
 	prefixSealed   = 'z' // shipment -> ""
 	prefixSubject  = 'i' // kind, subject, log id -> ""
 	prefixTrackers = 'r' // tracker -> its record on the ledger
 	prefixShipment = 's' // shipment -> its record on the ledger
+	prefixAssigned = 'a' // tracker, shipment -> the windows of the one on the other
 	prefixAside    = 'x' // number -> record that InfluxDB refuses
 )
 
@@ -34,7 +35,6 @@ var (
 	LogPrefix      = []byte{prefixLog}
 	TrackersPrefix = []byte{prefixTrackers}
 	ShipmentPrefix = []byte{prefixShipment}
-	SealedPrefix   = []byte{prefixSealed}
 )
 
 func named(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
@@ -47,6 +47,12 @@ func PositionKey(tracker string) []byte  { return named(prefixTracker, tracker) 
 func SealedKey(shipment string) []byte   { return named(prefixSealed, shipment) }
 func TrackerKey(tracker string) []byte   { return named(prefixTrackers, tracker) }
 func ShipmentKey(shipment string) []byte { return named(prefixShipment, shipment) }
+
+// AssignedPrefix scans the shipments that a tracker has been on; AssignedKey is one of them.
+func AssignedPrefix(tracker string) []byte { return append(named(prefixAssigned, tracker), 0) }
+func AssignedKey(tracker, shipment string) []byte {
+	return append(AssignedPrefix(tracker), shipment...)
+}
 
 // SubjectPrefix scans the logs of a shipment or tracker; SubjectKey is one entry.
 func SubjectPrefix(kind, subject string) []byte {

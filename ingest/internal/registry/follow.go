@@ -4,14 +4,13 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 const metaBlock = "block"
@@ -119,23 +118,19 @@ func (r *Registry) handle(e ledger.Event) error {
 	switch e.Name {
 	case ledger.EventTracker:
 		var t ledger.Tracker
-		if err = json.Unmarshal(e.Payload, &t); err == nil {
+		if r.readable(e, &t, &t.ID) {
 			err = r.store([]ledger.Tracker{t}, nil)
 		}
 	case ledger.EventShipment:
 		var s ledger.Shipment
-		if err = json.Unmarshal(e.Payload, &s); err == nil {
+		if r.readable(e, &s, &s.ID) {
 			err = r.store(nil, []ledger.Shipment{s})
 		}
 	case ledger.EventClosed:
 		var c ledger.Close
-		if err = json.Unmarshal(e.Payload, &c); err == nil {
+		if r.readable(e, &c, &c.Shipment) {
 			err = r.close(c)
 		}
-	}
-	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-		r.cfg.Log.Error("event cannot be read", "event", e.Name, "tx", e.TxID, "err", err)
-		err = nil
 	}
 	if err == nil && e.Block > 0 {
 		r.saveBlock(e.Block - 1)
@@ -143,59 +138,16 @@ func (r *Registry) handle(e ledger.Event) error {
 	return err
 }
 
-// store keeps records in the journal, then in memory.
-func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment) error {
-	// Events tell of all shipments; ours are those that our organisation takes part in.
-	ours := slices.DeleteFunc(slices.Clone(shipments), func(s ledger.Shipment) bool { return !s.IsParty(r.cfg.Ledger.MSP()) })
-	if len(trackers)+len(ours) == 0 {
-		return nil
+// readable decodes an event into to, whose id it must name. Two organisations can endorse an event of any shape: one that is none
+// of ours is told and passed over, or it would end the following of all others for good.
+func (r *Registry) readable(e ledger.Event, to any, id *string) bool {
+	err := json.Unmarshal(e.Payload, to)
+	if err == nil && !telemetry.ValidID(*id) {
+		err = fmt.Errorf("%q is no id", *id)
 	}
-	b := r.cfg.DB.Begin()
-	for i := range trackers {
-		b.Set(journal.TrackerKey(trackers[i].ID), journal.JSON(&trackers[i]))
+	if err != nil {
+		r.skipped.Add(1)
+		r.cfg.Log.Error("event on the ledger cannot be read, passed over", "event", e.Name, "block", e.Block, "tx", e.TxID, "err", err)
 	}
-	for i := range ours {
-		b.Set(journal.ShipmentKey(ours[i].ID), journal.JSON(&ours[i]))
-	}
-	if err := b.Commit("registry"); err != nil {
-		return err
-	}
-	var changed []*ledger.Shipment
-	var shut []string
-	r.mu.Lock()
-	for i := range trackers {
-		was, known := r.trackers[trackers[i].ID]
-		if trackers[i].RevokedMS != 0 || known && was.SecretHash != trackers[i].SecretHash {
-			shut = append(shut, trackers[i].ID)
-		}
-		r.putTracker(trackers[i])
-	}
-	for i := range ours {
-		changed = append(changed, r.putShipment(ours[i]))
-	}
-	r.mu.Unlock()
-	for _, tracker := range shut {
-		if r.cfg.OnRevoked != nil {
-			r.cfg.OnRevoked(tracker)
-		}
-	}
-	for _, s := range changed {
-		if r.cfg.OnShipment != nil {
-			r.cfg.OnShipment(s)
-		}
-	}
-	return nil
-}
-
-func (r *Registry) close(c ledger.Close) error {
-	v, err := r.cfg.DB.Get(journal.ShipmentKey(c.Shipment))
-	if v == nil || err != nil {
-		return err
-	}
-	var s ledger.Shipment
-	if err := json.Unmarshal(v, &s); err != nil {
-		return err
-	}
-	s.State, s.ClosedMS = ledger.Closed, c.TimeMS
-	return r.store(nil, []ledger.Shipment{s})
+	return err == nil
 }

@@ -1,23 +1,26 @@
 // Package registry knows what the ledger says about trackers and shipments: keys, revocations, assignments. It keeps a copy
 // in the journal, so that messages are verified while the ledger is away, and follows the chaincode's events from the
-// block it has seen.
+// block it has seen. In memory are the trackers that spoke last and the shipments that are not closed.
 package registry
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/recent"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/trackerchain"
 )
@@ -48,14 +51,18 @@ type Config struct {
 
 // Registry is safe for concurrent use.
 type Registry struct {
-	cfg    Config
-	lookup *rate.Limiter
+	cfg     Config
+	lookup  *rate.Limiter
+	skipped atomic.Uint64 // events that could not be read
 
-	mu        sync.RWMutex
-	trackers  map[string]*Tracker
-	shipments map[string]*ledger.Shipment   // records as the ledger has them; never changed once they are here
-	assigned  map[string][]*ledger.Shipment // tracker -> shipments that name it
-	tried     map[string]time.Time          // tracker -> last look-up
+	writing sync.Mutex // held by store: the journal and memory change in the same order
+
+	mu       sync.RWMutex
+	trackers *recent.Cache[string, *Tracker]
+	live     map[string]*ledger.Shipment // not closed; the records as the ledger has them, never changed once they are here
+	changes  uint64                      // how often store has changed something
+	known    struct{ trackers, shipments int }
+	tried    map[string]time.Time // tracker -> last look-up
 
 	caughtUp chan struct{}
 	once     sync.Once
@@ -82,8 +89,8 @@ type Key struct {
 
 // Window is one assignment [FromMS, ToMS), ToMS 0 = open.
 type Window struct {
-	Shipment     *ledger.Shipment
-	FromMS, ToMS int64
+	Shipment, CreateTx string
+	FromMS, ToMS       int64
 }
 
 // lookups bounds what unknown trackers can make us ask the ledger.
@@ -94,25 +101,27 @@ const (
 	maxTried         = 50_000
 )
 
+// keep is how many trackers are in memory, in each of two generations: about 10 MB in all.
+const keep = 1 << 14
+
 // Open reads the copy in the journal.
 func Open(cfg Config) (*Registry, error) {
 	r := &Registry{
-		cfg: cfg, lookup: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond), trackers: map[string]*Tracker{},
-		shipments: map[string]*ledger.Shipment{}, assigned: map[string][]*ledger.Shipment{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
+		cfg: cfg, lookup: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond), trackers: recent.New[string, *Tracker](keep),
+		live: map[string]*ledger.Shipment{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
 	}
-	if err := scan(cfg.DB, journal.TrackersPrefix, r.putTracker); err != nil {
+	if err := cfg.DB.Scan(journal.TrackersPrefix, func(_, _ []byte) error { r.known.trackers++; return nil }); err != nil {
 		return nil, err
 	}
-	return r, scan(cfg.DB, journal.ShipmentPrefix, func(s ledger.Shipment) { r.putShipment(s) })
-}
-
-func scan[T any](db *journal.DB, prefix []byte, put func(T)) error {
-	return db.Scan(prefix, func(_, v []byte) error {
-		var record T
-		if err := json.Unmarshal(v, &record); err != nil {
+	return r, cfg.DB.Scan(journal.ShipmentPrefix, func(_, v []byte) error {
+		var s ledger.Shipment
+		if err := json.Unmarshal(v, &s); err != nil {
 			return fmt.Errorf("registry: %w", err)
 		}
-		put(record)
+		r.known.shipments++
+		if s.State != ledger.Closed {
+			r.live[s.ID] = &s
+		}
 		return nil
 	})
 }
@@ -120,25 +129,61 @@ func scan[T any](db *journal.DB, prefix []byte, put func(T)) error {
 // Tracker returns a tracker, asking the ledger about an unknown one: it may have been enrolled a moment ago. At most one
 // question per tracker in 5 s, 20 per second in all.
 func (r *Registry) Tracker(ctx context.Context, id string) (*Tracker, bool) {
-	if t, ok := r.Cached(id); ok {
+	if t := r.find(ctx, id); t != nil {
 		return t, true
 	}
 	return r.Refresh(ctx, id)
-}
-
-// Cached returns a tracker without asking anybody.
-func (r *Registry) Cached(id string) (*Tracker, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	t, ok := r.trackers[id]
-	return t, ok
 }
 
 // Refresh asks the ledger about a tracker that no assignment covers: one may have been made a moment ago. The same bounds
 // as Tracker.
 func (r *Registry) Refresh(ctx context.Context, id string) (*Tracker, bool) {
 	r.ask(ctx, id)
-	return r.Cached(id)
+	t := r.find(ctx, id)
+	return t, t != nil
+}
+
+// find returns a tracker without asking the ledger, nil when it is not known. A journal that cannot be read is no reason to call a
+// tracker unknown: find tries again until ctx ends.
+func (r *Registry) find(ctx context.Context, id string) *Tracker {
+	for {
+		t, err := r.get(id)
+		if err == nil {
+			return t
+		}
+		r.cfg.Log.Error("tracker cannot be read from the journal, trying again", "tracker", id, "err", err)
+		if !service.Pause(ctx, time.Second) {
+			return nil
+		}
+	}
+}
+
+// get looks in memory, then in the journal.
+func (r *Registry) get(id string) (*Tracker, error) {
+	r.mu.RLock()
+	t, ok := r.trackers.Peek(id)
+	r.mu.RUnlock()
+	if ok {
+		return t, nil
+	}
+	r.mu.Lock()
+	t, ok = r.trackers.Get(id)
+	changes := r.changes
+	r.mu.Unlock()
+	if ok {
+		return t, nil
+	}
+	t, err := r.read(id)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.changes == changes { // else it may be from before a change, and is good for this once
+		r.trackers.Put(id, t)
+		r.trackers.Turn()
+	}
+	return t, nil
 }
 
 func (r *Registry) ask(ctx context.Context, id string) {
@@ -174,36 +219,40 @@ func (r *Registry) ask(ctx context.Context, id string) {
 // Shipment returns the record of a shipment that is known. Values handed out are never changed.
 func (r *Registry) Shipment(id string) (*ledger.Shipment, bool) {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	s, ok := r.shipments[id]
-	return s, ok
+	s, ok := r.live[id]
+	r.mu.RUnlock()
+	if ok {
+		return s, true
+	}
+	s, err := r.record(id)
+	if err != nil {
+		r.cfg.Log.Error("shipment cannot be read from the journal", "shipment", id, "err", err)
+	}
+	return s, s != nil
 }
 
 // Live lists the shipments that are not closed.
 func (r *Registry) Live() []*ledger.Shipment {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	var live []*ledger.Shipment
-	for _, s := range r.shipments {
-		if s.State != ledger.Closed {
-			live = append(live, s)
-		}
-	}
-	return live
+	return slices.Collect(maps.Values(r.live))
 }
 
 // Size is how many trackers and shipments are known.
 func (r *Registry) Size() (trackers, shipments int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.trackers), len(r.shipments)
+	return r.known.trackers, r.known.shipments
 }
 
-// At returns the shipment that a tracker was assigned to at a time, nil when none. Windows do not overlap.
-func (t *Tracker) At(ms int64) *ledger.Shipment {
-	for _, w := range t.Windows {
-		if w.FromMS <= ms && (w.ToMS == 0 || ms < w.ToMS) {
-			return w.Shipment
+// Skipped counts the ledger's events that could not be read.
+func (r *Registry) Skipped() uint64 { return r.skipped.Load() }
+
+// At returns the window that a time lies in, nil when there is none. Windows do not overlap.
+func (t *Tracker) At(ms int64) *Window {
+	for i := range t.Windows {
+		if w := &t.Windows[i]; w.FromMS <= ms && (w.ToMS == 0 || ms < w.ToMS) {
+			return w
 		}
 	}
 	return nil
@@ -216,70 +265,6 @@ func (t *Tracker) Current() (Key, bool) {
 	}
 	k := t.Keys[len(t.Keys)-1]
 	return k, k.Term.ToMS == 0
-}
-
-// putTracker replaces a tracker's record. The caller holds mu or is alone.
-func (r *Registry) putTracker(rec ledger.Tracker) {
-	t := &Tracker{ID: rec.ID, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0}
-	for i, k := range rec.Keys {
-		raw, err := hex.DecodeString(k.Public)
-		if err != nil {
-			r.cfg.Log.Error("ledger holds a key that cannot be read", "tracker", rec.ID, "err", err)
-			continue
-		}
-		public := telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw}
-		t.Keys = append(t.Keys, Key{KID: public.KID(), Public: public, Term: rec.Term(i)})
-	}
-	for _, s := range r.assigned[rec.ID] { // they may be known before their trackers
-		t.Windows = append(t.Windows, windows(s, rec.ID)...)
-	}
-	r.trackers[rec.ID] = t
-}
-
-// putShipment replaces a shipment's record and its trackers' windows. The caller holds mu or is alone.
-func (r *Registry) putShipment(rec ledger.Shipment) *ledger.Shipment {
-	s := &rec
-	affected := map[string]bool{}
-	for _, a := range rec.Assignments {
-		affected[a.Tracker] = true
-	}
-	if old := r.shipments[rec.ID]; old != nil {
-		for _, a := range old.Assignments {
-			affected[a.Tracker] = true
-		}
-	}
-	r.shipments[rec.ID] = s
-	for id := range affected {
-		w := windows(s, id)
-		others := slices.DeleteFunc(slices.Clone(r.assigned[id]), func(o *ledger.Shipment) bool { return o.ID == s.ID })
-		if len(w) > 0 {
-			others = append(others, s)
-		}
-		r.assigned[id] = others
-		old := r.trackers[id]
-		if old == nil {
-			continue
-		}
-		t := *old
-		t.Windows = w
-		for _, w := range old.Windows {
-			if w.Shipment.ID != s.ID {
-				t.Windows = append(t.Windows, w)
-			}
-		}
-		r.trackers[id] = &t
-	}
-	return s
-}
-
-func windows(s *ledger.Shipment, tracker string) []Window {
-	var w []Window
-	for _, a := range s.Assignments {
-		if a.Tracker == tracker {
-			w = append(w, Window{s, a.FromMS, a.ToMS})
-		}
-	}
-	return w
 }
 
 // Ready says that the ledger's events have not been read up to its head yet, or nil.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -77,12 +78,12 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 		t.Fatalf("%d trackers, %d shipments", n, s)
 	}
 	at := func(tracker string, ms int64) string {
-		tr, ok := r.Cached(tracker)
-		if !ok {
+		tr := r.find(t.Context(), tracker)
+		if tr == nil {
 			return "unknown"
 		}
-		if s := tr.At(ms); s != nil {
-			return s.ID
+		if w := tr.At(ms); w != nil {
+			return w.Shipment
 		}
 		return ""
 	}
@@ -95,8 +96,7 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-7", FromMS: 5000})
 	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-9", Cause: "lost"})
 	testkit.WaitFor(t, 10*time.Second, "changes arrive", func() bool {
-		tr, ok := r.Cached("T-9")
-		return ok && tr.Revoked && at("T-new", 0) == "" && at("T-7", 5000) == "S-2"
+		return r.find(t.Context(), "T-9").Revoked && at("T-new", 0) == "" && at("T-7", 5000) == "S-2"
 	})
 	if at("T-7", 4999) != "S-1" {
 		t.Fatal("the past window is gone")
@@ -108,7 +108,7 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	l.SetUnavailable(true)
 	r, db = open(t, dir, l)
 	defer db.Close()
-	if tr, ok := r.Cached("T-9"); !ok || !tr.Revoked || at("T-7", 5000) != "S-2" || at("T-7", 4999) != "S-1" {
+	if tr := r.find(t.Context(), "T-9"); tr == nil || !tr.Revoked || at("T-7", 5000) != "S-2" || at("T-7", 4999) != "S-1" {
 		t.Fatal("forgotten after a restart without a ledger")
 	}
 }
@@ -138,7 +138,7 @@ func TestAReplacedSecretShutsTheTrackerOut(t *testing.T) {
 			t.Fatalf("not shut out although %s", why)
 		}
 	}
-	if tr, ok := r.Cached("P-1"); !ok || tr.SecretHash != hash("b") || len(shut) > 0 {
+	if tr := r.find(t.Context(), "P-1"); tr == nil || tr.SecretHash != hash("b") || len(shut) > 0 {
 		t.Fatalf("got %+v and %d more shut out, want the new secret's hash and nobody", tr, len(shut))
 	}
 }
@@ -173,10 +173,160 @@ func (c *counting) Evaluate(ctx context.Context, fn string, arg any) ([]byte, er
 	return c.Ledger.Evaluate(ctx, fn, arg)
 }
 
-// Ensure 100,000 assigned trackers fit into memory (1 GB for the whole process).
+// odd delivers events of any shape before the ledger's own.
+type odd struct {
+	*testkit.Ledger
+	events []ledger.Event
+}
+
+func (o odd) Events(ctx context.Context, from uint64, handle func(ledger.Event) error, atHead func(uint64)) error {
+	for _, e := range o.events {
+		if err := handle(e); err != nil {
+			return err
+		}
+	}
+	return o.Ledger.Events(ctx, from, handle, atHead)
+}
+
+// Two organisations can endorse an event of any shape. None of them may keep the others from being followed.
+func TestEventOfAnotherShape(t *testing.T) {
+	l := testkit.NewLedger("CarrierMSP", nil)
+	defer l.Close()
+	var events []ledger.Event
+	for _, name := range []string{ledger.EventTracker, ledger.EventShipment, ledger.EventClosed} {
+		for _, payload := range []string{`[1]`, `"T-1"`, `7`, `{`, ``, `null`, `{}`, `{"id":7}`, `{"id":["T-1"]}`, `{"id":"a\u0000b","shipment":"../x"}`, `{"id":"T-1","shipment":"S","keys":"none","state":1,"time_ms":"x"}`} {
+			events = append(events, ledger.Event{Name: name, TxID: "odd", Payload: []byte(payload)})
+		}
+	}
+	r, db := open(t, t.TempDir(), odd{l, events})
+	defer db.Close()
+	stop := run(t, r)
+	defer stop()
+	testkit.WaitFor(t, 60*time.Second, "the ledger is read", func() bool { return r.Ready(t.Context()) == nil })
+	enrol(t, l, "T-1")
+	testkit.WaitFor(t, 60*time.Second, "a tracker's event comes through", func() bool {
+		trackers, _ := r.Size()
+		return r.find(t.Context(), "T-1") != nil && trackers > 0
+	})
+	if n := r.Skipped(); n != uint64(len(events)) {
+		t.Errorf("%d events are counted as passed over, expected %d", n, len(events))
+	}
+	if trackers, shipments := r.Size(); trackers != 1 || shipments != 0 {
+		t.Errorf("%d trackers and %d shipments are known, expected 1 and 0", trackers, shipments)
+	}
+}
+
+// What is closed, and who does not speak, is not in memory, and is what it was when it is needed.
+func TestClosedAndIdleLeaveMemory(t *testing.T) {
+	l := testkit.NewLedger("CarrierMSP", nil)
+	defer l.Close()
+	dir := t.TempDir()
+	r, db := open(t, dir, l)
+	const n = 500
+	var trackers []ledger.Tracker
+	var shipments []ledger.Shipment
+	for i := range n {
+		trackers = append(trackers, ledger.Tracker{ID: fmt.Sprintf("T-%d", i), EnrolTx: fmt.Sprintf("enrolled-%d", i)})
+		shipments = append(shipments, ledger.Shipment{
+			ID: fmt.Sprintf("S-%d", i), CreateTx: fmt.Sprintf("created-%d", i), State: ledger.InTransit, Parties: ledger.Parties{"carrier": {"CarrierMSP"}},
+			Assignments: []ledger.Assignment{{Tracker: fmt.Sprintf("T-%d", i), FromMS: 100, ToMS: 200}, {Tracker: fmt.Sprintf("T-%d", i), FromMS: 300}, {Tracker: "T-all", FromMS: int64(i), ToMS: int64(i + 1)}},
+		})
+	}
+	trackers = append(trackers, ledger.Tracker{ID: "T-all", EnrolTx: "all"})
+	check := func(when string) {
+		t.Helper()
+		for i := range n {
+			id := fmt.Sprintf("T-%d", i)
+			tr := r.find(t.Context(), id)
+			if tr == nil || tr.EnrolTx != fmt.Sprintf("enrolled-%d", i) || tr.At(99) != nil || tr.At(250) != nil || tr.At(150) == nil || tr.At(1<<50) == nil ||
+				*tr.At(150) != (Window{fmt.Sprintf("S-%d", i), fmt.Sprintf("created-%d", i), 100, 200}) {
+				t.Fatalf("%s: %s is %+v", when, id, tr)
+			}
+			if w := r.find(t.Context(), "T-all").At(int64(i)); w == nil || w.Shipment != fmt.Sprintf("S-%d", i) {
+				t.Fatalf("%s: T-all is on %+v at %d", when, w, i)
+			}
+		}
+	}
+	if err := r.store(trackers, shipments); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.trackers.Len(); got != 0 {
+		t.Errorf("%d trackers are in memory before anybody spoke", got)
+	}
+	check("live")
+	for i := range n - 1 {
+		if err := r.close(ledger.Close{Shipment: fmt.Sprintf("S-%d", i), TimeMS: 5}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("closed")
+	restart := func() {
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r, db = open(t, dir, l)
+	}
+	restart()
+	defer func() { db.Close() }()
+	check("restarted")
+	if live := r.Live(); len(live) != 1 || live[0].ID != "S-499" || len(r.live) != 1 {
+		t.Errorf("%d shipments are in memory, expected the one that is live", len(live))
+	}
+	if s, ok := r.Shipment("S-3"); !ok || s.State != ledger.Closed || s.ClosedMS != 5 || len(s.Assignments) != 3 {
+		t.Errorf("a closed shipment is %+v, %v", s, ok)
+	}
+	if trackers, shipments := r.Size(); trackers != n+1 || shipments != n {
+		t.Errorf("%d trackers, %d shipments are known", trackers, shipments)
+	}
+	// A change is seen at once by who was in memory.
+	s, _ := r.Shipment("S-7")
+	changed := *s
+	changed.Assignments = changed.Assignments[:1]
+	if err := r.store([]ledger.Tracker{{ID: "T-7", RevokedMS: 1}}, []ledger.Shipment{changed}); err != nil {
+		t.Fatal(err)
+	}
+	if tr := r.find(t.Context(), "T-7"); !tr.Revoked || tr.At(1<<50) != nil || tr.At(150) == nil || r.find(t.Context(), "T-all").At(7) != nil {
+		t.Errorf("after a change: %+v", tr)
+	}
+}
+
+// A tracker that is read from the journal while its record changes must not stay what it was.
+func TestReadWhileItChanges(t *testing.T) {
+	l := testkit.NewLedger("CarrierMSP", nil)
+	defer l.Close()
+	r, db := open(t, t.TempDir(), l)
+	defer db.Close()
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.find(t.Context(), "T-1")
+				}
+			}
+		})
+	}
+	for i := range 200 {
+		tx := fmt.Sprint(i)
+		if err := r.store([]ledger.Tracker{{ID: "T-1", EnrolTx: tx}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if tr := r.find(t.Context(), "T-1"); tr == nil || tr.EnrolTx != tx {
+			t.Fatalf("after change %d the tracker is %+v", i, tr)
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// Ensure 100,000 assigned trackers fit into memory, also when all of them speak (1 GB for the whole process).
 func TestManyTrackersAreSmall(t *testing.T) {
 	if testing.Short() {
-		t.Skip("-short: fills 64 MB of memory")
+		t.Skip("-short: writes 100,000 records")
 	}
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
@@ -191,20 +341,34 @@ func TestManyTrackersAreSmall(t *testing.T) {
 	before := heap()
 	const n = 100_000
 	key := make([]byte, 32)
-	for i := range n {
-		key[0], key[1], key[2] = byte(i), byte(i>>8), byte(i>>16)
-		id := fmt.Sprintf("TRACKER-%06d", i)
-		r.putTracker(ledger.Tracker{ID: id, EnrolTx: hex.EncodeToString(make([]byte, 32)), Alg: -19, Keys: []ledger.TrackerKey{{Alg: -19, Public: hex.EncodeToString(key)}}})
-		if i%10 == 9 {
-			s := ledger.Shipment{ID: fmt.Sprintf("SHIPMENT-%06d", i/10), CreateTx: hex.EncodeToString(make([]byte, 32)), RuleSet: "general-2-8@1"}
-			for j := i - 9; j <= i; j++ {
-				s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: fmt.Sprintf("TRACKER-%06d", j), FromMS: 1, AssignTx: hex.EncodeToString(make([]byte, 32))})
+	for i := 0; i < n; {
+		var trackers []ledger.Tracker
+		var shipments []ledger.Shipment
+		for ; len(trackers) < 1000; i++ {
+			key[0], key[1], key[2] = byte(i), byte(i>>8), byte(i>>16)
+			id := fmt.Sprintf("TRACKER-%06d", i)
+			trackers = append(trackers, ledger.Tracker{ID: id, EnrolTx: hex.EncodeToString(make([]byte, 32)), Alg: -19, Keys: []ledger.TrackerKey{{Alg: -19, Public: hex.EncodeToString(key)}}})
+			if i%10 == 0 {
+				shipments = append(shipments, ledger.Shipment{ID: fmt.Sprintf("SHIPMENT-%06d", i/10), CreateTx: hex.EncodeToString(make([]byte, 32)), RuleSet: "general-2-8@1",
+					Parties: ledger.Parties{"carrier": {"CarrierMSP"}}})
 			}
-			r.putShipment(s)
+			s := &shipments[len(shipments)-1]
+			s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: id, FromMS: 1, AssignTx: hex.EncodeToString(make([]byte, 32))})
+		}
+		if err := r.store(trackers, shipments); err != nil {
+			t.Fatal(err)
 		}
 	}
+	for i := range n {
+		if tr := r.find(t.Context(), fmt.Sprintf("TRACKER-%06d", i)); tr == nil || tr.At(2) == nil {
+			t.Fatalf("tracker %d is %+v", i, tr)
+		}
+	}
+	if got := r.trackers.Len(); got > 2*keep {
+		t.Fatalf("%d trackers are in memory, at most %d may be", got, 2*keep)
+	}
 	used := heap() - before
-	t.Logf("%d MB, %d bytes a tracker", used>>20, used/n)
+	t.Logf("%d MB, %d bytes a tracker, with the journal's buffers", used>>20, used/n)
 	if used > 256<<20 {
 		t.Fatalf("%d MB", used>>20)
 	}

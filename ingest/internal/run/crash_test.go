@@ -145,6 +145,7 @@ func crashChild() {
 	}
 	p, err := New(Config{
 		ID: ingestID, Dir: cfg.Dir, Journal: journal.Options{Faults: f, MinFree: 1 << 20}, Every: 50 * time.Millisecond, JudgeEvery: 50 * time.Millisecond,
+		Keep:   1, // forgets every tracker and log between two batches
 		Source: pointedSource{source, f}, Database: pointedDatabase{fakeRead{db, cfg.Influx.URL}, f}, Ledger: pointedLedger{remoteLedger{cfg.Ledger}, f}, Log: log,
 	})
 	if err != nil {

@@ -227,7 +227,7 @@ func TestRefusedMessages(t *testing.T) {
 	enrol(t, s.ledger, newDevice("T-3", 0))
 	submit(t, s.ledger, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-3", Cause: "lost"})
 	testkit.WaitFor(t, 10*time.Second, "the revocation arrives", func() bool {
-		tr, ok := s.registry.Cached("T-3")
+		tr, ok := s.registry.Tracker(t.Context(), "T-3")
 		return ok && tr.Revoked
 	})
 	good := s.dev.message(t, 5)

@@ -37,6 +37,9 @@ type Config struct {
 	Every   time.Duration // between anchors; 0 = 10 s
 	Leaves  uint64        // or after so many leaves; 0 = 4,096
 
+	// Keep is how many trackers and logs the sequencer has in memory, in each of two generations; 0 = 16,384.
+	Keep int
+
 	// Group is how many messages a group waits for under load; 0 = 512. Larger ones cost less a message, but a source must be
 	// able to have more than that unacknowledged.
 	Group int
@@ -100,7 +103,7 @@ func New(cfg Config) (*Pipeline, error) {
 
 func (p *Pipeline) open() error {
 	var err error
-	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.cfg.ID}); err != nil {
+	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.cfg.ID, Keep: p.cfg.Keep}); err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}
 	p.registry, err = registry.Open(registry.Config{

@@ -173,17 +173,19 @@ func (s *Sequencer) countGrowth() (n uint64) {
 // CompleteAnchor records that the pending anchor is valid on the ledger: the heads go to InfluxDB through the queue, and
 // the next anchor may be prepared. Calling it again for an anchor that is complete changes nothing.
 //
-// Crash order: one synced batch. Before it, the anchor is pending and the ledger answers that it has it already.
+// Crash order: one synced batch. Before it, the anchor is pending, its leaves' bytes are there, and the ledger answers that it
+// has it already. After it, the queue has the bytes, and InfluxDB when the queue has let go of them.
 func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.pending == nil || s.pending.NewSize != p.NewSize {
 		return nil
 	}
+	defer s.turn()
 	batch := s.db.Begin()
 	read := nodes{s.db, map[string]merkle.Hash{}}
 	var leaves uint64
-	changed := map[[32]byte]logMeta{}
+	changed := map[*logState]logMeta{}
 	for _, h := range p.Heads {
 		entry, err := s.db.Get(journal.HeadKey(h.Index))
 		if err != nil {
@@ -203,6 +205,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 			point.Prev = int64(*h.Prev)
 		}
 		batch.Enqueue(journal.HeadRecord, point.Append)
+		batch.Delete(journal.HeadKey(h.Index)) // the queued head has its bytes from here on
 		id, err := hex.DecodeString(h.Log)
 		if err != nil || len(id) != 32 {
 			batch.Drop()
@@ -216,7 +219,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 		meta := l.logMeta
 		leaves += h.Size - meta.Anchored
 		meta.Anchored, meta.AnchoredClosed = h.Size, meta.AnchoredClosed || h.Closed
-		changed[l.id] = meta
+		changed[l] = meta
 		next := *l
 		next.logMeta = meta
 		batch.Set(journal.LogKey(l.id), next.encode())
@@ -226,8 +229,8 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 	if err := batch.Commit("anchored"); err != nil {
 		return joinReset(err, s.reset())
 	}
-	for id, meta := range changed {
-		s.logs[id].logMeta = meta
+	for l, meta := range changed {
+		l.logMeta = meta
 	}
 	s.heads.last, s.pending = a, nil
 	s.anchored.Add(leaves)

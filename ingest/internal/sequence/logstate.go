@@ -64,22 +64,26 @@ func decodeLog(id [32]byte, b []byte) (*logState, error) {
 // openLog returns the log of a subject, new when it has none. index is set when its index entry has to be written.
 func (s *Sequencer) openLog(kind, subject, openTx string) (l *logState, fresh bool, err error) {
 	key := kind + "\x00" + subject + "\x00" + openTx
-	id, ok := s.ids[key]
+	id, ok := s.ids.Get(key)
 	if !ok {
 		id = anchor.LogID(s.cfg.Channel, kind, subject, openTx, s.cfg.Ingest)
-		s.ids[key] = id
+		s.ids.Put(key, id)
 	}
 	if l, err = s.log(id); l != nil || err != nil {
 		return l, false, err
 	}
 	l = &logState{id: id, logMeta: logMeta{Kind: kind, Subject: subject, OpenTx: openTx}}
-	s.logs[id] = l
+	s.logs.Put(id, l)
 	return l, true, nil
 }
 
 // log returns a log's state from memory or disk, nil when there is none.
 func (s *Sequencer) log(id [32]byte) (*logState, error) {
-	if l := s.logs[id]; l != nil {
+	if l, ok := s.logs.Get(id); ok {
+		return l, nil
+	}
+	if l := s.dirty[id]; l != nil {
+		s.logs.Put(id, l)
 		return l, nil
 	}
 	b, err := s.db.Get(journal.LogKey(id))
@@ -90,6 +94,6 @@ func (s *Sequencer) log(id [32]byte) (*logState, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.logs[id] = l
+	s.logs.Put(id, l)
 	return l, nil
 }

@@ -30,6 +30,7 @@ type LogInfo struct {
 func (s *Sequencer) Logs(kind, subject string) ([]LogInfo, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.turn()
 	logs, err := s.subjectLogs(kind, subject)
 	infos := make([]LogInfo, 0, len(logs))
 	for _, l := range logs {
@@ -113,12 +114,17 @@ func (s *Sequencer) subjectLogs(kind, subject string) ([]*logState, error) {
 func (s *Sequencer) Seal(shipment string) (err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.turn()
 	logs, err := s.subjectLogs(anchor.Shipment, shipment)
 	if err != nil {
 		return err
 	}
+	sealed, err := s.isSealed(shipment)
+	if err != nil {
+		return err
+	}
 	batch := s.db.Begin()
-	if !s.sealed[shipment] {
+	if !sealed {
 		batch.Set(journal.SealedKey(shipment), nil)
 	}
 	var changed []*logState
@@ -137,18 +143,23 @@ func (s *Sequencer) Seal(shipment string) (err error) {
 	if err := batch.Commit("seal"); err != nil {
 		return joinReset(err, s.reset())
 	}
-	s.sealed[shipment] = true
+	s.sealed.Put(shipment, true)
 	for _, l := range changed {
 		s.dirty[l.id] = l
 	}
 	return nil
 }
 
-// Sealed reports whether a shipment's logs have ended here.
-func (s *Sequencer) Sealed(shipment string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.sealed[shipment]
+// isSealed reports whether a shipment's logs have ended here.
+func (s *Sequencer) isSealed(shipment string) (bool, error) {
+	if sealed, ok := s.sealed.Get(shipment); ok || shipment == "" {
+		return sealed, nil
+	}
+	sealed, err := s.db.Has(journal.SealedKey(shipment))
+	if err == nil {
+		s.sealed.Put(shipment, sealed)
+	}
+	return sealed, err
 }
 
 func encodeMS(ms int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(ms)) }

@@ -4,6 +4,7 @@
 package sequence
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/message"
+	"github.com/trackseal/trackseal/ingest/internal/recent"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -32,6 +34,9 @@ const lateMS = 15 * 60 * 1000
 type Config struct {
 	Channel string
 	Ingest  string
+	// Keep is how many trackers and logs are in memory, in each of two generations; 0 = 16,384. The others are read from the journal
+	// when they are needed.
+	Keep int
 }
 
 // Ack is what may be told to a tracker after a commit.
@@ -47,12 +52,13 @@ type Sequencer struct {
 	db      *journal.DB
 	headsID string
 
-	mu       sync.Mutex
-	trackers map[string]*trackerchain.Progress
-	logs     map[[32]byte]*logState
-	ids      map[string][32]byte // subject -> log id, so that it is hashed once
-	sealed   map[string]bool     // shipments
-	dirty    map[[32]byte]*logState
+	mu sync.Mutex
+	// What was used last. Between two batches all of it is as the journal has it; within one nothing is forgotten.
+	trackers *recent.Cache[string, *trackerchain.Progress]
+	logs     *recent.Cache[[32]byte, *logState]
+	ids      *recent.Cache[string, [32]byte] // subject -> log id, so that it is hashed once
+	sealed   *recent.Cache[string, bool]     // shipment -> whether its logs have ended here
+	dirty    map[[32]byte]*logState          // the heads log does not know their present state
 	heads    headsLog
 	pending  *Pending
 
@@ -91,15 +97,11 @@ func Open(db *journal.DB, cfg Config) (*Sequencer, error) {
 // reset forgets everything in memory and reads what has to be known from the start. It is the recovery after a crash and
 // after a failed commit alike.
 func (s *Sequencer) reset() error {
-	s.trackers, s.logs, s.ids = map[string]*trackerchain.Progress{}, map[[32]byte]*logState{}, map[string][32]byte{}
-	s.sealed, s.dirty = map[string]bool{}, map[[32]byte]*logState{}
+	keep := cmp.Or(s.cfg.Keep, 1<<14)
+	s.trackers, s.logs = recent.New[string, *trackerchain.Progress](keep), recent.New[[32]byte, *logState](keep)
+	s.ids, s.sealed = recent.New[string, [32]byte](keep), recent.New[string, bool](keep)
+	s.dirty = map[[32]byte]*logState{}
 	s.clearBatch()
-	if err := s.db.Scan(journal.SealedPrefix, func(key, _ []byte) error {
-		s.sealed[string(key[1:])] = true
-		return nil
-	}); err != nil {
-		return err
-	}
 	var growth, unanchored uint64
 	if err := s.db.Scan(journal.LogPrefix, func(key, value []byte) error {
 		l, err := decodeLog([32]byte(key[1:]), value)
@@ -108,7 +110,7 @@ func (s *Sequencer) reset() error {
 		}
 		unanchored += l.log.Size() - l.Anchored
 		if l.dirty() {
-			s.logs[l.id], s.dirty[l.id] = l, l
+			s.dirty[l.id] = l
 			growth += l.log.Size() - l.Headed
 		}
 		return nil
@@ -118,6 +120,14 @@ func (s *Sequencer) reset() error {
 	s.growth.Store(growth)
 	s.unanchored.Store(unanchored)
 	return s.loadHeads()
+}
+
+// turn lets go of what has not been used for long. Not within a batch: its positions and logs are in memory only.
+func (s *Sequencer) turn() {
+	s.trackers.Turn()
+	s.logs.Turn()
+	s.ids.Turn()
+	s.sealed.Turn()
 }
 
 func (s *Sequencer) clearBatch() {
@@ -137,6 +147,7 @@ func (s *Sequencer) Apply(items []*message.Item) (acks []Ack, err error) {
 			// Memory may be ahead of the disk: go back to what the disk says.
 			err = errors.Join(err, s.reset())
 		}
+		s.turn()
 	}()
 	batch := s.db.Begin()
 	var logged, duplicates, rejected uint64
@@ -188,7 +199,7 @@ func (s *Sequencer) acks(items []*message.Item) []Ack {
 			acks = append(acks, Ack{Tracker: it.Tracker, JSONSeq: it.JSONSeq})
 		case it.Signed && !done[it.Tracker]:
 			done[it.Tracker] = true
-			if p := s.trackers[it.Tracker]; p != nil {
+			if p, ok := s.trackers.Get(it.Tracker); ok {
 				if boot, seq, ok := p.Ack(); ok {
 					acks = append(acks, Ack{Tracker: it.Tracker, Boot: boot, Seq: seq})
 				}
@@ -219,10 +230,13 @@ func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 		flags |= flagLate
 	}
 	kind, subject, tx, shipment := anchor.Tracker, it.Tracker, it.Route.TrackerTx, ""
+	sealed, err := s.isSealed(it.Route.Shipment)
 	switch {
+	case err != nil:
+		return err
 	case it.Route.Shipment == "":
 		flags |= flagUnassigned
-	case s.sealed[it.Route.Shipment]:
+	case sealed:
 		flags |= flagAfterClose
 	default:
 		kind, subject, tx, shipment = anchor.Shipment, it.Route.Shipment, it.Route.ShipmentTx, it.Route.Shipment
@@ -323,7 +337,7 @@ func (s *Sequencer) recognisePlain(batch *journal.Batch, it *message.Item) (dupl
 }
 
 func (s *Sequencer) position(tracker string) (*trackerchain.Progress, error) {
-	if p := s.trackers[tracker]; p != nil {
+	if p, ok := s.trackers.Get(tracker); ok {
 		return p, nil
 	}
 	b, err := s.db.Get(journal.PositionKey(tracker))
@@ -336,7 +350,7 @@ func (s *Sequencer) position(tracker string) (*trackerchain.Progress, error) {
 			return nil, fmt.Errorf("tracker %s: %w", tracker, err)
 		}
 	}
-	s.trackers[tracker] = p
+	s.trackers.Put(tracker, p)
 	return p, nil
 }
 

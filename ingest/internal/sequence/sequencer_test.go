@@ -333,3 +333,100 @@ func checkLeaves(t tester, db *journal.DB, info LogInfo) {
 var runs int
 
 func counter() int { runs++; return runs }
+
+// Ensure that a sequencer that forgets nearly everything between two batches, and is restarted now and then, does exactly what one
+// does that remembers all: the same leaves, flags, acks and heads.
+func TestWhatWasForgottenComesBack(t *testing.T) {
+	root := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		at := fmt.Sprintf("%s/forgets-%d", root, counter())
+		f := &faults{}
+		open := func(dir string, keep int, f journal.Faults) (*journal.DB, *Sequencer) {
+			db := openDB(t, dir, f)
+			s, err := Open(db, Config{Channel: "trackseal", Ingest: "ingest-test", Keep: keep})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return db, s
+		}
+		remembers, all := open(at+"-not", 1<<20, nil)
+		defer remembers.Close()
+		forgets, few := open(at, 1, f)
+		defer func() { forgets.Close() }()
+		var sent []*message.Item
+		for i := range rapid.IntRange(2, 5).Draw(t, "trackers") {
+			for _, it := range chain(fmt.Sprintf("T-%d", i), rapid.SliceOfN(rapid.IntRange(1, 8), 1, 3).Draw(t, "boots")...) {
+				it.Route.Shipment = rapid.SampledFrom([]string{"", "S-1", "S-2", "S-3"}).Draw(t, "shipment")
+				sent = append(sent, it)
+			}
+		}
+		sent = append(sent, sent[:len(sent)/2]...)
+		sent = rapid.Permutation(sent).Draw(t, "order")
+		for len(sent) > 0 {
+			n := rapid.IntRange(1, min(6, len(sent))).Draw(t, "batch")
+			var batches [2][]*message.Item
+			for _, it := range sent[:n] {
+				batches[0], batches[1] = append(batches[0], again(it)), append(batches[1], again(it))
+			}
+			sent = sent[n:]
+			want := apply(t, all, batches[0]...)
+			switch rapid.IntRange(0, 9).Draw(t, "fault") {
+			case 0: // a crash
+				if err := forgets.Close(); err != nil {
+					t.Fatal(err)
+				}
+				forgets, few = open(at, 1, f)
+			case 1:
+				f.before = 1
+			}
+			got, err := few.Apply(batches[1])
+			if errors.Is(err, errInjected) {
+				got, err = few.Apply(batches[1])
+			}
+			f.before = 0
+			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Fatalf("acks %+v, expected %+v (%v)", got, want, err)
+			}
+			if few.trackers.Len() > 2*6 || few.logs.Len() > 2*6 {
+				t.Fatalf("%d trackers, %d logs are in memory", few.trackers.Len(), few.logs.Len())
+			}
+			step := rapid.IntRange(0, 5).Draw(t, "then")
+			for _, s := range []*Sequencer{all, few} {
+				switch step {
+				case 0:
+					err = s.Seal(fmt.Sprintf("S-%d", n%3+1))
+				case 1:
+					_, err = s.PrepareAnchor()
+				case 2:
+					var p *Pending
+					if p, err = s.PrepareAnchor(); p != nil && err == nil {
+						err = s.CompleteAnchor(p, Anchored{Size: p.NewSize, Root: p.NewRoot, Tx: "tx", TimeMS: 7})
+					}
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		state := func(s *Sequencer) string {
+			return fmt.Sprintf("unanchored %d, growth %d, newest %+v, pending %s", s.Unanchored(), s.Growth(), s.Last(), journal.JSON(s.pending))
+		}
+		if got, want := state(few), state(all); got != want {
+			t.Fatalf("%s\nexpected %s", got, want)
+		}
+		if got, want := queueOf(t, forgets), queueOf(t, remembers); got != want {
+			t.Fatalf("queue\n%s\nexpected\n%s", got, want)
+		}
+	})
+}
+
+func queueOf(t tester, db *journal.DB) (all string) {
+	t.Helper()
+	if err := db.Queued(0, func(n uint64, kind journal.RecordKind, body []byte) (bool, error) {
+		all += fmt.Sprintf("%d %d %x\n", n, kind, body)
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/oasisprotocol/curve25519-voi/curve"
 	"github.com/oasisprotocol/curve25519-voi/curve/scalar"
 
+	"github.com/trackseal/trackseal/ingest/internal/recent"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -154,11 +155,10 @@ func (b *batch) holds(terms []term) bool {
 // maxExpanded bounds each of the two generations of expanded keys: about 12 MB in all.
 const maxExpanded = 4096
 
-// keys keeps the expanded keys of the trackers that spoke last. When a generation is full the older one is forgotten; who
-// still speaks moves to the younger. Safe for concurrent use; the zero value is ready.
+// keys keeps the expanded keys of the trackers that spoke last, by kid. Safe for concurrent use; the zero value is ready.
 type keys struct {
-	mu         sync.Mutex
-	young, old map[[32]byte]*expandedKey // by kid
+	mu   sync.Mutex
+	last *recent.Cache[[32]byte, *expandedKey]
 }
 
 // get returns nil for a key that has no expanded form.
@@ -168,18 +168,16 @@ func (k *keys) get(kid [32]byte, public telemetry.PublicKey) *expandedKey {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if e := k.young[kid]; e != nil {
-		return e
+	if k.last == nil {
+		k.last = recent.New[[32]byte, *expandedKey](maxExpanded)
 	}
-	e := k.old[kid]
-	if e == nil {
+	e, ok := k.last.Get(kid)
+	if !ok {
 		if e = expandKey(public.Raw); e == nil {
 			return nil
 		}
+		k.last.Put(kid, e)
 	}
-	if k.young == nil || len(k.young) >= maxExpanded {
-		k.young, k.old = make(map[[32]byte]*expandedKey), k.young
-	}
-	k.young[kid] = e
+	k.last.Turn()
 	return e
 }

@@ -157,7 +157,7 @@ func TestKeysForgetTheSilent(t *testing.T) {
 			t.Fatal("a busy key was forgotten")
 		}
 	}
-	if n := len(k.young) + len(k.old); n > 2*maxExpanded {
+	if n := k.last.Len(); n > 2*maxExpanded {
 		t.Fatalf("%d keys", n)
 	}
 	if k.get([32]byte{9}, telemetry.PublicKey{Alg: telemetry.ESP256, Raw: make([]byte, 65)}) != nil {

@@ -49,6 +49,9 @@ func (v *Verifier) Run(ctx context.Context, in <-chan []*message.Item, out chan<
 				return nil
 			}
 			v.group(ctx, items, batches)
+			if ctx.Err() != nil {
+				return nil // a tracker may be unknown only because nobody could be asked any more
+			}
 			select {
 			case out <- items:
 			case <-ctx.Done():
@@ -258,16 +261,16 @@ func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tra
 	// A reading with an impossible time stays in the message's bytes and gets no point of its own: InfluxDB would make a
 	// shard for each invented week.
 	it.Readings = journal.EncodeReadings(readings, func(ms int64) bool { return !telemetry.TimePossible(ms, it.ReceivedMS) })
-	shipment := t.At(at)
-	if shipment == nil {
+	window := t.At(at)
+	if window == nil {
 		if again, ok := v.Registry.Refresh(ctx, it.Tracker); ok {
 			t = again
-			shipment = t.At(at)
+			window = t.At(at)
 		}
 	}
 	it.Route.TrackerTx = t.EnrolTx
-	if shipment != nil {
-		it.Route.Shipment, it.Route.ShipmentTx = shipment.ID, shipment.CreateTx
+	if window != nil {
+		it.Route.Shipment, it.Route.ShipmentTx = window.Shipment, window.CreateTx
 	}
 }
 
