@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/limit"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/mqtt"
@@ -28,6 +29,7 @@ type Config struct {
 	Fabric     fabric.Config     `yaml:"fabric"`
 	Anchor     AnchorConfig      `yaml:"anchor"`
 	Journal    JournalConfig     `yaml:"journal"`
+	Limit      limit.Config      `yaml:"tracker_limit"`   // what one tracker may send
 	ReadToken  string            `yaml:"read_token_file"` // bearer token of /v1
 	Log        service.LogConfig `yaml:"log"`
 }
@@ -53,7 +55,9 @@ type AnchorConfig struct {
 
 // JournalConfig bounds the disk.
 type JournalConfig struct {
-	MaxBytes int64 `yaml:"max_bytes"` // what may wait for InfluxDB; default 4 GiB
+	MaxBytes          int64 `yaml:"max_bytes"`          // what may wait for InfluxDB; default 4 GiB
+	QuarantineBytes   int64 `yaml:"quarantine_bytes"`   // refused messages that may wait beside it, and go to InfluxDB in a day; default 64 MiB
+	QuarantineRecords int   `yaml:"quarantine_records"` // the same, counted; default 100,000
 }
 
 // Validate names all problems at once.
@@ -89,6 +93,11 @@ func (c *Config) Validate() error {
 	need(c.Fabric.Profile != "" && c.Fabric.Org != "" && c.Fabric.User != "", "fabric: profile, org and user must be set")
 	need(c.Anchor.Every >= 0, "anchor.every: must not be negative")
 	need(c.Journal.MaxBytes == 0 || c.Journal.MaxBytes >= 16<<20, "journal.max_bytes: must be at least 16 MiB")
+	for name, v := range map[string]int{"messages_per_second": c.Limit.MessagesPerSecond, "bytes_per_second": c.Limit.BytesPerSecond, "burst_seconds": c.Limit.BurstSeconds} {
+		need(v >= 0 && v <= 1e9, "tracker_limit.%s: must be positive", name)
+	}
+	need(c.Journal.QuarantineBytes == 0 || c.Journal.QuarantineBytes >= 1<<20, "journal.quarantine_bytes: must be at least 1 MiB")
+	need(c.Journal.QuarantineRecords >= 0, "journal.quarantine_records: must not be negative")
 	if err := c.Log.Validate(); err != nil {
 		problems = append(problems, err)
 	}

@@ -68,7 +68,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	var embedded *broker.Broker
 	var source run.Source
 	var group int
-	var trackers *registry.Registry // set before the broker accepts anybody
+	var p *run.Pipeline // set before the broker accepts anybody
 	address := cfg.MQTT.URL
 	if cfg.MQTT.Embedded {
 		offered, err := cfg.MQTT.TLS.Config(log)
@@ -78,7 +78,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		embedded, err = broker.New(broker.Config{
 			Listen: cfg.MQTT.Listen, TLS: offered, Accounts: []broker.Account{{Username: cfg.MQTT.Username, Password: password}}, MaxClients: cfg.MQTT.MaxClients,
 			Authenticate: func(tracker, password string) (time.Time, error) {
-				return authenticate(ctx, trackers, cfg.Deployment, tracker, password)
+				return authenticate(ctx, p.Registry(), cfg.Deployment, tracker, password)
+			},
+			Pace: func(tracker string, bytes int, patience time.Duration) (time.Duration, bool) {
+				return p.Pace(tracker, bytes, patience)
 			},
 			Local: partitions.Has, Log: log,
 		})
@@ -109,9 +112,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
 	}
 
-	p, err := run.New(run.Config{
-		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Journal: journal.Options{MaxBytes: cfg.Journal.MaxBytes}, Every: cfg.Anchor.Every,
-		Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Database: database, Ledger: ledger, Log: log,
+	p, err = run.New(run.Config{
+		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir,
+		Journal: journal.Options{MaxBytes: cfg.Journal.MaxBytes, QuarantineBytes: cfg.Journal.QuarantineBytes, QuarantineRecords: cfg.Journal.QuarantineRecords},
+		Limit:   cfg.Limit, SourcePaces: cfg.MQTT.Embedded,
+		Every: cfg.Anchor.Every, Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Database: database, Ledger: ledger, Log: log,
 		OnRevoked: func(tracker string) {
 			if embedded != nil {
 				embedded.Disconnect(tracker)
@@ -122,7 +127,6 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	trackers = p.Registry()
 
 	health := &service.Health{}
 	p.Checks(health)

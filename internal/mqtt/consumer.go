@@ -10,6 +10,8 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // ConsumerConfig is ingest's connection.
@@ -77,12 +79,13 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 	return c, nil
 }
 
-// Receive waits for the next message. ack sends its PUBACK, and must be called once, after the message is durable, or never. After
-// a reconnect it does nothing: the broker delivers the message again.
-func (c *Consumer) Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error) {
+// Receive waits for the next message. ack sends its PUBACK, and must be called once, after the message is durable or refused, or never.
+// After a reconnect it does nothing: the broker delivers the message again. A reason reaches nobody: the broker has accepted the
+// message long ago.
+func (c *Consumer) Receive(ctx context.Context) (topic string, payload []byte, ack func(refused telemetry.Reason), err error) {
 	select {
 	case m := <-c.deliveries:
-		return m.Topic(), m.Payload(), m.Ack, nil
+		return m.Topic(), m.Payload(), func(telemetry.Reason) { m.Ack() }, nil
 	case <-ctx.Done():
 		return "", nil, nil, ctx.Err()
 	}

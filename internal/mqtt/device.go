@@ -34,12 +34,16 @@ type DeviceConfig struct {
 
 // DownMessage is what ingest tells a tracker (docs/formats.md, MQTT topics).
 type DownMessage struct {
-	Type string `json:"type"` // ack
+	Type string `json:"type"` // ack, nack or slow
 	Boot uint64 `json:"boot"`
 	Seq  uint64 `json:"seq"`
 	// JSONSeq is set in the acknowledgement of a plain message; Boot and Seq are not.
 	JSONSeq *uint64     `json:"json_seq"`
 	Beacon  *DownBeacon `json:"beacon"` // beside an ack when a newer anchor is known
+	// Reason, Count and Detail are set in a nack (so many messages were not kept) and in slow (so many had to wait).
+	Reason telemetry.Reason `json:"reason"`
+	Count  uint64           `json:"count"`
+	Detail string           `json:"detail"`
 }
 
 // DownBeacon is the newest anchor.

@@ -18,6 +18,7 @@ const (
 	WrongAlg       Reason = "wrong_alg"
 	PackMismatch   Reason = "pack_mismatch"
 	OutOfRange     Reason = "out_of_range"
+	RateLimited    Reason = "rate_limited" // not kept at all: the tracker sends it again
 
 	Duplicate Reason = "duplicate"
 

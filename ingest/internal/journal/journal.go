@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -33,8 +34,12 @@ type Options struct {
 	MaxBytes int64
 	// MinFree is the free disk space below which Room is false; 0 = 256 MiB. Half of it must be free to write at all.
 	MinFree int64
-	Log     *slog.Logger
-	Faults  Faults
+	// QuarantineBytes and QuarantineRecords bound what was refused and is not in InfluxDB yet; beyond them the oldest go. 0 = 64 MiB,
+	// 100,000. What comes at once counts a moment later.
+	QuarantineBytes   int64
+	QuarantineRecords int
+	Log               *slog.Logger
+	Faults            Faults
 }
 
 // DB is safe for concurrent use, except that only one goroutine may add to the queue.
@@ -50,6 +55,8 @@ type DB struct {
 	free    atomic.Int64  // disk space
 	blocked atomic.Bool   // the disk is full and a write waits
 	checks  sync.WaitGroup
+
+	quarantine quarantine
 }
 
 // Open opens or creates the journal in dir. Another process that has it open is an error.
@@ -60,6 +67,8 @@ func Open(dir string, opts Options) (*DB, error) {
 	if opts.MinFree == 0 {
 		opts.MinFree = 256 << 20
 	}
+	opts.QuarantineBytes = cmp.Or(opts.QuarantineBytes, 64<<20)
+	opts.QuarantineRecords = cmp.Or(opts.QuarantineRecords, 100_000)
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
@@ -110,6 +119,9 @@ func (db *DB) recover() error {
 		return err
 	} else if len(v) == 8 {
 		db.head.Store(binary.BigEndian.Uint64(v))
+	}
+	if err := db.recoverQuarantine(); err != nil {
+		return err
 	}
 	db.next.Store(db.head.Load())
 	return db.Scan([]byte{prefixQueue}, func(key, value []byte) error {
@@ -188,6 +200,7 @@ type Batch struct {
 	b       *pebble.Batch
 	queued  uint64
 	bytes   int64
+	refused []int64 // sizes of what goes to the quarantine
 	scratch []byte
 }
 
@@ -235,6 +248,11 @@ func (b *Batch) Commit(name string) error {
 	}
 	b.db.next.Add(b.queued)
 	b.db.bytes.Add(b.bytes)
+	if len(b.refused) > 0 {
+		if err := b.db.quarantined(b.refused); err != nil {
+			b.db.opts.Log.Error("quarantine is beyond its bounds", "err", err) // the batch is durable all the same
+		}
+	}
 	if f := b.db.opts.Faults; f != nil {
 		return f.After(name)
 	}
@@ -259,12 +277,21 @@ func (l pebbleLog) Fatalf(format string, args ...any) {
 type Metrics struct {
 	QueueBytes, MaxBytes, FreeBytes int64
 	Queue                           uint64 // records
+	// Of what was refused: what waits for InfluxDB, its bytes, and how many had to go since the start.
+	Quarantine, QuarantineBytes int64
+	QuarantineDropped           uint64
 }
 
 // Metrics returns the present values.
 func (db *DB) Metrics() Metrics {
 	next := db.next.Load()
-	return Metrics{QueueBytes: db.bytes.Load(), MaxBytes: db.opts.MaxBytes, FreeBytes: db.free.Load(), Queue: next - min(next, db.head.Load())}
+	q := &db.quarantine
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return Metrics{
+		QueueBytes: db.bytes.Load(), MaxBytes: db.opts.MaxBytes, FreeBytes: db.free.Load(), Queue: next - min(next, db.head.Load()),
+		Quarantine: int64(len(q.sizes)), QuarantineBytes: q.bytes, QuarantineDropped: q.dropped,
+	}
 }
 
 // Ready says why nothing can be accepted, or nil.

@@ -19,6 +19,8 @@ const (
 	prefixShipment = 's' // shipment -> its record on the ledger
 	prefixAssigned = 'a' // tracker, shipment -> the windows of the one on the other
 	prefixAside    = 'x' // number -> record that InfluxDB refuses
+
+	prefixQuarantine = 'u' // number -> message that was refused and is not in InfluxDB yet
 )
 
 func queueKey(n uint64) (k [9]byte) {

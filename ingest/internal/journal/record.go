@@ -15,9 +15,8 @@ import (
 type RecordKind byte
 
 const (
-	MessageRecord  RecordKind = 1 // Message
-	RejectedRecord RecordKind = 2 // Rejected
-	HeadRecord     RecordKind = 3 // Head
+	MessageRecord RecordKind = 1 // Message
+	HeadRecord    RecordKind = 3 // Head
 )
 
 // Message is a queued message: everything that its points in InfluxDB hold.
@@ -36,7 +35,7 @@ type Message struct {
 	Readings   Readings
 }
 
-// Rejected is a queued refusal.
+// Rejected is a refused message in the quarantine.
 type Rejected struct {
 	Reason, Topic, Detail string
 	Raw                   []byte
@@ -261,10 +260,11 @@ func (d *decoder) copy(dst []byte) {
 	d.b = d.b[copy(dst, d.b):]
 }
 
+var errStop = errors.New("stop")
+
 // Queued calls fn for queued records from number from on, oldest first, until fn returns false. The slices are valid until
 // fn returns.
 func (db *DB) Queued(from uint64, fn func(n uint64, kind RecordKind, body []byte) (more bool, err error)) error {
-	stop := errors.New("stop")
 	first, end := queueKey(max(from, db.head.Load())), queueKey(db.next.Load())
 	err := db.scan(first[:], end[:], func(key, value []byte) error {
 		if len(value) == 0 {
@@ -272,11 +272,11 @@ func (db *DB) Queued(from uint64, fn func(n uint64, kind RecordKind, body []byte
 		}
 		more, err := fn(binary.BigEndian.Uint64(key[1:]), RecordKind(value[0]), value[1:])
 		if err == nil && !more {
-			return stop
+			return errStop
 		}
 		return err
 	})
-	if errors.Is(err, stop) {
+	if errors.Is(err, errStop) {
 		return nil
 	}
 	return err

@@ -20,6 +20,7 @@ type acker struct {
 	commits   chan commit
 	beacon    atomic.Pointer[sequence.Anchored]
 	published atomic.Uint64
+	notices   notices
 }
 
 type commit struct {
@@ -52,14 +53,14 @@ func (a *acker) run(ctx context.Context) error {
 	plain := map[string][]uint64{}
 	told := map[string]uint64{} // tracker -> block of the newest beacon it was sent
 	var buf []byte
-	for {
+	for ticks := 0; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case c := <-a.commits:
 			for _, it := range c.items {
 				if it.Ack != nil {
-					it.Ack()
+					it.Ack(it.Reason())
 				}
 			}
 			for _, ack := range c.acks {
@@ -70,6 +71,9 @@ func (a *acker) run(ctx context.Context) error {
 				}
 			}
 		case <-tick.C:
+			if ticks++; ticks%noticeTicks == 0 {
+				a.notices.each(a.publish)
+			}
 			beacon := a.beacon.Load()
 			for tracker, ack := range signed {
 				buf = appendAck(buf[:0], ack)

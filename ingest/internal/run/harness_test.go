@@ -144,7 +144,7 @@ func (s *memorySource) poke() {
 	}
 }
 
-func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(), error) {
+func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(telemetry.Reason), error) {
 	for {
 		s.mu.Lock()
 		if len(s.queue) > 0 {
@@ -152,7 +152,7 @@ func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(), err
 			s.queue = s.queue[1:]
 			s.unacked[m.n] = m
 			s.mu.Unlock()
-			return m.topic, m.payload, func() { s.mu.Lock(); delete(s.unacked, m.n); s.mu.Unlock() }, nil
+			return m.topic, m.payload, func(telemetry.Reason) { s.mu.Lock(); delete(s.unacked, m.n); s.mu.Unlock() }, nil
 		}
 		s.mu.Unlock()
 		select {
@@ -243,7 +243,7 @@ func (r *running) settle(s *memorySource) {
 			return false
 		}
 		st := r.Status(context.Background())
-		return st.PendingStore == 0 && st.PendingLog == 0 && st.Judging == 0
+		return st.PendingStore == 0 && st.Quarantine.Waiting == 0 && st.PendingLog == 0 && st.Judging == 0
 	})
 }
 

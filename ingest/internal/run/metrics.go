@@ -49,7 +49,7 @@ func (c byReason) Collect(ch chan<- prometheus.Metric) {
 func (p *Pipeline) newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
-		newByReason("trackseal_messages_rejected_total", "Messages refused and quarantined, by reason code.", p.rejects.all),
+		newByReason("trackseal_messages_rejected_total", "Messages refused, by reason code; all but rate_limited are quarantined.", p.rejects.all),
 		newByReason("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", p.quality.Counts),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, f func() uint64) {
@@ -63,7 +63,11 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	counter("trackseal_messages_stored_total", "Messages that are in InfluxDB.", p.writer.Stored)
 	counter("trackseal_messages_anchored_total", "Messages whose log head is valid on the ledger.", func() uint64 { return p.seq.Counts().Anchored })
 	counter("trackseal_messages_duplicate_total", "Messages that were held already.", func() uint64 { return p.seq.Counts().Duplicates })
+	counter("trackseal_messages_repeated_total", "Of the duplicates, plain messages without time and seq whose bytes had come within 10 s.", p.repeated.Load)
+	counter("trackseal_messages_held_back_total", "Messages that had to wait, for their tracker sends faster than it may.", p.heldBack.Load)
 	counter("trackseal_records_unstorable_total", "Records that InfluxDB refused for good; they stay in the journal.", p.writer.Refused)
+	counter("trackseal_quarantine_dropped_total", "Refused messages that went before they were in InfluxDB: the quarantine was full.", func() uint64 { return p.db.Metrics().QuarantineDropped })
+	counter("trackseal_ledger_events_skipped_total", "Events on the ledger that could not be read and were passed over.", p.registry.Skipped)
 	counter("trackseal_acks_published_total", "Application acknowledgements sent to trackers.", p.acker.published.Load)
 	counter("trackseal_quality_missed_total", "Messages that did not fit into the queue for data quality; their hours are scored again.", p.quality.Missed)
 	counter("trackseal_quality_too_old_total", "Late readings that data quality does not count.", p.quality.TooOld)
@@ -71,6 +75,7 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	gauge("trackseal_journal_bytes", "Bytes that wait in the journal for InfluxDB.", func() float64 { return float64(p.db.Metrics().QueueBytes) })
 	gauge("trackseal_journal_max_bytes", "Limit of trackseal_journal_bytes.", func() float64 { return float64(p.db.Metrics().MaxBytes) })
 	gauge("trackseal_journal_free_bytes", "Free disk space below the journal.", func() float64 { return float64(p.db.Metrics().FreeBytes) })
+	gauge("trackseal_quarantine_bytes", "Bytes of refused messages that are not in InfluxDB.", func() float64 { return float64(p.db.Metrics().QuarantineBytes) })
 	gauge("trackseal_store_lag_records", "Records that wait for InfluxDB.", func() float64 { return float64(p.db.Metrics().Queue) })
 	gauge("trackseal_anchor_lag_leaves", "Leaves that no anchor valid on the ledger covers.", func() float64 { return float64(p.seq.Unanchored()) })
 	gauge("trackseal_anchor_age_seconds", "Time since the newest valid anchor; 0 before the first.", func() float64 {

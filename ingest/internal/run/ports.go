@@ -9,13 +9,14 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/ingest/internal/summary"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Source is the MQTT connection.
 type Source interface {
-	// Receive waits for a message. ack must be called once, after the message is durable, or never; a message that is not
-	// acknowledged comes again. Only one goroutine receives.
-	Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error)
+	// Receive waits for a message. ack must be called once, after the message is durable or refused, with the reason, or never; a message
+	// that is not acknowledged comes again. Only one goroutine receives.
+	Receive(ctx context.Context) (topic string, payload []byte, ack func(refused telemetry.Reason), err error)
 	// Publish sends to a tracker and does not wait. It may be lost.
 	Publish(topic string, payload []byte)
 	// Ready says why nothing can arrive, or nil.

@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/judge"
+	"github.com/trackseal/trackseal/ingest/internal/limit"
 	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
@@ -36,6 +37,11 @@ type Config struct {
 	Journal journal.Options
 	Every   time.Duration // between anchors; 0 = 10 s
 	Leaves  uint64        // or after so many leaves; 0 = 4,096
+
+	// Limit is how fast one tracker may send. A source that asks Pace lets it wait (SourcePaces); of any other, what is too fast
+	// is refused.
+	Limit       limit.Config
+	SourcePaces bool
 
 	// Keep is how many trackers and logs the sequencer has in memory, in each of two generations; 0 = 16,384.
 	Keep int
@@ -62,15 +68,17 @@ type Pipeline struct {
 	seq      *sequence.Sequencer
 	registry *registry.Registry
 	writer   *store.Writer
+	refused  *store.Quarantine
 	anchorer *anchorer.Anchorer
 	judge    *judge.Judge
 	quality  *quality.Watcher
 	summary  *summary.Writer
 	acker    *acker
 	rejects  rejectCounter
+	limiter  *limit.Limiter
 	metrics  *prometheus.Registry
 
-	received atomic.Uint64
+	received, heldBack, repeated atomic.Uint64
 }
 
 // queueDepth bounds what waits between the source and the groups.
@@ -94,7 +102,7 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}}
+	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}, limiter: limit.New(cfg.Limit)}
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -123,6 +131,9 @@ func (p *Pipeline) open() error {
 		p.quality.Observe(stored)
 		p.summary.Observe(stored)
 	}})
+	p.refused = store.NewQuarantine(store.QuarantineConfig{
+		Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, BytesADay: int(p.cfg.Journal.QuarantineBytes), RecordsADay: p.cfg.Journal.QuarantineRecords,
+	})
 	p.anchorer = anchorer.New(anchorer.Config{
 		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.cfg.ID, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
 		OnAnchored: func(a sequence.Anchored) {
@@ -157,6 +168,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "sequence", Run: func(ctx context.Context) error { return p.sequence(ctx, verified) }},
 		{Name: "acknowledge", Run: p.acker.run},
 		{Name: "store", Run: p.writer.Run},
+		{Name: "quarantine", Run: p.refused.Run},
 		{Name: "anchor", Run: p.anchorer.Run},
 		{Name: "registry", Run: p.registry.Run},
 		{Name: "judge", Run: p.judge.Run},
@@ -185,10 +197,15 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *message.Item) error 
 			return err
 		}
 		// A clock that is set back must not make leaves older than their predecessors.
-		last = max(last, p.cfg.Now().UnixMilli())
+		now := p.cfg.Now()
+		last = max(last, now.UnixMilli())
 		p.received.Add(1)
+		it := &message.Item{Topic: topic, Raw: payload, ReceivedMS: last, Ack: ack}
+		if !p.cfg.SourcePaces {
+			p.limit(it, now)
+		}
 		select {
-		case out <- &message.Item{Topic: topic, Raw: payload, ReceivedMS: last, Ack: ack}:
+		case out <- it:
 		case <-ctx.Done():
 			return nil
 		}
@@ -210,12 +227,12 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*message.Item) erro
 			return nil
 		}
 		for _, it := range items {
-			if it.Outcome == message.Rejected {
-				p.rejects.add(it.Reject.Reason)
-				p.cfg.Log.Debug("message refused", "topic", it.Topic, "reason", it.Reject.Reason, "detail", it.Reject.Detail)
+			if it.Outcome != message.Logged {
+				p.told(it)
 			}
 		}
 		p.writer.Wake()
+		p.refused.Wake()
 		p.anchorer.Grown()
 		if !p.acker.committed(ctx, items, acks) {
 			return nil

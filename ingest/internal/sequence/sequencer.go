@@ -212,8 +212,10 @@ func (s *Sequencer) acks(items []*message.Item) []Ack {
 func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 	if it.Reject != nil {
 		it.Outcome = message.Rejected
-		r := journal.Rejected{Reason: string(it.Reject.Reason), Topic: it.Topic, Detail: it.Reject.Detail, Raw: it.Raw, ReceivedMS: it.ReceivedMS}
-		batch.Enqueue(journal.RejectedRecord, r.Append)
+		if it.Reject.Reason == telemetry.RateLimited {
+			return nil // its tracker sends it again; keeping it would make a flood as costly as it wants to be
+		}
+		batch.Quarantine(&journal.Rejected{Reason: string(it.Reject.Reason), Topic: it.Topic, Detail: it.Reject.Detail, Raw: it.Raw, ReceivedMS: it.ReceivedMS})
 		return nil
 	}
 	flags, duplicate, err := s.recognise(batch, it)
@@ -329,6 +331,7 @@ func (s *Sequencer) recognisePlain(batch *journal.Batch, it *message.Item) (dupl
 		}
 	}
 	if found && (it.Timed || it.ReceivedMS-last < repeatMS) {
+		it.Repeated = !it.Timed
 		return true, nil
 	}
 	s.freshPlain[key] = it.ReceivedMS

@@ -179,14 +179,6 @@ func encode(b stored.Batch, r *record) error {
 	switch r.kind {
 	case journal.MessageRecord:
 		return encodeMessage(b, &r.message)
-	case journal.RejectedRecord:
-		q, err := journal.DecodeRejected(r.body)
-		if err != nil {
-			return err
-		}
-		point := stored.Rejected(q)
-		b.Rejected(&point, r.n)
-		return nil
 	case journal.HeadRecord:
 		h, err := journal.DecodeHead(r.body)
 		if err != nil {

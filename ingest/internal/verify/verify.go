@@ -80,6 +80,9 @@ func (v *Verifier) verify(ctx context.Context, items []*message.Item, b *batch) 
 	b.reset()
 	waiting := make([]signed, 0, len(items)) // parallel to the batch's terms
 	for _, it := range items {
+		if it.Reject != nil { // before it came here
+			continue
+		}
 		s, err := v.open(ctx, it)
 		if err != nil {
 			turnDown(it, err)

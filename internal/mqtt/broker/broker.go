@@ -36,6 +36,10 @@ type Config struct {
 	// Local, if set, says which topics are not for subscribers but for Receive; the channels are up and json. Other services
 	// that subscribe to them get copies, as far as they keep up.
 	Local func(topic string) bool
+	// Pace, if set, says how long a tracker's message of so many bytes has to wait, for it sends faster than it may. The tracker feels a
+	// slow broker, and nothing of what it sends loses its order. When the wait would be longer than patience, ok is false and the
+	// message is refused: by its PUBACK in MQTT 5, else by ending the connection. Called concurrently.
+	Pace func(tracker string, bytes int, patience time.Duration) (wait time.Duration, ok bool)
 	// MaxClients connected at once; 0 = 20,000.
 	MaxClients int
 	// Patience is how long a publisher waits for ingest before its connection is dropped; 0 = 10 s.

@@ -163,6 +163,9 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 		cl.Stop(packets.ErrNotAuthorized)
 		return pk, packets.ErrRejectPacket
 	}
+	if g.cfg.Pace != nil && !g.pace(cl, &pk) {
+		return pk, packets.ErrRejectPacket
+	}
 	if channel == telemetry.Status {
 		return pk, nil
 	}
@@ -180,6 +183,31 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	cl.Stop(packets.ErrServerBusy)
 	return pk, packets.ErrRejectPacket
+}
+
+// pace holds a message back that comes too fast, in its client's own reading goroutine; false when it is refused.
+func (g *gate) pace(cl *mochi.Client, pk *packets.Packet) bool {
+	wait, ok := g.cfg.Pace(cl.ID, len(pk.Payload), g.cfg.Patience)
+	if !ok {
+		if pk.FixedHeader.Qos > 0 && cl.Properties.ProtocolVersion == 5 {
+			g.inlet.pubacks(cl).add(pk.PacketID, telemetry.RateLimited)
+		} else if pk.FixedHeader.Qos > 0 {
+			cl.Stop(packets.ErrQuotaExceeded) // it sends again what has no PUBACK
+		}
+		return false
+	}
+	if wait == 0 {
+		return true
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return !cl.Closed() // its successor sends the message again
+	case <-g.stopped:
+		cl.Stop(packets.ErrServerShuttingDown)
+		return false
+	}
 }
 
 // OnPacketProcessed runs after every packet, also after one whose PUBACK could not be written.

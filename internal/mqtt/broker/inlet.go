@@ -10,6 +10,8 @@ import (
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // inlet hands what trackers publish to the ingest of the same process, without a second connection, and sends the PUBACK
@@ -33,7 +35,7 @@ type inlet struct {
 type delivery struct {
 	topic   string
 	payload []byte
-	ack     func()
+	ack     func(refused telemetry.Reason)
 }
 
 const (
@@ -65,16 +67,12 @@ func (in *inlet) offer(g *gate, cl *mochi.Client, pk *packets.Packet) error {
 			return errors.New("connection closed")
 		}
 	}
-	ack := func() { in.room.Release(cost) }
+	ack := func(telemetry.Reason) { in.room.Release(cost) }
 	if pk.FixedHeader.Qos > 0 {
-		queue, ok := in.queues.Load(cl)
-		if !ok {
-			queue, _ = in.queues.LoadOrStore(cl, &pubacks{inlet: in, client: cl})
-		}
-		q, id := queue.(*pubacks), pk.PacketID
-		ack = func() {
+		q, id := in.pubacks(cl), pk.PacketID
+		ack = func(refused telemetry.Reason) {
 			in.room.Release(cost)
-			q.add(id)
+			q.add(id, refused)
 		}
 	}
 	in.deliveries <- delivery{pk.TopicName, pk.Payload, ack}
@@ -87,6 +85,15 @@ func (in *inlet) wait(g *gate, cost int64) error {
 	ctx, cancel := context.WithTimeout(in.ctx, g.cfg.Patience)
 	defer cancel()
 	return in.room.Acquire(ctx, cost)
+}
+
+// pubacks is the queue of a client.
+func (in *inlet) pubacks(cl *mochi.Client) *pubacks {
+	queue, ok := in.queues.Load(cl)
+	if !ok {
+		queue, _ = in.queues.LoadOrStore(cl, &pubacks{inlet: in, client: cl})
+	}
+	return queue.(*pubacks)
 }
 
 // forget drops a client that has disconnected; what is still to be acknowledged to it goes nowhere.
@@ -111,20 +118,45 @@ type pubacks struct {
 	writing    bool
 }
 
-func (q *pubacks) add(id uint16) {
+// add acknowledges a message. MQTT 5 has words for a refused one; to a client of MQTT 3 a PUBACK says that ingest is done with it.
+func (q *pubacks) add(id uint16, refused telemetry.Reason) {
 	q.mu.Lock()
 	if len(q.out) > maxUnread {
 		q.mu.Unlock()
 		q.client.Stop(errors.New("does not read its PUBACKs"))
 		return
 	}
-	q.out = append(q.out, packets.Puback<<4, 2, byte(id>>8), byte(id))
+	if v5 := q.client.Properties.ProtocolVersion == 5; v5 && refused != "" {
+		q.out = appendRefusal(q.out, id, refused, &q.client.Properties.Props)
+	} else {
+		q.out = append(q.out, packets.Puback<<4, 2, byte(id>>8), byte(id))
+	}
 	start := !q.writing
 	q.writing = true
 	q.mu.Unlock()
 	if start {
 		q.inlet.write(q)
 	}
+}
+
+// appendRefusal is a PUBACK of MQTT 5 (3.4) with a reason code and, unless the client does not want to hear it, our reason in words.
+func appendRefusal(b []byte, id uint16, refused telemetry.Reason, client *packets.Properties) []byte {
+	code := packets.ErrPayloadFormatInvalid.Code
+	switch refused {
+	case telemetry.RateLimited:
+		code = packets.ErrQuotaExceeded.Code
+	case telemetry.TopicMismatch:
+		code = packets.ErrTopicNameInvalid.Code
+	case telemetry.UnknownTracker, telemetry.Revoked, telemetry.BadSignature, telemetry.WrongKey, telemetry.WrongAlg:
+		code = packets.ErrNotAuthorized.Code
+	}
+	if client.RequestProblemInfoFlag && client.RequestProblemInfo == 0 {
+		return append(b, packets.Puback<<4, 3, byte(id>>8), byte(id), code)
+	}
+	const reasonString = 0x1f
+	n := byte(len(refused)) // a short word: the lengths below stay under 128
+	b = append(b, packets.Puback<<4, 7+n, byte(id>>8), byte(id), code, 3+n, reasonString, 0, n)
+	return append(b, refused...)
 }
 
 func (in *inlet) write(q *pubacks) {
@@ -160,8 +192,8 @@ func (q *pubacks) write() {
 }
 
 // Receive waits for the next message of Config.Local. ack lets its PUBACK go, and must be called once, after the message is
-// durable, or never: its tracker then sends it again.
-func (b *Broker) Receive(ctx context.Context) (topic string, payload []byte, ack func(), err error) {
+// durable or refused for good, or never: its tracker then sends it again.
+func (b *Broker) Receive(ctx context.Context) (topic string, payload []byte, ack func(refused telemetry.Reason), err error) {
 	select {
 	case d := <-b.gate.inlet.deliveries:
 		return d.topic, d.payload, d.ack, nil

@@ -31,7 +31,7 @@ func TestPubacksKeepOrder(t *testing.T) {
 	const n = 3000
 	go func() {
 		for id := range uint16(n) {
-			q.add(id)
+			q.add(id, "")
 		}
 	}()
 	got := make([]byte, 4*n)
@@ -55,7 +55,7 @@ func TestPubacksToWhoDoesNotRead(t *testing.T) {
 	go func() {
 		defer close(added)
 		for id := range uint16(3 * maxUnread / 4) { // what is being written does not count
-			q.add(id)
+			q.add(id, "")
 		}
 	}()
 	select {
@@ -78,7 +78,7 @@ func TestPubacksAfterTheEnd(t *testing.T) {
 	in := newInlet(nil)
 	in.end()
 	in.finish()
-	(&pubacks{inlet: in, client: cl}).add(1)
+	(&pubacks{inlet: in, client: cl}).add(1, "")
 	if err := in.room.Acquire(context.Background(), inletRoom); err != nil {
 		t.Fatal(err)
 	}

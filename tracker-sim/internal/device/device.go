@@ -51,7 +51,8 @@ type Device struct {
 	radio    bool
 	hangUp   context.CancelFunc // ends the session in progress, nil without one
 	stats    Stats
-	dialErr  error // of the newest attempt to connect
+	told     map[telemetry.Reason]bool // reasons of refusals that have been logged
+	dialErr  error                     // of the newest attempt to connect
 
 	changed *sync.Cond    // on mu: what await looks at
 	kick    chan struct{} // there may be something to send
@@ -60,6 +61,7 @@ type Device struct {
 // Stats counts what a tracker did.
 type Stats struct {
 	Signed, Published, Resent, Acked, GivenUp, Sessions uint64
+	Refused, Slowed                                     uint64 // messages that ingest did not keep, or let wait, by its own word
 }
 
 // minLimit leaves room for gap messages beside the messages that start a boot.

@@ -17,7 +17,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
+	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
 
@@ -301,3 +303,46 @@ func TestOneProcessHasAHome(t *testing.T) {
 		t.Error("a path was taken for an id")
 	}
 }
+
+// What ingest refuses is counted and stays in the buffer; what it says beyond that changes nothing.
+func TestRefusalsAreHeard(t *testing.T) {
+	key := newKey(t, telemetry.Ed25519)
+	s := newIngest(t, key)
+	down := make(chan mqtt.DownMessage, 8)
+	var log lockedBuffer
+	d, err := device.Open(device.Config{
+		ID: "t-1", Signer: key, Deployment: "trackseal", Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Dial: func(ctx context.Context, id string, password func() string) (device.Conn, error) {
+			c, err := s.dial(ctx, id, password)
+			return talk{c, down}, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Boot(0); err != nil {
+		t.Fatal(err)
+	}
+	stop := start(t, d)
+	defer stop()
+	for range 3 {
+		down <- mqtt.DownMessage{Type: "nack", Reason: telemetry.RateLimited, Count: 2, Detail: "not kept"}
+	}
+	down <- mqtt.DownMessage{Type: "slow", Reason: telemetry.RateLimited, Count: 5}
+	down <- mqtt.DownMessage{Type: "of the future", Count: 9}
+	testkit.WaitFor(t, 60*time.Second, "it is counted", func() bool { return d.Stats().Refused == 6 && d.Stats().Slowed == 5 })
+	if d.Pending() != 1 {
+		t.Errorf("%d messages are in the buffer, expected the one that nobody acknowledged", d.Pending())
+	}
+	if n := strings.Count(log.String(), "rate_limited"); n != 1 {
+		t.Errorf("the reason is logged %d times, expected once:\n%s", n, log.String())
+	}
+}
+
+// talk is a connection on which the test speaks.
+type talk struct {
+	device.Conn
+	down chan mqtt.DownMessage
+}
+
+func (c talk) Down() <-chan mqtt.DownMessage { return c.down }

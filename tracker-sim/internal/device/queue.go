@@ -88,7 +88,12 @@ func (d *Device) declare() error {
 
 // receive handles one message from ingest.
 func (d *Device) receive(msg mqtt.DownMessage) error {
-	if msg.Type != "ack" {
+	switch msg.Type {
+	case "ack":
+	case "nack", "slow":
+		d.refused(msg)
+		return nil
+	default:
 		return nil // a newer ingest may say more
 	}
 	if msg.Beacon != nil {
@@ -97,6 +102,25 @@ func (d *Device) receive(msg mqtt.DownMessage) error {
 		}
 	}
 	return d.acknowledged(msg)
+}
+
+// refused counts what ingest did not take, and says so once for each reason. What it refused for good stays in the buffer until it is the
+// oldest of a full one: nothing that was signed may be missing without a word.
+func (d *Device) refused(msg mqtt.DownMessage) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if msg.Type == "slow" {
+		d.stats.Slowed += msg.Count
+	} else {
+		d.stats.Refused += msg.Count
+	}
+	if d.told == nil {
+		d.told = map[telemetry.Reason]bool{}
+	}
+	if !d.told[msg.Reason] && len(d.told) < 32 {
+		d.told[msg.Reason] = true
+		d.cfg.Log.Warn("ingest does not take messages as they come", "type", msg.Type, "reason", msg.Reason, "detail", msg.Detail)
+	}
 }
 
 // heard keeps the newest anchor; the next messages name it.

@@ -1,0 +1,91 @@
+package run
+
+import (
+	"sync"
+
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/message"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// notices is what trackers are told besides acknowledgements: what was refused and why, and that they are slowed down. Each is told
+// once in noticeTicks of the acker, with a count: a flood is not answered by another one. Safe for concurrent use.
+type notices struct {
+	mu  sync.Mutex
+	all map[string]map[notice]*told // by tracker
+}
+
+// notice is one kind of thing to tell, as in docs/formats.md.
+type notice struct {
+	Type   string           `json:"type"` // nack or slow
+	Reason telemetry.Reason `json:"reason"`
+}
+
+type told struct {
+	notice
+	Count  uint64 `json:"count"`            // since the last notice of this kind
+	Detail string `json:"detail,omitempty"` // of the newest
+}
+
+const (
+	noticeTicks = 10
+	maxNoticed  = 10_000 // trackers at a time
+)
+
+func (n *notices) add(tracker string, kind notice, detail string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	of := n.all[tracker]
+	if of == nil {
+		if len(n.all) >= maxNoticed {
+			return
+		}
+		if n.all == nil {
+			n.all = map[string]map[notice]*told{}
+		}
+		of = map[notice]*told{}
+		n.all[tracker] = of
+	}
+	t := of[kind]
+	if t == nil {
+		t = &told{notice: kind}
+		of[kind] = t
+	}
+	t.Count++
+	t.Detail = detail
+}
+
+// each takes all notices.
+func (n *notices) each(publish func(tracker string, payload []byte)) {
+	n.mu.Lock()
+	all := n.all
+	n.all = nil
+	n.mu.Unlock()
+	for tracker, of := range all {
+		for _, t := range of {
+			publish(tracker, journal.JSON(t))
+		}
+	}
+}
+
+// onceIn10s is what a device has to know whose measurement was taken for a delivery that came twice.
+const onceIn10s = "the same bytes within 10 s are one message: give each reading its time, or the message a seq"
+
+// told counts what was not kept, and tells its tracker.
+func (p *Pipeline) told(it *message.Item) {
+	kind, detail := notice{Type: "nack"}, ""
+	switch {
+	case it.Outcome == message.Rejected:
+		kind.Reason, detail = it.Reject.Reason, it.Reject.Detail
+		p.rejects.add(it.Reject.Reason)
+		p.cfg.Log.Debug("message refused", "topic", it.Topic, "reason", it.Reject.Reason, "detail", it.Reject.Detail)
+	case it.Repeated:
+		kind.Reason, detail = telemetry.Duplicate, onceIn10s
+		p.repeated.Add(1)
+	default:
+		return
+	}
+	if tracker, _, err := telemetry.ParseTopic(it.Topic); err == nil {
+		p.acker.notices.add(tracker, kind, detail)
+	}
+}
