@@ -58,6 +58,7 @@ type JournalConfig struct {
 	MaxBytes          int64 `yaml:"max_bytes"`          // what may wait for InfluxDB; default 4 GiB
 	QuarantineBytes   int64 `yaml:"quarantine_bytes"`   // refused messages that may wait beside it, and go to InfluxDB in a day; default 64 MiB
 	QuarantineRecords int   `yaml:"quarantine_records"` // the same, counted; default 100,000
+	RememberDays      int   `yaml:"remember_days"`      // how long a message that comes again is recognised; default 400, at least 30
 }
 
 // Validate names all problems at once.
@@ -97,6 +98,7 @@ func (c *Config) Validate() error {
 		need(v >= 0 && v <= 1e9, "tracker_limit.%s: must be positive", name)
 	}
 	need(c.Journal.QuarantineBytes == 0 || c.Journal.QuarantineBytes >= 1<<20, "journal.quarantine_bytes: must be at least 1 MiB")
+	need(c.Journal.RememberDays == 0 || c.Journal.RememberDays >= 30, "journal.remember_days: must be at least 30")
 	need(c.Journal.QuarantineRecords >= 0, "journal.quarantine_records: must not be negative")
 	if err := c.Log.Validate(); err != nil {
 		problems = append(problems, err)

@@ -41,6 +41,11 @@ func (p *Progress) ahead(boot, seq uint64) bool {
 	return boot > p.maxBoot || boot == p.maxBoot && seq >= p.high
 }
 
+// Behind reports whether a place lies before the position: everything up to it is held or was declared lost.
+func (p *Progress) Behind(boot, seq uint64) bool {
+	return boot < p.boot || boot == p.boot && seq < p.next
+}
+
 // Held returns the hash of a message that is held at a place.
 type Held func(boot, seq uint64) (hash telemetry.Hash, found bool, err error)
 

@@ -4,6 +4,7 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -164,6 +165,24 @@ func (db *DB) Has(key []byte) (bool, error) {
 // Scan calls fn for the keys with a prefix, in order. Key and value are valid until fn returns.
 func (db *DB) Scan(prefix []byte, fn func(key, value []byte) error) error {
 	return db.scan(prefix, upper(prefix), fn)
+}
+
+// Entry is a key and its value.
+type Entry struct{ Key, Value []byte }
+
+// Page reads at most n entries whose keys have a prefix, from a key on.
+func (db *DB) Page(prefix, from []byte, n int) (entries []Entry, err error) {
+	err = db.scan(from, upper(prefix), func(key, value []byte) error {
+		if len(entries) == n {
+			return errStop
+		}
+		entries = append(entries, Entry{bytes.Clone(key), bytes.Clone(value)})
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		err = nil
+	}
+	return entries, err
 }
 
 func (db *DB) scan(from, to []byte, fn func(key, value []byte) error) (err error) {

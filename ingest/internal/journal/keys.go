@@ -1,14 +1,17 @@
 package journal
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Key prefixes. Every key starts with one; they never change meaning.
 const (
 	prefixQueue    = 'q' // number -> record that is not in InfluxDB yet
 	prefixLog      = 'l' // log id -> state of a log
 	prefixTracker  = 't' // tracker -> position
-	prefixSeen     = 'd' // tracker, boot, seq -> hash of the signed message
-	prefixFork     = 'f' // tracker, boot, seq, hash -> "": another message at a taken position
+	prefixSeen     = 'd' // tracker, boot, seq -> hash of the signed message, day of receipt
+	prefixFork     = 'f' // tracker, boot, seq, hash -> day of receipt: another message at a taken position
 	prefixPlain    = 'j' // tracker, hash -> received_ms of a plain message
 	prefixHeadNode = 'n' // level, index -> node of the heads log
 	prefixHead     = 'h' // index -> leaf of the heads log, until its anchor is valid
@@ -38,6 +41,18 @@ var (
 	TrackersPrefix = []byte{prefixTrackers}
 	ShipmentPrefix = []byte{prefixShipment}
 )
+
+// RepeatPrefixes are of the keys by which repeated messages are recognised, in order.
+var RepeatPrefixes = [][]byte{{prefixSeen}, {prefixFork}, {prefixPlain}}
+
+// RepeatPlace reads one of these keys; a plain message has no place.
+func RepeatPlace(key []byte) (tracker string, boot, seq uint64, signed bool) {
+	name, place, _ := bytes.Cut(key[1:], []byte{0})
+	if key[0] == prefixPlain || len(place) < 16 {
+		return string(name), 0, 0, false
+	}
+	return string(name), binary.BigEndian.Uint64(place), binary.BigEndian.Uint64(place[8:]), true
+}
 
 func named(prefix byte, name string) []byte { return append([]byte{prefix}, name...) }
 

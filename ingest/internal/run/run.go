@@ -43,6 +43,9 @@ type Config struct {
 	Limit       limit.Config
 	SourcePaces bool
 
+	// Remember is how long a message that comes again is recognised; 0 = 400 days.
+	Remember time.Duration
+
 	// Keep is how many trackers and logs the sequencer has in memory, in each of two generations; 0 = 16,384.
 	Keep int
 
@@ -91,6 +94,9 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Remember == 0 {
+		cfg.Remember = 400 * 24 * time.Hour
 	}
 	if cfg.Group == 0 {
 		cfg.Group = fullGroup
@@ -169,6 +175,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "acknowledge", Run: p.acker.run},
 		{Name: "store", Run: p.writer.Run},
 		{Name: "quarantine", Run: p.refused.Run},
+		{Name: "forget", Run: p.forget},
 		{Name: "anchor", Run: p.anchorer.Run},
 		{Name: "registry", Run: p.registry.Run},
 		{Name: "judge", Run: p.judge.Run},

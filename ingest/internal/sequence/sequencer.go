@@ -69,6 +69,7 @@ type Sequencer struct {
 	touched    map[string]*trackerchain.Progress
 	grown      map[[32]byte]*logState
 	keyBuf     []byte
+	valueBuf   []byte
 
 	logged, duplicates, rejected, anchored atomic.Uint64
 	growth                                 atomic.Uint64 // leaves since the last prepared anchor
@@ -284,7 +285,8 @@ func (s *Sequencer) recognise(batch *journal.Batch, it *message.Item) (flags jou
 	}
 	s.fresh[seen{it.Tracker, it.Boot, it.Seq}] = it.Hash
 	s.keyBuf = journal.SeenKey(s.keyBuf, it.Tracker, it.Boot, it.Seq)
-	batch.Set(s.keyBuf, it.Hash[:])
+	s.valueBuf = appendDay(append(s.valueBuf[:0], it.Hash[:]...), it.ReceivedMS)
+	batch.Set(s.keyBuf, s.valueBuf)
 	s.touched[it.Tracker] = p
 	words, err := p.Place(&link, held)
 	for _, w := range words {
@@ -307,7 +309,7 @@ func (s *Sequencer) fork(batch *journal.Batch, it *message.Item) (journal.Flags,
 		return 0, true, nil
 	}
 	s.freshForks[fork{it.Tracker, it.Hash}] = true
-	batch.Set(s.keyBuf, nil)
+	batch.Set(s.keyBuf, appendDay(nil, it.ReceivedMS))
 	return flagFork, false, nil
 }
 
@@ -363,10 +365,10 @@ func (s *Sequencer) held(tracker string, boot, seq uint64) (hash [32]byte, found
 	}
 	// Its own buffer: the caller may hold a key in keyBuf.
 	v, err := s.db.Get(journal.SeenKey(nil, tracker, boot, seq))
-	if err != nil || len(v) != 32 {
+	if err != nil || len(v) < 32 {
 		return hash, false, err
 	}
-	return [32]byte(v), true, nil
+	return [32]byte(v[:32]), true, nil
 }
 
 // Counts since the start of the process.
