@@ -46,8 +46,10 @@ type Shipments interface {
 
 // Config of a judge.
 type Config struct {
-	Channel   string
-	Instance  string // the ingest instance in whose process it runs, "" for none: its log is known before its first anchor
+	Channel  string
+	Instance string // the ingest instance in whose process it runs, "" for none: its log is known before its first anchor
+	// Own reports whether that instance has messages of a shipment: it judges these at once, and the others' later. Nil: all are its own.
+	Own       func(shipment string) bool
 	Store     Store
 	Shipments Shipments
 	Ledger    Ledger
@@ -72,8 +74,9 @@ var errBehind = errors.New("the store does not have all leaves yet that are know
 
 // Judge judges all shipments that its organisation takes part in. Safe for concurrent use.
 type Judge struct {
-	cfg    Config
-	others others // owned by the goroutine that follows the other instances
+	cfg     Config
+	begunMS int64
+	others  others // owned by the goroutine that follows the other instances
 
 	mu     sync.Mutex // guards what follows, and the cases with their evaluators
 	cases  map[string]*shipmentCase
@@ -105,7 +108,7 @@ func New(cfg Config) *Judge {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	j := &Judge{cfg: cfg, cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, busy: map[string]bool{}, retry: map[string]retry{},
+	j := &Judge{cfg: cfg, begunMS: cfg.Now().UnixMilli(), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, busy: map[string]bool{}, retry: map[string]retry{},
 		rules: map[string]*compliance.RuleSet{}, known: map[string]bool{}}
 	if cfg.Instance != "" {
 		j.known[cfg.Instance] = true
@@ -131,13 +134,30 @@ func (j *Judge) Depth() int {
 func (j *Judge) Refused() uint64 { return j.refused.Load() }
 
 // Mark asks for a shipment to be judged again: its record has changed.
-func (j *Judge) Mark(id string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.mark(id)
+func (j *Judge) Mark(id string) { j.again(id, maxPatience) }
+
+// markAll is Mark for every live shipment that may have messages.
+func (j *Judge) markAll() {
+	for _, s := range j.cfg.Shipments.Live() {
+		if len(s.Assignments) > 0 {
+			j.Mark(s.ID)
+		}
+	}
 }
 
-// mark is Mark under mu: the shipment is not left to another instance, but a failure's wait stays.
+// again has a shipment judged: now, or some rounds later where only another instance has its messages.
+func (j *Judge) again(id string, rounds int) {
+	own := j.cfg.Own == nil || j.cfg.Own(id)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if own {
+		j.mark(id)
+	} else {
+		j.leave(id, rounds)
+	}
+}
+
+// mark has a shipment judged now, under mu; a failure's wait stays.
 func (j *Judge) mark(id string) {
 	j.dirty[id] = true
 	if r, ok := j.retry[id]; ok && !r.left.IsZero() {
@@ -148,11 +168,7 @@ func (j *Judge) mark(id string) {
 // Run judges until ctx ends.
 func (j *Judge) Run(ctx context.Context) error {
 	// What was stored before the start, by whomever, and not judged.
-	for _, s := range j.cfg.Shipments.Live() {
-		if len(s.Assignments) > 0 {
-			j.Mark(s.ID)
-		}
-	}
+	j.markAll()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { j.followOthers(ctx) })
@@ -319,7 +335,6 @@ func (j *Judge) compute(ctx context.Context, record *ledger.Shipment, final bool
 // shipmentCase is what is in memory of a shipment. Only the one that judges it replaces its parts; the judge's mu guards them.
 type shipmentCase struct {
 	logs map[[32]byte]*logState
-	own  bool // messages of it came to this instance
 	// early are readings from before it was judged first, while open is false.
 	early []compliance.Reading
 	open  bool
@@ -351,7 +366,6 @@ func (j *Judge) Observe(messages []Message) {
 			c = &shipmentCase{logs: map[[32]byte]*logState{}, used: j.cfg.Now()}
 			j.cases[m.Shipment] = c
 		}
-		c.own = true
 		if l := c.log(m.Log); m.Leaf < l.tree.Size() {
 			continue
 		}

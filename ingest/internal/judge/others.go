@@ -65,15 +65,11 @@ func (j *Judge) look(ctx context.Context) error {
 // meet notes an instance. A new one may have logs of shipments that are judged already.
 func (j *Judge) meet(instance string) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.known[instance] {
-		return
-	}
+	known := j.known[instance]
 	j.known[instance] = true
-	for _, s := range j.cfg.Shipments.Live() {
-		if len(s.Assignments) > 0 {
-			j.dirty[s.ID] = true
-		}
+	j.mu.Unlock()
+	if !known {
+		j.markAll()
 	}
 }
 
@@ -101,42 +97,49 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 		if !ok {
 			continue // a tracker's own log, or a shipment that is not ours
 		}
-		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size})
+		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size}, h.TimeMS)
 	}
 	return nil
 }
 
 // How many rounds a shipment of which this instance has no message is left to the instance that has them: so long after it grew
-// last, and at most so long while it grows. What that instance recorded by then is found on the ledger; what it did not, because
-// its judge is slow, dead or wrong, is recorded by this one.
+// last, and at most so long while it grows, after its record changed, and after the start. What that instance recorded by then is found
+// on the ledger; what it did not, because its judge is slow, dead or wrong, is recorded by this one.
 const (
 	patience    = 15
 	maxPatience = 150
 )
 
-// grown has a shipment judged, because another instance's log of it has grown.
-func (j *Judge) grown(id string, h ledger.LogHead) {
+// grown notes a head of another instance's log of a shipment, and has the shipment judged. What was anchored before the start is no
+// news: it may be the whole past of all shipments.
+func (j *Judge) grown(id string, h ledger.LogHead, anchoredMS int64) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	c := j.cases[id]
-	if c != nil {
+	if c := j.cases[id]; c != nil {
 		c.expect([]ledger.LogHead{h})
 	}
+	j.mu.Unlock()
+	if anchoredMS < j.begunMS {
+		j.again(id, maxPatience)
+	} else {
+		j.again(id, patience)
+	}
+}
+
+// leave has a shipment judged some rounds from now, under mu. What is due sooner stays so, but for a shipment that goes on growing.
+func (j *Judge) leave(id string, rounds int) {
 	r := j.retry[id]
-	if c != nil && c.own || j.dirty[id] && r.left.IsZero() {
-		j.mark(id)
+	if j.dirty[id] && (r.left.IsZero() || rounds == maxPatience) {
 		return
 	}
-	j.dirty[id] = true
 	now := j.cfg.Now()
 	if r.left.IsZero() {
 		r.left = now
 	}
-	r.at = now.Add(patience * j.cfg.Every)
+	r.at = now.Add(time.Duration(rounds) * j.cfg.Every)
 	if last := r.left.Add(maxPatience * j.cfg.Every); r.at.After(last) {
 		r.at = last
 	}
-	j.retry[id] = r
+	j.dirty[id], j.retry[id] = true, r
 }
 
 // nameLogs computes the ids of an instance's logs of live shipments: they follow from the shipment and the instance.
