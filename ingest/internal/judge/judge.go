@@ -74,9 +74,8 @@ var errBehind = errors.New("the store does not have all leaves yet that are know
 
 // Judge judges all shipments that its organisation takes part in. Safe for concurrent use.
 type Judge struct {
-	cfg     Config
-	begunMS int64
-	others  others // owned by the goroutine that follows the other instances
+	cfg    Config
+	others others // owned by the goroutine that follows the other instances
 
 	mu     sync.Mutex // guards what follows, and the cases with their evaluators
 	cases  map[string]*shipmentCase
@@ -94,7 +93,7 @@ type Judge struct {
 type retry struct {
 	at   time.Time
 	wait time.Duration // after the newest failure; 0 = none
-	left time.Time     // since when it is left to the instance that has its messages; zero = it is not
+	left bool          // to the instance that has its messages
 }
 
 // New makes a judge; Run works.
@@ -108,7 +107,7 @@ func New(cfg Config) *Judge {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	j := &Judge{cfg: cfg, begunMS: cfg.Now().UnixMilli(), cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, busy: map[string]bool{}, retry: map[string]retry{},
+	j := &Judge{cfg: cfg, cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, busy: map[string]bool{}, retry: map[string]retry{},
 		rules: map[string]*compliance.RuleSet{}, known: map[string]bool{}}
 	if cfg.Instance != "" {
 		j.known[cfg.Instance] = true
@@ -123,7 +122,7 @@ func (j *Judge) Depth() int {
 	defer j.mu.Unlock()
 	n := len(j.busy)
 	for id := range j.dirty {
-		if !j.busy[id] && j.retry[id].left.IsZero() {
+		if !j.busy[id] && !j.retry[id].left {
 			n++
 		}
 	}
@@ -133,8 +132,28 @@ func (j *Judge) Depth() int {
 // Refused counts the records that the ledger refused for good.
 func (j *Judge) Refused() uint64 { return j.refused.Load() }
 
-// Mark asks for a shipment to be judged again: its record has changed.
-func (j *Judge) Mark(id string) { j.again(id, maxPatience) }
+// Mark asks for a shipment to be judged again, its record or one of its logs has changed: now, or later where only another instance
+// has its messages.
+func (j *Judge) Mark(id string) {
+	own := j.cfg.Own == nil || j.cfg.Own(id)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case own:
+		j.mark(id)
+	case !j.dirty[id]:
+		j.dirty[id] = true
+		j.retry[id] = retry{at: j.cfg.Now().Add(patience * j.cfg.Every), left: true}
+	}
+}
+
+// mark has a shipment judged now, under mu; a failure's wait stays.
+func (j *Judge) mark(id string) {
+	j.dirty[id] = true
+	if j.retry[id].left {
+		delete(j.retry, id)
+	}
+}
 
 // markAll is Mark for every live shipment that may have messages.
 func (j *Judge) markAll() {
@@ -142,26 +161,6 @@ func (j *Judge) markAll() {
 		if len(s.Assignments) > 0 {
 			j.Mark(s.ID)
 		}
-	}
-}
-
-// again has a shipment judged: now, or some rounds later where only another instance has its messages.
-func (j *Judge) again(id string, rounds int) {
-	own := j.cfg.Own == nil || j.cfg.Own(id)
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if own {
-		j.mark(id)
-	} else {
-		j.leave(id, rounds)
-	}
-}
-
-// mark has a shipment judged now, under mu; a failure's wait stays.
-func (j *Judge) mark(id string) {
-	j.dirty[id] = true
-	if r, ok := j.retry[id]; ok && !r.left.IsZero() {
-		delete(j.retry, id)
 	}
 }
 

@@ -97,49 +97,24 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 		if !ok {
 			continue // a tracker's own log, or a shipment that is not ours
 		}
-		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size}, h.TimeMS)
+		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size})
 	}
 	return nil
 }
 
-// How many rounds a shipment of which this instance has no message is left to the instance that has them: so long after it grew
-// last, and at most so long while it grows, after its record changed, and after the start. What that instance recorded by then is found
-// on the ledger; what it did not, because its judge is slow, dead or wrong, is recorded by this one.
-const (
-	patience    = 15
-	maxPatience = 150
-)
+// patience is how many rounds a shipment of which this instance has no message is left to the instance that has them. What that one
+// recorded by then is found on the ledger; what it did not, because its judge is slow, dead or wrong, is recorded by this one. So a
+// shipment is read by the others now and then, and not as often as it grows.
+const patience = 150
 
-// grown notes a head of another instance's log of a shipment, and has the shipment judged. What was anchored before the start is no
-// news: it may be the whole past of all shipments.
-func (j *Judge) grown(id string, h ledger.LogHead, anchoredMS int64) {
+// grown notes a head of another instance's log of a shipment, and has the shipment judged.
+func (j *Judge) grown(id string, h ledger.LogHead) {
 	j.mu.Lock()
 	if c := j.cases[id]; c != nil {
 		c.expect([]ledger.LogHead{h})
 	}
 	j.mu.Unlock()
-	if anchoredMS < j.begunMS {
-		j.again(id, maxPatience)
-	} else {
-		j.again(id, patience)
-	}
-}
-
-// leave has a shipment judged some rounds from now, under mu. What is due sooner stays so, but for a shipment that goes on growing.
-func (j *Judge) leave(id string, rounds int) {
-	r := j.retry[id]
-	if j.dirty[id] && (r.left.IsZero() || rounds == maxPatience) {
-		return
-	}
-	now := j.cfg.Now()
-	if r.left.IsZero() {
-		r.left = now
-	}
-	r.at = now.Add(time.Duration(rounds) * j.cfg.Every)
-	if last := r.left.Add(maxPatience * j.cfg.Every); r.at.After(last) {
-		r.at = last
-	}
-	j.dirty[id], j.retry[id] = true, r
+	j.Mark(id)
 }
 
 // nameLogs computes the ids of an instance's logs of live shipments: they follow from the shipment and the instance.
