@@ -46,8 +46,10 @@ type Shipments interface {
 
 // Config of a judge.
 type Config struct {
-	Channel   string
-	Instance  string // the ingest instance in whose process it runs, "" for none: its log is known before its first anchor
+	Channel  string
+	Instance string // the ingest instance in whose process it runs, "" for none: its log is known before its first anchor
+	// Own reports whether that instance has messages of a shipment: it judges these at once, and the others' later. Nil: all are its own.
+	Own       func(shipment string) bool
 	Store     Store
 	Shipments Shipments
 	Ledger    Ledger
@@ -91,7 +93,7 @@ type Judge struct {
 type retry struct {
 	at   time.Time
 	wait time.Duration // after the newest failure; 0 = none
-	left time.Time     // since when it is left to the instance that has its messages; zero = it is not
+	left bool          // to the instance that has its messages
 }
 
 // New makes a judge; Run works.
@@ -120,7 +122,7 @@ func (j *Judge) Depth() int {
 	defer j.mu.Unlock()
 	n := len(j.busy)
 	for id := range j.dirty {
-		if !j.busy[id] && j.retry[id].left.IsZero() {
+		if !j.busy[id] && !j.retry[id].left {
 			n++
 		}
 	}
@@ -130,29 +132,42 @@ func (j *Judge) Depth() int {
 // Refused counts the records that the ledger refused for good.
 func (j *Judge) Refused() uint64 { return j.refused.Load() }
 
-// Mark asks for a shipment to be judged again: its record has changed.
+// Mark asks for a shipment to be judged again, its record or one of its logs has changed: now, or later where only another instance
+// has its messages.
 func (j *Judge) Mark(id string) {
+	own := j.cfg.Own == nil || j.cfg.Own(id)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.mark(id)
+	switch {
+	case own:
+		j.mark(id)
+	case !j.dirty[id]:
+		j.dirty[id] = true
+		j.retry[id] = retry{at: j.cfg.Now().Add(patience * j.cfg.Every), left: true}
+	}
 }
 
-// mark is Mark under mu: the shipment is not left to another instance, but a failure's wait stays.
+// mark has a shipment judged now, under mu; a failure's wait stays.
 func (j *Judge) mark(id string) {
 	j.dirty[id] = true
-	if r, ok := j.retry[id]; ok && !r.left.IsZero() {
+	if j.retry[id].left {
 		delete(j.retry, id)
+	}
+}
+
+// markAll is Mark for every live shipment that may have messages.
+func (j *Judge) markAll() {
+	for _, s := range j.cfg.Shipments.Live() {
+		if len(s.Assignments) > 0 {
+			j.Mark(s.ID)
+		}
 	}
 }
 
 // Run judges until ctx ends.
 func (j *Judge) Run(ctx context.Context) error {
 	// What was stored before the start, by whomever, and not judged.
-	for _, s := range j.cfg.Shipments.Live() {
-		if len(s.Assignments) > 0 {
-			j.Mark(s.ID)
-		}
-	}
+	j.markAll()
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { j.followOthers(ctx) })
@@ -319,7 +334,6 @@ func (j *Judge) compute(ctx context.Context, record *ledger.Shipment, final bool
 // shipmentCase is what is in memory of a shipment. Only the one that judges it replaces its parts; the judge's mu guards them.
 type shipmentCase struct {
 	logs map[[32]byte]*logState
-	own  bool // messages of it came to this instance
 	// early are readings from before it was judged first, while open is false.
 	early []compliance.Reading
 	open  bool
@@ -351,7 +365,6 @@ func (j *Judge) Observe(messages []Message) {
 			c = &shipmentCase{logs: map[[32]byte]*logState{}, used: j.cfg.Now()}
 			j.cases[m.Shipment] = c
 		}
-		c.own = true
 		if l := c.log(m.Log); m.Leaf < l.tree.Size() {
 			continue
 		}

@@ -65,15 +65,11 @@ func (j *Judge) look(ctx context.Context) error {
 // meet notes an instance. A new one may have logs of shipments that are judged already.
 func (j *Judge) meet(instance string) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.known[instance] {
-		return
-	}
+	known := j.known[instance]
 	j.known[instance] = true
-	for _, s := range j.cfg.Shipments.Live() {
-		if len(s.Assignments) > 0 {
-			j.dirty[s.ID] = true
-		}
+	j.mu.Unlock()
+	if !known {
+		j.markAll()
 	}
 }
 
@@ -106,37 +102,19 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 	return nil
 }
 
-// How many rounds a shipment of which this instance has no message is left to the instance that has them: so long after it grew
-// last, and at most so long while it grows. What that instance recorded by then is found on the ledger; what it did not, because
-// its judge is slow, dead or wrong, is recorded by this one.
-const (
-	patience    = 15
-	maxPatience = 150
-)
+// patience is how many rounds a shipment of which this instance has no message is left to the instance that has them. What that one
+// recorded by then is found on the ledger; what it did not, because its judge is slow, dead or wrong, is recorded by this one. So a
+// shipment is read by the others now and then, and not as often as it grows.
+const patience = 150
 
-// grown has a shipment judged, because another instance's log of it has grown.
+// grown notes a head of another instance's log of a shipment, and has the shipment judged.
 func (j *Judge) grown(id string, h ledger.LogHead) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
-	c := j.cases[id]
-	if c != nil {
+	if c := j.cases[id]; c != nil {
 		c.expect([]ledger.LogHead{h})
 	}
-	r := j.retry[id]
-	if c != nil && c.own || j.dirty[id] && r.left.IsZero() {
-		j.mark(id)
-		return
-	}
-	j.dirty[id] = true
-	now := j.cfg.Now()
-	if r.left.IsZero() {
-		r.left = now
-	}
-	r.at = now.Add(patience * j.cfg.Every)
-	if last := r.left.Add(maxPatience * j.cfg.Every); r.at.After(last) {
-		r.at = last
-	}
-	j.retry[id] = r
+	j.mu.Unlock()
+	j.Mark(id)
 }
 
 // nameLogs computes the ids of an instance's logs of live shipments: they follow from the shipment and the instance.

@@ -24,6 +24,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/ingest/internal/summary"
 	"github.com/trackseal/trackseal/ingest/internal/verify"
+	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -128,7 +129,7 @@ func (p *Pipeline) open() error {
 		return fmt.Errorf("recovery: %w", err)
 	}
 	p.judge = judge.New(judge.Config{
-		Channel: p.cfg.Channel, Instance: p.cfg.ID, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
+		Channel: p.cfg.Channel, Instance: p.cfg.ID, Own: p.has, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
 	})
 	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
 	p.summary = summary.New(summary.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
@@ -152,6 +153,12 @@ func (p *Pipeline) open() error {
 	}
 	p.metrics = p.newMetrics()
 	return nil
+}
+
+// has reports whether this instance has messages of a shipment.
+func (p *Pipeline) has(shipment string) bool {
+	logs, err := p.seq.Logs(anchor.Shipment, shipment)
+	return err != nil || len(logs) > 0
 }
 
 // Close releases the journal, after Run or instead of it.
