@@ -9,7 +9,10 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -28,6 +31,9 @@ type JSON struct {
 func ReadJSON(data []byte) (*JSON, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("the text is not UTF-8")
+	}
+	if loneSurrogate(data) {
+		return nil, errors.New("the text has half of a surrogate pair")
 	}
 	j := &JSON{dec: json.NewDecoder(bytes.NewReader(data))}
 	j.dec.UseNumber()
@@ -54,7 +60,7 @@ func (j *JSON) Members(read func(name string) error) error {
 		name, _ := t.(string)
 		key := name
 		if j.fold {
-			key = strings.ToLower(name)
+			key = fold(name)
 		}
 		if seen[key] {
 			return fmt.Errorf("member %q is repeated", name)
@@ -62,6 +68,50 @@ func (j *JSON) Members(read func(name string) error) error {
 		seen[key] = true
 		return read(name)
 	})
+}
+
+// fold gives two names the same text when encoding/json takes them for the same member.
+func fold(name string) string {
+	return strings.Map(func(r rune) rune {
+		// The smallest of the runes that differ in case only: K, k and the Kelvin sign are one. encoding/json does the same.
+		for {
+			next := unicode.SimpleFold(r)
+			if next <= r {
+				return next
+			}
+			r = next
+		}
+	}, name)
+}
+
+// loneSurrogate finds an escape such as \ud800 that is no half of a pair. It stands for no character, so one reader refuses it and
+// another puts U+FFFD in its place. Escapes occur within strings only; what is no JSON, the decoder refuses.
+func loneSurrogate(data []byte) bool {
+	unit := func(at int) rune {
+		if at+6 > len(data) || data[at] != '\\' || data[at+1] != 'u' {
+			return -1
+		}
+		n, err := strconv.ParseUint(string(data[at+2:at+6]), 16, 16)
+		if err != nil {
+			return -1
+		}
+		return rune(n)
+	}
+	for at := 0; ; {
+		next := bytes.IndexByte(data[at:], '\\')
+		if next < 0 {
+			return false
+		}
+		at += next
+		switch first := unit(at); {
+		case !utf16.IsSurrogate(first):
+			at = min(at+2, len(data)) // past what is escaped, which may be a backslash
+		case utf16.DecodeRune(first, unit(at+6)) == unicode.ReplacementChar:
+			return true
+		default:
+			at += 12
+		}
+	}
 }
 
 // Elements takes the values after '[', and the ']'. read must take one.
@@ -93,7 +143,7 @@ func (j *JSON) End() error {
 // CheckJSON accepts one value in which no member is repeated.
 func CheckJSON(data []byte) error { return check(data, false) }
 
-// CheckJSONFolded finds members repeated in another case too, for a reader that does not tell them apart.
+// CheckJSONFolded finds members repeated in another case too, for a reader that does not tell them apart, such as encoding/json.
 func CheckJSONFolded(data []byte) error { return check(data, true) }
 
 func check(data []byte, fold bool) error {

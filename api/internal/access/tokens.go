@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,12 @@ var algorithms = []string{"RS256", "ES256", "EdDSA"}
 
 // maxToken bounds the work that an unauthenticated request can cause.
 const maxToken = 8 << 10
+
+// profileTypes are the typ headers of RFC 9068's profile, which asks for jti and client_id besides.
+var profileTypes = []string{"at+jwt", "application/at+jwt"}
+
+// maxLife bounds how long a token may be good for: nobody can withdraw one.
+const maxLife = 24 * time.Hour
 
 // leeway for clocks that differ.
 const leeway = 30 * time.Second
@@ -57,7 +64,7 @@ func NewVerifier(org string, now func() time.Time, issuers ...Trusted) *Verifier
 	v := &Verifier{org: org, issuers: make(map[string]Trusted, len(issuers))}
 	for _, i := range issuers {
 		if i.Types == nil {
-			i.Types = []string{"at+jwt", "application/at+jwt"}
+			i.Types = profileTypes
 		}
 		v.issuers[i.Issuer] = i
 	}
@@ -79,11 +86,12 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	if len(token) > maxToken || strings.Count(token, ".") != 2 {
 		return nil, fmt.Errorf("%w: not a compact JWS of at most %d bytes", ErrToken, maxToken)
 	}
-	if err := uniqueMembers(token); err != nil {
+	if err := plainMembers(token); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	var c jwt.RegisteredClaims
 	var from Trusted
+	profile := false // it says that it is RFC 9068's
 	_, err := v.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
 		// The issuer only selects among configured keys; nothing in the token names a place to fetch from.
 		var ok bool
@@ -94,6 +102,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 		if !slices.Contains(from.Types, strings.ToLower(typ)) {
 			return nil, fmt.Errorf("typ must be %s", from.Types[0])
 		}
+		profile = slices.Contains(profileTypes, strings.ToLower(typ))
 		if _, ok := t.Header["crit"]; ok {
 			return nil, errors.New("crit is not supported")
 		}
@@ -107,10 +116,12 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 		return nil, fmt.Errorf("%w: audience is not %s", ErrToken, from.Audience)
 	case c.Subject == "":
 		return nil, fmt.Errorf("%w: no subject", ErrToken)
+	case c.IssuedAt == nil || c.ExpiresAt.Sub(c.IssuedAt.Time) > maxLife:
+		return nil, fmt.Errorf("%w: without iat, or good for longer than %s", ErrToken, maxLife)
 	}
 	all, err := payload(token)
-	if err == nil && (text(all["sub"]) != c.Subject || text(all["iss"]) != c.Issuer) {
-		err = errors.New("iss and sub must be spelled so")
+	if err == nil && profile && (c.ID == "" || text(all["client_id"]) == "") {
+		err = errors.New("client_id or jti is missing")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrToken, err)
@@ -145,16 +156,32 @@ func reason(err error) error {
 	return errors.New("signature, issuer or type is not accepted")
 }
 
-// uniqueMembers refuses a header or payload with a repeated member: two readers could see two values.
-func uniqueMembers(token string) error {
+// claimNames are the members that encoding/json fills in claims.
+var claimNames = func() (names []string) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[claims]()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}()
+
+// plainMembers refuses a header or payload that two readers could understand differently: with a repeated member, or with a claim of
+// ours in another case, which encoding/json would take and others would not.
+func plainMembers(token string) error {
 	for part := range strings.SplitSeq(token[:strings.LastIndexByte(token, '.')], ".") {
 		raw, err := base64.RawURLEncoding.Strict().DecodeString(part)
 		if err != nil {
 			return errors.New("not base64url")
 		}
-		// Folded, because encoding/json matches members without regard to case.
-		if err := canon.CheckJSONFolded(raw); err != nil || !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
+		members := map[string]json.RawMessage{}
+		if err := canon.CheckJSONFolded(raw); err != nil || json.Unmarshal(raw, &members) != nil || !bytes.HasPrefix(bytes.TrimLeft(raw, " \t\r\n"), []byte("{")) {
 			return errors.New("not a JSON object in which each member is given once")
+		}
+		for name := range members {
+			if i := slices.IndexFunc(claimNames, func(claim string) bool { return strings.EqualFold(claim, name) }); i >= 0 && claimNames[i] != name {
+				return fmt.Errorf("a member is called %q, not %q", name, claimNames[i])
+			}
 		}
 	}
 	return nil

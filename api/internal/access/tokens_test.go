@@ -152,6 +152,17 @@ func TestAttacks(t *testing.T) {
 		"sub missing":            sign(nil, m{"sub": nil}),
 		"repeated claim":         raw(seg(header(nil)) + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(mustJSON(payload(nil))), "{", `{"org":"shipper",`, 1)))),
 		"repeated folded claim":  raw(seg(header(nil)) + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(mustJSON(payload(nil))), "{", `{"ORG":"shipper",`, 1)))),
+		"repeated beyond ASCII":  raw(seg(header(nil)) + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(mustJSON(payload(nil))), "{", `{"\u017fcope":"network:read",`, 1)))),
+		"repeated, Kelvin":       raw(base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(mustJSON(header(nil))), "{", `{"\u212aid":"x",`, 1))) + "." + seg(payload(nil))),
+		"org in capitals":        sign(nil, m{"org": nil, "ORG": "carrier"}),
+		"scope beyond ASCII":     sign(nil, m{"scope": nil, "\u017fcope": "trackers:read"}),
+		"aud in capitals":        sign(nil, m{"aud": nil, "Aud": "trackseal-api"}),
+		"half a surrogate pair":  raw(seg(header(nil)) + "." + base64.RawURLEncoding.EncodeToString([]byte(strings.Replace(string(mustJSON(payload(nil))), "{", `{"name":"\ud800",`, 1)))),
+		"iat missing":            sign(nil, m{"iat": nil}),
+		"jti missing":            sign(nil, m{"jti": nil}),
+		"client_id missing":      sign(nil, m{"client_id": nil}),
+		"good for ever":          sign(nil, m{"exp": time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC).Unix()}),
+		"good for two days":      sign(nil, m{"iat": clock.Add(-47 * time.Hour).Unix(), "nbf": nil, "exp": clock.Add(time.Hour).Unix()}),
 		"claims are a list":      raw(seg(header(nil)) + "." + seg([]string{"a"})),
 		"payload is not JSON":    raw(seg(header(nil)) + ".AAAA"),
 		"trailing bits":          parts[0] + "." + parts[1] + "." + parts[2][:len(parts[2])-1] + "B",
@@ -261,7 +272,7 @@ func TestRemoteKeys(t *testing.T) {
 	}()
 	v := NewVerifier("carrier", now, Trusted{Issuer: "https://idp.test", Audience: "trackseal-api", Keys: keys})
 	token := func(method jwt.SigningMethod, kid string, key any) string {
-		tk := jwt.NewWithClaims(method, jwt.MapClaims{"iss": "https://idp.test", "sub": "u", "aud": []string{"x", "trackseal-api"}, "org": "carrier", "scope": "trackers:read", "exp": clock.Add(time.Hour).Unix()})
+		tk := jwt.NewWithClaims(method, jwt.MapClaims{"iss": "https://idp.test", "sub": "u", "aud": []string{"x", "trackseal-api"}, "org": "carrier", "scope": "trackers:read", "client_id": "page", "jti": "1", "iat": clock.Unix(), "exp": clock.Add(time.Hour).Unix()})
 		tk.Header["kid"], tk.Header["typ"] = kid, "at+jwt"
 		text, err := tk.SignedString(key)
 		if err != nil {
