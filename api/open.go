@@ -101,7 +101,7 @@ func openSealingKey(path string) ([]byte, error) {
 		return key, os.WriteFile(path, key, 0o600)
 	}
 	if err == nil && len(key) != 32 {
-		err = fmt.Errorf("%s has %d bytes instead of 32; remove it to have a new one made (open cursors end)", path, len(key))
+		err = fmt.Errorf("%s has %d bytes instead of 32; restore it, or remove it to have a new one made: open cursors end, and an enrolment that is repeated with its Idempotency-Key answers another secret than the tracker has", path, len(key))
 	}
 	return key, err
 }

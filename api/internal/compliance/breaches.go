@@ -35,7 +35,7 @@ type breachInput struct {
 
 type breachClaim struct {
 	Log  string        `json:"log" pattern:"^[0-9a-f]{64}$"`
-	Leaf uint64        `json:"leaf"`
+	Leaf uint64        `json:"leaf" maximum:"9007199254740991"`
 	Time *rest.Instant `json:"time,omitempty" doc:"Of the reading in it that breaks the limit; when absent, of the worst one"`
 }
 

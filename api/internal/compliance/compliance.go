@@ -21,7 +21,7 @@ type Resource struct {
 	Rules     *judging.Rules
 	Telemetry judging.Telemetry
 	Cursors   rest.Cursors
-	Heavy     rest.Slots
+	Heavy     *rest.Queue
 }
 
 // Register adds the routes.

@@ -57,7 +57,7 @@ type trial struct {
 }
 
 func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answer[judging.Compliance], error) {
-	done, err := s.Heavy.Take() // it costs a core, and memory for the trip
+	done, err := s.Heavy.Take(ctx) // it costs a core, and memory for the trip
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func (s *Resource) headsRoutes(api *rest.API) {
 		About: fmt.Sprintf("A bundle of up to %d anchors from number `from` on, for `verify heads` and `verify monitor`: blocks with the orderers' signatures, each "+
 			"anchor's transaction with its consistency proof, and the peers' signed answers, with the nonce, about the last one. Nothing is verified here.", evidence.MaxAnchors),
 		Errors: []int{http.StatusNotFound, http.StatusTooManyRequests}, Answers: rest.Files("Evidence of anchors", bundleType)}, func(ctx context.Context, in *headsInput) (*headsBundle, error) {
-		done, err := s.Heavy.Take()
+		done, err := s.Heavy.Take(ctx)
 		if err != nil {
 			return nil, err
 		}

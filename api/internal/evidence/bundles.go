@@ -23,8 +23,11 @@ import (
 // bundleType is the media type of an evidence bundle (docs/evidence-format.md).
 const bundleType = "application/vnd.trackseal.evidence"
 
-// evidenceWrites is how long a reader of a bundle may keep silent.
-const evidenceWrites = 30 * time.Second
+// Who reads a bundle may keep silent for a while, and must read at some pace on the whole: a place of the queue hangs on it.
+const (
+	evidenceSilence = 30 * time.Second
+	evidencePace    = 16 << 10 // bytes a second
+)
 
 func (s *Resource) evidenceRoutes(api *rest.API) {
 	if s.Evidence == nil {
@@ -62,21 +65,27 @@ type evidenceInput struct {
 
 type proofInput struct {
 	Log  string `path:"log" pattern:"^[0-9a-f]{64}$" doc:"Log id"`
-	Leaf uint64 `path:"leaf" doc:"Leaf number"`
+	Leaf uint64 `path:"leaf" maximum:"9007199254740991" doc:"Leaf number"`
 	NonceInput
 }
 
 // evidence collects first, so that what fails is a problem and not half a file; then it streams.
 func (s *Resource) evidence(ctx context.Context, id, nonce, withhold, name string, write func(context.Context, *bundle.Bundle, io.Writer) error) (*huma.StreamResponse, error) {
-	done, err := s.Heavy.Take()
+	done, err := s.Heavy.Take(ctx)
 	if err != nil {
 		return nil, err
 	}
+	streams := false
+	defer func() {
+		if !streams { // refused, or a panic
+			done()
+		}
+	}()
 	b, err := s.collect(ctx, id, nonce, withhold)
 	if err != nil {
-		done()
 		return nil, err
 	}
+	streams = true
 	return &huma.StreamResponse{Body: func(c huma.Context) {
 		defer done()
 		g := humagin.Unwrap(c)
@@ -85,7 +94,7 @@ func (s *Resource) evidence(ctx context.Context, id, nonce, withhold, name strin
 		c.SetHeader("Cache-Control", "no-store")
 		c.SetStatus(http.StatusOK)
 		out := http.NewResponseController(g.Writer)
-		if err := write(g.Request.Context(), b, patient{g.Writer, out}); err != nil {
+		if err := write(g.Request.Context(), b, &patient{Writer: g.Writer, out: out, left: evidenceSilence}); err != nil {
 			s.Log.WarnContext(ctx, "evidence was cut off", "shipment", id, "error", err)
 			// The client must not take half a bundle for a whole one: without an end the transfer fails.
 			_ = out.SetWriteDeadline(time.Unix(1, 0))
@@ -93,15 +102,21 @@ func (s *Resource) evidence(ctx context.Context, id, nonce, withhold, name strin
 	}}, nil
 }
 
-// patient gives each write its own time: a bundle may take longer than the server's limit for an answer.
+// patient gives a reader time by what they have read: a bundle may take longer than the server's limit for an answer. Time
+// that passes between the writes is not theirs.
 type patient struct {
 	io.Writer
-	out *http.ResponseController
+	out  *http.ResponseController
+	left time.Duration // for the writes to come, beside what their bytes give
 }
 
-func (p patient) Write(b []byte) (int, error) {
-	_ = p.out.SetWriteDeadline(time.Now().Add(evidenceWrites)) // recorders in tests have no deadline and need none
-	return p.Writer.Write(b)
+func (p *patient) Write(b []byte) (int, error) {
+	p.left = min(evidenceSilence, p.left) + time.Duration(len(b))*time.Second/evidencePace
+	began := time.Now()
+	_ = p.out.SetWriteDeadline(began.Add(p.left)) // recorders in tests have no deadline and need none
+	n, err := p.Writer.Write(b)
+	p.left -= time.Since(began)
+	return n, err
 }
 
 func (s *Resource) collect(ctx context.Context, id, nonce, withhold string) (*bundle.Bundle, error) {

@@ -35,7 +35,7 @@ type Resource struct {
 	Ingest    []ingestclient.Instance
 	Evidence  *bundle.Source // nil: no bundles
 	Cursors   rest.Cursors
-	Heavy     rest.Slots
+	Heavy     *rest.Queue
 	Metrics   *prometheus.Registry
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -70,7 +70,7 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.Heavy.Take()
+	done, err := s.Heavy.Take(ctx)
 	if err != nil {
 		return nil, err
 	}

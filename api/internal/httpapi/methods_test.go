@@ -49,7 +49,9 @@ func TestHead(t *testing.T) {
 			t.Errorf("%s: GET answers %d %s, HEAD %d %s", path, get.StatusCode, get.Header.Get("Content-Type"), head.StatusCode, head.Header.Get("Content-Type"))
 		}
 	}
-	for path, want := range map[string][]string{"/v1/shipments": {"GET", "HEAD", "POST"}, "/v1/shipments/s1": {"GET", "HEAD"}, "/v1/shipments/s1/deliver": {"POST"}} {
+	for path, want := range map[string][]string{"/v1/shipments": {"GET", "HEAD", "POST"}, "/v1/shipments/s1": {"GET", "HEAD"}, "/v1/shipments/s1/deliver": {"POST"},
+		"/v1/rule-sets/simulate": {"POST"}, "/v1/rule-sets/general-2-8@1": {"GET", "HEAD"}, "/v1/rule-sets/schema": {"GET", "HEAD"},
+		"/v1/shipments/s1/excursions/a%2Fb/acknowledgements": {"GET", "HEAD", "POST"}} {
 		for _, method := range []string{"PATCH", "OPTIONS"} {
 			r := w.call(method, path, "")
 			allow := strings.Split(r.Header.Get("Allow"), ", ")

@@ -42,7 +42,11 @@ import (
 // Version of the API, in its OpenAPI document.
 const Version = "1.0.0"
 
-const maxHeavy = 2 // verifications and the like at a time: each costs a core
+// Verifications, bundles, reports and simulations at a time: each costs a core.
+const (
+	heavyPlaces = 3
+	heavyWait   = 30 * time.Second
+)
 
 // Config holds what the API is made of. All members but Issuer, SignIn, Ingest, Evidence and DashboardDir must be set.
 type Config struct {
@@ -118,9 +122,9 @@ func New(cfg Config) *Server {
 	})
 	view := &shipmentview.View{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cache: recent, Log: cfg.Log}
 	judge := &judging.Judge{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry}
-	cursors, heavy := rest.Cursors(cfg.Key), make(rest.Slots, maxHeavy)
+	cursors, heavy := rest.Cursors(cfg.Key), rest.NewQueue(heavyPlaces, heavyWait)
 	for _, resource := range []interface{ Register(*rest.API) }{
-		&tokens.Resource{Issuer: cfg.Issuer},
+		&tokens.Resource{Issuer: cfg.Issuer, Now: cfg.Now},
 		&signin.Resource{Page: cfg.SignIn, Clients: cfg.Issuer != nil, Log: cfg.Log},
 		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now},
 		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors, Log: cfg.Log},

@@ -13,6 +13,7 @@ import (
 // TestAmbiguousRequests: what two readers could understand differently is refused, and the answer says where.
 func TestAmbiguousRequests(t *testing.T) {
 	w := newWorld(t)
+	w.withEvidence()
 	w.ship("s1")
 	writes := w.ledger.Count(nil)
 	for _, c := range []struct {
@@ -31,6 +32,16 @@ func TestAmbiguousRequests(t *testing.T) {
 		{"member twice in a rule set", "POST", "/v1/rule-sets", strings.Replace(ruleSetBody("mine", 1), `"id":"hot"`, `"id":"hot","id":"hot"`, 1), 422, problem.InvalidRequest, "body"},
 		{"two values", "POST", "/v1/shipments", shipmentBody("a") + shipmentBody("b"), 400, problem.BadRequest, "body"},
 		{"parameter twice", "GET", "/v1/shipments?limit=1&limit=2", "", 422, problem.InvalidRequest, "query.limit"},
+		{"empty time", "GET", "/v1/shipments/s1/telemetry?to=", "", 422, problem.InvalidRequest, "query.to"},
+		{"empty word of a list of words", "GET", "/v1/shipments/s1/evidence?withhold=", "", 422, problem.InvalidRequest, "query.withhold"},
+		{"empty number", "GET", "/v1/shipments?limit=", "", 422, problem.InvalidRequest, "query.limit"},
+		{"query that cannot be read", "GET", "/v1/shipments?limit=1;limit=2", "", 422, problem.InvalidRequest, "query"},
+		{"query with half an escape", "GET", "/v1/shipments?limit=%2", "", 422, problem.InvalidRequest, "query"},
+		{"half of a surrogate pair", "POST", "/v1/shipments", `{"id":"a",` + parties + `,"rule_set":"general-2-8@1","description":"\ud800"}`, 400, problem.BadRequest, "body"},
+		{"half of a surrogate pair in a simulation", "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"time,temperature\n\udc00"}`, 422, problem.InvalidRequest, "body"},
+		{"leaf that no log has", "GET", "/v1/messages/" + strings.Repeat("ab", 32) + "/9223372036854775807/proof", "", 422, problem.InvalidRequest, "path.leaf"},
+		{"the last leaf of all", "GET", "/v1/messages/" + strings.Repeat("ab", 32) + "/18446744073709551615/proof", "", 422, problem.InvalidRequest, "path.leaf"},
+		{"breach at a leaf that no log has", "POST", "/v1/shipments/s1/breaches", `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":18446744073709551615}]}`, 422, problem.InvalidRequest, "body.messages[0].leaf"},
 		{"list twice", "GET", "/v1/shipments/s1/telemetry?fields=temperature&fields=humidity", "", 422, problem.InvalidRequest, "query.fields"},
 		{"the moment that means no time", "GET", "/v1/shipments/s1/telemetry?to=1970-01-01T00:00:00Z", "", 422, problem.InvalidRequest, "query.to"},
 		{"assigned from the moment that means now", "POST", "/v1/shipments/s1/assignments", `{"tracker":"t-s1","from":"1970-01-01T00:00:00Z"}`, 422, problem.InvalidRequest, "body"},
@@ -49,6 +60,41 @@ func TestAmbiguousRequests(t *testing.T) {
 	w.must(201, "POST", "/v1/shipments", `{"id":"a","parties":{"carrier":["carrier"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	if w.ledger.Count(ledger.ShipmentCreate) != 2 {
 		t.Error("not created")
+	}
+}
+
+// TestWrongLoginsOfOthers: whoever sends wrong secrets is told to slow down, and nobody else is: not under another id, not
+// under the same one, not from the same address.
+func TestWrongLoginsOfOthers(t *testing.T) {
+	w := newWorld(t)
+	login := func(id, secret, remote string) response {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth2/token", strings.NewReader("grant_type=client_credentials"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.SetBasicAuth(id, secret)
+		r.RemoteAddr = remote
+		return w.send(r)
+	}
+	const evil, good = "192.0.2.66:1000", "192.0.2.1:1000"
+	counts := map[int]int{}
+	for range 300 {
+		got := login("carrier-admin", "wrong", evil)
+		counts[got.Code]++
+		if got.Code == 429 && got.Header.Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+	}
+	if counts[401] < 20 || counts[429] < 100 || counts[401]+counts[429] != 300 {
+		t.Errorf("300 wrong logins were answered %v, want some 401, then 429", counts)
+	}
+	for _, c := range []struct{ id, secret, remote string }{
+		{"carrier-other", secret, good}, {"carrier-admin", secret, good}, {"carrier-other", secret, evil}, {"carrier-admin", secret, evil},
+	} {
+		if got := login(c.id, c.secret, c.remote); got.Code != 200 {
+			t.Errorf("%s from %s: %d %s, want a token", c.id, c.remote, got.Code, got.Body)
+		}
+	}
+	if got := login("carrier-other", "typed wrong", good); got.Code != 401 {
+		t.Errorf("a wrong login from another address: %d %s, want 401", got.Code, got.Body)
 	}
 }
 

@@ -36,7 +36,7 @@ type Resource struct {
 	Telemetry Telemetry
 	Org       string
 	PublicURL string // printed in reports, without a slash at its end
-	Heavy     rest.Slots
+	Heavy     *rest.Queue
 	Now       func() time.Time
 }
 
@@ -67,7 +67,7 @@ func (s *Resource) report(ctx context.Context, in *reportInput) (*rest.File, err
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.Heavy.Take()
+	done, err := s.Heavy.Take(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +112,7 @@ func (s *Resource) fsma(ctx context.Context, in *fsmaInput) (*rest.File, error) 
 	if in.To.Instant != 0 && in.To.Instant <= in.From.Instant {
 		return nil, rest.InvalidField("query.to", "must be after from")
 	}
-	done, err := s.Heavy.Take()
+	done, err := s.Heavy.Take(ctx)
 	if err != nil {
 		return nil, err
 	}

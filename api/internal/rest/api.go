@@ -48,7 +48,7 @@ func New(cfg Config) *API {
 	a := &API{Config: cfg, metrics: newMetrics(cfg.Metrics)}
 	a.engine = a.newEngine()
 	a.huma = humagin.New(a.engine, cfg.Document.config())
-	a.huma.UseMiddleware(a.limitTime, a.audited, a.enter, a.begun, a.onceEach, a.rememberWrites)
+	a.huma.UseMiddleware(a.limitTime, a.audited, a.enter, a.begun, a.plainQuery, a.rememberWrites)
 	a.documentRoutes()
 	return a
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -77,13 +79,22 @@ func StrictJSON(data []byte, v any) error {
 	return json.Unmarshal(data, v)
 }
 
-// onceEach refuses a query parameter that is given twice: huma would take the first and drop the others.
-func (a *API) onceEach(c huma.Context, next func(huma.Context)) {
+// plainQuery refuses what huma would pass over: a query that cannot be read, a parameter that is given twice (it takes the first), and
+// one that is empty where its schema wants something (it takes it for absent).
+func (a *API) plainQuery(c huma.Context, next func(huma.Context)) {
 	u := c.URL()
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		a.reply(c, InvalidField("query", "cannot be read: "+err.Error()))
+		return
+	}
 	var wrong []problem.Field
-	for name, values := range u.Query() {
-		if len(values) > 1 {
+	for name, values := range query {
+		switch {
+		case len(values) > 1:
 			wrong = append(wrong, problem.Field{Field: "query." + name, Detail: "is given twice; a list is one parameter, separated by commas"})
+		case values[0] == "" && !mayBeEmpty(c.Operation(), name):
+			wrong = append(wrong, problem.Field{Field: "query." + name, Detail: "is empty; give a value, or leave it out"})
 		}
 	}
 	if len(wrong) == 0 {
@@ -94,17 +105,18 @@ func (a *API) onceEach(c huma.Context, next func(huma.Context)) {
 	a.reply(c, problem.Invalid(http.StatusUnprocessableEntity, wrong...))
 }
 
-// Slots bounds how many requests at a time do what costs a core.
-type Slots chan struct{}
-
-// Take returns what the caller calls at the end of the work, or a refusal.
-func (s Slots) Take() (done func(), err error) {
-	select {
-	case s <- struct{}{}:
-		return func() { <-s }, nil
-	default:
-		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "other verifications are running; try again soon").RetryAfter("5")
+// mayBeEmpty: by its schema. What no parameter is called, huma refuses.
+func mayBeEmpty(op *huma.Operation, name string) bool {
+	i := slices.IndexFunc(op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
+	if i < 0 {
+		return true
 	}
+	s := op.Parameters[i].Schema
+	if s.Type != huma.TypeString || s.Format != "" || s.MinLength != nil && *s.MinLength > 0 || len(s.Enum) > 0 && !slices.Contains(s.Enum, any("")) {
+		return false
+	}
+	matches, err := regexp.MatchString(s.Pattern, "")
+	return err == nil && matches
 }
 
 // NotModified answers 304 when If-None-Match names the tag (weak comparison, RFC 9110 section 13.1.2), else nil.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,12 +35,49 @@ func (a *API) newEngine() *gin.Engine {
 	e.Use(a.trace, secure, a.recovered)
 	e.NoRoute(gin.WrapH(a.Elsewhere))
 	e.NoMethod(func(c *gin.Context) {
-		if allow := c.Writer.Header().Get("Allow"); strings.Contains(allow, http.MethodGet) {
-			c.Header("Allow", allow+", "+http.MethodHead)
-		}
+		c.Header("Allow", allowed(e.Routes(), c.Request.URL.EscapedPath()))
 		problem.New(http.StatusMethodNotAllowed, problem.MethodNotAllowed, "%s is not possible here; see /openapi.json", c.Request.Method).Write(c.Writer, c.Request)
 	})
 	return e
+}
+
+// allowed are the methods of the route that a path leads to. gin also counts those of a wider route: of /x/{id} for /x/simulate.
+func allowed(routes gin.RoutesInfo, path string) string {
+	var methods []string
+	fewest := -1
+	for _, r := range routes {
+		wild, ok := leads(r.Path, path)
+		if !ok || fewest >= 0 && wild > fewest {
+			continue
+		}
+		if wild < fewest {
+			methods = nil
+		}
+		fewest = wild
+		methods = append(methods, r.Method)
+		if r.Method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+	slices.Sort(methods)
+	return strings.Join(slices.Compact(methods), ", ")
+}
+
+// leads reports whether a path is one of a pattern such as /x/:id, and how many of its elements may be anything.
+func leads(pattern, path string) (wild int, ok bool) {
+	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(got) {
+		return 0, false
+	}
+	for i := range want {
+		switch {
+		case strings.HasPrefix(want[i], ":") && got[i] != "":
+			wild++
+		case want[i] != got[i]:
+			return 0, false
+		}
+	}
+	return wild, true
 }
 
 var traceparent = regexp.MustCompile(`^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$`)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/time/rate"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/audit"
@@ -22,6 +21,9 @@ import (
 // Resource is made of these parts.
 type Resource struct {
 	Issuer *access.Issuer // nil: no development issuer, no routes
+	Now    func() time.Time
+
+	limits *limits
 }
 
 // Token answers a client-credentials request (RFC 6749 section 5.1).
@@ -36,6 +38,13 @@ type tokenInput struct {
 	Authorization string `header:"Authorization" hidden:"true"`
 	ContentType   string `header:"Content-Type" hidden:"true"`
 	RawBody       []byte `contentType:"application/x-www-form-urlencoded"`
+	remote        string
+}
+
+// Resolve notes where the request comes from.
+func (in *tokenInput) Resolve(c huma.Context) []error {
+	in.remote = c.RemoteAddr()
+	return nil
 }
 
 const (
@@ -59,22 +68,16 @@ var tokenCodes = map[int][]problem.Code{
 	http.StatusUnauthorized: {"invalid_client"},
 }
 
-// tokenRate bounds guessing; signing a token is cheap.
-const tokenRate = 50
-
 // Register adds the routes; without an issuer there are none.
 func (s *Resource) Register(api *rest.API) {
 	if s.Issuer == nil {
 		return
 	}
-	limit := rate.NewLimiter(tokenRate, 4*tokenRate)
+	s.limits = newLimits()
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: Path, ID: "get-token", Tag: "Access", Own: true,
 		Summary: "Get an access token (development issuer)", About: "Client credentials (RFC 6749 section 4.4). The client's id and secret come in a Basic header or in the form. Errors carry OAuth's `error` as well.",
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}, Codes: tokenCodes},
 		func(ctx context.Context, in *tokenInput) (*rest.Answer[Token], error) {
-			if !limit.Allow() {
-				return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "too many token requests; try again soon").RetryAfter("1")
-			}
 			return s.issue(ctx, in)
 		})
 	api.DescribeBody(Path, formType, tokenForm, rest.Object{"grant_type": "client_credentials", "client_id": "partner", "client_secret": "its secret"})
@@ -140,12 +143,16 @@ func (s *Resource) issue(ctx context.Context, in *tokenInput) (*rest.Answer[Toke
 	}
 	token, scope, err := s.Issuer.Issue(id, secret, form.Get("scope"))
 	switch {
+	case errors.Is(err, access.ErrClient) && !s.limits.wrong.allow(network(in.remote), s.Now()):
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "the client id or its secret is wrong, and so were too many from this address; try again soon").RetryAfter("1")
 	case errors.Is(err, access.ErrClient):
 		return nil, refused(http.StatusUnauthorized, "invalid_client", "the client id or its secret is wrong").With("WWW-Authenticate", `Basic realm="trackseal"`)
 	case errors.Is(err, access.ErrScope):
 		return nil, refused(http.StatusBadRequest, "invalid_scope", "the client may not have this scope")
 	case err != nil:
 		return nil, err
+	case !s.limits.given.allow(id, s.Now()):
+		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "this client has got too many tokens; one is good for %s", access.TokenLife).RetryAfter("1")
 	}
 	return &rest.Answer[Token]{Body: Token{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(access.TokenLife / time.Second), Scope: scope}}, nil
 }
