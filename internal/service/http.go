@@ -84,9 +84,17 @@ func (h *HTTP) Run(ctx context.Context) error {
 type Health struct {
 	mu     sync.Mutex
 	checks map[string]func(context.Context) error
+
+	asking sync.Mutex // one request asks, the others wait for its answer
+	asked  time.Time
+	ready  bool
+	last   []Check
 }
 
-// Register adds or replaces a check. It is called for every /readyz, with 2 s to answer, concurrently with the others.
+// readyFor is how long an answer of /readyz stands: anybody may ask, and each check is work for somebody.
+const readyFor = time.Second
+
+// Register adds or replaces a check. /readyz calls it at most once a second, with 2 s to answer, concurrently with the others.
 func (h *Health) Register(name string, check func(ctx context.Context) error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -94,6 +102,18 @@ func (h *Health) Register(name string, check func(ctx context.Context) error) {
 		h.checks = make(map[string]func(context.Context) error)
 	}
 	h.checks[name] = check
+}
+
+// recent is the answer of Checks, which stands for readyFor.
+func (h *Health) recent(ctx context.Context) (bool, []Check) {
+	h.asking.Lock()
+	defer h.asking.Unlock()
+	if time.Since(h.asked) >= readyFor {
+		// The answer is for others too: the asker's going does not spoil it.
+		h.ready, h.last = h.Checks(context.WithoutCancel(ctx))
+		h.asked = time.Now()
+	}
+	return h.ready, h.last
 }
 
 // Check is the answer of one registered check.
@@ -139,7 +159,7 @@ func (h *Health) ServeLive(w http.ResponseWriter, _ *http.Request) {
 
 // ServeReady is /readyz: 200 when every check passes, else 503, with the list.
 func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
-	ready, all := h.Checks(r.Context())
+	ready, all := h.recent(r.Context())
 	code := http.StatusOK
 	if !ready {
 		code = http.StatusServiceUnavailable

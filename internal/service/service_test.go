@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -107,6 +109,7 @@ func TestHealth(t *testing.T) {
 	if w := get("/readyz"); w.Code != http.StatusOK {
 		t.Fatalf("no checks: %d", w.Code)
 	}
+	h = Health{} // an answer stands for a second
 	h.Register("b", func(context.Context) error { return errors.New("down") })
 	h.Register("a", func(context.Context) error { return nil })
 	w := get("/readyz")
@@ -119,6 +122,42 @@ func TestHealth(t *testing.T) {
 			t.Fatalf("%s: %d", path, w.Code)
 		}
 	}
+}
+
+// TestReadyIsNotWork: whoever asks without end does not make the checks run without end, and what changes is told soon.
+func TestReadyIsNotWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var h Health
+		var down atomic.Bool
+		var ran atomic.Int32
+		h.Register("ledger", func(ctx context.Context) error {
+			ran.Add(1)
+			if down.Load() {
+				return errors.New("down")
+			}
+			return ctx.Err()
+		})
+		get := func() int {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel() // who goes away does not make us unready for the others
+			w := httptest.NewRecorder()
+			h.ServeReady(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/readyz", nil))
+			return w.Code
+		}
+		for range 500 {
+			if code := get(); code != http.StatusOK {
+				t.Fatalf("%d, want 200", code)
+			}
+		}
+		if n := ran.Load(); n != 1 {
+			t.Errorf("500 requests ran the check %d times, want once", n)
+		}
+		down.Store(true)
+		time.Sleep(readyFor)
+		if code := get(); code != http.StatusServiceUnavailable {
+			t.Errorf("%d a second after the ledger went down, want 503", code)
+		}
+	})
 }
 
 func TestLogRefusesUnknownWords(t *testing.T) {
