@@ -4,6 +4,7 @@ package feed
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -289,6 +290,9 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 	default:
 		return
 	}
+	if err == nil && out.ShipID == "" && out.Name != Anchor {
+		err = errors.New("it names no shipment")
+	}
 	if err != nil {
 		f.log.DebugContext(ctx, "event left out", "event", e.Name, "tx", e.TxID, "error", err)
 		return
@@ -356,7 +360,9 @@ func (f *Feed) remember(shipment string, mine bool) {
 	if len(f.mine) >= 100_000 {
 		clear(f.mine)
 	}
-	f.mine[shipment] = mine
+	if _, known := f.mine[shipment]; !known { // parties never change, whatever an event says later
+		f.mine[shipment] = mine
+	}
 }
 
 func (f *Feed) get(ctx context.Context, shipment string) (ledger.Shipment, error) {

@@ -1,12 +1,15 @@
 package feed
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 // waiting are the ids that a new stream finds, "gap" for a gap.
@@ -99,5 +102,35 @@ func TestComplianceRecords(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+// TestOddEvents: two organisations can endorse any event. What is none of ours is left out, tells nobody anything, and stops nothing.
+func TestOddEvents(t *testing.T) {
+	f := New("CarrierMSP", testkit.NewLedger("CarrierMSP", nil), nil, slog.New(slog.DiscardHandler))
+	f.remember("mine", true)
+	f.remember("theirs", false)
+	sub := f.Subscribe("", "")
+	names := []string{ledger.EventShipment, ledger.EventClosed, ledger.EventAnchor, ledger.EventVerdict, ledger.EventExcursion, ledger.EventAcknowledged, ledger.EventDisposition, "unknown", ""}
+	n := 0
+	for _, payload := range []string{"", "null", "1", `"x"`, "[]", "{", "{}", `{"shipment":1}`, `{"id":{}}`, `{"shipment":null}`, `{"id":"theirs","parties":{"carrier":["CarrierMSP"]}}`, `{"shipment":"theirs"}`, strings.Repeat("[", 20_000), "\xff"} {
+		for _, name := range names {
+			if name == ledger.EventAnchor && json.Unmarshal([]byte(payload), new(ledger.Head)) == nil {
+				continue // an anchor of everybody
+			}
+			n++
+			f.take(t.Context(), ledger.Event{Name: name, TxID: fmt.Sprint(n), Block: 7, Payload: []byte(payload)})
+		}
+	}
+	// A shipment of ours in which an event says that we have no part stays ours.
+	f.take(t.Context(), ledger.Event{Name: ledger.EventShipment, TxID: "bend", Block: 8, Payload: []byte(`{"id":"mine","parties":{}}`)})
+	f.take(t.Context(), ledger.Event{Name: ledger.EventVerdict, TxID: "good", Block: 9, Payload: []byte(`{"shipment":"mine"}`)})
+	sub.Cancel()
+	var got []string
+	for e := range sub.C {
+		got = append(got, e.Name+" "+e.ShipID+" "+e.ID)
+	}
+	if want := []string{"shipment mine 8.1", "verdict mine 9.1"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
