@@ -5,6 +5,7 @@ package report
 import (
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -193,10 +194,10 @@ func stamp(ms int64) string {
 // minutes is for columns that are summed.
 func minutes(ms int64) float64 { return float64(ms) / 60000 }
 
-// plain makes text safe to show on one line: controls and line ends become blanks.
+// plain makes text safe to show on one line: controls, line ends, and what changes the direction of the text after it become blanks.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return ' '
 		}
 		if r > 0xffff { // the PDF's fonts hold the basic plane only

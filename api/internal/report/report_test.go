@@ -1,14 +1,17 @@
 package report
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/csv"
 	"flag"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/xuri/excelize/v2"
 
@@ -87,9 +90,34 @@ func TestPDFIsWritten(t *testing.T) {
 	write(t, "report.pdf", b.Bytes())
 }
 
+// TestChartsHaveLines: without markers, a chart whose lines the library leaves out is empty.
+func TestChartsHaveLines(t *testing.T) {
+	var b bytes.Buffer
+	if err := XLSX(&b, sample()); err != nil {
+		t.Fatal(err)
+	}
+	book, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := book.Open("xl/charts/chart1.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	chart, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 1.25 and 1 point in EMU: two curves, four limits.
+	if curves, limits := strings.Count(string(chart), `w="15875"`), strings.Count(string(chart), `w="12700"`); curves != 2 || limits != 4 {
+		t.Errorf("%d curves and %d limits have lines, want 2 and 4:\n%s", curves, limits, chart)
+	}
+}
+
 // Nothing that a partner can write into a shipment may break a document or become a formula.
 func TestHostileReports(t *testing.T) {
-	hostile := []string{"", "=1+1", "+cmd|' /C calc'!A0", "@SUM(1)", "-2+3", "\t=1", "\r\n=1", "＝1+1", "a\x00b", strings.Repeat("long ", 2000), "العربية 中文 😀 \u202egnp.exe", "<script>", `"quoted","x"`, "%0a=1", "|x"}
+	hostile := []string{"", "=1+1", "+cmd|' /C calc'!A0", "@SUM(1)", "-2+3", "\t=1", "\r\n=1", "＝1+1", "a\x00b", strings.Repeat("long ", 2000), "العربية 中文 😀 \u202egnp.exe", "\u200f\u061c\u2067fdp.\u2069\u0085\u2028", "<script>", `"quoted","x"`, "%0a=1", "|x"}
 	for _, text := range hostile {
 		r := sample()
 		r.Description, r.Origin, r.Lot, r.By = text, text, text, text
@@ -112,6 +140,9 @@ func TestHostileReports(t *testing.T) {
 		}
 		for _, row := range rows {
 			for i, c := range row {
+				if strings.ContainsFunc(c, func(r rune) bool { return unicode.Is(unicode.Bidi_Control, r) || unicode.IsControl(r) }) {
+					t.Errorf("cell %q holds a control, or turns the text after it round", c)
+				}
 				number := i == 3 && len(c) > 1 && strings.Trim(c[1:], "0123456789.") == ""
 				if c != "" && strings.ContainsAny(c[:1], "=+-@\t\r|%") && !number {
 					t.Errorf("cell %.40q can become a formula", c)

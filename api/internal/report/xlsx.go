@@ -233,14 +233,14 @@ func (b *book) series(i int, s *Series) {
 	for _, c := range s.Curves {
 		last := first + len(c.Points) - 1
 		if len(c.Points) > 0 {
-			chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$A$%d", name, first), Categories: at(2, first, last), Values: at(4, first, last), Marker: none, Line: excelize.LineOptions{Width: 1.25}})
+			chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$A$%d", name, first), Categories: at(2, first, last), Values: at(4, first, last), Marker: none, Line: excelize.LineOptions{Type: excelize.LineSolid, Width: 1.25}})
 		}
 		first = last + 1
 	}
 	for j := range s.Limits {
 		letter, err := excelize.ColumnNumberToName(6 + j)
 		b.keep(err)
-		chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$%s$1", name, letter), Categories: at(2, 2, len(lines)+1), Values: at(6+j, 2, len(lines)+1), Marker: none, Line: excelize.LineOptions{Width: 1}})
+		chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$%s$1", name, letter), Categories: at(2, 2, len(lines)+1), Values: at(6+j, 2, len(lines)+1), Marker: none, Line: excelize.LineOptions{Type: excelize.LineSolid, Width: 1}})
 	}
 	place, err := excelize.CoordinatesToCellName(len(head)+2, 2)
 	b.keep(err)
