@@ -25,7 +25,7 @@ export function saveSession(storage: Storage, session: Session | null): void {
   }
 }
 
-// credentialsIn reads "#client=…&secret=…", which `network` prints for a one-click sign-in.
+// credentialsIn reads "#client=…&secret=…", which `network up` writes to sign-in-links.
 export function credentialsIn(hash: string): { client: string; secret: string } | null {
   const members = new URLSearchParams(hash.replace(/^#/, ""));
   const client = members.get("client");

@@ -52,14 +52,23 @@ func (l *Launcher) farewell(with func(topology.Group) bool) {
 		again += " --dir " + quote(l.Stack.Dir)
 	}
 	if with(topology.GroupAPI) && l.hasSource(needs[topology.GroupAPI]) {
-		fmt.Fprintln(l.Out, "\ndashboards (the link signs you in as a reader; what follows # never leaves the browser):")
+		fmt.Fprintln(l.Out, "\ndashboards:")
+		var links strings.Builder
 		for _, o := range topology.Orgs {
 			secrets, err := l.clientSecrets(o)
 			if err != nil {
 				continue // the api runs; only the convenience is missing
 			}
 			id := ViewerClient(o)
-			fmt.Fprintf(l.Out, "  %-10s %s/#client=%s&secret=%s\n", o, l.Stack.URL(topology.APIProcess(o)), id, secrets[id])
+			at := l.Stack.URL(topology.APIProcess(o))
+			fmt.Fprintf(l.Out, "  %-10s %s\n", o, at)
+			fmt.Fprintf(&links, "%-10s %s/#client=%s&secret=%s\n", o, at, id, secrets[id])
+		}
+		// Secrets stay out of what is printed, since that ends in logs.
+		if err := l.write(l.Stack.SignInLinks(), []byte(links.String())); err != nil {
+			fmt.Fprintf(l.Out, "no links that sign you in: %v\n", err)
+		} else {
+			fmt.Fprintf(l.Out, "links that sign you in as a reader (what follows # never leaves the browser): %s\n", l.Stack.SignInLinks())
 		}
 	}
 	fmt.Fprintf(l.Out, "\n  eval \"$(%s env)\"   addresses and credentials for your shell\n", again)

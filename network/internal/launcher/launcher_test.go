@@ -220,3 +220,49 @@ func TestFindRoot(t *testing.T) {
 		t.Errorf("%q outside of a checkout", got)
 	}
 }
+
+// TestUpPrintsNoSecrets: what `up` prints ends in logs.
+func TestUpPrintsNoSecrets(t *testing.T) {
+	dir, root := filepath.Join(t.TempDir(), "stack"), t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "api"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "api", "main.go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	l, err := Open(dir, root, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range topology.Orgs {
+		if _, err := l.makeClients(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.farewell(func(topology.Group) bool { return true })
+	links, err := os.ReadFile(l.Stack.SignInLinks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(l.Stack.SignInLinks()); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the links can be read by others: %v, %v", info.Mode(), err)
+	}
+	for _, o := range topology.Orgs {
+		secrets, err := l.clientSecrets(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for id, secret := range secrets {
+			if strings.Contains(out.String(), secret) {
+				t.Errorf("the secret of %s is in what `up` prints:\n%s", id, &out)
+			}
+		}
+		if !strings.Contains(string(links), secrets[ViewerClient(o)]) || strings.Contains(string(links), secrets[AdminClient(o)]) {
+			t.Errorf("want the reader's secret of %s, and no other, in the links", o)
+		}
+	}
+	if !strings.Contains(out.String(), l.Stack.SignInLinks()) {
+		t.Errorf("`up` does not say where the links are:\n%s", &out)
+	}
+}

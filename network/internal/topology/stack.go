@@ -144,6 +144,7 @@ func (s Stack) APIDir(o Org) string     { return s.path(APIProcess(o)) }
 func (s Stack) APIConfig(o Org) string  { return s.path(APIProcess(o), "config.yaml") }
 func (s Stack) APIClients(o Org) string { return s.path(APIProcess(o), "clients.json") }
 func (s Stack) APISecrets(o Org) string { return s.path(APIProcess(o), "clients-secrets.json") }
+func (s Stack) SignInLinks() string     { return s.path("sign-in-links") }
 func (s Stack) FleetDir() string        { return s.path("fleet") }
 
 // DashboardDir is where the web app's build lies.
