@@ -35,6 +35,10 @@ func (f *fakeNetwork) cut(envelope []byte, code peer.TxValidationCode) {
 		Metadata: &common.BlockMetadata{Metadata: make([][]byte, 5)},
 	}
 	if envelope != nil {
+		if code == 0 && f.conflicts > 0 {
+			f.conflicts--
+			code = peer.TxValidationCode_MVCC_READ_CONFLICT
+		}
 		if code == 0 {
 			code = judge(f.blocks, envelope)
 		}

@@ -38,7 +38,9 @@ type fakeNetwork struct {
 	mu      sync.Mutex
 	blocks  []*common.Block
 	changed chan struct{}
-	once    sync.Mutex
+	// conflicts is how many of the next transactions lose a race.
+	conflicts int
+	once      sync.Mutex
 
 	peers    map[string]*fakeNode
 	orderers map[string]*fakeNode

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -13,12 +14,33 @@ import (
 	"github.com/hyperledger/fabric-protos-go/peer"
 )
 
-// Submit endorses by two organisations, orders, and waits until the own peer has committed the transaction as valid.
-// Errors: *ledger.Error (refused by chaincode; nothing was ordered), *StageError otherwise. A StageError at StageCommit wraps
+// A transaction that lost a race is endorsed anew: it had no effect, and the contract's own answer now says what became of it. That
+// is usual: ingest keeps writing the verdict that a handover copies. The waits are about 25, 50, 100, 200 and 400 ms, some
+// blocks' time together.
+const (
+	maxRepeats = 5
+	firstWait  = 25 * time.Millisecond
+)
+
+// Submit endorses by two organisations, orders, and waits until the own peer has committed the transaction as valid. One that lost a
+// race is submitted again, as often as maxRepeats. Errors: *ledger.Error (refused by chaincode; nothing was ordered), *StageError otherwise. A StageError at StageCommit wraps
 // ErrCommitUnknown or ErrInvalid; at StageEndorse and StageSubmit it wraps ErrUnavailable when trying again can help.
 func (c *Client) Submit(ctx context.Context, fn string, arg any) (ledger.Result, error) {
 	ctx, cancel := c.with(ctx)
 	defer cancel()
+	wait := firstWait
+	for n := 0; ; n++ {
+		result, err := c.submitOnce(ctx, fn, arg)
+		// Two that lost against each other must not meet again.
+		if !ledger.LostRace(err) || n == maxRepeats || !pause(ctx, wait/2+rand.N(wait)) {
+			return result, err
+		}
+		c.log.Debug("lost a race, submitting again", "fn", fn, "err", err)
+		wait *= 2
+	}
+}
+
+func (c *Client) submitOnce(ctx context.Context, fn string, arg any) (ledger.Result, error) {
 	p, err := c.propose(fn, arg)
 	if err != nil {
 		return ledger.Result{}, err

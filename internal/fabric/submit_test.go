@@ -284,8 +284,8 @@ func (f *fakeNetwork) put(key string) {
 	}
 }
 
-// Two submits of one key at the same time: one is valid, the other is invalid with Fabric's code, or both are valid in turn.
-func TestReadConflictIsInvalid(t *testing.T) {
+// Two submits of one key at the same time: one is valid and the other, which has read what the first one wrote, is endorsed anew.
+func TestReadConflictIsSubmittedAgain(t *testing.T) {
 	f := newFakeNetwork(t)
 	c := f.open("carrier")
 	release := make(chan struct{})
@@ -306,16 +306,42 @@ func TestReadConflictIsInvalid(t *testing.T) {
 	})
 	f.orderers["carrier"].set(func(n *fakeNode) { close(release) })
 	group.Wait()
+	if err := errors.Join(errs...); err != nil || f.valid("a") != 2 {
+		t.Fatalf("errors %v, %d valid; want none and both", errs, f.valid("a"))
+	}
+	f.mu.Lock()
+	conflicts := len(f.blocks) - 1 - 2
+	f.mu.Unlock()
+	if conflicts != 1 {
+		t.Fatalf("%d transactions were invalid, want one", conflicts)
+	}
+}
+
+// A read conflict is repeated, and not for ever. What the other transaction made wrong is refused in the contract's words.
+func TestReadConflictsAreBounded(t *testing.T) {
+	f := newFakeNetwork(t)
+	c := f.open("carrier")
+	arm := func(n int) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.conflicts = n
+	}
+	arm(maxRepeats)
+	if _, err := c.Submit(t.Context(), "kv:Create", rwset{Key: "a", Value: "1"}); err != nil {
+		t.Fatalf("after %d conflicts: %v, want it to be taken", maxRepeats, err)
+	}
+	arm(maxRepeats + 1)
+	_, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "b", Value: "1"})
 	var invalid *ledger.StageError
-	if !errors.As(errors.Join(errs...), &invalid) || !errors.Is(invalid, ledger.ErrInvalid) || invalid.Code != int32(peer.TxValidationCode_MVCC_READ_CONFLICT) {
-		t.Fatalf("errors %v", errs)
+	if !errors.As(err, &invalid) || !errors.Is(err, ledger.ErrInvalid) || invalid.Code != int32(peer.TxValidationCode_MVCC_READ_CONFLICT) || f.valid("b") != 0 {
+		t.Fatalf("after %d conflicts: %v, %d valid; want it invalid with Fabric's code", maxRepeats+1, err, f.valid("b"))
 	}
-	if (errs[0] == nil) == (errs[1] == nil) || f.valid("a") != 1 {
-		t.Fatalf("errors %v, %d valid", errs, f.valid("a"))
-	}
-	found, code, _, err := c.TxStatus(t.Context(), invalid.TxID)
-	if !found || code != invalid.Code || err != nil {
+	if found, code, _, err := c.TxStatus(t.Context(), invalid.TxID); !found || code != invalid.Code || err != nil {
 		t.Fatalf("status of the invalid one: %v %d %v", found, code, err)
+	}
+	arm(1)
+	if _, err := c.Submit(t.Context(), "kv:Create", rwset{Key: "a", Value: "2"}); ledger.CodeOf(err) != ledger.Exists || f.valid("a") != 1 {
+		t.Fatalf("what exists: %v, %d valid; want %s", err, f.valid("a"), ledger.Exists)
 	}
 }
 

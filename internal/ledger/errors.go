@@ -69,6 +69,19 @@ func (e *StageError) Error() string {
 
 func (e *StageError) Unwrap() error { return e.Err }
 
+// Fabric's validation codes for a transaction that read what changed meanwhile. Other codes do not go away by themselves.
+const (
+	mvccReadConflict    = 11
+	phantomReadConflict = 12
+)
+
+// LostRace reports whether a transaction was ordered, found to have read what another one changed meanwhile, and so without
+// effect: the same request may well succeed now.
+func LostRace(err error) bool {
+	var e *StageError
+	return errors.Is(err, ErrInvalid) && errors.As(err, &e) && (e.Code == mvccReadConflict || e.Code == phantomReadConflict)
+}
+
 // SignedAnswer is a peer's answer about a block with the peer's signature, every part as it went over the wire. Response
 // is what was signed, together with Endorser; it holds the block with its validity filter.
 type SignedAnswer struct {

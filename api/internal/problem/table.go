@@ -26,19 +26,6 @@ var refusals = map[ledger.Code]struct {
 // ErrIngest: an ingest instance could not be asked.
 var ErrIngest = errors.New("ingest unavailable")
 
-// Fabric's validation codes for a transaction that read what changed meanwhile. Other codes do not go away by themselves.
-const (
-	mvccReadConflict    = 11
-	phantomReadConflict = 12
-)
-
-// LostRace reports whether a transaction was ordered, found to have read what another one changed meanwhile, and so without
-// effect: the same request may well succeed now.
-func LostRace(err error) bool {
-	var e *ledger.StageError
-	return errors.Is(err, ledger.ErrInvalid) && errors.As(err, &e) && (e.Code == mvccReadConflict || e.Code == phantomReadConflict)
-}
-
 var lostRace = New(http.StatusConflict, TxInvalid,
 	"another transaction changed the same record first; nothing was written; try again").RetryAfter("1")
 
@@ -72,7 +59,7 @@ func Of(err error) (p *Problem, internal bool) {
 			return New(r.status, r.code, "%s", refused.Message), false
 		}
 	}
-	if LostRace(err) {
+	if ledger.LostRace(err) {
 		return lostRace, false
 	}
 	for _, f := range failures {
