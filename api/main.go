@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/trackseal/trackseal/api/internal/audit"
+	"github.com/trackseal/trackseal/api/internal/beat"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
@@ -112,6 +113,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
 		service.Part{Name: "ledger events", Run: live.Run},
+		service.Part{Name: "beat", Run: (&beat.Keeper{Ledger: chain, Log: log, Now: time.Now}).Run},
 		service.Part{Name: "members", Run: directory.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},

@@ -31,10 +31,15 @@ type Anchor struct {
 
 // AssignInputBody defines model for AssignInputBody.
 type AssignInputBody struct {
-	// From Start of the window; now when absent. It may lie in the past, for a recorded trip
+	// From Start of the window; now when absent. It may lie in the past
 	//
 	// Examples: 2026-11-22T10:00:00.000Z
-	From    time.Time `json:"from,omitempty,omitzero"`
+	From time.Time `json:"from,omitempty,omitzero"`
+
+	// To End of the window of a recorded trip, whose logger was read out later: both ends lie in the past, and it is the tracker's only window in the shipment. Absent: the tracker goes on reporting
+	//
+	// Examples: 2026-11-22T10:00:00.000Z
+	To      time.Time `json:"to,omitempty,omitzero"`
 	Tracker string    `json:"tracker"`
 }
 
@@ -43,9 +48,12 @@ type Assignment struct {
 	By string `json:"by"`
 
 	// From Examples: 2026-11-22T10:00:00.000Z
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	Tracker string    `json:"tracker"`
+	From time.Time `json:"from"`
+
+	// Recorded The window was given as a whole after it had ended: a logger that was read out later
+	Recorded bool      `json:"recorded"`
+	To       time.Time `json:"to"`
+	Tracker  string    `json:"tracker"`
 }
 
 // BudgetLine defines model for BudgetLine.
@@ -165,6 +173,8 @@ type Field struct {
 
 // Handover defines model for Handover.
 type Handover struct {
+	// AgreedAt The same, when the receiver has accepted with it
+	AgreedAt   time.Time       `json:"agreed_at"`
 	AnswerTx   string          `json:"answer_tx"`
 	AnsweredAt time.Time       `json:"answered_at"`
 	AtAnswer   ComplianceState `json:"at_answer"`
@@ -183,7 +193,10 @@ type Handover struct {
 	ProposedAt time.Time     `json:"proposed_at"`
 	Reason     string        `json:"reason"`
 	State      HandoverState `json:"state"`
-	To         string        `json:"to"`
+
+	// StatedAt When the goods changed hands, as the proposer says
+	StatedAt time.Time `json:"stated_at"`
+	To       string    `json:"to"`
 }
 
 // HandoverState defines model for Handover.State.
@@ -397,6 +410,11 @@ type Problem struct {
 type ProposeInputBody struct {
 	Note string `json:"note,omitempty,omitzero"`
 
+	// StatedAt When it happened. It counts when both sides of the handover state the same
+	//
+	// Examples: 2026-11-22T10:00:00.000Z
+	StatedAt time.Time `json:"stated_at,omitempty,omitzero"`
+
 	// To Organisation, a party of the shipment
 	To string `json:"to"`
 }
@@ -462,6 +480,9 @@ type Shipment struct {
 	RuleSetHash     string              `json:"rule_set_hash"`
 	State           ShipmentState       `json:"state"`
 
+	// StatedDeliveryAt When the goods arrived, as both sides of the last handover stated it
+	StatedDeliveryAt time.Time `json:"stated_delivery_at"`
+
 	// Tx Transaction that answered, or that created it
 	Tx string `json:"tx"`
 
@@ -485,6 +506,14 @@ type Spent struct {
 	Band   string `json:"band"`
 	Rule   string `json:"rule"`
 	SpentS int64  `json:"spent_s"`
+}
+
+// Stated defines model for Stated.
+type Stated struct {
+	// StatedAt When it happened. It counts when both sides of the handover state the same
+	//
+	// Examples: 2026-11-22T10:00:00.000Z
+	StatedAt time.Time `json:"stated_at,omitempty,omitzero"`
 }
 
 // Tracker defines model for Tracker.
@@ -526,12 +555,6 @@ type GetHeadsEvidenceParams struct {
 	From int64
 	// Your own random bytes, hex; the peers sign them along, so their answers cannot be old
 	Nonce string
-}
-
-// UnassignTrackerParams are the query parameters of UnassignTracker. What is zero is left out.
-type UnassignTrackerParams struct {
-	// End of the window; now when absent
-	To time.Time
 }
 
 // ListMessagesParams are the query parameters of ListMessages. What is zero is left out.
@@ -594,9 +617,9 @@ func (c *Client) AssignTracker(ctx context.Context, id string, body AssignInputB
 	return call[Shipment](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/shipments/%s/assignments", url.PathEscape(id)), nil, body})
 }
 
-// UnassignTracker calls DELETE /v1/shipments/{id}/assignments/{tracker}: End the tracker's open assignment.
-func (c *Client) UnassignTracker(ctx context.Context, id string, tracker string, params UnassignTrackerParams) (Shipment, error) {
-	return call[Shipment](ctx, c, request{http.MethodDelete, fmt.Sprintf("/v1/shipments/%s/assignments/%s", url.PathEscape(id), url.PathEscape(tracker)), query{"to": text(params.To)}, nil})
+// UnassignTracker calls DELETE /v1/shipments/{id}/assignments/{tracker}: End the tracker's open assignment now.
+func (c *Client) UnassignTracker(ctx context.Context, id string, tracker string) (Shipment, error) {
+	return call[Shipment](ctx, c, request{http.MethodDelete, fmt.Sprintf("/v1/shipments/%s/assignments/%s", url.PathEscape(id), url.PathEscape(tracker)), nil, nil})
 }
 
 // CloseShipment calls POST /v1/shipments/{id}/close: Seal the shipment's logs and close it.
@@ -605,8 +628,8 @@ func (c *Client) CloseShipment(ctx context.Context, id string) (Close, error) {
 }
 
 // DeliverShipment calls POST /v1/shipments/{id}/deliver: Declare the shipment delivered, as the consignee that holds it.
-func (c *Client) DeliverShipment(ctx context.Context, id string) (Shipment, error) {
-	return call[Shipment](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/shipments/%s/deliver", url.PathEscape(id)), nil, nil})
+func (c *Client) DeliverShipment(ctx context.Context, id string, body Stated) (Shipment, error) {
+	return call[Shipment](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/shipments/%s/deliver", url.PathEscape(id)), nil, body})
 }
 
 // ProposeHandover calls POST /v1/shipments/{id}/handovers: Propose to hand the goods over, as their custodian.
@@ -615,8 +638,8 @@ func (c *Client) ProposeHandover(ctx context.Context, id string, body ProposeInp
 }
 
 // AcceptHandover calls POST /v1/shipments/{id}/handovers/current/accept: Accept the open handover, as the organisation that it names.
-func (c *Client) AcceptHandover(ctx context.Context, id string) (Shipment, error) {
-	return call[Shipment](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/shipments/%s/handovers/current/accept", url.PathEscape(id)), nil, nil})
+func (c *Client) AcceptHandover(ctx context.Context, id string, body Stated) (Shipment, error) {
+	return call[Shipment](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/shipments/%s/handovers/current/accept", url.PathEscape(id)), nil, body})
 }
 
 // ListMessages calls GET /v1/shipments/{id}/messages: List the messages in the order of the logs.

@@ -76,7 +76,7 @@ func connect(t *testing.T, s *scripted, change ...func(*Config)) *Client {
 }
 
 func deliver(ctx context.Context, c *Client) error {
-	_, err := c.DeliverShipment(ctx, "S/1")
+	_, err := c.DeliverShipment(ctx, "S/1", Stated{})
 	return err
 }
 

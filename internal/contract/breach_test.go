@@ -143,7 +143,8 @@ func TestFalseBreachClaims(t *testing.T) {
 			a.Messages[0] = ledger.BreachMessage{Raw: d.message("T-1", at, temperature(at, 99)), TimeMS: at}
 		}, ledger.Conflict, "was not assigned to shipment S-1 at"},
 		{"after the assignment", func(w *world, a *ledger.BreachArgs) {
-			must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1", ToMS: a.Messages[1].TimeMS})
+			must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
+			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
 		}, ledger.Conflict, "messages[1]: tracker T-1 was not assigned"},
 		{"reading in the future", func(w *world, a *ledger.BreachArgs) {
 			at := w.ms + 10*ledger.SkewMS

@@ -10,8 +10,8 @@ var judgements = []function{
 	change(ledger.ComplianceRevise, ingest, ledger.EventVerdict, revise),
 	// What signed messages show by themselves: any party may submit it, by an operator or an ingest.
 	change(ledger.ComplianceBreach, []string{Operator, Ingest}, ledger.EventExcursion, breach),
-	change(ledger.ComplianceAcknowledge, operator, ledger.EventAcknowledged, acknowledge),
-	change(ledger.ComplianceDispose, operator, ledger.EventDisposition, dispose),
+	timed(ledger.ComplianceAcknowledge, operator, ledger.EventAcknowledged, acknowledge),
+	timed(ledger.ComplianceDispose, operator, ledger.EventDisposition, dispose),
 
 	read(ledger.ComplianceVerdict, getVerdict),
 	list(ledger.ComplianceVerdicts, withID, ofShipment[ledger.Verdict](ledger.ObjVerdict)),                         // oldest first

@@ -15,6 +15,7 @@ var founders = ledger.FoundArgs{Members: []ledger.Founder{
 
 func TestTheNetworkIsFoundedOnce(t *testing.T) {
 	w := emptyWorld(t)
+	w.beat()
 	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentCreate, createArgs("S-1")) // nobody is a member yet
 	f := must[ledger.Founding](w, shipperOp, ledger.MemberFound, ledger.EventFounded, founders)
 	if f.By != shipper || len(f.Members) != len(founders.Members) || f.Tx == "" || f.TimeMS != w.ms {

@@ -89,7 +89,7 @@ type Answer struct {
 // functions by name.
 var functions = func() map[string]function {
 	all := map[string]function{}
-	for _, f := range slices.Concat(members, trackers, shipments, anchors, judgements, ruleSets) {
+	for _, f := range slices.Concat(members, beats, trackers, shipments, anchors, judgements, ruleSets) {
 		all[f.name] = f
 	}
 	return all

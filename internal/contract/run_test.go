@@ -29,6 +29,7 @@ func journey(t testing.TB) []struct {
 		arg any
 	}{
 		{carrierOp, ledger.MemberFound, founders},
+		{carrierIn, ledger.BeatRenew, ledger.NoArgs{}},
 		{carrierOp, ledger.TrackerEnrol, edDevice("T-1").enrolArgs("T-1", carrier)},
 		{carrierOp, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "T-2", SecretHash: hexHash("s")}},
 		{carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: edDevice("T-1").possess("T-1", carrier, next)}},
@@ -108,7 +109,7 @@ func TestStateIsCanonical(t *testing.T) {
 	w := emptyWorld(t)
 	run(w, t)
 	types := map[string]any{
-		ledger.ObjFounding: ledger.Founding{}, ledger.ObjMember: ledger.Member{}, ledger.ObjTracker: ledger.Tracker{}, ledger.ObjShipment: ledger.Shipment{}, ledger.ObjHandover: ledger.Handover{},
+		ledger.ObjFounding: ledger.Founding{}, ledger.ObjBeat: ledger.Beat{}, ledger.ObjMember: ledger.Member{}, ledger.ObjTracker: ledger.Tracker{}, ledger.ObjShipment: ledger.Shipment{}, ledger.ObjHandover: ledger.Handover{},
 		ledger.ObjClose: ledger.Close{}, ledger.ObjHead: ledger.Head{}, ledger.ObjAnchor: ledger.Head{},
 		ledger.ObjExcursion: ledger.Excursion{}, ledger.ObjVerdict: ledger.Verdict{},
 		ledger.ObjTally: ledger.Tally{}, ledger.ObjAcknowledgement: ledger.Acknowledgement{},
@@ -206,7 +207,7 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 	}
 	byID, byShipment, heads := ledger.IDArgs{ID: "S-1"}, ledger.ListArgs{ID: "S-1"}, newHeads("ingest-carrier").id()
 	reads := map[ledger.Function]any{
-		ledger.MemberGet: ledger.NameArgs{Name: "carrier"}, ledger.MemberList: ledger.ListArgs{},
+		ledger.MemberGet: ledger.NameArgs{Name: "carrier"}, ledger.MemberList: ledger.ListArgs{}, ledger.BeatGet: ledger.NoArgs{},
 		ledger.TrackerGet: ledger.IDArgs{ID: "T-1"}, ledger.TrackerList: ledger.ListArgs{},
 		ledger.ShipmentGet: byID, ledger.ShipmentGetClose: byID, ledger.ShipmentList: ledger.ListArgs{}, ledger.ShipmentHandover: byShipment,
 		ledger.AnchorHead: ledger.IDArgs{ID: heads}, ledger.AnchorList: ledger.ListArgs{ID: heads}, ledger.AnchorHeads: ledger.ListArgs{},

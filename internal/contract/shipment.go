@@ -9,15 +9,15 @@ import (
 // shipments: a shipment moves created, in_transit, delivered, closed, and never back. To those who are no party it does not
 // exist.
 var shipments = []function{
-	change(ledger.ShipmentCreate, operator, ledger.EventShipment, create),
-	change(ledger.ShipmentAssign, operator, ledger.EventShipment, assign),
-	change(ledger.ShipmentUnassign, operator, ledger.EventShipment, unassign),
-	change(ledger.ShipmentPropose, operator, ledger.EventShipment, propose),
-	change(ledger.ShipmentAccept, operator, ledger.EventShipment, accept),
-	change(ledger.ShipmentReject, operator, ledger.EventShipment, reject),
-	change(ledger.ShipmentWithdraw, operator, ledger.EventShipment, withdraw),
-	change(ledger.ShipmentDeliver, operator, ledger.EventShipment, deliver),
-	change(ledger.ShipmentClose, operator, ledger.EventClosed, closeShipment),
+	timed(ledger.ShipmentCreate, operator, ledger.EventShipment, create),
+	timed(ledger.ShipmentAssign, operator, ledger.EventShipment, assign),
+	timed(ledger.ShipmentUnassign, operator, ledger.EventShipment, unassign),
+	timed(ledger.ShipmentPropose, operator, ledger.EventShipment, propose),
+	timed(ledger.ShipmentAccept, operator, ledger.EventShipment, accept),
+	timed(ledger.ShipmentReject, operator, ledger.EventShipment, reject),
+	timed(ledger.ShipmentWithdraw, operator, ledger.EventShipment, withdraw),
+	timed(ledger.ShipmentDeliver, operator, ledger.EventShipment, deliver),
+	timed(ledger.ShipmentClose, operator, ledger.EventClosed, closeShipment),
 	read(ledger.ShipmentGet, func(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 		return shipment(t, a.ID)
 	}),

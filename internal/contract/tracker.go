@@ -9,9 +9,9 @@ import (
 
 // trackers: only the organisation that enrolled a tracker may change it.
 var trackers = []function{
-	change(ledger.TrackerEnrol, operator, ledger.EventTracker, enrol),
-	change(ledger.TrackerRotate, operator, ledger.EventTracker, rotate),
-	change(ledger.TrackerRevoke, operator, ledger.EventTracker, revoke),
+	timed(ledger.TrackerEnrol, operator, ledger.EventTracker, enrol),
+	timed(ledger.TrackerRotate, operator, ledger.EventTracker, rotate),
+	timed(ledger.TrackerRevoke, operator, ledger.EventTracker, revoke),
 	change(ledger.TrackerCalibrate, operator, ledger.EventTracker, calibrate),
 	read(ledger.TrackerGet, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
 		return tracker(t, a.ID)

@@ -60,9 +60,10 @@ type world struct {
 	state Map
 	ms    int64
 	n     int
+	still bool // nobody renews the beat
 }
 
-// newWorld is a ledger whose members are the founders.
+// newWorld is a ledger whose members are the founders and whose beat goes on.
 func newWorld(t testing.TB) *world {
 	w := emptyWorld(t)
 	a, err := w.run(carrierOp, ledger.MemberFound, founders)
@@ -70,7 +71,17 @@ func newWorld(t testing.TB) *world {
 		t.Fatal(err)
 	}
 	w.state.Commit(a)
+	w.beat()
 	return w
+}
+
+// beat renews the beat, as nodes do between the transactions of a test.
+func (w *world) beat() {
+	b, err := ledger.Encode(ledger.Beat{TimeMS: w.ms, By: auditor, Tx: fmt.Sprintf("beat%04d", w.n)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.state[ledger.BeatKey()] = b
 }
 
 // emptyWorld is a ledger on which nothing has happened.
@@ -102,6 +113,9 @@ func (w *world) submit(by who, fn ledger.Function, arg any, result any) (Answer,
 	w.t.Helper()
 	w.n++
 	w.ms += 1000
+	if w.state[ledger.BeatKey()] != nil && !w.still {
+		w.beat()
+	}
 	a, err := w.run(by, fn, arg)
 	if err != nil {
 		var e *ledger.Error

@@ -15,8 +15,8 @@ import (
 )
 
 // A transaction that lost a race is endorsed anew: it had no effect, and the contract's own answer now says what became of it. That
-// is usual: ingest keeps writing the verdict that a handover copies. The waits are about 25, 50, 100, 200 and 400 ms, some
-// blocks' time together.
+// is usual: the beat that it reads is renewed every half a minute, and ingest keeps writing the verdict that a handover copies. The
+// waits are about 25, 50, 100, 200 and 400 ms, some blocks' time together.
 const (
 	maxRepeats = 5
 	firstWait  = 25 * time.Millisecond

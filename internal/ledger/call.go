@@ -107,9 +107,9 @@ func (q Listing[R]) All(ctx context.Context, l Evaluator, id string, max int) ([
 	return all, nil
 }
 
-// Do submits the change. After an error the Result is empty, unless only the answer could not be read.
+// Do submits the change, and renews the beat where it must. After an error the Result is empty, unless only the answer could not be read.
 func (c Change[A, R]) Do(ctx context.Context, l Submitter, arg A) (R, Result, error) {
-	result, err := l.Submit(ctx, string(c), arg)
+	result, err := onBeat(ctx, l, string(c), arg)
 	if err != nil {
 		return *new(R), result, err
 	}

@@ -16,6 +16,7 @@ const (
 	ObjFounding  = "founding"  // -> Founding
 	ObjMember    = "member"    // name -> Member
 	ObjMemberMSP = "membermsp" // MSP id -> name of the member
+	ObjBeat      = "beat"      // -> Beat
 	ObjTracker   = "tracker"   // id -> Tracker
 	ObjKey       = "kid"       // key thumbprint -> tracker id; a key serves one tracker, once
 	ObjShipment  = "shipment"  // id -> Shipment
@@ -52,6 +53,7 @@ func Key(object string, attributes ...string) string {
 func FoundingKey() string                     { return Key(ObjFounding) }
 func MemberKey(name string) string            { return Key(ObjMember, name) }
 func MemberMSPKey(msp string) string          { return Key(ObjMemberMSP, msp) }
+func BeatKey() string                         { return Key(ObjBeat) }
 func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }
 func KIDKey(kid string) string                { return Key(ObjKey, kid) }
 func ShipmentKey(id string) string            { return Key(ObjShipment, id) }

@@ -105,6 +105,7 @@ const (
 	BadState  Code = "BAD_STATE" // right arguments, wrong moment
 	Conflict  Code = "CONFLICT"  // another head, another owner, another writer
 	BadProof  Code = "BAD_PROOF" // a signature or a Merkle proof does not verify
+	NoBeat    Code = "NO_BEAT"   // the transaction's time is too far from the beat's: renew the beat and try again
 )
 
 // Error is a refusal. Its text is "[CODE] message", which is how it crosses Fabric.
@@ -150,7 +151,7 @@ func CodeOf(err error) Code {
 	return ""
 }
 
-var refusal = regexp.MustCompile(`\[(NOT_FOUND|EXISTS|FORBIDDEN|INVALID|BAD_STATE|CONFLICT|BAD_PROOF)\] ([^\n]*)`)
+var refusal = regexp.MustCompile(`\[(NOT_FOUND|EXISTS|FORBIDDEN|INVALID|BAD_STATE|CONFLICT|BAD_PROOF|NO_BEAT)\] ([^\n]*)`)
 
 // ParseError finds a refusal in a text that Fabric wrapped in its own words; nil when there is none.
 func ParseError(text string) *Error {

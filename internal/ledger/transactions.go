@@ -3,12 +3,15 @@ package ledger
 // The transactions. Each takes exactly one argument, a JSON object of the type named, and answers JSON.
 //
 // A change needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a person signs
-// (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach. What belongs to a shipment is
+// (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach and beat. What belongs to a shipment is
 // NOT_FOUND to all but its parties.
 const (
 	MemberFound Change[FoundArgs, Founding] = "member:Found" // once, by an operator of one of the founders
 	MemberGet   Query[NameArgs, Member]     = "member:Get"
 	MemberList  Listing[Member]             = "member:List"
+
+	BeatRenew Change[NoArgs, Beat] = "beat:Renew" // CONFLICT while the newest is younger than BeatLeastMS
+	BeatGet   Query[NoArgs, Beat]  = "beat:Get"
 
 	TrackerEnrol     Change[EnrolArgs, Tracker]     = "tracker:Enrol"
 	TrackerRotate    Change[RotateArgs, Tracker]    = "tracker:Rotate"
@@ -21,10 +24,10 @@ const (
 	ShipmentAssign   Change[AssignArgs, Shipment]   = "shipment:Assign"
 	ShipmentUnassign Change[UnassignArgs, Shipment] = "shipment:Unassign"
 	ShipmentPropose  Change[ProposeArgs, Shipment]  = "shipment:Propose"
-	ShipmentAccept   Change[IDArgs, Shipment]       = "shipment:Accept"
+	ShipmentAccept   Change[StatedArgs, Shipment]   = "shipment:Accept"
 	ShipmentReject   Change[RejectArgs, Shipment]   = "shipment:Reject"
 	ShipmentWithdraw Change[RejectArgs, Shipment]   = "shipment:Withdraw" // by who proposed, before the answer
-	ShipmentDeliver  Change[IDArgs, Shipment]       = "shipment:Deliver"  // by a consignee, once it has custody
+	ShipmentDeliver  Change[StatedArgs, Shipment]   = "shipment:Deliver"  // by a consignee, once it has custody
 	ShipmentClose    Change[CloseArgs, Close]       = "shipment:Close"
 	ShipmentGet      Query[IDArgs, Shipment]        = "shipment:Get"
 	ShipmentList     Listing[Shipment]              = "shipment:List"      // only where the caller's MSP is a party
@@ -123,27 +126,40 @@ type CreateArgs struct {
 	CarriedFrom []string `json:"carried_from,omitempty"` // shipment ids
 }
 
-// AssignArgs binds a tracker of the caller's, who is a carrier of the shipment or holds the goods. FromMS 0 means the
-// transaction's time; it may lie in the past (a recorded trip) but not before the end of the tracker's previous assignment.
+// AssignArgs binds a tracker of the caller's, who is a carrier of the shipment or holds the goods. FromMS 0 means now; it may lie
+// in the past, but not before the end of the tracker's previous assignment.
+//
+// With ToMS the assignment is a recorded one: the whole window of a logger that was read out later. It must have ended, and the
+// tracker has no other assignment in the shipment, before or after.
 type AssignArgs struct {
 	Shipment string `json:"shipment"`
 	Tracker  string `json:"tracker"`
 	FromMS   int64  `json:"from_ms"`
-}
-
-// UnassignArgs ends the open assignment, by the tracker's owner, a carrier or the custodian; ToMS 0 means the transaction's time.
-type UnassignArgs struct {
-	Shipment string `json:"shipment"`
-	Tracker  string `json:"tracker"`
 	ToMS     int64  `json:"to_ms"`
 }
 
-// ProposeArgs offers custody to another party, by the custodian.
+// UnassignArgs ends the open assignment now, by the tracker's owner, a carrier or the custodian. What the tracker has reported until
+// now cannot be cut away.
+type UnassignArgs struct {
+	Shipment string `json:"shipment"`
+	Tracker  string `json:"tracker"`
+}
+
+// ProposeArgs offers custody to another party, by the custodian. StatedMS is when the goods change hands, 0 when nothing is said: in
+// the custodian's own time with them.
 type ProposeArgs struct {
-	ID    string    `json:"id"`
-	To    string    `json:"to"` // MSP id of a party
-	Heads []LogHead `json:"heads"`
-	Note  string    `json:"note"`
+	ID       string    `json:"id"`
+	To       string    `json:"to"` // MSP id of a party
+	Heads    []LogHead `json:"heads"`
+	Note     string    `json:"note"`
+	StatedMS int64     `json:"stated_ms"`
+}
+
+// StatedArgs accepts a handover or takes delivery. StatedMS is when it happened, 0 when nothing is said. To accept, it must be what
+// the proposer stated; to take delivery, what both sides stated of the handover that brought the goods.
+type StatedArgs struct {
+	ID       string `json:"id"`
+	StatedMS int64  `json:"stated_ms"`
 }
 
 // RejectArgs ends a proposal: a rejection or a withdrawal.
@@ -179,6 +195,7 @@ type EndArgs Excursion
 // Chaincode events: one per transaction that changed something; the payload is the JSON record named.
 const (
 	EventFounded   = "founded"   // Founding
+	EventBeat      = "beat"      // Beat
 	EventTracker   = "tracker"   // Tracker
 	EventShipment  = "shipment"  // Shipment
 	EventClosed    = "closed"    // Close

@@ -80,15 +80,23 @@ func (a CreateArgs) Validate() error {
 }
 
 func (a AssignArgs) Validate() error {
-	return first(checkID("shipment", a.Shipment), checkID("tracker", a.Tracker), checkTime("from_ms", a.FromMS, true))
+	err := first(checkID("shipment", a.Shipment), checkID("tracker", a.Tracker), checkTime("from_ms", a.FromMS, true), checkTime("to_ms", a.ToMS, true))
+	if err == nil && a.ToMS != 0 && (a.FromMS == 0 || a.ToMS <= a.FromMS) {
+		return invalid("to_ms is for a recorded trip: it needs from_ms, and must be after it")
+	}
+	return err
 }
 
 func (a UnassignArgs) Validate() error {
-	return first(checkID("shipment", a.Shipment), checkID("tracker", a.Tracker), checkTime("to_ms", a.ToMS, true))
+	return first(checkID("shipment", a.Shipment), checkID("tracker", a.Tracker))
 }
 
 func (a ProposeArgs) Validate() error {
-	return first(checkID("id", a.ID), checkID("to", a.To), checkHeads(a.Heads), checkText("note", a.Note, 0, 1024))
+	return first(checkID("id", a.ID), checkID("to", a.To), checkHeads(a.Heads), checkText("note", a.Note, 0, 1024), checkTime("stated_ms", a.StatedMS, true))
+}
+
+func (a StatedArgs) Validate() error {
+	return first(checkID("id", a.ID), checkTime("stated_ms", a.StatedMS, true))
 }
 
 func (a RejectArgs) Validate() error {

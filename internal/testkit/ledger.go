@@ -233,6 +233,13 @@ func (l *Ledger) Network(ctx context.Context) ([]ledger.Node, error) {
 	return nodes, nil
 }
 
+// StopBeat makes the ledger's nodes stop renewing its beat, which they do unasked otherwise.
+func (l *Ledger) StopBeat() {
+	l.chain.mu.Lock()
+	defer l.chain.mu.Unlock()
+	l.chain.still = true
+}
+
 // Height is the number of blocks.
 func (l *Ledger) Height() uint64 { return l.chain.height() }
 

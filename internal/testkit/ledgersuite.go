@@ -41,6 +41,7 @@ func LedgerSuite(t *testing.T, open func(t *testing.T, org, role string) LedgerC
 	}
 	s.ingest = open(t, "carrier", contract.Ingest)
 	t.Run("members", s.with((*ledgerSuite).members))
+	t.Run("beat", s.with((*ledgerSuite).beat))
 	t.Run("two carriers", s.with((*ledgerSuite).twoCarriers))
 	t.Run("trackers", s.with((*ledgerSuite).trackers))
 	t.Run("a shipment from start to end", s.with((*ledgerSuite).shipment))

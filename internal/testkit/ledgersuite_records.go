@@ -133,6 +133,7 @@ func (s *ledgerSuite) shipment() {
 	}
 	s.refused(carrier, ledger.ShipmentUnassign, end, ledger.NotFound)
 	s.refused(carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: tracker, FromMS: 1}, ledger.Conflict)
+	s.refused(carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: tracker, FromMS: 1, ToMS: 2}, ledger.Conflict)
 	do[ledger.Shipment](s, carrier, ledger.ShipmentAssign, assign)
 
 	propose := ledger.ProposeArgs{ID: id, To: "ConsigneeMSP", Note: "dock 4"}

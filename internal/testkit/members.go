@@ -1,6 +1,8 @@
 package testkit
 
 import (
+	"time"
+
 	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -54,6 +56,18 @@ func (s *ledgerSuite) members() {
 	}
 	args := ledger.CreateArgs{ID: s.id("stranger"), Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Consignee: {"StrangerMSP"}}, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash}
 	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Invalid)
+}
+
+// beat: somebody keeps it going, and it is not renewed twice at once.
+func (s *ledgerSuite) beat() {
+	if _, _, err := ledger.BeatRenew.Do(s.t.Context(), s.ingest, ledger.NoArgs{}); err != nil && ledger.CodeOf(err) != ledger.Conflict {
+		s.t.Fatalf("renewed by an ingest: %v, want it to be taken, or refused because it is young", err)
+	}
+	b := ask[ledger.Beat](s, s.clients["auditor"], ledger.BeatGet, ledger.NoArgs{})
+	if age := time.Since(time.UnixMilli(b.TimeMS)); age > ledger.BeatMaxAgeMS*time.Millisecond || b.By == "" || b.Tx == "" {
+		s.t.Errorf("the beat is %+v, %s old; want one of this time, with who renewed it", b, age)
+	}
+	s.refused(s.clients["carrier"], ledger.BeatRenew, ledger.NoArgs{}, ledger.Conflict)
 }
 
 // twoCarriers share a trip: each binds its own trackers and hands the goods on.

@@ -36,8 +36,8 @@ func (s *Resource) Register(api *rest.API) {
 		return rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/handovers" + path, ID: id, Tag: tag, Scope: access.ShipmentsWrite, Status: status, Write: true,
 			Summary: summary, Errors: []int{http.StatusNotFound}, Example: example}
 	}
-	rest.Add(api, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated, rest.Object{"to": "city-hospital", "note": "gate 4, seal 88123"}), s.propose)
-	rest.Add(api, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0, nil), s.accept)
+	rest.Add(api, op("", "propose-handover", "Propose to hand the goods over, as their custodian", http.StatusCreated, rest.Object{"to": "city-hospital", "note": "gate 4, seal 88123", "stated_at": "2026-11-22T10:00:00.000Z"}), s.propose)
+	rest.Add(api, op("/current/accept", "accept-handover", "Accept the open handover, as the organisation that it names", 0, rest.Object{"stated_at": "2026-11-22T10:00:00.000Z"}), s.accept)
 	rest.Add(api, op("/current/reject", "reject-handover", "Reject the open handover, with a reason", 0, rest.Object{"reason": "seal broken"}), s.reject)
 	rest.Add(api, op("/current/withdraw", "withdraw-handover", "Take the open handover back, as the organisation that proposed it", 0, rest.Object{"reason": "wrong dock"}), s.withdraw)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/handovers", ID: "list-handovers", Tag: tag, Scope: access.ShipmentsRead,
@@ -50,6 +50,7 @@ type proposeInput struct {
 	Body struct {
 		To   string `json:"to" doc:"Organisation, a party of the shipment"`
 		Note string `json:"note,omitempty" maxLength:"512"`
+		shapes.Stated
 	}
 }
 
@@ -66,8 +67,8 @@ func (s *Resource) propose(ctx context.Context, in *proposeInput) (*rest.Answer[
 	if err != nil {
 		return nil, err
 	}
-	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Note: in.Body.Note}, func(r ledger.Shipment) bool {
-		return r.Pending != nil && r.Pending.From == s.MSP && r.Pending.To == to && r.Pending.Note == in.Body.Note
+	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Note: in.Body.Note, StatedMS: in.Body.MS()}, func(r ledger.Shipment) bool {
+		return r.Pending != nil && r.Pending.From == s.MSP && r.Pending.To == to && r.Pending.Note == in.Body.Note && r.Pending.StatedMS == in.Body.MS()
 	})
 }
 
@@ -93,8 +94,9 @@ func (s *Resource) headsNow(ctx context.Context, r ledger.Shipment) ([]ledger.Lo
 func (s *Resource) accept(ctx context.Context, in *struct {
 	shapes.ShipmentPath
 	rest.Idempotent
+	Body *shapes.Stated
 }) (*rest.Answer[shapes.Shipment], error) {
-	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentAccept, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
+	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentAccept, ledger.StatedArgs{ID: in.ID, StatedMS: in.Body.MS()}, func(r ledger.Shipment) bool {
 		return r.Pending == nil && r.Custodian == s.MSP
 	})
 }

@@ -273,7 +273,7 @@ func TestFailuresHaveTheirStatus(t *testing.T) {
 	}
 	w.ledger.FailBefore(ledger.ShipmentCreate, 1)
 	check("ledger away", w.call("POST", "/v1/shipments", shipmentBody("s2")), 503, "ledger_unavailable", true)
-	w.ledger.Invalidate(ledger.ShipmentCreate, 6)
+	w.ledger.Invalidate(ledger.ShipmentCreate, 1)
 	check("read conflict", w.call("POST", "/v1/shipments", shipmentBody("s2")), 409, "transaction_invalid", true)
 	w.ledger.CommitUnknown(ledger.ShipmentCreate, 1)
 	check("commit unknown", w.call("POST", "/v1/shipments", shipmentBody("s2")), 504, "commit_unknown", false)

@@ -473,3 +473,13 @@ func TestLostRaces(t *testing.T) {
 	want(t, "a race lost too often", w.must(409, "POST", "/v1/shipments", shipmentBody("s2")).problem().Code, "transaction_invalid")
 	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
 }
+
+// A ledger whose nodes stopped renewing its beat is no obstacle: who needs it renews it.
+func TestAStaleBeatIsRenewed(t *testing.T) {
+	w := newWorld(t)
+	w.ledger.StopBeat()
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	want(t, "renewals", w.ledger.Count(ledger.BeatRenew), 1)
+	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	want(t, "renewals", w.ledger.Count(ledger.BeatRenew), 1)
+}

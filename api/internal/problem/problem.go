@@ -32,6 +32,7 @@ const (
 	RateLimited      Code = "rate_limited"
 	StoreUnavailable Code = "store_unavailable"
 	LedgerDown       Code = "ledger_unavailable"
+	NoBeat           Code = "no_beat"
 	IngestDown       Code = "ingest_unavailable"
 	ProviderDown     Code = "provider_unavailable" // the OIDC provider
 	NotAnchored      Code = "not_anchored"

@@ -21,6 +21,7 @@ var refusals = map[ledger.Code]struct {
 	ledger.BadState:  {http.StatusConflict, "bad_state"},
 	ledger.Conflict:  {http.StatusConflict, "conflict"},
 	ledger.BadProof:  {http.StatusUnprocessableEntity, "bad_proof"},
+	ledger.NoBeat:    {http.StatusServiceUnavailable, NoBeat}, // ours: our clock, or a network that takes no renewal
 }
 
 // ErrIngest: an ingest instance could not be asked.

@@ -59,7 +59,7 @@ var codesOf = map[int][]problem.Code{
 	http.StatusUnprocessableEntity:   {problem.InvalidRequest, "invalid", "bad_proof", problem.KeyReused},
 	http.StatusTooManyRequests:       {problem.RateLimited, problem.TooManyStreams},
 	http.StatusInternalServerError:   {problem.Internal},
-	http.StatusServiceUnavailable:    {problem.LedgerDown, problem.StoreUnavailable, problem.IngestDown, problem.NotAnchored},
+	http.StatusServiceUnavailable:    {problem.LedgerDown, problem.NoBeat, problem.StoreUnavailable, problem.IngestDown, problem.NotAnchored},
 	http.StatusGatewayTimeout:        {problem.CommitUnknown, problem.Timeout},
 }
 

@@ -29,28 +29,29 @@ func (TrackerPath) Kind() access.Kind { return access.Tracker }
 
 // Shipment as the API shows it.
 type Shipment struct {
-	ID              string                  `json:"id"`
-	State           string                  `json:"state" enum:"created,in_transit,delivered,closed"`
-	Parties         Parties                 `json:"parties" doc:"Role to the members that hold it"`
-	Custodian       string                  `json:"custodian" doc:"Organisation that holds the goods"`
-	RuleSet         string                  `json:"rule_set"`
-	RuleSetHash     string                  `json:"rule_set_hash"`
-	Description     string                  `json:"description"`
-	Origin          string                  `json:"origin"`
-	Destination     string                  `json:"destination"`
-	Lot             string                  `json:"lot" doc:"Whose stability budget it draws on"`
-	Carried         []ledger.Spent          `json:"carried" doc:"What earlier shipments of the lot had spent, by rule and band"`
-	CarriedFrom     []CarriedFrom           `json:"carried_from"`
-	CreatedAt       rest.Instant            `json:"created_at"`
-	DeliveredAt     rest.Null[rest.Instant] `json:"delivered_at"`
-	ClosedAt        rest.Null[rest.Instant] `json:"closed_at"`
-	Assignments     []Assignment            `json:"assignments"`
-	PendingHandover rest.Null[Handover]     `json:"pending_handover"`
-	Verdict         string                  `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
-	Last            rest.Null[LastReading]  `json:"last" doc:"Newest value of each quantity"`
-	Messages        uint64                  `json:"messages" doc:"Logged so far"`
-	Unknown         []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
-	Tx              string                  `json:"tx" doc:"Transaction that answered, or that created it"`
+	ID               string                  `json:"id"`
+	State            string                  `json:"state" enum:"created,in_transit,delivered,closed"`
+	Parties          Parties                 `json:"parties" doc:"Role to the members that hold it"`
+	Custodian        string                  `json:"custodian" doc:"Organisation that holds the goods"`
+	RuleSet          string                  `json:"rule_set"`
+	RuleSetHash      string                  `json:"rule_set_hash"`
+	Description      string                  `json:"description"`
+	Origin           string                  `json:"origin"`
+	Destination      string                  `json:"destination"`
+	Lot              string                  `json:"lot" doc:"Whose stability budget it draws on"`
+	Carried          []ledger.Spent          `json:"carried" doc:"What earlier shipments of the lot had spent, by rule and band"`
+	CarriedFrom      []CarriedFrom           `json:"carried_from"`
+	CreatedAt        rest.Instant            `json:"created_at"`
+	DeliveredAt      rest.Null[rest.Instant] `json:"delivered_at"`
+	StatedDeliveryAt rest.Null[rest.Instant] `json:"stated_delivery_at" doc:"When the goods arrived, as both sides of the last handover stated it"`
+	ClosedAt         rest.Null[rest.Instant] `json:"closed_at"`
+	Assignments      []Assignment            `json:"assignments"`
+	PendingHandover  rest.Null[Handover]     `json:"pending_handover"`
+	Verdict          string                  `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
+	Last             rest.Null[LastReading]  `json:"last" doc:"Newest value of each quantity"`
+	Messages         uint64                  `json:"messages" doc:"Logged so far"`
+	Unknown          []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
+	Tx               string                  `json:"tx" doc:"Transaction that answered, or that created it"`
 }
 
 // CarriedFrom names the verdict whose budget was carried over.
@@ -71,6 +72,8 @@ type Assignment struct {
 	From    rest.Instant            `json:"from"`
 	To      rest.Null[rest.Instant] `json:"to"`
 	By      string                  `json:"by"`
+	// Recorded windows were written as a whole after they had ended.
+	Recorded bool `json:"recorded" doc:"The window was given as a whole after it had ended: a logger that was read out later"`
 }
 
 // Handover of custody.
@@ -83,6 +86,8 @@ type Handover struct {
 	Reason     string                     `json:"reason"`
 	ProposedAt rest.Instant               `json:"proposed_at"`
 	AnsweredAt rest.Null[rest.Instant]    `json:"answered_at"`
+	StatedAt   rest.Null[rest.Instant]    `json:"stated_at" doc:"When the goods changed hands, as the proposer says"`
+	AgreedAt   rest.Null[rest.Instant]    `json:"agreed_at" doc:"The same, when the receiver has accepted with it"`
 	Heads      []ledger.LogHead           `json:"heads" doc:"Logs as they were when the handover was proposed"`
 	ProposeTx  string                     `json:"propose_tx"`
 	AnswerTx   string                     `json:"answer_tx"`
@@ -92,8 +97,21 @@ type Handover struct {
 
 func ShowHandover(names *members.Directory, h ledger.Handover) Handover {
 	return Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: rest.Instant(h.ProposeMS),
-		AnsweredAt: rest.InstantOrNull(h.AnswerMS), Heads: rest.OrEmpty(h.Heads), ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
+		AnsweredAt: rest.InstantOrNull(h.AnswerMS), StatedAt: rest.InstantOrNull(h.StatedMS), AgreedAt: rest.InstantOrNull(h.AgreedMS), Heads: rest.OrEmpty(h.Heads), ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
 		AtProposal: ShowComplianceState(h.AtProposal), AtAnswer: ShowComplianceState(h.AtAnswer)}
+}
+
+// Stated says when a thing happened, beside the time at which it is recorded.
+type Stated struct {
+	StatedAt *rest.Instant `json:"stated_at,omitempty" doc:"When it happened. It counts when both sides of the handover state the same"`
+}
+
+// MS is the time in milliseconds, 0 when nothing was stated.
+func (s *Stated) MS() int64 {
+	if s == nil || s.StatedAt == nil {
+		return 0
+	}
+	return int64(*s.StatedAt)
 }
 
 // ShowShipment is what the ledger alone knows.
@@ -103,13 +121,13 @@ func ShowShipment(names *members.Directory, r ledger.Shipment, tx string) Shipme
 	}
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: rest.Instant(r.CreatedMS),
-		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
+		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
 		Lot: r.Lot, Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}}
 	for _, c := range r.CarriedFrom {
 		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
 	}
 	for _, a := range r.Assignments {
-		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By)})
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Recorded: a.Recorded()})
 	}
 	if r.Pending != nil {
 		v.PendingHandover = rest.Some(ShowHandover(names, *r.Pending))

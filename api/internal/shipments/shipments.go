@@ -45,12 +45,12 @@ func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}", ID: "get-shipment", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
-		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}}, s.deliver)
+		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}, Example: rest.Object{"stated_at": "2026-11-22T10:00:00.000Z"}}, s.deliver)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
 		Example: rest.Object{"tracker": "LOGGER-17"}}, s.assign)
 	rest.Add(api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
-		Summary: "End the tracker's open assignment", Errors: []int{http.StatusNotFound}}, s.unassign)
+		Summary: "End the tracker's open assignment now", Errors: []int{http.StatusNotFound}}, s.unassign)
 	s.closeRoutes(api)
 }
 
@@ -194,9 +194,10 @@ func (s *Resource) getShipment(ctx context.Context, in *getShipmentInput) (*ship
 func (s *Resource) deliver(ctx context.Context, in *struct {
 	shapes.ShipmentPath
 	rest.Idempotent
+	Body *shapes.Stated
 }) (*rest.Answer[shapes.Shipment], error) {
-	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentDeliver, ledger.IDArgs{ID: in.ID}, func(r ledger.Shipment) bool {
-		return r.DeliveredMS != 0 && r.Custodian == s.MSP
+	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentDeliver, ledger.StatedArgs{ID: in.ID, StatedMS: in.Body.MS()}, func(r ledger.Shipment) bool {
+		return r.DeliveredMS != 0 && r.Custodian == s.MSP && r.StatedDeliveryMS == in.Body.MS()
 	})
 }
 
@@ -205,7 +206,8 @@ type assignInput struct {
 	rest.Idempotent
 	Body struct {
 		Tracker string        `json:"tracker" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
-		From    *rest.Instant `json:"from,omitempty" doc:"Start of the window; now when absent. It may lie in the past, for a recorded trip"`
+		From    *rest.Instant `json:"from,omitempty" doc:"Start of the window; now when absent. It may lie in the past"`
+		To      *rest.Instant `json:"to,omitempty" doc:"End of the window of a recorded trip, whose logger was read out later: both ends lie in the past, and it is the tracker's only window in the shipment. Absent: the tracker goes on reporting"`
 	}
 }
 
@@ -217,9 +219,16 @@ func (s *Resource) assign(ctx context.Context, in *assignInput) (*rest.Answer[sh
 	if in.Body.From != nil {
 		a.FromMS = int64(*in.Body.From)
 	}
+	if in.Body.To != nil {
+		a.ToMS = int64(*in.Body.To)
+		if a.FromMS == 0 || a.ToMS <= a.FromMS {
+			return nil, rest.InvalidField("body.to", "is the end of a recorded trip: it needs from, and must be after it")
+		}
+	}
 	out, err := shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentAssign, a, func(r ledger.Shipment) bool {
-		i := r.OpenAssignment(a.Tracker)
-		return i >= 0 && (a.FromMS == 0 || r.Assignments[i].FromMS == a.FromMS)
+		return slices.ContainsFunc(r.Assignments, func(x ledger.Assignment) bool {
+			return x.Tracker == a.Tracker && x.ToMS == a.ToMS && (a.FromMS == 0 || x.FromMS == a.FromMS)
+		})
 	})
 	if err == nil {
 		s.awaitAssignment(ctx, in.ID, a.Tracker)
@@ -258,16 +267,15 @@ func (s *Resource) awaitAssignment(ctx context.Context, shipment, tracker string
 type unassignInput struct {
 	shapes.ShipmentPath
 	rest.Idempotent
-	Tracker string    `path:"tracker" doc:"Tracker id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
-	To      rest.When `query:"to" doc:"End of the window; now when absent"`
+	Tracker string `path:"tracker" doc:"Tracker id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 }
 
 func (s *Resource) unassign(ctx context.Context, in *unassignInput) (*rest.Answer[shapes.Shipment], error) {
-	a := ledger.UnassignArgs{Shipment: in.ID, Tracker: in.Tracker, ToMS: int64(in.To.Instant)}
+	a := ledger.UnassignArgs{Shipment: in.ID, Tracker: in.Tracker}
 	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentUnassign, a, func(r ledger.Shipment) bool {
 		for i := len(r.Assignments) - 1; i >= 0; i-- {
 			if x := r.Assignments[i]; x.Tracker == a.Tracker {
-				return x.ToMS != 0 && (a.ToMS == 0 || x.ToMS == a.ToMS)
+				return x.ToMS != 0
 			}
 		}
 		return false

@@ -59,6 +59,12 @@ func creator(t testing.TB, mspID, role string) (identity []byte, cert *x509.Cert
 	return identity, cert
 }
 
+// beating is a state in which the beat is young and nothing else is there.
+func beating() map[string][]byte {
+	beat, _ := ledger.Encode(ledger.Beat{TimeMS: t0})
+	return map[string][]byte{ledger.BeatKey(): beat}
+}
+
 func newStub(t testing.TB, state map[string][]byte, fn string, args ...string) *fakeStub {
 	identity, _ := creator(t, "CarrierMSP", "operator")
 	return &fakeStub{committed: state, creator: identity, fn: fn, args: args, ms: t0, tx: "tx1"}
@@ -84,7 +90,7 @@ func TestTheCallComesFromTheTransaction(t *testing.T) {
 }
 
 func TestInvokeWritesAndEmits(t *testing.T) {
-	state := map[string][]byte{}
+	state := beating()
 	s := newStub(t, state, ledger.TrackerEnrol.Name(), enrolment)
 	r := Chaincode{}.Invoke(s)
 	var tracker ledger.Tracker
@@ -137,7 +143,8 @@ func TestPagesComeThroughTheShim(t *testing.T) {
 // would tell the client that the ledger said no), never panics and never succeeds by half.
 func TestEveryStubFailureFailsTheTransaction(t *testing.T) {
 	tracker, _ := ledger.Encode(ledger.Tracker{ID: "T-2"})
-	state := map[string][]byte{ledger.TrackerKeyOf("T-2"): tracker}
+	state := beating()
+	state[ledger.TrackerKeyOf("T-2")] = tracker
 	for fn, arg := range map[string]string{ledger.TrackerEnrol.Name(): enrolment, ledger.TrackerGet.Name(): `{"id":"T-2"}`, ledger.TrackerList.Name(): `{}`} {
 		probe := newStub(t, state, fn, arg)
 		if r := (Chaincode{}).Invoke(probe); r.Status != shim.OK {

@@ -54,7 +54,7 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
       icon: "live",
       tone: "calm",
       title: <>Tracker <strong>{a.tracker}</strong> assigned</>,
-      ...(a.by ? { note: `by ${displayName(a.by)}` } : {}),
+      ...(a.by ? { note: `by ${displayName(a.by)}${a.recorded ? ", as a logger that was read out later" : ""}` } : {}),
     });
     if (a.to) events.push({ at: a.to, icon: "none", tone: "calm", title: <>Tracker <strong>{a.tracker}</strong> removed</> });
   }
@@ -72,7 +72,7 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
     if (!at) continue;
     const rest = tx ? { at, tx } : { at };
     if (h.state === "accepted") {
-      events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over: {who}</>, ...(h.note ? { note: h.note } : {}) });
+      events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over: {who}</>, ...(h.note || h.agreed_at ? { note: <>{h.note}{h.agreed_at && <> Both sides say: at <Time at={h.agreed_at} /></>}</> } : {}) });
     } else if (h.state === "rejected") {
       events.push({ ...rest, icon: "bad", tone: "bad", title: <>Handover refused: {who}</>, ...(h.reason ? { note: h.reason } : {}) });
     } else if (h.state === "withdrawn") {
@@ -81,7 +81,7 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
       events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed: {who}</>, note: h.note || "Waiting for an answer" });
     }
   }
-  if (shipment.delivered_at) events.push({ at: shipment.delivered_at, icon: "delivered", tone: "good", title: "Delivered" });
+  if (shipment.delivered_at) events.push({ at: shipment.delivered_at, icon: "delivered", tone: "good", title: "Delivered", ...(shipment.stated_delivery_at ? { note: <>Both sides say: at <Time at={shipment.stated_delivery_at} /></> } : {}) });
   if (shipment.closed_at) events.push({ at: shipment.closed_at, icon: "closed", tone: "calm", title: "Closed: logs sealed, nothing can be added" });
   return events.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));
 }

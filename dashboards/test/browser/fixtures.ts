@@ -101,6 +101,7 @@ function shipment(id: string, more: Partial<Shipment>): Shipment {
     destination: "Milano IT",
     created_at: iso(now - 26 * hour),
     delivered_at: null,
+    stated_delivery_at: null,
     closed_at: null,
     lot: "",
     carried: [],
@@ -123,6 +124,8 @@ const handover = (h: Partial<Handover> & Pick<Handover, "n" | "from" | "to" | "s
   heads: [],
   proposed_at: iso(now),
   answered_at: null,
+  stated_at: null,
+  agreed_at: null,
   propose_tx: "",
   answer_tx: "",
   at_proposal: null,
@@ -139,8 +142,8 @@ export const shipments: Shipment[] = [
   shipment("VAX-2026-0117", {
     description: "Influenza vaccine, 4 pallets",
     assignments: [
-      { tracker: "trk-0041", from: iso(start), to: null, by: "carrier" },
-      { tracker: "trk-0042", from: iso(start), to: null, by: "carrier" },
+      { tracker: "trk-0041", from: iso(start), to: null, by: "carrier", recorded: false },
+      { tracker: "trk-0042", from: iso(start), to: null, by: "carrier", recorded: false },
     ],
     verdict: "non_compliant",
     last: { time: newest.time, values: newest.values },
@@ -154,7 +157,7 @@ export const shipments: Shipment[] = [
     destination: "Wien AT",
     verdict: "compliant",
     last: { time: iso(now - 45_000), values: { temperature: 4.4, humidity: 51 } },
-    assignments: [{ tracker: "trk-0007", from: iso(now - 90 * minute), to: null, by: "carrier" }],
+    assignments: [{ tracker: "trk-0007", from: iso(now - 90 * minute), to: null, by: "carrier", recorded: false }],
     messages: 541,
   }),
   shipment("FISH-88", {
@@ -164,7 +167,7 @@ export const shipments: Shipment[] = [
     verdict: "inconclusive",
     custodian: "shipper",
     last: { time: iso(now - 3 * hour), values: { temperature: 1.2, humidity: 88 } },
-    assignments: [{ tracker: "trk-0013", from: iso(now - 30 * hour), to: null, by: "shipper" }],
+    assignments: [{ tracker: "trk-0013", from: iso(now - 30 * hour), to: null, by: "shipper", recorded: false }],
     messages: 1_204,
   }),
   shipment("BLOOD-07", {

@@ -26,7 +26,8 @@ type Pipeline interface {
 	Sequencer() *sequence.Sequencer
 	Seal(ctx context.Context, shipment string) (run.SealResult, error)
 	Status(ctx context.Context) run.Status
-	// Assigned tells whether the instance knows that the tracker is on the shipment now: from then on its messages go there.
+	// Assigned tells whether the instance knows that the tracker is on the shipment, now or for a recorded trip: from then on its
+	// messages go there.
 	Assigned(shipment, tracker string) bool
 }
 

@@ -92,14 +92,25 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	}
 	enrol(t, l, "T-new")
 	create(t, l, "S-2")
-	submit(t, l, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-7", ToMS: 5000})
-	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-7", FromMS: 5000})
+	submit(t, l, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-7"})
+	tracker, err := ledger.TrackerGet.Ask(t.Context(), l, ledger.IDArgs{ID: "T-7"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := tracker.FreeFromMS
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-7", FromMS: ended})
+	// A logger that was read out: known, though it is over.
+	create(t, l, "S-3")
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-3", Tracker: "T-8", FromMS: 2000, ToMS: 3000})
 	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-9", Cause: "lost"})
 	testkit.WaitFor(t, 10*time.Second, "changes arrive", func() bool {
-		return r.find(t.Context(), "T-9").Revoked && at("T-new", 0) == "" && at("T-7", 5000) == "S-2"
+		return r.find(t.Context(), "T-9").Revoked && at("T-new", 0) == "" && at("T-7", ended) == "S-2"
 	})
-	if at("T-7", 4999) != "S-1" {
+	if at("T-7", ended-1) != "S-1" {
 		t.Fatal("the past window is gone")
+	}
+	if at("T-8", 1999) != "" || at("T-8", 2000) != "S-3" || at("T-8", 3000) != "" {
+		t.Fatal("the recorded window is not 2000 to 3000")
 	}
 	stop()
 	if err := db.Close(); err != nil {
@@ -108,7 +119,7 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	l.SetUnavailable(true)
 	r, db = open(t, dir, l)
 	defer db.Close()
-	if tr := r.find(t.Context(), "T-9"); tr == nil || !tr.Revoked || at("T-7", 5000) != "S-2" || at("T-7", 4999) != "S-1" {
+	if tr := r.find(t.Context(), "T-9"); tr == nil || !tr.Revoked || at("T-7", ended) != "S-2" || at("T-7", ended-1) != "S-1" {
 		t.Fatal("forgotten after a restart without a ledger")
 	}
 }

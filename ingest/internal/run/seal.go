@@ -65,5 +65,5 @@ func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
 // Assigned tells whether the ledger's event of an assignment has come here.
 func (p *Pipeline) Assigned(shipment, tracker string) bool {
 	s, ok := p.registry.Shipment(shipment)
-	return ok && slices.ContainsFunc(s.Assignments, func(a ledger.Assignment) bool { return a.Tracker == tracker && a.ToMS == 0 })
+	return ok && slices.ContainsFunc(s.Assignments, func(a ledger.Assignment) bool { return a.Tracker == tracker && (a.ToMS == 0 || a.Recorded()) })
 }

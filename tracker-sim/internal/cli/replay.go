@@ -41,7 +41,7 @@ light_mlx, accel_x_mg, …). --map quantity=column[*factor][+offset],… says it
 ` + "  " + replay.QuantityNames(" ") + `
 
 The tracker is enrolled, the shipment is created when it is missing, and the tracker is assigned to it; with --times keep
-from the time of the first reading on. The tracker's key and its unacknowledged messages stay in --state, so an interrupted
+for the time of the recording, as that of a logger that was read out later. The tracker's key and its unacknowledged messages stay in --state, so an interrupted
 replay loses nothing.
 
 Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 1 not, 2 any other error.`,

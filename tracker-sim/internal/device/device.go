@@ -32,7 +32,9 @@ type Config struct {
 	NextDue    time.Duration // promise of the next message; 0 = none
 	Patience   time.Duration // without a link for so long a warning is logged, once an outage; 0 = never
 	Now        func() time.Time
-	Log        *slog.Logger
+	// SignedAt is the clock of a logger that is read out later: its messages were signed then, and name no anchor. nil: signed now.
+	SignedAt func() time.Time
+	Log      *slog.Logger
 	// OnAck sees every message once, when ingest has acknowledged it. It must not call the device.
 	OnAck func([]Message)
 	// OnGiveUp sees messages that the full buffer dropped, under the same terms.

@@ -12,7 +12,11 @@ import (
 
 // sign makes and queues the next message of the chain.
 func (d *Device) sign(c telemetry.Claims, readings []telemetry.Reading) error {
-	c.TimeMS = d.cfg.Now().UnixMilli()
+	now := d.cfg.Now
+	if d.cfg.SignedAt != nil {
+		now = d.cfg.SignedAt
+	}
+	c.TimeMS = now().UnixMilli()
 	return d.step(func() error {
 		m, err := d.chain.Sign(c, readings)
 		if err != nil {
@@ -96,7 +100,7 @@ func (d *Device) receive(msg mqtt.DownMessage) error {
 	default:
 		return nil // a newer ingest may say more
 	}
-	if msg.Beacon != nil {
+	if msg.Beacon != nil && d.cfg.SignedAt == nil {
 		if err := d.heard(*msg.Beacon); err != nil {
 			return err
 		}

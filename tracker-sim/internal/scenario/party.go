@@ -92,9 +92,18 @@ func (p Party) Create(ctx context.Context, body client.CreateBody) (s client.Shi
 	return s, false, err
 }
 
-// Assign binds the tracker from a time on unless it is bound; the zero time means now.
-func (p Party) Assign(ctx context.Context, shipment, tracker string, from time.Time) error {
-	_, err := p.AssignTracker(ctx, shipment, client.AssignInputBody{Tracker: tracker, From: from})
+// Assign binds the tracker from now on unless it is bound.
+func (p Party) Assign(ctx context.Context, shipment, tracker string) error {
+	return p.assign(ctx, shipment, client.AssignInputBody{Tracker: tracker})
+}
+
+// AssignRecorded binds the tracker for a window that is over, unless it is bound for that one, or from a time on.
+func (p Party) AssignRecorded(ctx context.Context, shipment, tracker string, from, to time.Time) error {
+	return p.assign(ctx, shipment, client.AssignInputBody{Tracker: tracker, From: from, To: to})
+}
+
+func (p Party) assign(ctx context.Context, shipment string, window client.AssignInputBody) error {
+	_, err := p.AssignTracker(ctx, shipment, window)
 	if client.Status(err) != http.StatusConflict {
 		return err
 	}
@@ -102,7 +111,9 @@ func (p Party) Assign(ctx context.Context, shipment, tracker string, from time.T
 	if getErr != nil {
 		return getErr
 	}
-	if slices.ContainsFunc(s.Assignments, func(a client.Assignment) bool { return a.Tracker == tracker && a.To.IsZero() }) {
+	if slices.ContainsFunc(s.Assignments, func(a client.Assignment) bool {
+		return a.Tracker == window.Tracker && (a.To.IsZero() || a.From.Equal(window.From) && a.To.Equal(window.To))
+	}) {
 		return nil
 	}
 	return err
@@ -119,7 +130,7 @@ func (p Party) Take(ctx context.Context, from Party, shipment, note string) erro
 			return err
 		}
 	}
-	_, err = p.AcceptHandover(ctx, shipment)
+	_, err = p.AcceptHandover(ctx, shipment, client.Stated{})
 	return err
 }
 
@@ -136,7 +147,7 @@ func (p Parties) Deliver(ctx context.Context, shipment string) error {
 	if err := p.Consignee.Take(ctx, from, shipment, "arrived"); err != nil {
 		return err
 	}
-	_, err = p.Consignee.DeliverShipment(ctx, shipment)
+	_, err = p.Consignee.DeliverShipment(ctx, shipment, client.Stated{})
 	return err
 }
 
@@ -159,8 +170,8 @@ type Consignment struct {
 	Tracker string
 }
 
-// Begin makes the shipment unless it exists, and binds the tracker to it from a time on; the zero time means now.
-func (c Consignment) Begin(ctx context.Context, from time.Time) error {
+// Begin makes the shipment unless it exists, and binds the tracker to it for a recorded window; the zero times mean from now on.
+func (c Consignment) Begin(ctx context.Context, from, to time.Time) error {
 	s, _, err := c.Parties.Carrier.Create(ctx, c.Body)
 	if err != nil {
 		return err
@@ -168,7 +179,10 @@ func (c Consignment) Begin(ctx context.Context, from time.Time) error {
 	if s.RuleSet != c.Body.RuleSet {
 		return fmt.Errorf("shipment %s exists with rule set %s, not %s; use another id", c.Body.ID, s.RuleSet, c.Body.RuleSet)
 	}
-	return c.Parties.Carrier.Assign(ctx, c.Body.ID, c.Tracker, from)
+	if to.IsZero() {
+		return c.Parties.Carrier.Assign(ctx, c.Body.ID, c.Tracker)
+	}
+	return c.Parties.Carrier.AssignRecorded(ctx, c.Body.ID, c.Tracker, from, to)
 }
 
 // End delivers and closes.

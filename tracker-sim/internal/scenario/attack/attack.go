@@ -112,7 +112,7 @@ func newAttacker(ctx context.Context, cfg Config, kind string) (*attacker, error
 	if _, err := cfg.API.Enrol(ctx, a.id, a.signer, "attack"); err != nil {
 		return nil, err
 	}
-	if err := cfg.API.Assign(ctx, cfg.Name, a.id, time.Time{}); err != nil {
+	if err := cfg.API.Assign(ctx, cfg.Name, a.id); err != nil {
 		return nil, err
 	}
 	if a.conn, err = a.dial(ctx); err != nil {

@@ -167,7 +167,7 @@ func (s *slot) create(ctx context.Context, ordinal int) (client.Shipment, error)
 func (s *slot) depart(ctx context.Context, id string) error {
 	for _, t := range s.trackers {
 		err := s.do(ctx, "assign "+t.id, func(ctx context.Context) error {
-			return s.f.cfg.Parties.Carrier.Assign(ctx, id, t.id, time.Time{})
+			return s.f.cfg.Parties.Carrier.Assign(ctx, id, t.id)
 		})
 		if err != nil {
 			return err
@@ -221,7 +221,7 @@ func (s *slot) finish(ctx context.Context, id string) error {
 	if s.lazy && !s.f.cfg.Once {
 		for _, t := range s.trackers {
 			err := s.do(ctx, "unassign "+t.id, func(ctx context.Context) error {
-				_, err := s.f.cfg.Parties.Carrier.UnassignTracker(ctx, id, t.id, client.UnassignTrackerParams{})
+				_, err := s.f.cfg.Parties.Carrier.UnassignTracker(ctx, id, t.id)
 				if client.Status(err) == http.StatusNotFound {
 					return nil // done before
 				}

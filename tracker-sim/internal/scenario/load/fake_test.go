@@ -41,7 +41,7 @@ func (s *system) Create(_ context.Context, body client.CreateBody) (client.Shipm
 	return client.Shipment{ID: body.ID}, true, nil
 }
 
-func (s *system) Assign(_ context.Context, shipment, tracker string, _ time.Time) error {
+func (s *system) Assign(_ context.Context, shipment, tracker string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.assigned[tracker] = shipment

@@ -31,7 +31,7 @@ import (
 type API interface {
 	Enrol(ctx context.Context, tracker string, signer crypto.Signer, model string) (client.Tracker, error)
 	Create(ctx context.Context, body client.CreateBody) (s client.Shipment, made bool, err error)
-	Assign(ctx context.Context, shipment, tracker string, from time.Time) error
+	Assign(ctx context.Context, shipment, tracker string) error
 	Records
 }
 

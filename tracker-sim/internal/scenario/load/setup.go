@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -48,7 +47,7 @@ func (r *run) enrol(ctx context.Context) error {
 				return err
 			}
 			for n := first; n < min(first+r.cfg.PerShip, p.Trackers); n++ {
-				if err := api.Assign(gctx, id, p.Tracker(n), time.Time{}); err != nil {
+				if err := api.Assign(gctx, id, p.Tracker(n)); err != nil {
 					return err
 				}
 				step()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,8 +26,8 @@ const (
 
 // Consignment is the shipment that the tracker travels on.
 type Consignment interface {
-	// Begin makes it unless it exists and binds the tracker to it from a time on; the zero time means now.
-	Begin(ctx context.Context, from time.Time) error
+	// Begin makes it unless it exists and binds the tracker to it for the window of a recording; the zero times mean from now on.
+	Begin(ctx context.Context, from, to time.Time) error
 	// Messages walks what the API shows, of all trackers.
 	Messages(ctx context.Context) iter.Seq2[client.Message, error]
 	// End delivers and closes it.
@@ -45,7 +46,23 @@ type Config struct {
 	Bound     time.Duration // on every wait
 	Close     bool
 	Progress  *scenario.Progress
+
+	clock *recordedClock // nil when times are shifted to now
 }
+
+// recordedClock is the clock of a logger as it was when it recorded: the newest time that it has reached.
+type recordedClock struct{ ms atomic.Int64 }
+
+func newRecordedClock(at time.Time) *recordedClock {
+	c := new(recordedClock)
+	c.ms.Store(at.UnixMilli())
+	return c
+}
+
+func (c *recordedClock) now() time.Time { return time.UnixMilli(c.ms.Load()) }
+
+// reach is called by one goroutine only.
+func (c *recordedClock) reach(at time.Time) { c.ms.Store(max(c.ms.Load(), at.UnixMilli())) }
 
 // Validate says what is wrong with a parsed recording's replay, in terms of the flags.
 func (cfg Config) Validate() error {
@@ -91,11 +108,13 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 		Tracker: cfg.Device.ID, Readings: len(readings), Messages: len(batches),
 		FirstTime: first.UTC().Format(time.RFC3339Nano), LastTime: last.UTC().Format(time.RFC3339Nano),
 	}
-	var from time.Time // now
+	var from, to time.Time // from now on
 	if !cfg.Now {
-		from = first
+		from, to = first, last.Add(time.Millisecond) // the window's end is not in it
+		cfg.clock = newRecordedClock(first)
+		cfg.Device.SignedAt = cfg.clock.now
 	}
-	if err := cfg.Shipment.Begin(ctx, from); err != nil {
+	if err := cfg.Shipment.Begin(ctx, from, to); err != nil {
 		return sum, err
 	}
 
@@ -165,6 +184,10 @@ func (cfg Config) play(ctx context.Context, d *device.Device, batches []Batch) e
 		// The buffer is bounded: at full speed it fills faster than ingest acknowledges.
 		if err := d.Room(lctx); err != nil {
 			break
+		}
+		if cfg.clock != nil {
+			_, last := span(b.Readings)
+			cfg.clock.reach(last)
 		}
 		if err := d.Record(b.Readings); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -75,8 +76,13 @@ func TestReplayKeepsEveryReading(t *testing.T) {
 			t.Fatalf("reading %d is %v, want %v", i, r, want)
 		}
 	}
-	if want := time.Date(2020, 2, 1, 8, 0, 0, 0, time.UTC); !s.from.Equal(want) {
-		t.Errorf("assigned from %s, want %s", s.from, want)
+	from, to := time.Date(2020, 2, 1, 8, 0, 0, 0, time.UTC), time.Date(2020, 2, 1, 8, 4, 9, 501_000_000, time.UTC)
+	if !s.from.Equal(from) || !s.to.Equal(to) {
+		t.Errorf("assigned from %s to %s, want the whole recording, %s to %s", s.from, s.to, from, to)
+	}
+	// As the logger signed then: within the window, one after the other, and before it could hear of any anchor.
+	if !slices.IsSorted(s.signed) || s.signed[0] != from.UnixMilli() || s.signed[len(s.signed)-1] != to.UnixMilli()-1 || s.beacons > 0 {
+		t.Errorf("signed at %v with %d beacons; want times from %d to %d, and none", s.signed, s.beacons, from.UnixMilli(), to.UnixMilli()-1)
 	}
 }
 
@@ -99,7 +105,7 @@ func TestReplayTimesShiftedToNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, last := span(s.readings)
-	if last.Sub(first) != 49500*time.Millisecond || time.Since(last) > time.Minute || time.Since(last) < 0 || !s.from.IsZero() {
+	if last.Sub(first) != 49500*time.Millisecond || time.Since(last) > time.Minute || time.Since(last) < 0 || !s.from.IsZero() || !s.to.IsZero() || time.Since(time.UnixMilli(s.signed[0])) > time.Minute {
 		t.Errorf("readings from %s to %s, assigned from %s; want 49.5 s up to now, from now", first, last, s.from)
 	}
 }
