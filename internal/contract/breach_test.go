@@ -146,6 +146,12 @@ func TestFalseBreachClaims(t *testing.T) {
 			must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
 			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
 		}, ledger.Conflict, "messages[1]: tracker T-1 was not assigned"},
+		{"after the delivery", func(w *world, a *ledger.BreachArgs) {
+			must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
+			must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+			must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
+			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
+		}, ledger.Conflict, "messages[1]: the shipment was delivered at"},
 		{"reading in the future", func(w *world, a *ledger.BreachArgs) {
 			at := w.ms + 10*ledger.SkewMS
 			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(at, 99)), TimeMS: at}

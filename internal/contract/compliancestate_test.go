@@ -64,7 +64,7 @@ func TestTheComplianceStateTellsVerifiedBreachesApart(t *testing.T) {
 	at := func(want ledger.ComplianceState) {
 		t.Helper()
 		s := must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
-		if got := *s.Pending.AtProposal; got.Open != want.Open || got.Total != want.Total || got.Verified != want.Verified {
+		if got := *s.Pending.AtProposal; got.Open != want.Open || got.Total != want.Total || got.Verified != want.Verified || !slices.Equal(got.Breaches, want.Breaches) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
 		must[ledger.Shipment](w, carrierOp, ledger.ShipmentWithdraw, ledger.EventShipment, ledger.RejectArgs{ID: "S-1", Reason: "later"})
@@ -72,9 +72,16 @@ func TestTheComplianceStateTellsVerifiedBreachesApart(t *testing.T) {
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("hot/T-1/1"))
 	at(ledger.ComplianceState{Open: 1, Total: 1})
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceBreach, ledger.EventExcursion, a)
-	at(ledger.ComplianceState{Open: 1, Total: 2, Verified: 1})
+	hot := []ledger.RuleBreach{{Rule: "hot", FirstMS: a.Messages[0].TimeMS}}
+	at(ledger.ComplianceState{Open: 1, Total: 2, Verified: 1, Breaches: hot})
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: "hot/T-1/1", Shipment: "S-1", EndMS: w.ms, Peak: "30.25", Logs: logs("a", 9)})
-	at(ledger.ComplianceState{Total: 2, Verified: 1})
+	at(ledger.ComplianceState{Total: 2, Verified: 1, Breaches: hot})
+
+	// A later breach of the same rule leaves the earliest.
+	later := a
+	later.Messages = a.Messages[1:]
+	must[ledger.Excursion](w, carrierIn, ledger.ComplianceBreach, ledger.EventExcursion, later)
+	at(ledger.ComplianceState{Total: 3, Verified: 2, Breaches: hot})
 }
 
 // The closing record keeps the last verdict as the ledger has it, and an assignment the calibration of its moment.

@@ -1,6 +1,11 @@
 package contract
 
-import "github.com/trackseal/trackseal/internal/ledger"
+import (
+	"slices"
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
 
 // openExcursion records what an ingest found. It says so on its own word: what only a proof gives is taken out.
 func openExcursion(t *transaction, a ledger.OpenArgs) (*ledger.Excursion, error) {
@@ -65,6 +70,14 @@ func count(t *transaction, shipment string, more ledger.Tally) error {
 	n.Open += more.Open
 	n.Total += more.Total
 	n.Verified += more.Verified
+	for _, b := range more.Breaches {
+		i, known := slices.BinarySearchFunc(n.Breaches, b, func(a, b ledger.RuleBreach) int { return strings.Compare(a.Rule, b.Rule) })
+		if known {
+			n.Breaches[i].FirstMS = min(n.Breaches[i].FirstMS, b.FirstMS)
+		} else {
+			n.Breaches = slices.Insert(n.Breaches, i, b)
+		}
+	}
 	return t.put(ledger.TallyKey(shipment), n)
 }
 
@@ -102,5 +115,5 @@ func breach(t *transaction, a ledger.BreachArgs) (*ledger.Excursion, error) {
 	}
 	e.Limit = limit.Limit
 	e.CloseMS, e.CloseTx = t.TimeMS, t.Tx
-	return addExcursion(t, e, ledger.Tally{Total: 1, Verified: 1})
+	return addExcursion(t, e, ledger.Tally{Total: 1, Verified: 1, Breaches: []ledger.RuleBreach{{Rule: e.Rule, FirstMS: e.StartMS}}})
 }

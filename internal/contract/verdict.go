@@ -124,7 +124,7 @@ func complianceState(t *transaction, shipment string) (*ledger.ComplianceState, 
 	if err != nil {
 		return nil, err
 	}
-	now := &ledger.ComplianceState{Open: n.Open, Total: n.Total, Verified: n.Verified, Logs: []ledger.LogHead{}, Budget: []ledger.BudgetLine{}}
+	now := &ledger.ComplianceState{Open: n.Open, Total: n.Total, Verified: n.Verified, Breaches: n.Breaches, Logs: []ledger.LogHead{}, Budget: []ledger.BudgetLine{}}
 	if v == nil {
 		return now, nil
 	}

@@ -120,8 +120,9 @@ func (v *verifier) claim(rules compliance.RuleSet, result compliance.Result, ear
 // wasRight reports whether some state of the shipment's record, as it was before the closing, gives the claim from the leaves
 // that it names. The ledger does not say which state it was judged by: a handover or a delivery may have come since.
 func (v *verifier) wasRight(rules compliance.RuleSet, c *ledger.ComplianceState, early []compliance.Reading) (bool, error) {
-	for i, s := range slices.Backward(v.states) {
-		if len(v.states)-i > maxClaimRecords {
+	for i, past := range slices.Backward(v.changes) {
+		s := past.state
+		if len(v.changes)-i > maxClaimRecords {
 			return true, nil // nobody can say: a warning, not a failure
 		}
 		r, err := compliance.Judge(rules, journey.Of(s, v.judging.handovers[:s.Handovers], nil), slices.Clone(early), 0)

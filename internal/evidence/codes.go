@@ -23,6 +23,8 @@ const (
 	NotClosed    Code = "E_NOT_CLOSED"     // the shipment has no closing record yet
 	CloseDiffers Code = "E_CLOSE_MISMATCH" // the closing record names other logs than the bundle holds
 
+	RecordTime Code = "E_RECORD_TIME" // a time in the shipment's record is not its transaction's, or the chain contradicts it
+
 	AnchorValue   Code = "E_ANCHOR_VALUE"   // an anchor's record is not what its transaction asked for
 	HeadsFork     Code = "E_HEADS_FORK"     // a heads log was rewritten between two anchors
 	HeadInclusion Code = "E_HEAD_INCLUSION" // a log's head is not in the anchored heads log, or skips one
@@ -56,24 +58,30 @@ const (
 	RulesBroken      Code = "E_NOT_COMPLIANT"     // a rule was broken
 	NotConclusive    Code = "E_INCONCLUSIVE"      // no rule was seen to be broken, but something is not known
 	Claim            Code = "E_VERDICT"           // the ledger's verdict is not what the readings and the pinned rules give
+	BreachMissing    Code = "E_BREACH"            // the peers verified a breach that the judgement does not contain
+	StrayBreach      Code = "E_STRAY_READINGS"    // readings outside of the windows break a rule that the judged ones keep
+	RecordedTrip     Code = "E_RECORDED"          // a window was stated after it was over, and the policy does not accept that
 	ReadingsWithheld Code = "E_READINGS_WITHHELD" // not all readings are there to be judged
 	NotJudged        Code = "E_NOT_JUDGED"        // the rules are not known, or there is only one message
 
 	BeforeBeacon Code = "E_TIME_BEFORE_BEACON" // says it was signed before an anchor that it names
 	Future       Code = "E_TIME_FUTURE"        // says it was signed after it was received or anchored
 
-	GapDeclared   Code = "W_GAP_DECLARED" // the tracker lost messages and said so
-	Reboot        Code = "W_REBOOT"       // the tracker restarted
-	ClockStep     Code = "W_CLOCK_STEP"   // the tracker's clock went back
-	Silence       Code = "W_SILENCE"      // the tracker was silent for longer than it had promised
-	ReceivedOrder Code = "W_RECEIVED_ORDER"
-	Duplicate     Code = "W_DUPLICATE" // the same message was logged twice
-	PackWithheld  Code = "W_PACK_WITHHELD"
-	UnsignedOK    Code = "W_UNSIGNED" // accepted by the policy
-	NoNonce       Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
-	NoDefinition  Code = "W_CC_DEFINITION"
-	OldClaim      Code = "W_OLD_VERDICT" // the ledger's verdict was made from less than the whole logs
-	NoClaim       Code = "W_NO_VERDICT"  // the ledger held no verdict when the shipment was closed
+	GapDeclared    Code = "W_GAP_DECLARED" // the tracker lost messages and said so
+	Reboot         Code = "W_REBOOT"       // the tracker restarted
+	ClockStep      Code = "W_CLOCK_STEP"   // the tracker's clock went back
+	Silence        Code = "W_SILENCE"      // the tracker was silent for longer than it had promised
+	ReceivedOrder  Code = "W_RECEIVED_ORDER"
+	Duplicate      Code = "W_DUPLICATE" // the same message was logged twice
+	PackWithheld   Code = "W_PACK_WITHHELD"
+	UnsignedOK     Code = "W_UNSIGNED" // accepted by the policy
+	NoNonce        Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
+	NoDefinition   Code = "W_CC_DEFINITION"
+	OldClaim       Code = "W_OLD_VERDICT"    // the ledger's verdict was made from less than the whole logs
+	StrayReading   Code = "W_STRAY_READINGS" // readings outside of the windows, which change nothing
+	StatedTime     Code = "W_STATED_TIME"    // both sides of a handover stated another time than the ledger's
+	RecordedWindow Code = "W_RECORDED"       // a window was stated after it was over: accepted by the policy
+	NoClaim        Code = "W_NO_VERDICT"     // the ledger held no verdict when the shipment was closed
 )
 
 // Question is one of the five that a report answers.
@@ -114,7 +122,7 @@ const (
 var questionOf = map[Code]Question{
 	BundleFormat: Authentic,
 	TxInvalid:    Final, NotFinal: Final, SplitView: Final, Stale: Final, NoNonce: Final, fabricproof.Attest: Final,
-	RecordChain: Complete, Open: Complete, NotClosed: Complete, CloseDiffers: Complete,
+	RecordChain: Complete, Open: Complete, NotClosed: Complete, CloseDiffers: Complete, RecordTime: Complete,
 	AnchorValue: Anchored, HeadsFork: Anchored, HeadInclusion: Anchored, ShipRoot: Anchored, ShipPrefix: Anchored,
 	LeafInclusion: Anchored,
 	MsgHash:       Authentic, MsgCanon: Authentic, Alg: Authentic, KeyUnknown: Authentic, KeyWindow: Authentic,
@@ -124,7 +132,8 @@ var questionOf = map[Code]Question{
 	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
 	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,
 	Rules: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
-	OldClaim: Compliant, NoClaim: Compliant,
+	OldClaim: Compliant, NoClaim: Compliant, BreachMissing: Compliant, StrayBreach: Compliant, StrayReading: Compliant,
+	RecordedTrip: Compliant, StatedTime: Compliant, RecordedWindow: Compliant,
 }
 
 func question(c Code) Question {

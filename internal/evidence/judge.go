@@ -23,6 +23,7 @@ type judging struct {
 	rules     *compliance.RuleSet // nil: none in the bundle
 	withheld  uint64              // messages whose readings are not there
 	promised  bool                // a rule asks when the next message was due
+	strays    int                 // readings from outside of their tracker's windows
 }
 
 // handover keeps a handover's record that a transaction of the shipment wrote.
@@ -85,6 +86,9 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 
 func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64) {
 	for _, r := range readings {
+		if !v.trackers[tracker].within(r.TimeMS, v.policy.ClockMS) {
+			v.judging.strays++
+		}
 		p := detect.NewPoint(r.TimeMS, message, r.Values)
 		if v.judging.promised {
 			p.NextDueS = uint32(min(nextDueS, math.MaxUint32))
@@ -104,12 +108,34 @@ func (v *verifier) compliance() error {
 		return nil
 	}
 	early := v.named()
-	result, err := compliance.Judge(*rules, journey.Of(*v.shipment, v.judging.handovers, v.trackerRecordsInOrder()), v.judging.readings, 0)
-	v.judging.readings = nil
+	way := journey.Of(*v.shipment, v.judging.handovers, v.trackerRecordsInOrder())
+	told, err := v.judgeBy(rules, way) // as the ledger was told
 	if err != nil {
-		return fmt.Errorf("judge by %s: %w", v.shipment.RuleSet, err)
+		return err
+	}
+	result := told
+	if s, handovers, most := journey.ByLedger(*v.shipment, v.judging.handovers); most > 0 {
+		byLedger := journey.Of(s, handovers, v.trackerRecordsInOrder())
+		other, err := v.judgeBy(rules, byLedger)
+		if err != nil {
+			return err
+		}
+		if most > v.policy.StatedMaxS*1000 {
+			way, result, other = byLedger, other, told
+		}
+		v.report.Beside = &other
+		v.stated(most, result, other)
 	}
 	v.report.Judgement = &result
+	if err := v.strays(rules, way, result.Verdict); err != nil {
+		return err
+	}
+	v.judging.readings = nil
+	v.breaches(&result)
+	v.recordedWindows()
+	if v.book.count[RecordTime] > 0 {
+		v.book.unknown(NotConclusive, "rule set "+v.shipment.RuleSet, "that the chain confirms the times between which it was judged", "times that it does not")
+	}
 	found := strings.Join(result.Reasons, "; ")
 	switch result.Verdict {
 	case compliance.NonCompliant:
@@ -117,7 +143,16 @@ func (v *verifier) compliance() error {
 	case compliance.Inconclusive:
 		v.book.unknown(NotConclusive, "rule set "+v.shipment.RuleSet, "readings that show whether every rule was kept", "%s", found)
 	}
-	return v.claim(*rules, result, early)
+	return v.claim(*rules, told, early)
+}
+
+// judgeBy judges all readings.
+func (v *verifier) judgeBy(rules *compliance.RuleSet, way detect.Journey) (compliance.Result, error) {
+	r, err := compliance.Judge(*rules, way, v.judging.readings, 0)
+	if err != nil {
+		return r, fmt.Errorf("judge by %s: %w", v.shipment.RuleSet, err)
+	}
+	return r, nil
 }
 
 // givenRules reads the rules in the bundle. They are bytes of the bundle like all others, so wrong ones end the verification.

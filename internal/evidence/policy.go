@@ -34,6 +34,12 @@ type Policy struct {
 	MaxGap uint64 `json:"max_gap"`
 	// Unsigned says whether trackers that cannot sign are accepted: "refuse" or "accept".
 	Unsigned string `json:"unsigned"`
+	// Recorded says whether windows count that were stated when they were over, for a logger that was read out later: "refuse" or
+	// "accept". Absent means refuse.
+	Recorded string `json:"recorded,omitempty"`
+	// StatedMaxS is how long before the ledger's time a handover or delivery may have happened that both sides state; 0 = stated times
+	// do not count.
+	StatedMaxS int64 `json:"stated_max_s,omitempty"`
 	// Require lists the questions that must pass.
 	Require []string `json:"require"`
 
@@ -118,6 +124,8 @@ func (p *Policy) Validate() error {
 	bad(p.ClockMS >= 0 && p.ClockMS <= 86_400_000, "clock_ms must be 0 to 86400000")
 	bad(p.SilenceS >= 0 && p.SilenceS <= 31_622_400, "silence_s must be 0 to 31622400")
 	bad(p.Unsigned == "refuse" || p.Unsigned == "accept", `unsigned must be "refuse" or "accept"`)
+	bad(p.StatedMaxS >= 0 && p.StatedMaxS <= 31_622_400, "stated_max_s must be 0 to 31622400")
+	bad(p.Recorded == "" || p.Recorded == "refuse" || p.Recorded == "accept", `recorded must be "refuse" or "accept"`)
 	bad(len(p.Require) > 0, "require must list at least one of %v", Questions)
 	seen := map[string]bool{}
 	for _, q := range p.Require {

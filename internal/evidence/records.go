@@ -70,7 +70,7 @@ func (v *verifier) records() error {
 			return err
 		}
 		v.shipment, last = s, t
-		v.states = append(v.states, *s)
+		v.changes = append(v.changes, change{t, *s})
 	}
 	if v.shipment == nil {
 		return stop(Open, "records", "the transaction that created shipment "+id, "none")

@@ -23,6 +23,9 @@ type Report struct {
 	Facts    Facts     `json:"facts"`
 	// Judgement is what the rules give, recomputed from the readings; nil when they were not judged.
 	Judgement *compliance.Result `json:"judgement,omitempty"`
+	// Beside is the judgement by the other times, where both sides of a handover stated one that is not the ledger's: by the ledger's
+	// when the stated ones count, by the stated ones when the policy's stated_max_s does not let them.
+	Beside *compliance.Result `json:"beside,omitempty"`
 }
 
 // Verdicts answers the five questions.

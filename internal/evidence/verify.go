@@ -66,7 +66,7 @@ type verifier struct {
 	txs      map[Position]*fabricproof.Transaction
 	holds    map[Position]map[string]bool // organisations shown to hold a transaction as valid
 	shipment *ledger.Shipment
-	states   []ledger.Shipment // of its record, oldest first
+	changes  []change // of its record, oldest first
 	closing  *ledger.Close
 	trackers map[string]*tracker
 	anchors  [][]*anchored // by instance
@@ -104,6 +104,7 @@ func (v *verifier) run(r io.Reader) error {
 			return err
 		}
 	}
+	v.recordTimes()
 	if in.Kind == OneMessage {
 		if err := v.proof(); err != nil {
 			return err

@@ -100,6 +100,8 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 		switch {
 		case !s.assignedAt(tr.ID, claim.TimeMS):
 			return nil, Refuse(Conflict, "messages[%d]: tracker %s was not assigned to shipment %s at %d", i, tr.ID, s.ID, claim.TimeMS)
+		case s.DeliveredMS != 0 && claim.TimeMS >= s.DeliveredMS:
+			return nil, Refuse(Conflict, "messages[%d]: the shipment was delivered at %d, before the reading's time, %d", i, s.DeliveredMS, claim.TimeMS)
 		case claim.TimeMS > nowMS+SkewMS:
 			return nil, Refuse(Conflict, "messages[%d]: the reading's time, %d, lies in the future", i, claim.TimeMS)
 		}

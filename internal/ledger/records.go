@@ -168,6 +168,7 @@ type ComplianceState struct {
 	Open     int          `json:"open"`               // excursions that were not over
 	Total    int          `json:"total"`              // all excursions, recorded and verified
 	Verified int          `json:"verified,omitempty"` // of these, breaches that peers verified; one may lie within a recorded one
+	Breaches []RuleBreach `json:"breaches,omitempty"` // the rules of the verified ones
 	Budget   []BudgetLine `json:"budget"`             // as that verdict states it
 }
 
@@ -234,6 +235,14 @@ type Tally struct {
 	Open     int `json:"open"`
 	Total    int `json:"total"`
 	Verified int `json:"verified,omitempty"` // of the total
+	// Breaches has the rules that verified breaches broke, in their order.
+	Breaches []RuleBreach `json:"breaches,omitempty"`
+}
+
+// RuleBreach is when the earliest verified breach of a rule began. No judgement of that time can leave the rule's breach out.
+type RuleBreach struct {
+	Rule    string `json:"rule"`
+	FirstMS int64  `json:"first_ms"`
 }
 
 // Verdict is one revision of what the rules say of a shipment; a later one supersedes, never edits.

@@ -13,11 +13,18 @@ import (
 // Of gives the journey of a shipment. Handovers are its ended ones, in any order; only accepted ones count. Trackers are the
 // records of those that were assigned, as far as the caller has them; a verdict does not depend on them.
 //
-// Judging ends with the delivery, which the ledger knows before the logs are sealed: so the verdict at the sealing, at the
+// Judging ends with the delivery (or with the last window of a trip that was recorded and brought in afterwards), which the ledger knows before the logs are sealed: so the verdict at the sealing, at the
 // close and years later have one end. Departure is the first handover, unless that is to the consignee, and arrival the one
 // to the consignee. A tracker's calibration is the one that its assignment recorded: what comes later changes no verdict.
+//
+// Where both sides of a handover stated when it happened, that time counts instead of the one at which the ledger heard of it, and
+// so does the delivery's; ByLedger leaves them out.
 func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracker) detect.Journey {
+	s, handovers = agreed(s, handovers)
 	c := detect.Journey{FromMS: s.CreatedMS, EndMS: s.DeliveredMS}
+	if until, ok := recordedUntil(s); ok && c.EndMS > until {
+		c.EndMS = until
+	}
 	byID := map[string]int{}
 	for i, a := range s.Assignments {
 		if i == 0 || a.FromMS < c.FromMS {
@@ -62,6 +69,50 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 		}
 	}
 	return c
+}
+
+// agreed puts the times that both sides stated in the place of the ledger's.
+func agreed(s ledger.Shipment, handovers []ledger.Handover) (ledger.Shipment, []ledger.Handover) {
+	if s.StatedDeliveryMS != 0 {
+		s.DeliveredMS = s.StatedDeliveryMS
+	}
+	handovers = slices.Clone(handovers)
+	for i := range handovers {
+		if h := &handovers[i]; h.AgreedMS != 0 {
+			h.AnswerMS = h.AgreedMS
+		}
+	}
+	return s, handovers
+}
+
+// ByLedger gives the records without the times that both sides stated, and the longest time by which one of these is before the
+// ledger's; 0 = nothing was stated.
+func ByLedger(s ledger.Shipment, handovers []ledger.Handover) (ledger.Shipment, []ledger.Handover, int64) {
+	var most int64
+	handovers = slices.Clone(handovers)
+	for i := range handovers {
+		if h := &handovers[i]; h.AgreedMS != 0 {
+			most = max(most, h.AnswerMS-h.AgreedMS)
+			h.AgreedMS = 0
+		}
+	}
+	if s.StatedDeliveryMS != 0 {
+		most = max(most, s.DeliveredMS-s.StatedDeliveryMS)
+		s.StatedDeliveryMS = 0
+	}
+	return s, handovers, most
+}
+
+// recordedUntil is when a trip ended whose windows were all stated afterwards, for loggers that were read out then. It was over long
+// before the ledger heard of its delivery.
+func recordedUntil(s ledger.Shipment) (ms int64, ok bool) {
+	for _, a := range s.Assignments {
+		if !a.Recorded() {
+			return 0, false
+		}
+		ms = max(ms, a.ToMS)
+	}
+	return ms, ms > 0
 }
 
 // legs are the ledger's, as far as something is judged in them.

@@ -23,6 +23,8 @@ type Tracker struct {
 	Beacon *telemetry.Beacon
 	// Temperature, if not nil, is what it measures at a time; else 4.5 °C.
 	Temperature func(ms int64) float64
+	// Buffered readings go out before that of the next message.
+	Buffered []telemetry.Reading
 }
 
 // NewTracker makes a tracker with a fresh key.
@@ -51,11 +53,17 @@ func (t *Tracker) Message(ms int64, change func(*telemetry.Claims)) []byte {
 	if t.Temperature != nil {
 		temperature = t.Temperature(ms)
 	}
-	readings := []telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": temperature, "humidity": 50, "lat": 52.5, "lon": 13.4}}}
+	readings := append(t.Buffered, Reading(ms, temperature))
+	t.Buffered = nil
 	raw := must(telemetry.Encode(t.Signer, c, readings))
 	m := must(telemetry.Decode(raw))
 	t.Boot, t.Seq, t.Prev = c.Boot, c.Seq+1, m.COSEHash
 	return raw
+}
+
+// Reading is a reading as trackers here make it.
+func Reading(ms int64, temperature float64) telemetry.Reading {
+	return telemetry.Reading{TimeMS: ms, Values: map[string]float64{"temperature": temperature, "humidity": 50, "lat": 52.5, "lon": 13.4}}
 }
 
 // Split takes an encoded message apart.

@@ -34,6 +34,8 @@ type Trip struct {
 	tree      merkle.Tree
 	prevHead  *uint64
 	records   []evidence.Position
+	// StatedDeliveryMS is when both sides of the handover say that the goods arrived; 0 = they do not.
+	StatedDeliveryMS int64
 	// OnHead falsifies a head before it enters the heads log; OnExtend the arguments and the record of an anchor.
 	OnHead   func(*anchor.HeadLeaf)
 	OnExtend func(*ledger.ExtendArgs, *ledger.Head)
@@ -267,7 +269,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 	t.Anchor(true)
 	t.record(t.C.Org("consignee"), ledger.ShipmentDeliver, ledger.IDArgs{ID: t.Shipment}, func(s *Sim) {
 		sh := t.shipment(s)
-		sh.State, sh.DeliveredMS = ledger.Delivered, s.TimeMS
+		sh.State, sh.DeliveredMS, sh.StatedDeliveryMS = ledger.Delivered, s.TimeMS, t.StatedDeliveryMS
 		s.Put(ledger.ShipmentKey(sh.ID), sh)
 	})
 	h := must(anchor.DecodeHeadLeaf(t.logHeads[len(t.logHeads)-1].Entry))
