@@ -75,7 +75,7 @@ func (p program) run(args ...string) []byte {
 }
 
 // firstUp are the arguments of the start that decides what the network is like.
-var firstUp = []string{"up", "--only", "fabric", "--orderers", "raft", "--ports", "auto"}
+var firstUp = []string{"up", "--only", "fabric", "--orderers", "raft", "--ports", "auto", "--tls"}
 
 func (p program) up(args ...string) time.Duration {
 	p.t.Helper()

@@ -122,7 +122,7 @@ func enrolOwn(t *testing.T, s *stack, a *api, id string) *ownTracker {
 func (o *ownTracker) connect(s *stack) {
 	o.t.Helper()
 	eventually(o.t, 60*time.Second, "the tracker may connect", func() (bool, string) {
-		d, err := mqtt.Dial(o.t.Context(), mqtt.DeviceConfig{URL: s.MQTT, Tracker: o.id, Password: func() string {
+		d, err := mqtt.Dial(o.t.Context(), mqtt.DeviceConfig{URL: s.MQTT, TLS: s.tls, Tracker: o.id, Password: func() string {
 			p, err := mqtt.NewPassword(o.signer, o.id, "trackseal", time.Now(), time.Hour)
 			if err != nil {
 				o.t.Error(err)

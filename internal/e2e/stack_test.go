@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,12 +21,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/secure"
 )
 
 // stack is what stack.json says.
 type stack struct {
 	Dir     string `json:"dir"`
 	Channel string `json:"channel"`
+	CA      string `json:"ca"` // "" = plain text
 	MQTT    string `json:"mqtt"`
 	Influx  struct {
 		URL       string `json:"url"`
@@ -47,7 +51,11 @@ type stack struct {
 		Name string `json:"name"`
 		Port int    `json:"port"`
 	} `json:"processes"`
+
+	tls func() *tls.Config // of connections to the broker
 }
+
+var trust sync.Once
 
 func load(t *testing.T) *stack {
 	t.Helper()
@@ -64,6 +72,11 @@ func load(t *testing.T) *stack {
 		t.Fatal(err)
 	}
 	s.Dir = dir
+	if s.tls, err = (secure.Client{CA: s.CA}).Each(); err != nil {
+		t.Fatal(err)
+	}
+	// All HTTP clients of these tests go through it.
+	trust.Do(func() { http.DefaultTransport.(*http.Transport).TLSClientConfig = s.tls() })
 	return &s
 }
 

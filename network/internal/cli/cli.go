@@ -140,6 +140,7 @@ func upCommand(open func() (*launcher.Launcher, error)) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&opt.Orderers, "orderers", "", "bft (default) or raft; decided once per folder")
 	cmd.Flags().StringVar(&opt.Ports, "ports", "", fmt.Sprintf("default, auto, or the first of %d ports; decided once per folder", topology.Span))
+	cmd.Flags().BoolVar(&opt.TLS, "tls", false, "TLS on every connection, with an authority of the stack's own; decided once per folder")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "start only these: "+groupNames())
 	cmd.Flags().BoolVar(&noFleet, "no-fleet", false, "leave the simulated fleet out")
 	cmd.Flags().StringVar(&opt.Chaincode, "chaincode", "", "run this chaincode program instead of the checkout's")

@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"time"
 )
 
 // attributes is the certificate extension in which Fabric CA, and so chaincode, keeps an identity's attributes.
@@ -56,6 +57,24 @@ func Load(certFile, keyFile string) (*Authority, error) {
 		return nil, fmt.Errorf("%s: not an EC key", keyFile)
 	}
 	return &Authority{cert, ec}, nil
+}
+
+// NewAuthority makes one that signs itself, for ten years.
+func NewAuthority(name string) (Pair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return Pair{}, err
+	}
+	now := time.Now().UTC().Truncate(time.Second)
+	t := &x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Minute), NotAfter: now.AddDate(10, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := (&Authority{t, key}).sign(t, &key.PublicKey)
+	if err != nil {
+		return Pair{}, err
+	}
+	return encode(der, key)
 }
 
 // Pair is a certificate and its private key (PKCS 8), both PEM.
@@ -105,6 +124,10 @@ func (a *Authority) issue(t *x509.Certificate) (Pair, error) {
 	if err != nil {
 		return Pair{}, err
 	}
+	return encode(der, key)
+}
+
+func encode(der []byte, key *ecdsa.PrivateKey) (Pair, error) {
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return Pair{}, err

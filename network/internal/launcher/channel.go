@@ -182,7 +182,7 @@ func (l *Launcher) nodeSpec(name, config, program string, args ...string) proc.S
 		Name: name, Path: filepath.Join(l.servers.fabric, program), Args: args, Dir: l.Stack.NodeDir(name), Log: l.Stack.Log(name),
 		Env:    append(fabricLogging(), "FABRIC_CFG_PATH="+l.Stack.NodeDir(name)),
 		Inputs: in,
-		Ready:  proc.Probe{HTTP: l.Stack.URL(name+".ops") + "/healthz"},
+		Ready:  l.probe(name+".ops", "/healthz"),
 	}
 }
 

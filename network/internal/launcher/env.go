@@ -23,6 +23,9 @@ func (l *Launcher) Env() error {
 	export := func(name, value string) { fmt.Fprintf(&b, "export %s=%s\n", name, quote(value)) }
 	export("TRACKSEAL_DIR", l.Stack.Dir)
 	export("TRACKSEAL_STACK", l.Stack.Dir)
+	if l.Stack.TLS {
+		export("TRACKSEAL_CA", l.Stack.Authority())
+	}
 	export("TRACKSEAL_MQTT", l.Stack.MQTTURL())
 	export("TRACKSEAL_INFLUX", l.Stack.URL(topology.Influx))
 	for _, o := range topology.Orgs {
@@ -70,6 +73,9 @@ func (l *Launcher) farewell(with func(topology.Group) bool) {
 		} else {
 			fmt.Fprintf(l.Out, "links that sign you in as a reader (what follows # never leaves the browser): %s\n", l.Stack.SignInLinks())
 		}
+	}
+	if l.Stack.TLS {
+		fmt.Fprintf(l.Out, "\nall addresses speak TLS; their authority is %s (curl --cacert, mosquitto_pub --cafile)\n", l.Stack.Authority())
 	}
 	fmt.Fprintf(l.Out, "\n  eval \"$(%s env)\"   addresses and credentials for your shell\n", again)
 	fmt.Fprintf(l.Out, "  %s status         what runs\n", again)

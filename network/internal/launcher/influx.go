@@ -34,14 +34,15 @@ func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, err
 }
 
 func (l *Launcher) influxSpec() (proc.Spec, error) {
-	in, err := inputs(l.Stack.InfluxConfig())
+	// influxd reads its certificate once. (Our own programs look at theirs again.)
+	in, err := inputs(l.Stack.InfluxConfig(), l.Stack.ServerCert(topology.Influx), l.Stack.ServerKey(topology.Influx))
 	return proc.Spec{
 		Name: topology.Influx, Path: filepath.Join(l.servers.influx, "influxd"), Args: []string{"-config", l.Stack.InfluxConfig()},
 		Dir: l.Stack.InfluxDir(), Log: l.Stack.Log(topology.Influx), Inputs: in,
 		// Under load influxd spends a fifth of its time collecting garbage, nearly all of it gone by then; the limit bounds
 		// what collecting less often costs.
 		Env:   []string{"GOGC=300", "GOMEMLIMIT=768MiB"},
-		Ready: proc.Probe{HTTP: l.Stack.URL(topology.Influx) + "/ping"},
+		Ready: l.probe(topology.Influx, "/ping"),
 	}, err
 }
 
@@ -83,13 +84,17 @@ func (l *Launcher) prepareInflux(ctx context.Context) error {
 		_, password, _ := strings.Cut(strings.TrimSpace(string(data)), ":")
 		tokens[user] = password
 	}
+	client, err := l.client()
+	if err != nil {
+		return err
+	}
 	asAdmin := func(q string) error {
-		return influxQL(ctx, l.Stack.URL(topology.Influx), influxAdmin, tokens[influxAdmin], q)
+		return influxQL(ctx, client, l.Stack.URL(topology.Influx), influxAdmin, tokens[influxAdmin], q)
 	}
 	if err := asAdmin("SHOW DATABASES"); err != nil {
 		// Only the first administrator may be made without a login.
 		q := fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s' WITH ALL PRIVILEGES", influxAdmin, tokens[influxAdmin])
-		if err := influxQL(ctx, l.Stack.URL(topology.Influx), "", "", q); err != nil {
+		if err := influxQL(ctx, client, l.Stack.URL(topology.Influx), "", "", q); err != nil {
 			return err
 		}
 	}
@@ -108,7 +113,7 @@ func (l *Launcher) prepareInflux(ctx context.Context) error {
 }
 
 // influxQL runs one statement; its text, which may hold a password, is not part of the error.
-func influxQL(ctx context.Context, base, user, password, q string) error {
+func influxQL(ctx context.Context, client *http.Client, base, user, password, q string) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/query", strings.NewReader(url.Values{"q": {q}}.Encode()))
@@ -119,7 +124,7 @@ func influxQL(ctx context.Context, base, user, password, q string) error {
 	if user != "" {
 		req.SetBasicAuth(user, password)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +29,10 @@ type Launcher struct {
 	table   proc.Table
 	servers servers
 	wishing sync.Mutex // one change of the wishes at a time
-	broken  error      // why the settings cannot be read; what needs them refuses with it
+	opening sync.Once
+	open    *http.Client // of the stack's own servers; see client
+	cannot  error        // why there is none
+	broken  error        // why the settings cannot be read; what needs them refuses with it
 }
 
 // UpOptions is what `up` was asked for.
@@ -37,6 +41,7 @@ type UpOptions struct {
 	Ports     string // default | auto | a number; "" = as before, or default
 	Only      []topology.Group
 	NoFleet   bool   // also stops a fleet that runs
+	TLS       bool   // on every connection; decided once per folder
 	Chaincode string // a chaincode program to run instead of the checkout's
 }
 
@@ -81,7 +86,7 @@ func Open(dir, root string, out io.Writer) (*Launcher, error) {
 	s, err := loadSettings(l.Stack.Settings())
 	switch {
 	case err == nil:
-		l.Stack.Orderers, l.Stack.Ports = s.Orderers, s.Ports
+		l.Stack.Orderers, l.Stack.Ports, l.Stack.TLS = s.Orderers, s.Ports, s.TLS
 	case !errors.Is(err, os.ErrNotExist):
 		l.broken, l.Stack.Ports = err, topology.Ports{}
 	}
@@ -126,6 +131,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		{Name: "servers", Run: l.buildServers(with(topology.GroupFabric), with(topology.GroupInflux))},
 		{Name: "programs", Run: l.buildPrograms(opt)},
 		{Name: "secrets", Run: l.makeSecrets},
+		{Name: "TLS", Run: l.makeTLS},
 		{Name: "configuration", Run: l.writeFiles},
 	}
 	if with(topology.GroupFabric) {

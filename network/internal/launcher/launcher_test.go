@@ -64,6 +64,7 @@ func TestSettingsAreDecidedOnce(t *testing.T) {
 		{UpOptions{Ports: "auto"}, ""},
 		{UpOptions{Orderers: "raft", Ports: "21000"}, ""},
 		{UpOptions{Orderers: "bft"}, "set up with --orderers raft"},
+		{UpOptions{TLS: true}, "set up without --tls"},
 		{UpOptions{Ports: "default"}, "set up with other ports"},
 		{UpOptions{Ports: "22000"}, "set up with other ports"},
 		{UpOptions{Ports: "80"}, "must be default, auto"},

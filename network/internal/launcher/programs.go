@@ -104,7 +104,7 @@ func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 		s.Args = []string{"--config", l.Stack.IngestConfig()}
 		read = append(read, l.Stack.IngestConfig(), l.Stack.Profile(topology.Operator), l.Stack.IngestReadToken(),
 			l.Stack.MQTTPassword(), l.Stack.InfluxToken(influxIngest))
-		s.Ready.HTTP = l.Stack.URL(p.Name) + "/readyz"
+		s.Ready = l.probe(p.Name, "/readyz")
 	case topology.GroupAPI:
 		_, org, _ := strings.Cut(p.Name, "-")
 		o := topology.Org(org)
@@ -112,7 +112,7 @@ func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 		s.Args = []string{"--config", l.Stack.APIConfig(o)}
 		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.IngestReadToken(),
 			l.Stack.InfluxToken(influxAPI))
-		s.Ready.HTTP = l.Stack.URL(p.Name) + "/readyz"
+		s.Ready = l.probe(p.Name, "/readyz")
 	case topology.GroupFleet:
 		s.Dir = l.Stack.FleetDir()
 		s.Args = []string{"run", "--stack", l.Stack.Dir}

@@ -21,6 +21,7 @@ import (
 type settings struct {
 	Orderers topology.Consensus `json:"orderers"`
 	Ports    topology.Ports     `json:"ports"`
+	TLS      bool               `json:"tls,omitempty"` // nothing in the ledger names it, but every program's configuration does
 }
 
 func loadSettings(path string) (settings, error) {
@@ -54,19 +55,22 @@ func (l *Launcher) settle(opt UpOptions) error {
 		// The ledger's first block names ports and consensus: new ones would not fit.
 		return fmt.Errorf("%s is gone but the ledger that was made with it is there: put it back, or run `network reset`", l.Stack.Settings())
 	}
-	s := settings{Orderers: topology.Consensus(opt.Orderers)}
+	s := settings{Orderers: topology.Consensus(opt.Orderers), TLS: opt.TLS}
 	if s.Orderers == "" {
 		s.Orderers = topology.BFT
 	}
 	if s.Ports, err = choosePorts(opt.Ports); err != nil {
 		return err
 	}
-	l.Stack.Orderers, l.Stack.Ports = s.Orderers, s.Ports
+	l.Stack.Orderers, l.Stack.Ports, l.Stack.TLS = s.Orderers, s.Ports, s.TLS
 	return l.writeJSON(l.Stack.Settings(), s)
 }
 
 func (l *Launcher) compare(old settings, opt UpOptions) error {
-	l.Stack.Orderers, l.Stack.Ports = old.Orderers, old.Ports
+	l.Stack.Orderers, l.Stack.Ports, l.Stack.TLS = old.Orderers, old.Ports, old.TLS
+	if opt.TLS && !old.TLS {
+		return fmt.Errorf("%s was set up without --tls: use another --dir, or run `network reset` first", l.Stack.Dir)
+	}
 	if want := topology.Consensus(opt.Orderers); want != "" && want != old.Orderers {
 		return fmt.Errorf("%s was set up with --orderers %s: use another --dir, or run `network reset` first", l.Stack.Dir, old.Orderers)
 	}

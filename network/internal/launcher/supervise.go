@@ -245,17 +245,22 @@ func (l *Launcher) readChannel(ctx context.Context) []stall.Reading {
 	return readings
 }
 
-// metricsClient keeps its connections: a look every few seconds need not dial. A node on a busy machine may be slow to answer,
-// and one that does not answer is not looked at.
-var metricsClient = &http.Client{Timeout: 4 * time.Second}
+// metricsTime: a node on a busy machine may be slow to answer, and one that does not answer is not looked at.
+const metricsTime = 4 * time.Second
 
 // figures of a node about the channel, by the metric's name.
 func (l *Launcher) figures(ctx context.Context, node string) (map[string]float64, error) {
+	client, err := l.client()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, metricsTime)
+	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Stack.URL(node+".ops")+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}
-	res, err := metricsClient.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -6,12 +6,15 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/secure"
 )
 
 // Spec says how to run one process. It is stored as JSON, so that the supervisor and `status` know it as well.
@@ -38,13 +41,18 @@ func (s Spec) Hash() string {
 // Probe asks a running process whether it does its work. The zero Probe is content with a living process.
 type Probe struct {
 	HTTP string `json:"http,omitempty"` // URL that answers 2xx
+	CA   string `json:"ca,omitempty"`   // PEM file of the authority of an https URL
 	TLS  string `json:"tls,omitempty"`  // host:port that completes a TLS greeting
 }
 
 // probeClient keeps no connections: a probe must see the process as it is now.
-var probeClient = &http.Client{
-	Transport: &http.Transport{DisableKeepAlives: true},
-	Timeout:   3 * time.Second,
+func probeClient(ca string) (*http.Client, error) {
+	t, err := secure.Client{CA: ca}.Transport()
+	if err != nil {
+		return nil, err
+	}
+	t.DisableKeepAlives = true
+	return &http.Client{Transport: t, Timeout: 3 * time.Second}, nil
 }
 
 // Check asks once; nil means ready.
@@ -53,19 +61,26 @@ func (p Probe) Check(ctx context.Context) error {
 	defer cancel()
 	switch {
 	case p.HTTP != "":
-		return checkHTTP(ctx, p.HTTP)
+		return checkHTTP(ctx, p.HTTP, p.CA)
 	case p.TLS != "":
 		return checkTLS(ctx, p.TLS)
 	}
 	return nil
 }
 
-func checkHTTP(ctx context.Context, url string) error {
+func checkHTTP(ctx context.Context, url, ca string) error {
+	client, err := probeClient(ca)
+	if err != nil {
+		return err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	res, err := probeClient.Do(req)
+	res, err := client.Do(req)
+	if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
+		return fmt.Errorf("%s: %w", url, err)
+	}
 	if err != nil {
 		return fmt.Errorf("no answer at %s", url)
 	}

@@ -34,14 +34,16 @@ func TestGolden(t *testing.T) {
 		"crypto-config.yaml", "configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
 		"profiles/auditor.yaml", "influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release",
 	}
-	for _, c := range []topology.Consensus{topology.BFT, topology.Raft} {
-		for _, f := range everything(t, stack(c)) {
+	secured := stack(topology.BFT)
+	secured.TLS = true
+	for c, s := range map[string]topology.Stack{"bft": stack(topology.BFT), "raft": stack(topology.Raft), "tls": secured} {
+		for _, f := range everything(t, s) {
 			rel := strings.TrimPrefix(f.Path, "/stack/")
 			if !matches(rel, kinds) {
 				continue
 			}
-			t.Run(string(c)+"/"+rel, func(t *testing.T) {
-				golden := filepath.Join("testdata", string(c), strings.ReplaceAll(rel, "/", "_"))
+			t.Run(c+"/"+rel, func(t *testing.T) {
+				golden := filepath.Join("testdata", c, strings.ReplaceAll(rel, "/", "_"))
 				if *update {
 					if err := os.MkdirAll(filepath.Dir(golden), 0o755); err != nil {
 						t.Fatal(err)
@@ -73,8 +75,7 @@ func matches(path string, ends []string) bool {
 
 // Ensure every YAML file of every stack is one valid document, also with a folder that holds blanks.
 func TestYAMLIsValid(t *testing.T) {
-	for _, c := range []topology.Consensus{topology.BFT, topology.Raft} {
-		s := stack(c)
+	for _, s := range []topology.Stack{stack(topology.BFT), stack(topology.Raft), {Root: "/checkout", Orderers: topology.BFT, Ports: topology.DefaultPorts(), TLS: true}} {
 		s.Dir = "/home/some one/my stack"
 		for _, f := range everything(t, s) {
 			if !strings.HasSuffix(f.Path, ".yaml") {
@@ -92,6 +93,19 @@ func TestYAMLIsValid(t *testing.T) {
 func TestLoopbackOnly(t *testing.T) {
 	for _, f := range everything(t, stack(topology.BFT)) {
 		for _, bad := range []string{"0.0.0.0", "[::]", "unix://"} {
+			if bytes.Contains(f.Data, []byte(bad)) {
+				t.Errorf("%s holds %s", f.Path, bad)
+			}
+		}
+	}
+}
+
+// Ensure that no file of a stack with TLS names a plain address.
+func TestTLSEverywhere(t *testing.T) {
+	s := stack(topology.BFT)
+	s.TLS = true
+	for _, f := range everything(t, s) {
+		for _, bad := range []string{"http://", "tcp://", "grpc://"} {
 			if bytes.Contains(f.Data, []byte(bad)) {
 				t.Errorf("%s holds %s", f.Path, bad)
 			}

@@ -12,7 +12,8 @@ type StackFile struct {
 	Channel    string              `json:"channel"`
 	Chaincode  string              `json:"chaincode"`
 	Deployment string              `json:"deployment"`
-	Orderers   string              `json:"orderers"` // bft | raft
+	Orderers   string              `json:"orderers"`     // bft | raft
+	CA         string              `json:"ca,omitempty"` // PEM file of the authority of all addresses below; "" = they are plain text
 	MQTT       string              `json:"mqtt"`
 	Influx     StackInflux         `json:"influx"`
 	Ingest     []StackIngest       `json:"ingest"`
@@ -69,6 +70,9 @@ func stackFile(s topology.Stack) (File, error) {
 		}},
 		API:  map[string]StackAPI{},
 		Orgs: map[string]StackOrg{},
+	}
+	if s.TLS {
+		f.CA = s.Authority()
 	}
 	for _, o := range topology.Orgs {
 		var users []string

@@ -28,6 +28,7 @@ const (
 	MQTT          = "mqtt"
 	Fleet         = "fleet"
 	Supervisor    = "supervisor"
+	LauncherName  = "launcher" // in the certificate that reads the nodes' metrics
 )
 
 func OrdererProcess(o Org) string   { return "orderer-" + string(o) }

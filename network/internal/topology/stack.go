@@ -28,6 +28,7 @@ type Stack struct {
 	Root     string // the checkout; "" when only the state is looked at
 	Orderers Consensus
 	Ports    Ports
+	TLS      bool // on every connection, also on those that stay on this machine
 }
 
 // Addr is host:port of a listener.
@@ -36,11 +37,21 @@ func (s Stack) Addr(listener string) string { return fmt.Sprintf("127.0.0.1:%d",
 // Port of a listener.
 func (s Stack) Port(listener string) int { return s.Ports[listener] }
 
-// URL is the http address of a listener.
-func (s Stack) URL(listener string) string { return "http://" + s.Addr(listener) }
+// URL is the address of a listener that speaks HTTP.
+func (s Stack) URL(listener string) string {
+	if s.TLS {
+		return "https://" + s.Addr(listener)
+	}
+	return "http://" + s.Addr(listener)
+}
 
 // MQTTURL is where trackers connect.
-func (s Stack) MQTTURL() string { return "tcp://" + s.Addr(MQTT) }
+func (s Stack) MQTTURL() string {
+	if s.TLS {
+		return "ssl://" + s.Addr(MQTT)
+	}
+	return "tcp://" + s.Addr(MQTT)
+}
 
 func (s Stack) path(elem ...string) string {
 	return filepath.Join(append([]string{s.Dir}, elem...)...)
@@ -56,6 +67,14 @@ func (s Stack) ServersDir() string         { return s.path("bin", "servers") }
 func (s Stack) RunDir() string             { return s.path("run") }
 func (s Stack) LogDir() string             { return s.path("logs") }
 func (s Stack) Log(process string) string  { return s.path("logs", process+".log") }
+
+// TLS of everything but Fabric's own connections, whose certificates come from the organisations.
+
+func (s Stack) TLSDir() string               { return s.path("tls") }
+func (s Stack) Authority() string            { return s.path("tls", "ca.pem") }
+func (s Stack) AuthorityKey() string         { return s.path("tls", "ca.key") }
+func (s Stack) ServerCert(who string) string { return s.path("tls", who+".crt") }
+func (s Stack) ServerKey(who string) string  { return s.path("tls", who+".key") }
 
 // Fabric: certificates.
 
