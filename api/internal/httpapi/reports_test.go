@@ -9,6 +9,10 @@ import (
 func TestReports(t *testing.T) {
 	w := newWorld(t)
 	c := w.warmTrip("s1", "mine")
+	// What the ledger holds and the readings do not show stands in the report, too.
+	cut := excursionOf(t, c, "hot")
+	cut.ID = "hot/cut-out/1"
+	c.Excursions = append(c.Excursions, cut)
 	w.record("s1", c)
 	for format, want := range map[string]struct{ kind, begin string }{
 		"":     {"application/pdf", "%PDF-1."},
@@ -28,6 +32,7 @@ func TestReports(t *testing.T) {
 			continue
 		}
 		for _, line := range []string{"verdict,s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1,result,non_compliant,",
+			"ledger_only,hot/cut-out/1,rule,hot,",
 			"https://carrier.test/v1/shipments/s1/evidence"} {
 			if !strings.Contains(string(r.Body), line) {
 				t.Errorf("the CSV lacks %q:\n%s", line, r.Body)

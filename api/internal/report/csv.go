@@ -91,6 +91,13 @@ func facts(r *Report) [][]string {
 		text("excursion", e.ID, "note", e.Note)
 		text("excursion", e.ID, "transaction", e.Tx)
 	}
+	for _, e := range r.LedgerOnly {
+		number("ledger_only", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
+		text("ledger_only", e.ID, "rule", e.Rule)
+		text("ledger_only", e.ID, "tracker", e.Tracker)
+		text("ledger_only", e.ID, "verified", strconv.FormatBool(e.Verified))
+		text("ledger_only", e.ID, "transaction", e.Tx)
+	}
 	for i, l := range r.Legs {
 		item := strconv.Itoa(i+1) + " " + l.Custodian
 		number("leg", item, "excursions", strconv.Itoa(l.Excursions), "", l.FromMS, l.ToMS)

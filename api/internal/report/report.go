@@ -42,6 +42,7 @@ type Report struct {
 
 	Metrics      []Metric
 	Excursions   []Excursion
+	LedgerOnly   []Excursion // recorded or verified on the ledger, and not among those that the readings show
 	Figures      []compliance.Figure
 	Budget       []compliance.BudgetUse
 	Legs         []Leg

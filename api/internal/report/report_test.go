@@ -54,6 +54,7 @@ func sample() *Report {
 		RuleSetHash: strings.Repeat("ab", 32),
 		Rules:       []Rule{{"warm", "temperature > 8 °C for 30 min in one go", "major", "broken"}, {"freeze", "temperature ≤ -0.5 °C for 60 min", "critical", "met"}, {"mkt", "mean kinetic temperature over 24 h ≤ 8 °C", "major", "unknown"}},
 		Metrics:     []Metric{{"temperature", "°C", 57*3600_000 + 30*minute, 105 * minute, 75 * minute, "3.4", "12.3", "5.2", 702, false}},
+		LedgerOnly:  []Excursion{{ID: "verified:hot/TRK-0001/1700037500000", Rule: "hot", Metric: "temperature", Tracker: "TRK-0001", StartMS: out.FromMS, EndMS: out.FromMS, Peak: "31", Limit: "25", Verified: true}},
 		Excursions:  []Excursion{{ID: "warm/TRK-0001/1700037500000", Rule: "warm", Metric: "temperature", Tracker: "TRK-0001", Severity: "major", StartMS: out.FromMS, EndMS: out.ToMS, Peak: "12.3", Limit: "8", Custodian: "carrier", Tx: strings.Repeat("cd", 32), Verified: true}},
 		Figures:     []compliance.Figure{{Rule: "mkt", Tracker: "TRK-0001", Name: "mkt", Value: "6.214", Unit: "°C"}},
 		Budget:      []compliance.BudgetUse{{Rule: "budget", Band: "8 to 15 °C", Level: "WATCH", SpentMS: 105 * minute, MaxMS: 180 * minute, LongestMS: 105 * minute}},
@@ -213,6 +214,7 @@ func TestXLSXHoldsTheRows(t *testing.T) {
 	for at, want := range map[[2]string]string{
 		{"Summary", "B2"}: "Not compliant", {"Excursions", "I2"}: "12.3", {"Legs", "A3"}: "carrier", {"Figures", "D2"}: "6.214", {"Metrics", "D2"}: "105",
 		{"Signed acts", "G2"}: `=HYPERLINK("x")`, {"Excursions", "F2"}: "2023-11-15 08:38:20",
+		{"Ledger only", "G2"}: "31",
 	} {
 		if got, err := f.GetCellValue(at[0], at[1]); err != nil || got != want {
 			t.Errorf("%s!%s is %q, want %q (%v)", at[0], at[1], got, want, err)
@@ -232,6 +234,7 @@ func TestCSVIsOneTable(t *testing.T) {
 	text := b.String()
 	for _, want := range []string{
 		"verdict,SHP-2031,result,non_compliant,,,\r\n", "metric,temperature,out_of_range,6300,s,,\r\n", "figure,mkt TRK-0001,mkt,6.214,°C,,\r\n",
+		"ledger_only,verified:hot/TRK-0001/1700037500000,verified,true,,,\r\n",
 		"excursion,warm/TRK-0001/1700037500000,peak,12.3,temperature,2023-11-15T08:38:20.000Z,2023-11-15T10:23:20.000Z\r\n",
 	} {
 		if !strings.Contains(text, want) {

@@ -50,6 +50,19 @@ func (d *document) tables() {
 			}
 			return []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Severity, e.Tracker, e.Custodian, recorded}
 		}, func(_ Excursion, col int) (rgb, bool) { return bad, col == 4 })
+	part(d, "On the ledger, and not in this judgement", "An excursion that its recorder took back has no length: late readings showed another one. One that the peers verified stands on signed readings; a judgement of that time without it is wrong.", r.LedgerOnly,
+		[]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 25, "L", false}, {"Metric", 22, "L", false}, {"Peak", 18, "R", false}, {"Limit", 14, "R", false},
+			{"Tracker", 35, "L", false}, {"Verified", 18, "L", false}},
+		func(e Excursion) []string {
+			length, verified := "not closed", "no"
+			if e.EndMS != 0 {
+				length = detect.Span(e.EndMS - e.StartMS)
+			}
+			if e.Verified {
+				verified = "verified"
+			}
+			return []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Tracker, verified}
+		}, func(e Excursion, col int) (rgb, bool) { return bad, e.Verified && (col == 4 || col == 7) })
 	part(d, "Mean kinetic temperature and other figures", "", r.Figures,
 		[]column{{"Rule", 40, "L", false}, {"Tracker", 40, "L", false}, {"Figure", 50, "L", false}, {"Value", 30, "R", false}, {"Unit", 20, "L", false}},
 		func(f compliance.Figure) []string {

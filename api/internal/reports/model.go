@@ -76,6 +76,10 @@ func signatures(m *report.Report, v *judging.Compliance) {
 		m.Acts = append(m.Acts, report.Act{Kind: kind, Subject: subject, Name: signedBy(g.Signer), Org: g.Org, Meaning: g.Meaning, Reason: reason, Tx: g.Tx, TimeMS: int64(g.SignedAt)})
 	}
 	for _, x := range v.Recorded {
+		if !x.Found {
+			m.LedgerOnly = append(m.LedgerOnly, report.Excursion{ID: x.ID, Rule: x.Rule, Metric: x.Metric, Tracker: x.Tracker, StartMS: int64(x.Start), EndMS: int64(x.End.Value()),
+				Peak: x.Peak, Limit: x.Limit, Tx: x.OpenTx, Verified: x.Verified})
+		}
 		for _, a := range x.Signatures {
 			act("acknowledgement", a.Excursion, a.Reason, a.Signature)
 		}
