@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/mqtt"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -47,7 +48,7 @@ func (h *Home) KeyPath() string { return h.path + ".key.pem" }
 
 // Key reads the tracker's key, or makes one of that algorithm.
 func (h *Home) Key(alg telemetry.Alg) (crypto.Signer, error) {
-	data, err := os.ReadFile(h.KeyPath())
+	data, err := secure.Private(h.KeyPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return newKeyFile(h.KeyPath(), alg)
 	}
@@ -61,7 +62,7 @@ func (h *Home) secretPath() string { return h.path + ".secret" }
 
 // Secret reads the MQTT secret of a tracker that cannot sign; "" when none was kept.
 func (h *Home) Secret() (string, error) {
-	data, err := os.ReadFile(h.secretPath())
+	data, err := secure.Private(h.secretPath())
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/verify/internal/monitor"
 )
 
@@ -115,7 +116,7 @@ func watch(ctx context.Context, o monitorOptions, stdout io.Writer) (int, error)
 func (o *monitorOptions) clients() ([]monitor.API, error) {
 	creds := map[string]monitor.Credentials{}
 	if o.credentials != "" {
-		raw, err := os.ReadFile(o.credentials)
+		raw, err := secure.Private(o.credentials)
 		if err != nil {
 			return nil, err
 		}
