@@ -123,12 +123,9 @@ type ComplianceState struct {
 type CreateBody struct {
 	// CarriedFrom Delivered shipments of the lot whose spent budget this one goes on with
 	CarriedFrom []string `json:"carried_from,omitempty,omitzero"`
-
-	// Custodian Organisation that holds the goods now; the caller's when absent
-	Custodian   string `json:"custodian,omitempty,omitzero"`
-	Description string `json:"description,omitempty,omitzero"`
-	Destination string `json:"destination,omitempty,omitzero"`
-	ID          string `json:"id"`
+	Description string   `json:"description,omitempty,omitzero"`
+	Destination string   `json:"destination,omitempty,omitzero"`
+	ID          string   `json:"id"`
 
 	// Lot Traceability lot code; shipments of one lot share a stability budget
 	Lot    string `json:"lot,omitempty,omitzero"`

@@ -48,15 +48,12 @@ func getClose(t *transaction, a ledger.IDArgs) (*ledger.Close, error) {
 
 func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	s := &ledger.Shipment{
-		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.MSP, Custodian: a.Custodian,
+		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.MSP, Custodian: t.MSP,
 		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Description: a.Description, Origin: a.Origin,
 		Destination: a.Destination, CreatedMS: t.TimeMS, CreateTx: t.Tx, LastMS: t.TimeMS, Assignments: []ledger.Assignment{}, Lot: a.Lot,
 	}
 	if !s.IsParty(t.MSP) {
 		return nil, ledger.Refuse(ledger.Forbidden, "%s is not one of the parties it names", t.MSP)
-	}
-	if s.Custodian == "" {
-		s.Custodian = t.MSP
 	}
 	// First, so that a repeated create learns that it succeeded before, whatever its other arguments are worth now.
 	if err := t.free(ledger.ShipmentKey(a.ID), ledger.Refuse(ledger.Exists, "shipment %s exists already", a.ID)); err != nil {

@@ -14,13 +14,8 @@ func TestCreate(t *testing.T) {
 	if s.State != ledger.Created || s.Creator != shipper || s.Custodian != shipper || s.RuleSetHash != ruleHash || s.CreatedMS != w.ms || s.CreateTx == "" || s.Assignments == nil {
 		t.Fatalf("got %+v", s)
 	}
-	a := createArgs("S-2")
-	a.Custodian = carrier
-	if s := must[ledger.Shipment](w, shipperOp, ledger.ShipmentCreate, ledger.EventShipment, a); s.Custodian != carrier {
-		t.Fatalf("custodian %s", s.Custodian)
-	}
 	// One organisation may hold several roles; the index then holds it once.
-	a = createArgs("S-3")
+	a := createArgs("S-3")
 	a.Parties[ledger.Shipper] = []string{carrier}
 	st, e := w.submit(carrierOp, ledger.ShipmentCreate, a, nil)
 	if e != nil || len(st.Writes) != 3 {
@@ -49,7 +44,7 @@ func TestCreateRefusals(t *testing.T) {
 		{"carrier twice", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Carrier] = []string{carrier, carrier} }), ledger.Invalid},
 		{"role without anybody", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties[ledger.Auditor] = []string{} }), ledger.Invalid},
 		{"no parties", carrierOp, with(func(a *ledger.CreateArgs) { a.Parties = nil }), ledger.Invalid},
-		{"custodian is no party", carrierOp, with(func(a *ledger.CreateArgs) { a.Custodian = auditor }), ledger.Invalid},
+		{"custody given to somebody who did not accept it", shipperOp, `{"id":"S-1","parties":{"carrier":["CarrierMSP"],"consignee":["ConsigneeMSP"],"shipper":["ShipperMSP"]},"custodian":"CarrierMSP"}`, ledger.Invalid},
 		{"rule set without version", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSet = "general" }), ledger.Invalid},
 		{"no rule hash", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSetHash = "" }), ledger.Invalid},
 		{"bad id", carrierOp, with(func(a *ledger.CreateArgs) { a.ID = "S 1" }), ledger.Invalid},
@@ -312,8 +307,8 @@ func TestTwoCarriersShareATrip(t *testing.T) {
 	w.enrol(second, "T-2")
 	a := createArgs("S-1")
 	a.Parties[ledger.Carrier] = []string{second.msp, first.msp}
-	a.Custodian = first.msp
 	must[ledger.Shipment](w, shipperOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+	w.handOver(shipperOp, first, "S-1")
 
 	w.assign(first, "S-1", "T-1")
 	w.refused(ledger.Forbidden, first, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-2"})

@@ -46,7 +46,7 @@ func TestDecodeIsStrict(t *testing.T) {
 
 func TestEncodeIsPlain(t *testing.T) {
 	b, err := Encode(CreateArgs{ID: "a", Description: "<2 °C & dry>", Parties: Parties{"b": {"2"}, "a": {"1"}}})
-	want := `{"id":"a","parties":{"a":["1"],"b":["2"]},"custodian":"","rule_set":"","rule_set_hash":"","description":"<2 °C & dry>","origin":"","destination":""}`
+	want := `{"id":"a","parties":{"a":["1"],"b":["2"]},"rule_set":"","rule_set_hash":"","description":"<2 °C & dry>","origin":"","destination":""}`
 	if err != nil || string(b) != want {
 		t.Errorf("got %s", b)
 	}

@@ -107,15 +107,13 @@ type ListArgs struct {
 	Bookmark string `json:"bookmark,omitempty"`
 }
 
-// CreateArgs opens a shipment. The caller must be one of the parties, and becomes custodian unless Custodian names
-// another party. The rule set must be built into the chaincode or in its registry, with that hash.
+// CreateArgs opens a shipment. The caller must be one of the parties, and has custody until another party accepts it. The rule set must be built into the chaincode or in its registry, with that hash.
 //
 // A shipment of a lot goes on with the stability budget that the shipments in CarriedFrom had spent: the ledger takes it from
 // their newest verdicts, the larger amount where several name one band. Carried may be left out; given, it must say the same.
 type CreateArgs struct {
 	ID          string   `json:"id"`
 	Parties     Parties  `json:"parties"`
-	Custodian   string   `json:"custodian"`
 	RuleSet     string   `json:"rule_set"`
 	RuleSetHash string   `json:"rule_set_hash"`
 	Description string   `json:"description"`

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -70,13 +69,7 @@ func (a CreateArgs) Validate() error {
 	if err != nil {
 		return err
 	}
-	if err := first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateLot()); err != nil {
-		return err
-	}
-	if a.Custodian != "" && !slices.Contains(a.Parties.MSPs(), a.Custodian) {
-		return invalid("custodian %.80q is not one of the parties", a.Custodian)
-	}
-	return nil
+	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateLot())
 }
 
 func (a AssignArgs) Validate() error {

@@ -10,9 +10,9 @@ import (
 // TestCreatedAsComparesAllThatWasAsked: a create that is sent again is answered by the shipment that is there only when every
 // member of the request is the same. A member that is added to CreateArgs must be compared, or be excepted here with a reason.
 func TestCreatedAsComparesAllThatWasAsked(t *testing.T) {
-	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{ledger.Carrier: {"AMSP"}, ledger.Consignee: {"BMSP"}}, Custodian: "BMSP", RuleSet: "r@1", RuleSetHash: "aa",
+	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{ledger.Carrier: {"AMSP"}, ledger.Consignee: {"BMSP"}}, RuleSet: "r@1", RuleSetHash: "aa",
 		Description: "d", Origin: "o", Destination: "to", Lot: "l", CarriedFrom: []string{"s0"}}
-	record := ledger.Shipment{ID: "s1", Creator: "AMSP", Parties: args.Parties, Custodian: "BMSP", RuleSet: "r@1", RuleSetHash: "aa", Description: "d", Origin: "o",
+	record := ledger.Shipment{ID: "s1", Creator: "AMSP", Parties: args.Parties, Custodian: "AMSP", RuleSet: "r@1", RuleSetHash: "aa", Description: "d", Origin: "o",
 		Destination: "to", Lot: "l", CarriedFrom: []ledger.CarriedFrom{{Shipment: "s0"}}}
 	if !createdAs(record, args, "AMSP") {
 		t.Fatal("the same request is not recognised")

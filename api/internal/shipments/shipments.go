@@ -2,7 +2,6 @@
 package shipments
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -82,7 +81,6 @@ func (s *Resource) parties(ctx context.Context, named shapes.Parties) (ledger.Pa
 type createBody struct {
 	ID          string         `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	Parties     shapes.Parties `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there"`
-	Custodian   string         `json:"custodian,omitempty" doc:"Organisation that holds the goods now; the caller's when absent"`
 	RuleSet     string         `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
 	Description string         `json:"description,omitempty" maxLength:"256"`
 	Origin      string         `json:"origin,omitempty" maxLength:"128"`
@@ -111,11 +109,6 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	}
 	args := ledger.CreateArgs{ID: b.ID, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
 		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
-	if b.Custodian != "" {
-		if args.Custodian, err = s.Member(ctx, "custodian", b.Custodian); err != nil {
-			return nil, err
-		}
-	}
 	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
 	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
@@ -126,10 +119,9 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	return rest.Reply(shapes.ShowShipment(s.Members, r, tx), err)
 }
 
-// createdAs tells whether a shipment is what a request asks for. Custody may have moved since.
+// createdAs tells whether a shipment is what a request asks for.
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
-	asked := cmp.Or(a.Custodian, msp)
-	return r.Creator == msp && r.Parties.Equal(a.Parties) && (r.Custodian == asked || r.Handovers > 0) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
+	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
 		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination && r.Lot == a.Lot &&
 		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
 }
