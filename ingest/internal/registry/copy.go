@@ -164,6 +164,12 @@ func (r *Registry) close(c ledger.Close) error {
 	if s == nil || err != nil {
 		return err
 	}
-	s.State, s.ClosedMS = ledger.Closed, c.TimeMS
+	s.State, s.ClosedMS, s.LastMS = ledger.Closed, c.TimeMS, c.TimeMS
+	// The close ends what is still assigned, as the contract does: the trackers' next messages are the next shipment's.
+	for i := range s.Assignments {
+		if a := &s.Assignments[i]; a.ToMS == 0 {
+			a.ToMS, a.UnassignTx = c.TimeMS, c.Tx
+		}
+	}
 	return r.store(nil, []ledger.Shipment{*s})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -121,6 +122,38 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	defer db.Close()
 	if tr := r.find(t.Context(), "T-9"); tr == nil || !tr.Revoked || at("T-7", ended) != "S-2" || at("T-7", ended-1) != "S-1" {
 		t.Fatal("forgotten after a restart without a ledger")
+	}
+}
+
+// Ensure a tracker's messages go to its next shipment once the last one, on which it was until the close, is closed.
+func TestACloseEndsTheAssignments(t *testing.T) {
+	l := testkit.NewLedger("CarrierMSP", nil)
+	defer l.Close()
+	consignee := l.As("ConsigneeMSP")
+	enrol(t, l, "T-1")
+	create(t, l, "S-1")
+	create(t, l, "S-2")
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
+	r, db := open(t, t.TempDir(), l)
+	defer db.Close()
+	defer run(t, r)()
+	testkit.WaitFor(t, 10*time.Second, "the ledger is read", func() bool { return r.Ready(t.Context()) == nil })
+	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "ConsigneeMSP"})
+	submit(t, consignee, ledger.ShipmentAccept, ledger.StatedArgs{ID: "S-1"})
+	submit(t, consignee, ledger.ShipmentDeliver, ledger.StatedArgs{ID: "S-1"})
+	submit(t, l, ledger.ShipmentClose, ledger.CloseArgs{ID: "S-1"})
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1"})
+	s, err := ledger.ShipmentGet.Ask(t.Context(), l, ledger.IDArgs{ID: "S-2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tr *Tracker
+	testkit.WaitFor(t, 10*time.Second, "the second assignment arrives", func() bool {
+		tr = r.find(t.Context(), "T-1")
+		return slices.ContainsFunc(tr.Windows, func(w Window) bool { return w.Shipment == "S-2" })
+	})
+	if w := tr.At(s.Assignments[0].FromMS); w == nil || w.Shipment != "S-2" {
+		t.Fatalf("a message of now goes to %+v, want S-2: S-1 is closed", w)
 	}
 }
 
@@ -266,7 +299,7 @@ func TestClosedAndIdleLeaveMemory(t *testing.T) {
 	}
 	check("live")
 	for i := range n - 1 {
-		if err := r.close(ledger.Close{Shipment: fmt.Sprintf("S-%d", i), TimeMS: 5}); err != nil {
+		if err := r.close(ledger.Close{Shipment: fmt.Sprintf("S-%d", i), TimeMS: 1 << 51}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -283,7 +316,7 @@ func TestClosedAndIdleLeaveMemory(t *testing.T) {
 	if live := r.Live(); len(live) != 1 || live[0].ID != "S-499" || len(r.live) != 1 {
 		t.Errorf("%d shipments are in memory, expected the one that is live", len(live))
 	}
-	if s, ok := r.Shipment("S-3"); !ok || s.State != ledger.Closed || s.ClosedMS != 5 || len(s.Assignments) != 3 {
+	if s, ok := r.Shipment("S-3"); !ok || s.State != ledger.Closed || s.ClosedMS != 1<<51 || len(s.Assignments) != 3 {
 		t.Errorf("a closed shipment is %+v, %v", s, ok)
 	}
 	if trackers, shipments := r.Size(); trackers != n+1 || shipments != n {
