@@ -18,6 +18,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -137,7 +138,21 @@ func (s *server) seal(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), sealBound)
 	defer cancel()
-	return s.p.Seal(ctx, id)
+	result, err := s.p.Seal(ctx, id)
+	if err == nil {
+		s.log.InfoContext(r.Context(), "sealed", "shipment", id, "anchored", result.Anchored, "asked_from", r.RemoteAddr)
+		return result, nil
+	}
+	s.log.WarnContext(r.Context(), "not sealed", "shipment", id, "err", err, "asked_from", r.RemoteAddr)
+	switch {
+	case errors.Is(err, run.ErrNoShipment):
+		return nil, &problem{http.StatusNotFound, "not_found", err.Error()}
+	case errors.Is(err, run.ErrNotDelivered):
+		return nil, &problem{http.StatusConflict, "not_delivered", err.Error()}
+	case errors.Is(err, ledger.ErrUnavailable):
+		return nil, &problem{http.StatusServiceUnavailable, "ledger_unavailable", "the ledger cannot be asked whether the shipment was delivered; try again"}
+	}
+	return nil, err
 }
 
 func (s *server) inclusion(r *http.Request) (any, error) {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -11,12 +12,16 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 type fake struct{ seq *sequence.Sequencer }
 
 func (f fake) Sequencer() *sequence.Sequencer { return f.seq }
 func (f fake) Seal(_ context.Context, shipment string) (run.SealResult, error) {
+	if err := map[string]error{"S-none": run.ErrNoShipment, "S-live": run.ErrNotDelivered, "S-away": ledger.ErrUnavailable}[shipment]; err != nil {
+		return run.SealResult{}, fmt.Errorf("asked: %w", err)
+	}
 	return run.SealResult{Anchored: true}, f.seq.Seal(shipment)
 }
 func (fake) Assigned(shipment, tracker string) bool { return shipment == "S-1" && tracker == "T-1" }
@@ -53,6 +58,9 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/logs?shipment=..%2F", "secret", 400},
 		{"POST", "/v1/shipments/S-1/seal", "secret", 200},
 		{"POST", "/v1/shipments/a%20b/seal", "secret", 400},
+		{"POST", "/v1/shipments/S-none/seal", "secret", 404},
+		{"POST", "/v1/shipments/S-live/seal", "secret", 409},
+		{"POST", "/v1/shipments/S-away/seal", "secret", 503},
 		{"GET", "/v1/proof/inclusion?index=0&size=1", "secret", 400}, // the heads log is empty
 		{"GET", "/v1/proof/inclusion?index=1&size=1", "secret", 400},
 		{"GET", "/v1/proof/inclusion?index=-1&size=x", "secret", 400},

@@ -2,10 +2,13 @@ package run
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
 )
 
 // SealResult names the final state of a shipment's logs.
@@ -14,9 +17,19 @@ type SealResult struct {
 	Anchored bool             `json:"anchored"`
 }
 
-// Seal ends the logs of a shipment, judges it for the last time, and returns when the final heads are anchored or ctx ends
-// (then Anchored is false, and asking again goes on).
+// Why a shipment is not sealed. Sealing cannot be undone, and ends the record of a shipment that is still on its way: so the ledger says
+// whether it may be, whoever asks.
+var (
+	ErrNoShipment   = errors.New("the ledger has no such shipment of which this ingest's organisation is a party")
+	ErrNotDelivered = errors.New("the ledger does not say that the shipment was delivered")
+)
+
+// Seal ends the logs of a delivered shipment, judges it for the last time, and returns when the final heads are anchored or ctx ends
+// (then Anchored is false, and asking again goes on). Errors: ErrNoShipment, ErrNotDelivered, ledger.ErrUnavailable.
 func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error) {
+	if err := p.sealable(ctx, shipment); err != nil {
+		return SealResult{}, err
+	}
 	if err := p.seq.Seal(shipment); err != nil {
 		return SealResult{}, err
 	}
@@ -47,6 +60,32 @@ func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error
 		}
 	}
 }
+
+// sealable asks the ledger. A peer may lag a little behind the one that took the delivery.
+func (p *Pipeline) sealable(ctx context.Context, shipment string) error {
+	for try := 0; ; try++ {
+		s, err := ledger.ShipmentGet.Ask(ctx, p.cfg.Ledger, ledger.IDArgs{ID: shipment})
+		switch {
+		case ledger.CodeOf(err) == ledger.NotFound:
+			err = ErrNoShipment
+		case err != nil:
+			return err
+		case s.DeliveredMS != 0:
+			return nil
+		default:
+			err = fmt.Errorf("%w: it is %s", ErrNotDelivered, s.State)
+		}
+		if try == lagTries || !service.Pause(ctx, lagPoll) {
+			return err
+		}
+	}
+}
+
+// How long a peer may lag behind.
+const (
+	lagTries = 20
+	lagPoll  = 100 * time.Millisecond
+)
 
 func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -69,9 +70,18 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 		return strings.HasPrefix(src.lastDown("T-A"), `{"type":"ack","boot":1,"seq":99`)
 	})
 
-	// The final state, by seal.
+	// The final state, by seal: of what was delivered, and of nothing else, whoever asks.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
+	if _, err := p.Seal(ctx, "S-1"); !errors.Is(err, ErrNotDelivered) {
+		t.Errorf("seal of a live shipment: %v, want %v", err, ErrNotDelivered)
+	}
+	if _, err := p.Seal(ctx, "S-of-the-future"); !errors.Is(err, ErrNoShipment) {
+		t.Errorf("seal of no shipment: %v, want %v", err, ErrNoShipment)
+	}
+	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "ConsigneeMSP"})
+	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.StatedArgs{ID: "S-1"})
+	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.StatedArgs{ID: "S-1"})
 	sealed, err := p.Seal(ctx, "S-1")
 	if err != nil || !sealed.Anchored || len(sealed.Heads) != 1 || sealed.Heads[0].Size != 2*each {
 		t.Fatalf("seal %+v, err %v", sealed, err)
