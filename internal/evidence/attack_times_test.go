@@ -32,7 +32,7 @@ const minute = 60_000
 func delivered(ms int64) func(*evidencetest.Consortium) {
 	return written(ledger.ShipmentDeliver, func(tx *evidencetest.Tx, s *ledger.Shipment) {
 		tx.TimeMS += ms
-		s.DeliveredMS = tx.TimeMS
+		s.LastMS, s.DeliveredMS = tx.TimeMS, tx.TimeMS
 	})
 }
 
@@ -87,7 +87,7 @@ var timeAttacks = []attack{
 		setup: written(ledger.ShipmentDeliver, func(tx *evidencetest.Tx, s *ledger.Shipment) { s.DeliveredMS = tx.TimeMS - 30*minute })},
 	{name: "change of the record dated ahead", code: evidence.RecordTime, setup: written(ledger.ShipmentUnassign, func(tx *evidencetest.Tx, s *ledger.Shipment) {
 		tx.TimeMS += 14 * minute
-		s.Assignments[0].ToMS = tx.TimeMS
+		s.Assignments[0].ToMS, s.LastMS = tx.TimeMS, tx.TimeMS
 	}), during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)
 		t.Unassign(t.Trackers[0])

@@ -27,8 +27,7 @@ func (v *verifier) recordTimes() {
 	var last, delivered int64
 	for i := range v.changes {
 		c := &v.changes[i]
-		// A clock that is behind another's does not make time go back: the chaincode takes the newest it knows.
-		last = max(last, c.tx.TimeMS)
+		last = v.recordTime(c, last)
 		for _, t := range v.statedBy(c, delivered, last) {
 			if t.ms != t.want {
 				v.book.fail(RecordTime, placeOf(c.tx), fmt.Sprintf("%s at the time of its transaction, %d", t.what, t.want), "%d", t.ms)
@@ -37,6 +36,21 @@ func (v *verifier) recordTimes() {
 		delivered = c.state.DeliveredMS
 		v.againstAnchors(c.tx, last)
 	}
+}
+
+// recordTime is a change's time, as the record has it: that of its transaction, but never before that of the change before it. A
+// clock that is behind another's does not make time go back. An assignment is not before the end of the tracker's last one either,
+// which another shipment's record has: that can lift it, as far as clocks are apart.
+func (v *verifier) recordTime(c *change, last int64) int64 {
+	want, most := max(last, c.tx.TimeMS), int64(0)
+	if slices.ContainsFunc(c.state.Assignments, func(a ledger.Assignment) bool { return a.AssignTx == c.tx.ID }) {
+		most = v.policy.ClockMS
+	}
+	if have := c.state.LastMS; have < want || have > want+most {
+		v.book.fail(RecordTime, placeOf(c.tx), fmt.Sprintf("the record's newest time to be that of its transaction or of the change before it, %d", want), "%d", have)
+		return want
+	}
+	return c.state.LastMS
 }
 
 type recordTime struct {

@@ -57,7 +57,7 @@ func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 		s.Put(ledger.ShipmentKey(t.Shipment), &ledger.Shipment{
 			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: rules.Ref(), RuleSetHash: ruleHash(),
 			Parties:   ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
-			CreatedMS: s.TimeMS, CreateTx: s.ID, Assignments: []ledger.Assignment{},
+			CreatedMS: s.TimeMS, LastMS: s.TimeMS, CreateTx: s.ID, Assignments: []ledger.Assignment{},
 		})
 	})
 	for _, tr := range trackers {
@@ -89,7 +89,7 @@ func (t *Trip) Assign(tr *Tracker) {
 		sh, r := t.shipment(s), trackerRecord(s, tr.ID)
 		sh.Assignments = append(sh.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: s.TimeMS, AssignTx: s.ID, By: "CarrierMSP"})
 		sh.State, r.Assigned = ledger.InTransit, sh.ID
-		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		putShipment(s, sh)
 		s.Put(ledger.TrackerKeyOf(tr.ID), r)
 	})
 }
@@ -104,7 +104,7 @@ func (t *Trip) Unassign(tr *Tracker) {
 			}
 		}
 		r.Assigned, r.FreeFromMS = "", s.TimeMS
-		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		putShipment(s, sh)
 		s.Put(ledger.TrackerKeyOf(tr.ID), r)
 	})
 }
@@ -129,6 +129,12 @@ func (t *Trip) shipment(s *Sim) *ledger.Shipment {
 		panic(err)
 	}
 	return sh
+}
+
+// putShipment writes the record with its newest time.
+func putShipment(s *Sim, sh *ledger.Shipment) {
+	sh.LastMS = max(sh.LastMS, s.TimeMS)
+	s.Put(ledger.ShipmentKey(sh.ID), sh)
 }
 
 func trackerRecord(s *Sim, id string) *ledger.Tracker {
@@ -270,7 +276,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 	t.record(t.C.Org("consignee"), ledger.ShipmentDeliver, ledger.IDArgs{ID: t.Shipment}, func(s *Sim) {
 		sh := t.shipment(s)
 		sh.State, sh.DeliveredMS, sh.StatedDeliveryMS = ledger.Delivered, s.TimeMS, t.StatedDeliveryMS
-		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		putShipment(s, sh)
 	})
 	h := must(anchor.DecodeHeadLeaf(t.logHeads[len(t.logHeads)-1].Entry))
 	t.record(t.C.Org("carrier"), ledger.ShipmentClose, ledger.CloseArgs{ID: t.Shipment}, func(s *Sim) {
@@ -291,7 +297,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 		if t.OnClose != nil {
 			t.OnClose(c)
 		}
-		s.Put(ledger.ShipmentKey(sh.ID), sh)
+		putShipment(s, sh)
 		s.Put(ledger.CloseKey(sh.ID), c)
 	})
 	t.C.NowMS += t.StepMS
