@@ -20,7 +20,7 @@ type Message struct {
 	Leaf              uint64
 	Entry, Raw        []byte // the leaf's bytes, and the message as published
 	Signed            bool
-	// Each gives the readings.
+	// Each gives the readings; the map is that of the next one, too.
 	Each func(fn func(ms int64, values map[string]float64)) error
 }
 

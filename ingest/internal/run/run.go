@@ -294,12 +294,13 @@ func (p *Pipeline) apply(ctx context.Context, items []*message.Item) ([]sequence
 // judged are the stored messages as the judge takes them.
 func judged(all []journal.Message) []judge.Message {
 	out := make([]judge.Message, len(all))
+	measured := map[string]float64{} // of one reading after the other
 	for i := range all {
 		st := &all[i]
 		out[i] = judge.Message{Shipment: st.Shipment, Tracker: st.Tracker, Log: st.Log, Leaf: st.Leaf, Entry: st.Entry, Raw: st.Raw, Signed: st.Signed,
 			Each: func(fn func(int64, map[string]float64)) error {
 				return st.Readings.Each(func(ms int64, values []journal.Value) {
-					measured := make(map[string]float64, len(values))
+					clear(measured)
 					for _, v := range values {
 						measured[telemetry.Quantities[v.Quantity].Name] = v.Value
 					}

@@ -79,11 +79,13 @@ type Point struct {
 func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
 	p := Point{MS: ms, Message: message}
 	var all [Metrics]Decimal
-	for m := range Acceleration {
-		if v, ok := values[m.String()]; ok {
-			if all[m], ok = FromFloat(v); ok {
-				p.has |= 1 << m
-			}
+	for name, v := range values { // each has its own place: the order does not show
+		m, ok := metricByName[name]
+		if !ok || m == Acceleration {
+			continue
+		}
+		if all[m], ok = FromFloat(v); ok {
+			p.has |= 1 << m
 		}
 	}
 	const axes = 1<<AccelX | 1<<AccelY | 1<<AccelZ
