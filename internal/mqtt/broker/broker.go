@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"sync/atomic"
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -111,7 +112,8 @@ func (b *Broker) Listen(ctx context.Context) (net.Addr, error) {
 // Run serves until ctx ends. Listen must have been called.
 func (b *Broker) Run(ctx context.Context) error {
 	// The bound of a new connection holds for its TLS handshake as well, which mochi's first read makes.
-	var ln net.Listener = boundedListener{b.listener}
+	var begun atomic.Int64
+	var ln net.Listener = boundedListener{b.listener, &begun}
 	if b.cfg.TLS != nil {
 		ln = tls.NewListener(ln, b.cfg.TLS)
 	}
@@ -129,6 +131,7 @@ func (b *Broker) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			b.gate.stop()
+			begun.Load()
 			_ = b.server.Close()
 			b.gate.inlet.finish()
 			return nil
@@ -163,15 +166,31 @@ func (b *Broker) Stats() Stats {
 	}
 }
 
-// boundedListener gives a connection a time by which its CONNECT must be complete; mochi sets none.
-type boundedListener struct{ net.Listener }
+// boundedListener gives a connection a time by which its CONNECT must be complete; mochi sets none. It counts reads for the order of
+// memory alone: mochi adds a connection to a WaitGroup in the connection's own goroutine, before it reads, and Close waits for the group
+// without anything between the two.
+type boundedListener struct {
+	net.Listener
+	begun *atomic.Int64
+}
 
 func (l boundedListener) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err == nil {
 		err = c.SetDeadline(time.Now().Add(connectBound))
+		c = &begunConn{c, l.begun}
 	}
 	return c, err
+}
+
+type begunConn struct {
+	net.Conn
+	begun *atomic.Int64
+}
+
+func (c *begunConn) Read(b []byte) (int, error) {
+	c.begun.Add(1)
+	return c.Conn.Read(b)
 }
 
 // errorsOnly keeps mochi's reports about single clients out of the log.
