@@ -369,9 +369,6 @@ func TestReadWhileItChanges(t *testing.T) {
 
 // Ensure 100,000 assigned trackers fit into memory, also when all of them speak (1 GB for the whole process).
 func TestManyTrackersAreSmall(t *testing.T) {
-	if testing.Short() {
-		t.Skip("-short: writes 100,000 records")
-	}
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
 	r, db := open(t, t.TempDir(), l)
