@@ -121,6 +121,9 @@ func facts(r *Report) [][]string {
 	}
 	for _, t := range r.Trackers {
 		text("tracker", t.ID, "trust", t.Trust)
+		if t.Recorded {
+			text("tracker", t.ID, "window", "stated afterwards")
+		}
 		text("tracker", t.ID, "calibration", t.Calibration)
 		moment("tracker", t.ID, "calibration_valid_to", t.CalibrationValidToMS)
 	}

@@ -109,6 +109,7 @@ type Act struct {
 type Tracker struct {
 	ID, Trust, Model     string
 	FromMS, ToMS         int64
+	Recorded             bool // the window was stated as a whole when it was over
 	Calibration          string
 	CalibrationValidToMS int64
 }

@@ -61,7 +61,7 @@ func sample() *Report {
 		Legs:        []Leg{{"shipper", t0 - 3600_000, t0 + 3600_000, 0, 0, "compliant"}, {"carrier", t0 + 3600_000, t0 + 29*3600_000, 1, 105 * minute, "non_compliant"}, {"consignee", t0 + 29*3600_000, 0, 0, 0, ""}},
 		Revisions:   []Revision{{1, "compliant", t0 + 3600_000, t0 + 3700_000, []ledger.LogHead{{Log: strings.Repeat("11", 32), Size: 24, Root: strings.Repeat("01", 32)}}, "carrier", strings.Repeat("ef", 32), ""}, {2, "non_compliant", t0 + 30*3600_000, t0 + 30*3600_000, []ledger.LogHead{{Log: strings.Repeat("11", 32), Size: 720, Root: strings.Repeat("02", 32)}, {Log: strings.Repeat("22", 32), Size: 5, Root: strings.Repeat("03", 32)}}, "carrier", strings.Repeat("aa", 32), ""}},
 		Acts:        []Act{{"acknowledgement", "warm/TRK-0001", "Ana Kovač", "consignee", "reviewed", "=HYPERLINK(\"x\")", strings.Repeat("bb", 32), t0 + 30*3600_000}},
-		Trackers:    []Tracker{{"TRK-0001", "signed", "TS-1", t0, t0 + 30*3600_000, "DE-K-15070-2031", t0 + 300*86400_000}, {"TRK-0002", "unsigned", "", t0, t0 + 30*3600_000, "", 0}},
+		Trackers:    []Tracker{{"TRK-0001", "signed", "TS-1", t0, t0 + 30*3600_000, true, "DE-K-15070-2031", t0 + 300*86400_000}, {"TRK-0002", "unsigned", "", t0, t0 + 30*3600_000, false, "", 0}},
 		Logs:        []ledger.LogHead{{Log: strings.Repeat("1f", 32), Size: 720, Root: strings.Repeat("2e", 32)}},
 		Anchors:     []stored.Head{{Size: 4096, Root: strings.Repeat("3d", 32), Tx: strings.Repeat("4c", 32), Block: 812, TimeMS: t0 + 30*3600_000}},
 		Series: []Series{{Metric: "temperature", Unit: "°C", Limits: []Line{{8, "> 8 for 30 min"}, {2, "< 2 for 20 min"}, {-0.5, "≤ -0.5 for 60 min"}, {45, "≥ 45"}},
@@ -234,6 +234,7 @@ func TestCSVIsOneTable(t *testing.T) {
 	text := b.String()
 	for _, want := range []string{
 		"verdict,SHP-2031,result,non_compliant,,,\r\n", "metric,temperature,out_of_range,6300,s,,\r\n", "figure,mkt TRK-0001,mkt,6.214,°C,,\r\n",
+		"tracker,TRK-0001,window,stated afterwards,,,\r\n",
 		"ledger_only,verified:hot/TRK-0001/1700037500000,verified,true,,,\r\n",
 		"excursion,warm/TRK-0001/1700037500000,peak,12.3,temperature,2023-11-15T08:38:20.000Z,2023-11-15T10:23:20.000Z\r\n",
 	} {

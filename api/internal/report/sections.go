@@ -75,7 +75,7 @@ func (d *document) tables() {
 			return []string{b.Rule, b.Band, detect.Span(b.SpentMS), detect.Span(b.MaxMS), detect.Span(b.LongestMS), detect.Span(b.CarriedMS), detect.Span(b.ChargedMS), b.Level}
 		}, nil)
 	number := 0
-	part(d, "Who held the goods when what happened", "An excursion counts to the leg in which it began. Times of custody are those of the ledger's transactions.", r.Legs,
+	part(d, "Who held the goods when what happened", "An excursion counts to the leg in which it began. Times of custody are those that both sides stated, else those of the ledger's transactions.", r.Legs,
 		[]column{{"Leg", 9, "L", false}, {"Custodian", 40, "L", false}, {"From (UTC)", 32, "L", false}, {"To (UTC)", 32, "L", false}, {"Excursions", 20, "R", false},
 			{"Out of range", 22, "R", false}, {"At handover", 25, "L", false}},
 		func(l Leg) []string {
@@ -95,11 +95,14 @@ func (d *document) tables() {
 			return []string{a.Kind, a.Subject, a.Name + ", " + a.Org, a.Meaning, at(a.TimeMS), a.Reason}
 		}, nil)
 	part(d, "Trackers", "", r.Trackers,
-		[]column{{"Tracker", 32, "L", false}, {"Trust", 18, "L", false}, {"From (UTC)", 32, "L", false}, {"To (UTC)", 32, "L", false}, {"Calibration", 66, "L", false}},
+		[]column{{"Tracker", 32, "L", false}, {"Trust", 18, "L", false}, {"From (UTC)", 32, "L", false}, {"To (UTC)", 58, "L", false}, {"Calibration", 40, "L", false}},
 		func(t Tracker) []string {
 			to, calibration := "still", "none on the ledger"
 			if t.ToMS != 0 {
 				to = at(t.ToMS)
+			}
+			if t.Recorded {
+				to += ", stated afterwards"
 			}
 			if t.Calibration != "" {
 				calibration = t.Calibration + ", valid to " + when(t.CalibrationValidToMS)

@@ -57,8 +57,8 @@ func XLSX(w io.Writer, r *Report) error {
 	sheet(b, "Signed acts", []string{"Act", "Of", "Signed by", "Organisation", "Meaning", "Time (UTC)", "Reason", "Transaction"}, r.Acts, func(a Act) []any {
 		return []any{a.Kind, a.Subject, a.Name, a.Org, a.Meaning, moment(a.TimeMS), a.Reason, a.Tx}
 	})
-	sheet(b, "Trackers", []string{"Tracker", "Trust", "Model", "From (UTC)", "To (UTC)", "Calibration", "Valid to (UTC)"}, r.Trackers, func(t Tracker) []any {
-		return []any{t.ID, t.Trust, t.Model, moment(t.FromMS), moment(t.ToMS), t.Calibration, moment(t.CalibrationValidToMS)}
+	sheet(b, "Trackers", []string{"Tracker", "Trust", "Model", "From (UTC)", "To (UTC)", "Stated afterwards", "Calibration", "Valid to (UTC)"}, r.Trackers, func(t Tracker) []any {
+		return []any{t.ID, t.Trust, t.Model, moment(t.FromMS), moment(t.ToMS), t.Recorded, t.Calibration, moment(t.CalibrationValidToMS)}
 	})
 	sheet(b, "Logs", []string{"Log", "Size", "Root"}, r.Logs, func(l ledger.LogHead) []any { return []any{l.Log, l.Size, l.Root} })
 	sheet(b, "Anchors", []string{"Transaction", "Block", "Size", "Root", "Time (UTC)"}, r.Anchors, func(a stored.Head) []any {

@@ -98,7 +98,7 @@ func signedBy(s shapes.Signer) string {
 }
 
 func trackerLine(a ledger.Assignment, trackers []ledger.Tracker) report.Tracker {
-	t := report.Tracker{ID: a.Tracker, FromMS: a.FromMS, ToMS: a.ToMS, Trust: "unknown"}
+	t := report.Tracker{ID: a.Tracker, FromMS: a.FromMS, ToMS: a.ToMS, Recorded: a.Recorded(), Trust: "unknown"}
 	if c := a.Calibration; c != nil { // the one that the verdict rests on
 		t.Calibration, t.CalibrationValidToMS = c.Ref, c.ValidToMS
 	}
