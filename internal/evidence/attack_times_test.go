@@ -6,6 +6,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // written changes the shipment's record that transactions of one function write.
@@ -106,6 +107,16 @@ var timeAttacks = []attack{
 		t.Unassign(t.Trackers[0])
 	}, policy: requireCompliant},
 	{name: "warm readings between two windows", code: evidence.StrayBreach, status: evidence.Unknown, during: offTheGoods(31), policy: requireCompliant},
+	{name: "warm reading between two windows that clocks could explain", code: evidence.StrayBreach, status: evidence.Unknown, during: func(t *evidencetest.Trip) {
+		t.Drive(4, 2)
+		at := t.C.NowMS
+		t.Unassign(t.Trackers[0])
+		t.Trackers[0].Buffered = []telemetry.Reading{evidencetest.Reading(at, 31)}
+		t.C.NowMS += 3000
+		t.Assign(t.Trackers[0])
+		t.C.NowMS += 1000
+		t.Drive(4, 2)
+	}, policy: requireCompliant},
 	{name: "breach that the peers verified and the readings lack", code: evidence.BreachMissing, during: func(t *evidencetest.Trip) {
 		t.Drive(6, 2)
 		t.OnClose = func(c *ledger.Close) {

@@ -86,7 +86,7 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 
 func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64) {
 	for _, r := range readings {
-		if !v.trackers[tracker].within(r.TimeMS, v.policy.ClockMS) {
+		if !v.trackers[tracker].judges(r.TimeMS) {
 			v.judging.strays++
 		}
 		p := detect.NewPoint(r.TimeMS, message, r.Values)

@@ -288,6 +288,17 @@ func (t *tracker) within(ms, tolerance int64) bool {
 	})
 }
 
+// judges reports whether the rules see a reading of that time. No clock is forgiven here: by as much as one is, its owner could cut a
+// reported breach away.
+func (t *tracker) judges(ms int64) bool {
+	for _, w := range t.windows {
+		if ms >= w.fromMS && (w.toMS == 0 || ms < w.toMS) {
+			return true
+		}
+	}
+	return false
+}
+
 // expects reports whether a message of that time must be in a log.
 func (t *tracker) expects(ms, tolerance int64) bool {
 	return slices.ContainsFunc(t.windows, func(w window) bool {
