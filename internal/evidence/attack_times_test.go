@@ -117,6 +117,12 @@ var timeAttacks = []attack{
 		t.C.NowMS += 1000
 		t.Drive(4, 2)
 	}, policy: requireCompliant},
+	{name: "delivery dated before a warm reading, as far as clocks may be apart", code: evidence.StrayBreach, status: evidence.Unknown, setup: delivered(-3000), during: func(t *evidencetest.Trip) {
+		t.Drive(6, 2)
+		t.Log(t.Trackers[0].Message(t.C.NowMS, nil))
+		t.Trackers[1].Temperature = func(int64) float64 { return 31 }
+		t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+	}, policy: requireCompliant},
 	{name: "breach that the peers verified and the readings lack", code: evidence.BreachMissing, during: func(t *evidencetest.Trip) {
 		t.Drive(6, 2)
 		t.OnClose = func(c *ledger.Close) {

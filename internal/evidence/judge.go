@@ -23,7 +23,8 @@ type judging struct {
 	rules     *compliance.RuleSet // nil: none in the bundle
 	withheld  uint64              // messages whose readings are not there
 	promised  bool                // a rule asks when the next message was due
-	strays    int                 // readings from outside of their tracker's windows
+	strays    int                 // readings that no window has, or that were anchored before the delivery which is dated before them
+	lastMS    int64               // the newest of the latter
 }
 
 // handover keeps a handover's record that a transaction of the shipment wrote.
@@ -46,7 +47,7 @@ func (v *verifier) handover(t *fabricproof.Transaction, s *ledger.Shipment) erro
 }
 
 // judgeSigned keeps the readings of a message whose signature was checked, and judgeUnsigned those of one that has none.
-func (v *verifier) judgeSigned(where func() string, m *telemetry.Message, pack []byte) {
+func (v *verifier) judgeSigned(where func() string, m *telemetry.Message, pack []byte, covering *anchored) {
 	if pack == nil {
 		v.judging.withheld++
 		return
@@ -57,10 +58,10 @@ func (v *verifier) judgeSigned(where func() string, m *telemetry.Message, pack [
 		v.book.fail(MsgCanon, where(), "readings in their one valid form", "%v", err)
 		return
 	}
-	v.judge(m.Tracker, m.COSEHash, readings, m.NextDueS)
+	v.judge(m.Tracker, m.COSEHash, readings, m.NextDueS, covering)
 }
 
-func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64) {
+func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64, covering *anchored) {
 	var only string
 	for id, tr := range v.trackers {
 		if tr.record.Alg == 0 {
@@ -81,12 +82,17 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
 		return
 	}
-	v.judge(only, hash, o.Readings, 0)
+	v.judge(only, hash, o.Readings, 0, covering)
 }
 
-func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64) {
+func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64, covering *anchored) {
+	early := v.delivery != nil && before(Position(covering.tx.Position), Position(v.delivery.Position))
 	for _, r := range readings {
-		if !v.trackers[tracker].judges(r.TimeMS) {
+		late := early && r.TimeMS >= v.shipment.DeliveredMS
+		if late {
+			v.judging.lastMS = max(v.judging.lastMS, r.TimeMS)
+		}
+		if late || !v.trackers[tracker].judges(r.TimeMS) {
 			v.judging.strays++
 		}
 		p := detect.NewPoint(r.TimeMS, message, r.Values)

@@ -127,7 +127,7 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 	l.last = max(l.last, entry.ReceivedMS)
 	v.report.Facts.Messages++
 	if entry.Kind != telemetry.LeafSigned {
-		return v.unsigned(where(), entry, leaf)
+		return v.unsigned(where(), entry, leaf, covering)
 	}
 	switch {
 	case leaf.Plain != nil:
@@ -162,7 +162,7 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 	return nil
 }
 
-func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf) error {
+func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf, covering *anchored) error {
 	switch {
 	case leaf.COSE != nil:
 		return stop(MsgHash, where, "a message that is not signed", "a signed one")
@@ -180,7 +180,7 @@ func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf) error
 		return nil
 	}
 	if v.in.Kind == WholeShipment {
-		v.judgeUnsigned(where, entry.Hash, leaf.Plain, entry.ReceivedMS)
+		v.judgeUnsigned(where, entry.Hash, leaf.Plain, entry.ReceivedMS, covering)
 	}
 	if v.policy.Unsigned == "accept" {
 		if v.book.count[UnsignedOK] == 0 {
@@ -228,7 +228,7 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 	v.beacon(where, m)
 	tr.sent = append(tr.sent, sentOf(m, k))
 	if v.in.Kind == WholeShipment {
-		v.judgeSigned(where, m, pack)
+		v.judgeSigned(where, m, pack, covering)
 	}
 }
 

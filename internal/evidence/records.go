@@ -69,6 +69,9 @@ func (v *verifier) records() error {
 		if err := v.closeRecord(t, s); err != nil {
 			return err
 		}
+		if s.DeliveredMS != 0 && v.delivery == nil {
+			v.delivery = t
+		}
 		v.shipment, last = s, t
 		v.changes = append(v.changes, change{t, *s})
 	}

@@ -138,7 +138,8 @@ func (v *verifier) stated(most int64, result, other compliance.Result) {
 
 // strays looks at the readings in the shipment's log that lie outside of all windows of their trackers. The rules do not see them, so
 // whoever set the windows could have meant to leave them out: they are judged as if each tracker's windows were one, from the first
-// one's beginning to the end of the journey. Earlier ones are of a time before the tracker was the shipment's.
+// one's beginning to the end of the journey, and that end lies behind what was anchored before the delivery. Earlier ones are of a time
+// before the tracker was the shipment's.
 func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict string) error {
 	if v.judging.strays == 0 {
 		return nil
@@ -148,6 +149,9 @@ func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict s
 	for i := range j.Trackers {
 		t := &j.Trackers[i]
 		t.Windows = []detect.Window{{FromMS: t.Windows[0].FromMS}}
+	}
+	if j.EndMS == v.shipment.DeliveredMS { // not where both sides stated an earlier time
+		j.EndMS = max(j.EndMS, v.judging.lastMS+1)
 	}
 	wide, err := v.judgeBy(rules, j)
 	if err != nil {

@@ -66,7 +66,8 @@ type verifier struct {
 	txs      map[Position]*fabricproof.Transaction
 	holds    map[Position]map[string]bool // organisations shown to hold a transaction as valid
 	shipment *ledger.Shipment
-	changes  []change // of its record, oldest first
+	changes  []change                 // of its record, oldest first
+	delivery *fabricproof.Transaction // nil before it
 	closing  *ledger.Close
 	trackers map[string]*tracker
 	anchors  [][]*anchored // by instance
