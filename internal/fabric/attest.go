@@ -63,7 +63,8 @@ func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byt
 }
 
 // SignedBlockByTx asks a named organisation's peer for the block with a transaction and keeps the peer's signature. The peer
-// signs nonce along with the question, so the answer cannot be older than the nonce.
+// signs nonce along with the question, so the answer cannot be older than the nonce. A peer that lags gets twice the hedge
+// time to catch up. Errors: *ledger.Error NotFound when a peer that has caught up does not hold the transaction.
 func (c *Client) SignedBlockByTx(ctx context.Context, org, txID string, nonce []byte) (ledger.SignedAnswer, error) {
 	p, err := c.proposeTo(qscc, qsccBlockByTxID, []byte(c.cfg.Channel), []byte(txID), nonce)
 	if err != nil {
@@ -73,9 +74,12 @@ func (c *Client) SignedBlockByTx(ctx context.Context, org, txID string, nonce []
 	defer cancel()
 	answer, err := atOrg(c.peers, org, "peer", func(n *node) (ledger.SignedAnswer, error) {
 		response, err := c.send(ctx, n, p)
+		if known := c.seen.Load(); err != nil && noSuchTx.MatchString(err.Error()) && !n.holds(known) {
+			response, err = c.sendCaughtUp(ctx, n, p, known)
+		}
 		if err != nil {
 			if noSuchTx.MatchString(err.Error()) {
-				err = errNoTx
+				err = &ledger.Error{Code: ledger.NotFound, Message: "transaction " + txID + " is not on the ledger of " + org}
 			}
 			return ledger.SignedAnswer{}, err
 		}

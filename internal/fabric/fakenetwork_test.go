@@ -271,7 +271,7 @@ func (n *fakeNode) qscc(blocks []*common.Block, args [][]byte) *peer.ProposalRes
 	}
 	payload, err := proto.Marshal(message)
 	must(err)
-	return &peer.ProposalResponse{Response: &peer.Response{Status: 200, Payload: payload}}
+	return &peer.ProposalResponse{Response: &peer.Response{Status: 200, Payload: payload}, Endorsement: &peer.Endorsement{Endorser: []byte(n.org)}}
 }
 
 func (n *fakeNode) cscc() *peer.ProposalResponse {

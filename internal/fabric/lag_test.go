@@ -96,3 +96,23 @@ func TestRefusalsOfLaggingPeersDoNotCount(t *testing.T) {
 		return err
 	})
 }
+
+// Evidence asks every organisation's peer for the newest blocks: one that is a block behind answers a moment later, and is
+// not left out.
+func TestAnswerOfALaggingPeer(t *testing.T) {
+	f := newFakeNetwork(t)
+	c := f.open("carrier")
+	res, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "a", Value: "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.peers["auditor"].set(func(n *fakeNode) { n.lag = 1 })
+	over := time.AfterFunc(50*time.Millisecond, func() { f.peers["auditor"].set(func(n *fakeNode) { n.lag = 0 }) })
+	defer over.Stop()
+	if answer, err := c.SignedBlockByTx(t.Context(), "auditor", res.TxID, []byte("nonce")); err != nil || answer.Org != "auditor" {
+		t.Errorf("a peer that catches up: %q %v, want its answer", answer.Org, err)
+	}
+	if _, err := c.SignedBlockByTx(t.Context(), "auditor", "no such transaction", []byte("nonce")); ledger.CodeOf(err) != ledger.NotFound {
+		t.Errorf("a transaction that does not exist: %v, want NOT_FOUND", err)
+	}
+}
