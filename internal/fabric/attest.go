@@ -62,6 +62,21 @@ func (c *Client) EvaluateAt(ctx context.Context, org, fn string, arg any) ([]byt
 	return response.Response.Payload, nil
 }
 
+// ConfigBlock is the channel's newest configuration block as a named organisation's peer has it, a serialised common.Block.
+func (c *Client) ConfigBlock(ctx context.Context, org string) ([]byte, error) {
+	p, err := c.proposeTo(cscc, csccConfigBlock, []byte(c.cfg.Channel))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := c.within(ctx, c.cfg.Timeouts.Evaluate)
+	defer cancel()
+	response, err := atOrg(c.peers, org, "peer", func(n *node) (*peer.ProposalResponse, error) { return c.send(ctx, n, p) })
+	if err != nil {
+		return nil, endorseError("", err)
+	}
+	return response.Response.Payload, nil
+}
+
 // SignedBlockByTx asks a named organisation's peer for the block with a transaction and keeps the peer's signature. The peer
 // signs nonce along with the question, so the answer cannot be older than the nonce. A peer that lags gets twice the hedge
 // time to catch up. Errors: *ledger.Error NotFound when a peer that has caught up does not hold the transaction.

@@ -82,6 +82,9 @@ func (c *Client) with(ctx context.Context) (context.Context, context.CancelFunc)
 // MSP is the caller's MSP id.
 func (c *Client) MSP() string { return c.msp }
 
+// Certificate is the caller's, PEM.
+func (c *Client) Certificate() []byte { return c.identity.EnrollmentCertificate() }
+
 // within is with and a time limit.
 func (c *Client) within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	ctx, end := c.with(ctx)

@@ -43,14 +43,15 @@ func (c *Client) proposeTo(chaincode, fn string, args ...[]byte) (*proposal, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
 	}
-	signature, err := c.sign(bytes)
+	signature, err := c.Sign(bytes)
 	if err != nil {
 		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
 	}
 	return &proposal{txID: string(raw.TxnID), raw: raw, signed: &peer.SignedProposal{ProposalBytes: bytes, Signature: signature}}, nil
 }
 
-func (c *Client) sign(bytes []byte) ([]byte, error) {
+// Sign is the identity's signature: ECDSA over SHA-256, in DER.
+func (c *Client) Sign(bytes []byte) ([]byte, error) {
 	return c.identity.SigningManager().Sign(bytes, c.identity.PrivateKey())
 }
 
@@ -80,7 +81,7 @@ func (c *Client) signed(payload *common.Payload) (*common.Envelope, error) {
 	if err != nil {
 		return nil, err
 	}
-	signature, err := c.sign(raw)
+	signature, err := c.Sign(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func (c *Client) proposeAt(t *testing.T, fn ledger.Function, arg any, ahead time
 	header.ChannelHeader = encode(channel)
 	p.raw.Proposal.Header = encode(header)
 	p.signed.ProposalBytes = encode(p.raw.Proposal)
-	if p.signed.Signature, err = c.sign(p.signed.ProposalBytes); err != nil {
+	if p.signed.Signature, err = c.Sign(p.signed.ProposalBytes); err != nil {
 		t.Fatal(err)
 	}
 	return p

@@ -59,10 +59,16 @@ func (a *Authority) PEM() []byte {
 
 // Issue makes a member with a NodeOU role.
 func (a *Authority) Issue(name string, units ...string) *ID {
+	return a.IssueWith(name, nil, units...)
+}
+
+// IssueWith is Issue with extensions in the certificate.
+func (a *Authority) IssueWith(name string, extensions []pkix.Extension, units ...string) *ID {
 	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
 	t := &x509.Certificate{
 		SerialNumber: big.NewInt(serial.Add(1)), Subject: pkix.Name{CommonName: name, OrganizationalUnit: units},
 		NotBefore: Epoch.Add(-time.Hour), NotAfter: Epoch.AddDate(5, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtraExtensions: extensions,
 	}
 	der := must(x509.CreateCertificate(rand.Reader, t, a.Cert, key.Public(), a.key))
 	return &ID{MSP: a.MSP, Key: key, PEM: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}

@@ -231,7 +231,7 @@ func (c *Config) memberOf(side map[string]*MSP, id string, cert []byte) (*Signer
 	if s := c.signers[key]; s != nil {
 		return s, nil
 	}
-	s, err := m.identify(cert)
+	s, err := m.Identify(cert)
 	if err != nil {
 		return nil, err
 	}

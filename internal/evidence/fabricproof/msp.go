@@ -149,9 +149,9 @@ func certificate(p []byte) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// identify finds the organisation's member behind a PEM certificate. As in Fabric its expiry does not count here: callers
+// Identify finds the organisation's member behind a PEM certificate. As in Fabric its expiry does not count here: callers
 // that know a time check it with ValidAt.
-func (m *MSP) identify(idBytes []byte) (*Signer, error) {
+func (m *MSP) Identify(idBytes []byte) (*Signer, error) {
 	c, err := certificate(idBytes)
 	if err != nil {
 		return nil, fault(Identity, "one PEM certificate of "+m.ID, "%v", err)
