@@ -9,6 +9,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/limit"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
@@ -72,7 +73,7 @@ func (c *Config) Validate() error {
 	if c.Partitions == "" {
 		c.Partitions = "00-ff"
 	}
-	need(telemetry.ValidID(c.ID), "id: must be 1 to 64 letters, digits, dots, underscores or hyphens")
+	need(telemetry.ValidID(c.ID) && ledger.MemberOf(c.ID) == c.Fabric.Org, "id: must be fabric.org, a dot and a name of its own, such as %s.ingest-1", c.Fabric.Org)
 	need(c.Deployment != "", "deployment: must be set, trackers sign their passwords for it")
 	need(c.Dir != "", "dir: must name a folder for the journal")
 	need(c.HTTP != "", "http: must be host:port")

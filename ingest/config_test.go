@@ -10,12 +10,12 @@ import (
 )
 
 const good = `
-id: ingest-carrier
+id: carrier.ingest-1
 deployment: trackseal
 dir: /tmp/x
 http: 127.0.0.1:0
 partitions: "00-7f"
-mqtt: {embedded: true, listen: "127.0.0.1:0", username: ingest-carrier, password_file: p}
+mqtt: {embedded: true, listen: "127.0.0.1:0", username: carrier.ingest-1, password_file: p}
 influx: {url: "http://127.0.0.1:1", org: "", bucket: trackseal/autogen, token_file: t}
 fabric: {profile: p, org: carrier, user: ingest, channel: trackseal, chaincode: trackseal}
 anchor: {every: 10s, leaves: 4096}

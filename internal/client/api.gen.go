@@ -125,7 +125,9 @@ type CreateBody struct {
 	CarriedFrom []string `json:"carried_from,omitempty,omitzero"`
 	Description string   `json:"description,omitempty,omitzero"`
 	Destination string   `json:"destination,omitempty,omitzero"`
-	ID          string   `json:"id"`
+
+	// ID Without a dot, the organisation's name and a dot are put before it; the answer has the id in full
+	ID string `json:"id"`
 
 	// Lot Traceability lot code; shipments of one lot share a stability budget
 	Lot    string `json:"lot,omitempty,omitzero"`
@@ -142,11 +144,13 @@ type CreateBody struct {
 
 // EnrolBody defines model for EnrolBody.
 type EnrolBody struct {
-	Alg   EnrolBodyAlg `json:"alg,omitempty,omitzero"`
-	ID    string       `json:"id"`
-	Model string       `json:"model,omitempty,omitzero"`
+	Alg EnrolBodyAlg `json:"alg,omitempty,omitzero"`
 
-	// Proof Hex: the key's signature over the possession bytes of this id, owner, algorithm and key
+	// ID Without a dot, the organisation's name and a dot are put before it; the answer has the id in full
+	ID    string `json:"id"`
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Proof Hex: the key's signature over the possession bytes of the id in full, owner, algorithm and key
 	Proof string `json:"proof,omitempty,omitzero"`
 
 	// PublicKey Hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes

@@ -14,6 +14,7 @@ import (
 
 var (
 	ruleID  = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,63}$`)
+	setID   = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9_-]*\.)?[a-z0-9][a-z0-9-]*$`)
 	country = regexp.MustCompile(`^[A-Z]{2}$`)
 	stages  = []string{string(detect.AtOrigin), string(detect.InTransit), string(detect.AtDestination)}
 )
@@ -38,7 +39,9 @@ func (r RuleSet) Validate() error {
 	if r.Schema != Schema {
 		p.bad("schema", "must be %s", Schema)
 	}
-	p.id("id", r.ID)
+	if !setID.MatchString(r.ID) || len(r.ID) > 64 {
+		p.bad("id", "%.80q: lower-case letters, digits and dashes, at most 64; before them the publisher's name and a dot", r.ID)
+	}
 	if r.Version < 1 || r.Version > 1_000_000 {
 		p.bad("version", "must be 1 to 1000000")
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // anchors: each heads log has its own state key, so ingest instances never conflict; the only writer of a heads log is the
-// organisation that extended it first.
+// member whose name its ingest id begins with.
 var anchors = []function{
 	change(ledger.AnchorExtend, ingest, ledger.EventAnchor, extend),
 	read(ledger.AnchorHead, getHead),
@@ -27,6 +27,9 @@ func getHead(t *transaction, a ledger.IDArgs) (*ledger.Head, error) {
 // extend moves a heads log forward. Every endorsing peer checks the consistency proof itself, so no history that was
 // accepted once can be rewritten, whoever runs the ingest.
 func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
+	if err := t.own("ingest", a.Ingest); err != nil {
+		return nil, err
+	}
 	want := anchor.HeadsID(t.Channel, a.Ingest)
 	if a.Heads != hex.EncodeToString(want[:]) {
 		return nil, ledger.Refuse(ledger.Invalid, "heads is not the id of %s's heads log on this channel", a.Ingest)
@@ -41,8 +44,6 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 	}
 	if head != nil {
 		switch {
-		case head.Owner != t.MSP:
-			return nil, ledger.Refuse(ledger.Conflict, "this heads log belongs to %s", head.Owner)
 		case head.Size == a.NewSize && head.Root == a.NewRoot:
 			// Sent again because its sender did not hear the outcome. Nothing is written and no event emitted.
 			return head, nil

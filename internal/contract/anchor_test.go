@@ -57,12 +57,12 @@ func (w *world) extend(h *heads, old, size uint64) ledger.Head {
 
 func TestExtend(t *testing.T) {
 	w := newWorld(t)
-	h := newHeads("ingest-carrier")
+	h := newHeads("carrier.ingest-1")
 	h.grow(100)
 	w.refused(ledger.NotFound, carrierOp, ledger.AnchorHead, ledger.IDArgs{ID: h.id()})
 
 	first := w.extend(h, 0, 5)
-	if first.N != 0 || first.Owner != carrier || first.Size != 5 || first.PrevSize != 0 || first.PrevRoot != "" || first.TxMS != w.ms || first.Ingest != "ingest-carrier" {
+	if first.N != 0 || first.Owner != carrier || first.Size != 5 || first.PrevSize != 0 || first.PrevRoot != "" || first.TxMS != w.ms || first.Ingest != "carrier.ingest-1" {
 		t.Fatalf("got %+v", first)
 	}
 	second := w.extend(h, 5, 64)
@@ -85,7 +85,7 @@ func TestExtend(t *testing.T) {
 
 func TestExtendAgainWritesNothing(t *testing.T) {
 	w := newWorld(t)
-	h := newHeads("ingest-carrier")
+	h := newHeads("carrier.ingest-1")
 	h.grow(9)
 	w.extend(h, 0, 4)
 	want := w.extend(h, 4, 9)
@@ -97,16 +97,16 @@ func TestExtendAgainWritesNothing(t *testing.T) {
 		t.Fatalf("got %+v (%v), %d writes, event %q; want %+v, no write, no event", got, e, len(s.Writes), s.Event, want)
 	}
 	// Only the owner gets that answer.
-	w.refused(ledger.Conflict, shipperIn, ledger.AnchorExtend, again)
+	w.refused(ledger.Invalid, shipperIn, ledger.AnchorExtend, again)
 }
 
 func TestExtendRefusals(t *testing.T) {
-	h, fork := newHeads("ingest-carrier"), newHeads("ingest-carrier")
+	h, fork := newHeads("carrier.ingest-1"), newHeads("carrier.ingest-1")
 	h.grow(20)
 	fork.grow(8)
 	fork.tree.Append(merkle.LeafHash([]byte("another history")))
 	fork.grow(11)
-	other := newHeads("ingest-2")
+	other := newHeads("carrier.ingest-2")
 	other.grow(20)
 	now := t0 + 2000 // of the second submit
 	good := h.args(t, 8, 20, now)
@@ -124,9 +124,9 @@ func TestExtendRefusals(t *testing.T) {
 	}{
 		{"operator", carrierOp, good, ledger.Forbidden},
 		{"no role", who{carrier, ""}, good, ledger.Forbidden},
-		{"another owner", shipperIn, good, ledger.Conflict},
+		{"another owner", shipperIn, good, ledger.Invalid},
 		{"another instance's id", carrierIn, with(func(a *ledger.ExtendArgs) { a.Heads = other.id() }), ledger.Invalid},
-		{"another instance's name", carrierIn, with(func(a *ledger.ExtendArgs) { a.Ingest = "ingest-2" }), ledger.Invalid},
+		{"another instance's name", carrierIn, with(func(a *ledger.ExtendArgs) { a.Ingest = "carrier.ingest-2" }), ledger.Invalid},
 		{"old size too small", carrierIn, h.args(t, 5, 20, now), ledger.Conflict},
 		{"old size too large", carrierIn, h.args(t, 9, 20, now), ledger.Conflict},
 		{"from nothing", carrierIn, h.args(t, 0, 20, now), ledger.Conflict},
@@ -183,7 +183,7 @@ func TestExtendRefusals(t *testing.T) {
 
 func TestInstancesShareNoKey(t *testing.T) {
 	w := newWorld(t)
-	a, b := newHeads("ingest-a"), newHeads("ingest-b")
+	a, b := newHeads("carrier.ingest-a"), newHeads("carrier.ingest-b")
 	a.grow(3)
 	b.grow(4)
 	touched := map[string]bool{}
@@ -203,9 +203,9 @@ func TestInstancesShareNoKey(t *testing.T) {
 	if len(p.Items) != 2 {
 		t.Fatalf("got %+v", p.Items)
 	}
-	if l := query[ledger.Page[ledger.Head]](w, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: a.id()}); len(l.Items) != 1 || l.Items[0].Ingest != "ingest-a" {
+	if l := query[ledger.Page[ledger.Head]](w, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: a.id()}); len(l.Items) != 1 || l.Items[0].Ingest != "carrier.ingest-a" {
 		t.Fatalf("got %+v", l.Items)
 	}
-	w.refused(ledger.Invalid, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: "ingest-a"})
-	w.refused(ledger.Invalid, auditorOp, ledger.AnchorHead, ledger.IDArgs{ID: "ingest-a"})
+	w.refused(ledger.Invalid, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: "carrier.ingest-a"})
+	w.refused(ledger.Invalid, auditorOp, ledger.AnchorHead, ledger.IDArgs{ID: "carrier.ingest-a"})
 }

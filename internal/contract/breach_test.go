@@ -27,18 +27,18 @@ func breachArgs(shipment string, messages ...ledger.BreachMessage) ledger.Breach
 	return ledger.BreachArgs{Shipment: shipment, RuleHash: ruleHash, Rule: "hot", Metric: "temperature", Op: ">=", Messages: messages}
 }
 
-// hotTrip is a shipment in transit with tracker T-1, and a true claim: 30.25 °C, then 26.
+// hotTrip is a shipment in transit with tracker carrier.T-1, and a true claim: 30.25 °C, then 26.
 func hotTrip(w *world) ledger.BreachArgs {
 	w.t.Helper()
-	w.enrol(carrierOp, "T-1")
-	w.create(carrierOp, "S-1")
-	w.assign(carrierOp, "S-1", "T-1")
+	w.enrol(carrierOp, "carrier.T-1")
+	w.create(carrierOp, "carrier.S-1")
+	w.assign(carrierOp, "carrier.S-1", "carrier.T-1")
 	from := w.ms
 	w.ms += 60_000
-	d := edDevice("T-1")
-	return breachArgs("S-1",
-		ledger.BreachMessage{Raw: d.message("T-1", from+20_000, temperature(from+10_000, 5), temperature(from+15_000, 30.25)), TimeMS: from + 15_000},
-		ledger.BreachMessage{Raw: d.message("T-1", from+30_000, temperature(from+25_000, 26)), TimeMS: from + 25_000},
+	d := edDevice("carrier.T-1")
+	return breachArgs("carrier.S-1",
+		ledger.BreachMessage{Raw: d.message("carrier.T-1", from+20_000, temperature(from+10_000, 5), temperature(from+15_000, 30.25)), TimeMS: from + 15_000},
+		ledger.BreachMessage{Raw: d.message("carrier.T-1", from+30_000, temperature(from+25_000, 26)), TimeMS: from + 25_000},
 	)
 }
 
@@ -48,7 +48,7 @@ func TestATrueBreachNeedsNobodysWord(t *testing.T) {
 		a := hotTrip(w)
 		e := must[ledger.Excursion](w, by, ledger.ComplianceBreach, ledger.EventExcursion, a)
 		first := a.Messages[0].TimeMS
-		if e.ID != ledger.BreachID("hot", "T-1", first) || !e.Verified || e.Tracker != "T-1" || e.Metric != "temperature" || e.Op != ">=" ||
+		if e.ID != ledger.BreachID("hot", "carrier.T-1", first) || !e.Verified || e.Tracker != "carrier.T-1" || e.Metric != "temperature" || e.Op != ">=" ||
 			e.Limit != "25" || e.Peak != "30.25" || e.StartMS != first || e.EndMS != a.Messages[1].TimeMS || e.By != by.msp ||
 			e.OpenMS != w.ms || e.CloseMS != w.ms || e.OpenTx == "" || e.CloseTx != e.OpenTx || e.RuleHash != ruleHash {
 			t.Fatalf("got %+v", e)
@@ -58,7 +58,7 @@ func TestATrueBreachNeedsNobodysWord(t *testing.T) {
 		}
 		// The same claim once more, by whomever; a recorder cannot close it, and its own record has another id.
 		w.refused(ledger.Exists, shipperOp, ledger.ComplianceBreach, a)
-		w.refused(ledger.BadState, carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: e.ID, Shipment: "S-1", EndMS: e.EndMS, Peak: "1", Logs: logs("a", 1)})
+		w.refused(ledger.BadState, carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: e.ID, Shipment: "carrier.S-1", EndMS: e.EndMS, Peak: "1", Logs: logs("a", 1)})
 		must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("hot/T-1/1"))
 	}
 }
@@ -74,7 +74,7 @@ func TestWhoMayClaimABreach(t *testing.T) {
 
 // Each way to lie in a claim, with the exact reason that the liar hears.
 func TestFalseBreachClaims(t *testing.T) {
-	d := edDevice("T-1")
+	d := edDevice("carrier.T-1")
 	for _, tc := range []struct {
 		name   string
 		lie    func(w *world, a *ledger.BreachArgs)
@@ -84,17 +84,17 @@ func TestFalseBreachClaims(t *testing.T) {
 		{"within the limit", func(_ *world, a *ledger.BreachArgs) { a.Messages[0].TimeMS -= 5_000 }, ledger.BadProof, "messages[0]: temperature 5 keeps the limit of rule hot"},
 		{"one of several within the limit", func(_ *world, a *ledger.BreachArgs) {
 			at := a.Messages[1].TimeMS
-			a.Messages[1].Raw = d.message("T-1", at, temperature(at, 24.999))
+			a.Messages[1].Raw = d.message("carrier.T-1", at, temperature(at, 24.999))
 		}, ledger.BadProof, "messages[1]: temperature 24.999 keeps the limit"},
 		{"no such reading", func(_ *world, a *ledger.BreachArgs) { a.Messages[0].TimeMS++ }, ledger.BadProof, "messages[0] has no reading of"},
 		{"another metric only", func(_ *world, a *ledger.BreachArgs) {
 			at := a.Messages[0].TimeMS
-			a.Messages[0].Raw = d.message("T-1", at, telemetry.Reading{TimeMS: at, Values: map[string]float64{"humidity": 99}})
+			a.Messages[0].Raw = d.message("carrier.T-1", at, telemetry.Reading{TimeMS: at, Values: map[string]float64{"humidity": 99}})
 		}, ledger.BadProof, "has no temperature"},
 		{"signed by another key", func(_ *world, a *ledger.BreachArgs) {
 			at := a.Messages[0].TimeMS
-			a.Messages[0].Raw = edDevice("thief").message("T-1", at, temperature(at, 99))
-		}, ledger.BadProof, "is none of tracker T-1"},
+			a.Messages[0].Raw = edDevice("thief").message("carrier.T-1", at, temperature(at, 99))
+		}, ledger.BadProof, "is none of tracker carrier.T-1"},
 		{"signature changed", func(_ *world, a *ledger.BreachArgs) {
 			m, err := telemetry.Decode(a.Messages[0].Raw)
 			if err != nil {
@@ -105,7 +105,7 @@ func TestFalseBreachClaims(t *testing.T) {
 			a.Messages[0].Raw[i-4] ^= 1 // the signature ends right before the pack's header
 		}, ledger.BadProof, "bad_signature"},
 		{"reading changed", func(_ *world, a *ledger.BreachArgs) {
-			warm, hot := d.message("T-1", t0, temperature(t0, 9)), d.message("T-1", t0, temperature(t0, 99))
+			warm, hot := d.message("carrier.T-1", t0, temperature(t0, 9)), d.message("carrier.T-1", t0, temperature(t0, 99))
 			m, _ := telemetry.Decode(warm)
 			n, _ := telemetry.Decode(hot)
 			if len(m.Pack) != len(n.Pack) {
@@ -122,63 +122,63 @@ func TestFalseBreachClaims(t *testing.T) {
 
 		{"tracker unknown", func(_ *world, a *ledger.BreachArgs) {
 			at := a.Messages[0].TimeMS
-			a.Messages[0].Raw = edDevice("T-9").message("T-9", at, temperature(at, 99))
-		}, ledger.Conflict, "tracker T-9 is not enrolled"},
+			a.Messages[0].Raw = edDevice("carrier.T-9").message("carrier.T-9", at, temperature(at, 99))
+		}, ledger.Conflict, "tracker carrier.T-9 is not enrolled"},
 		{"tracker of another shipment", func(w *world, a *ledger.BreachArgs) {
-			w.enrol(carrierOp, "T-2")
-			w.create(carrierOp, "S-2")
-			w.assign(carrierOp, "S-2", "T-2")
+			w.enrol(carrierOp, "carrier.T-2")
+			w.create(carrierOp, "carrier.S-2")
+			w.assign(carrierOp, "carrier.S-2", "carrier.T-2")
 			at := a.Messages[0].TimeMS
 			a.Messages = a.Messages[:1]
-			a.Messages[0].Raw = edDevice("T-2").message("T-2", at, temperature(at, 99))
-		}, ledger.Conflict, "tracker T-2 was not assigned to shipment S-1"},
+			a.Messages[0].Raw = edDevice("carrier.T-2").message("carrier.T-2", at, temperature(at, 99))
+		}, ledger.Conflict, "tracker carrier.T-2 was not assigned to shipment carrier.S-1"},
 		{"two trackers", func(w *world, a *ledger.BreachArgs) {
-			w.enrol(carrierOp, "T-2")
-			w.assign(carrierOp, "S-1", "T-2")
+			w.enrol(carrierOp, "carrier.T-2")
+			w.assign(carrierOp, "carrier.S-1", "carrier.T-2")
 			at := a.Messages[1].TimeMS
-			a.Messages[1].Raw = edDevice("T-2").message("T-2", at, temperature(at, 99))
+			a.Messages[1].Raw = edDevice("carrier.T-2").message("carrier.T-2", at, temperature(at, 99))
 		}, ledger.Invalid, "claim them apart"},
 		{"before the assignment", func(_ *world, a *ledger.BreachArgs) {
 			at := a.Messages[0].TimeMS - 20_000
-			a.Messages[0] = ledger.BreachMessage{Raw: d.message("T-1", at, temperature(at, 99)), TimeMS: at}
-		}, ledger.Conflict, "was not assigned to shipment S-1 at"},
+			a.Messages[0] = ledger.BreachMessage{Raw: d.message("carrier.T-1", at, temperature(at, 99)), TimeMS: at}
+		}, ledger.Conflict, "was not assigned to shipment carrier.S-1 at"},
 		{"after the assignment", func(w *world, a *ledger.BreachArgs) {
-			must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-1"})
-			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
-		}, ledger.Conflict, "messages[1]: tracker T-1 was not assigned"},
+			must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-1"})
+			a.Messages[1] = ledger.BreachMessage{Raw: d.message("carrier.T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
+		}, ledger.Conflict, "messages[1]: tracker carrier.T-1 was not assigned"},
 		{"after the delivery", func(w *world, a *ledger.BreachArgs) {
-			must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "S-1", To: consignee})
-			must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
-			must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "S-1"})
-			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
+			must[ledger.Shipment](w, carrierOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "carrier.S-1", To: consignee})
+			must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "carrier.S-1"})
+			must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "carrier.S-1"})
+			a.Messages[1] = ledger.BreachMessage{Raw: d.message("carrier.T-1", w.ms, temperature(w.ms, 99)), TimeMS: w.ms}
 		}, ledger.Conflict, "messages[1]: the shipment was delivered at"},
 		{"reading in the future", func(w *world, a *ledger.BreachArgs) {
 			at := w.ms + 10*ledger.SkewMS
-			a.Messages[1] = ledger.BreachMessage{Raw: d.message("T-1", w.ms, temperature(at, 99)), TimeMS: at}
+			a.Messages[1] = ledger.BreachMessage{Raw: d.message("carrier.T-1", w.ms, temperature(at, 99)), TimeMS: at}
 		}, ledger.Conflict, "lies in the future"},
 		{"signed in the future", func(w *world, a *ledger.BreachArgs) {
 			at := a.Messages[0].TimeMS
-			a.Messages[0].Raw = d.message("T-1", w.ms+10*ledger.SkewMS, temperature(at, 99))
+			a.Messages[0].Raw = d.message("carrier.T-1", w.ms+10*ledger.SkewMS, temperature(at, 99))
 		}, ledger.Conflict, "signed time"},
 
 		{"key replaced long before", func(w *world, a *ledger.BreachArgs) {
 			next := edDevice("next")
 			must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, ledger.RotateArgs{
-				ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: d.possess("T-1", carrier, next)})
+				ID: "carrier.T-1", Alg: next.alg, Public: next.public, Proof: next.possess("carrier.T-1", carrier, next), Old: d.possess("carrier.T-1", carrier, next)})
 			w.ms += 10 * ledger.SkewMS
 			at := a.Messages[1].TimeMS
-			a.Messages[1].Raw = d.message("T-1", w.ms, temperature(at, 99))
+			a.Messages[1].Raw = d.message("carrier.T-1", w.ms, temperature(at, 99))
 		}, ledger.Conflict, "messages[1]: key"},
 		{"key of later signs for earlier", func(w *world, a *ledger.BreachArgs) {
 			w.ms += 10 * ledger.SkewMS
 			next := edDevice("next")
 			must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, ledger.RotateArgs{
-				ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Lost: true})
+				ID: "carrier.T-1", Alg: next.alg, Public: next.public, Proof: next.possess("carrier.T-1", carrier, next), Lost: true})
 			at := a.Messages[0].TimeMS
-			a.Messages[0].Raw = next.message("T-1", at, temperature(at, 99))
+			a.Messages[0].Raw = next.message("carrier.T-1", at, temperature(at, 99))
 		}, ledger.Conflict, "was not in force"},
 		{"tracker revoked", func(w *world, a *ledger.BreachArgs) {
-			must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "stolen"})
+			must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "stolen"})
 		}, ledger.Conflict, "is revoked"},
 
 		{"other rules", func(_ *world, a *ledger.BreachArgs) { a.RuleHash = hexHash("strict rules") }, ledger.Conflict, "rule_hash differs"},
@@ -186,7 +186,7 @@ func TestFalseBreachClaims(t *testing.T) {
 		{"a rule with a duration", func(_ *world, a *ledger.BreachArgs) { a.Rule, a.Op = "warm", ">" }, ledger.Invalid, "not instant"},
 		{"another metric", func(_ *world, a *ledger.BreachArgs) { a.Metric = "humidity" }, ledger.Invalid, "is temperature >= 25, not humidity >="},
 		{"another comparator", func(_ *world, a *ledger.BreachArgs) { a.Op = "<=" }, ledger.Invalid, "is temperature >= 25, not temperature <="},
-		{"no shipment", func(_ *world, a *ledger.BreachArgs) { a.Shipment = "S-9" }, ledger.NotFound, "there is no shipment S-9"},
+		{"no shipment", func(_ *world, a *ledger.BreachArgs) { a.Shipment = "carrier.S-9" }, ledger.NotFound, "there is no shipment carrier.S-9"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld(t)
@@ -203,32 +203,32 @@ func TestFalseBreachClaims(t *testing.T) {
 // A recorder cannot give its own word the look of a proof.
 func TestARecorderCannotVerify(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	e := excursion("warm/T-1/1")
-	e.Verified, e.Tracker, e.Op, e.Witnesses = true, "T-1", ">", []ledger.Witness{{Message: hexHash("m"), TimeMS: t0, Value: "99"}}
+	e.Verified, e.Tracker, e.Op, e.Witnesses = true, "carrier.T-1", ">", []ledger.Witness{{Message: hexHash("m"), TimeMS: t0, Value: "99"}}
 	got := must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, e)
 	if got.Verified || got.Witnesses != nil || got.Op != "" || got.Tracker != "" {
 		t.Errorf("believed %+v", got)
 	}
-	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, excursion(ledger.BreachID("hot", "T-1", t0)))
+	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, excursion(ledger.BreachID("hot", "carrier.T-1", t0)))
 }
 
 // A message signed before its tracker was enrolled counts while the assignment's window, also in the past, covers it; a
 // message that the old key signed around a rotation counts too.
 func TestBreachesOfRecordedTripsAndRotations(t *testing.T) {
 	w := newWorld(t)
-	d, next := edDevice("T-1"), edDevice("next")
-	w.enrol(carrierOp, "T-1")
-	w.create(carrierOp, "S-1")
+	d, next := edDevice("carrier.T-1"), edDevice("next")
+	w.enrol(carrierOp, "carrier.T-1")
+	w.create(carrierOp, "carrier.S-1")
 	past := t0 - 86_400_000
-	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAssign, ledger.EventShipment, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1", FromMS: past})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAssign, ledger.EventShipment, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-1", FromMS: past})
 	claim := func(d device, signedMS, at int64) ledger.BreachArgs {
-		return breachArgs("S-1", ledger.BreachMessage{Raw: d.message("T-1", signedMS, temperature(at, 40)), TimeMS: at})
+		return breachArgs("carrier.S-1", ledger.BreachMessage{Raw: d.message("carrier.T-1", signedMS, temperature(at, 40)), TimeMS: at})
 	}
 	must[ledger.Excursion](w, consigneeOp, ledger.ComplianceBreach, ledger.EventExcursion, claim(d, past+5, past+1))
 	w.ms += 10 * ledger.SkewMS
 	must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, ledger.RotateArgs{
-		ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: d.possess("T-1", carrier, next)})
+		ID: "carrier.T-1", Alg: next.alg, Public: next.public, Proof: next.possess("carrier.T-1", carrier, next), Old: d.possess("carrier.T-1", carrier, next)})
 	rotated := w.ms
 	must[ledger.Excursion](w, consigneeOp, ledger.ComplianceBreach, ledger.EventExcursion, claim(d, rotated+ledger.SkewMS, past+2))
 	for n, minutes := range []int64{1, 4, 6, 7, 9, 11} {
@@ -246,16 +246,16 @@ func TestBreachesOfRecordedTripsAndRotations(t *testing.T) {
 
 func TestBreachesOfOtherMetrics(t *testing.T) {
 	w := newWorld(t)
-	w.enrol(carrierOp, "T-1")
-	a := createArgs("S-1")
+	w.enrol(carrierOp, "carrier.T-1")
+	a := createArgs("carrier.S-1")
 	fragile := lookup("fragile-goods@1")
 	a.RuleSet, a.RuleSetHash = fragile.Ref(), fragile.Hash()
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
-	w.assign(carrierOp, "S-1", "T-1")
+	w.assign(carrierOp, "carrier.S-1", "carrier.T-1")
 	at := w.ms
 	drop := telemetry.Reading{TimeMS: at, Values: map[string]float64{"accel_x": 20, "accel_y": 15, "accel_z": 0.5}}
-	claim := ledger.BreachArgs{Shipment: "S-1", RuleHash: fragile.Hash(), Rule: "drop", Metric: "acceleration", Op: ">=",
-		Messages: []ledger.BreachMessage{{Raw: edDevice("T-1").message("T-1", at, drop), TimeMS: at}}}
+	claim := ledger.BreachArgs{Shipment: "carrier.S-1", RuleHash: fragile.Hash(), Rule: "drop", Metric: "acceleration", Op: ">=",
+		Messages: []ledger.BreachMessage{{Raw: edDevice("carrier.T-1").message("carrier.T-1", at, drop), TimeMS: at}}}
 	e := must[ledger.Excursion](w, shipperOp, ledger.ComplianceBreach, ledger.EventExcursion, claim)
 	if want := math.Sqrt(20*20 + 15*15 + 0.25); !strings.HasPrefix(e.Peak, "25.00") || want < 25 || e.Limit != "25" {
 		t.Errorf("got %+v", e)

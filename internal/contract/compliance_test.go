@@ -11,28 +11,28 @@ import (
 
 func excursion(id string) ledger.Excursion {
 	return ledger.Excursion{
-		ID: id, Shipment: "S-1", Rule: "warm", Metric: "temperature", StartMS: t0, Peak: "9.5", Limit: "8",
+		ID: id, Shipment: "carrier.S-1", Rule: "warm", Metric: "temperature", StartMS: t0, Peak: "9.5", Limit: "8",
 		Logs: logs("a", 3), RuleHash: ruleHash,
 	}
 }
 
 func verdict(revision int) ledger.Verdict {
 	return ledger.Verdict{
-		Shipment: "S-1", Revision: revision, Supersedes: revision - 1, Result: ledger.NonCompliant, Reasons: []string{"warm: 9.5"},
+		Shipment: "carrier.S-1", Revision: revision, Supersedes: revision - 1, Result: ledger.NonCompliant, Reasons: []string{"warm: 9.5"},
 		ToMS: t0, Logs: logs("a", 3), RuleHash: ruleHash,
 	}
 }
 
 func TestExcursions(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	id := "warm/T-1/1700000000000"
 	open := excursion(id)
 	with := func(f func(*ledger.Excursion)) ledger.Excursion { e := open; f(&e); return e }
 
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceOpen, open)
 	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceOpen, open)
-	w.refused(ledger.NotFound, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Shipment = "S-9" }))
+	w.refused(ledger.NotFound, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Shipment = "carrier.S-9" }))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.RuleHash = hexHash("mild rules") }))
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Peak = "9,5" }))
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceOpen, with(func(e *ledger.Excursion) { e.Limit = "NaN" }))
@@ -51,7 +51,7 @@ func TestExcursions(t *testing.T) {
 	w.refused(ledger.Exists, carrierIn, ledger.ComplianceOpen, open)
 	w.refused(ledger.Exists, shipperIn, ledger.ComplianceOpen, open)
 
-	end := ledger.Excursion{ID: id, Shipment: "S-1", EndMS: t0 + 60_000, Peak: "11.25", Logs: logs("a", 8)}
+	end := ledger.Excursion{ID: id, Shipment: "carrier.S-1", EndMS: t0 + 60_000, Peak: "11.25", Logs: logs("a", 8)}
 	withEnd := func(f func(*ledger.Excursion)) ledger.Excursion { e := end; f(&e); return e }
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceClose, end)
 	w.refused(ledger.Conflict, shipperIn, ledger.ComplianceClose, end)
@@ -65,7 +65,7 @@ func TestExcursions(t *testing.T) {
 	}
 	w.refused(ledger.BadState, carrierIn, ledger.ComplianceClose, end)
 	must[ledger.Excursion](w, shipperIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("cold"))
-	p := query[ledger.Page[ledger.Excursion]](w, consigneeOp, ledger.ComplianceList, ledger.ListArgs{ID: "S-1"})
+	p := query[ledger.Page[ledger.Excursion]](w, consigneeOp, ledger.ComplianceList, ledger.ListArgs{ID: "carrier.S-1"})
 	if len(p.Items) != 2 || p.Items[0].ID != "cold" || p.Items[1].ID != id {
 		t.Fatalf("got %+v", p.Items)
 	}
@@ -73,9 +73,9 @@ func TestExcursions(t *testing.T) {
 
 func TestVerdictRevisions(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	with := func(f func(*ledger.Verdict)) ledger.Verdict { v := verdict(1); f(&v); return v }
-	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "S-1"})
+	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "carrier.S-1"})
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(2))
@@ -88,7 +88,7 @@ func TestVerdictRevisions(t *testing.T) {
 	w.refused(ledger.Invalid, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.Reasons = make([]string, ledger.MaxReasons+1) }))
 
 	// Before any data: no log yet, and only "inconclusive" can be said.
-	nothing := ledger.Verdict{Shipment: "S-1", Revision: 1, Result: ledger.Inconclusive, RuleHash: ruleHash}
+	nothing := ledger.Verdict{Shipment: "carrier.S-1", Revision: 1, Result: ledger.Inconclusive, RuleHash: ruleHash}
 	v := must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, nothing)
 	if v.Reasons == nil || v.By != carrier || v.TimeMS != w.ms || v.Tx == "" {
 		t.Fatalf("got %+v", v)
@@ -103,10 +103,10 @@ func TestVerdictRevisions(t *testing.T) {
 	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(3))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(3))
 
-	if got := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "S-1"}); got.Revision != 3 || got.By != shipper {
+	if got := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "carrier.S-1"}); got.Revision != 3 || got.By != shipper {
 		t.Fatalf("newest %+v", got)
 	}
-	p := query[ledger.Page[ledger.Verdict]](w, shipperOp, ledger.ComplianceVerdicts, ledger.ListArgs{ID: "S-1", Limit: 2})
+	p := query[ledger.Page[ledger.Verdict]](w, shipperOp, ledger.ComplianceVerdicts, ledger.ListArgs{ID: "carrier.S-1", Limit: 2})
 	if len(p.Items) != 2 || p.Items[0].Result != ledger.Inconclusive || p.Items[1].Revision != 2 || p.Bookmark == "" {
 		t.Fatalf("got %+v", p)
 	}
@@ -115,7 +115,7 @@ func TestVerdictRevisions(t *testing.T) {
 // Two judges of one organisation record on one shipment: what one knew, the other cannot take back by knowing less.
 func TestAVerdictKnowsNoLessThanTheOneBefore(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	a, b := head("a", 3), head("b", 5)
 	both := []ledger.LogHead{a, b}
 	ledger.SortLogs(both)
@@ -163,8 +163,8 @@ func TestAVerdictKnowsNoLessThanTheOneBefore(t *testing.T) {
 
 func TestLateDataIsJudgedAfterTheClose(t *testing.T) {
 	w := newWorld(t)
-	w.delivered("S-1", "T-1")
-	must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "S-1"})
+	w.delivered("carrier.S-1", "carrier.T-1")
+	must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "carrier.S-1"})
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("late"))
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
 }

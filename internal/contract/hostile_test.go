@@ -18,7 +18,7 @@ func TestHostileArguments(t *testing.T) {
 	key := func(text string) string {
 		return base64.RawURLEncoding.EncodeToString([]byte(text))
 	}
-	values := []string{"null", "true", "0", "-1", "1.5", "1e400", "9223372036854775807", "18446744073709551616", `""`, `"x"`, `"S-1"`, `"\u0000"`, `"\ud800"`, `"a\nb"`,
+	values := []string{"null", "true", "0", "-1", "1.5", "1e400", "9223372036854775807", "18446744073709551616", `""`, `"x"`, `"carrier.S-1"`, `"\u0000"`, `"\ud800"`, `"a\nb"`,
 		`"[NOT_FOUND] x"`, "[]", "{}", `[null]`, `[{}]`, `{"a":"b"}`, `"` + strings.Repeat("a", 20_000) + `"`, strings.Repeat("[", 12_000) + strings.Repeat("]", 12_000),
 		`"` + key(ledger.Key(ledger.ObjTracker, "\xff\xfe")) + `"`, `"` + key(ledger.Key(ledger.ObjParty, carrier)+"\xff") + `"`, `"` + key(ledger.Key(ledger.ObjHead)+"\xff") + `"`,
 		`"` + key(ledger.Key(ledger.ObjRuleSet)+"\xff") + `"`, `"` + key("\x00") + `"`}
@@ -33,7 +33,7 @@ func TestHostileArguments(t *testing.T) {
 				// Valid ids elsewhere let a listing come as far as its bookmark.
 				rest := ""
 				if name == "bookmark" && (strings.HasPrefix(fn, "compliance:") || fn == ledger.ShipmentHandover.Name()) {
-					rest = `"id":"S-1",`
+					rest = `"id":"carrier.S-1",`
 				}
 				all = append(all, fmt.Sprintf(`{%s%q:%s}`, rest, name, v))
 			}

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -16,7 +17,7 @@ var founders = ledger.FoundArgs{Members: []ledger.Founder{
 func TestTheNetworkIsFoundedOnce(t *testing.T) {
 	w := emptyWorld(t)
 	w.beat()
-	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentCreate, createArgs("S-1")) // nobody is a member yet
+	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentCreate, createArgs("carrier.S-1")) // nobody is a member yet
 	f := must[ledger.Founding](w, shipperOp, ledger.MemberFound, ledger.EventFounded, founders)
 	if f.By != shipper || len(f.Members) != len(founders.Members) || f.Tx == "" || f.TimeMS != w.ms {
 		t.Errorf("founded %+v, want %d members by %s at %d", f, len(founders.Members), shipper, w.ms)
@@ -34,7 +35,7 @@ func TestTheNetworkIsFoundedOnce(t *testing.T) {
 	if got, want := fmt.Sprint(append(page.Items, rest.Items...)), fmt.Sprint(f.Members); got != want {
 		t.Errorf("listed %s, want %s", got, want)
 	}
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 }
 
 func TestFoundingRefusals(t *testing.T) {
@@ -59,6 +60,8 @@ func TestFoundingRefusals(t *testing.T) {
 		{"name twice", carrierOp, of(a, ledger.Founder{Name: "a", MSP: shipper, DisplayName: "A"}), ledger.Invalid},
 		{"MSP twice", carrierOp, of(a, ledger.Founder{Name: "b", MSP: carrier, DisplayName: "B"}), ledger.Invalid},
 		{"name with a space", carrierOp, of(ledger.Founder{Name: "a b", MSP: carrier, DisplayName: "A"}), ledger.Invalid},
+		{"name with a dot", carrierOp, of(ledger.Founder{Name: "a.b", MSP: carrier, DisplayName: "A"}), ledger.Invalid},
+		{"long name", carrierOp, of(ledger.Founder{Name: strings.Repeat("a", 25), MSP: carrier, DisplayName: "A"}), ledger.Invalid},
 		{"no MSP", carrierOp, of(a, ledger.Founder{Name: "b", DisplayName: "B"}), ledger.Invalid},
 		{"no display name", carrierOp, of(ledger.Founder{Name: "a", MSP: carrier}), ledger.Invalid},
 	} {

@@ -35,33 +35,30 @@ func TestPublish(t *testing.T) {
 		t.Helper()
 		return must[ledger.RuleSet](w, by, ledger.RuleSetPublish, ledger.EventRuleSet, publishArgs(id, version))
 	}
-	r := publish(shipperOp, "vaccine", 1)
-	if r.ID != "vaccine" || r.Version != 1 || r.Publisher != shipper || r.TimeMS != w.ms || r.Tx == "" || !bytes.Equal(r.Rules, ruleSet("vaccine", 1)) || r.Hash != hexHash(string(r.Rules)) {
+	r := publish(shipperOp, "shipper.vaccine", 1)
+	if r.ID != "shipper.vaccine" || r.Version != 1 || r.Publisher != shipper || r.TimeMS != w.ms || r.Tx == "" || !bytes.Equal(r.Rules, ruleSet("shipper.vaccine", 1)) || r.Hash != hexHash(string(r.Rules)) {
 		t.Fatalf("got %+v", r)
 	}
-	// The same again is told apart from another content, whoever asks.
-	w.refused(ledger.Exists, shipperOp, ledger.RuleSetPublish, publishArgs("vaccine", 1))
-	w.refused(ledger.Exists, carrierOp, ledger.RuleSetPublish, publishArgs("vaccine", 1))
+	// The same again is told apart from another content.
+	w.refused(ledger.Exists, shipperOp, ledger.RuleSetPublish, publishArgs("shipper.vaccine", 1))
 	other := rules
-	other.ID, other.Title = "vaccine", "milder"
+	other.ID, other.Title = "shipper.vaccine", "milder"
 	w.refused(ledger.Conflict, shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: other.Canonical()})
 
-	// In order, and by the owner only.
-	w.refused(ledger.BadState, shipperOp, ledger.RuleSetPublish, publishArgs("vaccine", 3))
-	w.refused(ledger.BadState, shipperOp, ledger.RuleSetPublish, publishArgs("fruit", 2))
-	w.refused(ledger.Forbidden, carrierOp, ledger.RuleSetPublish, publishArgs("vaccine", 2))
-	publish(shipperOp, "vaccine", 2)
-	w.refused(ledger.Forbidden, carrierOp, ledger.RuleSetPublish, publishArgs("vaccine", 3))
-	publish(shipperOp, "vaccine", 3)
+	// In order.
+	w.refused(ledger.BadState, shipperOp, ledger.RuleSetPublish, publishArgs("shipper.vaccine", 3))
+	w.refused(ledger.BadState, shipperOp, ledger.RuleSetPublish, publishArgs("shipper.fruit", 2))
+	publish(shipperOp, "shipper.vaccine", 2)
+	publish(shipperOp, "shipper.vaccine", 3)
 
-	// Names of built-in rule sets are taken.
-	w.refused(ledger.Exists, shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: rules.Canonical()})
-	w.refused(ledger.Conflict, shipperOp, ledger.RuleSetPublish, publishArgs("general-2-8", 2))
+	// No member's name is before those that are built in.
+	w.refused(ledger.Invalid, shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: rules.Canonical()})
+	w.refused(ledger.Invalid, shipperOp, ledger.RuleSetPublish, publishArgs("general-2-8", 2))
 
 	for _, by := range []who{carrierIn, {shipper, ""}} {
-		w.refused(ledger.Forbidden, by, ledger.RuleSetPublish, publishArgs("fruit", 1))
+		w.refused(ledger.Forbidden, by, ledger.RuleSetPublish, publishArgs("shipper.fruit", 1))
 	}
-	canonical := ruleSet("fruit", 1)
+	canonical := ruleSet("shipper.fruit", 1)
 	for name, tc := range map[string]struct {
 		arg    any
 		reason string
@@ -79,16 +76,16 @@ func TestPublish(t *testing.T) {
 		}
 	}
 
-	got := query[ledger.RuleSet](w, auditorOp, ledger.RuleSetGet, ledger.RefArgs{Ref: "vaccine@2"})
-	if got.Version != 2 || !bytes.Equal(got.Rules, ruleSet("vaccine", 2)) {
+	got := query[ledger.RuleSet](w, auditorOp, ledger.RuleSetGet, ledger.RefArgs{Ref: "shipper.vaccine@2"})
+	if got.Version != 2 || !bytes.Equal(got.Rules, ruleSet("shipper.vaccine", 2)) {
 		t.Fatalf("got %+v", got)
 	}
-	w.refused(ledger.NotFound, auditorOp, ledger.RuleSetGet, ledger.RefArgs{Ref: "vaccine@4"})
-	w.refused(ledger.Invalid, auditorOp, ledger.RuleSetGet, ledger.RefArgs{Ref: "vaccine"})
-	publish(carrierOp, "apple", 1)
+	w.refused(ledger.NotFound, auditorOp, ledger.RuleSetGet, ledger.RefArgs{Ref: "shipper.vaccine@4"})
+	w.refused(ledger.Invalid, auditorOp, ledger.RuleSetGet, ledger.RefArgs{Ref: "shipper.vaccine"})
+	publish(carrierOp, "carrier.apple", 1)
 	for range 9 {
-		v := query[ledger.Page[ledger.RuleSet]](w, carrierOp, ledger.RuleSetList, ledger.ListArgs{ID: "vaccine"})
-		publish(shipperOp, "vaccine", len(v.Items)+1)
+		v := query[ledger.Page[ledger.RuleSet]](w, carrierOp, ledger.RuleSetList, ledger.ListArgs{ID: "shipper.vaccine"})
+		publish(shipperOp, "shipper.vaccine", len(v.Items)+1)
 	}
 	list := func(arg ledger.ListArgs) (refs []string) {
 		for {
@@ -104,13 +101,13 @@ func TestPublish(t *testing.T) {
 			}
 		}
 	}
-	if all := list(ledger.ListArgs{Limit: 5}); len(all) != 13 || all[0] != "apple@1" || all[12] != "vaccine@12" {
+	if all := list(ledger.ListArgs{Limit: 5}); len(all) != 13 || all[0] != "carrier.apple@1" || all[12] != "shipper.vaccine@12" {
 		t.Errorf("all: %v", all)
 	}
-	if v := list(ledger.ListArgs{ID: "vaccine"}); len(v) != 12 || v[1] != "vaccine@2" {
-		t.Errorf("vaccine: %v", v)
+	if v := list(ledger.ListArgs{ID: "shipper.vaccine"}); len(v) != 12 || v[1] != "shipper.vaccine@2" {
+		t.Errorf("shipper.vaccine: %v", v)
 	}
-	if v := list(ledger.ListArgs{ID: "vacc"}); v != nil {
+	if v := list(ledger.ListArgs{ID: "shipper.vacc"}); v != nil {
 		t.Errorf("a part of a name: %v", v)
 	}
 }
@@ -118,38 +115,38 @@ func TestPublish(t *testing.T) {
 func TestAShipmentPinsRulesThatExist(t *testing.T) {
 	w := newWorld(t)
 	create := func(ref, hash string) *ledger.Error {
-		a := createArgs("S-" + ref[:1])
+		a := createArgs("carrier.S-" + ref[:1])
 		a.RuleSet, a.RuleSetHash = ref, hash
 		_, e := w.submit(carrierOp, ledger.ShipmentCreate, a, nil)
 		return e
 	}
-	published := hexHash(string(ruleSet("vaccine", 1)))
+	published := hexHash(string(ruleSet("shipper.vaccine", 1)))
 	for _, tc := range []struct {
 		ref, hash string
 		code      ledger.Code
 		reason    string
 	}{
-		{"vaccine@1", published, ledger.Invalid, "neither built in nor published"},
+		{"shipper.vaccine@1", published, ledger.Invalid, "neither built in nor published"},
 		{ruleID, hexHash("x"), ledger.Conflict, "the built-in " + ruleID + " has hash " + ruleHash},
 	} {
 		if e := create(tc.ref, tc.hash); e == nil || e.Code != tc.code || !strings.Contains(e.Message, tc.reason) {
 			t.Errorf("%s: %v", tc.ref, e)
 		}
 	}
-	must[ledger.RuleSet](w, shipperOp, ledger.RuleSetPublish, ledger.EventRuleSet, publishArgs("vaccine", 1))
-	if e := create("vaccine@1", hexHash("x")); e == nil || e.Code != ledger.Conflict || !strings.Contains(e.Message, published) {
+	must[ledger.RuleSet](w, shipperOp, ledger.RuleSetPublish, ledger.EventRuleSet, publishArgs("shipper.vaccine", 1))
+	if e := create("shipper.vaccine@1", hexHash("x")); e == nil || e.Code != ledger.Conflict || !strings.Contains(e.Message, published) {
 		t.Errorf("another hash: %v", e)
 	}
-	if e := create("vaccine@2", published); e == nil || e.Code != ledger.Invalid {
+	if e := create("shipper.vaccine@2", published); e == nil || e.Code != ledger.Invalid {
 		t.Errorf("another version: %v", e)
 	}
-	if e := create("vaccine@1", published); e != nil {
+	if e := create("shipper.vaccine@1", published); e != nil {
 		t.Fatal(e)
 	}
 	// A breach is held against the published rules.
-	w.enrol(carrierOp, "T-1")
-	w.assign(carrierOp, "S-v", "T-1")
-	a := breachArgs("S-v", ledger.BreachMessage{Raw: edDevice("T-1").message("T-1", w.ms, temperature(w.ms, 25)), TimeMS: w.ms})
+	w.enrol(carrierOp, "carrier.T-1")
+	w.assign(carrierOp, "carrier.S-s", "carrier.T-1")
+	a := breachArgs("carrier.S-s", ledger.BreachMessage{Raw: edDevice("carrier.T-1").message("carrier.T-1", w.ms, temperature(w.ms, 25)), TimeMS: w.ms})
 	a.RuleHash = published
 	e := must[ledger.Excursion](w, consigneeOp, ledger.ComplianceBreach, ledger.EventExcursion, a)
 	if e.Limit != "25" || e.Peak != "25" {

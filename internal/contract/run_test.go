@@ -20,9 +20,9 @@ func journey(t testing.TB) []struct {
 	arg any
 } {
 	next := edDevice("next")
-	h := newHeads("ingest-carrier")
+	h := newHeads("carrier.ingest-1")
 	h.grow(30)
-	hot := edDevice("next").message("T-1", t0+15_000, telemetry.Reading{TimeMS: t0 + 14_000, Values: map[string]float64{"temperature": 25.5}})
+	hot := edDevice("next").message("carrier.T-1", t0+15_000, telemetry.Reading{TimeMS: t0 + 14_000, Values: map[string]float64{"temperature": 25.5}})
 	return []struct {
 		by  who
 		fn  ledger.Function
@@ -30,36 +30,36 @@ func journey(t testing.TB) []struct {
 	}{
 		{carrierOp, ledger.MemberFound, founders},
 		{carrierIn, ledger.BeatRenew, ledger.NoArgs{}},
-		{carrierOp, ledger.TrackerEnrol, edDevice("T-1").enrolArgs("T-1", carrier)},
-		{carrierOp, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "T-2", SecretHash: hexHash("s")}},
-		{carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: edDevice("T-1").possess("T-1", carrier, next)}},
-		{carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "T-1", Ref: "c", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2}},
-		{shipperOp, ledger.ShipmentCreate, createArgs("S-1")},
-		{shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: carrier}},
-		{carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "S-1", Reason: "late"}},
-		{shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: carrier}},
-		{carrierOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"}},
-		{carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"}},
-		{carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-2"}},
-		{carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-2"}},
+		{carrierOp, ledger.TrackerEnrol, edDevice("carrier.T-1").enrolArgs("carrier.T-1", carrier)},
+		{carrierOp, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "carrier.T-2", SecretHash: hexHash("s")}},
+		{carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "carrier.T-1", Alg: next.alg, Public: next.public, Proof: next.possess("carrier.T-1", carrier, next), Old: edDevice("carrier.T-1").possess("carrier.T-1", carrier, next)}},
+		{carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "carrier.T-1", Ref: "c", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2}},
+		{carrierOp, ledger.ShipmentCreate, createArgs("carrier.S-1")},
+		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: shipper}},
+		{shipperOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "carrier.S-1", Reason: "late"}},
+		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: shipper}},
+		{shipperOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "carrier.S-1"}},
+		{carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-1"}},
+		{carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-2"}},
+		{carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-2"}},
 		{carrierIn, ledger.AnchorExtend, h.args(t, 0, 11, t0)},
 		{carrierIn, ledger.AnchorExtend, h.args(t, 11, 30, t0+20_000)},
 		{carrierIn, ledger.ComplianceOpen, excursion("warm/T-1/1")},
-		{carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: "warm/T-1/1", Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)}},
+		{carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: "warm/T-1/1", Shipment: "carrier.S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)}},
 		{carrierIn, ledger.ComplianceRevise, verdict(1)},
-		{shipperOp, ledger.ComplianceBreach, breachArgs("S-1", ledger.BreachMessage{Raw: hot, TimeMS: t0 + 14_000})},
+		{shipperOp, ledger.ComplianceBreach, breachArgs("carrier.S-1", ledger.BreachMessage{Raw: hot, TimeMS: t0 + 14_000})},
 		{consigneeOp, ledger.ComplianceAcknowledge, acknowledgeArgs("warm/T-1/1")},
 		{consigneeOp, ledger.ComplianceAcknowledge, acknowledgeArgs("warm/T-1/1")},
 		{consigneeOp, ledger.ComplianceDispose, disposeArgs(1, ledger.Quarantine, 1)},
-		{shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: ruleSet("vaccine", 1)}},
-		{shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: ruleSet("vaccine", 2)}},
-		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: shipper}},
-		{carrierOp, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: "S-1", Reason: "wrong dock"}},
-		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: consignee, Heads: []ledger.LogHead{head("a", 9)}}},
-		{consigneeOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"}},
-		{consigneeOp, ledger.ShipmentDeliver, ledger.IDArgs{ID: "S-1"}},
-		{carrierOp, ledger.ShipmentClose, ledger.CloseArgs{ID: "S-1", Heads: []ledger.LogHead{head("a", 12)}}},
-		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1", Cause: "retired"}},
+		{shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: ruleSet("shipper.vaccine", 1)}},
+		{shipperOp, ledger.RuleSetPublish, ledger.PublishArgs{Rules: ruleSet("shipper.vaccine", 2)}},
+		{shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: carrier}},
+		{shipperOp, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: "carrier.S-1", Reason: "wrong dock"}},
+		{shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: consignee, Heads: []ledger.LogHead{head("a", 9)}}},
+		{consigneeOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "carrier.S-1"}},
+		{consigneeOp, ledger.ShipmentDeliver, ledger.IDArgs{ID: "carrier.S-1"}},
+		{carrierOp, ledger.ShipmentClose, ledger.CloseArgs{ID: "carrier.S-1", Heads: []ledger.LogHead{head("a", 12)}}},
+		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "retired"}},
 		{consigneeOp, ledger.ComplianceDispose, disposeArgs(2, ledger.Release, 1)},
 	}
 }
@@ -205,15 +205,15 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 			t.Fatalf("%s: %v", j.fn, e)
 		}
 	}
-	byID, byShipment, heads := ledger.IDArgs{ID: "S-1"}, ledger.ListArgs{ID: "S-1"}, newHeads("ingest-carrier").id()
+	byID, byShipment, heads := ledger.IDArgs{ID: "carrier.S-1"}, ledger.ListArgs{ID: "carrier.S-1"}, newHeads("carrier.ingest-1").id()
 	reads := map[ledger.Function]any{
 		ledger.MemberGet: ledger.NameArgs{Name: "carrier"}, ledger.MemberList: ledger.ListArgs{}, ledger.BeatGet: ledger.NoArgs{},
-		ledger.TrackerGet: ledger.IDArgs{ID: "T-1"}, ledger.TrackerList: ledger.ListArgs{},
+		ledger.TrackerGet: ledger.IDArgs{ID: "carrier.T-1"}, ledger.TrackerList: ledger.ListArgs{},
 		ledger.ShipmentGet: byID, ledger.ShipmentGetClose: byID, ledger.ShipmentList: ledger.ListArgs{}, ledger.ShipmentHandover: byShipment,
 		ledger.AnchorHead: ledger.IDArgs{ID: heads}, ledger.AnchorList: ledger.ListArgs{ID: heads}, ledger.AnchorHeads: ledger.ListArgs{},
 		ledger.ComplianceVerdict: byID, ledger.ComplianceVerdicts: byShipment, ledger.ComplianceList: byShipment, ledger.ComplianceAcknowledgements: byShipment,
 		ledger.ComplianceDisposition: byID, ledger.ComplianceDispositions: byShipment,
-		ledger.RuleSetGet: ledger.RefArgs{Ref: "vaccine@2"}, ledger.RuleSetList: ledger.ListArgs{},
+		ledger.RuleSetGet: ledger.RefArgs{Ref: "shipper.vaccine@2"}, ledger.RuleSetList: ledger.ListArgs{},
 	}
 	for fn, arg := range reads {
 		check(carrierOp, fn, arg)
@@ -228,7 +228,7 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 func TestOnlyTheNamedTransactionsExist(t *testing.T) {
 	w := newWorld(t)
 	for _, fn := range []string{"tracker:get", "Get", "tracker:", ":Get", "", "tracker:Nothing", "tracker:tracker:Get", "evil:Get", "org.hyperledger.fabric:GetMetadata"} {
-		_, err := Run(w.state, w.call(carrierOp), fn, []byte(`{"id":"T-1"}`))
+		_, err := Run(w.state, w.call(carrierOp), fn, []byte(`{"id":"carrier.T-1"}`))
 		if ledger.CodeOf(err) != ledger.Invalid {
 			t.Errorf("%q: got %v, want %s", fn, err, ledger.Invalid)
 		}
@@ -239,7 +239,7 @@ func TestAbsurdTransactionTimesAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, ms := range []int64{-1, 0, 253402300800000, 1 << 60} {
 		w.ms = ms
-		if _, err := w.run(carrierOp, ledger.TrackerGet, `{"id":"T-1"}`); ledger.CodeOf(err) != ledger.Invalid {
+		if _, err := w.run(carrierOp, ledger.TrackerGet, `{"id":"carrier.T-1"}`); ledger.CodeOf(err) != ledger.Invalid {
 			t.Errorf("%d: got %v, want %s", ms, err, ledger.Invalid)
 		}
 	}
@@ -247,7 +247,7 @@ func TestAbsurdTransactionTimesAreRefused(t *testing.T) {
 
 func TestOnlyACertificateSigns(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("warm/T-1/1"))
 	arg, err := ledger.Encode(acknowledgeArgs("warm/T-1/1"))
 	if err != nil {
@@ -281,7 +281,7 @@ func FuzzRun(f *testing.F) {
 		f.Add(slices.Index(Names(), j.fn.Name()), j.by.role == Ingest, string(b))
 	}
 	f.Add(0, true, `{"id":null}`)
-	f.Add(slices.Index(Names(), ledger.ShipmentHandover.Name()), false, `{"id":"S-1","bookmark":"AHBhcnR5AA","limit":3}`)
+	f.Add(slices.Index(Names(), ledger.ShipmentHandover.Name()), false, `{"id":"carrier.S-1","bookmark":"AHBhcnR5AA","limit":3}`)
 	w := emptyWorld(f)
 	run(w, f)
 	names := Names()

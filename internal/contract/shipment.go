@@ -47,6 +47,9 @@ func getClose(t *transaction, a ledger.IDArgs) (*ledger.Close, error) {
 }
 
 func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
+	if err := t.own("id", a.ID); err != nil {
+		return nil, err
+	}
 	s := &ledger.Shipment{
 		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.MSP, Custodian: t.MSP,
 		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Description: a.Description, Origin: a.Origin,

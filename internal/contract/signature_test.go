@@ -12,18 +12,18 @@ import (
 var ana = ledger.Signer{Kind: ledger.Person, Name: "Ana Lopez", Subject: "248289761001", Issuer: "https://login.consignee.test", Client: "page"}
 
 func acknowledgeArgs(excursion string) ledger.AcknowledgeArgs {
-	return ledger.AcknowledgeArgs{Shipment: "S-1", Excursion: excursion, Reason: "door open at the dock", Signer: ana, Meaning: "reviewed"}
+	return ledger.AcknowledgeArgs{Shipment: "carrier.S-1", Excursion: excursion, Reason: "door open at the dock", Signer: ana, Meaning: "reviewed"}
 }
 
 func disposeArgs(revision int, decision string, verdict int) ledger.DisposeArgs {
 	return ledger.DisposeArgs{
-		Shipment: "S-1", Revision: revision, Decision: decision, Reason: "within the budget", VerdictRevision: verdict, Signer: ana, Meaning: "approved",
+		Shipment: "carrier.S-1", Revision: revision, Decision: decision, Reason: "within the budget", VerdictRevision: verdict, Signer: ana, Meaning: "approved",
 	}
 }
 
 func TestAcknowledge(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	id := "warm/T-1/1"
 	with := func(f func(*ledger.AcknowledgeArgs)) ledger.AcknowledgeArgs {
 		a := acknowledgeArgs(id)
@@ -36,7 +36,7 @@ func TestAcknowledge(t *testing.T) {
 	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceAcknowledge, acknowledgeArgs(id))
 	w.refused(ledger.Forbidden, carrierIn, ledger.ComplianceAcknowledge, acknowledgeArgs(id))
 	w.refused(ledger.Forbidden, who{consignee, ""}, ledger.ComplianceAcknowledge, acknowledgeArgs(id))
-	w.refused(ledger.NotFound, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Shipment = "S-9" }))
+	w.refused(ledger.NotFound, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Shipment = "carrier.S-9" }))
 	w.refused(ledger.NotFound, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Excursion = "x" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Excursion = "" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge, with(func(a *ledger.AcknowledgeArgs) { a.Reason = "" }))
@@ -58,7 +58,7 @@ func TestAcknowledge(t *testing.T) {
 	}
 	// Which organisation signs is in the certificate: nothing in the argument can say it.
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceAcknowledge,
-		`{"shipment":"S-1","excursion":"warm/T-1/1","reason":"x","signer":{"kind":"person","name":"x","subject":"x","issuer":"x","client":"x"},"meaning":"reviewed","msp":"CarrierMSP"}`)
+		`{"shipment":"carrier.S-1","excursion":"warm/T-1/1","reason":"x","signer":{"kind":"person","name":"x","subject":"x","issuer":"x","client":"x"},"meaning":"reviewed","msp":"CarrierMSP"}`)
 
 	r := must[ledger.Acknowledgement](w, consigneeOp, ledger.ComplianceAcknowledge, ledger.EventAcknowledged, acknowledgeArgs(id))
 	sig := r.Signature
@@ -66,7 +66,7 @@ func TestAcknowledge(t *testing.T) {
 		sig.Subject != "CN=client,OU=client" || sig.Issuer == "" || !ledger.IsHash(sig.Cert) || sig.TimeMS != w.ms || sig.Tx != fmt.Sprintf("tx%04d", w.n) {
 		t.Fatalf("got %+v", r)
 	}
-	closed := must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: id, Shipment: "S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)})
+	closed := must[ledger.Excursion](w, carrierIn, ledger.ComplianceClose, ledger.EventExcursion, ledger.Excursion{ID: id, Shipment: "carrier.S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)})
 	second := must[ledger.Acknowledgement](w, carrierOp, ledger.ComplianceAcknowledge, ledger.EventAcknowledged, with(func(a *ledger.AcknowledgeArgs) { a.N = 2 }))
 	if second.N != 2 || second.Of != closed.CloseTx {
 		t.Fatalf("got %+v", second)
@@ -75,17 +75,17 @@ func TestAcknowledge(t *testing.T) {
 	for range 9 {
 		must[ledger.Acknowledgement](w, shipperOp, ledger.ComplianceAcknowledge, ledger.EventAcknowledged, acknowledgeArgs(id))
 	}
-	p := query[ledger.Page[ledger.Acknowledgement]](w, shipperOp, ledger.ComplianceAcknowledgements, ledger.ListArgs{ID: "S-1"})
+	p := query[ledger.Page[ledger.Acknowledgement]](w, shipperOp, ledger.ComplianceAcknowledgements, ledger.ListArgs{ID: "carrier.S-1"})
 	if len(p.Items) != 11 || p.Items[0] != r || p.Items[1] != second || p.Items[10].N != 11 {
 		t.Fatalf("got %+v", p)
 	}
-	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceAcknowledgements, ledger.ListArgs{ID: "S-1"})
+	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceAcknowledgements, ledger.ListArgs{ID: "carrier.S-1"})
 }
 
 func TestDispose(t *testing.T) {
 	w := newWorld(t)
-	w.delivered("S-1", "T-1")
-	by := ledger.IDArgs{ID: "S-1"}
+	w.delivered("carrier.S-1", "carrier.T-1")
+	by := ledger.IDArgs{ID: "carrier.S-1"}
 	with := func(f func(*ledger.DisposeArgs)) ledger.DisposeArgs {
 		a := disposeArgs(1, ledger.Release, 1)
 		f(&a)
@@ -130,17 +130,17 @@ func TestDispose(t *testing.T) {
 	}
 	w.refused(ledger.Conflict, shipperOp, ledger.ComplianceDispose, disposeArgs(3, ledger.Reject, 1))
 	must[ledger.Disposition](w, shipperOp, ledger.ComplianceDispose, ledger.EventDisposition, disposeArgs(3, ledger.Reject, 2))
-	p := query[ledger.Page[ledger.Disposition]](w, carrierOp, ledger.ComplianceDispositions, ledger.ListArgs{ID: "S-1"})
+	p := query[ledger.Page[ledger.Disposition]](w, carrierOp, ledger.ComplianceDispositions, ledger.ListArgs{ID: "carrier.S-1"})
 	if len(p.Items) != 3 || p.Items[0].Decision != ledger.Quarantine || p.Items[1] != d || p.Items[2].Decision != ledger.Reject {
 		t.Fatalf("got %+v", p)
 	}
 	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceDisposition, by)
-	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceDispositions, ledger.ListArgs{ID: "S-1"})
+	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceDispositions, ledger.ListArgs{ID: "carrier.S-1"})
 }
 
 func TestGoodsUnderwayAreNotReleased(t *testing.T) {
 	w := newWorld(t)
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
 	w.refused(ledger.BadState, consigneeOp, ledger.ComplianceDispose, disposeArgs(1, ledger.Release, 1))
 	must[ledger.Disposition](w, shipperOp, ledger.ComplianceDispose, ledger.EventDisposition, disposeArgs(1, ledger.Reject, 1))

@@ -20,6 +20,9 @@ var trackers = []function{
 }
 
 func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
+	if err := t.own("id", a.ID); err != nil {
+		return nil, err
+	}
 	tr := &ledger.Tracker{
 		ID: a.ID, Owner: t.MSP, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash,
 		Model: a.Model, EnrolledMS: t.TimeMS, EnrolTx: t.Tx,
@@ -111,12 +114,12 @@ func tracker(t *transaction, id string) (*ledger.Tracker, error) {
 
 // ownTracker is a tracker in force that the caller's organisation owns.
 func ownTracker(t *transaction, id string) (*ledger.Tracker, error) {
-	tr, err := tracker(t, id)
+	tr, err := get[ledger.Tracker](t, ledger.TrackerKeyOf(id))
 	switch {
 	case err != nil:
 		return nil, err
-	case tr.Owner != t.MSP:
-		return nil, ledger.Refuse(ledger.Forbidden, "tracker %s belongs to %s", id, tr.Owner)
+	case tr == nil || tr.Owner != t.MSP: // told alike, so that nobody learns what another has
+		return nil, ledger.Refuse(ledger.NotFound, "%s has no tracker %s", t.MSP, id)
 	case tr.RevokedMS != 0:
 		return nil, ledger.Refuse(ledger.BadState, "tracker %s is revoked", id)
 	}

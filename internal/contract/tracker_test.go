@@ -14,7 +14,7 @@ func TestEnrolKeepsKeyOwnerAndThumbprint(t *testing.T) {
 	for name, d := range map[string]device{"Ed25519": edDevice("a"), "ESP256": p256Device()} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			tr := must[ledger.Tracker](w, shipperOp, ledger.TrackerEnrol, ledger.EventTracker, d.enrolArgs("T-1", shipper))
+			tr := must[ledger.Tracker](w, shipperOp, ledger.TrackerEnrol, ledger.EventTracker, d.enrolArgs("shipper.T-1", shipper))
 			if tr.Owner != shipper || tr.Alg != d.alg || len(tr.Keys) != 1 || tr.EnrolledMS != w.ms || tr.EnrolTx != "tx0001" {
 				t.Fatalf("got %+v", tr)
 			}
@@ -22,7 +22,7 @@ func TestEnrolKeepsKeyOwnerAndThumbprint(t *testing.T) {
 			if k.Public != d.public || !ledger.IsHash(k.KID) || k.FromMS != w.ms || k.ToMS != 0 || k.Tx != tr.EnrolTx {
 				t.Fatalf("got key %+v", k)
 			}
-			if got := query[ledger.Tracker](w, auditorOp, ledger.TrackerGet, ledger.IDArgs{ID: "T-1"}); !reflect.DeepEqual(got, tr) {
+			if got := query[ledger.Tracker](w, auditorOp, ledger.TrackerGet, ledger.IDArgs{ID: "shipper.T-1"}); !reflect.DeepEqual(got, tr) {
 				t.Fatalf("stored %+v", got)
 			}
 		})
@@ -31,44 +31,44 @@ func TestEnrolKeepsKeyOwnerAndThumbprint(t *testing.T) {
 
 func TestEnrolOfATrackerThatCannotSign(t *testing.T) {
 	w := newWorld(t)
-	tr := must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "T-1", SecretHash: hexHash("s")})
+	tr := must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "carrier.T-1", SecretHash: hexHash("s")})
 	if tr.Alg != 0 || tr.SecretHash != hexHash("s") || tr.Keys == nil || len(tr.Keys) != 0 {
 		t.Fatalf("got %+v", tr)
 	}
 	n := edDevice("new")
-	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "T-1", Alg: n.alg, Public: n.public, Proof: n.possess("T-1", carrier, n), Lost: true})
-	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "lost"})
+	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "carrier.T-1", Alg: n.alg, Public: n.public, Proof: n.possess("carrier.T-1", carrier, n), Lost: true})
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "lost"})
 }
 
 // A secret that leaked costs no tracker id: its owner, and nobody else, replaces it.
 func TestRotateTheSecretOfATrackerThatCannotSign(t *testing.T) {
 	w := newWorld(t)
-	must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "T-1", SecretHash: hexHash("leaked")})
-	w.enrol(carrierOp, "T-2")
-	args := ledger.RotateArgs{ID: "T-1", SecretHash: hexHash("fresh")}
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "carrier.T-1", SecretHash: hexHash("leaked")})
+	w.enrol(carrierOp, "carrier.T-2")
+	args := ledger.RotateArgs{ID: "carrier.T-1", SecretHash: hexHash("fresh")}
 	with := func(f func(*ledger.RotateArgs)) ledger.RotateArgs { a := args; f(&a); return a }
 
-	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerRotate, args)
+	w.refused(ledger.NotFound, shipperOp, ledger.TrackerRotate, args)
 	w.refused(ledger.Forbidden, carrierIn, ledger.TrackerRotate, args)
-	w.refused(ledger.NotFound, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "T-3" }))
+	w.refused(ledger.NotFound, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "carrier.T-3" }))
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.SecretHash = "ab" }))
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Lost = true }))
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Public = edDevice("x").public }))
-	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "T-2" }))
+	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "carrier.T-2" }))
 	w.refused(ledger.Conflict, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.SecretHash = hexHash("leaked") }))
 
 	tr := must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, args)
 	if tr.SecretHash != args.SecretHash || tr.Alg != 0 || len(tr.Keys) != 0 {
 		t.Fatalf("got %+v, want the new secret's hash and no key", tr)
 	}
-	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "lost"})
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "lost"})
 	w.refused(ledger.BadState, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.SecretHash = hexHash("again") }))
 }
 
 func TestEnrolRefusals(t *testing.T) {
 	d, other := edDevice("d"), edDevice("other")
 	p := p256Device()
-	good := d.enrolArgs("T-1", carrier)
+	good := d.enrolArgs("carrier.T-1", carrier)
 	with := func(f func(*ledger.EnrolArgs)) ledger.EnrolArgs { a := good; f(&a); return a }
 	raw := func(name, key string) ledger.EnrolArgs {
 		return with(func(a *ledger.EnrolArgs) { a.Public = key })
@@ -82,15 +82,15 @@ func TestEnrolRefusals(t *testing.T) {
 		{"no role", who{carrier, ""}, good, ledger.Forbidden},
 		{"wrong role", carrierIn, good, ledger.Forbidden},
 		{"other role text", who{carrier, "operator,ingest"}, good, ledger.Forbidden},
-		{"proof made for another owner", shipperOp, good, ledger.BadProof},
-		{"proof for another id", carrierOp, with(func(a *ledger.EnrolArgs) { a.ID = "T-2" }), ledger.BadProof},
-		{"proof of another key", carrierOp, with(func(a *ledger.EnrolArgs) { a.Proof = other.possess("T-1", carrier, d) }), ledger.BadProof},
-		{"high s", carrierOp, highS(p, "T-1", carrier), ledger.BadProof},
+		{"proof made for another owner", carrierOp, with(func(a *ledger.EnrolArgs) { a.Proof = d.possess("carrier.T-1", shipper, d) }), ledger.BadProof},
+		{"proof for another id", carrierOp, with(func(a *ledger.EnrolArgs) { a.ID = "carrier.T-2" }), ledger.BadProof},
+		{"proof of another key", carrierOp, with(func(a *ledger.EnrolArgs) { a.Proof = other.possess("carrier.T-1", carrier, d) }), ledger.BadProof},
+		{"high s", carrierOp, highS(p, "carrier.T-1", carrier), ledger.BadProof},
 		{"wrong alg for the key", carrierOp, with(func(a *ledger.EnrolArgs) { a.Alg = -9 }), ledger.Invalid},
 		{"unknown alg", carrierOp, with(func(a *ledger.EnrolArgs) { a.Alg = -7 }), ledger.Invalid},
 		{"key and secret", carrierOp, with(func(a *ledger.EnrolArgs) { a.SecretHash = hexHash("x") }), ledger.Invalid},
-		{"neither", carrierOp, ledger.EnrolArgs{ID: "T-1"}, ledger.Invalid},
-		{"short secret hash", carrierOp, ledger.EnrolArgs{ID: "T-1", SecretHash: "ab"}, ledger.Invalid},
+		{"neither", carrierOp, ledger.EnrolArgs{ID: "carrier.T-1"}, ledger.Invalid},
+		{"short secret hash", carrierOp, ledger.EnrolArgs{ID: "carrier.T-1", SecretHash: "ab"}, ledger.Invalid},
 		{"upper-case hex", carrierOp, with(func(a *ledger.EnrolArgs) { a.Public = "AB" + a.Public[2:] }), ledger.Invalid},
 		{"bad id", carrierOp, with(func(a *ledger.EnrolArgs) { a.ID = "../x" }), ledger.Invalid},
 		{"control character", carrierOp, with(func(a *ledger.EnrolArgs) { a.Model = "a\nb" }), ledger.Invalid},
@@ -98,10 +98,10 @@ func TestEnrolRefusals(t *testing.T) {
 		{"order 2", carrierOp, raw("order 2", "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"), ledger.Invalid},
 		{"order 8", carrierOp, raw("order 8", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), ledger.Invalid},
 		{"non-canonical y", carrierOp, raw("y=p+1", "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"), ledger.Invalid},
-		{"unknown member", carrierOp, `{"id":"T-1","owner":"ShipperMSP"}`, ledger.Invalid},
-		{"differently cased member", carrierOp, `{"ID":"T-1"}`, ledger.Invalid},
-		{"repeated member", carrierOp, `{"id":"T-1","id":"T-2"}`, ledger.Invalid},
-		{"two values", carrierOp, `{"id":"T-1"} {}`, ledger.Invalid},
+		{"unknown member", carrierOp, `{"id":"carrier.T-1","owner":"ShipperMSP"}`, ledger.Invalid},
+		{"differently cased member", carrierOp, `{"ID":"carrier.T-1"}`, ledger.Invalid},
+		{"repeated member", carrierOp, `{"id":"carrier.T-1","id":"carrier.T-2"}`, ledger.Invalid},
+		{"two values", carrierOp, `{"id":"carrier.T-1"} {}`, ledger.Invalid},
 		{"no object", carrierOp, `null`, ledger.Invalid},
 		{"empty", carrierOp, ``, ledger.Invalid},
 		{"not UTF-8", carrierOp, "{\"id\":\"\xff\"}", ledger.Invalid},
@@ -126,30 +126,29 @@ func highS(d device, id, owner string) ledger.EnrolArgs {
 
 func TestTrackerIDsAndKeysAreTakenOnce(t *testing.T) {
 	w := newWorld(t)
-	w.enrol(carrierOp, "T-1")
-	w.refused(ledger.Exists, carrierOp, ledger.TrackerEnrol, edDevice("T-1").enrolArgs("T-1", carrier))
-	w.refused(ledger.Exists, shipperOp, ledger.TrackerEnrol, edDevice("fresh").enrolArgs("T-1", shipper))
+	w.enrol(carrierOp, "carrier.T-1")
+	w.refused(ledger.Exists, carrierOp, ledger.TrackerEnrol, edDevice("carrier.T-1").enrolArgs("carrier.T-1", carrier))
 	// The same key under another id, also after it was revoked and by another organisation.
-	w.refused(ledger.Conflict, carrierOp, ledger.TrackerEnrol, edDevice("T-1").enrolArgs("T-2", carrier))
-	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "stolen"})
-	w.refused(ledger.Conflict, shipperOp, ledger.TrackerEnrol, edDevice("T-1").enrolArgs("T-2", shipper))
+	w.refused(ledger.Conflict, carrierOp, ledger.TrackerEnrol, edDevice("carrier.T-1").enrolArgs("carrier.T-2", carrier))
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "stolen"})
+	w.refused(ledger.Conflict, shipperOp, ledger.TrackerEnrol, edDevice("carrier.T-1").enrolArgs("shipper.T-2", shipper))
 }
 
 func TestRotate(t *testing.T) {
-	old, next := edDevice("T-1"), p256Device()
-	args := ledger.RotateArgs{ID: "T-1", Alg: next.alg, Public: next.public, Proof: next.possess("T-1", carrier, next), Old: old.possess("T-1", carrier, next)}
+	old, next := edDevice("carrier.T-1"), p256Device()
+	args := ledger.RotateArgs{ID: "carrier.T-1", Alg: next.alg, Public: next.public, Proof: next.possess("carrier.T-1", carrier, next), Old: old.possess("carrier.T-1", carrier, next)}
 	with := func(f func(*ledger.RotateArgs)) ledger.RotateArgs { a := args; f(&a); return a }
 	w := newWorld(t)
-	w.enrol(carrierOp, "T-1")
+	w.enrol(carrierOp, "carrier.T-1")
 
-	w.refused(ledger.NotFound, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "T-2" }))
-	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerRotate, args)
+	w.refused(ledger.NotFound, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.ID = "carrier.T-2" }))
+	w.refused(ledger.NotFound, shipperOp, ledger.TrackerRotate, args)
 	w.refused(ledger.Forbidden, who{carrier, Ingest}, ledger.TrackerRotate, args)
 	w.refused(ledger.BadProof, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Proof = args.Old }))
 	w.refused(ledger.BadProof, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Old = args.Proof }))
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Old = "" }))
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRotate, with(func(a *ledger.RotateArgs) { a.Lost = true }))
-	same := ledger.RotateArgs{ID: "T-1", Alg: old.alg, Public: old.public, Proof: old.possess("T-1", carrier, old), Old: old.possess("T-1", carrier, old)}
+	same := ledger.RotateArgs{ID: "carrier.T-1", Alg: old.alg, Public: old.public, Proof: old.possess("carrier.T-1", carrier, old), Old: old.possess("carrier.T-1", carrier, old)}
 	w.refused(ledger.Conflict, carrierOp, ledger.TrackerRotate, same)
 
 	w.ms -= 10_000
@@ -160,11 +159,11 @@ func TestRotate(t *testing.T) {
 		t.Fatalf("got %+v", tr)
 	}
 	// Neither back to the first key, nor on with the old key's word.
-	back := ledger.RotateArgs{ID: "T-1", Alg: old.alg, Public: old.public, Proof: old.possess("T-1", carrier, old), Lost: true}
+	back := ledger.RotateArgs{ID: "carrier.T-1", Alg: old.alg, Public: old.public, Proof: old.possess("carrier.T-1", carrier, old), Lost: true}
 	w.refused(ledger.Conflict, carrierOp, ledger.TrackerRotate, back)
 	third := edDevice("third")
-	w.refused(ledger.BadProof, carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "T-1", Alg: third.alg, Public: third.public, Proof: third.possess("T-1", carrier, third), Old: old.possess("T-1", carrier, third)})
-	tr = must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, ledger.RotateArgs{ID: "T-1", Alg: third.alg, Public: third.public, Proof: third.possess("T-1", carrier, third), Lost: true})
+	w.refused(ledger.BadProof, carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "carrier.T-1", Alg: third.alg, Public: third.public, Proof: third.possess("carrier.T-1", carrier, third), Old: old.possess("carrier.T-1", carrier, third)})
+	tr = must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, ledger.RotateArgs{ID: "carrier.T-1", Alg: third.alg, Public: third.public, Proof: third.possess("carrier.T-1", carrier, third), Lost: true})
 	if len(tr.Keys) != 3 || tr.Alg != -19 {
 		t.Fatalf("got %+v", tr)
 	}
@@ -172,10 +171,10 @@ func TestRotate(t *testing.T) {
 
 func TestATrackersKeysAreBounded(t *testing.T) {
 	w := newWorld(t)
-	w.enrol(carrierOp, "T-1")
+	w.enrol(carrierOp, "carrier.T-1")
 	rotate := func(i int) ledger.RotateArgs {
 		d := edDevice(fmt.Sprint("key", i))
-		return ledger.RotateArgs{ID: "T-1", Alg: d.alg, Public: d.public, Proof: d.possess("T-1", carrier, d), Lost: true}
+		return ledger.RotateArgs{ID: "carrier.T-1", Alg: d.alg, Public: d.public, Proof: d.possess("carrier.T-1", carrier, d), Lost: true}
 	}
 	for i := range ledger.MaxKeys - 1 {
 		must[ledger.Tracker](w, carrierOp, ledger.TrackerRotate, ledger.EventTracker, rotate(i))
@@ -185,40 +184,40 @@ func TestATrackersKeysAreBounded(t *testing.T) {
 
 func TestRevokeAndCalibrate(t *testing.T) {
 	w := newWorld(t)
-	w.enrol(carrierOp, "T-1")
-	cal := ledger.CalibrateArgs{ID: "T-1", Ref: "cert 7", Hash: hexHash("c"), ValidFromMS: t0, ValidToMS: t0 + 1}
-	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerCalibrate, cal)
-	w.refused(ledger.NotFound, carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "T-2", Ref: "c", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2})
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "T-1", Ref: "c", Hash: hexHash("c"), ValidFromMS: 2, ValidToMS: 2})
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "T-1", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2})
+	w.enrol(carrierOp, "carrier.T-1")
+	cal := ledger.CalibrateArgs{ID: "carrier.T-1", Ref: "cert 7", Hash: hexHash("c"), ValidFromMS: t0, ValidToMS: t0 + 1}
+	w.refused(ledger.NotFound, shipperOp, ledger.TrackerCalibrate, cal)
+	w.refused(ledger.NotFound, carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "carrier.T-2", Ref: "c", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2})
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "carrier.T-1", Ref: "c", Hash: hexHash("c"), ValidFromMS: 2, ValidToMS: 2})
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "carrier.T-1", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2})
 	tr := must[ledger.Tracker](w, carrierOp, ledger.TrackerCalibrate, ledger.EventTracker, cal)
 	if tr.Calibration == nil || tr.Calibration.RecordedMS != w.ms || tr.Calibration.Ref != "cert 7" {
 		t.Fatalf("got %+v", tr.Calibration)
 	}
 
-	w.refused(ledger.Forbidden, shipperOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1", Cause: "x"})
+	w.refused(ledger.NotFound, shipperOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "x"})
 	// Good arguments with something beside them.
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"T-1","cause":"x","owner":"CarrierMSP"}`)
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"T-1","cause":"x","Cause":"y"}`)
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"T-1","cause":"x"} {}`)
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1"})
-	tr = must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "T-1", Cause: "stolen"})
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"carrier.T-1","cause":"x","owner":"CarrierMSP"}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"carrier.T-1","cause":"x","Cause":"y"}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, `{"id":"carrier.T-1","cause":"x"} {}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1"})
+	tr = must[ledger.Tracker](w, carrierOp, ledger.TrackerRevoke, ledger.EventTracker, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "stolen"})
 	if tr.RevokedMS != w.ms || tr.RevokeCause != "stolen" || tr.Keys[0].ToMS != w.ms {
 		t.Fatalf("got %+v", tr)
 	}
-	w.refused(ledger.BadState, carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-1", Cause: "again"})
+	w.refused(ledger.BadState, carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "again"})
 	w.refused(ledger.BadState, carrierOp, ledger.TrackerCalibrate, cal)
-	w.create(carrierOp, "S-1")
-	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
+	w.create(carrierOp, "carrier.S-1")
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-1"})
 }
 
 func TestTrackerListPages(t *testing.T) {
 	w := newWorld(t)
 	for i := range 7 {
-		w.enrol(carrierOp, fmt.Sprintf("T-%d", i))
+		w.enrol(carrierOp, fmt.Sprintf("carrier.T-%d", i))
 	}
 	// Keys of other objects must never show up in the listing.
-	w.create(carrierOp, "S-1")
+	w.create(carrierOp, "carrier.S-1")
 	var got []string
 	arg := ledger.ListArgs{Limit: 3}
 	for pages := 1; ; pages++ {
@@ -234,14 +233,14 @@ func TestTrackerListPages(t *testing.T) {
 		}
 		arg.Bookmark = p.Bookmark
 	}
-	if fmt.Sprint(got) != "[T-0 T-1 T-2 T-3 T-4 T-5 T-6]" {
+	if fmt.Sprint(got) != "[carrier.T-0 carrier.T-1 carrier.T-2 carrier.T-3 carrier.T-4 carrier.T-5 carrier.T-6]" {
 		t.Errorf("got %v", got)
 	}
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerList, ledger.ListArgs{Limit: 201})
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerList, ledger.ListArgs{Limit: -1})
-	w.refused(ledger.Invalid, carrierOp, ledger.TrackerList, ledger.ListArgs{ID: "T-1"})
+	w.refused(ledger.Invalid, carrierOp, ledger.TrackerList, ledger.ListArgs{ID: "carrier.T-1"})
 	w.refused(ledger.Invalid, carrierOp, ledger.TrackerList, ledger.ListArgs{Bookmark: "!"})
-	w.refused(ledger.NotFound, carrierOp, ledger.TrackerGet, ledger.IDArgs{ID: "T-9"})
+	w.refused(ledger.NotFound, carrierOp, ledger.TrackerGet, ledger.IDArgs{ID: "carrier.T-9"})
 	if p := query[ledger.Page[ledger.Head]](w, carrierOp, ledger.AnchorHeads, ledger.ListArgs{}); p.Items == nil || len(p.Items) != 0 || p.Bookmark != "" {
 		t.Errorf("an empty listing: %+v", p)
 	}

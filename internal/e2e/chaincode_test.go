@@ -20,27 +20,32 @@ func TestStackChaincodeAccess(t *testing.T) {
 	l := openLedger(t)
 	carrier, shipper, consignee, auditor := l.op("carrier"), l.op("shipper"), l.op("consignee"), l.op("auditor")
 	ingest := l.as("carrier", "ingest")
-	ship, tracker := name("S"), name("T")
+	ship, tracker := nameOf("shipper", "S"), name("T")
 
 	// Trackers: only by an operator, only by the owner.
 	enrol := enrolArgs(tracker, "CarrierMSP", tracker)
 	refusedLedger(t, ledger.Forbidden, ingest, ledger.TrackerEnrol, enrol)
-	refusedLedger(t, ledger.BadProof, shipper, ledger.TrackerEnrol, enrol)
+	refusedLedger(t, ledger.Invalid, shipper, ledger.TrackerEnrol, enrol)
 	tr := mustLedger[ledger.Tracker](t, carrier, ledger.TrackerEnrol, enrol)
 	if tr.Owner != "CarrierMSP" || len(tr.Keys) != 1 {
 		t.Fatalf("enrolled %+v", tr)
 	}
-	refusedLedger(t, ledger.Exists, shipper, ledger.TrackerEnrol, enrolArgs(tracker, "ShipperMSP", tracker+"2"))
+	for _, id := range []string{tracker, tracker + ".free"} { // told alike, whether it is there or not
+		refusedLedger(t, ledger.Invalid, shipper, ledger.TrackerEnrol, enrolArgs(id, "ShipperMSP", tracker+"2"))
+	}
 	refusedLedger(t, ledger.Conflict, carrier, ledger.TrackerEnrol, enrolArgs(tracker+".b", "CarrierMSP", tracker))
-	refusedLedger(t, ledger.Forbidden, shipper, ledger.TrackerRevoke, ledger.RevokeArgs{ID: tracker, Cause: "x"})
+	refusedLedger(t, ledger.NotFound, shipper, ledger.TrackerRevoke, ledger.RevokeArgs{ID: tracker, Cause: "x"})
 	refusedLedger(t, ledger.Invalid, carrier, ledger.TrackerEnrol, map[string]string{"id": tracker, "owner": "ShipperMSP"})
 	refusedLedger(t, ledger.Invalid, carrier, ledger.Change[ledger.EnrolArgs, ledger.Tracker]("tracker:enrol"), enrol)
 
 	// Shipments: only parties, and each only what its role may.
-	refusedLedger(t, ledger.Forbidden, auditor, ledger.ShipmentCreate, shipmentArgs(ship))
+	refusedLedger(t, ledger.Forbidden, auditor, ledger.ShipmentCreate, shipmentArgs(nameOf("auditor", "S")))
 	refusedLedger(t, ledger.Forbidden, ingest, ledger.ShipmentCreate, shipmentArgs(ship))
 	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, shipmentArgs(ship))
-	refusedLedger(t, ledger.Exists, carrier, ledger.ShipmentCreate, shipmentArgs(ship))
+	refusedLedger(t, ledger.Exists, shipper, ledger.ShipmentCreate, shipmentArgs(ship))
+	for _, id := range []string{ship, ship + ".free"} {
+		refusedLedger(t, ledger.Invalid, carrier, ledger.ShipmentCreate, shipmentArgs(id))
+	}
 	for _, fn := range []ledger.Function{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
 		if _, err := auditor.Evaluate(t.Context(), fn.Name(), ledger.IDArgs{ID: ship}); ledger.CodeOf(err) != ledger.NotFound {
 			t.Errorf("%s by a stranger: %v", fn, err)
@@ -125,15 +130,15 @@ func race(t *testing.T, calls ...func(context.Context) error) []error {
 func TestStackChaincodeFight(t *testing.T) {
 	l := openLedger(t)
 	carrier, shipper := l.op("carrier"), l.op("shipper")
-	trackerOf := func(c *fabric.Client, prefix string) string {
-		id := name(prefix)
+	trackerOf := func(c *fabric.Client, member, prefix string) string {
+		id := nameOf(member, prefix)
 		mustLedger[ledger.Tracker](t, c, ledger.TrackerEnrol, enrolArgs(id, c.MSP(), id))
 		return id
 	}
-	tc, ts := trackerOf(carrier, "TC"), trackerOf(shipper, "TS")
+	tc, ts := trackerOf(carrier, "carrier", "TC"), trackerOf(shipper, "shipper", "TS")
 
 	for round := range 5 {
-		ship := fmt.Sprintf("%s.%d", name("F"), round)
+		ship := fmt.Sprintf("%s.%d", nameOf("shipper", "F"), round)
 		mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentCreate, shipmentArgs(ship))
 		// The shipper offers custody and binds its tracker while the carrier binds its own.
 		once := func(c *fabric.Client, fn ledger.Function, arg any) func(context.Context) error {

@@ -99,7 +99,7 @@ func TestStackCompliance(t *testing.T) {
 	id, lot := name("CO"), name("LOT")
 	path := "/v1/shipments/" + id
 
-	rules := stackRules(strings.ToLower(name("rules")))
+	rules := stackRules(strings.ToLower(nameOf("shipper", "rules")))
 	ref := fmt.Sprintf("%s@1", rules["id"])
 	var published struct{ Ref, Hash string }
 	if status, err := shipper.call("POST", "/v1/rule-sets", rules, &published); status != http.StatusCreated || published.Ref != ref {
@@ -113,7 +113,7 @@ func TestStackCompliance(t *testing.T) {
 	carrier.refusal(422, "body.max_gap_s", "POST", "/v1/rule-sets", broken)
 	next := stackRules(rules["id"].(string))
 	next["version"] = 2
-	carrier.refusal(403, "belong to", "POST", "/v1/rule-sets", next)
+	carrier.refusal(422, "must begin with carrier.", "POST", "/v1/rule-sets", next)
 
 	// A trip of three hours that ends now: warm for half an hour, hot twice in a row, by readings every five minutes.
 	tr := enrolOwn(t, s, carrier, id+"-t")

@@ -80,9 +80,11 @@ func load(t *testing.T) *stack {
 	return &s
 }
 
-// name makes ids that no earlier run on the same stack has used.
-func name(prefix string) string {
-	return fmt.Sprintf("%s-%x", prefix, time.Now().UnixNano()&0xffffffffff)
+// name makes ids of the carrier that no earlier run on the same stack has used.
+func name(prefix string) string { return nameOf("carrier", prefix) }
+
+func nameOf(member, prefix string) string {
+	return fmt.Sprintf("%s.%s-%x", member, prefix, time.Now().UnixNano()&0xffffffffff)
 }
 
 // api speaks to one organisation's API as its admin client.

@@ -17,7 +17,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 	s := realStack(t)
 	c := s.open(t, "carrier", "api")
 	ctx := t.Context()
-	id := "ev-" + rand.Text()[:10]
+	id := "carrier.ev-" + rand.Text()[:10]
 	rules, _ := compliance.Lookup("general-2-8@1")
 	res, err := c.Submit(ctx, ledger.ShipmentCreate.Name(), ledger.CreateArgs{ID: id, RuleSet: rules.Ref(), RuleSetHash: rules.Hash(),
 		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}})

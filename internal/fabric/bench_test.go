@@ -28,7 +28,7 @@ func BenchmarkStackSubmit(b *testing.B) {
 				b.ResetTimer()
 				b.RunParallel(func(pb *testing.PB) {
 					for i := 0; pb.Next(); i++ {
-						args := ledger.EnrolArgs{ID: fmt.Sprintf("bench-%x-%p-%d", run, pb, i), SecretHash: strings.Repeat("ab", 32)}
+						args := ledger.EnrolArgs{ID: fmt.Sprintf("carrier.bench-%x-%p-%d", run, pb, i), SecretHash: strings.Repeat("ab", 32)}
 						if _, err := c.Submit(b.Context(), ledger.TrackerEnrol.Name(), args); err != nil {
 							b.Error(err)
 						}

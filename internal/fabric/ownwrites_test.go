@@ -69,7 +69,7 @@ func settle(t *testing.T, s stack) {
 			t.Fatal(err)
 		}
 		for range 10 {
-			args := ledger.EnrolArgs{ID: fmt.Sprintf("settle-%x", time.Now().UnixNano()), SecretHash: strings.Repeat("ab", 32)}
+			args := ledger.EnrolArgs{ID: fmt.Sprintf("carrier.settle-%x", time.Now().UnixNano()), SecretHash: strings.Repeat("ab", 32)}
 			if _, err = c.Submit(t.Context(), ledger.TrackerEnrol.Name(), args); err != nil {
 				break
 			}
@@ -92,7 +92,7 @@ func firstSubmit(t *testing.T, s stack, org string) {
 	}
 	submit := func(name string) time.Duration {
 		start := time.Now()
-		args := ledger.EnrolArgs{ID: fmt.Sprintf("%s-%s-%x", name, org, start.UnixNano()), SecretHash: strings.Repeat("ab", 32)}
+		args := ledger.EnrolArgs{ID: fmt.Sprintf("%s.%s-%x", org, name, start.UnixNano()), SecretHash: strings.Repeat("ab", 32)}
 		if _, err := c.Submit(t.Context(), ledger.TrackerEnrol.Name(), args); err != nil {
 			t.Error(err)
 		}

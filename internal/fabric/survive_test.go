@@ -141,7 +141,7 @@ func (s stack) underLoad(t *testing.T, fault func()) {
 					return
 				default:
 				}
-				a := &account{id: fmt.Sprintf("load-%d-%d-%x", w, i, rand.Uint64())}
+				a := &account{id: fmt.Sprintf("carrier.load-%d-%d-%x", w, i, rand.Uint64())}
 				accounts[w] = append(accounts[w], a)
 				enrolOnce(t, c, a, count)
 			}

@@ -46,7 +46,7 @@ func proposed(t *testing.T, carrier, consignee *Client) string {
 	if !ok {
 		t.Fatal("no rules")
 	}
-	id := fmt.Sprintf("HELD-%x", time.Now().UnixNano())
+	id := fmt.Sprintf("carrier.HELD-%x", time.Now().UnixNano())
 	_, _, err := ledger.ShipmentCreate.Do(t.Context(), carrier, ledger.CreateArgs{
 		ID: id, RuleSet: rules.Ref(), RuleSetHash: rules.Hash(), Parties: ledger.Parties{ledger.Carrier: {carrier.MSP()}, ledger.Consignee: {consignee.MSP()}},
 	})

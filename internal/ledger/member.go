@@ -1,8 +1,14 @@
 package ledger
 
+import (
+	"strings"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
 // Member is an organisation of the network. Shipments name members, whoever is none takes no part in them.
 type Member struct {
-	Name        string `json:"name"` // an id; what REST calls the organisation
+	Name        string `json:"name"` // what REST calls the organisation, and the beginning of its ids
 	MSP         string `json:"msp"`  // MSP id, which is in its certificates
 	DisplayName string `json:"display_name"`
 	JoinedMS    int64  `json:"joined_ms"`
@@ -38,7 +44,7 @@ func (a FoundArgs) Validate() error {
 	}
 	msps := map[string]bool{}
 	for i, m := range a.Members {
-		if err := first(checkID("name", m.Name), checkID("msp", m.MSP), checkText("display_name", m.DisplayName, 1, 128)); err != nil {
+		if err := first(checkName(m.Name), checkID("msp", m.MSP), checkText("display_name", m.DisplayName, 1, 128)); err != nil {
 			return err
 		}
 		if i > 0 && m.Name <= a.Members[i-1].Name {
@@ -58,3 +64,13 @@ type NameArgs struct {
 }
 
 func (a NameArgs) Validate() error { return checkID("name", a.Name) }
+
+// maxName leaves ids that begin with it room.
+const maxName = 24
+
+func checkName(name string) error {
+	if !telemetry.ValidID(name) || len(name) > maxName || strings.Contains(name, ".") {
+		return invalid("name must be 1 to %d of A-Z a-z 0-9 _ - and start with a letter or digit, not %.80q", maxName, name)
+	}
+	return nil
+}

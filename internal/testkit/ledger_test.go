@@ -24,7 +24,7 @@ func mustCreate(t *testing.T, l *Ledger, id string) ledger.Result {
 }
 
 func TestFaults(t *testing.T) {
-	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash}
+	args := ledger.CreateArgs{ID: "carrier.s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash}
 	for _, tc := range []struct {
 		name    string
 		arm     func(*Ledger)
@@ -62,7 +62,7 @@ func TestFaults(t *testing.T) {
 
 func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
 	l := NewLedger("CarrierMSP", time.Now)
-	mustCreate(t, l, "s1")
+	mustCreate(t, l, "carrier.s1")
 	l.Invalidate(nil, 1)
 	_, _ = l.Submit(t.Context(), ledger.ShipmentCreate.Name(), ledger.CreateArgs{})
 
@@ -80,14 +80,14 @@ func TestEventsCatchUpAndRepeatAfterABreak(t *testing.T) {
 	}, func(uint64) {
 		switch atHead++; atHead {
 		case 1:
-			mustCreate(t, l.As("ConsigneeMSP"), "s2")
+			mustCreate(t, l.As("ConsigneeMSP"), "consignee.s2")
 		case 2:
 			l.BreakEvents()
 		case 3:
 			l.Close()
 		}
 	})
-	if want := "s1 s2 s2"; err == nil || strings.Join(got, " ") != want {
+	if want := "carrier.s1 consignee.s2 consignee.s2"; err == nil || strings.Join(got, " ") != want {
 		t.Fatalf("events of %v (ended with %v), want of %s and an end", got, err, want)
 	}
 }

@@ -71,7 +71,10 @@ func (s *ledgerSuite) with(test func(*ledgerSuite)) func(*testing.T) {
 	}
 }
 
-func (s *ledgerSuite) id(name string) string { return name + "-" + s.run }
+// id is one of the carrier's; idOf is another member's.
+func (s *ledgerSuite) id(name string) string { return s.idOf("carrier", name) }
+
+func (s *ledgerSuite) idOf(member, name string) string { return member + "." + name + "-" + s.run }
 
 // do submits, decodes the answer and waits until every organisation has it: a client sees at once only what its own peer
 // committed.

@@ -42,7 +42,7 @@ func (s *ledgerSuite) trackers() {
 	}
 	s.refused(carrier, ledger.TrackerEnrol, d.enrol(id, carrier), ledger.Exists)
 	s.refused(carrier, ledger.TrackerEnrol, d.enrol(s.id("stolen"), carrier), ledger.Conflict)
-	s.refused(shipper, ledger.TrackerEnrol, newDevice(s).enrol(s.id("foreign"), carrier), ledger.BadProof)
+	s.refused(shipper, ledger.TrackerEnrol, newDevice(s).enrol(s.idOf("shipper", "foreign"), carrier), ledger.BadProof)
 	s.refused(carrier, ledger.TrackerEnrol, newDevice(s).enrol("not an id", carrier), ledger.Invalid)
 	s.refused(carrier, ledger.TrackerEnrol, map[string]any{"id": id, "surprise": 1}, ledger.Invalid)
 
@@ -51,7 +51,7 @@ func (s *ledgerSuite) trackers() {
 	rotation.Old = next.sign(id, "CarrierMSP", next.public)
 	s.refused(carrier, ledger.TrackerRotate, rotation, ledger.BadProof)
 	rotation.Old = d.sign(id, "CarrierMSP", next.public)
-	s.refused(shipper, ledger.TrackerRotate, rotation, ledger.Forbidden)
+	s.refused(shipper, ledger.TrackerRotate, rotation, ledger.NotFound)
 	tracker, _ = do[ledger.Tracker](s, carrier, ledger.TrackerRotate, rotation)
 	if len(tracker.Keys) != 2 || tracker.Keys[0].ToMS == 0 || tracker.Keys[1].ToMS != 0 {
 		s.t.Fatalf("rotated %+v", tracker)
@@ -60,7 +60,7 @@ func (s *ledgerSuite) trackers() {
 	if tracker, _ = do[ledger.Tracker](s, carrier, ledger.TrackerCalibrate, calibration); tracker.Calibration == nil || tracker.Calibration.Ref != "cert 1" {
 		s.t.Fatalf("calibrated %+v", tracker)
 	}
-	s.refused(shipper, ledger.TrackerRevoke, ledger.RevokeArgs{ID: id, Cause: "mine"}, ledger.Forbidden)
+	s.refused(shipper, ledger.TrackerRevoke, ledger.RevokeArgs{ID: id, Cause: "mine"}, ledger.NotFound)
 	if tracker, _ = do[ledger.Tracker](s, carrier, ledger.TrackerRevoke, ledger.RevokeArgs{ID: id, Cause: "lost"}); tracker.RevokedMS == 0 || tracker.Keys[1].ToMS == 0 {
 		s.t.Fatalf("revoked %+v", tracker)
 	}
@@ -69,12 +69,12 @@ func (s *ledgerSuite) trackers() {
 		s.t.Fatalf("read %+v", got)
 	}
 
-	plain, _ := do[ledger.Tracker](s, shipper, ledger.TrackerEnrol, ledger.EnrolArgs{ID: s.id("plain"), SecretHash: strings.Repeat("ef", 32)})
+	plain, _ := do[ledger.Tracker](s, shipper, ledger.TrackerEnrol, ledger.EnrolArgs{ID: s.idOf("shipper", "plain"), SecretHash: strings.Repeat("ef", 32)})
 	if plain.Alg != 0 || plain.Keys == nil || len(plain.Keys) != 0 || plain.SecretHash == "" || plain.Owner != "ShipperMSP" {
 		s.t.Fatalf("plain %+v", plain)
 	}
 	secret := ledger.RotateArgs{ID: plain.ID, SecretHash: strings.Repeat("fe", 32)}
-	s.refused(carrier, ledger.TrackerRotate, secret, ledger.Forbidden)
+	s.refused(carrier, ledger.TrackerRotate, secret, ledger.NotFound)
 	if plain, _ = do[ledger.Tracker](s, shipper, ledger.TrackerRotate, secret); plain.SecretHash != secret.SecretHash {
 		s.t.Fatalf("secret rotated: %+v", plain)
 	}
@@ -112,7 +112,7 @@ func (s *ledgerSuite) shipment() {
 	}
 	args := ledger.CreateArgs{ID: id, Parties: shipment.Parties, RuleSet: "r@1", RuleSetHash: suiteRuleHash}
 	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Exists)
-	args.ID = s.id("others")
+	args.ID = s.idOf("auditor", "others")
 	s.refused(auditor, ledger.ShipmentCreate, args, ledger.Forbidden)
 	args.Parties = ledger.Parties{ledger.Carrier: {"CarrierMSP"}}
 	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Invalid)

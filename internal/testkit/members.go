@@ -79,12 +79,12 @@ func (s *ledgerSuite) twoCarriers() {
 		ID: id, Parties: ledger.Parties{ledger.Carrier: {second.MSP(), first.MSP()}, ledger.Consignee: {consignee.MSP()}},
 		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash,
 	})
-	trackers := map[LedgerClient]string{first: s.id("relay-1"), second: s.id("relay-2")}
+	trackers := map[LedgerClient]string{first: s.id("relay-1"), second: s.idOf("auditor", "relay-2")}
 	for _, c := range []LedgerClient{first, second} {
 		do[ledger.Tracker](s, c, ledger.TrackerEnrol, newDevice(s).enrol(trackers[c], c))
 	}
 	do[ledger.Shipment](s, first, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: trackers[first]})
-	s.refused(first, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: trackers[second]}, ledger.Forbidden)
+	s.refused(first, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: trackers[second]}, ledger.NotFound)
 	for _, hand := range [][2]LedgerClient{{first, second}, {second, consignee}} {
 		from, to := hand[0], hand[1]
 		do[ledger.Shipment](s, from, ledger.ShipmentPropose, ledger.ProposeArgs{ID: id, To: to.MSP()})

@@ -25,7 +25,7 @@ func (s *Resource) ruleSetRoutes(api *rest.API) {
 		Summary: "List the rule sets that a shipment can be pinned to", About: "The built-in ones first, then those that were published.", Errors: []int{http.StatusBadRequest}}, s.listRuleSets)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: path, ID: "publish-rule-set", Tag: tag, Scope: access.RulesWrite, Status: http.StatusCreated, Write: true, Own: true,
 		Summary: "Publish a version of a rule set on the ledger",
-		About: "Versions count from 1 and never change. The organisation that published version 1 owns the id. Publishing the same rules again answers 200 with the version that is there. " +
+		About: "Versions count from 1 and never change. The id begins with the organisation's name and a dot; one without a dot gets them. Publishing the same rules again answers 200 with the version that is there. " +
 			"What is wrong with a rule set is listed in `errors`, each with its place."}, s.publish)
 	api.DescribeBody(path, "application/json", api.Schema(reflect.TypeFor[compliance.RuleSet]()), exampleRules)
 	answers := api.OpenAPI().Paths[path].Post.Responses
@@ -67,6 +67,7 @@ func (s *Resource) publish(ctx context.Context, in *publishInput) (*publishOutpu
 	if err != nil {
 		return nil, badRules("body", err)
 	}
+	rules.ID = s.OwnID(rules.ID)
 	out := &publishOutput{Status: http.StatusCreated}
 	r, _, err := ledger.RuleSetPublish.Do(ctx, s.Ledger, ledger.PublishArgs{Rules: rules.Canonical()})
 	if ledger.CodeOf(err) == ledger.Exists {

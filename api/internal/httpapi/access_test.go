@@ -44,7 +44,7 @@ var bodies = map[string]string{
 	"revoke-tracker":      `{"cause":"x"}`,
 	"calibration-tracker": `{"ref":"r","hash":"` + strings.Repeat("ab", 32) + `","valid_from":"2026-01-01T00:00:00Z","valid_to":"2027-01-01T00:00:00Z"}`,
 	"create-shipment":     `{"id":"new",` + parties + `,"rule_set":"general-2-8@1"}`,
-	"assign-tracker":      `{"tracker":"t-s1"}`,
+	"assign-tracker":      `{"tracker":"carrier.t-s1"}`,
 	"propose-handover":    `{"to":"consignee"}`,
 	"reject-handover":     `{"reason":"x"}`,
 	"withdraw-handover":   `{"reason":"x"}`,
@@ -72,7 +72,7 @@ func filled(op *huma.Operation, id, other string) string {
 
 func request(t *testing.T, op *huma.Operation, id string) *http.Request {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), op.Method, filled(op, id, "t-"+id), strings.NewReader(bodies[op.OperationID]))
+	r := httptest.NewRequestWithContext(t.Context(), op.Method, filled(op, id, trackerOf(id)), strings.NewReader(bodies[op.OperationID]))
 	if bodies[op.OperationID] != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -93,8 +93,8 @@ func TestAccessMatrix(t *testing.T) {
 	mine.withEvidence()
 	// Somebody else's: shipper and consignee have a shipment in which the carrier of this api takes no part.
 	other := newWorldOf(t, "shipper", mine.ledger, mine.store)
-	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "t-foreign"))
-	other.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
+	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "shipper.t-foreign"))
+	other.must(201, "POST", "/v1/shipments", `{"id":"shipper.foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 
 	open := []string{"get-token", "get-jwks", "get-issuer", "get-sign-in", "finish-sign-in"}
 	operations := 0
@@ -120,18 +120,18 @@ func TestAccessMatrix(t *testing.T) {
 				t.Errorf("%s %s: code %s", op.OperationID, what, p.Code)
 			}
 		}
-		r := request(t, op, "s1")
+		r := request(t, op, "carrier.s1")
 		got := mine.send(r)
 		expect("without a token", got, 401, "unauthenticated")
 		if got.Header.Get("WWW-Authenticate") == "" {
 			t.Errorf("%s: 401 without WWW-Authenticate", op.OperationID)
 		}
 
-		r = request(t, op, "s1")
+		r = request(t, op, "carrier.s1")
 		r.Header.Set("Authorization", "Bearer x.y.z")
 		expect("with nonsense", mine.send(r), 401, "unauthenticated")
 
-		r = request(t, op, "s1")
+		r = request(t, op, "carrier.s1")
 		r.Header.Set("Authorization", "Bearer "+other.token("shipper-admin"))
 		expect("of another organisation", mine.send(r), 403, "wrong_organisation")
 
@@ -139,15 +139,15 @@ func TestAccessMatrix(t *testing.T) {
 			if s == scope {
 				continue
 			}
-			r = request(t, op, "s1")
+			r = request(t, op, "carrier.s1")
 			r.Header.Set("Authorization", "Bearer "+mine.token("only-"+s))
 			expect("with only "+s, mine.send(r), 403, "missing_scope")
 		}
 
 		if strings.Contains(op.Path, "{id}") {
-			for _, id := range []string{"foreign", "none"} {
-				if strings.HasPrefix(op.Path, "/v1/trackers/") && id == "foreign" {
-					id = "t-foreign"
+			for _, id := range []string{"shipper.foreign", "shipper.none"} {
+				if strings.HasPrefix(op.Path, "/v1/trackers/") && id == "shipper.foreign" {
+					id = "shipper.t-foreign"
 				}
 				r = request(t, op, id)
 				r.Header.Set("Authorization", "Bearer "+mine.token("carrier-admin"))
@@ -168,16 +168,16 @@ func TestAccessMatrix(t *testing.T) {
 		t.Fatal("the listing shows a foreign tracker")
 	}
 	// A foreign tracker cannot be bound to an own shipment either.
-	mine.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
-	mine.must(404, "POST", "/v1/shipments/s1/assignments", `{"tracker":"t-foreign"}`)
+	mine.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"))
+	mine.must(404, "POST", "/v1/shipments/carrier.s1/assignments", `{"tracker":"shipper.t-foreign"}`)
 }
 
 // TestNarrowedPrincipal: who may see one shipment gets into the operations on it and into nothing else of the organisation.
 func TestNarrowedPrincipal(t *testing.T) {
 	w := newWorld(t)
 	w.withEvidence()
-	w.ship("s1")
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	w.ship("carrier.s1")
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s2"))
 	writes := w.ledger.Count(nil)
 	inside := 0
 	each(w, func(op *huma.Operation) {
@@ -186,28 +186,28 @@ func TestNarrowedPrincipal(t *testing.T) {
 		}
 		as := func(id string) response {
 			r := request(t, op, id)
-			r.Header.Set("Share", "s1")
+			r.Header.Set("Share", "carrier.s1")
 			return w.send(r)
 		}
 		switch {
 		case strings.HasPrefix(op.Path, "/v1/shipments/{id}"):
-			if got := as("s2"); got.Code != 404 || got.problem().Code != "not_found" {
+			if got := as("carrier.s2"); got.Code != 404 || got.problem().Code != "not_found" {
 				t.Errorf("%s of another shipment: %d %.200s, want 404", op.OperationID, got.Code, got.Body)
 			}
 			if op.Method != http.MethodGet {
 				return
 			}
 			// Nothing was closed yet, hence 404; the evidence's blocks are missing, hence 500.
-			if got := as("s1"); got.Code == 401 || got.Code == 403 {
+			if got := as("carrier.s1"); got.Code == 401 || got.Code == 403 {
 				t.Errorf("%s of its own shipment: %d %.200s, want to be let in", op.OperationID, got.Code, got.Body)
 			}
 			inside++
 		case strings.Contains(op.Path, "{id}"):
-			if got := as("t-s1"); got.Code != 404 || got.problem().Code != "not_found" {
+			if got := as("carrier.t-s1"); got.Code != 404 || got.problem().Code != "not_found" {
 				t.Errorf("%s of a tracker: %d %.200s, want 404", op.OperationID, got.Code, got.Body)
 			}
 		default:
-			if got := as("s1"); got.Code != 403 || got.problem().Code != "forbidden" {
+			if got := as("carrier.s1"); got.Code != 403 || got.problem().Code != "forbidden" {
 				t.Errorf("%s, which is of no one shipment: %d %.200s, want 403", op.OperationID, got.Code, got.Body)
 			}
 		}
@@ -219,9 +219,9 @@ func TestNarrowedPrincipal(t *testing.T) {
 		t.Errorf("%d transactions for what is not its own", n)
 	}
 	// A write on its own shipment that names somebody else's tracker.
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/shipments/s1/assignments", strings.NewReader(`{"tracker":"t-s1"}`))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/shipments/carrier.s1/assignments", strings.NewReader(`{"tracker":"carrier.t-s1"}`))
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Share", "s1")
+	r.Header.Set("Share", "carrier.s1")
 	if got := w.send(r); got.Code != 404 {
 		t.Errorf("assigning a tracker: %d %.200s, want 404", got.Code, got.Body)
 	}
@@ -232,14 +232,14 @@ func TestNarrowedPrincipal(t *testing.T) {
 func TestHostileValues(t *testing.T) {
 	w := newWorld(t)
 	w.withEvidence()
-	w.ship("s1")
+	w.ship("carrier.s1")
 	values := []string{"", "0", "-1", "99999999999999999999", "1e400", "NaN", "null", "true", "..%2f..", "%00", "%ff%fe", "'%20or%201=1", "%22%5d%20%7c%3e%20drop()", "$%7bx%7d",
 		strings.Repeat("A", 3000), "2026-11-22T10:00:00Z", "9999-12-31T23:59:59Z", "1m", "0s", "temperature", "lat,lon,lat", "%F0%9F%9A%9A", "AAAA.BBBB", "%0d%0aX-Evil:%201"}
 	raws := []string{"", "null", "[]", "{}", "1", `"x"`, "{", strings.Repeat("[", 20_000), `{"id":null}`, `{"id":1}`, `{"id":"a","id":"b"}`, `{"id":"\u0000"}`,
 		`{"id":"x","parties":{"carrier":["x"]},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":{"a":["carrier"]},"rule_set":"general-2-8@1"}`, `{"id":"x","parties":[],"rule_set":1}`,
-		`{"id":"x","parties":{"carrier":["carrier"]},"rule_set":"general-2-8@1"}`, `{"tracker":"t-s1","from":"1969-01-01T00:00:00Z"}`, `{"tracker":"t-s1","from":12}`, `{"to":"nobody"}`, `{"reason":""}`,
+		`{"id":"x","parties":{"carrier":["carrier"]},"rule_set":"general-2-8@1"}`, `{"tracker":"carrier.t-s1","from":"1969-01-01T00:00:00Z"}`, `{"tracker":"carrier.t-s1","from":12}`, `{"to":"nobody"}`, `{"reason":""}`,
 		`{"public_key":"zz"}`, "\xff\xfe", `{"cause":"` + strings.Repeat("x", 60_000) + `"}`, `{"id":"x","unsigned":true,"owner":"ShipperMSP"}`,
-		`{"rule_set":"x@1","csv":"a"}`, `{"rule_set":{},"csv":"time,temperature"}`, `{"rule_set":[[[[1]]]],"shipment":"s1"}`, `{"rule_set":"general-2-8@1","shipment":"none","csv":""}`,
+		`{"rule_set":"x@1","csv":"a"}`, `{"rule_set":{},"csv":"time,temperature"}`, `{"rule_set":[[[[1]]]],"shipment":"carrier.s1"}`, `{"rule_set":"general-2-8@1","shipment":"none","csv":""}`,
 		`{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,=1+1"}`, `{"rule_set":"general-2-8@1","csv":"\u0000"}`,
 		`{"schema":"trackseal-rule-set/1","id":"x","version":1,"title":"\u202e","max_gap_s":1,"rules":[{"id":"a","severity":"major","limit":{"metric":"__proto__","op":">","value":"1e999","mode":"instant"}}]}`,
 		`{"rule":"hot","messages":[{"log":"` + strings.Repeat("0", 64) + `","leaf":18446744073709551615}]}`, `{"rule":"","messages":[]}`,
@@ -279,14 +279,14 @@ func TestHostileValues(t *testing.T) {
 			}
 			check(op, w.send(r), what)
 		}
-		good := filled(op, "s1", "t-s1")
+		good := filled(op, "carrier.s1", "carrier.t-s1")
 		for _, v := range values {
 			if strings.Contains(op.Path, "{id}") && v != "" {
 				send(filled(op, v, v), bodies[op.OperationID], "path "+v)
 			}
 			for _, name := range []string{"{excursion}", "{ref}", "{log}", "{leaf}", "{heads}"} {
 				if strings.Contains(op.Path, name) && v != "" {
-					send(filled(&huma.Operation{Path: strings.Replace(op.Path, name, v, 1)}, "s1", "t-s1"), bodies[op.OperationID], name+" "+v)
+					send(filled(&huma.Operation{Path: strings.Replace(op.Path, name, v, 1)}, "carrier.s1", "carrier.t-s1"), bodies[op.OperationID], name+" "+v)
 				}
 			}
 			for _, p := range op.Parameters {

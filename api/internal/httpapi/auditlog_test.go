@@ -18,21 +18,21 @@ import (
 // TestAuditLog: every change and every refusal by authorisation, with who, by which token, what, and what came of it.
 func TestAuditLog(t *testing.T) {
 	w := newWorld(t)
-	made := w.must(201, "POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k1")
-	again := w.must(201, "POST", "/v1/shipments", shipmentBody("s1"), "Idempotency-Key", "k1")
-	w.must(409, "POST", "/v1/shipments", shipmentBody("s1"))
+	made := w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"), "Idempotency-Key", "k1")
+	again := w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"), "Idempotency-Key", "k1")
+	w.must(409, "POST", "/v1/shipments", shipmentBody("carrier.s1"))
 	w.must(200, "GET", "/v1/shipments?state=closed", "") // reading is no change
 
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/shipments", strings.NewReader(shipmentBody("s2")))
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/shipments", strings.NewReader(shipmentBody("carrier.s2")))
 	want(t, "without a token", w.send(r).Code, 401)
-	r = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/shipments/s1", nil)
+	r = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/shipments/carrier.s1", nil)
 	r.Header.Set("Authorization", "Bearer "+w.token("only-anchors:read"))
 	want(t, "without the scope", w.send(r).Code, 403)
-	r = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/shipments/s2", nil)
-	r.Header.Set("Share", "s1")
+	r = httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/shipments/carrier.s2", nil)
+	r.Header.Set("Share", "carrier.s1")
 	want(t, "another shipment than the shared one", w.send(r).Code, 404)
 	w.ledger.FailAfter(ledger.ShipmentCreate, 1)
-	w.must(504, "POST", "/v1/shipments", shipmentBody("s3"))
+	w.must(504, "POST", "/v1/shipments", shipmentBody("carrier.s3"))
 
 	var list rest.List[audit.Record]
 	w.must(200, "GET", "/v1/audit", "").into(&list)
@@ -57,8 +57,8 @@ func TestAuditLog(t *testing.T) {
 		{"change", "create-shipment", "/v1/shipments", "carrier-admin", "", 201, 0, true},
 		{"change", "create-shipment", "/v1/shipments", "carrier-admin", "exists", 409, 0, false},
 		{"refusal", "create-shipment", "/v1/shipments", "", "unauthenticated", 401, 0, false},
-		{"refusal", "get-shipment", "/v1/shipments/s1", "only-anchors:read", "missing_scope", 403, 0, false},
-		{"refusal", "get-shipment", "/v1/shipments/s2", "share", "not_found", 404, 0, false},
+		{"refusal", "get-shipment", "/v1/shipments/carrier.s1", "only-anchors:read", "missing_scope", 403, 0, false},
+		{"refusal", "get-shipment", "/v1/shipments/carrier.s2", "share", "not_found", 404, 0, false},
 		{"change", "create-shipment", "/v1/shipments", "carrier-admin", "commit_unknown", 504, 1, false},
 	}
 	if len(got) != len(wanted) {
@@ -88,7 +88,7 @@ func TestAuditLog(t *testing.T) {
 	if err != nil || last.N != uint64(len(wanted)) {
 		t.Errorf("the export: last %+v, %v; want %d lines that follow one another", last, err, len(wanted))
 	}
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s4"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s4"))
 	if _, _, err := audit.Check(bytes.NewReader(w.must(200, "GET", "/v1/audit/export?from=8", "").Body), end); err != nil {
 		t.Errorf("the next export: %v", err)
 	}
@@ -132,13 +132,13 @@ func TestAccessLog(t *testing.T) {
 	w.log = slog.New(slog.NewJSONHandler(&out, nil))
 	w.reopen()
 	token := w.token("carrier-admin")
-	made := w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	made := w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"))
 	w.must(200, "GET", "/v1/shipments?state=created", "")
-	w.anonymous(401, http.MethodGet, "/v1/shipments/s1", "")
+	w.anonymous(401, http.MethodGet, "/v1/shipments/carrier.s1", "")
 	form := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/oauth2/token", strings.NewReader("grant_type=client_credentials&client_id=carrier-admin&client_secret="+secret))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	want(t, "token", w.send(form).Code, 200)
-	w.bearing(200, token, http.MethodGet, "/v1/shipments/s1", "")
+	w.bearing(200, token, http.MethodGet, "/v1/shipments/carrier.s1", "")
 
 	type line struct {
 		Msg, Path, Client, Operation string

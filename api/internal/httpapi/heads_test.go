@@ -27,7 +27,7 @@ func TestHeads(t *testing.T) {
 	blocks := &noBlocks{}
 	w.evidence = &bundle.Source{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Ledger: blocks, Log: slog.New(slog.DiscardHandler)}
 	w.reopen()
-	w.ship("s1")
+	w.ship("carrier.s1")
 	var list struct {
 		Items []struct {
 			Heads, Tx string

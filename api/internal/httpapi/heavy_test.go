@@ -37,7 +37,7 @@ func (s slowFor) Messages(ctx context.Context, log string, from, to uint64, fn f
 // answered in the end.
 func TestHeavyRoutesAreShared(t *testing.T) {
 	w := newWorld(t)
-	w.ship("s1")
+	w.ship("carrier.s1")
 	slow := slowFor{w.store, "carrier-admin", make(chan struct{}, 1000), make(chan struct{})}
 	w.telemetry = slow
 	w.reopen()
@@ -48,7 +48,7 @@ func TestHeavyRoutesAreShared(t *testing.T) {
 	defer cancel()
 	for range asked {
 		all.Go(func() {
-			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/shipments/s1/verification", nil)
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/shipments/carrier.s1/verification", nil)
 			r.Header.Set("Authorization", "Bearer "+w.token("carrier-admin"))
 			rec := httptest.NewRecorder()
 			w.api.ServeHTTP(rec, r)
@@ -62,7 +62,7 @@ func TestHeavyRoutesAreShared(t *testing.T) {
 			t.Fatal("not two of ten verifications have begun within a minute")
 		}
 	}
-	for _, path := range []string{"/v1/shipments/s1/verification", "/v1/shipments/s1/report?format=csv", "/v1/reports/fsma204?format=csv"} {
+	for _, path := range []string{"/v1/shipments/carrier.s1/verification", "/v1/shipments/carrier.s1/report?format=csv", "/v1/reports/fsma204?format=csv"} {
 		if r := w.call("GET", path, "", "Authorization", "Bearer "+w.token("carrier-other")); r.Code != 200 {
 			t.Errorf("%s of another client meanwhile: %d %.200s, want 200", path, r.Code, r.Body)
 		}

@@ -61,9 +61,9 @@ func excursionOf(t *testing.T, c judging.Compliance, rule string) shapes.Excursi
 
 func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	w := newWorld(t)
-	c := w.warmTrip("s1", "mine")
+	c := w.warmTrip("carrier.s1", "carrier.mine")
 	want(t, "verdict", c.Verdict, "non_compliant")
-	want(t, "rule set", c.RuleSet.Ref, "mine@1")
+	want(t, "rule set", c.RuleSet.Ref, "carrier.mine@1")
 	want(t, "built in", c.RuleSet.Builtin, false)
 	want(t, "publisher", present(t, "publisher", c.RuleSet.Publisher.V), "carrier")
 	want(t, "hash of the rule set", c.RuleSet.Hash, c.RuleSetHash)
@@ -80,7 +80,7 @@ func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	want(t, "on the ledger before it is recorded", hot.LedgerTx.V != nil, false)
 	want(t, "verified", hot.Verified, false)
 	var messages rest.List[telemetryapi.Message]
-	w.must(200, "GET", "/v1/shipments/s1/messages", "").into(&messages)
+	w.must(200, "GET", "/v1/shipments/carrier.s1/messages", "").into(&messages)
 	if len(hot.Messages) == 0 {
 		t.Fatal("no deciding message")
 	}
@@ -96,35 +96,35 @@ func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	want(t, "the leg has ended", c.Legs[0].To.V != nil, false)
 	want(t, "severity of the leg", c.Legs[0].Severity, "critical")
 
-	w.record("s1", c)
-	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	w.record("carrier.s1", c)
+	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	want(t, "recorded excursions", len(c.Recorded), 2)
 	want(t, "the first recorded one is found again", c.Recorded[0].Found, true)
 	present(t, "transaction of the excursion", excursionOf(t, c, "hot").LedgerTx.V)
 	want(t, "number of revisions", len(c.Revisions), 1)
 	want(t, "detail of the revision", string(c.Revisions[0].Detail), `{"algorithm":"x"}`)
 	// The handover keeps what the ledger held.
-	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee"}`)
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
-	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
-	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	other.must(200, "POST", "/v1/shipments/carrier.s1/handovers/current/accept", "")
+	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	present(t, "end of the first leg", c.Legs[0].To.V)
 	at := present(t, "what the ledger held at the handover", c.Legs[0].AtHandover.V)
 	want(t, "result at the handover", at.Result, "non_compliant")
 	want(t, "excursions at the handover", at.Total, 2)
 	want(t, "open excursions at the handover", at.Open, 2)
 	// A shipment that pinned other bytes under the same name is not judged.
-	want(t, "compliance of no shipment", w.call("GET", "/v1/shipments/none/compliance", "").problem().Code, "not_found")
+	want(t, "compliance of no shipment", w.call("GET", "/v1/shipments/carrier.none/compliance", "").problem().Code, "not_found")
 }
 
 func TestAPromiseIsReadFromTheMessages(t *testing.T) {
 	w := newWorld(t)
 	w.must(201, "POST", "/v1/rule-sets", `{"schema":"trackseal-rule-set/1","id":"quiet","version":1,"title":"t","max_gap_s":3600,"rules":[{"id":"promised","severity":"minor","silence":{"max_s":3600,"promise":true}}]}`)
-	w.ruleSet = "quiet@1"
+	w.ruleSet = "carrier.quiet@1"
 	w.promise = 30 // and a message a minute
-	w.ship("s1")
+	w.ship("carrier.s1")
 	var c judging.Compliance
-	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	want(t, "verdict", c.Verdict, "inconclusive")
 	want(t, "there is an excursion", len(c.Excursions) > 0, true)
 }
@@ -133,13 +133,13 @@ func TestRuleSets(t *testing.T) {
 	w := newWorld(t)
 	var p complianceapi.PublishedRuleSet
 	w.must(201, "POST", "/v1/rule-sets", ruleSetBody("mine", 1)).into(&p)
-	want(t, "reference", p.Ref, "mine@1")
+	want(t, "reference", p.Ref, "carrier.mine@1")
 	want(t, "publisher", p.Publisher, "carrier")
 	present(t, "transaction", p.Tx.V)
 	want(t, "digits of the hash", len(p.Hash), 64)
 	// Another order of members and other blanks are the same rules.
 	w.must(200, "POST", "/v1/rule-sets", " "+strings.ReplaceAll(ruleSetBody("mine", 1), "\n", "")).into(&p)
-	want(t, "reference, written otherwise", p.Ref, "mine@1")
+	want(t, "reference, written otherwise", p.Ref, "carrier.mine@1")
 	want(t, "publisher, written otherwise", p.Publisher, "carrier")
 	for name, tc := range map[string]struct {
 		body         string
@@ -148,7 +148,7 @@ func TestRuleSets(t *testing.T) {
 	}{
 		"other rules, same version": {strings.Replace(ruleSetBody("mine", 1), `"12"`, `"13"`, 1), 409, "conflict", "published with other rules"},
 		"a version is missing":      {ruleSetBody("mine", 3), 409, "bad_state", "comes after version 2"},
-		"a built-in name":           {ruleSetBody("general-2-8", 9), 409, "conflict", "built in"},
+		"another's id":              {ruleSetBody("shipper.mine", 1), 422, "invalid", "must begin with carrier."},
 		"not JSON":                  {`{"id"`, 422, "invalid_request", ""},
 		"repeated member":           {`{"id":"a","id":"b"}`, 422, "invalid_request", ""},
 		"unknown member":            {`{"rulez":[]}`, 422, "invalid_request", ""},
@@ -159,7 +159,7 @@ func TestRuleSets(t *testing.T) {
 		}
 	}
 	other := newWorldOf(t, "shipper", w.ledger, w.store)
-	want(t, "another member publishes version 2", other.must(403, "POST", "/v1/rule-sets", ruleSetBody("mine", 2)).problem().Code, "forbidden")
+	want(t, "another member publishes version 2", other.must(422, "POST", "/v1/rule-sets", ruleSetBody("carrier.mine", 2)).problem().Code, "invalid")
 	// All problems at once, each with its place.
 	wrong := strings.NewReplacer(`"mine"`, `"M Y"`, `"12"`, `"x"`, `"major"`, `"huge"`).Replace(ruleSetBody("mine", 1))
 	fields := map[string]bool{}
@@ -193,16 +193,16 @@ func TestRuleSets(t *testing.T) {
 			break
 		}
 	}
-	if len(refs) != len(compliance.Builtin())+6 || refs[0] != compliance.Builtin()[0].Ref() || !slices.Contains(refs, "mine@1") || !slices.Contains(refs, "other-4@1") {
+	if len(refs) != len(compliance.Builtin())+6 || refs[0] != compliance.Builtin()[0].Ref() || !slices.Contains(refs, "carrier.mine@1") || !slices.Contains(refs, "shipper.other-4@1") {
 		t.Errorf("got %q, want the %d built-in ones and then mine@1 and other-0@1 to other-4@1", refs, len(compliance.Builtin()))
 	}
 	var r judging.RuleSetInfo
-	other.must(200, "GET", "/v1/rule-sets/mine@1", "").into(&r)
-	want(t, "reference", r.Ref, "mine@1")
+	other.must(200, "GET", "/v1/rule-sets/carrier.mine@1", "").into(&r)
+	want(t, "reference", r.Ref, "carrier.mine@1")
 	want(t, "duration of the second rule", r.Rules[1].Limit.DurationS, 120)
 	want(t, "publisher", present(t, "publisher", r.Publisher.V), "carrier")
 	other.must(200, "GET", "/v1/rule-sets/general-2-8@1", "")
-	other.must(404, "GET", "/v1/rule-sets/mine@7", "")
+	other.must(404, "GET", "/v1/rule-sets/carrier.mine@7", "")
 	schema := other.must(200, "GET", "/v1/rule-sets/schema", "")
 	want(t, "type of the schema", schema.Header.Get("Content-Type"), "application/schema+json")
 	want(t, "schema", string(schema.Body), string(compliance.JSONSchema))
@@ -210,21 +210,21 @@ func TestRuleSets(t *testing.T) {
 
 func TestALotGoesOnWithItsBudget(t *testing.T) {
 	w := newWorld(t)
-	body := `{"id":"s1",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1"}`
+	body := `{"id":"carrier.s1",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1"}`
 	var s shapes.Shipment
 	w.must(201, "POST", "/v1/shipments", body).into(&s)
 	want(t, "lot", s.Lot, "L-1")
 	want(t, "carried budgets", len(s.Carried), 0)
 	want(t, "carried from", len(s.CarriedFrom), 0)
-	next := `{"id":"s2",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1","carried_from":["s1"]}`
+	next := `{"id":"carrier.s2",` + parties + `,"rule_set":"general-2-8@1","lot":"L-1","carried_from":["carrier.s1"]}`
 	if p := w.call("POST", "/v1/shipments", next).problem(); p.Status < 400 || p.Status >= 500 { // s1 is not delivered
 		t.Fatalf("the lot goes on before s1 is delivered: got %d (%s), want a refusal", p.Status, p.Detail)
 	}
-	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
+	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee"}`)
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
-	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
-	other.must(200, "POST", "/v1/shipments/s1/deliver", "")
-	_, err := w.ledger.Submit(t.Context(), ledger.ComplianceRevise.Name(), ledger.Verdict{Shipment: "s1", Revision: 1, Result: "inconclusive", ToMS: 1, RuleHash: s.RuleSetHash,
+	other.must(200, "POST", "/v1/shipments/carrier.s1/handovers/current/accept", "")
+	other.must(200, "POST", "/v1/shipments/carrier.s1/deliver", "")
+	_, err := w.ledger.Submit(t.Context(), ledger.ComplianceRevise.Name(), ledger.Verdict{Shipment: "carrier.s1", Revision: 1, Result: "inconclusive", ToMS: 1, RuleHash: s.RuleSetHash,
 		Detail: []byte(`{"budget":[{"rule":"b","band":"8-15","spent_s":60,"max_s":600}]}`)})
 	if err != nil {
 		t.Fatal(err)
@@ -233,12 +233,12 @@ func TestALotGoesOnWithItsBudget(t *testing.T) {
 	want(t, "carried budgets", len(s.Carried), 1)
 	want(t, "carried seconds", s.Carried[0].SpentS, 60)
 	want(t, "carried from", len(s.CarriedFrom), 1)
-	want(t, "carried from", s.CarriedFrom[0].Shipment, "s1")
+	want(t, "carried from", s.CarriedFrom[0].Shipment, "carrier.s1")
 }
 
 func TestSimulate(t *testing.T) {
 	w := newWorld(t)
-	c := w.warmTrip("s1", "mine")
+	c := w.warmTrip("carrier.s1", "carrier.mine")
 	before := w.ledger.Count(nil)
 	ids := func(c judging.Compliance) (ids []string) {
 		for _, e := range c.Excursions {
@@ -248,15 +248,15 @@ func TestSimulate(t *testing.T) {
 	}
 	var got judging.Compliance
 	for name, body := range map[string]string{
-		"by name": `{"rule_set":"mine@1","shipment":"s1"}`,
-		"inline":  `{"rule_set":` + ruleSetBody("not-published", 4) + `,"shipment":"s1"}`,
+		"by name": `{"rule_set":"carrier.mine@1","shipment":"carrier.s1"}`,
+		"inline":  `{"rule_set":` + ruleSetBody("not-published", 4) + `,"shipment":"carrier.s1"}`,
 	} {
 		w.must(200, "POST", "/v1/rule-sets/simulate", body).into(&got)
 		want(t, name+": verdict", got.Verdict, c.Verdict)
 		want(t, name+": excursions", ids(got), ids(c))
 		want(t, name+": what is on the ledger", len(got.Revisions)+len(got.Recorded), 0)
 	}
-	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"quick-frozen-18@1","shipment":"s1"}`).into(&got)
+	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"quick-frozen-18@1","shipment":"carrier.s1"}`).into(&got)
 	want(t, "verdict on trackers without a calibration", got.Verdict, "inconclusive")
 	want(t, "rule set", got.RuleSet.Ref, "quick-frozen-18@1")
 
@@ -285,11 +285,11 @@ func TestSimulate(t *testing.T) {
 	}{
 		"CSV that cannot be read":  {text("/v1/rule-sets/simulate?rule_set=general-2-8@1", "time,temperature\n2026-01-31T08:00:00Z,\"4,5\"\n"), 422, "csv.line[2].temperature"},
 		"CSV without its rule set": {text("/v1/rule-sets/simulate", file), 422, "query.rule_set"},
-		"unknown rule set":         {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"x@1","shipment":"s1"}`), 422, "body.rule_set"},
-		"wrong rules":              {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":{"schema":"x"},"shipment":"s1"}`), 422, "body.rule_set.schema"},
+		"unknown rule set":         {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"x@1","shipment":"carrier.s1"}`), 422, "body.rule_set"},
+		"wrong rules":              {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":{"schema":"x"},"shipment":"carrier.s1"}`), 422, "body.rule_set.schema"},
 		"neither":                  {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1"}`), 422, "body"},
-		"both":                     {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"s1","csv":"x"}`), 422, "body"},
-		"unknown member":           {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"s1","x":1}`), 422, "body"},
+		"both":                     {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"carrier.s1","csv":"x"}`), 422, "body"},
+		"unknown member":           {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"carrier.s1","x":1}`), 422, "body"},
 	} {
 		p := tc.r.problem()
 		if tc.r.Code != tc.status || len(p.Errors) == 0 || p.Errors[0].Field != tc.field {
@@ -316,10 +316,10 @@ func TestSimulate(t *testing.T) {
 
 func TestSignOff(t *testing.T) {
 	w := newWorld(t)
-	c := w.warmTrip("s1", "mine")
-	w.record("s1", c)
+	c := w.warmTrip("carrier.s1", "carrier.mine")
+	w.record("carrier.s1", c)
 	hot := excursionOf(t, c, "hot")
-	path := "/v1/shipments/s1/excursions/" + url.PathEscape(hot.ID) + "/acknowledgements"
+	path := "/v1/shipments/carrier.s1/excursions/" + url.PathEscape(hot.ID) + "/acknowledgements"
 	if !strings.Contains(path, "%2F") {
 		t.Fatalf("path %s: want an id in it that needs an escape", path)
 	}
@@ -341,21 +341,21 @@ func TestSignOff(t *testing.T) {
 	other.must(200, "GET", path, "").into(&list)
 	want(t, "acknowledgements", len(list.Items), 2)
 	want(t, "number of the second one", list.Items[1].N, 2)
-	other.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	other.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	want(t, "acknowledgements of the excursion", excursionOf(t, c, "hot").Acks, 2)
 	// An id with a plus and a slash that stands as it is cannot be taken for another one.
-	plus := ledger.Excursion{ID: "odd+id/x", Shipment: "s1", Rule: "hot", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", RuleHash: c.RuleSetHash,
+	plus := ledger.Excursion{ID: "odd+id/x", Shipment: "carrier.s1", Rule: "hot", Metric: "temperature", StartMS: 1, Peak: "9", Limit: "8", RuleHash: c.RuleSetHash,
 		Logs: []ledger.LogHead{{Log: strings.Repeat("a", 64), Size: 1, Root: strings.Repeat("b", 64)}}}
 	if _, err := w.ledger.Submit(t.Context(), ledger.ComplianceOpen.Name(), plus); err != nil {
 		t.Fatal(err)
 	}
 	for _, escaped := range []string{"odd+id%2Fx", "odd%2Bid%2Fx", url.PathEscape(plus.ID)} {
-		w.must(201, "POST", "/v1/shipments/s1/excursions/"+escaped+"/acknowledgements", words).into(&a)
+		w.must(201, "POST", "/v1/shipments/carrier.s1/excursions/"+escaped+"/acknowledgements", words).into(&a)
 		want(t, "acknowledged at "+escaped, a.Excursion, plus.ID)
 	}
-	w.must(404, "POST", "/v1/shipments/s1/excursions/hot/t-s1/1/acknowledgements", words)
-	w.must(404, "POST", "/v1/shipments/s1/excursions/hot%2Fnobody%2F1/acknowledgements", words)
-	w.must(422, "POST", "/v1/shipments/s1/excursions/hot%252F1/acknowledgements", words)
+	w.must(404, "POST", "/v1/shipments/carrier.s1/excursions/hot/t-s1/1/acknowledgements", words)
+	w.must(404, "POST", "/v1/shipments/carrier.s1/excursions/hot%2Fnobody%2F1/acknowledgements", words)
+	w.must(422, "POST", "/v1/shipments/carrier.s1/excursions/hot%252F1/acknowledgements", words)
 	w.must(422, "POST", path, strings.Replace(words, "reviewed", "liked", 1))
 	// Nobody signs for somebody else: the body has no say in who it is.
 	for _, member := range []string{`"name":"Dr. Somebody Else"`, `"signer":{"kind":"person","name":"Dr. Somebody Else"}`} {
@@ -368,7 +368,7 @@ func TestSignOff(t *testing.T) {
 	decide := func(d string, verdict int) string {
 		return fmt.Sprintf(`{"decision":%q,"meaning":"responsibility","reason":"26 °C","verdict_revision":%d}`, d, verdict)
 	}
-	const dispose = "/v1/shipments/s1/disposition"
+	const dispose = "/v1/shipments/carrier.s1/disposition"
 	var d shapes.Disposition
 	w.must(201, "POST", dispose, decide("quarantine", 1)).into(&d)
 	want(t, "revision", d.Revision, 1)
@@ -385,18 +385,18 @@ func TestSignOff(t *testing.T) {
 	want(t, "organisation that decided", d.Signature.Org, "consignee")
 	var all rest.List[shapes.Disposition]
 	w.must(200, "GET", dispose, "").into(&all)
-	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	want(t, "decisions", len(all.Items), 2)
 	want(t, "decision that holds", present(t, "disposition", c.Disposition.V).Decision, "reject")
 }
 
 func TestBreach(t *testing.T) {
 	w := newWorld(t)
-	c := w.warmTrip("s1", "mine")
+	c := w.warmTrip("carrier.s1", "carrier.mine")
 	hot := excursionOf(t, c, "hot")
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	other.ingest.set(w.ingest.Ingest)
-	const path = "/v1/shipments/s1/breaches"
+	const path = "/v1/shipments/carrier.s1/breaches"
 	claim := func(rule string, leaf uint64, more string) string {
 		return fmt.Sprintf(`{"rule":%q,"messages":[{"log":%q,"leaf":%d%s}]}`, rule, hot.Messages[0].Log, leaf, more)
 	}
@@ -425,20 +425,20 @@ func TestBreach(t *testing.T) {
 	want(t, "recorded by", e.By, "consignee")
 	want(t, "peak", e.Peak, "26")
 	want(t, "number of witnesses", len(e.Witnesses), 1)
-	want(t, "tracker", e.Tracker, "t-s1")
+	want(t, "tracker", e.Tracker, "carrier.t-s1")
 	other.must(409, "POST", path, claim("hot", 9, ""))
-	w.must(200, "GET", "/v1/shipments/s1/compliance", "").into(&c)
+	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	x := excursionOf(t, c, "hot")
 	want(t, "the excursion is verified", x.Verified, true)
 	want(t, "its transaction", present(t, "transaction", x.LedgerTx.V), e.OpenTx)
 	want(t, "recorded excursions", len(c.Recorded), 1)
 	want(t, "the recorded one is found again", c.Recorded[0].Found, true)
 	// At a handover it is told apart from the excursion that the ingest records.
-	w.record("s1", c)
+	w.record("carrier.s1", c)
 	var list rest.List[shapes.Handover]
-	w.must(201, "POST", "/v1/shipments/s1/handovers", `{"to":"consignee"}`)
-	other.must(200, "POST", "/v1/shipments/s1/handovers/current/accept", "")
-	w.must(200, "GET", "/v1/shipments/s1/handovers", "").into(&list)
+	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee"}`)
+	other.must(200, "POST", "/v1/shipments/carrier.s1/handovers/current/accept", "")
+	w.must(200, "GET", "/v1/shipments/carrier.s1/handovers", "").into(&list)
 	at := present(t, "what the ledger held at the answer", list.Items[0].AtAnswer.V)
 	want(t, "excursions at the answer", at.Total, 3)
 	want(t, "verified excursions at the answer", at.Verified, 1)
@@ -446,9 +446,9 @@ func TestBreach(t *testing.T) {
 
 func TestWithdraw(t *testing.T) {
 	w := newWorld(t)
-	w.ship("s1")
+	w.ship("carrier.s1")
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
-	const path = "/v1/shipments/s1/handovers"
+	const path = "/v1/shipments/carrier.s1/handovers"
 	w.must(409, "POST", path+"/current/withdraw", `{"reason":"x"}`)
 	w.must(201, "POST", path, `{"to":"consignee"}`)
 	other.must(403, "POST", path+"/current/withdraw", `{"reason":"x"}`)
@@ -470,16 +470,16 @@ func TestWithdraw(t *testing.T) {
 func TestLostRaces(t *testing.T) {
 	w := newWorld(t)
 	w.ledger.Invalidate(ledger.ShipmentCreate, 1)
-	want(t, "a race lost too often", w.must(409, "POST", "/v1/shipments", shipmentBody("s2")).problem().Code, "transaction_invalid")
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	want(t, "a race lost too often", w.must(409, "POST", "/v1/shipments", shipmentBody("carrier.s2")).problem().Code, "transaction_invalid")
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s2"))
 }
 
 // A ledger whose nodes stopped renewing its beat is no obstacle: who needs it renews it.
 func TestAStaleBeatIsRenewed(t *testing.T) {
 	w := newWorld(t)
 	w.ledger.StopBeat()
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"))
 	want(t, "renewals", w.ledger.Count(ledger.BeatRenew), 1)
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s2"))
 	want(t, "renewals", w.ledger.Count(ledger.BeatRenew), 1)
 }

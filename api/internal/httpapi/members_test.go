@@ -30,17 +30,17 @@ func TestTwoCarriersOverREST(t *testing.T) {
 	first := newWorld(t)
 	second := newWorldOf(t, "auditor", first.ledger, first.store)
 	consignee := newWorldOf(t, "consignee", first.ledger, first.store)
-	first.must(201, "POST", "/v1/shipments", `{"id":"relay","parties":{"carrier":["carrier","auditor"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
+	first.must(201, "POST", "/v1/shipments", `{"id":"carrier.relay","parties":{"carrier":["carrier","auditor"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	for _, w := range []*world{first, second} {
-		w.must(201, "POST", "/v1/trackers", enrolBody(t, w.org, "t-"+w.org))
-		w.must(201, "POST", "/v1/shipments/relay/assignments", `{"tracker":"t-`+w.org+`"}`)
+		w.must(201, "POST", "/v1/trackers", enrolBody(t, w.org, w.org+".t-1"))
+		w.must(201, "POST", "/v1/shipments/carrier.relay/assignments", `{"tracker":"`+w.org+`.t-1"}`)
 	}
 	for _, hand := range [][2]*world{{first, second}, {second, consignee}} {
-		hand[0].must(201, "POST", "/v1/shipments/relay/handovers", `{"to":"`+hand[1].org+`"}`)
-		hand[1].must(200, "POST", "/v1/shipments/relay/handovers/current/accept", "")
+		hand[0].must(201, "POST", "/v1/shipments/carrier.relay/handovers", `{"to":"`+hand[1].org+`"}`)
+		hand[1].must(200, "POST", "/v1/shipments/carrier.relay/handovers/current/accept", "")
 	}
 	var s shapes.Shipment
-	consignee.must(200, "POST", "/v1/shipments/relay/deliver", "").into(&s)
+	consignee.must(200, "POST", "/v1/shipments/carrier.relay/deliver", "").into(&s)
 	if want := []string{"auditor", "carrier"}; !slices.Equal(s.Parties["carrier"], want) {
 		t.Errorf("carriers are %v, want %v", s.Parties["carrier"], want)
 	}

@@ -14,7 +14,7 @@ import (
 // TestHead: what GET answers, HEAD answers without a body, over a real connection; a stream does not hang on it.
 func TestHead(t *testing.T) {
 	w := newWorld(t)
-	w.ship("s1")
+	w.ship("carrier.s1")
 	srv := httptest.NewServer(w.api)
 	defer srv.Close()
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -36,8 +36,8 @@ func TestHead(t *testing.T) {
 		}
 		return resp
 	}
-	for path, status := range map[string]int{"/v1/shipments": 200, "/v1/shipments/s1": 200, "/v1/shipments/none": 404, "/openapi.json": 200, "/healthz": 200, "/docs": 200, "/v1/stream": 200,
-		"/v1/shipments/s1/stream": 200, "/v1/nothing": 404, "/oauth2/token": 405} {
+	for path, status := range map[string]int{"/v1/shipments": 200, "/v1/shipments/carrier.s1": 200, "/v1/shipments/carrier.none": 404, "/openapi.json": 200, "/healthz": 200, "/docs": 200, "/v1/stream": 200,
+		"/v1/shipments/carrier.s1/stream": 200, "/v1/nothing": 404, "/oauth2/token": 405} {
 		head := ask(http.MethodHead, path)
 		if head.StatusCode != status {
 			t.Errorf("HEAD %s: %d instead of %d", path, head.StatusCode, status)
@@ -49,9 +49,9 @@ func TestHead(t *testing.T) {
 			t.Errorf("%s: GET answers %d %s, HEAD %d %s", path, get.StatusCode, get.Header.Get("Content-Type"), head.StatusCode, head.Header.Get("Content-Type"))
 		}
 	}
-	for path, want := range map[string][]string{"/v1/shipments": {"GET", "HEAD", "POST"}, "/v1/shipments/s1": {"GET", "HEAD"}, "/v1/shipments/s1/deliver": {"POST"},
+	for path, want := range map[string][]string{"/v1/shipments": {"GET", "HEAD", "POST"}, "/v1/shipments/carrier.s1": {"GET", "HEAD"}, "/v1/shipments/carrier.s1/deliver": {"POST"},
 		"/v1/rule-sets/simulate": {"POST"}, "/v1/rule-sets/general-2-8@1": {"GET", "HEAD"}, "/v1/rule-sets/schema": {"GET", "HEAD"},
-		"/v1/shipments/s1/excursions/a%2Fb/acknowledgements": {"GET", "HEAD", "POST"}} {
+		"/v1/shipments/carrier.s1/excursions/a%2Fb/acknowledgements": {"GET", "HEAD", "POST"}} {
 		for _, method := range []string{"PATCH", "OPTIONS"} {
 			r := w.call(method, path, "")
 			allow := strings.Split(r.Header.Get("Allow"), ", ")

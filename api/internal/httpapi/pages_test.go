@@ -169,11 +169,11 @@ func TestToken(t *testing.T) {
 
 func TestPanicIsAProblem(t *testing.T) {
 	w := newWorld(t)
-	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t1"))
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s1"))
+	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "carrier.t1"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"))
 	w.noStore = true // what a programming error would do
 	w.reopen()
-	r := w.call("GET", "/v1/shipments/s1/telemetry", "")
+	r := w.call("GET", "/v1/shipments/carrier.s1/telemetry", "")
 	if p := r.problem(); r.Code != 500 || p.Code != "internal" || strings.Contains(string(r.Body), "nil pointer") {
 		t.Fatalf("%d %s", r.Code, r.Body)
 	}

@@ -16,7 +16,7 @@ import (
 // warm makes a shipment with an excursion on the ledger, and returns the path of its acknowledgements.
 func (w *world) warm(id string) string {
 	w.t.Helper()
-	c := w.warmTrip(id, "mine")
+	c := w.warmTrip(id, "carrier.mine")
 	w.record(id, c)
 	return "/v1/shipments/" + id + "/excursions/" + url.PathEscape(excursionOf(w.t, c, "hot").ID) + "/acknowledgements"
 }
@@ -27,7 +27,7 @@ const note = `{"meaning":"reviewed","reason":"door open"}`
 // also when its token carries somebody's name.
 func TestPeopleSign(t *testing.T) {
 	w := newWorld(t)
-	acks := w.warm("s1")
+	acks := w.warm("carrier.s1")
 	p := newProvider(t)
 	w.withProvider(p)
 
@@ -41,7 +41,7 @@ func TestPeopleSign(t *testing.T) {
 	w.bearing(http.StatusUnprocessableEntity, ana.AccessToken, http.MethodPost, acks, strings.Replace(note, "{", `{"name":"Dr. Somebody Else",`, 1))
 
 	var d shapes.Disposition
-	w.bearing(http.StatusCreated, ana.AccessToken, http.MethodPost, "/v1/shipments/s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`).into(&d)
+	w.bearing(http.StatusCreated, ana.AccessToken, http.MethodPost, "/v1/shipments/carrier.s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`).into(&d)
 	want(t, "who decided", d.Signature.Signer, a.Signature.Signer)
 
 	w.bearing(http.StatusCreated, p.machine(t), http.MethodPost, acks, note).into(&a)

@@ -14,12 +14,12 @@ import (
 
 func TestQualityOfATracker(t *testing.T) {
 	w := newWorld(t)
-	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "t-1"))
+	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "carrier.t-1"))
 	const hour = int64(3_600_000)
 	start := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	for i := range int64(30) {
-		h := stored.QualityHour{Tracker: "t-1", StartMS: start + i*hour, Readings: 120, Minutes: 45, Expected: 60, Flags: map[string]int64{"jump": i % 2, "drift": 0}}
-		w.store.Hours = append(w.store.Hours, h, stored.QualityHour{Tracker: "t-2", StartMS: start + i*hour})
+		h := stored.QualityHour{Tracker: "carrier.t-1", StartMS: start + i*hour, Readings: 120, Minutes: 45, Expected: 60, Flags: map[string]int64{"jump": i % 2, "drift": 0}}
+		w.store.Hours = append(w.store.Hours, h, stored.QualityHour{Tracker: "carrier.t-2", StartMS: start + i*hour})
 	}
 	type answer struct {
 		Items []struct {
@@ -37,7 +37,7 @@ func TestQualityOfATracker(t *testing.T) {
 	}
 	ask := func(query string) (a answer) {
 		t.Helper()
-		if err := json.Unmarshal(w.must(200, "GET", "/v1/trackers/t-1/quality"+query, "").Body, &a); err != nil {
+		if err := json.Unmarshal(w.must(200, "GET", "/v1/trackers/carrier.t-1/quality"+query, "").Body, &a); err != nil {
 			t.Fatal(err)
 		}
 		return a
@@ -59,18 +59,18 @@ func TestQualityOfATracker(t *testing.T) {
 	want(t, "hours where nothing is", len(a.Items), 0)
 	want(t, "an availability where nothing is", a.Total.Availability != nil, false)
 	for _, query := range []string{"?from=2026-03-02T00:00:00Z&to=2026-03-01T00:00:00Z", "?from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z", "?from=yesterday"} {
-		if r := w.call("GET", "/v1/trackers/t-1/quality"+query, ""); r.Code != 422 {
+		if r := w.call("GET", "/v1/trackers/carrier.t-1/quality"+query, ""); r.Code != 422 {
 			t.Errorf("%s: %d %s", query, r.Code, r.Body)
 		}
 	}
 	w.store.SetDown(true)
-	w.must(503, "GET", "/v1/trackers/t-1/quality", "")
+	w.must(503, "GET", "/v1/trackers/carrier.t-1/quality", "")
 }
 
 // TestQualityOfReadings: with include=quality each reading tells why it is odd, page by page; without, nothing is asked.
 func TestQualityOfReadings(t *testing.T) {
 	w := newWorld(t)
-	w.ship("s1")
+	w.ship("carrier.s1")
 	type reading struct {
 		Time    rest.Instant
 		Tracker string
@@ -82,7 +82,7 @@ func TestQualityOfReadings(t *testing.T) {
 	}
 	ask := func(query string) (p page) {
 		t.Helper()
-		w.must(200, "GET", "/v1/shipments/s1/telemetry"+query, "").into(&p)
+		w.must(200, "GET", "/v1/shipments/carrier.s1/telemetry"+query, "").into(&p)
 		return p
 	}
 	plain := ask("")
@@ -90,14 +90,14 @@ func TestQualityOfReadings(t *testing.T) {
 	want(t, "quality that nobody asked for", plain.Items[0].Quality != nil, false)
 	odd, other := int64(plain.Items[9].Time), int64(plain.Items[4].Time)
 	w.store.Flags = []stored.QualityFlag{
-		{Tracker: "t-s1", Shipment: "s1", Reason: "availability", TimeMS: other}, // of the hour, not of a reading
-		{Tracker: "t-elsewhere", Shipment: "s2", Reason: "jump", Metric: "temperature", TimeMS: other},
-		{Tracker: "t-s1", Shipment: "s1", Reason: "drift", Metric: "temperature", TimeMS: other + 1},
-		{Tracker: "t-s1", Shipment: "s1", Reason: "jump", Metric: "temperature", TimeMS: odd, Value: 26, Against: 12},
-		{Tracker: "t-s1", Shipment: "s1", Reason: "outlier", Metric: "temperature", TimeMS: odd, Value: 26, Against: 10},
+		{Tracker: "carrier.t-s1", Shipment: "carrier.s1", Reason: "availability", TimeMS: other}, // of the hour, not of a reading
+		{Tracker: "carrier.t-elsewhere", Shipment: "carrier.s2", Reason: "jump", Metric: "temperature", TimeMS: other},
+		{Tracker: "carrier.t-s1", Shipment: "carrier.s1", Reason: "drift", Metric: "temperature", TimeMS: other + 1},
+		{Tracker: "carrier.t-s1", Shipment: "carrier.s1", Reason: "jump", Metric: "temperature", TimeMS: odd, Value: 26, Against: 12},
+		{Tracker: "carrier.t-s1", Shipment: "carrier.s1", Reason: "outlier", Metric: "temperature", TimeMS: odd, Value: 26, Against: 10},
 	}
 	reasons := []telemetryapi.Oddity{{Reason: "jump", Metric: "temperature", Against: 12}, {Reason: "outlier", Metric: "temperature", Against: 10}}
-	for query, p := range map[string]page{"whole": ask("?include=quality"), "one quantity": ask("?include=quality&fields=humidity"), "tracker": ask("?include=quality&tracker=t-s1")} {
+	for query, p := range map[string]page{"whole": ask("?include=quality"), "one quantity": ask("?include=quality&fields=humidity"), "tracker": ask("?include=quality&tracker=carrier.t-s1")} {
 		if len(p.Items) != 10 {
 			t.Fatalf("%s: got %d readings, want 10", query, len(p.Items))
 		}
@@ -121,8 +121,8 @@ func TestQualityOfReadings(t *testing.T) {
 	if found != 2 {
 		t.Errorf("%d reasons over all pages", found)
 	}
-	want(t, "quality of windows", w.must(422, "GET", "/v1/shipments/s1/telemetry?include=quality&every=1m", "").problem().Errors[0].Field, "query.include")
-	w.must(422, "GET", "/v1/shipments/s1/telemetry?include=all", "")
+	want(t, "quality of windows", w.must(422, "GET", "/v1/shipments/carrier.s1/telemetry?include=quality&every=1m", "").problem().Errors[0].Field, "query.include")
+	w.must(422, "GET", "/v1/shipments/carrier.s1/telemetry?include=all", "")
 	none := ask("?include=quality&to=2001-01-01T00:00:00Z")
 	want(t, "the empty list is a list", none.Items != nil, true)
 	want(t, "readings before the trip", len(none.Items), 0)
@@ -131,9 +131,9 @@ func TestQualityOfReadings(t *testing.T) {
 // TestReadingsOfOneTrackerOfAShipment: pages are full of the tracker that was asked for, whoever else reports.
 func TestReadingsOfOneTrackerOfAShipment(t *testing.T) {
 	w := newWorld(t)
-	w.ship("s1")
+	w.ship("carrier.s1")
 	for _, p := range slices.Clone(w.store.Points) {
-		p.Tracker = "t-2"
+		p.Tracker = "carrier.t-2"
 		w.store.Points = append(w.store.Points, p)
 	}
 	walk := func(query string) (sizes []int, trackers map[string]int) {
@@ -144,7 +144,7 @@ func TestReadingsOfOneTrackerOfAShipment(t *testing.T) {
 				Items []struct{ Tracker string }
 				Next  string
 			}
-			w.must(200, "GET", "/v1/shipments/s1/telemetry?limit=4"+query+cursor, "").into(&p)
+			w.must(200, "GET", "/v1/shipments/carrier.s1/telemetry?limit=4"+query+cursor, "").into(&p)
 			sizes = append(sizes, len(p.Items))
 			for _, r := range p.Items {
 				trackers[r.Tracker]++
@@ -156,13 +156,13 @@ func TestReadingsOfOneTrackerOfAShipment(t *testing.T) {
 		}
 	}
 	for _, every := range []string{"", "&every=1m"} {
-		if sizes, trackers := walk("&tracker=t-s1" + every); !slices.Equal(sizes, []int{4, 4, 2}) || trackers["t-s1"] != 10 || len(trackers) != 1 {
+		if sizes, trackers := walk("&tracker=carrier.t-s1" + every); !slices.Equal(sizes, []int{4, 4, 2}) || trackers["carrier.t-s1"] != 10 || len(trackers) != 1 {
 			t.Errorf("%q: %v %v", every, sizes, trackers)
 		}
-		if sizes, trackers := walk(every); !slices.Equal(sizes, []int{4, 4, 4, 4, 4}) || trackers["t-2"] != 10 {
+		if sizes, trackers := walk(every); !slices.Equal(sizes, []int{4, 4, 4, 4, 4}) || trackers["carrier.t-2"] != 10 {
 			t.Errorf("%q: %v %v", every, sizes, trackers)
 		}
-		if sizes, _ := walk("&tracker=t-3" + every); !slices.Equal(sizes, []int{0}) {
+		if sizes, _ := walk("&tracker=carrier.t-3" + every); !slices.Equal(sizes, []int{0}) {
 			t.Errorf("%q: %v", every, sizes)
 		}
 	}

@@ -24,12 +24,12 @@ func TestReportOf10k(t *testing.T) {
 	t.Cleanup(c.Close)
 	w := newWorld(t)
 	w.age = 3 * time.Hour
-	w.ship("s1")
+	w.ship("carrier.s1")
 	log, start := w.store.Points[0].Log, w.store.Points[0].TimeMS
 	b := c.NewBatch()
 	const readings = 10_000
 	for i := range uint64(readings) {
-		b.Reading(log, "t-s1", i, start+int64(i)*1000, len(telemetry.Quantities), func(q int) (string, float64) {
+		b.Reading(log, "carrier.t-s1", i, start+int64(i)*1000, len(telemetry.Quantities), func(q int) (string, float64) {
 			return telemetry.Quantities[q].Name, 4 + float64((i*uint64(q+7))%30)/10
 		})
 	}
@@ -41,7 +41,7 @@ func TestReportOf10k(t *testing.T) {
 	best := time.Hour
 	for range 3 {
 		at := time.Now()
-		r := w.must(200, "GET", "/v1/shipments/s1/report", "")
+		r := w.must(200, "GET", "/v1/shipments/carrier.s1/report", "")
 		best = min(best, time.Since(at))
 		if len(r.Body) < 10_000 {
 			t.Fatalf("a report of %d bytes", len(r.Body))

@@ -8,12 +8,12 @@ import (
 
 func TestReports(t *testing.T) {
 	w := newWorld(t)
-	c := w.warmTrip("s1", "mine")
+	c := w.warmTrip("carrier.s1", "carrier.mine")
 	// What the ledger holds and the readings do not show stands in the report, too.
 	cut := excursionOf(t, c, "hot")
 	cut.ID = "hot/cut-out/1"
 	c.Excursions = append(c.Excursions, cut)
-	w.record("s1", c)
+	w.record("carrier.s1", c)
 	for format, want := range map[string]struct{ kind, begin string }{
 		"":     {"application/pdf", "%PDF-1."},
 		"pdf":  {"application/pdf", "%PDF-1."},
@@ -24,45 +24,45 @@ func TestReports(t *testing.T) {
 		if format != "" {
 			query = "?format=" + format
 		}
-		r := w.must(200, "GET", "/v1/shipments/s1/report"+query, "")
-		if r.Header.Get("Content-Type") != want.kind || !strings.HasPrefix(string(r.Body), want.begin) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), `attachment; filename="s1.`) {
+		r := w.must(200, "GET", "/v1/shipments/carrier.s1/report"+query, "")
+		if r.Header.Get("Content-Type") != want.kind || !strings.HasPrefix(string(r.Body), want.begin) || !strings.HasPrefix(r.Header.Get("Content-Disposition"), `attachment; filename="carrier.s1.`) {
 			t.Errorf("%s: %v %.60q", format, r.Header, r.Body)
 		}
 		if format != "csv" {
 			continue
 		}
-		for _, line := range []string{"verdict,s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1,result,non_compliant,",
+		for _, line := range []string{"verdict,carrier.s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1,result,non_compliant,",
 			"ledger_only,hot/cut-out/1,rule,hot,",
-			"https://carrier.test/v1/shipments/s1/evidence"} {
+			"https://carrier.test/v1/shipments/carrier.s1/evidence"} {
 			if !strings.Contains(string(r.Body), line) {
 				t.Errorf("the CSV lacks %q:\n%s", line, r.Body)
 			}
 		}
 	}
-	w.must(422, "GET", "/v1/shipments/s1/report?format=doc", "")
-	w.must(404, "GET", "/v1/shipments/none/report", "")
+	w.must(422, "GET", "/v1/shipments/carrier.s1/report?format=doc", "")
+	w.must(404, "GET", "/v1/shipments/carrier.none/report", "")
 	// A shipment without anything has a report, too.
-	w.must(201, "POST", "/v1/shipments", shipmentBody("s2"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s2"))
 	for _, format := range []string{"pdf", "xlsx", "csv"} {
-		w.must(200, "GET", "/v1/shipments/s2/report?format="+format, "")
+		w.must(200, "GET", "/v1/shipments/carrier.s2/report?format="+format, "")
 	}
 }
 
 func TestFSMAListsCustody(t *testing.T) {
 	w := newWorld(t)
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
-	for i, id := range []string{"s1", "s2", "s3"} {
+	for i, id := range []string{"carrier.s1", "carrier.s2", "carrier.s3"} {
 		w.must(201, "POST", "/v1/shipments", fmt.Sprintf(`{"id":%q,%s,"rule_set":"general-2-8@1","lot":"L-%d","description":"lettuce","origin":"Farm","destination":"Market"}`, id, parties, i))
 		w.must(201, "POST", "/v1/shipments/"+id+"/handovers", `{"to":"consignee"}`)
-		if id != "s3" { // never accepted: nothing was shipped
+		if id != "carrier.s3" { // never accepted: nothing was shipped
 			other.must(200, "POST", "/v1/shipments/"+id+"/handovers/current/accept", "")
 		}
 	}
 	// Somebody else's is in nobody else's list.
 	shipper := newWorldOf(t, "shipper", w.ledger, w.store)
 	shipper.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
-	shipper.must(201, "POST", "/v1/shipments/foreign/handovers", `{"to":"consignee"}`)
-	other.must(200, "POST", "/v1/shipments/foreign/handovers/current/accept", "")
+	shipper.must(201, "POST", "/v1/shipments/shipper.foreign/handovers", `{"to":"consignee"}`)
+	other.must(200, "POST", "/v1/shipments/shipper.foreign/handovers/current/accept", "")
 
 	lines := func(w *world, query string) []string {
 		t.Helper()
@@ -74,7 +74,7 @@ func TestFSMAListsCustody(t *testing.T) {
 	if got := lines(other, ""); len(got) != 6 {
 		t.Errorf("%q", got)
 	}
-	if got := lines(w, "&lot=L-1"); len(got) != 2 || !strings.Contains(got[0], ",s2,") {
+	if got := lines(w, "&lot=L-1"); len(got) != 2 || !strings.Contains(got[0], ",carrier.s2,") {
 		t.Errorf("%q", got)
 	}
 	if got := lines(w, "&from=2100-01-01T00:00:00Z"); len(got) != 0 {

@@ -113,7 +113,7 @@ func New(cfg Config) *Server {
 	api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
 	api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))
 
-	own := &records.Records{Ledger: noted{cfg.Ledger}, Members: cfg.Members, MSP: cfg.MSP}
+	own := &records.Records{Ledger: noted{cfg.Ledger}, Members: cfg.Members, Org: cfg.Org, MSP: cfg.MSP}
 	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
 	logs := &records.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {

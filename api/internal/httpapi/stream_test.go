@@ -97,7 +97,7 @@ func next(t *testing.T, ch <-chan sse, name string) sse {
 
 func TestStream(t *testing.T) {
 	w := newWorld(t)
-	w.ship("s1")
+	w.ship("carrier.s1")
 	url, stop := live(w)
 	defer stop()
 	all, resp, end := listen(w, url+"/v1/stream", w.token("carrier-admin"), "")
@@ -105,7 +105,7 @@ func TestStream(t *testing.T) {
 	if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("X-Accel-Buffering") != "no" {
 		t.Fatalf("%d %v", resp.StatusCode, resp.Header)
 	}
-	one, _, endOne := listen(w, url+"/v1/shipments/s1/stream", w.token("carrier-admin"), "")
+	one, _, endOne := listen(w, url+"/v1/shipments/carrier.s1/stream", w.token("carrier-admin"), "")
 	defer endOne()
 
 	// Events start at the ledger's height when the feed began: write until the first one comes through.
@@ -128,8 +128,8 @@ func TestStream(t *testing.T) {
 	if err := w.ingest.Ingest.Anchor(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
-	if e := next(t, all, "anchor"); !strings.Contains(e.data, `"ingest":"ingest-carrier"`) {
-		t.Fatalf("got %+v, want the anchor of ingest-carrier", e)
+	if e := next(t, all, "anchor"); !strings.Contains(e.data, `"ingest":"carrier.ingest-1"`) {
+		t.Fatalf("got %+v, want the anchor of carrier.ingest-1", e)
 	}
 	next(t, one, "anchor")
 
@@ -139,7 +139,7 @@ func TestStream(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("no reading within 15 s")
 		}
-		if err := w.ingest.Ingest.Plain("t-s1", []byte(`{"time":`+jsonNumber(at)+`,"temperature":7.25}`)); err != nil {
+		if err := w.ingest.Ingest.Plain("carrier.t-s1", []byte(`{"time":`+jsonNumber(at)+`,"temperature":7.25}`)); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -147,20 +147,20 @@ func TestStream(t *testing.T) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	if !strings.Contains(got.data, `"temperature":7.25`) || !strings.Contains(got.data, `"shipment":"s1"`) || got.id != "" {
+	if !strings.Contains(got.data, `"temperature":7.25`) || !strings.Contains(got.data, `"shipment":"carrier.s1"`) || got.id != "" {
 		t.Fatalf("got %+v, want 7.25 °C of s1 and no id", got)
 	}
 
 	// A foreign shipment's events are not ours.
 	foreign := newWorldOf(t, "shipper", w.ledger, w.store)
 	foreign.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
-	w.must(201, "POST", "/v1/shipments", shipmentBody("mine"))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.mine"))
 	for {
 		e := next(t, all, "shipment")
 		if strings.Contains(e.data, "foreign") {
 			t.Fatal("an event of somebody else's shipment")
 		}
-		if strings.Contains(e.data, `"id":"mine"`) {
+		if strings.Contains(e.data, `"id":"carrier.mine"`) {
 			break
 		}
 	}
@@ -169,7 +169,7 @@ func TestStream(t *testing.T) {
 	back, _, endBack := listen(w, url+"/v1/stream", w.token("carrier-admin"), first.id)
 	defer endBack()
 	last := ""
-	for !strings.Contains(last, `"id":"mine"`) {
+	for !strings.Contains(last, `"id":"carrier.mine"`) {
 		e := next(t, back, "shipment")
 		if e.id == first.id {
 			t.Fatal("the last event comes again")
@@ -186,13 +186,13 @@ func jsonNumber(n int64) string {
 // TestASignOffIsTold to the other parties at once.
 func TestASignOffIsTold(t *testing.T) {
 	w := newWorld(t)
-	c := w.warmTrip("s1", "mine")
-	w.record("s1", c)
+	c := w.warmTrip("carrier.s1", "carrier.mine")
+	w.record("carrier.s1", c)
 	hot := excursionOf(t, c, "hot")
 	other := newWorldOf(t, "consignee", w.ledger, w.store)
 	url, stop := live(other)
 	defer stop()
-	one, _, end := listen(other, url+"/v1/shipments/s1/stream", other.token("consignee-admin"), "")
+	one, _, end := listen(other, url+"/v1/shipments/carrier.s1/stream", other.token("consignee-admin"), "")
 	defer end()
 
 	// Events start at the ledger's height when the feed began: sign until the first one comes through.
@@ -201,20 +201,20 @@ func TestASignOffIsTold(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("no event within 15 s")
 		}
-		w.must(201, "POST", "/v1/shipments/s1/excursions/"+neturl.PathEscape(hot.ID)+"/acknowledgements", `{"meaning":"reviewed","reason":"door open"}`)
+		w.must(201, "POST", "/v1/shipments/carrier.s1/excursions/"+neturl.PathEscape(hot.ID)+"/acknowledgements", `{"meaning":"reviewed","reason":"door open"}`)
 		select {
 		case first = <-one:
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
 	var a liveapi.LiveAcknowledgement
-	if err := json.Unmarshal([]byte(first.data), &a); err != nil || first.name != "acknowledgement" || first.id == "" || a.Shipment != "s1" || a.Excursion != hot.ID || a.Signature.Org != "carrier" {
+	if err := json.Unmarshal([]byte(first.data), &a); err != nil || first.name != "acknowledgement" || first.id == "" || a.Shipment != "carrier.s1" || a.Excursion != hot.ID || a.Signature.Org != "carrier" {
 		t.Fatalf("%+v %v", first, err)
 	}
-	w.must(201, "POST", "/v1/shipments/s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
+	w.must(201, "POST", "/v1/shipments/carrier.s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
 	e := next(t, one, "disposition")
 	var d liveapi.LiveDisposition
-	if err := json.Unmarshal([]byte(e.data), &d); err != nil || e.id == "" || d.Shipment != "s1" || d.Decision != "quarantine" || d.Signature.Org != "carrier" {
+	if err := json.Unmarshal([]byte(e.data), &d); err != nil || e.id == "" || d.Shipment != "carrier.s1" || d.Decision != "quarantine" || d.Signature.Org != "carrier" {
 		t.Fatalf("%+v %v", e, err)
 	}
 }

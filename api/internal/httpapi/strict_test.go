@@ -14,7 +14,7 @@ import (
 func TestAmbiguousRequests(t *testing.T) {
 	w := newWorld(t)
 	w.withEvidence()
-	w.ship("s1")
+	w.ship("carrier.s1")
 	writes := w.ledger.Count(nil)
 	for _, c := range []struct {
 		name, method, path, body string
@@ -25,15 +25,15 @@ func TestAmbiguousRequests(t *testing.T) {
 		{"member twice", "POST", "/v1/shipments", `{"id":"a",` + parties + `,"rule_set":"general-2-8@1","id":"b"}`, 400, problem.BadRequest, "body"},
 		{"member twice, spelt otherwise", "POST", "/v1/shipments", `{"id":"a",` + parties + `,"rule_set":"general-2-8@1","\u0069d":"b"}`, 400, problem.BadRequest, "body"},
 		{"member twice, inside", "POST", "/v1/shipments", `{"id":"a","parties":{"carrier":["carrier"],"consignee":["consignee"],"carrier":["shipper"]},"rule_set":"general-2-8@1"}`, 400, problem.BadRequest, "body"},
-		{"member twice, deep", "POST", "/v1/shipments/s1/breaches", `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0},{"log":"` + strings.Repeat("ab", 32) + `","leaf":0,"leaf":1}]}`, 400, problem.BadRequest, "body"},
+		{"member twice, deep", "POST", "/v1/shipments/carrier.s1/breaches", `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0},{"log":"` + strings.Repeat("ab", 32) + `","leaf":0,"leaf":1}]}`, 400, problem.BadRequest, "body"},
 		{"not UTF-8", "POST", "/v1/shipments", `{"id":"a",` + parties + `,"rule_set":"general-2-8@1","description":"` + "caf\xe9" + `"}`, 400, problem.BadRequest, "body"},
-		{"member twice in a simulation", "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"s1","shipment":"s2"}`, 422, problem.InvalidRequest, "body"},
-		{"member twice in a simulation's rules", "POST", "/v1/rule-sets/simulate", `{"rule_set":{"id":"a","id":"b"},"shipment":"s1"}`, 422, problem.InvalidRequest, "body"},
+		{"member twice in a simulation", "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","shipment":"carrier.s1","shipment":"carrier.s2"}`, 422, problem.InvalidRequest, "body"},
+		{"member twice in a simulation's rules", "POST", "/v1/rule-sets/simulate", `{"rule_set":{"id":"a","id":"b"},"shipment":"carrier.s1"}`, 422, problem.InvalidRequest, "body"},
 		{"member twice in a rule set", "POST", "/v1/rule-sets", strings.Replace(ruleSetBody("mine", 1), `"id":"hot"`, `"id":"hot","id":"hot"`, 1), 422, problem.InvalidRequest, "body"},
 		{"two values", "POST", "/v1/shipments", shipmentBody("a") + shipmentBody("b"), 400, problem.BadRequest, "body"},
 		{"parameter twice", "GET", "/v1/shipments?limit=1&limit=2", "", 422, problem.InvalidRequest, "query.limit"},
-		{"empty time", "GET", "/v1/shipments/s1/telemetry?to=", "", 422, problem.InvalidRequest, "query.to"},
-		{"empty word of a list of words", "GET", "/v1/shipments/s1/evidence?withhold=", "", 422, problem.InvalidRequest, "query.withhold"},
+		{"empty time", "GET", "/v1/shipments/carrier.s1/telemetry?to=", "", 422, problem.InvalidRequest, "query.to"},
+		{"empty word of a list of words", "GET", "/v1/shipments/carrier.s1/evidence?withhold=", "", 422, problem.InvalidRequest, "query.withhold"},
 		{"empty number", "GET", "/v1/shipments?limit=", "", 422, problem.InvalidRequest, "query.limit"},
 		{"query that cannot be read", "GET", "/v1/shipments?limit=1;limit=2", "", 422, problem.InvalidRequest, "query"},
 		{"query with half an escape", "GET", "/v1/shipments?limit=%2", "", 422, problem.InvalidRequest, "query"},
@@ -41,11 +41,11 @@ func TestAmbiguousRequests(t *testing.T) {
 		{"half of a surrogate pair in a simulation", "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"time,temperature\n\udc00"}`, 422, problem.InvalidRequest, "body"},
 		{"leaf that no log has", "GET", "/v1/messages/" + strings.Repeat("ab", 32) + "/9223372036854775807/proof", "", 422, problem.InvalidRequest, "path.leaf"},
 		{"the last leaf of all", "GET", "/v1/messages/" + strings.Repeat("ab", 32) + "/18446744073709551615/proof", "", 422, problem.InvalidRequest, "path.leaf"},
-		{"breach at a leaf that no log has", "POST", "/v1/shipments/s1/breaches", `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":18446744073709551615}]}`, 422, problem.InvalidRequest, "body.messages[0].leaf"},
-		{"list twice", "GET", "/v1/shipments/s1/telemetry?fields=temperature&fields=humidity", "", 422, problem.InvalidRequest, "query.fields"},
-		{"the moment that means no time", "GET", "/v1/shipments/s1/telemetry?to=1970-01-01T00:00:00Z", "", 422, problem.InvalidRequest, "query.to"},
-		{"assigned from the moment that means now", "POST", "/v1/shipments/s1/assignments", `{"tracker":"t-s1","from":"1970-01-01T00:00:00Z"}`, 422, problem.InvalidRequest, "body"},
-		{"calibration that ends before it begins", "POST", "/v1/trackers/t-s1/calibration",
+		{"breach at a leaf that no log has", "POST", "/v1/shipments/carrier.s1/breaches", `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":18446744073709551615}]}`, 422, problem.InvalidRequest, "body.messages[0].leaf"},
+		{"list twice", "GET", "/v1/shipments/carrier.s1/telemetry?fields=temperature&fields=humidity", "", 422, problem.InvalidRequest, "query.fields"},
+		{"the moment that means no time", "GET", "/v1/shipments/carrier.s1/telemetry?to=1970-01-01T00:00:00Z", "", 422, problem.InvalidRequest, "query.to"},
+		{"assigned from the moment that means now", "POST", "/v1/shipments/carrier.s1/assignments", `{"tracker":"carrier.t-s1","from":"1970-01-01T00:00:00Z"}`, 422, problem.InvalidRequest, "body"},
+		{"calibration that ends before it begins", "POST", "/v1/trackers/carrier.t-s1/calibration",
 			`{"ref":"r","hash":"` + strings.Repeat("ab", 32) + `","valid_from":"2027-01-01T00:00:00Z","valid_to":"2026-01-01T00:00:00Z"}`, 422, problem.InvalidRequest, "body.valid_to"},
 	} {
 		p := w.must(c.status, c.method, c.path, c.body).problem()

@@ -271,10 +271,13 @@ func shipmentBody(id string) string {
 	return `{"id":"` + id + `",` + parties + `,"rule_set":"general-2-8@1","description":"vaccines"}`
 }
 
+// trackerOf is the id of the tracker that ship binds to a shipment.
+func trackerOf(shipment string) string { return strings.Replace(shipment, ".", ".t-", 1) }
+
 // ship makes a tracker and a shipment, assigned, with ten signed messages, eight of them anchored.
 func (w *world) ship(id string) {
 	w.t.Helper()
-	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(w.t, w.org, "t-"+id))
+	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(w.t, w.org, trackerOf(id)))
 	body, from := shipmentBody(id), ""
 	if w.age != 0 {
 		from = `,"from":"` + rest.Instant(time.Now().Add(-w.age).UnixMilli()).String() + `"`
@@ -283,7 +286,7 @@ func (w *world) ship(id string) {
 		body = strings.Replace(body, "general-2-8@1", w.ruleSet, 1)
 	}
 	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments", body)
-	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments/"+id+"/assignments", `{"tracker":"t-`+id+`"`+from+`}`)
+	w.must(http.StatusCreated, http.MethodPost, "/v1/shipments/"+id+"/assignments", `{"tracker":"`+trackerOf(id)+`"`+from+`}`)
 	raw, err := w.ledger.Evaluate(w.t.Context(), ledger.ShipmentGet.Name(), ledger.IDArgs{ID: id})
 	if err != nil {
 		w.t.Fatal(err)
@@ -292,7 +295,7 @@ func (w *world) ship(id string) {
 	if err := json.Unmarshal(raw, &r); err != nil {
 		w.t.Fatal(err)
 	}
-	w.ingest.set(&fakestore.Ingest{Name: "ingest-carrier", Store: w.store, Ledger: w.ledger, Shipment: r, NowMS: func() int64 { return time.Now().UnixMilli() }})
+	w.ingest.set(&fakestore.Ingest{Name: "carrier.ingest-1", Store: w.store, Ledger: w.ledger, Shipment: r, NowMS: func() int64 { return time.Now().UnixMilli() }})
 	var prev telemetry.Hash
 	start := r.Assignments[0].FromMS
 	for seq := range uint64(10) {
@@ -301,7 +304,7 @@ func (w *world) ship(id string) {
 		if seq == 9 {
 			degrees = 26
 		}
-		raw, err := telemetry.Encode(trackerKey("t-"+id), telemetry.Claims{Tracker: "t-" + id, Boot: 1, Seq: seq, Prev: prev, TimeMS: at, NextDueS: w.promise},
+		raw, err := telemetry.Encode(trackerKey(trackerOf(id)), telemetry.Claims{Tracker: trackerOf(id), Boot: 1, Seq: seq, Prev: prev, TimeMS: at, NextDueS: w.promise},
 			[]telemetry.Reading{{TimeMS: at, Values: map[string]float64{"temperature": degrees, "humidity": 50}}})
 		if err != nil {
 			w.t.Fatal(err)
@@ -349,7 +352,7 @@ func (i *ingest) set(f *fakestore.Ingest) {
 	i.Ingest = f
 }
 
-func (i *ingest) ID() string { return "ingest-carrier" }
+func (i *ingest) ID() string { return "carrier.ingest-1" }
 
 func (i *ingest) state() (*fakestore.Ingest, error) {
 	i.mu.Lock()
@@ -400,5 +403,5 @@ func (i *ingest) Status(ctx context.Context) (json.RawMessage, error) {
 	if _, err := i.state(); err != nil {
 		return nil, err
 	}
-	return json.RawMessage(`{"id":"ingest-carrier"}`), nil
+	return json.RawMessage(`{"id":"carrier.ingest-1"}`), nil
 }

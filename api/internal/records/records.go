@@ -15,8 +15,12 @@ import (
 type Records struct {
 	Ledger  Ledger
 	Members *members.Directory
-	MSP     string // of this organisation
+	Org     string // this organisation's name
+	MSP     string // and its MSP id
 }
+
+// OwnID is the id in full of what this organisation makes.
+func (s *Records) OwnID(id string) string { return ledger.OwnID(s.Org, id) }
 
 const MaxHandovers = 1000
 

@@ -47,7 +47,7 @@ func (s *Resource) Register(api *rest.API) {
 		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}, Example: rest.Object{"stated_at": "2026-11-22T10:00:00.000Z"}}, s.deliver)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
-		Example: rest.Object{"tracker": "LOGGER-17"}}, s.assign)
+		Example: rest.Object{"tracker": "carrier.LOGGER-17"}}, s.assign)
 	rest.Add(api, rest.Operation{Method: http.MethodDelete, Path: "/v1/shipments/{id}/assignments/{tracker}", ID: "unassign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
 		Summary: "End the tracker's open assignment now", Errors: []int{http.StatusNotFound}}, s.unassign)
 	s.closeRoutes(api)
@@ -79,7 +79,7 @@ func (s *Resource) parties(ctx context.Context, named shapes.Parties) (ledger.Pa
 }
 
 type createBody struct {
-	ID          string         `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	ID          string         `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Without a dot, the organisation's name and a dot are put before it; the answer has the id in full"`
 	Parties     shapes.Parties `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there"`
 	RuleSet     string         `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
 	Description string         `json:"description,omitempty" maxLength:"256"`
@@ -107,12 +107,12 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.CreateArgs{ID: b.ID, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
+	args := ledger.CreateArgs{ID: s.OwnID(b.ID), Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
 		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
 	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
 	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
-		if was, gerr := s.Shipment(ctx, b.ID); gerr == nil && createdAs(was, args, s.MSP) {
+		if was, gerr := s.Shipment(ctx, args.ID); gerr == nil && createdAs(was, args, s.MSP) {
 			r, tx, err = was, was.CreateTx, nil
 		}
 	}

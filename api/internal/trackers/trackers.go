@@ -92,10 +92,10 @@ func (s *Resource) showTracker(r ledger.Tracker, tx string) Tracker {
 }
 
 type enrolBody struct {
-	ID        string `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+	ID        string `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Without a dot, the organisation's name and a dot are put before it; the answer has the id in full"`
 	PublicKey string `json:"public_key,omitempty" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})?$" doc:"Hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes"`
 	Alg       string `json:"alg,omitempty" enum:"Ed25519,ESP256"`
-	Proof     string `json:"proof,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"Hex: the key's signature over the possession bytes of this id, owner, algorithm and key"`
+	Proof     string `json:"proof,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"Hex: the key's signature over the possession bytes of the id in full, owner, algorithm and key"`
 	Unsigned  bool   `json:"unsigned,omitempty" doc:"true for a tracker that cannot sign: it gets a secret instead of giving a key"`
 	Model     string `json:"model,omitempty" maxLength:"128"`
 }
@@ -145,13 +145,13 @@ type enrolInput struct {
 
 func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Tracker], error) {
 	b := in.Body
-	args := ledger.EnrolArgs{ID: b.ID, Model: b.Model}
+	args := ledger.EnrolArgs{ID: s.OwnID(b.ID), Model: b.Model}
 	secret := ""
 	switch {
 	case b.Unsigned && (b.PublicKey != "" || b.Alg != "" || b.Proof != ""):
 		return nil, rest.InvalidField("body.unsigned", "a tracker that cannot sign has no key: leave out public_key, alg and proof")
 	case b.Unsigned:
-		secret, args.SecretHash = s.trackerSecret(ctx, "tracker-secret", b.ID)
+		secret, args.SecretHash = s.trackerSecret(ctx, "tracker-secret", args.ID)
 	case b.PublicKey == "" || b.Alg == "" || b.Proof == "":
 		return nil, rest.InvalidField("body", "give public_key, alg and proof, or unsigned: true")
 	default:
@@ -165,7 +165,7 @@ func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Trac
 	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
 		// The attempt before may have enrolled it: then it is exactly what was asked for.
-		if was, gerr := s.Tracker(ctx, b.ID); gerr == nil && enrolledAs(was, args) {
+		if was, gerr := s.Tracker(ctx, args.ID); gerr == nil && enrolledAs(was, args) {
 			r, tx, err = was, was.EnrolTx, nil
 		}
 	}

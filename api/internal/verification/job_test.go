@@ -25,8 +25,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	signedID = "t-signed"
-	plainID  = "t-plain"
+	signedID = "carrier.t-signed"
+	plainID  = "carrier.t-plain"
 )
 
 // world is a shipment with a log of 12 messages, of which 10 are anchored.
@@ -59,9 +59,9 @@ func newWorld(t *testing.T) *world {
 	w.submit(ledger.TrackerEnrol, ledger.EnrolArgs{ID: signedID, Alg: -19, Public: pub, Proof: hex.EncodeToString(proof)}, nil)
 	w.submit(ledger.TrackerEnrol, ledger.EnrolArgs{ID: plainID, SecretHash: strings.Repeat("ab", 32)}, nil)
 	rules, _ := compliance.Lookup("general-2-8@1")
-	w.submit(ledger.ShipmentCreate, ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: rules.Ref(), RuleSetHash: rules.Hash()}, nil)
-	w.submit(ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "s1", Tracker: signedID}, &w.ship)
-	w.ingest = &fakestore.Ingest{Name: "ingest-carrier", Store: w.store, Ledger: w.ledger, Shipment: w.ship, NowMS: func() int64 { return w.ms }}
+	w.submit(ledger.ShipmentCreate, ledger.CreateArgs{ID: "carrier.s1", Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "consignee": {"ConsigneeMSP"}}, RuleSet: rules.Ref(), RuleSetHash: rules.Hash()}, nil)
+	w.submit(ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.s1", Tracker: signedID}, &w.ship)
+	w.ingest = &fakestore.Ingest{Name: "carrier.ingest-1", Store: w.store, Ledger: w.ledger, Shipment: w.ship, NowMS: func() int64 { return w.ms }}
 	for range 4 {
 		w.signed()
 		w.signed()
@@ -235,8 +235,8 @@ func TestTampering(t *testing.T) {
 			w.store.Points = append(w.store.Points, p)
 		}, Fields, 99, "the message has none at that time", nil, false},
 		{"point moved to another tracker", func(w *world) {
-			w.store.Points[point(w, 4, 0)].Tracker = "t-other"
-		}, Fields, 4, "the tracker is t-other in the store", nil, true},
+			w.store.Points[point(w, 4, 0)].Tracker = "carrier.t-other"
+		}, Fields, 4, "the tracker is carrier.t-other in the store", nil, true},
 		{"index column edited", func(w *world) { at(w, 4).Seq = 77 }, Fields, 4, "message column seq is 77 in the store, the message says 3", nil, true},
 		{"trust raised", func(w *world) { at(w, 2).Trust = stored.Signed }, Fields, 2, "column trust is signed", nil, true},
 		{"shipment changed", func(w *world) { at(w, 4).Shipment = "s2" }, Fields, 4, "column shipment is s2", nil, true},
@@ -355,9 +355,9 @@ func TestSequence(t *testing.T) {
 			}
 		}, ""},
 		{"elsewhere in between", func(w *world) {
-			w.submit(ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "s1", Tracker: signedID}, nil)
+			w.submit(ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "carrier.s1", Tracker: signedID}, nil)
 			w.encode(telemetry.Claims{})
-			w.submit(ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "s1", Tracker: signedID}, &w.ship)
+			w.submit(ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.s1", Tracker: signedID}, &w.ship)
 			w.signed()
 		}, ""},
 	} {
@@ -426,7 +426,7 @@ func TestClosedShipment(t *testing.T) {
 	w.anchor(true)
 	size, root := w.ingest.Size()
 	j := w.job()
-	j.Close = &ledger.Close{Shipment: "s1", Heads: []ledger.LogHead{{Log: w.ingest.LogID(), Size: size, Root: root}}}
+	j.Close = &ledger.Close{Shipment: "carrier.s1", Heads: []ledger.LogHead{{Log: w.ingest.LogID(), Size: size, Root: root}}}
 	if rep := run1(t, j); !rep.OK || rep.Logs[0].Logged != 0 {
 		t.Fatalf("got ok = %v and %d logged, want true and 0: %+v", rep.OK, rep.Logs[0].Logged, rep)
 	}
@@ -435,7 +435,7 @@ func TestClosedShipment(t *testing.T) {
 		"other size": {{Log: w.ingest.LogID(), Size: size - 1, Root: root}},
 		"other root": {{Log: w.ingest.LogID(), Size: size, Root: strings.Repeat("00", 32)}},
 	} {
-		j.Close = &ledger.Close{Shipment: "s1", Heads: heads}
+		j.Close = &ledger.Close{Shipment: "carrier.s1", Heads: heads}
 		if rep := run1(t, j); rep.OK || rep.Checks[slices.Index(checks, Closing)].OK {
 			t.Errorf("%s: not noticed", name)
 		}

@@ -59,10 +59,10 @@ func creator(t testing.TB, mspID, role string) (identity []byte, cert *x509.Cert
 	return identity, cert
 }
 
-// beating is a state in which the beat is young and nothing else is there.
+// beating is a state in which the beat is young, and of which the carrier is a member.
 func beating() map[string][]byte {
 	beat, _ := ledger.Encode(ledger.Beat{TimeMS: t0})
-	return map[string][]byte{ledger.BeatKey(): beat}
+	return map[string][]byte{ledger.BeatKey(): beat, ledger.MemberMSPKey("CarrierMSP"): []byte(`"carrier"`)}
 }
 
 func newStub(t testing.TB, state map[string][]byte, fn string, args ...string) *fakeStub {
@@ -70,7 +70,7 @@ func newStub(t testing.TB, state map[string][]byte, fn string, args ...string) *
 	return &fakeStub{committed: state, creator: identity, fn: fn, args: args, ms: t0, tx: "tx1"}
 }
 
-const enrolment = `{"id":"T-1","secret_hash":"` + "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" + `"}`
+const enrolment = `{"id":"carrier.T-1","secret_hash":"` + "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd" + `"}`
 
 func TestTheCallComesFromTheTransaction(t *testing.T) {
 	identity, cert := creator(t, "ShipperMSP", "ingest")
@@ -97,7 +97,7 @@ func TestInvokeWritesAndEmits(t *testing.T) {
 	if r.Status != shim.OK || json.Unmarshal(r.Payload, &tracker) != nil || tracker.Owner != "CarrierMSP" || tracker.EnrolTx != "tx1" || tracker.EnrolledMS != t0 {
 		t.Fatalf("answer %d %s %s, want the tracker of CarrierMSP, enrolled by tx1 at %d", r.Status, r.Message, r.Payload, t0)
 	}
-	if want := []write{{ledger.TrackerKeyOf("T-1"), string(r.Payload)}}; !slices.Equal(s.writes, want) {
+	if want := []write{{ledger.TrackerKeyOf("carrier.T-1"), string(r.Payload)}}; !slices.Equal(s.writes, want) {
 		t.Errorf("writes %q, want %q", s.writes, want)
 	}
 	if want := []event{{ledger.EventTracker, string(r.Payload)}}; !slices.Equal(s.events, want) {
@@ -203,7 +203,7 @@ func TestKeysAreFabricsCompositeKeys(t *testing.T) {
 		object     string
 		attributes []string
 	}{
-		{ledger.TrackerKeyOf("T-1"), ledger.ObjTracker, []string{"T-1"}},
+		{ledger.TrackerKeyOf("carrier.T-1"), ledger.ObjTracker, []string{"carrier.T-1"}},
 		{ledger.PartyKey("CarrierMSP", "S-1"), ledger.ObjParty, []string{"CarrierMSP", "S-1"}},
 		{ledger.AnchorKey("ab", 0), ledger.ObjAnchor, []string{"ab", "18446744073709551615"}},
 		{ledger.HandoverKey("S-1", 3), ledger.ObjHandover, []string{"S-1", "0000000003"}},

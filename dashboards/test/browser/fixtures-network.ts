@@ -10,7 +10,7 @@ export const network: Network = {
   ],
   ingest: [
     {
-      id: "ingest-carrier",
+      id: "carrier.ingest-1",
       ok: true,
       status: {
         received: 128_404,
@@ -37,7 +37,7 @@ export const networkInTrouble: Network = {
 
 export const anchors: Anchor[] = Array.from({ length: 8 }, (_, n) => ({
   heads: hex("heads"),
-  ingest: "ingest-carrier",
+  ingest: "carrier.ingest-1",
   size: 5_120 - n * 33,
   root: hex(`root ${n}`),
   tx: hex(`anchor ${n}`),

@@ -67,10 +67,10 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
 	for i := range 250 { // more than one page
-		enrol(t, l, fmt.Sprintf("T-%d", i))
+		enrol(t, l, fmt.Sprintf("carrier.T-%d", i))
 	}
-	create(t, l, "S-1")
-	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-7", FromMS: 1000})
+	create(t, l, "carrier.S-1")
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-7", FromMS: 1000})
 	dir := t.TempDir()
 	r, db := open(t, dir, l)
 	stop := run(t, r)
@@ -88,29 +88,29 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 		}
 		return ""
 	}
-	if at("T-7", 999) != "" || at("T-7", 1000) != "S-1" || at("T-8", 1000) != "" {
+	if at("carrier.T-7", 999) != "" || at("carrier.T-7", 1000) != "carrier.S-1" || at("carrier.T-8", 1000) != "" {
 		t.Fatal("assignment windows")
 	}
-	enrol(t, l, "T-new")
-	create(t, l, "S-2")
-	submit(t, l, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "S-1", Tracker: "T-7"})
-	tracker, err := ledger.TrackerGet.Ask(t.Context(), l, ledger.IDArgs{ID: "T-7"})
+	enrol(t, l, "carrier.T-new")
+	create(t, l, "carrier.S-2")
+	submit(t, l, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-7"})
+	tracker, err := ledger.TrackerGet.Ask(t.Context(), l, ledger.IDArgs{ID: "carrier.T-7"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ended := tracker.FreeFromMS
-	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-7", FromMS: ended})
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-2", Tracker: "carrier.T-7", FromMS: ended})
 	// A logger that was read out: known, though it is over.
-	create(t, l, "S-3")
-	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-3", Tracker: "T-8", FromMS: 2000, ToMS: 3000})
-	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-9", Cause: "lost"})
+	create(t, l, "carrier.S-3")
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-3", Tracker: "carrier.T-8", FromMS: 2000, ToMS: 3000})
+	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-9", Cause: "lost"})
 	testkit.WaitFor(t, 10*time.Second, "changes arrive", func() bool {
-		return r.find(t.Context(), "T-9").Revoked && at("T-new", 0) == "" && at("T-7", ended) == "S-2"
+		return r.find(t.Context(), "carrier.T-9").Revoked && at("carrier.T-new", 0) == "" && at("carrier.T-7", ended) == "carrier.S-2"
 	})
-	if at("T-7", ended-1) != "S-1" {
+	if at("carrier.T-7", ended-1) != "carrier.S-1" {
 		t.Fatal("the past window is gone")
 	}
-	if at("T-8", 1999) != "" || at("T-8", 2000) != "S-3" || at("T-8", 3000) != "" {
+	if at("carrier.T-8", 1999) != "" || at("carrier.T-8", 2000) != "carrier.S-3" || at("carrier.T-8", 3000) != "" {
 		t.Fatal("the recorded window is not 2000 to 3000")
 	}
 	stop()
@@ -120,7 +120,7 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	l.SetUnavailable(true)
 	r, db = open(t, dir, l)
 	defer db.Close()
-	if tr := r.find(t.Context(), "T-9"); tr == nil || !tr.Revoked || at("T-7", ended) != "S-2" || at("T-7", ended-1) != "S-1" {
+	if tr := r.find(t.Context(), "carrier.T-9"); tr == nil || !tr.Revoked || at("carrier.T-7", ended) != "carrier.S-2" || at("carrier.T-7", ended-1) != "carrier.S-1" {
 		t.Fatal("forgotten after a restart without a ledger")
 	}
 }
@@ -130,29 +130,29 @@ func TestACloseEndsTheAssignments(t *testing.T) {
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
 	consignee := l.As("ConsigneeMSP")
-	enrol(t, l, "T-1")
-	create(t, l, "S-1")
-	create(t, l, "S-2")
-	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-1", Tracker: "T-1"})
+	enrol(t, l, "carrier.T-1")
+	create(t, l, "carrier.S-1")
+	create(t, l, "carrier.S-2")
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-1"})
 	r, db := open(t, t.TempDir(), l)
 	defer db.Close()
 	defer run(t, r)()
 	testkit.WaitFor(t, 10*time.Second, "the ledger is read", func() bool { return r.Ready(t.Context()) == nil })
-	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "ConsigneeMSP"})
-	submit(t, consignee, ledger.ShipmentAccept, ledger.StatedArgs{ID: "S-1"})
-	submit(t, consignee, ledger.ShipmentDeliver, ledger.StatedArgs{ID: "S-1"})
-	submit(t, l, ledger.ShipmentClose, ledger.CloseArgs{ID: "S-1"})
-	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "S-2", Tracker: "T-1"})
-	s, err := ledger.ShipmentGet.Ask(t.Context(), l, ledger.IDArgs{ID: "S-2"})
+	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: "ConsigneeMSP"})
+	submit(t, consignee, ledger.ShipmentAccept, ledger.StatedArgs{ID: "carrier.S-1"})
+	submit(t, consignee, ledger.ShipmentDeliver, ledger.StatedArgs{ID: "carrier.S-1"})
+	submit(t, l, ledger.ShipmentClose, ledger.CloseArgs{ID: "carrier.S-1"})
+	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-2", Tracker: "carrier.T-1"})
+	s, err := ledger.ShipmentGet.Ask(t.Context(), l, ledger.IDArgs{ID: "carrier.S-2"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var tr *Tracker
 	testkit.WaitFor(t, 10*time.Second, "the second assignment arrives", func() bool {
-		tr = r.find(t.Context(), "T-1")
-		return slices.ContainsFunc(tr.Windows, func(w Window) bool { return w.Shipment == "S-2" })
+		tr = r.find(t.Context(), "carrier.T-1")
+		return slices.ContainsFunc(tr.Windows, func(w Window) bool { return w.Shipment == "carrier.S-2" })
 	})
-	if w := tr.At(s.Assignments[0].FromMS); w == nil || w.Shipment != "S-2" {
+	if w := tr.At(s.Assignments[0].FromMS); w == nil || w.Shipment != "carrier.S-2" {
 		t.Fatalf("a message of now goes to %+v, want S-2: S-1 is closed", w)
 	}
 }
@@ -162,27 +162,27 @@ func TestAReplacedSecretShutsTheTrackerOut(t *testing.T) {
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
 	hash := func(c string) string { return strings.Repeat(c, 64) }
-	submit(t, l, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "P-1", SecretHash: hash("a")})
+	submit(t, l, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "carrier.P-1", SecretHash: hash("a")})
 	r, db := open(t, t.TempDir(), l)
 	defer db.Close()
 	shut := make(chan string, 10)
 	r.cfg.OnRevoked = func(tracker string) { shut <- tracker }
 	defer run(t, r)()
 	testkit.WaitFor(t, 10*time.Second, "the ledger is read", func() bool { return r.Ready(t.Context()) == nil })
-	submit(t, l, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "P-1", Ref: "c", Hash: hash("c"), ValidFromMS: 1, ValidToMS: 2})
-	submit(t, l, ledger.TrackerRotate, ledger.RotateArgs{ID: "P-1", SecretHash: hash("b")})
-	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "P-1", Cause: "lost"})
+	submit(t, l, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "carrier.P-1", Ref: "c", Hash: hash("c"), ValidFromMS: 1, ValidToMS: 2})
+	submit(t, l, ledger.TrackerRotate, ledger.RotateArgs{ID: "carrier.P-1", SecretHash: hash("b")})
+	submit(t, l, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.P-1", Cause: "lost"})
 	for _, why := range []string{"its secret was replaced", "it was revoked"} {
 		select {
 		case tracker := <-shut:
-			if tracker != "P-1" {
+			if tracker != "carrier.P-1" {
 				t.Fatalf("%s was shut out, want P-1: %s", tracker, why)
 			}
 		case <-time.After(10 * time.Second):
 			t.Fatalf("not shut out although %s", why)
 		}
 	}
-	if tr := r.find(t.Context(), "P-1"); tr == nil || tr.SecretHash != hash("b") || len(shut) > 0 {
+	if tr := r.find(t.Context(), "carrier.P-1"); tr == nil || tr.SecretHash != hash("b") || len(shut) > 0 {
 		t.Fatalf("got %+v and %d more shut out, want the new secret's hash and nobody", tr, len(shut))
 	}
 }
@@ -194,13 +194,13 @@ func TestLookupsAreBounded(t *testing.T) {
 	asked := &counting{Ledger: l}
 	r, db := open(t, t.TempDir(), asked)
 	defer db.Close()
-	enrol(t, l, "T-1")
-	if _, ok := r.Tracker(t.Context(), "T-1"); !ok {
+	enrol(t, l, "carrier.T-1")
+	if _, ok := r.Tracker(t.Context(), "carrier.T-1"); !ok {
 		t.Fatal("a tracker that was just enrolled is not found")
 	}
 	for i := range 1000 {
-		r.Tracker(t.Context(), "T-x")
-		r.Tracker(t.Context(), fmt.Sprintf("T-%d", 1000+i))
+		r.Tracker(t.Context(), "carrier.T-x")
+		r.Tracker(t.Context(), fmt.Sprintf("carrier.T-%d", 1000+i))
 	}
 	if asked.n > lookupsPerSecond+10 {
 		t.Fatalf("%d questions", asked.n)
@@ -238,7 +238,7 @@ func TestEventOfAnotherShape(t *testing.T) {
 	defer l.Close()
 	var events []ledger.Event
 	for _, name := range []string{ledger.EventTracker, ledger.EventShipment, ledger.EventClosed} {
-		for _, payload := range []string{`[1]`, `"T-1"`, `7`, `{`, ``, `null`, `{}`, `{"id":7}`, `{"id":["T-1"]}`, `{"id":"a\u0000b","shipment":"../x"}`, `{"id":"T-1","shipment":"S","keys":"none","state":1,"time_ms":"x"}`} {
+		for _, payload := range []string{`[1]`, `"carrier.T-1"`, `7`, `{`, ``, `null`, `{}`, `{"id":7}`, `{"id":["carrier.T-1"]}`, `{"id":"a\u0000b","shipment":"../x"}`, `{"id":"carrier.T-1","shipment":"S","keys":"none","state":1,"time_ms":"x"}`} {
 			events = append(events, ledger.Event{Name: name, TxID: "odd", Payload: []byte(payload)})
 		}
 	}
@@ -247,10 +247,10 @@ func TestEventOfAnotherShape(t *testing.T) {
 	stop := run(t, r)
 	defer stop()
 	testkit.WaitFor(t, 60*time.Second, "the ledger is read", func() bool { return r.Ready(t.Context()) == nil })
-	enrol(t, l, "T-1")
+	enrol(t, l, "carrier.T-1")
 	testkit.WaitFor(t, 60*time.Second, "a tracker's event comes through", func() bool {
 		trackers, _ := r.Size()
-		return r.find(t.Context(), "T-1") != nil && trackers > 0
+		return r.find(t.Context(), "carrier.T-1") != nil && trackers > 0
 	})
 	if n := r.Skipped(); n != uint64(len(events)) {
 		t.Errorf("%d events are counted as passed over, expected %d", n, len(events))
@@ -270,23 +270,23 @@ func TestClosedAndIdleLeaveMemory(t *testing.T) {
 	var trackers []ledger.Tracker
 	var shipments []ledger.Shipment
 	for i := range n {
-		trackers = append(trackers, ledger.Tracker{ID: fmt.Sprintf("T-%d", i), EnrolTx: fmt.Sprintf("enrolled-%d", i)})
+		trackers = append(trackers, ledger.Tracker{ID: fmt.Sprintf("carrier.T-%d", i), EnrolTx: fmt.Sprintf("enrolled-%d", i)})
 		shipments = append(shipments, ledger.Shipment{
-			ID: fmt.Sprintf("S-%d", i), CreateTx: fmt.Sprintf("created-%d", i), State: ledger.InTransit, Parties: ledger.Parties{"carrier": {"CarrierMSP"}},
-			Assignments: []ledger.Assignment{{Tracker: fmt.Sprintf("T-%d", i), FromMS: 100, ToMS: 200}, {Tracker: fmt.Sprintf("T-%d", i), FromMS: 300}, {Tracker: "T-all", FromMS: int64(i), ToMS: int64(i + 1)}},
+			ID: fmt.Sprintf("carrier.S-%d", i), CreateTx: fmt.Sprintf("created-%d", i), State: ledger.InTransit, Parties: ledger.Parties{"carrier": {"CarrierMSP"}},
+			Assignments: []ledger.Assignment{{Tracker: fmt.Sprintf("carrier.T-%d", i), FromMS: 100, ToMS: 200}, {Tracker: fmt.Sprintf("carrier.T-%d", i), FromMS: 300}, {Tracker: "carrier.T-all", FromMS: int64(i), ToMS: int64(i + 1)}},
 		})
 	}
-	trackers = append(trackers, ledger.Tracker{ID: "T-all", EnrolTx: "all"})
+	trackers = append(trackers, ledger.Tracker{ID: "carrier.T-all", EnrolTx: "all"})
 	check := func(when string) {
 		t.Helper()
 		for i := range n {
-			id := fmt.Sprintf("T-%d", i)
+			id := fmt.Sprintf("carrier.T-%d", i)
 			tr := r.find(t.Context(), id)
 			if tr == nil || tr.EnrolTx != fmt.Sprintf("enrolled-%d", i) || tr.At(99) != nil || tr.At(250) != nil || tr.At(150) == nil || tr.At(1<<50) == nil ||
-				*tr.At(150) != (Window{fmt.Sprintf("S-%d", i), fmt.Sprintf("created-%d", i), 100, 200}) {
+				*tr.At(150) != (Window{fmt.Sprintf("carrier.S-%d", i), fmt.Sprintf("created-%d", i), 100, 200}) {
 				t.Fatalf("%s: %s is %+v", when, id, tr)
 			}
-			if w := r.find(t.Context(), "T-all").At(int64(i)); w == nil || w.Shipment != fmt.Sprintf("S-%d", i) {
+			if w := r.find(t.Context(), "carrier.T-all").At(int64(i)); w == nil || w.Shipment != fmt.Sprintf("carrier.S-%d", i) {
 				t.Fatalf("%s: T-all is on %+v at %d", when, w, i)
 			}
 		}
@@ -299,7 +299,7 @@ func TestClosedAndIdleLeaveMemory(t *testing.T) {
 	}
 	check("live")
 	for i := range n - 1 {
-		if err := r.close(ledger.Close{Shipment: fmt.Sprintf("S-%d", i), TimeMS: 1 << 51}); err != nil {
+		if err := r.close(ledger.Close{Shipment: fmt.Sprintf("carrier.S-%d", i), TimeMS: 1 << 51}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -313,23 +313,23 @@ func TestClosedAndIdleLeaveMemory(t *testing.T) {
 	restart()
 	defer func() { db.Close() }()
 	check("restarted")
-	if live := r.Live(); len(live) != 1 || live[0].ID != "S-499" || len(r.live) != 1 {
+	if live := r.Live(); len(live) != 1 || live[0].ID != "carrier.S-499" || len(r.live) != 1 {
 		t.Errorf("%d shipments are in memory, expected the one that is live", len(live))
 	}
-	if s, ok := r.Shipment("S-3"); !ok || s.State != ledger.Closed || s.ClosedMS != 1<<51 || len(s.Assignments) != 3 {
+	if s, ok := r.Shipment("carrier.S-3"); !ok || s.State != ledger.Closed || s.ClosedMS != 1<<51 || len(s.Assignments) != 3 {
 		t.Errorf("a closed shipment is %+v, %v", s, ok)
 	}
 	if trackers, shipments := r.Size(); trackers != n+1 || shipments != n {
 		t.Errorf("%d trackers, %d shipments are known", trackers, shipments)
 	}
 	// A change is seen at once by who was in memory.
-	s, _ := r.Shipment("S-7")
+	s, _ := r.Shipment("carrier.S-7")
 	changed := *s
 	changed.Assignments = changed.Assignments[:1]
-	if err := r.store([]ledger.Tracker{{ID: "T-7", RevokedMS: 1}}, []ledger.Shipment{changed}); err != nil {
+	if err := r.store([]ledger.Tracker{{ID: "carrier.T-7", RevokedMS: 1}}, []ledger.Shipment{changed}); err != nil {
 		t.Fatal(err)
 	}
-	if tr := r.find(t.Context(), "T-7"); !tr.Revoked || tr.At(1<<50) != nil || tr.At(150) == nil || r.find(t.Context(), "T-all").At(7) != nil {
+	if tr := r.find(t.Context(), "carrier.T-7"); !tr.Revoked || tr.At(1<<50) != nil || tr.At(150) == nil || r.find(t.Context(), "carrier.T-all").At(7) != nil {
 		t.Errorf("after a change: %+v", tr)
 	}
 }
@@ -349,17 +349,17 @@ func TestReadWhileItChanges(t *testing.T) {
 				case <-stop:
 					return
 				default:
-					r.find(t.Context(), "T-1")
+					r.find(t.Context(), "carrier.T-1")
 				}
 			}
 		})
 	}
 	for i := range 200 {
 		tx := fmt.Sprint(i)
-		if err := r.store([]ledger.Tracker{{ID: "T-1", EnrolTx: tx}}, nil); err != nil {
+		if err := r.store([]ledger.Tracker{{ID: "carrier.T-1", EnrolTx: tx}}, nil); err != nil {
 			t.Fatal(err)
 		}
-		if tr := r.find(t.Context(), "T-1"); tr == nil || tr.EnrolTx != tx {
+		if tr := r.find(t.Context(), "carrier.T-1"); tr == nil || tr.EnrolTx != tx {
 			t.Fatalf("after change %d the tracker is %+v", i, tr)
 		}
 	}

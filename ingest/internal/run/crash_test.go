@@ -162,7 +162,7 @@ func newConsumer(url string) (*mqtt.Consumer, error) {
 		return nil, err
 	}
 	return mqtt.NewConsumer(mqtt.ConsumerConfig{
-		URL: url, ClientID: "ingest-test", Username: "ingest-test", Password: func() string { return "pw" }, Partitions: parts, Log: slog.New(slog.DiscardHandler),
+		URL: url, ClientID: "carrier.ingest-test", Username: "carrier.ingest-test", Password: func() string { return "pw" }, Partitions: parts, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -265,7 +265,7 @@ func newCrashStack(t *testing.T, trackers int) *crashStack {
 	t.Helper()
 	s := bareCrashStack(t)
 	b, err := broker.New(broker.Config{
-		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "ingest-test", Password: "pw"}}, Patience: 2 * time.Second,
+		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "carrier.ingest-test", Password: "pw"}}, Patience: 2 * time.Second,
 		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil },
 	})
 	if err != nil {
@@ -281,11 +281,11 @@ func newCrashStack(t *testing.T, trackers int) *crashStack {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	wg.Go(func() { _ = b.Run(ctx) })
 	base := time.Now().Add(-24 * time.Hour).UnixMilli()
-	createShipment(t, s.ledger, "S-1")
+	createShipment(t, s.ledger, "carrier.S-1")
 	for i := range trackers {
-		d := newDevice(fmt.Sprintf("T-%d", i), base)
+		d := newDevice(fmt.Sprintf("carrier.T-%d", i), base)
 		enrol(t, s.ledger, d)
-		assign(t, s.ledger, "S-1", d.id, base)
+		assign(t, s.ledger, "carrier.S-1", d.id, base)
 		conn, err := mqtt.Dial(t.Context(), mqtt.DeviceConfig{URL: s.mqtt, Tracker: d.id, Silent: true, Password: func() string { return "x" }})
 		if err != nil {
 			t.Fatal(err)
@@ -381,7 +381,7 @@ func (s *crashStack) finish() {
 	for _, f := range s.fleet {
 		total += f.total
 	}
-	logs, err := p.seq.Logs("shipment", "S-1")
+	logs, err := p.seq.Logs("shipment", "carrier.S-1")
 	if err != nil || len(logs) != 1 || int(logs[0].Size) != total || logs[0].Anchored != logs[0].Size {
 		t.Fatalf("%d messages sent, logs %+v (%v)", total, logs, err)
 	}
@@ -440,7 +440,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 			nth = 1
 		}
 		if strings.HasPrefix(point, "registry") {
-			enrol(t, s.ledger, newDevice(fmt.Sprintf("extra-%d", i), 0)) // an event to follow
+			enrol(t, s.ledger, newDevice(fmt.Sprintf("carrier.extra-%d", i), 0)) // an event to follow
 		}
 		late := make(chan struct{})
 		timer := time.AfterFunc(60*time.Second, func() { close(late) })

@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-const ingestID = "ingest-test"
+const ingestID = "carrier.ingest-test"
 
 // device is a tracker with a key that chains its messages.
 type device struct {

@@ -144,8 +144,8 @@ func (l idleLedger) Evaluate(_ context.Context, fn string, arg any) ([]byte, err
 			kid := public.KID()
 			key := ledger.TrackerKey{KID: hex.EncodeToString(kid[:]), Alg: int(telemetry.Ed25519), Public: hex.EncodeToString(public.Raw), FromMS: idleSince, Tx: idleTx(i)}
 			page.Items = append(page.Items, ledger.Tracker{
-				ID: fmt.Sprintf("T-%06d", i), Owner: "CarrierMSP", Alg: int(telemetry.Ed25519), Keys: []ledger.TrackerKey{key},
-				Model: "idle", EnrolledMS: idleSince, EnrolTx: idleTx(i), Assigned: fmt.Sprintf("S-%06d", i),
+				ID: fmt.Sprintf("carrier.T-%06d", i), Owner: "CarrierMSP", Alg: int(telemetry.Ed25519), Keys: []ledger.TrackerKey{key},
+				Model: "idle", EnrolledMS: idleSince, EnrolTx: idleTx(i), Assigned: fmt.Sprintf("carrier.S-%06d", i),
 			})
 		}
 		return json.Marshal(page)
@@ -153,10 +153,10 @@ func (l idleLedger) Evaluate(_ context.Context, fn string, arg any) ([]byte, err
 		page := ledger.Page[ledger.Shipment]{Bookmark: bookmark}
 		for i := from; i < to; i++ {
 			page.Items = append(page.Items, ledger.Shipment{
-				ID: fmt.Sprintf("S-%06d", i), State: ledger.InTransit, Creator: "CarrierMSP", Custodian: "CarrierMSP", CreatedMS: idleSince, CreateTx: idleTx(i + l.n),
+				ID: fmt.Sprintf("carrier.S-%06d", i), State: ledger.InTransit, Creator: "CarrierMSP", Custodian: "CarrierMSP", CreatedMS: idleSince, CreateTx: idleTx(i + l.n),
 				Parties: ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 				RuleSet: "general-2-8@1", RuleSetHash: idleTx(-1),
-				Assignments: []ledger.Assignment{{Tracker: fmt.Sprintf("T-%06d", i), FromMS: idleSince, AssignTx: idleTx(i + 2*l.n), By: "CarrierMSP"}},
+				Assignments: []ledger.Assignment{{Tracker: fmt.Sprintf("carrier.T-%06d", i), FromMS: idleSince, AssignTx: idleTx(i + 2*l.n), By: "CarrierMSP"}},
 			})
 		}
 		return json.Marshal(page)

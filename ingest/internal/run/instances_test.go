@@ -31,14 +31,14 @@ func startTwo(t *testing.T, judgeB time.Duration) *twoInstances {
 	t.Cleanup(w.ledger.Close)
 	w.database = openInflux(t, testkit.StartInfluxd(t))
 	base := time.Date(2019, 7, 17, 6, 0, 0, 0, time.UTC).UnixMilli()
-	w.cool, w.warm = newDevice("T-1", base), newDevice("T-2", base)
+	w.cool, w.warm = newDevice("carrier.T-1", base), newDevice("carrier.T-2", base)
 	enrol(t, w.ledger, w.cool)
 	enrol(t, w.ledger, w.warm)
-	createShipment(t, w.ledger, "S-1")
-	assign(t, w.ledger, "S-1", "T-1", base)
-	assign(t, w.ledger, "S-1", "T-2", base)
-	w.configA = Config{ID: "ingest-a", Dir: t.TempDir(), Source: w.sourceA, Database: w.database, Ledger: w.ledger}
-	w.confB = Config{ID: "ingest-b", Dir: t.TempDir(), Source: w.sourceB, Database: w.database, Ledger: w.ledger, JudgeEvery: judgeB}
+	createShipment(t, w.ledger, "carrier.S-1")
+	assign(t, w.ledger, "carrier.S-1", "carrier.T-1", base)
+	assign(t, w.ledger, "carrier.S-1", "carrier.T-2", base)
+	w.configA = Config{ID: "carrier.ingest-a", Dir: t.TempDir(), Source: w.sourceA, Database: w.database, Ledger: w.ledger}
+	w.confB = Config{ID: "carrier.ingest-b", Dir: t.TempDir(), Source: w.sourceB, Database: w.database, Ledger: w.ledger, JudgeEvery: judgeB}
 	w.a, w.b = start(t, w.configA), start(t, w.confB)
 	for _, p := range []*running{w.a, w.b} {
 		testkit.WaitFor(t, 10*time.Second, "the ledger is read", func() bool { return p.registry.Ready(t.Context()) == nil })
@@ -55,7 +55,7 @@ func (w *twoInstances) send(src *memorySource, d *device, n int, temperature flo
 
 func (w *twoInstances) verdicts() []ledger.Verdict {
 	w.t.Helper()
-	all, err := ledger.ComplianceVerdicts.All(context.Background(), w.ledger, "S-1", 1000)
+	all, err := ledger.ComplianceVerdicts.All(context.Background(), w.ledger, "carrier.S-1", 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func (w *twoInstances) verdicts() []ledger.Verdict {
 
 func (w *twoInstances) excursions() []ledger.Excursion {
 	w.t.Helper()
-	all, err := ledger.ComplianceList.All(context.Background(), w.ledger, "S-1", 1000)
+	all, err := ledger.ComplianceList.All(context.Background(), w.ledger, "carrier.S-1", 1000)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (w *twoInstances) wantLogs(a, b uint64) []ledger.LogHead {
 		p    *running
 		size uint64
 	}{{w.a, a}, {w.b, b}} {
-		logs, err := x.p.seq.Logs(anchor.Shipment, "S-1")
+		logs, err := x.p.seq.Logs(anchor.Shipment, "carrier.S-1")
 		if err != nil || len(logs) != 1 || logs[0].Size != x.size {
 			w.t.Fatalf("logs of %s: %+v, %v; want one with %d leaves", x.p.cfg.ID, logs, err, x.size)
 		}
@@ -109,15 +109,15 @@ func TestTwoInstancesOneVerdict(t *testing.T) {
 	}
 
 	// Both seal at once, as the API does: the last verdict is of all leaves of both.
-	submit(t, w.ledger, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "ConsigneeMSP"})
-	submit(t, w.ledger.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.IDArgs{ID: "S-1"})
-	submit(t, w.ledger.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.IDArgs{ID: "S-1"})
+	submit(t, w.ledger, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: "ConsigneeMSP"})
+	submit(t, w.ledger.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.IDArgs{ID: "carrier.S-1"})
+	submit(t, w.ledger.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.IDArgs{ID: "carrier.S-1"})
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	done := make(chan error, 2)
 	for _, p := range []*running{w.a, w.b} {
 		go func() {
-			r, err := p.Seal(ctx, "S-1")
+			r, err := p.Seal(ctx, "carrier.S-1")
 			if err == nil && !r.Anchored {
 				err = context.DeadlineExceeded
 			}

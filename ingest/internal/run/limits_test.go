@@ -48,13 +48,13 @@ func enrolPlain(t *testing.T, l *testkit.Ledger, id string) {
 func TestGarbageStopsNobody(t *testing.T) {
 	const room = 1 << 20
 	s := newSetup(t, func(c *Config) { c.Journal.MaxBytes, c.Journal.QuarantineBytes = 2*room, room })
-	enrolPlain(t, s.ledger, "T-garbage")
+	enrolPlain(t, s.ledger, "carrier.T-garbage")
 	s.send(t, 3)
 	s.settle(s.src)
 	s.influx.SetUnavailable(true)
 	const n = 300
 	for i := range n {
-		s.src.send(telemetry.Topic("T-garbage", telemetry.JSON), bytes.Repeat(fmt.Appendf(nil, "garbage %03d ", i), 1300)) // 15 KB
+		s.src.send(telemetry.Topic("carrier.T-garbage", telemetry.JSON), bytes.Repeat(fmt.Appendf(nil, "garbage %03d ", i), 1300)) // 15 KB
 	}
 	s.send(t, 20)
 	testkit.WaitFor(t, 60*time.Second, "all is acknowledged", func() bool { return s.src.open() == 0 })
@@ -78,8 +78,8 @@ func TestGarbageStopsNobody(t *testing.T) {
 // What is refused reaches its sender with the reason, and how often.
 func TestSendersHearWhatWasRefused(t *testing.T) {
 	s := newSetup(t)
-	enrolPlain(t, s.ledger, "T-plain")
-	topic := telemetry.Topic("T-plain", telemetry.JSON)
+	enrolPlain(t, s.ledger, "carrier.T-plain")
+	topic := telemetry.Topic("carrier.T-plain", telemetry.JSON)
 	for range 5 {
 		s.src.send(topic, []byte(`{"temperatur":4}`))
 	}
@@ -87,14 +87,14 @@ func TestSendersHearWhatWasRefused(t *testing.T) {
 	for range 3 {
 		s.src.send(topic, []byte(`{"temperature":4}`)) // neither time nor seq: two of them count as repeated deliveries
 	}
-	s.src.send(telemetry.Topic("T-plain", telemetry.Up), s.dev.message(t, 5))
+	s.src.send(telemetry.Topic("carrier.T-plain", telemetry.Up), s.dev.message(t, 5))
 	want := map[string]uint64{"nack malformed": 5, "nack out_of_range": 1, "nack duplicate": 2, "nack topic_mismatch": 1}
-	testkit.WaitFor(t, 60*time.Second, "the tracker hears it", func() bool { return fmt.Sprint(s.src.heard("T-plain")) == fmt.Sprint(want) })
+	testkit.WaitFor(t, 60*time.Second, "the tracker hears it", func() bool { return fmt.Sprint(s.src.heard("carrier.T-plain")) == fmt.Sprint(want) })
 	st := s.Status(t.Context())
 	if st.Repeated != 2 || st.Duplicates != 2 || st.Logged != 1 {
 		t.Errorf("%d repeated of %d duplicates, %d logged", st.Repeated, st.Duplicates, st.Logged)
 	}
-	if got := s.src.heard("T-1"); len(got) != 0 {
+	if got := s.src.heard("carrier.T-1"); len(got) != 0 {
 		t.Errorf("another tracker hears %v", got)
 	}
 }
@@ -117,28 +117,28 @@ func TestTooFastIsRefused(t *testing.T) {
 	for range 25 {
 		raws = append(raws, s.dev.message(t, 5))
 	}
-	enrolPlain(t, s.ledger, "T-2")
+	enrolPlain(t, s.ledger, "carrier.T-2")
 	for _, raw := range raws {
-		s.src.send(up("T-1"), raw)
+		s.src.send(up("carrier.T-1"), raw)
 	}
-	s.src.send(telemetry.Topic("T-2", telemetry.JSON), []byte(`{"temperature":4}`))
-	testkit.WaitFor(t, 60*time.Second, "the tracker hears it", func() bool { return s.src.heard("T-1")["nack rate_limited"] == 15 })
+	s.src.send(telemetry.Topic("carrier.T-2", telemetry.JSON), []byte(`{"temperature":4}`))
+	testkit.WaitFor(t, 60*time.Second, "the tracker hears it", func() bool { return s.src.heard("carrier.T-1")["nack rate_limited"] == 15 })
 	testkit.WaitFor(t, 60*time.Second, "the broker has its acknowledgements", func() bool { return s.src.open() == 0 })
 	st := s.Status(t.Context())
 	if st.Logged != 11 || st.Rejected["rate_limited"] != 15 || st.Quarantine.Waiting+int64(len(s.influx.Points("rejected"))) != 0 {
 		t.Fatalf("%d logged, %v refused, in quarantine %+v", st.Logged, st.Rejected, st.Quarantine)
 	}
-	if last := s.src.lastAck("T-1"); !strings.Contains(last, `"seq":9`) {
+	if last := s.src.lastAck("carrier.T-1"); !strings.Contains(last, `"seq":9`) {
 		t.Fatalf("acknowledged: %s", last)
 	}
 	later.Add(int64(20 * time.Second)) // the ledger takes no anchor that is two minutes ahead
 	for _, raw := range raws[5:15] {
-		s.src.send(up("T-1"), raw)
+		s.src.send(up("carrier.T-1"), raw)
 	}
 	s.settle(s.src)
 	later.Add(int64(20 * time.Second))
 	for _, raw := range raws[15:] {
-		s.src.send(up("T-1"), raw)
+		s.src.send(up("carrier.T-1"), raw)
 	}
 	s.sent = 25
 	s.account(t)
@@ -185,7 +185,7 @@ func TestFloodAtTheBrokerInside(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done })
-	enrolPlain(t, s.ledger, "T-garbage")
+	enrolPlain(t, s.ledger, "carrier.T-garbage")
 	dial := func(tracker string) *mqtt.Device {
 		d, err := mqtt.Dial(t.Context(), mqtt.DeviceConfig{URL: "tcp://" + addr.String(), Tracker: tracker, Silent: true, Password: func() string { return "x" }, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 		if err != nil {
@@ -194,19 +194,19 @@ func TestFloodAtTheBrokerInside(t *testing.T) {
 		t.Cleanup(d.Close)
 		return d
 	}
-	garbage, good := dial("T-garbage"), dial("T-1")
+	garbage, good := dial("carrier.T-garbage"), dial("carrier.T-1")
 	began := time.Now()
 	flooding, flooded := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		for i := 0; flooding.Err() == nil; i++ {
-			_ = garbage.Send(flooding, telemetry.Topic("T-garbage", telemetry.JSON), fmt.Appendf(nil, "garbage %d", i))
+			_ = garbage.Send(flooding, telemetry.Topic("carrier.T-garbage", telemetry.JSON), fmt.Appendf(nil, "garbage %d", i))
 		}
 	}()
 	testkit.WaitFor(t, 60*time.Second, "the flood is felt", func() bool { return s.Status(t.Context()).HeldBack > 0 })
 	for range 10 {
-		if err := good.Publish(t.Context(), up("T-1"), s.dev.message(t, 5)); err != nil { // waits for the PUBACK
+		if err := good.Publish(t.Context(), up("carrier.T-1"), s.dev.message(t, 5)); err != nil { // waits for the PUBACK
 			t.Fatal(err)
 		}
 	}
@@ -225,7 +225,7 @@ func TestFloodAtTheBrokerInside(t *testing.T) {
 	flooded()
 	garbage.Close() // ends what waits in Send
 	<-ended
-	if logs, err := s.seq.Logs("shipment", "S-1"); err != nil || len(logs) != 1 || logs[0].Size != 10 {
+	if logs, err := s.seq.Logs("shipment", "carrier.S-1"); err != nil || len(logs) != 1 || logs[0].Size != 10 {
 		t.Errorf("10 good messages, logs %+v (%v)", logs, err)
 	}
 }

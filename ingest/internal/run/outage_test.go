@@ -31,11 +31,11 @@ type setup struct {
 
 func newSetup(t *testing.T, change ...func(*Config)) *setup {
 	t.Helper()
-	s := &setup{src: newSource(), influx: fakeinflux.New(t), ledger: testkit.NewLedger("CarrierMSP", nil), dev: newDevice("T-1", time.Now().Add(-time.Hour).UnixMilli())}
+	s := &setup{src: newSource(), influx: fakeinflux.New(t), ledger: testkit.NewLedger("CarrierMSP", nil), dev: newDevice("carrier.T-1", time.Now().Add(-time.Hour).UnixMilli())}
 	t.Cleanup(s.ledger.Close)
 	enrol(t, s.ledger, s.dev)
-	createShipment(t, s.ledger, "S-1")
-	assign(t, s.ledger, "S-1", "T-1", s.dev.now)
+	createShipment(t, s.ledger, "carrier.S-1")
+	assign(t, s.ledger, "carrier.S-1", "carrier.T-1", s.dev.now)
 	db, err := influx.Open(influx.Config{URL: s.influx.URL, Bucket: s.influx.Bucket, TokenFile: s.influx.TokenFile})
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func newSetup(t *testing.T, change ...func(*Config)) *setup {
 func (s *setup) send(t *testing.T, n int) {
 	t.Helper()
 	for range n {
-		s.src.send(up("T-1"), s.dev.message(t, 5))
+		s.src.send(up("carrier.T-1"), s.dev.message(t, 5))
 	}
 	s.sent += n
 }
@@ -61,7 +61,7 @@ func (s *setup) send(t *testing.T, n int) {
 func (s *setup) account(t *testing.T) {
 	t.Helper()
 	s.settle(s.src)
-	logs, err := s.seq.Logs("shipment", "S-1")
+	logs, err := s.seq.Logs("shipment", "carrier.S-1")
 	if err != nil || len(logs) != 1 {
 		t.Fatalf("logs %+v, err %v", logs, err)
 	}
@@ -90,7 +90,7 @@ func TestInfluxRefusesOneMessage(t *testing.T) {
 	s.influx.SetUnavailable(true)
 	s.send(t, 64)
 	poison := s.dev.message(t, 5)
-	s.src.send(up("T-1"), poison)
+	s.src.send(up("carrier.T-1"), poison)
 	s.send(t, 64)
 	testkit.WaitFor(t, 10*time.Second, "all is in the journal", func() bool { return s.src.open() == 0 })
 	mark := base64.StdEncoding.EncodeToString(poison)
@@ -163,7 +163,7 @@ func TestLedgerIsAheadOfTheJournal(t *testing.T) {
 	p := start(t, Config{Dir: t.TempDir(), Source: src, Database: s.cfg.Database, Ledger: s.ledger})
 	testkit.WaitFor(t, 10*time.Second, "the ledger is read", func() bool { return p.registry.Ready(t.Context()) == nil })
 	before := s.ledger.Count(ledger.AnchorExtend)
-	src.send(up("T-1"), s.dev.message(t, 5))
+	src.send(up("carrier.T-1"), s.dev.message(t, 5))
 	testkit.WaitFor(t, 10*time.Second, "it says so", func() bool {
 		return strings.Contains(p.Status(t.Context()).Problems["anchor"], "does not fit")
 	})
@@ -221,13 +221,13 @@ func TestJournalCommitsFail(t *testing.T) {
 func TestRefusedMessages(t *testing.T) {
 	s := newSetup(t)
 	s.send(t, 3)
-	stranger := newDevice("T-2", s.dev.now)
-	other := newDevice("T-1", s.dev.now)
+	stranger := newDevice("carrier.T-2", s.dev.now)
+	other := newDevice("carrier.T-1", s.dev.now)
 	other.key = stranger.key
-	enrol(t, s.ledger, newDevice("T-3", 0))
-	submit(t, s.ledger, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "T-3", Cause: "lost"})
+	enrol(t, s.ledger, newDevice("carrier.T-3", 0))
+	submit(t, s.ledger, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-3", Cause: "lost"})
 	testkit.WaitFor(t, 10*time.Second, "the revocation arrives", func() bool {
-		tr, ok := s.registry.Tracker(t.Context(), "T-3")
+		tr, ok := s.registry.Tracker(t.Context(), "carrier.T-3")
 		return ok && tr.Revoked
 	})
 	good := s.dev.message(t, 5)
@@ -237,14 +237,14 @@ func TestRefusedMessages(t *testing.T) {
 		topic string
 		raw   []byte
 	}{
-		"malformed":       {up("T-1"), []byte{}},
-		"oversized":       {up("T-1"), make([]byte, telemetry.MaxMessage+1)},
-		"topic_mismatch":  {up("T-2"), s.dev.message(t, 5)},
-		"unknown_tracker": {up("T-2"), stranger.message(t, 5)},
-		"wrong_key":       {up("T-1"), other.message(t, 5)},
-		"revoked":         {up("T-3"), newDevice("T-3", s.dev.now).message(t, 5)},
-		"pack_mismatch":   {up("T-1"), flipped},
-		"bad_signature":   {telemetry.Topic("T-1", telemetry.JSON), []byte(`{"temperature":5}`)},
+		"malformed":       {up("carrier.T-1"), []byte{}},
+		"oversized":       {up("carrier.T-1"), make([]byte, telemetry.MaxMessage+1)},
+		"topic_mismatch":  {up("carrier.T-2"), s.dev.message(t, 5)},
+		"unknown_tracker": {up("carrier.T-2"), stranger.message(t, 5)},
+		"wrong_key":       {up("carrier.T-1"), other.message(t, 5)},
+		"revoked":         {up("carrier.T-3"), newDevice("carrier.T-3", s.dev.now).message(t, 5)},
+		"pack_mismatch":   {up("carrier.T-1"), flipped},
+		"bad_signature":   {telemetry.Topic("carrier.T-1", telemetry.JSON), []byte(`{"temperature":5}`)},
 	} {
 		s.src.send(m.topic, m.raw)
 		testkit.WaitFor(t, 10*time.Second, reason, func() bool { return s.Status(context.Background()).Rejected[reason] == 1 })
@@ -253,7 +253,7 @@ func TestRefusedMessages(t *testing.T) {
 	if n := len(s.influx.Points("rejected")); n != 8 {
 		t.Fatalf("%d in quarantine, want 8", n)
 	}
-	logs, err := s.seq.Logs("shipment", "S-1")
+	logs, err := s.seq.Logs("shipment", "carrier.S-1")
 	if err != nil || logs[0].Size != 3 {
 		t.Fatalf("logs %+v, err %v", logs, err)
 	}

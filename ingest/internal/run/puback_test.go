@@ -61,16 +61,16 @@ func TestKilledBehindItsOwnBroker(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 2))
 	s := bareCrashStack(t)
 	s.listen = testkit.FreeAddr(t)
-	createShipment(t, s.ledger, "S-1")
+	createShipment(t, s.ledger, "carrier.S-1")
 	base := time.Now().Add(-24 * time.Hour).UnixMilli()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	for i := range 4 {
-		d := newDevice(fmt.Sprintf("T-%d", i), base)
+		d := newDevice(fmt.Sprintf("carrier.T-%d", i), base)
 		enrol(t, s.ledger, d)
-		assign(t, s.ledger, "S-1", d.id, base)
+		assign(t, s.ledger, "carrier.S-1", d.id, base)
 		f := &flash{device: d}
 		s.fleet = append(s.fleet, f)
 		wg.Go(func() {

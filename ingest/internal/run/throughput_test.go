@@ -61,7 +61,7 @@ func benchChild() {
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	b, err := broker.New(broker.Config{
-		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "ingest-test", Password: "pw"}},
+		Listen: "127.0.0.1:0", Accounts: []broker.Account{{Username: "carrier.ingest-test", Password: "pw"}},
 		Authenticate: func(string, string) (time.Time, error) { return time.Time{}, nil }, Log: log,
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func benchChild() {
 		var n atomic.Uint64
 		all, _ := mqtt.ParsePartitions("00-ff")
 		parts = append(parts, service.Part{Name: "bare", Run: func(ctx context.Context) error {
-			return mqtt.CountMessages(ctx, mqtt.ConsumerConfig{URL: "tcp://" + addr.String(), ClientID: "ingest-test", Username: "ingest-test", Password: func() string { return "pw" }, Partitions: all}, &n)
+			return mqtt.CountMessages(ctx, mqtt.ConsumerConfig{URL: "tcp://" + addr.String(), ClientID: "carrier.ingest-test", Username: "carrier.ingest-test", Password: func() string { return "pw" }, Partitions: all}, &n)
 		}})
 		done = n.Load
 	} else {
@@ -121,12 +121,12 @@ func TestThroughput(t *testing.T) {
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
 	base := time.Now().Add(-time.Hour).UnixMilli()
-	createShipment(t, l, "S-1")
+	createShipment(t, l, "carrier.S-1")
 	load := make([][][]byte, trackers)
 	for i := range trackers {
-		dev := newDevice(fmt.Sprintf("T-%d", i), base)
+		dev := newDevice(fmt.Sprintf("carrier.T-%d", i), base)
 		enrol(t, l, dev)
-		assign(t, l, "S-1", dev.id, base)
+		assign(t, l, "carrier.S-1", dev.id, base)
 		for range each {
 			load[i] = append(load[i], dev.message(t, 5))
 			dev.now -= 59_000
@@ -156,7 +156,7 @@ func TestThroughput(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		devices := make([]*mqtt.Device, trackers)
 		for i := range devices {
-			if devices[i], err = mqtt.Dial(t.Context(), mqtt.DeviceConfig{URL: broker, Tracker: fmt.Sprintf("T-%d", i), Silent: true, Password: func() string { return "x" }}); err != nil {
+			if devices[i], err = mqtt.Dial(t.Context(), mqtt.DeviceConfig{URL: broker, Tracker: fmt.Sprintf("carrier.T-%d", i), Silent: true, Password: func() string { return "x" }}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -168,7 +168,7 @@ func TestThroughput(t *testing.T) {
 		for i, dev := range devices {
 			wg.Go(func() {
 				for _, m := range load[i] {
-					if err := dev.Send(t.Context(), up(fmt.Sprintf("T-%d", i)), m); err != nil {
+					if err := dev.Send(t.Context(), up(fmt.Sprintf("carrier.T-%d", i)), m); err != nil {
 						t.Error(err)
 						return
 					}

@@ -26,13 +26,13 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 	l := testkit.NewLedger("CarrierMSP", nil)
 	defer l.Close()
 	base := time.Date(2019, 7, 17, 6, 0, 0, 0, time.UTC).UnixMilli()
-	a, b, spare := newDevice("T-A", base), newDevice("T-B", base), newDevice("T-C", base)
+	a, b, spare := newDevice("carrier.T-A", base), newDevice("carrier.T-B", base), newDevice("carrier.T-C", base)
 	for _, dev := range []*device{a, b, spare} {
 		enrol(t, l, dev)
 	}
-	createShipment(t, l, "S-1")
-	assign(t, l, "S-1", "T-A", base)
-	assign(t, l, "S-1", "T-B", base)
+	createShipment(t, l, "carrier.S-1")
+	assign(t, l, "carrier.S-1", "carrier.T-A", base)
+	assign(t, l, "carrier.S-1", "carrier.T-B", base)
 
 	src := newSource()
 	p := start(t, Config{Dir: t.TempDir(), Source: src, Database: db, Ledger: l})
@@ -43,23 +43,23 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 		if i > 20 && i < 60 {
 			temperature = 30 // far outside 2-8, for 40 minutes
 		}
-		src.send(up("T-A"), a.message(t, temperature))
-		src.send(up("T-B"), b.message(t, 5))
+		src.send(up("carrier.T-A"), a.message(t, temperature))
+		src.send(up("carrier.T-B"), b.message(t, 5))
 	}
-	src.send(up("T-C"), spare.message(t, 5))
-	src.send(up("T-A"), []byte("not a message"))
+	src.send(up("carrier.T-C"), spare.message(t, 5))
+	src.send(up("carrier.T-A"), []byte("not a message"))
 	p.settle(src)
 
 	st := p.Status(t.Context())
 	if st.Logged != 2*each+1 || st.Stored != 2*each+1 || st.Rejected["malformed"] != 1 || st.Anchored != 2*each+1 {
 		t.Fatalf("status %+v", st)
 	}
-	logs, err := p.seq.Logs(anchor.Shipment, "S-1")
+	logs, err := p.seq.Logs(anchor.Shipment, "carrier.S-1")
 	if err != nil || len(logs) != 1 || logs[0].Size != 2*each || logs[0].Anchored != 2*each {
 		t.Fatalf("logs %+v, err %v", logs, err)
 	}
 	checkLog(t, db, logs[0].Log, logs[0].Root, 2*each)
-	own, err := p.seq.Logs(anchor.Tracker, "T-C")
+	own, err := p.seq.Logs(anchor.Tracker, "carrier.T-C")
 	if err != nil || len(own) != 1 || own[0].Size != 1 {
 		t.Fatalf("spare tracker's log %+v, err %v", own, err)
 	}
@@ -67,31 +67,31 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 		t.Fatalf("spare tracker's messages %+v", m)
 	}
 	testkit.WaitFor(t, 10*time.Second, "tracker hears its last message and the anchor", func() bool {
-		return strings.HasPrefix(src.lastDown("T-A"), `{"type":"ack","boot":1,"seq":99`)
+		return strings.HasPrefix(src.lastDown("carrier.T-A"), `{"type":"ack","boot":1,"seq":99`)
 	})
 
 	// The final state, by seal: of what was delivered, and of nothing else, whoever asks.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := p.Seal(ctx, "S-1"); !errors.Is(err, ErrNotDelivered) {
+	if _, err := p.Seal(ctx, "carrier.S-1"); !errors.Is(err, ErrNotDelivered) {
 		t.Errorf("seal of a live shipment: %v, want %v", err, ErrNotDelivered)
 	}
 	if _, err := p.Seal(ctx, "S-of-the-future"); !errors.Is(err, ErrNoShipment) {
 		t.Errorf("seal of no shipment: %v, want %v", err, ErrNoShipment)
 	}
-	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "S-1", To: "ConsigneeMSP"})
-	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.StatedArgs{ID: "S-1"})
-	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.StatedArgs{ID: "S-1"})
-	sealed, err := p.Seal(ctx, "S-1")
+	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: "ConsigneeMSP"})
+	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.StatedArgs{ID: "carrier.S-1"})
+	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.StatedArgs{ID: "carrier.S-1"})
+	sealed, err := p.Seal(ctx, "carrier.S-1")
 	if err != nil || !sealed.Anchored || len(sealed.Heads) != 1 || sealed.Heads[0].Size != 2*each {
 		t.Fatalf("seal %+v, err %v", sealed, err)
 	}
-	if again, err := p.Seal(ctx, "S-1"); err != nil || len(again.Heads) != 1 || again.Heads[0] != sealed.Heads[0] || !again.Anchored {
+	if again, err := p.Seal(ctx, "carrier.S-1"); err != nil || len(again.Heads) != 1 || again.Heads[0] != sealed.Heads[0] || !again.Anchored {
 		t.Fatalf("second seal %+v, err %v", again, err)
 	}
-	src.send(up("T-B"), b.message(t, 5))
+	src.send(up("carrier.T-B"), b.message(t, 5))
 	p.settle(src)
-	own, _ = p.seq.Logs(anchor.Tracker, "T-B")
+	own, _ = p.seq.Logs(anchor.Tracker, "carrier.T-B")
 	if len(own) != 1 || own[0].Size != 1 {
 		t.Fatalf("after the seal: %+v", own)
 	}
@@ -99,7 +99,7 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 		t.Fatalf("after the seal: %+v", m)
 	}
 	checkHeads(t, db, l, logs[0].Log, true)
-	checkCompliance(t, l, "S-1")
+	checkCompliance(t, l, "carrier.S-1")
 }
 
 // checkLog rebuilds a log from what InfluxDB holds, as the API and the verifier do.
@@ -184,7 +184,7 @@ func checkCompliance(t testing.TB, l *testkit.Ledger, shipment string) {
 	for _, e := range page.Items {
 		if e.Verified {
 			verified++
-			if len(e.Witnesses) != 1 || e.Tracker != "T-A" || e.Rule != "hot" {
+			if len(e.Witnesses) != 1 || e.Tracker != "carrier.T-A" || e.Rule != "hot" {
 				t.Errorf("verified excursion %+v", e)
 			}
 		}

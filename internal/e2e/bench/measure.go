@@ -241,7 +241,7 @@ func benchConfig(s *stack, url string) (benchIngest, error) {
 		return c, err
 	}
 	// A fresh id each time: its heads log on the ledger begins empty, like its journal.
-	cfg["id"] = "ingest-bench-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	cfg["id"] = "carrier.bench-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
 	cfg["dir"] = filepath.Join(dir, "data")
 	cfg["http"] = addr
 	mqtt := map[string]any{"embedded": false, "url": url, "username": user, "password_file": passwordFile}

@@ -70,7 +70,7 @@ type tracker struct {
 
 func makeTracker(run string, n int) tracker {
 	seed := sha256.Sum256([]byte(fmt.Sprintf("bench %s %d", run, n)))
-	return tracker{id: fmt.Sprintf("bench-%s-%d", run, n), key: ed25519.NewKeyFromSeed(seed[:])}
+	return tracker{id: fmt.Sprintf("carrier.bench-%s-%d", run, n), key: ed25519.NewKeyFromSeed(seed[:])}
 }
 
 // enrol registers n trackers and binds each to a shipment of its own, perShipment to one.
@@ -79,7 +79,7 @@ func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error
 	g.SetLimit(24)
 	for first := 0; first < n; first += perShipment {
 		g.Go(func() error {
-			shipment := fmt.Sprintf("bench-%s-s%d", run, first/perShipment)
+			shipment := fmt.Sprintf("carrier.bench-%s-s%d", run, first/perShipment)
 			parties := map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}}
 			if err := made(s.api.CreateShipment(gctx, client.CreateBody{ID: shipment, RuleSet: "general-2-8@1", Parties: parties})); err != nil {
 				return err

@@ -31,7 +31,8 @@ type values struct {
 	Org        topology.Org   // the file's owner, where there is one
 	OwnFirst   []topology.Org // all, the owner first
 	Operator   topology.Org
-	Ingest     string
+	Ingest     string // process
+	IngestID   string
 	Channel    string
 	Chaincode  string
 	Deployment string
@@ -40,7 +41,7 @@ type values struct {
 
 func render(name string, s topology.Stack, o topology.Org) ([]byte, error) {
 	v := values{
-		Stack: s, Orgs: topology.Orgs, Org: o, Operator: topology.Operator, Ingest: topology.IngestProcess,
+		Stack: s, Orgs: topology.Orgs, Org: o, Operator: topology.Operator, Ingest: topology.IngestProcess, IngestID: topology.IngestID,
 		Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment, Bucket: topology.Bucket,
 		OwnFirst: []topology.Org{o},
 	}

@@ -65,7 +65,7 @@ func stackFile(s topology.Stack) (File, error) {
 		Orderers: string(s.Orderers), MQTT: s.MQTTURL(),
 		Influx: StackInflux{URL: s.URL(topology.Influx), Bucket: topology.Bucket, TokenFile: s.InfluxToken("admin")},
 		Ingest: []StackIngest{{
-			ID: topology.IngestProcess, Org: string(topology.Operator),
+			ID: topology.IngestID, Org: string(topology.Operator),
 			URL: s.URL(topology.IngestProcess), TokenFile: s.IngestReadToken(),
 		}},
 		API:  map[string]StackAPI{},

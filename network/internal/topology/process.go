@@ -25,6 +25,7 @@ const (
 	Influx        = "influxdb"
 	InfluxRPC     = "influxdb.rpc"
 	IngestProcess = "ingest-" + string(Operator)
+	IngestID      = string(Operator) + ".ingest-1" // names its heads log
 	MQTT          = "mqtt"
 	Fleet         = "fleet"
 	Supervisor    = "supervisor"

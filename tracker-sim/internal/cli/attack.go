@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/attack"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/load"
@@ -45,8 +46,9 @@ Exit code: 0 all as expected, 1 not.`,
 			if name == "" {
 				name, _ = load.RunName("attack")
 			}
+			carrier := s.Parties().Carrier
 			cfg := attack.Config{
-				Kinds: want, Name: name, RuleSet: ruleSet, Deployment: s.Deployment, API: s.Parties().Carrier, Roles: s.Roles, Ingest: s.Ingest, Bound: bound, Log: log,
+				Kinds: want, Name: ledger.OwnID(carrier.Org, name), RuleSet: ruleSet, Deployment: s.Deployment, API: carrier, Roles: s.Roles, Ingest: s.Ingest, Bound: bound, Log: log,
 				Dial: scenario.Link{URL: s.MQTT, TLS: s.TLS, Silent: true, Wait: true, Log: log}.Dial,
 			}
 			rows, err := attack.Run(cmd.Context(), cfg)

@@ -21,12 +21,12 @@ func (a *app) enrolCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "enrol ID",
 		Short: "Enrol one tracker, to try things by hand",
-		Long: `Enrols a tracker. With --unsigned it cannot sign, and the line for mosquitto_pub is printed; otherwise a key is made in
+		Long: `Enrols a tracker. Without a dot, ID gets its owner's name and a dot before it. With --unsigned it cannot sign, and the line for mosquitto_pub is printed; otherwise a key is made in
 --state and the proof that it is held goes with the enrolment. With --unsigned --rotate it gets another secret, and the one
 before opens nothing any more.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, id := cmd.Context(), args[0]
+			ctx := cmd.Context()
 			if rotate && !unsigned {
 				return errors.New("--rotate replaces a secret: give --unsigned as well")
 			}
@@ -38,15 +38,13 @@ before opens nothing any more.`,
 			if err != nil {
 				return err
 			}
+			by := s.Party(cmp.Or(owner, s.Roles[ledger.Carrier]))
+			id := ledger.OwnID(by.Org, args[0])
 			home, err := device.OpenHome(stateDir(state, s, "manual"), id)
 			if err != nil {
 				return err
 			}
 			defer home.Close()
-			if owner == "" {
-				owner = s.Roles[ledger.Carrier]
-			}
-			by := s.Party(owner)
 			if unsigned {
 				tell := by.PlainSecret
 				if rotate {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/load"
@@ -103,7 +104,12 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 			return err
 		}
 		url, through, cfg.Deployment = s.MQTT, s.TLS, s.Deployment
-		cfg.API, cfg.Roles = s.Parties().Carrier, s.Roles
+		carrier := s.Parties().Carrier
+		cfg.API, cfg.Roles = carrier, s.Roles
+		cfg.Plan.Name = ledger.OwnID(carrier.Org, cfg.Plan.Name)
+		if err := cfg.Validate(); err != nil {
+			return err
+		}
 		if len(s.Ingest) > 0 {
 			cfg.Logged = s.Ingest.Logged
 		}

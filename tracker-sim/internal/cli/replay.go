@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
@@ -92,14 +93,16 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 		return err
 	}
 	base := idFrom(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)))
-	id := cmp.Or(cfg.Device.ID, base)
-	body.ID = cmp.Or(body.ID, "trip-"+base)
-	if !telemetry.ValidID(body.ID) {
-		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", body.ID)
-	}
 	s, log, err := a.open()
 	if err != nil {
 		return err
+	}
+	parties := s.Parties()
+	carrier := parties.Carrier
+	id := ledger.OwnID(carrier.Org, cmp.Or(cfg.Device.ID, base))
+	body.ID = ledger.OwnID(carrier.Org, cmp.Or(body.ID, "trip-"+base))
+	if !telemetry.ValidID(body.ID) {
+		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", body.ID)
 	}
 	rec := cfg.Recording
 	fmt.Fprintf(a.stderr, "%s: %d readings; %s\n", filepath.Base(path), len(rec.Readings), rec.Mapping)
@@ -115,8 +118,6 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 		return err
 	}
 	defer home.Close()
-	parties := s.Parties()
-	carrier := parties.Carrier
 	cfg.Device = device.Config{ID: id, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, TLS: s.TLS, Log: log}.Dial, Store: home, Log: log}
 	if fl.unsigned {
 		cfg.Device.Secret, err = carrier.PlainSecret(ctx, home, id)
@@ -182,12 +183,12 @@ func parseSpeed(text string) (float64, error) {
 	return v, nil
 }
 
-var notInID = regexp.MustCompile(`[^A-Za-z0-9._-]`)
+var notInID = regexp.MustCompile(`[^A-Za-z0-9_-]`)
 
-// idFrom makes a valid id of a file's name.
+// idFrom makes an id without its owner's name of a file's name.
 func idFrom(name string) string {
-	id := cmp.Or(strings.TrimLeft(notInID.ReplaceAllString(name, "-"), "._-"), "recording")
-	return id[:min(len(id), 48)]
+	id := cmp.Or(strings.TrimLeft(notInID.ReplaceAllString(name, "-"), "_-"), "recording")
+	return id[:min(len(id), 32)]
 }
 
 // stateDir is where trackers keep what must outlive the process.

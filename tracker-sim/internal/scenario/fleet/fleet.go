@@ -9,11 +9,13 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
@@ -49,8 +51,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--speed %g: must be 0.1 to 5000", c.Pace.Speed)
 	case c.Pace.PerMessage < 1 || c.Pace.PerMessage > 20:
 		return fmt.Errorf("--readings-per-message %d: must be 1 to 20", c.Pace.PerMessage)
-	case c.Prefix != "" && !telemetry.ValidID(c.Prefix+"S-1000-000"):
-		return fmt.Errorf("--name %q: must match [A-Za-z0-9][A-Za-z0-9._-]* and be short", c.Prefix)
+	case c.Prefix != "" && (!telemetry.ValidID(c.Prefix) || strings.Contains(c.Prefix, ".") || len(c.Prefix) > 24):
+		return fmt.Errorf("--name %q: must match [A-Za-z0-9][A-Za-z0-9_-]{0,23}", c.Prefix)
 	}
 	return c.Fault.validate()
 }
@@ -110,7 +112,7 @@ func (f *Fleet) lineUp() error {
 		if t.plain {
 			letter = "P"
 		}
-		t.id = fmt.Sprintf("%s%s-%d%c", f.cfg.Prefix, letter, s.n+1, 'a'+t.n)
+		t.id = ledger.OwnID(f.cfg.Parties.Carrier.Org, fmt.Sprintf("%s%s-%d%c", f.cfg.Prefix, letter, s.n+1, 'a'+t.n))
 		var err error
 		if t.home, err = device.OpenHome(f.cfg.State, t.id); err != nil {
 			return err

@@ -55,7 +55,7 @@ func plan(n, shipments int) (kind Kind, start float64, ahead, lazy bool) {
 }
 
 func (s *slot) shipment(ordinal int) string {
-	return fmt.Sprintf("%sS-%d-%03d", s.f.cfg.Prefix, s.n+1, ordinal)
+	return ledger.OwnID(s.f.cfg.Parties.Shipper.Org, fmt.Sprintf("%sS-%d-%03d", s.f.cfg.Prefix, s.n+1, ordinal))
 }
 
 func (s *slot) trip(ordinal, tracker int) *Trip {
