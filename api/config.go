@@ -36,10 +36,9 @@ type Config struct {
 
 // IngestConfig is one ingest instance.
 type IngestConfig struct {
-	ID        string `yaml:"id"`
-	Org       string `yaml:"org"`
-	URL       string `yaml:"url"`        // https://host:port; http on this machine
-	TokenFile string `yaml:"token_file"` // its read token; mode 0600
+	ID  string `yaml:"id"`
+	Org string `yaml:"org"`
+	URL string `yaml:"url"` // https://host:port; http on this machine
 
 	Client secure.Client `yaml:",inline"` // ca, cert, key, insecure
 }
@@ -119,7 +118,6 @@ func (c *Config) Validate() error {
 	for i, in := range c.Ingest {
 		need(fmt.Sprintf("ingest[%d].id", i), in.ID)
 		need(fmt.Sprintf("ingest[%d].url", i), in.URL)
-		need(fmt.Sprintf("ingest[%d].token_file", i), in.TokenFile)
 		problems = append(problems, in.Client.Check(fmt.Sprintf("ingest[%d].url", i), in.URL))
 	}
 	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL))

@@ -15,7 +15,7 @@ listen: 127.0.0.1:8080
 dir: /tmp/x
 influx: {url: "http://127.0.0.1:8086", bucket: trackseal/autogen, token_file: t}
 fabric: {profile: p, org: carrier, user: api}
-ingest: [{id: carrier.ingest-1, org: carrier, url: "http://127.0.0.1:8070", token_file: t}]
+ingest: [{id: carrier.ingest-1, org: carrier, url: "http://127.0.0.1:8070"}]
 mqtt_url: tcp://127.0.0.1:1883
 auth: {issuer: "http://127.0.0.1:8080", audience: trackseal-api, clients_file: c, key_file: k}
 `

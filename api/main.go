@@ -91,7 +91,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer chain.Close()
-	instances, err := openIngest(cfg.Ingest)
+	instances, err := openIngest(cfg.Ingest, chain)
 	if err != nil {
 		return err
 	}

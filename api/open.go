@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -72,18 +73,15 @@ func openIssuer(is IssuerConfig, log *slog.Logger) (*access.RemoteKeys, *access.
 	return provider.Keys, provider, nil
 }
 
-func openIngest(configs []IngestConfig) ([]ingestclient.Instance, error) {
+// openIngest asks the instances with the organisation's ledger identity.
+func openIngest(configs []IngestConfig, as node.Identity) ([]ingestclient.Instance, error) {
 	var instances []ingestclient.Instance
 	for _, c := range configs {
-		token, err := secure.Secret(c.TokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("ingest %s: token_file: %w", c.ID, err)
-		}
 		through, err := c.Client.Transport()
 		if err != nil {
 			return nil, fmt.Errorf("ingest %s: %w", c.ID, err)
 		}
-		client, err := ingestclient.New(c.ID, c.URL, token, through)
+		client, err := ingestclient.New(c.ID, c.URL, &node.Transport{Identity: as, Audience: c.ID, Through: through, Now: time.Now})
 		if err != nil {
 			return nil, err
 		}

@@ -30,8 +30,7 @@ type Config struct {
 	Fabric     fabric.Config     `yaml:"fabric"`
 	Anchor     AnchorConfig      `yaml:"anchor"`
 	Journal    JournalConfig     `yaml:"journal"`
-	Limit      limit.Config      `yaml:"tracker_limit"`   // what one tracker may send
-	ReadToken  string            `yaml:"read_token_file"` // bearer token of /v1
+	Limit      limit.Config      `yaml:"tracker_limit"` // what one tracker may send
 	Log        service.LogConfig `yaml:"log"`
 }
 
@@ -77,7 +76,6 @@ func (c *Config) Validate() error {
 	need(c.Deployment != "", "deployment: must be set, trackers sign their passwords for it")
 	need(c.Dir != "", "dir: must name a folder for the journal")
 	need(c.HTTP != "", "http: must be host:port")
-	need(c.ReadToken != "", "read_token_file: must name a file with the token of the APIs")
 	_, err := mqtt.ParsePartitions(c.Partitions)
 	need(err == nil, "%v", err)
 	need(!c.MQTT.Embedded || c.MQTT.Listen != "", "mqtt.listen: must be host:port when the broker is embedded")

@@ -20,7 +20,6 @@ influx: {url: "http://127.0.0.1:1", org: "", bucket: trackseal/autogen, token_fi
 fabric: {profile: p, org: carrier, user: ingest, channel: trackseal, chaincode: trackseal}
 anchor: {every: 10s, leaves: 4096}
 journal: {max_bytes: 4294967296}
-read_token_file: r
 log: {level: info, format: text}
 `
 
@@ -48,7 +47,7 @@ func TestConfig(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("want one line, got %v", err)
 	}
-	for _, problem := range []string{"id:", "deployment:", "dir:", "http:", "read_token_file:", "partitions", "mqtt.url:", "mqtt.username:", "mqtt.password_file:", "influx:", "fabric:", "journal.max_bytes:"} {
+	for _, problem := range []string{"id:", "deployment:", "dir:", "http:", "partitions", "mqtt.url:", "mqtt.username:", "mqtt.password_file:", "influx:", "fabric:", "journal.max_bytes:"} {
 		if !strings.Contains(err.Error(), problem) {
 			t.Errorf("%q is not named in: %v", problem, err)
 		}

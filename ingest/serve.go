@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/mqtt/broker"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -37,10 +38,6 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	// is too big.
 	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(800 << 20)
-	token, err := secure.Secret(cfg.ReadToken)
-	if err != nil {
-		return fmt.Errorf("read_token_file: %w", err)
-	}
 	password, err := secure.Secret(cfg.MQTT.PasswordFile)
 	if err != nil {
 		return fmt.Errorf("mqtt.password_file: %w", err)
@@ -132,9 +129,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	health := &service.Health{}
 	p.Checks(health)
 	mux := health.Mux(p.Gatherer())
-	httpapi.Routes(mux, p, token, log)
+	callers := &node.Callers{Ledger: ledger, Org: cfg.Fabric.Org, Self: cfg.ID, Log: log, Now: time.Now}
+	httpapi.Routes(mux, p, ledger.MSP(), callers, log)
 	http := &service.HTTP{Listen: cfg.HTTP, TLS: served, Handler: mux, Log: log}
-	parts = append(append(parts, p.Parts()...), http.Part("http"))
+	parts = append(append(parts, p.Parts()...), service.Part{Name: "callers", Run: callers.Run}, http.Part("http"))
 	log.Info("ingest starts", "id", cfg.ID, "mqtt", address, "partitions", cfg.Partitions)
 	return service.Run(ctx, log, parts...)
 }

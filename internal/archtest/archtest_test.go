@@ -262,7 +262,6 @@ var jsonDecoders = map[string]string{
 	"internal/canon/json.go":                   "the one strict reader",
 	"internal/influx/query.go":                 "InfluxDB's answer is a stream of values, of its own trust",
 	"ingest/internal/fakeinflux/fakeinflux.go": "the fake of that",
-	"internal/client/ingest.go":                "simulation and bench read their own stack's status",
 }
 
 // Two readers of one JSON text, of which one takes the first of a repeated member and one the last, see two things.

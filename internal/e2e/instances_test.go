@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,9 +26,9 @@ func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 		t.Fatal(err)
 	}
 	dir, broker, listen := t.TempDir(), testkit.FreeAddr(t), testkit.FreeAddr(t)
-	text := string(raw)
+	text, id := string(raw), name("ingest-two")
 	for pattern, with := range map[string]string{
-		`(?m)^id: .*$`: "id: " + name("ingest-two"), `(?m)^dir: .*$`: "dir: " + dir, `(?m)^http: .*$`: "http: " + listen, `(?m)^  listen: .*$`: "  listen: " + broker,
+		`(?m)^id: .*$`: "id: " + id, `(?m)^dir: .*$`: "dir: " + dir, `(?m)^http: .*$`: "http: " + listen, `(?m)^  listen: .*$`: "  listen: " + broker,
 	} {
 		re := regexp.MustCompile(pattern)
 		if !re.MatchString(text) {
@@ -70,33 +69,17 @@ func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 	other := *s
 	other.MQTT = "tcp://" + broker
 	other.Ingest = slices.Clone(s.Ingest)
-	other.Ingest[0].URL = "http://" + listen
+	other.Ingest[0].ID, other.Ingest[0].URL = id, "http://"+listen
 	return &other, kill
 }
 
 // knows waits until an ingest has heard of an assignment: an earlier message goes to the tracker's own log.
 func (s *stack) knows(t *testing.T, shipment, tracker string) {
 	t.Helper()
-	token, err := os.ReadFile(s.Ingest[0].TokenFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	by := openLedger(t).op("carrier")
 	eventually(t, 60*time.Second, "ingest knows the assignment", func() (bool, string) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Ingest[0].URL+"/v1/shipments/"+shipment+"/trackers/"+tracker, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return false, err.Error()
-		}
-		defer resp.Body.Close()
-		var a struct {
-			Assigned bool `json:"assigned"`
-		}
-		err = json.NewDecoder(resp.Body).Decode(&a)
-		return err == nil && a.Assigned, fmt.Sprint(resp.Status, " ", err)
+		code, body := s.node(t, by, http.MethodGet, "/v1/shipments/"+shipment+"/trackers/"+tracker)
+		return code == http.StatusOK && strings.Contains(body, "true"), body
 	})
 }
 

@@ -38,10 +38,9 @@ type stack struct {
 		TokenFile string `json:"token_file"`
 	} `json:"influx"`
 	Ingest []struct {
-		ID        string `json:"id"`
-		Org       string `json:"org"`
-		URL       string `json:"url"`
-		TokenFile string `json:"token_file"`
+		ID  string `json:"id"`
+		Org string `json:"org"`
+		URL string `json:"url"`
 	} `json:"ingest"`
 	API map[string]struct {
 		URL         string `json:"url"`

@@ -29,7 +29,7 @@ type Caller struct {
 // Why a caller is not known.
 var (
 	// ErrNoToken: the request has none of a node's.
-	ErrNoToken = errors.New("send Authorization: " + scheme + " <token>, signed by a member's ledger identity")
+	ErrNoToken = errors.New("send Authorization: " + Scheme + " <token>, signed by a member's ledger identity")
 	// ErrRefused: the text tells the caller what is wrong with the token.
 	ErrRefused = errors.New("the node's token is not valid")
 	// ErrUnavailable: the ledger has not been read, or not for long.
@@ -108,7 +108,7 @@ func (c *Callers) Load(ctx context.Context) error {
 // Who makes a request. The error is ErrNoToken, ErrRefused or ErrUnavailable.
 func (c *Callers) Who(r *http.Request) (Caller, error) {
 	given, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(given, scheme) || text == "" {
+	if !strings.EqualFold(given, Scheme) || text == "" {
 		return Caller{}, ErrNoToken
 	}
 	b, now := c.known.Load(), c.Now()

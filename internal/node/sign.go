@@ -46,7 +46,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("sign the request: %w", err)
 	}
 	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", scheme+" "+text)
+	r.Header.Set("Authorization", Scheme+" "+text)
 	return t.Through.RoundTrip(r)
 }
 

@@ -16,8 +16,10 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 )
 
+// Scheme of the Authorization header: no access token is taken for one of these, nor the other way round.
+const Scheme = "Trackseal-Node"
+
 const (
-	scheme    = "Trackseal-Node" // of the Authorization header: no access token is taken for one of these, nor the other way round
 	kind      = "trackseal-node+jwt"
 	algorithm = "ES256"
 

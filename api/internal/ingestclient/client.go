@@ -63,8 +63,8 @@ type SealedHead struct {
 
 // Client asks over HTTP. Safe for concurrent use.
 type Client struct {
-	id, base, token string
-	http            *http.Client
+	id, base string
+	http     *http.Client
 }
 
 var _ Instance = (*Client)(nil)
@@ -75,13 +75,13 @@ const (
 	maxAnswer = 16 << 20
 )
 
-// New does no I/O. base is https://host:port, or http on this machine; through carries the requests.
-func New(id, base, token string, through http.RoundTripper) (*Client, error) {
+// New does no I/O. base is https://host:port, or http on this machine; through signs the requests and carries them.
+func New(id, base string, through http.RoundTripper) (*Client, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("ingest %s: url %q must be http://host:port", id, base)
 	}
-	return &Client{id: id, base: strings.TrimSuffix(base, "/"), token: token, http: &http.Client{Transport: through,
+	return &Client{id: id, base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: through,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") }}}, nil
 }
 
@@ -94,7 +94,7 @@ func (c *Client) Logs(ctx context.Context, shipment string) ([]Log, error) {
 		Items []Log `json:"items"`
 	}
 	err := c.call(ctx, readTime, http.MethodGet, "/v1/logs?shipment="+url.QueryEscape(shipment), &page)
-	return page.Items, err
+	return page.Items, known(err)
 }
 
 // Seal ends a shipment's logs.
@@ -110,7 +110,18 @@ func (c *Client) Assigned(ctx context.Context, shipment, tracker string) (bool, 
 		Assigned bool `json:"assigned"`
 	}
 	err := c.call(ctx, readTime, http.MethodGet, "/v1/shipments/"+url.PathEscape(shipment)+"/trackers/"+url.PathEscape(tracker), &a)
-	return a.Assigned, err
+	return a.Assigned, known(err)
+}
+
+// errUnknown: the instance has not heard of the shipment, or its organisation is no party of it.
+var errUnknown = errors.New("knows of no such shipment")
+
+// known takes that for no news.
+func known(err error) error {
+	if errors.Is(err, errUnknown) {
+		return nil
+	}
+	return err
 }
 
 // Status is the instance's own report.
@@ -127,7 +138,6 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method, path str
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", problem.ErrIngest, c.id, err)
@@ -139,8 +149,10 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method, path str
 		return fmt.Errorf("%w: %s: %w", problem.ErrIngest, c.id, err)
 	case resp.StatusCode >= 500 || resp.StatusCode == http.StatusTooManyRequests:
 		return fmt.Errorf("%w: %s answered %s", problem.ErrIngest, c.id, resp.Status)
+	case resp.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("ingest %s %w: %.200s", c.id, errUnknown, body)
 	case resp.StatusCode != http.StatusOK:
-		// Our token or our request is wrong: trying again cannot help.
+		// We may not, or our request is wrong: trying again cannot help.
 		return fmt.Errorf("ingest %s answered %s to %s: %.200s", c.id, resp.Status, path, body)
 	}
 	if err := json.Unmarshal(body, into); err != nil {

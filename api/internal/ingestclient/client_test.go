@@ -16,13 +16,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestClient(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/logs", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer tok" || r.URL.Query().Get("shipment") != "a b" {
+		if r.URL.Query().Get("shipment") == "unknown" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if r.URL.Query().Get("shipment") != "a b" {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
 		_, _ = w.Write([]byte(`{"items":[{"log":"aa","size":3,"future":1}]}`))
 	})
 	mux.HandleFunc("POST /v1/shipments/{id}/seal", func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("id") == "unknown" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
 		_, _ = w.Write([]byte(`{"heads":[{"log":"aa","size":3,"root":"bb"}],"anchored":true}`))
 	})
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +38,7 @@ func TestClient(t *testing.T) {
 	})
 	srv := httptest.NewServer(mux)
 	defer srv.Close()
-	c, err := New("i", srv.URL+"/", "tok", http.DefaultTransport)
+	c, err := New("i", srv.URL+"/", http.DefaultTransport)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +52,15 @@ func TestClient(t *testing.T) {
 	if _, err := c.Status(t.Context()); !errors.Is(err, problem.ErrIngest) {
 		t.Errorf("a redirect is followed: %v", err)
 	}
+	if logs, err := c.Logs(t.Context(), "unknown"); err != nil || len(logs) != 0 {
+		t.Errorf("of a shipment that the instance does not know: %v %v", logs, err)
+	}
+	if known, err := c.Assigned(t.Context(), "unknown", "T"); err != nil || known {
+		t.Errorf("an assignment that the instance does not know: %v %v", known, err)
+	}
+	if _, err := c.Seal(t.Context(), "unknown"); err == nil {
+		t.Error("sealed what the instance does not know")
+	}
 	if _, err := c.Logs(t.Context(), "other"); err == nil || errors.Is(err, problem.ErrIngest) {
 		t.Errorf("a refusal must not look like an outage: %v", err)
 	}
@@ -55,7 +72,7 @@ func TestClient(t *testing.T) {
 
 func TestNew(t *testing.T) {
 	for _, bad := range []string{"", "127.0.0.1:1", "ftp://x", "http://"} {
-		if _, err := New("i", bad, "t", http.DefaultTransport); err == nil {
+		if _, err := New("i", bad, http.DefaultTransport); err == nil {
 			t.Errorf("%q accepted", bad)
 		}
 	}

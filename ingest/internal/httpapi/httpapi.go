@@ -1,35 +1,35 @@
-// Package httpapi is ingest's HTTP interface: health and metrics for everybody, logs, seals, proofs and status for the APIs
-// that hold the read token. Errors are RFC 9457 problems.
+// Package httpapi is ingest's HTTP interface: health and metrics for everybody, logs, seals, proofs and status for the nodes of members.
+// Who calls is what their ledger identity has signed, what they may is what the ledger says of the shipment. Errors are RFC 9457 problems.
 package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Pipeline is what is served.
 type Pipeline interface {
 	Sequencer() *sequence.Sequencer
-	Seal(ctx context.Context, shipment string) (run.SealResult, error)
+	// Shipment is the ledger's record as far as its events have come here, of one of which this organisation is a party.
+	Shipment(id string) (*ledger.Shipment, bool)
+	// Seal for a member, by its MSP id.
+	Seal(ctx context.Context, shipment, by string) (run.SealResult, error)
 	Status(ctx context.Context) run.Status
-	// Assigned tells whether the instance knows that the tracker is on the shipment, now or for a recorded trip: from then on its
-	// messages go there.
-	Assigned(shipment, tracker string) bool
 }
 
 // sealBound is how long a seal waits for its anchor. The caller may ask again.
@@ -37,25 +37,32 @@ const sealBound = 25 * time.Second
 
 type server struct {
 	p     Pipeline
-	token [32]byte
+	own   string // MSP id
+	who   *node.Callers
 	log   *slog.Logger
+	trail trail
 }
 
-// Routes adds /v1 to a mux that has the open routes already.
-func Routes(mux *http.ServeMux, p Pipeline, token string, log *slog.Logger) {
-	s := &server{p: p, token: sha256.Sum256([]byte(token)), log: log}
-	for pattern, handle := range map[string]func(*http.Request) (any, error){
+// call is one request by a member's node.
+type call struct {
+	*http.Request
+	node.Caller
+}
+
+// Routes adds /v1 to a mux that has the open routes already. own is the MSP id of the organisation that runs this instance.
+func Routes(mux *http.ServeMux, p Pipeline, own string, who *node.Callers, log *slog.Logger) {
+	s := &server{p: p, own: own, who: who, log: log, trail: newTrail(log)}
+	for pattern, handle := range map[string]func(call) (any, error){
 		"GET /v1/logs":                              s.logs,
 		"POST /v1/shipments/{id}/seal":              s.seal,
-		"GET /v1/proof/inclusion":                   s.inclusion,
 		"GET /v1/proof/consistency":                 s.consistency,
 		"GET /v1/status":                            s.status,
 		"GET /v1/shipments/{id}/trackers/{tracker}": s.assigned,
 	} {
 		mux.Handle(pattern, s.protect(handle))
 	}
-	mux.Handle("/v1/", s.protect(func(*http.Request) (any, error) {
-		return nil, &problem{http.StatusNotFound, "not_found", "no such resource"}
+	mux.Handle("/v1/", s.protect(func(call) (any, error) {
+		return nil, &problem{status: http.StatusNotFound, code: "not_found", detail: "no such resource"}
 	}))
 }
 
@@ -63,37 +70,69 @@ func Routes(mux *http.ServeMux, p Pipeline, token string, log *slog.Logger) {
 type problem struct {
 	status       int
 	code, detail string
+	refused      bool // a member asked for what is not its own; the answer itself may not say so
 }
 
 func (p *problem) Error() string { return p.detail }
 
 func badRequest(format string, args ...any) error {
-	return &problem{http.StatusBadRequest, "invalid", fmt.Sprintf(format, args...)}
+	return &problem{status: http.StatusBadRequest, code: "invalid", detail: fmt.Sprintf(format, args...)}
 }
 
-func (s *server) protect(handle func(*http.Request) (any, error)) http.Handler {
+func forbidden(detail string) error {
+	return &problem{status: http.StatusForbidden, code: "forbidden", detail: detail, refused: true}
+}
+
+func unavailable(what string) error {
+	return &problem{status: http.StatusServiceUnavailable, code: "ledger_unavailable", detail: "the ledger cannot be asked " + what + "; try again"}
+}
+
+func (s *server) protect(handle func(call) (any, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		got := sha256.Sum256([]byte(token))
-		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(got[:], s.token[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			s.fail(w, r, &problem{http.StatusUnauthorized, "unauthorized", "needs Authorization: Bearer <read token of this ingest>"})
+		who, err := s.enter(r)
+		var answer any
+		if err == nil {
+			answer, err = handle(call{r, who})
+		}
+		if err != nil {
+			s.fail(w, r, who, err)
 			return
 		}
-		answer, err := handle(r)
-		if err != nil {
-			s.fail(w, r, err)
-			return
+		if r.Method != http.MethodGet {
+			s.trail.changed(r, who, http.StatusOK)
 		}
 		s.write(w, http.StatusOK, "application/json", answer)
 	})
 }
 
-func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+// enter says who calls. What APIs ask, an API's identity asks.
+func (s *server) enter(r *http.Request) (node.Caller, error) {
+	who, err := s.who.Who(r)
+	switch {
+	case errors.Is(err, node.ErrUnavailable):
+		return who, unavailable("who its members are")
+	case err != nil:
+		return who, &problem{status: http.StatusUnauthorized, code: "unauthorized", detail: err.Error(), refused: true}
+	case who.Role != contract.Operator:
+		return who, forbidden("the caller's certificate needs the attribute " + contract.RoleAttribute + "=" + contract.Operator)
+	}
+	return who, nil
+}
+
+func (s *server) fail(w http.ResponseWriter, r *http.Request, who node.Caller, err error) {
 	p, known := errors.AsType[*problem](err)
 	if !known {
 		s.log.ErrorContext(r.Context(), "request failed", "path", r.URL.Path, "err", err)
-		p = &problem{http.StatusInternalServerError, "internal", "the request could not be answered; ingest's log says why"}
+		p = &problem{status: http.StatusInternalServerError, code: "internal", detail: "the request could not be answered; ingest's log says why"}
+	}
+	switch {
+	case p.refused:
+		s.trail.refused(r, who, p)
+	case r.Method != http.MethodGet:
+		s.trail.changed(r, who, p.status)
+	}
+	if p.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", node.Scheme)
 	}
 	s.write(w, p.status, "application/problem+json", map[string]any{
 		"type": "about:blank", "title": http.StatusText(p.status), "status": p.status, "code": p.code, "detail": p.detail,
@@ -107,77 +146,72 @@ func (s *server) write(w http.ResponseWriter, status int, contentType string, v 
 	_ = json.NewEncoder(w).Encode(v) // the caller is gone: nobody to tell
 }
 
-func (s *server) assigned(r *http.Request) (any, error) {
-	shipment, tracker := r.PathValue("id"), r.PathValue("tracker")
-	if !telemetry.ValidID(shipment) || !telemetry.ValidID(tracker) {
-		return nil, badRequest("give the ids of a shipment and of a tracker")
+// shipment is one of which the caller is a party. To all others it does not exist.
+func (s *server) shipment(c call, id string) (*ledger.Shipment, error) {
+	if !telemetry.ValidID(id) {
+		return nil, badRequest("%q is not a shipment id", id)
 	}
-	return map[string]any{"assigned": s.p.Assigned(shipment, tracker)}, nil
+	r, ok := s.p.Shipment(id)
+	if !ok || !r.IsParty(c.MSP) {
+		return nil, &problem{status: http.StatusNotFound, code: "not_found", detail: "no shipment of this id is known here of which the caller is a party", refused: ok}
+	}
+	return r, nil
 }
 
-func (s *server) logs(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	kind, id := anchor.Shipment, q.Get("shipment")
-	if id == "" {
-		kind, id = anchor.Tracker, q.Get("tracker")
+// assigned tells whether the event of an assignment has come here: from then on the tracker's messages go to the shipment.
+func (s *server) assigned(c call) (any, error) {
+	r, err := s.shipment(c, c.PathValue("id"))
+	if err != nil {
+		return nil, err
 	}
-	if !telemetry.ValidID(id) {
-		return nil, badRequest("give ?shipment=ID or ?tracker=ID")
+	known := slices.ContainsFunc(r.Assignments, func(a ledger.Assignment) bool {
+		return a.Tracker == c.PathValue("tracker") && (a.ToMS == 0 || a.Recorded())
+	})
+	return map[string]any{"assigned": known}, nil
+}
+
+func (s *server) logs(c call) (any, error) {
+	r, err := s.shipment(c, c.URL.Query().Get("shipment"))
+	if err != nil {
+		return nil, err
 	}
-	logs, err := s.p.Sequencer().StoredLogs(kind, id)
+	logs, err := s.p.Sequencer().StoredLogs(anchor.Shipment, r.ID)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]any{"items": logs}, nil
 }
 
-func (s *server) seal(r *http.Request) (any, error) {
-	id := r.PathValue("id")
+func (s *server) seal(c call) (any, error) {
+	id := c.PathValue("id")
 	if !telemetry.ValidID(id) {
 		return nil, badRequest("%q is not a shipment id", id)
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), sealBound)
+	ctx, cancel := context.WithTimeout(c.Context(), sealBound)
 	defer cancel()
-	result, err := s.p.Seal(ctx, id)
-	if err == nil {
-		s.log.InfoContext(r.Context(), "sealed", "shipment", id, "anchored", result.Anchored, "asked_from", r.RemoteAddr)
-		return result, nil
-	}
-	s.log.WarnContext(r.Context(), "not sealed", "shipment", id, "err", err, "asked_from", r.RemoteAddr)
+	result, err := s.p.Seal(ctx, id, c.MSP)
 	switch {
 	case errors.Is(err, run.ErrNoShipment):
-		return nil, &problem{http.StatusNotFound, "not_found", err.Error()}
+		return nil, &problem{status: http.StatusNotFound, code: "not_found", detail: err.Error(), refused: true}
+	case errors.Is(err, run.ErrNotTheirs):
+		return nil, forbidden(err.Error())
 	case errors.Is(err, run.ErrNotDelivered):
-		return nil, &problem{http.StatusConflict, "not_delivered", err.Error()}
+		return nil, &problem{status: http.StatusConflict, code: "not_delivered", detail: err.Error(), refused: true}
 	case errors.Is(err, ledger.ErrUnavailable):
-		return nil, &problem{http.StatusServiceUnavailable, "ledger_unavailable", "the ledger cannot be asked whether the shipment was delivered; try again"}
+		return nil, unavailable("whether the shipment was delivered")
 	}
-	return nil, err
+	return result, err
 }
 
-func (s *server) inclusion(r *http.Request) (any, error) {
-	index, size, err := numbers(r, "index", "size")
-	if err != nil {
-		return nil, err
-	}
-	if index >= size {
-		return nil, badRequest("index must be smaller than size")
-	}
-	return proof(s.p.Sequencer().HeadsInclusion(index, size))
-}
-
-func (s *server) consistency(r *http.Request) (any, error) {
-	first, second, err := numbers(r, "first", "second")
+func (s *server) consistency(c call) (any, error) {
+	first, second, err := numbers(c.Request, "first", "second")
 	if err != nil {
 		return nil, err
 	}
 	if first > second {
 		return nil, badRequest("first must not be greater than second")
 	}
-	return proof(s.p.Sequencer().HeadsConsistency(first, second))
-}
-
-func proof(hashes []string, err error) (any, error) {
+	hashes, err := s.p.Sequencer().HeadsConsistency(first, second)
 	if errors.Is(err, sequence.ErrSize) {
 		return nil, badRequest("%v", err)
 	}
@@ -196,4 +230,13 @@ func numbers(r *http.Request, a, b string) (x, y uint64, err error) {
 	return x, y, nil
 }
 
-func (s *server) status(r *http.Request) (any, error) { return s.p.Status(r.Context()), nil }
+// status says how the instance is. What its problems are in words is for its own organisation: they may quote what is stored.
+func (s *server) status(c call) (any, error) {
+	st := s.p.Status(c.Context())
+	if c.MSP != s.own {
+		for part := range st.Problems {
+			st.Problems[part] = "see the log of this instance"
+		}
+	}
+	return st, nil
+}

@@ -1,84 +1,223 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/node"
+	"github.com/trackseal/trackseal/internal/node/nodetest"
 )
 
+const (
+	self   = "carrier.ingest"
+	ours   = "carrier.S-1" // of carrier, shipper and consignee
+	absent = "carrier.S-none"
+)
+
+// fake is an instance of the carrier's.
 type fake struct{ seq *sequence.Sequencer }
 
 func (f fake) Sequencer() *sequence.Sequencer { return f.seq }
-func (f fake) Seal(_ context.Context, shipment string) (run.SealResult, error) {
-	if err := map[string]error{"S-none": run.ErrNoShipment, "S-live": run.ErrNotDelivered, "S-away": ledger.ErrUnavailable}[shipment]; err != nil {
+
+func (fake) Shipment(id string) (*ledger.Shipment, bool) {
+	return &ledger.Shipment{ID: ours, Custodian: "CarrierMSP", Assignments: []ledger.Assignment{{Tracker: "carrier.T-1"}, {Tracker: "carrier.T-2", ToMS: 1}},
+		Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}}}, id == ours
+}
+
+func (f fake) Seal(_ context.Context, shipment, by string) (run.SealResult, error) {
+	r, _ := f.Shipment(ours)
+	err := map[string]error{absent: run.ErrNoShipment, "carrier.S-live": run.ErrNotDelivered, "carrier.S-away": ledger.ErrUnavailable}[shipment]
+	switch {
+	case err != nil:
+	case !r.IsParty(by):
+		err = run.ErrNoShipment
+	case !r.Handles(by):
+		err = run.ErrNotTheirs
+	default:
+		err = f.seq.Seal(shipment)
+	}
+	if err != nil {
 		return run.SealResult{}, fmt.Errorf("asked: %w", err)
 	}
-	return run.SealResult{Anchored: true}, f.seq.Seal(shipment)
+	return run.SealResult{Anchored: true}, nil
 }
-func (fake) Assigned(shipment, tracker string) bool { return shipment == "S-1" && tracker == "T-1" }
 
-func (f fake) Status(context.Context) run.Status { return run.Status{ID: "ingest-test"} }
+func (fake) Status(context.Context) run.Status {
+	return run.Status{ID: self, Problems: map[string]string{"influxdb": "no room for " + ours}}
+}
 
-func TestRoutes(t *testing.T) {
+// world is the instance, and a log that can be read.
+type world struct {
+	*nodetest.Channel
+	mux *http.ServeMux
+	log bytes.Buffer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
 	db, err := journal.Open(t.TempDir(), journal.Options{MinFree: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
-	seq, err := sequence.Open(db, sequence.Config{Channel: "trackseal", Ingest: "ingest-test"})
+	t.Cleanup(func() { db.Close() })
+	seq, err := sequence.Open(db, sequence.Config{Channel: "trackseal", Ingest: self})
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := http.NewServeMux()
-	Routes(mux, fake{seq}, "secret", slog.New(slog.DiscardHandler))
-	for _, tc := range []struct {
-		method, path, token string
-		status              int
-	}{
-		{"GET", "/v1/status", "secret", 200},
-		{"GET", "/v1/status", "", 401},
-		{"GET", "/v1/status", "secrets", 401},
-		{"GET", "/v1/nothing", "", 401},
-		{"GET", "/v1/nothing", "secret", 404},
-		{"GET", "/v1/logs?shipment=S-1", "secret", 200},
-		{"GET", "/v1/logs?tracker=T-1", "secret", 200},
-		{"GET", "/v1/shipments/S-1/trackers/T-1", "secret", 200},
-		{"GET", "/v1/shipments/S-1/trackers/..%2F", "secret", 400},
-		{"GET", "/v1/shipments/S-1/trackers/T-1", "", 401},
-		{"GET", "/v1/logs", "secret", 400},
-		{"GET", "/v1/logs?shipment=..%2F", "secret", 400},
-		{"POST", "/v1/shipments/S-1/seal", "secret", 200},
-		{"POST", "/v1/shipments/a%20b/seal", "secret", 400},
-		{"POST", "/v1/shipments/S-none/seal", "secret", 404},
-		{"POST", "/v1/shipments/S-live/seal", "secret", 409},
-		{"POST", "/v1/shipments/S-away/seal", "secret", 503},
-		{"GET", "/v1/proof/inclusion?index=0&size=1", "secret", 400}, // the heads log is empty
-		{"GET", "/v1/proof/inclusion?index=1&size=1", "secret", 400},
-		{"GET", "/v1/proof/inclusion?index=-1&size=x", "secret", 400},
-		{"GET", "/v1/proof/consistency?first=0&second=0", "secret", 200},
-		{"GET", "/v1/proof/consistency?first=2&second=1", "secret", 400},
+	w := &world{Channel: nodetest.New(), mux: http.NewServeMux()}
+	Routes(w.mux, fake{seq}, "CarrierMSP", w.Callers(self), slog.New(slog.NewJSONHandler(&w.log, nil)))
+	return w
+}
+
+// ask as a node of a member; org "" is nobody's.
+func (w *world) ask(t *testing.T, org, role, method, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	req := httptest.NewRequest(method, path, nil)
+	if org == "" {
+		w.mux.ServeHTTP(rec, req)
+		return rec
+	}
+	tr := &node.Transport{Identity: w.Identity(org, role), Audience: self, Now: nodetest.Now, Through: served{w.mux, rec}}
+	if _, err := tr.RoundTrip(req); err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+type served struct {
+	mux *http.ServeMux
+	rec *httptest.ResponseRecorder
+}
+
+func (s served) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mux.ServeHTTP(s.rec, r)
+	return s.rec.Result(), nil
+}
+
+// Each route, for each sort of caller.
+func TestWhoMayAsk(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string][5]int{ // nobody, a party with the right to it, a party without, no party, a party's ingest
+		"GET /v1/status":                                {401, 200, 200, 200, 403},
+		"GET /v1/nothing":                               {401, 404, 404, 404, 403},
+		"GET /v1/logs?shipment=" + ours:                 {401, 200, 200, 404, 403},
+		"GET /v1/shipments/" + ours + "/trackers/T-1":   {401, 200, 200, 404, 403},
+		"POST /v1/shipments/" + ours + "/seal":          {401, 200, 403, 404, 403},
+		"GET /v1/proof/consistency?first=0&second=0":    {401, 200, 200, 200, 403},
+		"GET /v1/logs?shipment=" + absent:               {401, 404, 404, 404, 403},
+		"GET /v1/shipments/" + absent + "/trackers/T-1": {401, 404, 404, 404, 403},
+		"POST /v1/shipments/" + absent + "/seal":        {401, 404, 404, 404, 403},
+		"POST /v1/shipments/carrier.S-live/seal":        {401, 409, 409, 409, 403},
+		"POST /v1/shipments/carrier.S-away/seal":        {401, 503, 503, 503, 403},
+		"POST /v1/shipments/a%20b/seal":                 {401, 400, 400, 400, 403},
+		"GET /v1/logs":                                  {401, 400, 400, 400, 403},
+		"GET /v1/logs?tracker=carrier.T-1":              {401, 400, 400, 400, 403},
+		"GET /v1/logs?shipment=..%2F":                   {401, 400, 400, 400, 403},
+		"GET /v1/proof/consistency?first=2&second=1":    {401, 400, 400, 400, 403},
+		"GET /v1/proof/consistency?first=0&second=1":    {401, 400, 400, 400, 403}, // the heads log is empty
+		"GET /v1/proof/consistency?first=-1&second=x":   {401, 400, 400, 400, 403},
 	} {
-		r := httptest.NewRequest(tc.method, tc.path, nil)
-		if tc.token != "" {
-			r.Header.Set("Authorization", "Bearer "+tc.token)
+		method, target, _ := strings.Cut(path, " ")
+		for i, caller := range []struct{ org, role string }{
+			{"", ""}, {"carrier", contract.Operator}, {"shipper", contract.Operator}, {"auditor", contract.Operator}, {"carrier", contract.Ingest},
+		} {
+			w.log.Reset()
+			a := w.ask(t, caller.org, caller.role, method, target)
+			var body map[string]any
+			if err := json.Unmarshal(a.Body.Bytes(), &body); err != nil || a.Code != want[i] {
+				t.Errorf("%s by %v: came %d %s (%v), expected %d", path, caller, a.Code, a.Body, err, want[i])
+			}
+			if a.Code >= 400 && (a.Header().Get("Content-Type") != "application/problem+json" || body["code"] == nil) {
+				t.Errorf("%s by %v: not a problem: %s", path, caller, a.Body)
+			}
+			if refused := a.Code == 401 || a.Code == 403; refused && !strings.Contains(w.log.String(), "a node was refused") {
+				t.Errorf("%s by %v: no audit line, but %q", path, caller, w.log.String())
+			}
 		}
-		w := httptest.NewRecorder()
-		mux.ServeHTTP(w, r)
-		var body map[string]any
-		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != tc.status {
-			t.Errorf("%s %s: %d %s (%v), want %d", tc.method, tc.path, w.Code, w.Body, err, tc.status)
+	}
+}
+
+// A shipment of others and one that is not there are answered alike.
+func TestOthersShipmentsDoNotExist(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"GET /v1/logs?shipment=%s", "GET /v1/shipments/%s/trackers/T-1", "POST /v1/shipments/%s/seal"} {
+		method, target, _ := strings.Cut(path, " ")
+		theirs := w.ask(t, "auditor", contract.Operator, method, fmt.Sprintf(target, ours))
+		none := w.ask(t, "auditor", contract.Operator, method, fmt.Sprintf(target, absent))
+		if theirs.Code != 404 || theirs.Body.String() != none.Body.String() {
+			t.Errorf("%s: of others %d %s, of none %d %s", path, theirs.Code, theirs.Body, none.Code, none.Body)
 		}
-		if w.Code >= 400 && (w.Header().Get("Content-Type") != "application/problem+json" || body["code"] == nil) {
-			t.Errorf("%s %s: not a problem: %s", tc.method, tc.path, w.Body)
+	}
+}
+
+func TestAssigned(t *testing.T) {
+	w := newWorld(t)
+	for tracker, want := range map[string]string{"carrier.T-1": `{"assigned":true}`, "carrier.T-2": `{"assigned":false}`, "carrier.T-3": `{"assigned":false}`} {
+		if a := w.ask(t, "consignee", contract.Operator, "GET", "/v1/shipments/"+ours+"/trackers/"+tracker); strings.TrimSpace(a.Body.String()) != want {
+			t.Errorf("%s: came %s, expected %s", tracker, a.Body, want)
 		}
+	}
+}
+
+func TestProblemsAreTheOperatorsOwn(t *testing.T) {
+	w := newWorld(t)
+	for org, want := range map[string]bool{"carrier": true, "shipper": false} {
+		a := w.ask(t, org, contract.Operator, "GET", "/v1/status").Body.String()
+		if strings.Contains(a, ours) != want || !strings.Contains(a, `"influxdb"`) {
+			t.Errorf("%s sees %s", org, a)
+		}
+	}
+}
+
+func TestTrail(t *testing.T) {
+	w := newWorld(t)
+	lines := func() (all []map[string]any) {
+		for l := range strings.Lines(w.log.String()) {
+			var m map[string]any
+			if err := json.Unmarshal([]byte(l), &m); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, m)
+		}
+		w.log.Reset()
+		return all
+	}
+	w.ask(t, "carrier", contract.Operator, "POST", "/v1/shipments/"+ours+"/seal")
+	got := lines()
+	if len(got) != 1 || got[0]["member"] != "carrier" || got[0]["msp"] != "CarrierMSP" || got[0]["subject"] != "CN=node,OU=client" ||
+		got[0]["path"] != "/v1/shipments/"+ours+"/seal" || got[0]["status"] != 200.0 {
+		t.Errorf("a seal: %v", got)
+	}
+	w.ask(t, "auditor", contract.Operator, "GET", "/v1/logs?shipment="+ours)
+	if got := lines(); len(got) != 1 || got[0]["member"] != "auditor" || got[0]["status"] != 404.0 || got[0]["why"] == "" {
+		t.Errorf("a refusal: %v", got)
+	}
+	w.ask(t, "carrier", contract.Operator, "GET", "/v1/logs?shipment="+ours)
+	w.ask(t, "carrier", contract.Operator, "GET", "/v1/logs?shipment="+absent)
+	if got := lines(); len(got) != 0 {
+		t.Errorf("reading leaves %v", got)
+	}
+	// A flood of nobody's fills no disk, and hides no member's.
+	for range 500 {
+		w.ask(t, "", "", "GET", "/v1/status")
+	}
+	w.ask(t, "shipper", contract.Operator, "POST", "/v1/shipments/"+ours+"/seal")
+	got = lines()
+	if n := len(got); n < 100 || n > 110 || !slices.ContainsFunc(got, func(m map[string]any) bool { return m["member"] == "shipper" && m["status"] == 403.0 }) {
+		t.Errorf("%d lines after a flood, the last %v", n, got[n-1])
 	}
 }

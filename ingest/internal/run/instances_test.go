@@ -117,7 +117,7 @@ func TestTwoInstancesOneVerdict(t *testing.T) {
 	done := make(chan error, 2)
 	for _, p := range []*running{w.a, w.b} {
 		go func() {
-			r, err := p.Seal(ctx, "carrier.S-1")
+			r, err := p.Seal(ctx, "carrier.S-1", "CarrierMSP")
 			if err == nil && !r.Anchored {
 				err = context.DeadlineExceeded
 			}

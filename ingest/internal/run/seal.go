@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -20,14 +19,16 @@ type SealResult struct {
 // Why a shipment is not sealed. Sealing cannot be undone, and ends the record of a shipment that is still on its way: so the ledger says
 // whether it may be, whoever asks.
 var (
-	ErrNoShipment   = errors.New("the ledger has no such shipment of which this ingest's organisation is a party")
+	ErrNoShipment   = errors.New("the ledger has no such shipment of which both the caller and this ingest's organisation are parties")
+	ErrNotTheirs    = errors.New("only a carrier of the shipment, who has custody of it, or the operator of this ingest seals it")
 	ErrNotDelivered = errors.New("the ledger does not say that the shipment was delivered")
 )
 
 // Seal ends the logs of a delivered shipment, judges it for the last time, and returns when the final heads are anchored or ctx ends
-// (then Anchored is false, and asking again goes on). Errors: ErrNoShipment, ErrNotDelivered, ledger.ErrUnavailable.
-func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error) {
-	if err := p.sealable(ctx, shipment); err != nil {
+// (then Anchored is false, and asking again goes on). by is the MSP id of the member that asks. Errors: ErrNoShipment, ErrNotTheirs,
+// ErrNotDelivered, ledger.ErrUnavailable.
+func (p *Pipeline) Seal(ctx context.Context, shipment, by string) (SealResult, error) {
+	if err := p.sealable(ctx, shipment, by); err != nil {
 		return SealResult{}, err
 	}
 	if err := p.seq.Seal(shipment); err != nil {
@@ -62,14 +63,16 @@ func (p *Pipeline) Seal(ctx context.Context, shipment string) (SealResult, error
 }
 
 // sealable asks the ledger. A peer may lag a little behind the one that took the delivery.
-func (p *Pipeline) sealable(ctx context.Context, shipment string) error {
+func (p *Pipeline) sealable(ctx context.Context, shipment, by string) error {
 	for try := 0; ; try++ {
 		s, err := ledger.ShipmentGet.Ask(ctx, p.cfg.Ledger, ledger.IDArgs{ID: shipment})
 		switch {
-		case ledger.CodeOf(err) == ledger.NotFound:
+		case ledger.CodeOf(err) == ledger.NotFound, err == nil && !s.IsParty(by):
 			err = ErrNoShipment
 		case err != nil:
 			return err
+		case !s.Handles(by) && by != p.cfg.Ledger.MSP():
+			err = ErrNotTheirs
 		case s.DeliveredMS != 0:
 			return nil
 		default:
@@ -101,8 +104,5 @@ func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
 	return nil
 }
 
-// Assigned tells whether the ledger's event of an assignment has come here.
-func (p *Pipeline) Assigned(shipment, tracker string) bool {
-	s, ok := p.registry.Shipment(shipment)
-	return ok && slices.ContainsFunc(s.Assignments, func(a ledger.Assignment) bool { return a.Tracker == tracker && (a.ToMS == 0 || a.Recorded()) })
-}
+// Shipment is the ledger's record as far as its events have come here.
+func (p *Pipeline) Shipment(id string) (*ledger.Shipment, bool) { return p.registry.Shipment(id) }

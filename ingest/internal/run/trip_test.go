@@ -73,20 +73,25 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 	// The final state, by seal: of what was delivered, and of nothing else, whoever asks.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if _, err := p.Seal(ctx, "carrier.S-1"); !errors.Is(err, ErrNotDelivered) {
+	if _, err := p.Seal(ctx, "carrier.S-1", "CarrierMSP"); !errors.Is(err, ErrNotDelivered) {
 		t.Errorf("seal of a live shipment: %v, want %v", err, ErrNotDelivered)
 	}
-	if _, err := p.Seal(ctx, "S-of-the-future"); !errors.Is(err, ErrNoShipment) {
+	if _, err := p.Seal(ctx, "carrier.S-of-the-future", "CarrierMSP"); !errors.Is(err, ErrNoShipment) {
 		t.Errorf("seal of no shipment: %v, want %v", err, ErrNoShipment)
+	}
+	for by, want := range map[string]error{"ShipperMSP": ErrNotTheirs, "AuditorMSP": ErrNotTheirs, "StrangerMSP": ErrNoShipment, "": ErrNoShipment} {
+		if _, err := p.Seal(ctx, "carrier.S-1", by); !errors.Is(err, want) {
+			t.Errorf("seal asked for by %q: %v, want %v", by, err, want)
+		}
 	}
 	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: "ConsigneeMSP"})
 	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentAccept, ledger.StatedArgs{ID: "carrier.S-1"})
 	submit(t, l.As("ConsigneeMSP"), ledger.ShipmentDeliver, ledger.StatedArgs{ID: "carrier.S-1"})
-	sealed, err := p.Seal(ctx, "carrier.S-1")
+	sealed, err := p.Seal(ctx, "carrier.S-1", "CarrierMSP")
 	if err != nil || !sealed.Anchored || len(sealed.Heads) != 1 || sealed.Heads[0].Size != 2*each {
 		t.Fatalf("seal %+v, err %v", sealed, err)
 	}
-	if again, err := p.Seal(ctx, "carrier.S-1"); err != nil || len(again.Heads) != 1 || again.Heads[0] != sealed.Heads[0] || !again.Anchored {
+	if again, err := p.Seal(ctx, "carrier.S-1", "CarrierMSP"); err != nil || len(again.Heads) != 1 || again.Heads[0] != sealed.Heads[0] || !again.Anchored {
 		t.Fatalf("second seal %+v, err %v", again, err)
 	}
 	src.send(up("carrier.T-B"), b.message(t, 5))

@@ -238,15 +238,7 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 	return nil
 }
 
-// HeadsInclusion and HeadsConsistency prove over the heads log.
-func (s *Sequencer) HeadsInclusion(index, size uint64) ([]string, error) {
-	if err := s.checkHeadsSize(size); err != nil {
-		return nil, err
-	}
-	proof, err := merkle.Inclusion(nodes{s.db, nil}, index, size)
-	return hexHashes(proof), err
-}
-
+// HeadsConsistency proves over the heads log.
 func (s *Sequencer) HeadsConsistency(first, second uint64) ([]string, error) {
 	if err := s.checkHeadsSize(second); err != nil {
 		return nil, err

@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := openStack(abs)
+	s, err := openStack(ctx, abs)
 	if err != nil {
 		return err
 	}

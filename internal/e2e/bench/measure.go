@@ -169,17 +169,16 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	base, tokenFile := c.base, c.tokenFile
 	i, err := start(ctx, filepath.Join(s.dir, "bin", "ingest"), "--config", c.path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer i.stop()
 	parts["ingest"] = i.cmd.Process.Pid
-	if err := waitReady(ctx, base); err != nil {
+	if err := waitReady(ctx, c.base); err != nil {
 		return 0, 0, err
 	}
-	before, err := status(ctx, base, tokenFile)
+	before, err := s.status(ctx, c.id, c.base)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -188,7 +187,7 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64, e
 	took, err := fire(ctx, c.mqtt, run, each, embedded, func() (time.Time, error) {
 		deadline := time.Now().Add(5 * time.Minute)
 		for {
-			st, err := status(ctx, base, tokenFile)
+			st, err := s.status(ctx, c.id, c.base)
 			if err != nil {
 				return time.Time{}, err
 			}
@@ -208,7 +207,7 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64, e
 }
 
 // benchIngest is how to start and reach the ingest under test.
-type benchIngest struct{ path, base, mqtt, tokenFile string }
+type benchIngest struct{ path, id, base, mqtt string }
 
 // benchConfig is the carrier's ingest configuration with another id, journal and ports, and with the broker at url ("" =
 // embedded, as it is).
@@ -241,7 +240,8 @@ func benchConfig(s *stack, url string) (benchIngest, error) {
 		return c, err
 	}
 	// A fresh id each time: its heads log on the ledger begins empty, like its journal.
-	cfg["id"] = "carrier.bench-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	id := "carrier.bench-" + strconv.FormatInt(time.Now().UnixMilli(), 36)
+	cfg["id"] = id
 	cfg["dir"] = filepath.Join(dir, "data")
 	cfg["http"] = addr
 	mqtt := map[string]any{"embedded": false, "url": url, "username": user, "password_file": passwordFile}
@@ -257,8 +257,7 @@ func benchConfig(s *stack, url string) (benchIngest, error) {
 	if raw, err = yaml.Marshal(cfg); err != nil {
 		return c, err
 	}
-	c = benchIngest{path: filepath.Join(dir, "config.yaml"), base: "http://" + addr, mqtt: url}
-	c.tokenFile, _ = cfg["read_token_file"].(string)
+	c = benchIngest{path: filepath.Join(dir, "config.yaml"), id: id, base: "http://" + addr, mqtt: url}
 	return c, os.WriteFile(c.path, raw, 0o600)
 }
 
@@ -357,7 +356,7 @@ func (s *stack) countAnchors(ctx context.Context, run string, trackers int) (anc
 	}
 	in := s.Ingest[0]
 	last, began := uint64(0), time.Now()
-	st, err := status(ctx, in.URL, in.TokenFile)
+	st, err := s.status(ctx, in.ID, in.URL)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -366,7 +365,7 @@ func (s *stack) countAnchors(ctx context.Context, run string, trackers int) (anc
 	}
 	before, end := st, time.Time{} // end is set with the first anchor, which is not counted
 	for end.IsZero() || time.Now().Before(end) {
-		st, err := status(ctx, in.URL, in.TokenFile)
+		st, err := s.status(ctx, in.ID, in.URL)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -7,15 +7,19 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -24,16 +28,20 @@ type stack struct {
 	dir    string
 	MQTT   string `json:"mqtt"`
 	Ingest []struct {
-		URL       string `json:"url"`
-		TokenFile string `json:"token_file"`
+		ID  string `json:"id"`
+		URL string `json:"url"`
 	} `json:"ingest"`
+	Orgs map[string]struct {
+		Profile string `json:"profile"`
+	} `json:"orgs"`
 	API map[string]struct {
 		URL string `json:"url"`
 	} `json:"api"`
-	api *client.Client
+	api    *client.Client
+	ledger *fabric.Client // the carrier's
 }
 
-func openStack(dir string) (*stack, error) {
+func openStack(ctx context.Context, dir string) (*stack, error) {
 	s := &stack{dir: dir}
 	if err := readJSON(filepath.Join(dir, "stack.json"), s); err != nil {
 		return nil, err
@@ -43,7 +51,9 @@ func openStack(dir string) (*stack, error) {
 		return nil, err
 	}
 	s.api = client.New(client.Config{URL: s.API["carrier"].URL, ID: "carrier-admin", Secret: secrets["carrier-admin"]})
-	return s, nil
+	var err error
+	s.ledger, err = fabric.Open(ctx, fabric.Config{Profile: s.Orgs["carrier"].Profile, Org: "carrier", User: "api"}, slog.New(slog.DiscardHandler))
+	return s, err
 }
 
 func readJSON(path string, v any) error {
@@ -104,10 +114,24 @@ func (s *stack) enrol(ctx context.Context, run string, n, perShipment int) error
 	return g.Wait()
 }
 
-func status(ctx context.Context, base, tokenFile string) (client.IngestStatus, error) {
-	token, err := os.ReadFile(tokenFile)
+// status asks one ingest instance, as the carrier's API would.
+func (s *stack) status(ctx context.Context, id, url string) (st client.IngestStatus, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/status", nil)
 	if err != nil {
-		return client.IngestStatus{}, err
+		return st, err
 	}
-	return client.Ingest{URL: base, Token: strings.TrimSpace(string(token))}.Status(ctx)
+	through := http.Client{Transport: &node.Transport{Identity: s.ledger, Audience: id, Through: http.DefaultTransport, Now: time.Now}}
+	resp, err := through.Do(req)
+	if err != nil {
+		return st, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return st, fmt.Errorf("ingest %s: status answers %s", id, resp.Status)
+	}
+	raw, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = json.Unmarshal(raw, &st)
+	}
+	return st, err
 }

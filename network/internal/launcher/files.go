@@ -52,7 +52,7 @@ func (l *Launcher) makeSecrets(context.Context, func(string)) (string, error) {
 			return "", err
 		}
 	}
-	if err := errors.Join(once(l.Stack.IngestReadToken(), ""), once(l.Stack.MQTTPassword(), "")); err != nil {
+	if err := once(l.Stack.MQTTPassword(), ""); err != nil {
 		return "", err
 	}
 	for _, o := range topology.Orgs {

@@ -30,12 +30,11 @@ type StackInflux struct {
 	TokenFile string `json:"token_file"`
 }
 
-// StackIngest is one ingest instance and the token of its read endpoints.
+// StackIngest is one ingest instance.
 type StackIngest struct {
-	ID        string `json:"id"`
-	Org       string `json:"org"`
-	URL       string `json:"url"`
-	TokenFile string `json:"token_file"`
+	ID  string `json:"id"`
+	Org string `json:"org"`
+	URL string `json:"url"`
 }
 
 // StackAPI is one organisation's api and the clear secrets of its clients.
@@ -64,12 +63,9 @@ func stackFile(s topology.Stack) (File, error) {
 		Dir: s.Dir, Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment,
 		Orderers: string(s.Orderers), MQTT: s.MQTTURL(),
 		Influx: StackInflux{URL: s.URL(topology.Influx), Bucket: topology.Bucket, TokenFile: s.InfluxToken("admin")},
-		Ingest: []StackIngest{{
-			ID: topology.IngestID, Org: string(topology.Operator),
-			URL: s.URL(topology.IngestProcess), TokenFile: s.IngestReadToken(),
-		}},
-		API:  map[string]StackAPI{},
-		Orgs: map[string]StackOrg{},
+		Ingest: []StackIngest{{ID: topology.IngestID, Org: string(topology.Operator), URL: s.URL(topology.IngestProcess)}},
+		API:    map[string]StackAPI{},
+		Orgs:   map[string]StackOrg{},
 	}
 	if s.TLS {
 		f.CA = s.Authority()

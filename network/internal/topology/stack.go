@@ -157,7 +157,6 @@ func (s Stack) InfluxToken(user string) string { return s.path("influxdb", user+
 
 func (s Stack) IngestDir() string       { return s.path("ingest") }
 func (s Stack) IngestConfig() string    { return s.path("ingest", "config.yaml") }
-func (s Stack) IngestReadToken() string { return s.path("ingest", "read-token") }
 func (s Stack) MQTTPassword() string    { return s.path("ingest", "mqtt-password") }
 func (s Stack) APIDir(o Org) string     { return s.path(APIProcess(o)) }
 func (s Stack) APIConfig(o Org) string  { return s.path(APIProcess(o), "config.yaml") }

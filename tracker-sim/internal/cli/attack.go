@@ -48,7 +48,7 @@ Exit code: 0 all as expected, 1 not.`,
 			}
 			carrier := s.Parties().Carrier
 			cfg := attack.Config{
-				Kinds: want, Name: ledger.OwnID(carrier.Org, name), RuleSet: ruleSet, Deployment: s.Deployment, API: carrier, Roles: s.Roles, Ingest: s.Ingest, Bound: bound, Log: log,
+				Kinds: want, Name: ledger.OwnID(carrier.Org, name), RuleSet: ruleSet, Deployment: s.Deployment, API: carrier, Roles: s.Roles, Bound: bound, Log: log,
 				Dial: scenario.Link{URL: s.MQTT, TLS: s.TLS, Silent: true, Wait: true, Log: log}.Dial,
 			}
 			rows, err := attack.Run(cmd.Context(), cfg)

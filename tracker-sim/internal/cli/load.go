@@ -110,8 +110,9 @@ func (a *app) load(ctx context.Context, cfg load.Config, bare bool) error {
 		if err := cfg.Validate(); err != nil {
 			return err
 		}
-		if len(s.Ingest) > 0 {
-			cfg.Logged = s.Ingest.Logged
+		cfg.Logged = func(ctx context.Context) (uint64, error) {
+			st, err := carrier.IngestStatus(ctx)
+			return st.Logged, err
 		}
 		if cfg.Journal == "" {
 			if cfg.Journal, err = journalPath(s, cfg.Plan.Name); err != nil {

@@ -34,8 +34,7 @@ type Stack struct {
 	MQTT       string
 	Deployment string            // audience of trackers' MQTT passwords
 	API        map[string]Access // by organisation
-	Ingest     Ingest
-	Roles      Roles // organisation of each role of a shipment that is made
+	Roles      Roles             // organisation of each role of a shipment that is made
 
 	TLS     func() *tls.Config // of connections to the broker; Trust sets it
 	through *http.Transport    // of all requests
@@ -50,22 +49,14 @@ func (s *Stack) Trust(c secure.Client) (err error) {
 	for _, a := range s.API {
 		problems = append(problems, plain.Check("api", a.URL))
 	}
-	for _, in := range s.Ingest {
-		problems = append(problems, plain.Check("ingest", in.URL))
-	}
 	if i := slices.IndexFunc(problems, func(err error) bool { return err != nil }); i >= 0 {
 		return problems[i]
 	}
 	if s.TLS, err = c.Each(); err != nil {
 		return err
 	}
-	if s.through, err = c.Transport(); err != nil {
-		return err
-	}
-	for i := range s.Ingest {
-		s.Ingest[i].Transport = s.through
-	}
-	return nil
+	s.through, err = c.Transport()
+	return err
 }
 
 // Roles name the organisation that acts in each role of a shipment.
@@ -149,11 +140,7 @@ func ReadStack(dir string) (*Stack, error) {
 	var f struct {
 		Deployment, MQTT string
 		CA               string
-		Ingest           []struct {
-			ID, URL   string
-			TokenFile string `json:"token_file"`
-		}
-		API map[string]struct {
+		API              map[string]struct {
 			URL         string
 			SecretsFile string `json:"secrets_file"`
 		}
@@ -172,13 +159,6 @@ func ReadStack(dir string) (*Stack, error) {
 		return nil, err
 	}
 	s := &Stack{Dir: dir, CA: f.CA, MQTT: f.MQTT, Deployment: f.Deployment, API: make(map[string]Access)}
-	for _, in := range f.Ingest {
-		token, err := secure.Secret(in.TokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s: token of ingest %s: %w", path, in.ID, err)
-		}
-		s.Ingest = append(s.Ingest, client.Ingest{ID: in.ID, URL: in.URL, Token: token})
-	}
 	for org, a := range f.API {
 		id, secrets := org+"-admin", map[string]string{}
 		data, err := secure.Private(a.SecretsFile)
@@ -205,32 +185,6 @@ func readJSON(path string, v any) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
-}
-
-// Ingest are the instances whose status can be read.
-type Ingest []client.Ingest
-
-// Status is the sum of what all instances have logged and refused.
-func (in Ingest) Status(ctx context.Context) (client.IngestStatus, error) {
-	sum := client.IngestStatus{Rejected: make(map[string]uint64)}
-	for _, i := range in {
-		one, err := i.Status(ctx)
-		if err != nil {
-			return sum, err
-		}
-		sum.Logged += one.Logged
-		sum.Duplicates += one.Duplicates
-		for reason, n := range one.Rejected {
-			sum.Rejected[reason] += n
-		}
-	}
-	return sum, nil
-}
-
-// Logged is how many messages all instances have logged.
-func (in Ingest) Logged(ctx context.Context) (uint64, error) {
-	st, err := in.Status(ctx)
-	return st.Logged, err
 }
 
 // Link says how trackers reach a broker.

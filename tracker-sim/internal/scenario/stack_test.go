@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/secure"
 )
 
@@ -24,10 +23,8 @@ func write(t *testing.T, path, text string) {
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
-	write(t, file("token"), "read\n")
 	write(t, file("api/clients-secrets.json"), `{"carrier-admin":"s3cret"}`)
 	write(t, file("stack.json"), `{"mqtt":"tcp://127.0.0.1:1","deployment":"d","later":1,
-		"ingest":[{"id":"i","url":"http://i","token_file":"`+file("token")+`"}],
 		"orgs":{"carrier":{"msp":"TheirMSP"}},"api":{"carrier":{"url":"http://c","secrets_file":"`+file("api/clients-secrets.json")+`"}}}`)
 	s, err := ReadStack(dir)
 	if err != nil {
@@ -35,9 +32,6 @@ func TestRead(t *testing.T) {
 	}
 	if got, want := s.API["carrier"], (Access{MSP: "TheirMSP", URL: "http://c", ClientID: "carrier-admin", Secret: "s3cret"}); got != want {
 		t.Errorf("access %+v, want %+v", got, want)
-	}
-	if got, want := s.Ingest[0], (client.Ingest{ID: "i", URL: "http://i", Token: "read"}); got != want {
-		t.Errorf("ingest %+v, want %+v", got, want)
 	}
 	if s.Deployment != "d" || s.MQTT != "tcp://127.0.0.1:1" {
 		t.Errorf("deployment %q at %q", s.Deployment, s.MQTT)
@@ -51,8 +45,7 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 	for text, want := range map[string]string{
 		`{`:  "stack.json",
 		`{}`: "members mqtt and api are needed",
-		`{"mqtt":"x","api":{"carrier":{"secrets_file":"nowhere/clients-secrets.json"}}}`:       "client secrets",
-		`{"mqtt":"x","api":{"carrier":{}},"ingest":[{"id":"i","token_file":"nowhere/token"}]}`: "token of ingest i",
+		`{"mqtt":"x","api":{"carrier":{"secrets_file":"nowhere/clients-secrets.json"}}}`: "client secrets",
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "stack.json"), text)
@@ -63,7 +56,7 @@ func TestReadNamesWhatIsWrong(t *testing.T) {
 }
 
 func TestPlainTextToOtherMachinesIsRefused(t *testing.T) {
-	local := Stack{MQTT: "tcp://127.0.0.1:1", API: map[string]Access{"carrier": {URL: "http://127.0.0.1:2"}}, Ingest: Ingest{{URL: "http://127.0.0.1:3"}}}
+	local := Stack{MQTT: "tcp://127.0.0.1:1", API: map[string]Access{"carrier": {URL: "http://127.0.0.1:2"}}}
 	for name, tc := range map[string]struct {
 		change func(*Stack)
 		want   string
@@ -71,7 +64,6 @@ func TestPlainTextToOtherMachinesIsRefused(t *testing.T) {
 		"this machine": {func(*Stack) {}, ""},
 		"broker":       {func(s *Stack) { s.MQTT = "tcp://broker.example:1883" }, "write ssl://broker.example:1883"},
 		"api":          {func(s *Stack) { s.API = map[string]Access{"carrier": {URL: "http://api.example"}} }, "write https://api.example"},
-		"ingest":       {func(s *Stack) { s.Ingest = Ingest{{URL: "http://ingest.example"}} }, "write https://ingest.example"},
 		"authority":    {func(s *Stack) { s.CA = "nowhere.pem" }, "nowhere.pem"},
 	} {
 		s := local
