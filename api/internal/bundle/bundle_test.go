@@ -102,7 +102,7 @@ func TestUnreachableRaftOrderer(t *testing.T) {
 // An answer that shows another block than the ledger gave is left out: with it the bundle could not be written.
 func TestAnswerThatShowsAnotherBlock(t *testing.T) {
 	w := newWorld(t, fabricproof.BFT, true, nil)
-	w.ledger.change = func(org string, b *fabricproof.Block) {
+	w.ledger.Shows = func(org string, b *fabricproof.Block) {
 		if org == "consignee" {
 			b.Envelopes = slices.Clone(b.Envelopes)
 			b.Envelopes[0] = append(slices.Clone(b.Envelopes[0]), 0)

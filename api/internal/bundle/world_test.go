@@ -17,7 +17,6 @@ import (
 	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
-	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -91,93 +90,43 @@ func (s *store) LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) 
 	return s.Store.LogsOf(ctx, tracker, fromMS, toMS)
 }
 
-// chain is the ledger of a consortium in memory.
+// chain is the ledger of a consortium in memory, whose calls are counted.
 type chain struct {
-	c      *evidencetest.Consortium
-	calls  *calls
-	change func(org string, b *fabricproof.Block) // what a peer shows
+	evidencetest.Nodes
+	calls *calls
 }
 
-var errNone = errors.New("no such block or transaction")
-
-func raw(b *fabricproof.Block) []byte {
-	whole := *b
-	if len(whole.Signatures) == 0 {
-		whole.Signatures = [][]byte{nil}
-	}
-	return evidencetest.EncodeBlock(&whole)
-}
-
-func (l *chain) txBlock(id string) (*fabricproof.Block, error) {
-	for _, b := range l.c.Blocks {
-		for i := range b.Envelopes {
-			if p, err := b.Peek(i, ledger.Chaincode); err == nil && p.ID == id {
-				return b, nil
-			}
-		}
-	}
-	return nil, errNone
+func (l *chain) note(ctx context.Context, format string, args ...any) error {
+	return errors.Join(l.calls.note(format, args...), ctx.Err())
 }
 
 func (l *chain) BlockByTx(ctx context.Context, id string) ([]byte, error) {
-	if err := errors.Join(l.calls.note("block of tx"), ctx.Err()); err != nil {
+	if err := l.note(ctx, "block of tx"); err != nil {
 		return nil, err
 	}
-	b, err := l.txBlock(id)
-	if err != nil {
-		return nil, err
-	}
-	return raw(b), nil
+	return l.Nodes.BlockByTx(ctx, id)
 }
 
 func (l *chain) BlockByNumber(ctx context.Context, n uint64) ([]byte, error) {
-	if err := errors.Join(l.calls.note("block %d", n), ctx.Err()); err != nil {
+	if err := l.note(ctx, "block %d", n); err != nil {
 		return nil, err
 	}
-	if b := l.c.Blocks[n]; b != nil {
-		return raw(b), nil
-	}
-	return nil, errNone
+	return l.Nodes.BlockByNumber(ctx, n)
 }
 
 func (l *chain) SignedBlockByTx(ctx context.Context, org, id string, nonce []byte) (ledger.SignedAnswer, error) {
-	if err := errors.Join(l.calls.note("answer of %s", org), ctx.Err()); err != nil {
+	if err := l.note(ctx, "answer of %s", org); err != nil {
 		return ledger.SignedAnswer{}, err
 	}
-	b, err := l.txBlock(id)
-	if err != nil {
-		return ledger.SignedAnswer{}, err
-	}
-	a := l.c.Answer(l.c.Org(org), b.Number, nonce, func(b *fabricproof.Block) {
-		if l.change != nil {
-			l.change(org, b)
-		}
-	})
-	return ledger.SignedAnswer{Org: org, ChannelHeader: a.ChannelHeader, SignatureHeader: a.SignatureHeader, Proposal: a.Proposal, Response: a.Response, Endorser: a.Endorser, Signature: a.Signature}, nil
+	return l.Nodes.SignedBlockByTx(ctx, org, id, nonce)
 }
 
-// OrdererBlock: three of the four orderers signed; the fourth caught up and keeps the copy of the first.
 func (l *chain) OrdererBlock(ctx context.Context, org string, n uint64) ([]byte, error) {
-	if err := errors.Join(l.calls.note("orderer of %s", org), ctx.Err()); err != nil {
+	if err := l.note(ctx, "orderer of %s", org); err != nil {
 		return nil, err
 	}
-	b := *l.c.Blocks[n]
-	i := slices.IndexFunc(l.c.Orgs, func(o *evidencetest.Org) bool { return o.Name == org })
-	if len(b.Signatures) > 0 {
-		b.Signatures = [][]byte{b.Signatures[i%len(b.Signatures)]}
-	}
-	return raw(&b), nil
+	return l.Nodes.OrdererBlock(ctx, org, n)
 }
-
-func (l *chain) PeerOrganisations() []string {
-	var out []string
-	for _, o := range l.c.Orgs {
-		out = append(out, o.Name)
-	}
-	return out
-}
-
-func (l *chain) OrdererOrganisations() []string { return l.PeerOrganisations() }
 
 // record reads a record of the ledger's state.
 func record[T any](w *world, key string) T {
@@ -205,7 +154,7 @@ func newWorld(t *testing.T, consensus string, closed bool, drive func(*evidencet
 		trip.Collect()
 	}
 	counter := &calls{}
-	w := &world{t: t, trip: trip, store: &store{calls: counter}, ledger: &chain{c: c, calls: counter}}
+	w := &world{t: t, trip: trip, store: &store{calls: counter}, ledger: &chain{evidencetest.Nodes{Consortium: c}, counter}}
 	w.source = &bundle.Source{
 		Channel: ledger.Channel, Chaincode: ledger.Chaincode, Ledger: w.ledger, Store: w.store, Log: slog.New(slog.DiscardHandler),
 		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
@@ -320,14 +269,14 @@ func (w *world) putHead(log string, h evidence.Head) {
 
 func (w *world) consistency(ingest string, first, second uint64) ([]evidence.Hash, error) {
 	if ingest != w.trip.Ingest {
-		return nil, errNone
+		return nil, evidencetest.ErrNone
 	}
 	for i := range w.trip.Manifest.Instances[0].Anchors {
 		if _, h := w.at(i); i > 0 && h.PrevSize == first && h.Size == second {
 			return w.trip.Manifest.Instances[0].Anchors[i].Consistency, nil
 		}
 	}
-	return nil, errNone
+	return nil, evidencetest.ErrNone
 }
 
 // bundle collects and writes.

@@ -3,6 +3,7 @@ package evidencetest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"sort"
 
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -76,17 +77,30 @@ func (c *Consortium) State(key string) []byte { return c.state[key].value }
 
 // Submit runs a transaction as a client of an organisation; it waits in the next block until Cut.
 func (c *Consortium) Submit(org *Org, fn ledger.Function, arg any, run func(*Sim)) (evidence.Position, string) {
+	tx, _ := c.Endorse(org, c.NowMS, fn, arg, func(s *Sim) error { run(s); return nil })
+	return c.Order(tx), tx.ID
+}
+
+// Endorse runs a transaction as a client of an organisation, at the time that this client says, and orders nothing. The error is run's.
+func (c *Consortium) Endorse(org *Org, timeMS int64, fn ledger.Function, arg any, run func(*Sim) error) (*Tx, error) {
 	creator, n := org.Client, nonce()
 	id := sha256.Sum256(append(append([]byte{}, n...), creator.Serialized()...))
 	tx := &Tx{
-		ID: hex.EncodeToString(id[:]), TimeMS: c.NowMS, Channel: ledger.Channel, Chaincode: ledger.Chaincode, Called: ledger.Chaincode,
+		ID: hex.EncodeToString(id[:]), TimeMS: timeMS, Channel: ledger.Channel, Chaincode: ledger.Chaincode, Called: ledger.Chaincode,
 		Answered: ledger.Chaincode, Creator: creator, Endorsers: []*ID{org.Peer, c.other(org).Peer},
 		Args: [][]byte{[]byte(fn.Name()), must(ledger.Encode(arg))}, Status: 200, nonce: n,
 	}
-	run(&Sim{Tx: tx, c: c})
+	if err := run(&Sim{Tx: tx, c: c}); err != nil {
+		return nil, err
+	}
 	if c.OnTx != nil {
 		c.OnTx(tx)
 	}
+	return tx, nil
+}
+
+// Order puts an endorsed transaction into the next block. It takes effect unless its code is another than 0.
+func (c *Consortium) Order(tx *Tx) evidence.Position {
 	p := evidence.Position{Block: c.next, Tx: uint64(len(c.pending))}
 	c.pending = append(c.pending, c.envelope(tx))
 	c.codes = append(c.codes, tx.Code)
@@ -95,7 +109,15 @@ func (c *Consortium) Submit(org *Org, fn ledger.Function, arg any, run func(*Sim
 			c.state[x.Key] = entry{x.Value, fabricproof.Version(p)}
 		}
 	}
-	return p, tx.ID
+	return p
+}
+
+// Stale reports whether something that an endorsed transaction read has changed since. Peers give such a one the code of a read conflict, 11.
+func (c *Consortium) Stale(tx *Tx) bool {
+	return slices.ContainsFunc(tx.Reads, func(r fabricproof.Read) bool {
+		now, ok := c.state[r.Key]
+		return r.Namespace == ledger.Chaincode && (ok != (r.Version != nil) || ok && now.version != *r.Version)
+	})
 }
 
 // Repeat orders a transaction once more, in a block of its own. Peers give the copy the code of a duplicate.
