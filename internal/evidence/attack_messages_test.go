@@ -50,6 +50,22 @@ var operatorAttacks = []attack{
 		t.Trackers[0].Message(t.C.NowMS, nil)
 		t.Drive(4, 2)
 	}},
+	{name: "all of the second window withheld", code: evidence.TailOpen, status: evidence.Unknown, during: twoWindows(true, false), after: between},
+	{name: "all of the first window withheld", code: evidence.StartOpen, status: evidence.Unknown, during: twoWindows(false, true), after: between},
+	{name: "log that ends as soon as its window began", code: evidence.TailOpen, status: evidence.Unknown, during: func(t *evidencetest.Trip) {
+		off := t.Trackers[0]
+		t.Log(off.Message(t.C.NowMS, nil))
+		t.C.NowMS += 2000
+		cose, _ := evidencetest.Split(off.Message(t.C.NowMS, nil)) // as near to the beginning as clocks may be apart
+		t.Outside = append(t.Outside, cose)
+		for range 6 {
+			off.Message(t.C.NowMS, nil)
+			t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+			t.C.NowMS += t.StepMS
+		}
+	}, after: func(t *evidencetest.Trip) {
+		t.Manifest.Outside = append(t.Manifest.Outside[:3:3], t.Manifest.Outside[4])
+	}},
 	{name: "message before the first withheld", code: evidence.StartOpen, status: evidence.Unknown, after: func(t *evidencetest.Trip) {
 		t.Manifest.Outside = t.Manifest.Outside[1:]
 	}},
@@ -235,4 +251,43 @@ var trackerAttacks = []attack{
 		t.Log(thief.Message(t.C.NowMS-4*t.StepMS, nil)) // its place is taken by a message of the same key
 		t.Drive(2, 2)
 	}},
+}
+
+// twoWindows takes the first tracker off and puts it on again, with one message between, and logs the messages of one window only.
+func twoWindows(first, second bool) func(*evidencetest.Trip) {
+	return func(t *evidencetest.Trip) {
+		off := t.Trackers[0]
+		window := func(logged bool) {
+			for range 6 {
+				if raw := off.Message(t.C.NowMS, nil); logged {
+					t.Log(raw)
+				}
+				t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+				t.C.NowMS += t.StepMS
+			}
+		}
+		window(first)
+		t.Unassign(off)
+		t.C.NowMS += t.StepMS
+		cose, _ := evidencetest.Split(off.Message(t.C.NowMS, nil))
+		t.Outside = append(t.Outside, cose)
+		t.C.NowMS += t.StepMS
+		t.Assign(off)
+		window(second)
+	}
+}
+
+// between leaves of the first tracker's messages from outside those that follow what is logged: the one between its windows, and the
+// one after them when the second is logged.
+func between(t *evidencetest.Trip) {
+	first := slices.ContainsFunc(t.Leaves[:2], func(l evidence.Leaf) bool {
+		m, err := telemetry.DecodeCOSE(l.COSE)
+		return err == nil && m.Tracker == t.Trackers[0].ID
+	})
+	o := t.Manifest.Outside // before: both; between: the first's; after: both
+	if first {
+		t.Manifest.Outside = [][]byte{o[0], o[1], o[2], o[4]}
+	} else {
+		t.Manifest.Outside = [][]byte{o[1], o[2], o[3], o[4]}
+	}
 }

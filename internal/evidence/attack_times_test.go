@@ -61,6 +61,10 @@ var readOutLater = attack{
 		a.FromMS, a.ToMS, a.UnassignTx = tx.TimeMS-180*minute, tx.TimeMS-30*minute, tx.ID
 	}),
 	during: func(t *evidencetest.Trip) {
+		for _, tr := range t.Trackers { // nothing was heard of them before
+			tr.Seq, tr.Prev = 0, telemetry.Hash{}
+		}
+		t.Outside = nil
 		from := t.C.NowMS - 179*minute
 		for i := range int64(140) {
 			for _, tr := range t.Trackers {

@@ -67,7 +67,7 @@ func (v *verifier) sequence(id string, tr *tracker) {
 	})
 	list = v.distinct(id, list)
 	tr.sent = list
-	v.start(id, &list[0])
+	v.start(id, tr, &list[0])
 	chain := trackerchain.NewChain(len(list), func(i int) *trackerchain.Link { return &list[i].Link })
 	var lost uint64
 	for i := 1; i < len(list); i++ {
@@ -104,9 +104,10 @@ func (v *verifier) distinct(id string, list []sent) []sent {
 	return out
 }
 
-// start: the tracker's first message ever has no message before it; any other must be shown one from outside.
-func (v *verifier) start(id string, s *sent) {
-	if s.outside || s.Boot == 1 && s.Seq == 0 && s.Prev == (Hash{}) {
+// start: the tracker's first message ever has no message before it; any other must be shown one from outside, from before its first
+// assignment.
+func (v *verifier) start(id string, tr *tracker, s *sent) {
+	if s.outside && s.TimeMS <= tr.windows[0].fromMS+v.policy.ClockMS || s.Boot == 1 && s.Seq == 0 && s.Prev == (Hash{}) {
 		return
 	}
 	v.book.unknown(StartOpen, spot(id, s), "the message before it", "none")
@@ -169,23 +170,22 @@ func (v *verifier) missing(id string, tr *tracker, list []sent) {
 	}
 }
 
-// tail: after the last message of the logs there must be a later one from outside, or the tracker's own end, or its promise
-// not to send before its assignment ended.
+// tail: after the last message of the logs there must be one from outside, from after the last assignment, or the tracker's own end,
+// or its promise not to send before the assignment ended.
 func (v *verifier) tail(id string, tr *tracker, list []sent) {
 	last := &list[len(list)-1]
 	end := tr.windows[len(tr.windows)-1].endMS
-	if last.outside {
-		if slices.ContainsFunc(list, func(s sent) bool { return !s.outside }) {
-			return
-		}
+	after := last.outside && end != 0 && last.TimeMS >= end-v.policy.ClockMS
+	if !slices.ContainsFunc(list, func(s sent) bool { return !s.outside }) {
 		// Only messages from outside. That they follow each other was checked: the tracker sent nothing in between, if they
 		// lie around the assignment.
-		if list[0].TimeMS > tr.windows[0].fromMS+v.policy.ClockMS || end == 0 || last.TimeMS < end-v.policy.ClockMS {
+		if list[0].TimeMS > tr.windows[0].fromMS+v.policy.ClockMS || !after {
 			v.book.unknown(NoMessage, "tracker "+id, "at least one message of an assigned tracker", "none in the logs")
 		}
 		return
 	}
 	switch {
+	case after:
 	case last.kind == telemetry.End:
 	case end == 0:
 		v.book.unknown(TailOpen, spot(id, last), "the end of the assignment or a message after it", "complete up to here only")

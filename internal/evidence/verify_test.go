@@ -7,6 +7,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 func check(t *testing.T, bundle []byte, p *evidence.Policy, nonce []byte) *evidence.Report {
@@ -39,6 +40,35 @@ func TestValidTrips(t *testing.T) {
 			}
 			if r.Facts.Messages != 24 || len(r.Facts.Trackers) != 2 || r.Facts.Trackers[0].Messages != 12 {
 				t.Errorf("facts %+v", r.Facts)
+			}
+		})
+	}
+}
+
+// Nobody says that the rules were kept when what broke them is missing, or forged.
+func TestCompliantRestsOnTheOtherAnswers(t *testing.T) {
+	hot := func(trip *evidencetest.Trip, log func([]byte)) {
+		trip.Drive(4, 2)
+		trip.Trackers[0].Temperature = func(int64) float64 { return 31 }
+		log(trip.Trackers[0].Message(trip.C.NowMS, nil))
+		trip.Trackers[0].Temperature = nil
+		trip.Log(trip.Trackers[1].Message(trip.C.NowMS, nil))
+		trip.C.NowMS += trip.StepMS
+		trip.Drive(4, 2)
+	}
+	for name, during := range map[string]func(*evidencetest.Trip){
+		"never logged": func(trip *evidencetest.Trip) { hot(trip, func([]byte) {}) },
+		"logged with another signature": func(trip *evidencetest.Trip) {
+			hot(trip, func(raw []byte) {
+				cose, pack := evidencetest.Split(raw)
+				cose[len(cose)-1] ^= 1
+				trip.LogLeaf(telemetry.LeafSigned, cose, pack, nil)
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if r := (attack{during: during}).run(t); r.Verdicts.Compliant == evidence.Pass {
+				t.Errorf("%+v, want compliant not to pass: %v", r.Verdicts, r.Findings)
 			}
 		})
 	}
