@@ -1,0 +1,110 @@
+package adversary
+
+import "math/rand/v2"
+
+// generator draws an adversary's acts.
+type generator struct {
+	*rand.Rand
+	*plan
+	pace pace
+}
+
+// when: anywhere on the trip, more often about the times that matter.
+func (g *generator) when() int64 {
+	tick := g.IntN(g.lastTick()-1) + 2
+	switch g.IntN(4) {
+	case 0:
+		tick = g.hotTo
+	case 1:
+		tick = pick(g.Rand, g.loadTick, g.handTick, g.endTick, g.endTick+1, g.endTick+2)
+	}
+	return int64(tick)*g.stepMS + g.Int64N(g.stepMS)
+}
+
+// orgs whose identities the role has.
+func (g *generator) org() string {
+	switch g.role {
+	case operator:
+		return operator
+	case collusion:
+		return pick(g.Rand, carrier, carrier, consignee, operator)
+	}
+	return g.role
+}
+
+// ledgerActs are what operators of organisations send; the ledger refuses what they may not.
+var ledgerActs = []string{"assign", "unassign", "propose", "accept", "reject", "withdraw", "deliver", "close", "create", "revoke", "rotate", "breach", "decoy", "beat", "extend", "verdict", "recorded"}
+
+var carrierActs = []string{"unassign", "unassign", "assign", "decoy", "recorded", "propose", "withdraw", "close", "assign"}
+
+var consigneeActs = []string{"accept", "deliver", "deliver", "reject", "propose", "close", "unassign"}
+
+var operatorActs = []string{"seal", "seal", "verdict", "verdict", "rewrite", "fork", "anchor", "close", "extend"}
+
+// evil is one act, and those that only make sense with it.
+func (g *generator) evil() []act {
+	a := act{at: g.when(), by: g.org(), evil: true, n: g.IntN(3)}
+	own := map[string][]string{carrier: carrierActs, consignee: consigneeActs, operator: operatorActs}[a.by]
+	if own == nil || g.IntN(4) == 0 {
+		own = ledgerActs
+	}
+	a.kind = pick(g.Rand, own...)
+	a.aheadS = pick(g.Rand, int64(0), 0, 0, 30, -30, 110, -110, 840, -840)
+	if g.IntN(3) == 0 {
+		a.holdS = pick(g.Rand, g.pace.delaysS...)
+		a.twice = g.IntN(4) == 0
+	}
+	a.to = pick(g.Rand, carrier, consignee, shipper)
+	switch a.kind {
+	case "assign":
+		a.ms = pick(g.Rand, int64(0), 0, -3*g.stepMS, -g.at(), 60_000)
+	case "recorded":
+		a.ms = -int64(g.IntN(20)) * g.stepMS
+		a.untilS = g.Int64N(1 + max(0, -a.ms/1000))
+	case "propose", "accept", "deliver":
+		if g.IntN(3) == 0 {
+			a.ms = -int64(g.IntN(6)) * g.stepMS
+		}
+	case "beat":
+		if !g.pace.evilBeats {
+			a.kind = "extend"
+		}
+	}
+	out := []act{a}
+	if a.kind == "unassign" && g.IntN(2) == 0 { // and on again
+		again := a
+		again.kind, again.ms, again.holdS, again.twice = "assign", 0, 0, false
+		again.at += g.Int64N(3 * g.stepMS)
+		out = append(out, again)
+	}
+	return out
+}
+
+// at is a time on the trip that an adversary may have in mind.
+func (g *generator) at() int64 { return int64(g.IntN(g.lastTick())) * g.stepMS }
+
+// treatments are what an adversary with ingest's servers does with messages as they come. Most go for those that say it was hot.
+func (g *generator) treatments() {
+	if g.role != operator && g.role != collusion || g.IntN(3) == 0 {
+		return
+	}
+	ways := []string{"drop", "late", "later", "own log", "cold pack", "forged", "twice", "dated back", "dated ahead"}
+	way := pick(g.Rand, ways...)
+	from, to := g.hotFrom, g.hotTo
+	if from == to || g.IntN(3) == 0 {
+		from = g.IntN(g.lastTick())
+		to = from + 1 + g.IntN(3)
+	}
+	switch g.IntN(4) {
+	case 0:
+		to = g.lastTick() + 1 // all from there on
+	case 1:
+		from = 0
+	}
+	for tick := from; tick < to; tick++ {
+		g.treat[tick] = way
+		if g.IntN(6) == 0 {
+			g.treat[tick] = pick(g.Rand, ways...)
+		}
+	}
+}

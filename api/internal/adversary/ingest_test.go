@@ -1,0 +1,191 @@
+package adversary
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/contract"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+var ingestID = who{carrier, contract.Ingest}
+
+// headsLog is an ingest instance's tree of log heads, which trips share.
+type headsLog struct {
+	chain
+	ingest string
+	mu     sync.Mutex
+	tree   merkle.Tree
+	// batched, when not nil, takes the heads of many trips into one anchor.
+	batched chan request
+}
+
+type request struct {
+	head anchor.HeadLeaf
+	done chan<- result
+}
+
+type result struct {
+	stored.Head
+	err error
+}
+
+// newHeadsLog begins a heads log, so that nobody else has its name.
+func newHeadsLog(ctx context.Context, c chain, ingest string) (*headsLog, error) {
+	h := &headsLog{chain: c, ingest: ingest}
+	return h, h.extend(ctx, []anchor.HeadLeaf{{Size: 1}}, 0)[0].err
+}
+
+// anchor puts a head on the ledger.
+func (h *headsLog) anchor(ctx context.Context, head anchor.HeadLeaf, aheadMS int64) (stored.Head, error) {
+	if h.batched == nil {
+		out := h.extend(ctx, []anchor.HeadLeaf{head}, aheadMS)
+		return out[0].Head, out[0].err
+	}
+	done := make(chan result, 1)
+	select {
+	case h.batched <- request{head, done}:
+	case <-ctx.Done():
+		return stored.Head{}, ctx.Err()
+	}
+	select {
+	case r := <-done:
+		return r.Head, r.err
+	case <-ctx.Done():
+		return stored.Head{}, ctx.Err()
+	}
+}
+
+// extend is one anchor of several heads. What the ledger refuses leaves the tree as it was.
+func (h *headsLog) extend(ctx context.Context, heads []anchor.HeadLeaf, aheadMS int64) []result {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old, out := h.tree.Size(), make([]result, len(heads))
+	var next merkle.Tree
+	for i := range old {
+		n, err := h.tree.Node(0, i)
+		if err != nil {
+			panic(err)
+		}
+		next.Append(n)
+	}
+	for _, l := range heads {
+		next.Append(merkle.LeafHash(l.Encode()))
+	}
+	root, err := next.RootAt(next.Size())
+	if err != nil {
+		panic(err)
+	}
+	id := anchor.HeadsID(ledger.Channel, h.ingest)
+	args := ledger.ExtendArgs{Heads: hex.EncodeToString(id[:]), Ingest: h.ingest, OldSize: old, NewSize: next.Size(), NewRoot: hex.EncodeToString(root[:]), Proof: []string{}, TimeMS: h.nowMS() + aheadMS}
+	if old > 0 {
+		path, err := merkle.Consistency(&next, old, next.Size())
+		if err != nil {
+			panic(err)
+		}
+		for _, p := range path {
+			args.Proof = append(args.Proof, hex.EncodeToString(p[:]))
+		}
+	}
+	p, err := h.endorse(ctx, ingestID, aheadMS, ledger.AnchorExtend, args)
+	var r ledger.Result
+	if err == nil {
+		r, err = h.order(ctx, p)
+	}
+	if err != nil {
+		for i := range out {
+			out[i].err = fmt.Errorf("anchor: %w", err)
+		}
+		return out
+	}
+	h.tree = next
+	for i, l := range heads {
+		at := old + uint64(i)
+		path, err := merkle.Inclusion(&next, at, next.Size())
+		prev := int64(-1)
+		if l.Prev != nil {
+			prev = int64(*l.Prev)
+		}
+		out[i] = result{stored.Head{Heads: args.Heads, Log: hex.EncodeToString(l.Log[:]), Index: at, Size: l.Size, Root: hex.EncodeToString(l.Root[:]), Prev: prev, Closed: l.Closed,
+			Entry: l.Encode(), HeadsSize: next.Size(), HeadsRoot: args.NewRoot, Tx: r.TxID, Block: r.Block, Proof: path, TimeMS: args.TimeMS}, err}
+	}
+	return out
+}
+
+// consistency proves the heads log between two sizes.
+func (h *headsLog) consistency(_ context.Context, _ string, first, second uint64) ([]evidence.Hash, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return merkle.Consistency(&h.tree, first, second)
+}
+
+// log is one log of a trip, which whoever runs ingest can write anew.
+type log struct {
+	id       anchor.Hash
+	messages []stored.Message
+	heads    []stored.Head
+	sealed   bool
+}
+
+func (l *log) name() string { return hex.EncodeToString(l.id[:]) }
+
+// append logs a message with the time of its receipt.
+func (l *log) append(ingest, shipment string, raw []byte, receivedMS int64) error {
+	m, err := telemetry.Decode(raw)
+	if err != nil {
+		return err
+	}
+	l.messages = append(l.messages, stored.Message{
+		Log: l.name(), Leaf: uint64(len(l.messages)), Entry: telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash, ReceivedMS: receivedMS, Ingest: ingest}.Encode(),
+		Raw: raw, Tracker: m.Tracker, Shipment: shipment, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: receivedMS, Readings: len(m.Readings),
+	})
+	return nil
+}
+
+// state is the log's size and root.
+func (l *log) state() (size uint64, root merkle.Hash) {
+	var t merkle.Log
+	for _, m := range l.messages {
+		t.Append(merkle.LeafHash(m.Entry), nil)
+	}
+	return t.Size(), t.Root()
+}
+
+func (l *log) head() ledger.LogHead {
+	size, root := l.state()
+	return ledger.LogHead{Log: l.name(), Size: size, Root: hex.EncodeToString(root[:])}
+}
+
+// next is the log's next leaf in the heads log.
+func (l *log) next(closed bool) anchor.HeadLeaf {
+	size, root := l.state()
+	h := anchor.HeadLeaf{Log: l.id, Size: size, Root: root, Closed: closed}
+	if n := len(l.heads); n > 0 {
+		prev := l.heads[n-1].Index
+		h.Prev = &prev
+	}
+	return h
+}
+
+// store gives what an API would read of the logs.
+func store(logs ...*log) *fakestore.Store {
+	s := &fakestore.Store{}
+	for _, l := range logs {
+		for i, m := range l.messages {
+			m.Leaf = uint64(i)
+			s.Stored = append(s.Stored, m)
+			s.Points = append(s.Points, fakestore.Point{Reading: stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: m.TimeMS}})
+		}
+		s.HeadList = append(s.HeadList, slices.Clone(l.heads)...)
+	}
+	return s
+}
