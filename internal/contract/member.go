@@ -37,16 +37,23 @@ func found(t *transaction, a ledger.FoundArgs) (*ledger.Founding, error) {
 
 // own refuses an id that is not the caller's to give, and looks at nothing else: whether another member has the id stays unknown.
 func (t *transaction) own(what, id string) error {
-	name, err := get[string](t, ledger.MemberMSPKey(t.MSP))
-	switch {
-	case err != nil:
-		return err
-	case name == nil:
-		return ledger.Refuse(ledger.Forbidden, "%s is not a member of this network", t.MSP)
-	case ledger.MemberOf(id) != *name:
-		return ledger.Refuse(ledger.Invalid, "%s: must begin with %s. as all that %s makes, not %.80q", what, *name, *name, id)
+	name, err := t.member()
+	if err == nil && ledger.MemberOf(id) != name {
+		return ledger.Refuse(ledger.Invalid, "%s: must begin with %s. as all that %s makes, not %.80q", what, name, name, id)
 	}
-	return nil
+	return err
+}
+
+// member is the caller's name.
+func (t *transaction) member() (string, error) {
+	name, err := existing[string](t, ledger.MemberMSPKey(t.MSP), "")
+	if ledger.CodeOf(err) == ledger.NotFound {
+		return "", ledger.Refuse(ledger.Forbidden, "%s is not a member of this network", t.MSP)
+	}
+	if err != nil {
+		return "", err
+	}
+	return *name, nil
 }
 
 func getMember(t *transaction, a ledger.NameArgs) (*ledger.Member, error) {

@@ -16,21 +16,35 @@ import (
 // A bookmark is the state key where the next page starts. It comes back from the caller, so it must lie inside the very
 // listing that is asked for: any other key would open other listings.
 func page[R any](t *transaction, a ledger.ListArgs, item func(key string, value []byte) (R, error), object string, attributes ...string) (*ledger.Page[R], error) {
+	return pageOf(t, a, item, ledger.Key(object, attributes...), "")
+}
+
+// pageOf is page over the keys below prefix of which the next part begins with name.
+func pageOf[R any](t *transaction, a ledger.ListArgs, item func(key string, value []byte) (R, error), prefix, name string) (*ledger.Page[R], error) {
+	within := prefix + name
 	limit := a.Limit
 	if limit == 0 {
 		limit = ledger.DefaultLimit
 	}
-	prefix := ledger.Key(object, attributes...)
 	start, err := base64.RawURLEncoding.DecodeString(a.Bookmark)
-	if err != nil || len(start) > 0 && !strings.HasPrefix(string(start), prefix) || !utf8.Valid(start) {
+	if err != nil || len(start) > 0 && !strings.HasPrefix(string(start), within) || !utf8.Valid(start) {
 		return nil, ledger.Refuse(ledger.Invalid, "bookmark is not one that this listing gave")
+	}
+	if len(start) == 0 && name != "" {
+		start = []byte(within)
 	}
 	records, next, err := t.state.Page(prefix, string(start), limit)
 	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", object, err)
+		return nil, fmt.Errorf("list %q: %w", prefix, err)
+	}
+	if !strings.HasPrefix(next, within) {
+		next = ""
 	}
 	p := &ledger.Page[R]{Items: []R{}, Bookmark: base64.RawURLEncoding.EncodeToString([]byte(next))}
 	for _, record := range records {
+		if !strings.HasPrefix(record.Key, within) {
+			break
+		}
 		r, err := item(record.Key, record.Value)
 		if err != nil {
 			return nil, err

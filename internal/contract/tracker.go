@@ -13,10 +13,68 @@ var trackers = []function{
 	timed(ledger.TrackerRotate, operator, ledger.EventTracker, rotate),
 	timed(ledger.TrackerRevoke, operator, ledger.EventTracker, revoke),
 	change(ledger.TrackerCalibrate, operator, ledger.EventTracker, calibrate),
-	read(ledger.TrackerGet, func(t *transaction, a ledger.IDArgs) (*ledger.Tracker, error) {
-		return tracker(t, a.ID)
-	}),
-	list(ledger.TrackerList, noID, records[ledger.Tracker](ledger.ObjTracker)),
+	read(ledger.TrackerGet, getTracker),
+	list(ledger.TrackerList, noID, listTrackers),
+}
+
+// getTracker is for the owner, for an ingest, which lets trackers in whoever owns them, and for who is party of a shipment on which
+// the tracker is or was.
+func getTracker(t *transaction, a ledger.TrackerArgs) (*ledger.Tracker, error) {
+	tr, err := get[ledger.Tracker](t, ledger.TrackerKeyOf(a.ID))
+	if err != nil {
+		return nil, err
+	}
+	may := tr != nil && (tr.Owner == t.MSP || t.Role == Ingest)
+	if tr != nil && !may && a.Shipment != "" {
+		s, err := shipment(t, a.Shipment)
+		if err != nil {
+			return nil, err
+		}
+		may = hasWindow(s, tr.ID, true)
+	}
+	if !may {
+		return nil, ledger.Refuse(ledger.NotFound, "there is no tracker %s for %s", a.ID, t.MSP)
+	}
+	return tr, hide(t, tr)
+}
+
+// listTrackers gives an ingest all trackers, and anybody else their own. Their ids begin with the owner's name, so they lie together.
+func listTrackers(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
+	owner := ""
+	if t.Role != Ingest {
+		name, err := t.member()
+		if err != nil {
+			return nil, err
+		}
+		owner = name + "."
+	}
+	item := func(key string, value []byte) (ledger.Tracker, error) {
+		tr, err := stored[ledger.Tracker](key, value)
+		if err != nil {
+			return tr, err
+		}
+		return tr, hide(t, &tr)
+	}
+	return pageOf(t, a, item, ledger.Key(ledger.ObjTracker), owner)
+}
+
+// hide takes out what only the owner may know, and those who need it: the hash of the secret, by which an ingest lets the tracker
+// in, and the shipment that it is on, which its parties know.
+func hide(t *transaction, tr *ledger.Tracker) error {
+	if tr.Owner == t.MSP {
+		return nil
+	}
+	if t.Role != Ingest {
+		tr.SecretHash = ""
+	}
+	if tr.Assigned == "" {
+		return nil
+	}
+	_, err := shipment(t, tr.Assigned)
+	if ledger.CodeOf(err) == ledger.NotFound {
+		tr.Assigned, err = "", nil
+	}
+	return err
 }
 
 func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {

@@ -22,7 +22,7 @@ func TestEnrolKeepsKeyOwnerAndThumbprint(t *testing.T) {
 			if k.Public != d.public || !ledger.IsHash(k.KID) || k.FromMS != w.ms || k.ToMS != 0 || k.Tx != tr.EnrolTx {
 				t.Fatalf("got key %+v", k)
 			}
-			if got := query[ledger.Tracker](w, auditorOp, ledger.TrackerGet, ledger.IDArgs{ID: "shipper.T-1"}); !reflect.DeepEqual(got, tr) {
+			if got := query[ledger.Tracker](w, shipperOp, ledger.TrackerGet, ledger.IDArgs{ID: "shipper.T-1"}); !reflect.DeepEqual(got, tr) {
 				t.Fatalf("stored %+v", got)
 			}
 		})
@@ -221,7 +221,7 @@ func TestTrackerListPages(t *testing.T) {
 	var got []string
 	arg := ledger.ListArgs{Limit: 3}
 	for pages := 1; ; pages++ {
-		p := query[ledger.Page[ledger.Tracker]](w, auditorOp, ledger.TrackerList, arg)
+		p := query[ledger.Page[ledger.Tracker]](w, carrierOp, ledger.TrackerList, arg)
 		for _, tr := range p.Items {
 			got = append(got, tr.ID)
 		}
@@ -244,4 +244,74 @@ func TestTrackerListPages(t *testing.T) {
 	if p := query[ledger.Page[ledger.Head]](w, carrierOp, ledger.AnchorHeads, ledger.ListArgs{}); p.Items == nil || len(p.Items) != 0 || p.Bookmark != "" {
 		t.Errorf("an empty listing: %+v", p)
 	}
+}
+
+// What a stranger learns of another's trackers: nothing. A party of a shipment sees those that are or were on it, without what only
+// their owner and an ingest need.
+func TestAttackForeignTrackers(t *testing.T) {
+	w := newWorld(t)
+	secret := hexHash("s")
+	must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "carrier.P-1", SecretHash: secret})
+	w.enrol(carrierOp, "carrier.T-2")
+	w.enrol(shipperOp, "shipper.T-1")
+	w.create(carrierOp, "carrier.S-1")
+	w.assign(carrierOp, "carrier.S-1", "carrier.P-1")
+
+	for name, tc := range map[string]struct {
+		by       who
+		tracker  string
+		shipment string
+		seen     bool
+		assigned string
+		secret   string
+	}{
+		"owner":                            {carrierOp, "carrier.P-1", "", true, "carrier.S-1", secret},
+		"party that names the shipment":    {shipperOp, "carrier.P-1", "carrier.S-1", true, "carrier.S-1", ""},
+		"party that names none":            {shipperOp, "carrier.P-1", "", false, "", ""},
+		"party, tracker of no shipment":    {shipperOp, "carrier.T-2", "carrier.S-1", false, "", ""},
+		"stranger":                         {auditorOp, "carrier.P-1", "", false, "", ""},
+		"stranger that names the shipment": {auditorOp, "carrier.P-1", "carrier.S-1", false, "", ""},
+		"stranger, of none that is":        {auditorOp, "carrier.P-9", "", false, "", ""},
+		"ingest of a party":                {shipperIn, "carrier.P-1", "", true, "carrier.S-1", secret},
+		"ingest of a stranger":             {who{auditor, Ingest}, "carrier.P-1", "", true, "", secret},
+	} {
+		arg := ledger.TrackerArgs{ID: tc.tracker, Shipment: tc.shipment}
+		if !tc.seen {
+			w.refused(ledger.NotFound, tc.by, ledger.TrackerGet, arg)
+			continue
+		}
+		if got := query[ledger.Tracker](w, tc.by, ledger.TrackerGet, arg); got.ID != tc.tracker || got.Assigned != tc.assigned || got.SecretHash != tc.secret {
+			t.Errorf("%s: got %+v, want it assigned to %q with the secret's hash %q", name, got, tc.assigned, tc.secret)
+		}
+	}
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentUnassign, ledger.EventShipment, ledger.UnassignArgs{Shipment: "carrier.S-1", Tracker: "carrier.P-1"})
+	query[ledger.Tracker](w, shipperOp, ledger.TrackerGet, ledger.TrackerArgs{ID: "carrier.P-1", Shipment: "carrier.S-1"})
+
+	w.assign(carrierOp, "carrier.S-1", "carrier.T-2")
+	for name, tc := range map[string]struct {
+		by   who
+		want string
+	}{
+		"carrier":              {carrierOp, "[carrier.P-1  carrier.T-2 carrier.S-1]"},
+		"shipper":              {shipperOp, "[shipper.T-1 ]"},
+		"auditor":              {auditorOp, "[]"},
+		"ingest of a stranger": {who{auditor, Ingest}, "[carrier.P-1  carrier.T-2  shipper.T-1 ]"},
+	} {
+		var got []string
+		for arg := (ledger.ListArgs{Limit: 1}); ; {
+			p := query[ledger.Page[ledger.Tracker]](w, tc.by, ledger.TrackerList, arg)
+			for _, tr := range p.Items {
+				got = append(got, tr.ID, tr.Assigned)
+			}
+			if arg.Bookmark = p.Bookmark; arg.Bookmark == "" {
+				break
+			}
+		}
+		if fmt.Sprint(got) != tc.want {
+			t.Errorf("%s lists %v, want %s", name, got, tc.want)
+		}
+	}
+	// A bookmark of the owner's listing opens nothing for others.
+	own := query[ledger.Page[ledger.Tracker]](w, carrierOp, ledger.TrackerList, ledger.ListArgs{Limit: 1}).Bookmark
+	w.refused(ledger.Invalid, shipperOp, ledger.TrackerList, ledger.ListArgs{Limit: 1, Bookmark: own})
 }

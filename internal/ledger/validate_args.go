@@ -55,6 +55,13 @@ func (a CalibrateArgs) Validate() error {
 
 func (a IDArgs) Validate() error { return checkID("id", a.ID) }
 
+func (a TrackerArgs) Validate() error {
+	if a.Shipment == "" {
+		return checkID("id", a.ID)
+	}
+	return first(checkID("id", a.ID), checkID("shipment", a.Shipment))
+}
+
 // Validate checks limit only; ID means something else in each listing.
 func (a ListArgs) Validate() error {
 	if a.Limit < 0 || a.Limit > MaxLimit {

@@ -65,7 +65,8 @@ func (s *ledgerSuite) trackers() {
 		s.t.Fatalf("revoked %+v", tracker)
 	}
 	s.refused(carrier, ledger.TrackerRevoke, ledger.RevokeArgs{ID: id, Cause: "again"}, ledger.BadState)
-	if got := ask[ledger.Tracker](s, shipper, ledger.TrackerGet, ledger.IDArgs{ID: id}); got.RevokeCause != "lost" {
+	s.askRefused(shipper, ledger.TrackerGet, ledger.IDArgs{ID: id}, ledger.NotFound)
+	if got := ask[ledger.Tracker](s, carrier, ledger.TrackerGet, ledger.IDArgs{ID: id}); got.RevokeCause != "lost" {
 		s.t.Fatalf("read %+v", got)
 	}
 

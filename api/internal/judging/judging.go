@@ -99,7 +99,7 @@ func (s *Judge) assigned(ctx context.Context, r ledger.Shipment) ([]ledger.Track
 			continue
 		}
 		seen[a.Tracker] = true
-		t, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: a.Tracker})
+		t, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.TrackerArgs{ID: a.Tracker, Shipment: r.ID})
 		if ledger.CodeOf(err) != "" {
 			continue
 		}

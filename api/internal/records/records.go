@@ -75,7 +75,7 @@ func (s *Records) Tracker(ctx context.Context, id string) (ledger.Tracker, error
 	if !may(ctx, access.Tracker, id) {
 		return ledger.Tracker{}, rest.NotFound("tracker", id)
 	}
-	r, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.IDArgs{ID: id})
+	r, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.TrackerArgs{ID: id})
 	if code := ledger.CodeOf(err); code == ledger.Forbidden || code == ledger.NotFound || err == nil && r.Owner != s.MSP {
 		return r, rest.NotFound("tracker", id)
 	}

@@ -205,16 +205,16 @@ func (s *Resource) listTrackers(ctx context.Context, in *struct{ rest.Paging }) 
 	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
-	rs, next, err := records.Filtered(ctx, s.Ledger, ledger.TrackerList, at.B, in.Limit, func(r *ledger.Tracker) bool { return r.Owner == s.MSP })
+	page, err := ledger.TrackerList.Page(ctx, s.Ledger, ledger.ListArgs{Limit: in.Limit, Bookmark: at.B})
 	if err != nil {
 		return nil, err
 	}
-	out := rest.List[Tracker]{Items: make([]Tracker, len(rs))}
-	for i, r := range rs {
+	out := rest.List[Tracker]{Items: make([]Tracker, len(page.Items))}
+	for i, r := range page.Items {
 		out.Items[i] = s.showTracker(r, "")
 	}
-	if next != "" {
-		out.Next = s.Cursors.Seal(route, records.Bookmark{B: next})
+	if page.Bookmark != "" {
+		out.Next = s.Cursors.Seal(route, records.Bookmark{B: page.Bookmark})
 	}
 	return &rest.Answer[rest.List[Tracker]]{Body: out}, nil
 }

@@ -170,10 +170,10 @@ func (r *run) tracker(ctx context.Context, id string) (*enrolled, error) {
 		return t, nil
 	}
 	t := new(enrolled)
-	record, err := ledger.TrackerGet.Ask(ctx, r.Ledger, ledger.IDArgs{ID: id})
+	record, err := ledger.TrackerGet.Ask(ctx, r.Ledger, ledger.TrackerArgs{ID: id, Shipment: r.Shipment.ID})
 	switch code := ledger.CodeOf(err); {
 	case code != "":
-		t.err = fmt.Sprintf("tracker %s is not on the ledger", id)
+		t.err = fmt.Sprintf("tracker %s is not on the ledger, or was never on this shipment", id)
 	case err != nil:
 		return nil, err
 	default:

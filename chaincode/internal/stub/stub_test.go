@@ -113,9 +113,9 @@ func TestInvokeWritesAndEmits(t *testing.T) {
 }
 
 func TestPagesComeThroughTheShim(t *testing.T) {
-	state := map[string][]byte{}
-	for _, id := range []string{"T-1", "T-2", "T-3"} {
-		state[ledger.TrackerKeyOf(id)], _ = ledger.Encode(ledger.Tracker{ID: id})
+	state := beating()
+	for _, id := range []string{"carrier.T-1", "carrier.T-2", "carrier.T-3", "shipper.T-4"} {
+		state[ledger.TrackerKeyOf(id)], _ = ledger.Encode(ledger.Tracker{ID: id, Owner: "CarrierMSP"})
 	}
 	state[ledger.ShipmentKey("S-1")] = []byte("{}")
 	var got []string
@@ -134,7 +134,7 @@ func TestPagesComeThroughTheShim(t *testing.T) {
 			break
 		}
 	}
-	if want := "T-1 T-2 T-3"; strings.Join(got, " ") != want {
+	if want := "carrier.T-1 carrier.T-2 carrier.T-3"; strings.Join(got, " ") != want {
 		t.Errorf("listed %v, want %s", got, want)
 	}
 }
@@ -142,10 +142,10 @@ func TestPagesComeThroughTheShim(t *testing.T) {
 // Each call to the peer in turn fails, before and after it took effect: the transaction fails without a refusal code (which
 // would tell the client that the ledger said no), never panics and never succeeds by half.
 func TestEveryStubFailureFailsTheTransaction(t *testing.T) {
-	tracker, _ := ledger.Encode(ledger.Tracker{ID: "T-2"})
+	tracker, _ := ledger.Encode(ledger.Tracker{ID: "carrier.T-2", Owner: "CarrierMSP"})
 	state := beating()
-	state[ledger.TrackerKeyOf("T-2")] = tracker
-	for fn, arg := range map[string]string{ledger.TrackerEnrol.Name(): enrolment, ledger.TrackerGet.Name(): `{"id":"T-2"}`, ledger.TrackerList.Name(): `{}`} {
+	state[ledger.TrackerKeyOf("carrier.T-2")] = tracker
+	for fn, arg := range map[string]string{ledger.TrackerEnrol.Name(): enrolment, ledger.TrackerGet.Name(): `{"id":"carrier.T-2"}`, ledger.TrackerList.Name(): `{}`} {
 		probe := newStub(t, state, fn, arg)
 		if r := (Chaincode{}).Invoke(probe); r.Status != shim.OK {
 			t.Fatalf("%s: %s", fn, r.Message)

@@ -201,7 +201,7 @@ func (r *Registry) ask(ctx context.Context, id string) {
 
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
-	t, err := ledger.TrackerGet.Ask(ctx, r.cfg.Ledger, ledger.IDArgs{ID: id})
+	t, err := ledger.TrackerGet.Ask(ctx, r.cfg.Ledger, ledger.TrackerArgs{ID: id})
 	if err == nil && t.Assigned != "" {
 		var s ledger.Shipment
 		if s, err = ledger.ShipmentGet.Ask(ctx, r.cfg.Ledger, ledger.IDArgs{ID: t.Assigned}); err == nil {

@@ -94,7 +94,7 @@ func TestFollowsTheLedgerAndOutlivesIt(t *testing.T) {
 	enrol(t, l, "carrier.T-new")
 	create(t, l, "carrier.S-2")
 	submit(t, l, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-7"})
-	tracker, err := ledger.TrackerGet.Ask(t.Context(), l, ledger.IDArgs{ID: "carrier.T-7"})
+	tracker, err := ledger.TrackerGet.Ask(t.Context(), l, ledger.TrackerArgs{ID: "carrier.T-7"})
 	if err != nil {
 		t.Fatal(err)
 	}

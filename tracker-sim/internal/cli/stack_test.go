@@ -129,7 +129,7 @@ func checkFleet(t *testing.T, name string) {
 	}
 	carrier := s.Party("carrier")
 	for n := 1; n <= 4; n++ {
-		id := fmt.Sprintf("%s-S-%d-001", name, n)
+		id := fmt.Sprintf("shipper.%s-S-%d-001", name, n)
 		shipment, err := carrier.GetShipment(t.Context(), id)
 		if err != nil || shipment.State != "closed" {
 			t.Errorf("%s is %s, want closed: %v", id, shipment.State, err)
@@ -158,12 +158,12 @@ func checkFleet(t *testing.T, name string) {
 func TestStackEnrol(t *testing.T) {
 	name, _ := load.RunName("load")
 	out := string(command(t, 0, "enrol", "--unsigned", name+"-p", "--state", t.TempDir()))
-	if !strings.HasPrefix(out, "mosquitto_pub -h 127.0.0.1 -p ") || !strings.Contains(out, "/"+name+"-p/json") {
+	if !strings.HasPrefix(out, "mosquitto_pub -h 127.0.0.1 -p ") || !strings.Contains(out, "/carrier."+name+"-p/json") {
 		t.Error(out)
 	}
 	state := t.TempDir()
 	command(t, 0, "enrol", name+"-t", "--state", state)
-	out = string(command(t, 0, "password", name+"-t", "--key", filepath.Join(state, name+"-t.key.pem")))
+	out = string(command(t, 0, "password", "carrier."+name+"-t", "--key", filepath.Join(state, "carrier."+name+"-t.key.pem")))
 	if strings.Count(out, ".") != 2 {
 		t.Error(out)
 	}
