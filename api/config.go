@@ -28,6 +28,7 @@ type Config struct {
 	Influx       influx.Config     `yaml:"influx"`        // telemetry store
 	Fabric       fabric.Config     `yaml:"fabric"`        // ledger
 	Ingest       []IngestConfig    `yaml:"ingest"`        // instances to ask and to seal at
+	Nodes        []NodeConfig      `yaml:"nodes"`         // APIs of the other members, for the details of shipments that they keep
 	MQTTURL      string            `yaml:"mqtt_url"`      // told to those who enrol a tracker
 	Auth         AuthConfig        `yaml:"auth"`          // who may call
 	DashboardDir string            `yaml:"dashboard_dir"` // served at / when it exists
@@ -41,6 +42,13 @@ type IngestConfig struct {
 	URL string `yaml:"url"` // https://host:port; http on this machine
 
 	Client secure.Client `yaml:",inline"` // ca, cert, key, insecure
+}
+
+// NodeConfig is another member's API.
+type NodeConfig struct {
+	Member string        `yaml:"member"`
+	URL    string        `yaml:"url"` // https://host:port; http on this machine
+	Client secure.Client `yaml:",inline"`
 }
 
 // AuthConfig says whose access tokens are accepted. Without issuers and clients_file nobody could call.
@@ -119,6 +127,16 @@ func (c *Config) Validate() error {
 		need(fmt.Sprintf("ingest[%d].id", i), in.ID)
 		need(fmt.Sprintf("ingest[%d].url", i), in.URL)
 		problems = append(problems, in.Client.Check(fmt.Sprintf("ingest[%d].url", i), in.URL))
+	}
+	for i, n := range c.Nodes {
+		need(fmt.Sprintf("nodes[%d].member", i), n.Member)
+		if u, err := url.Parse(n.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			bad("nodes[%d].url %q: must be http://host:port or https://host:port", i, n.URL)
+		}
+		if slices.ContainsFunc(c.Nodes[:i], func(o NodeConfig) bool { return o.Member == n.Member }) {
+			bad("nodes[%d].member %q is given twice", i, n.Member)
+		}
+		problems = append(problems, n.Client.Check(fmt.Sprintf("nodes[%d].url", i), n.URL))
 	}
 	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL))
 	if c.Auth.ClientsFile == "" && len(c.Auth.Issuers) == 0 {

@@ -49,6 +49,9 @@ func TestConfig(t *testing.T) {
 	for name, tc := range map[string]bent{
 		"unknown member":           {"listen:", "listne:", "field listne not found"},
 		"no org":                   {"org: carrier\nlisten", "listen", "org is missing"},
+		"node without a url":       {"mqtt_url", "nodes: [{member: shipper}]\nmqtt_url", `nodes[0].url "": must be`},
+		"node of nobody":           {"mqtt_url", "nodes: [{url: \"http://127.0.0.1:1\"}]\nmqtt_url", "nodes[0].member is missing"},
+		"node twice":               {"mqtt_url", "nodes: [{member: a, url: \"http://127.0.0.1:1\"}, {member: a, url: \"http://127.0.0.1:2\"}]\nmqtt_url", `nodes[1].member "a" is given twice`},
 		"bad public url":           {"org: carrier\nlisten", "org: carrier\npublic_url: api.example.com\nlisten", "must be a URL such as"},
 		"bad listen":               {"127.0.0.1:8080\ndir", "8080\ndir", "must be host:port"},
 		"nobody may call":          {"clients_file: c, ", "", "give clients_file"},
@@ -95,19 +98,20 @@ func TestUnsafeConfigurations(t *testing.T) {
 	oidc := strings.Replace(good, `issuer: "http://127.0.0.1:8080", audience: trackseal-api, clients_file: c, key_file: k`,
 		`audience: trackseal-api, issuers: [{issuer: "https://id.example", jwks_url: "https://id.example/keys"}]`, 1)
 	for name, tc := range map[string]struct{ text, change, to, want string }{
-		"plain listener":               {oidc, "127.0.0.1:8080\ndir", open, "listen 0.0.0.0:8080: other machines would reach it in plain text"},
-		"TLS listener":                 {oidc, "127.0.0.1:8080\ndir", tls, ""},
-		"plain listener by name":       {oidc, "127.0.0.1:8080\ndir", plain, ""},
-		"half a certificate":           {oidc, "127.0.0.1:8080\ndir", "127.0.0.1:8080\ntls: {cert: c}\ndir", "both cert and key"},
-		"development issuer":           {good, "127.0.0.1:8080\ndir", tls, "auth.insecure: true"},
-		"development issuer, plain":    {good, "127.0.0.1:8080\ndir", plain, "the development issuer is for one machine"},
-		"development issuer by name":   {strings.Replace(good, "key_file: k", "key_file: k, insecure: true", 1), "127.0.0.1:8080\ndir", tls, ""},
-		"ingest in plain text":         {good, "http://127.0.0.1:8070", "http://ingest.example:8070", "ingest[0].url http://ingest.example:8070: secrets would leave"},
-		"ingest in plain text by name": {good, `"http://127.0.0.1:8070"`, `"http://ingest.example:8070", insecure: true`, ""},
-		"ingest with TLS":              {good, `"http://127.0.0.1:8070"`, `"https://ingest.example:8070", ca: f`, ""},
-		"InfluxDB in plain text":       {good, "http://127.0.0.1:8086", "http://db.example:8086", "influx.url"},
-		"InfluxDB with TLS":            {good, `"http://127.0.0.1:8086"`, `"https://db.example:8086", ca: f`, ""},
-		"authority of plain text":      {good, `"http://127.0.0.1:8086"`, `"http://127.0.0.1:8086", ca: f`, "are for TLS"},
+		"plain listener":                      {oidc, "127.0.0.1:8080\ndir", open, "listen 0.0.0.0:8080: other machines would reach it in plain text"},
+		"TLS listener":                        {oidc, "127.0.0.1:8080\ndir", tls, ""},
+		"plain listener by name":              {oidc, "127.0.0.1:8080\ndir", plain, ""},
+		"half a certificate":                  {oidc, "127.0.0.1:8080\ndir", "127.0.0.1:8080\ntls: {cert: c}\ndir", "both cert and key"},
+		"development issuer":                  {good, "127.0.0.1:8080\ndir", tls, "auth.insecure: true"},
+		"development issuer, plain":           {good, "127.0.0.1:8080\ndir", plain, "the development issuer is for one machine"},
+		"development issuer by name":          {strings.Replace(good, "key_file: k", "key_file: k, insecure: true", 1), "127.0.0.1:8080\ndir", tls, ""},
+		"another member's node in plain text": {good, "mqtt_url", "nodes: [{member: shipper, url: \"http://api.shipper.example:8080\"}]\nmqtt_url", "nodes[0].url http://api.shipper.example:8080: secrets would leave"},
+		"ingest in plain text":                {good, "http://127.0.0.1:8070", "http://ingest.example:8070", "ingest[0].url http://ingest.example:8070: secrets would leave"},
+		"ingest in plain text by name":        {good, `"http://127.0.0.1:8070"`, `"http://ingest.example:8070", insecure: true`, ""},
+		"ingest with TLS":                     {good, `"http://127.0.0.1:8070"`, `"https://ingest.example:8070", ca: f`, ""},
+		"InfluxDB in plain text":              {good, "http://127.0.0.1:8086", "http://db.example:8086", "influx.url"},
+		"InfluxDB with TLS":                   {good, `"http://127.0.0.1:8086"`, `"https://db.example:8086", ca: f`, ""},
+		"authority of plain text":             {good, `"http://127.0.0.1:8086"`, `"http://127.0.0.1:8086", ca: f`, "are for TLS"},
 	} {
 		if !strings.Contains(tc.text, tc.change) {
 			t.Fatalf("%s: the configuration does not hold %q", name, tc.change)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/beat"
+	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
@@ -24,6 +25,7 @@ import (
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -96,6 +98,12 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	directory := members.New(chain, log)
+	nodes, err := openNodes(cfg.Nodes, chain)
+	if err != nil {
+		return err
+	}
+	book := details.New(details.Config{MSP: chain.MSP(), Kept: disk.Tenant("details"), Nodes: nodes, Members: directory, Ledger: chain, Log: log, Now: time.Now})
+	callers := &node.Callers{Ledger: chain, Org: cfg.Fabric.Org, Self: cfg.Org, Log: log, Now: time.Now}
 	live := feed.New(chain.MSP(), chain, store, log)
 
 	health, metrics := new(service.Health), prometheus.NewRegistry()
@@ -108,13 +116,15 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
-		Ledger: chain, Peers: chain, Members: directory, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
+		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
 		service.Part{Name: "ledger events", Run: live.Run},
 		service.Part{Name: "beat", Run: (&beat.Keeper{Ledger: chain, Log: log, Now: time.Now}).Run},
 		service.Part{Name: "members", Run: directory.Run},
+		service.Part{Name: "details", Run: book.Run},
+		service.Part{Name: "callers", Run: callers.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},
 		web.Part("http"))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
@@ -88,6 +89,19 @@ func openIngest(configs []IngestConfig, as node.Identity) ([]ingestclient.Instan
 		instances = append(instances, client)
 	}
 	return instances, nil
+}
+
+// openNodes signs what is asked of the other members' nodes as this organisation.
+func openNodes(configs []NodeConfig, identity node.Identity) (map[string]details.Node, error) {
+	nodes := map[string]details.Node{}
+	for _, c := range configs {
+		through, err := c.Client.Transport()
+		if err != nil {
+			return nil, fmt.Errorf("node of %s: %w", c.Member, err)
+		}
+		nodes[c.Member] = details.Remote(c.URL, &node.Transport{Identity: identity, Audience: c.Member, Through: through, Now: time.Now})
+	}
+	return nodes, nil
 }
 
 // openSealingKey reads the 32 bytes that seal cursors and derive secrets, or makes them.

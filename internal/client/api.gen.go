@@ -142,6 +142,18 @@ type CreateBody struct {
 	RuleSet string `json:"rule_set"`
 }
 
+// Details defines model for Details.
+type Details struct {
+	// By Member that wrote them and whose node keeps them
+	By string `json:"by"`
+
+	// Hash SHA-256 that the ledger holds
+	Hash string `json:"hash"`
+
+	// Here false: they are not here, and no party's node gives them now, so the texts are empty
+	Here bool `json:"here"`
+}
+
 // EnrolBody defines model for EnrolBody.
 type EnrolBody struct {
 	Alg EnrolBodyAlg `json:"alg,omitempty,omitzero"`
@@ -175,14 +187,20 @@ type Field struct {
 // Handover defines model for Handover.
 type Handover struct {
 	// AgreedAt The same, when the receiver has accepted with it
-	AgreedAt   time.Time       `json:"agreed_at"`
-	AnswerTx   string          `json:"answer_tx"`
-	AnsweredAt time.Time       `json:"answered_at"`
-	AtAnswer   ComplianceState `json:"at_answer"`
+	AgreedAt time.Time `json:"agreed_at"`
+
+	// AnswerDetails Of reason; null when there is none
+	AnswerDetails Details         `json:"answer_details"`
+	AnswerTx      string          `json:"answer_tx"`
+	AnsweredAt    time.Time       `json:"answered_at"`
+	AtAnswer      ComplianceState `json:"at_answer"`
 
 	// AtProposal What the ledger held about the goods at that moment
 	AtProposal ComplianceState `json:"at_proposal"`
-	From       string          `json:"from"`
+
+	// Details Of note; null when there is none
+	Details Details `json:"details"`
+	From    string  `json:"from"`
 
 	// Heads Logs as they were when the handover was proposed
 	Heads     []LogHead `json:"heads"`
@@ -191,9 +209,11 @@ type Handover struct {
 	ProposeTx string    `json:"propose_tx"`
 
 	// ProposedAt Examples: 2026-11-22T10:00:00.000Z
-	ProposedAt time.Time     `json:"proposed_at"`
-	Reason     string        `json:"reason"`
-	State      HandoverState `json:"state"`
+	ProposedAt time.Time `json:"proposed_at"`
+
+	// Reason Of a rejection or withdrawal
+	Reason string        `json:"reason"`
+	State  HandoverState `json:"state"`
 
 	// StatedAt When the goods changed hands, as the proposer says
 	StatedAt time.Time `json:"stated_at"`
@@ -462,7 +482,10 @@ type Shipment struct {
 	DeliveredAt time.Time `json:"delivered_at"`
 	Description string    `json:"description"`
 	Destination string    `json:"destination"`
-	ID          string    `json:"id"`
+
+	// Details Of description, origin, destination and lot; null when there are none
+	Details Details `json:"details"`
+	ID      string  `json:"id"`
 
 	// Last Newest value of each quantity
 	Last LastReading `json:"last"`

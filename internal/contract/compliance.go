@@ -46,13 +46,13 @@ func getDisposition(t *transaction, a ledger.IDArgs) (*ledger.Disposition, error
 	return get[ledger.Disposition](t, ledger.DispositionKey(a.ID, last))
 }
 
-// signature is who signs this transaction: the organisation by its certificate, for the person or machine that its node names.
-func (t *transaction) signature(by ledger.Signer, meaning string) (ledger.Signature, error) {
+// signature is who signs this transaction: the organisation by its certificate, for a person or a machine.
+func (t *transaction) signature(kind, meaning string) (ledger.Signature, error) {
 	if t.Cert == "" {
 		return ledger.Signature{}, ledger.Refuse(ledger.Forbidden, "only a caller with a certificate can sign")
 	}
 	return ledger.Signature{
-		Signer: by, Meaning: meaning, MSP: t.MSP, Subject: t.Subject, Issuer: t.Issuer, Cert: t.Cert, TimeMS: t.TimeMS, Tx: t.Tx,
+		Kind: kind, Meaning: meaning, MSP: t.MSP, Subject: t.Subject, Issuer: t.Issuer, Cert: t.Cert, TimeMS: t.TimeMS, Tx: t.Tx,
 	}, nil
 }
 
@@ -73,12 +73,12 @@ func acknowledge(t *transaction, a ledger.AcknowledgeArgs) (*ledger.Acknowledgem
 	if a.N != 0 && a.N != last+1 {
 		return nil, ledger.Refuse(ledger.Conflict, "excursion %s has %d acknowledgements, so the next is %d, not %d", a.Excursion, last, last+1, a.N)
 	}
-	signature, err := t.signature(a.Signer, a.Meaning)
+	signature, err := t.signature(a.Kind, a.Meaning)
 	if err != nil {
 		return nil, err
 	}
 	r := &ledger.Acknowledgement{
-		Shipment: a.Shipment, Excursion: a.Excursion, N: last + 1, Reason: a.Reason, Of: e.CloseTx, Signature: signature,
+		Shipment: a.Shipment, Excursion: a.Excursion, N: last + 1, Details: a.Details, Of: e.CloseTx, Signature: signature,
 	}
 	if r.Of == "" {
 		r.Of = e.OpenTx
@@ -120,12 +120,12 @@ func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) 
 	if a.VerdictRevision != v.Revision {
 		return nil, ledger.Refuse(ledger.Conflict, "the newest verdict is revision %d, not %d", v.Revision, a.VerdictRevision)
 	}
-	signature, err := t.signature(a.Signer, a.Meaning)
+	signature, err := t.signature(a.Kind, a.Meaning)
 	if err != nil {
 		return nil, err
 	}
 	d := &ledger.Disposition{
-		Shipment: s.ID, Revision: a.Revision, Decision: a.Decision, Reason: a.Reason, VerdictRevision: v.Revision, Result: v.Result, Signature: signature,
+		Shipment: s.ID, Revision: a.Revision, Decision: a.Decision, Details: a.Details, VerdictRevision: v.Revision, Result: v.Result, Signature: signature,
 	}
 	taken := ledger.Refuse(ledger.Exists, "disposition %d of shipment %s exists already", d.Revision, s.ID)
 	if err := t.create(ledger.DispositionKey(s.ID, d.Revision), d, taken); err != nil {

@@ -67,7 +67,7 @@ func TestTheComplianceStateTellsVerifiedBreachesApart(t *testing.T) {
 		if got := *s.Pending.AtProposal; got.Open != want.Open || got.Total != want.Total || got.Verified != want.Verified || !slices.Equal(got.Breaches, want.Breaches) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
-		must[ledger.Shipment](w, carrierOp, ledger.ShipmentWithdraw, ledger.EventShipment, ledger.RejectArgs{ID: "carrier.S-1", Reason: "later"})
+		must[ledger.Shipment](w, carrierOp, ledger.ShipmentWithdraw, ledger.EventShipment, ledger.RejectArgs{ID: "carrier.S-1", Details: hexHash("later")})
 	}
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("hot/T-1/1"))
 	at(ledger.ComplianceState{Open: 1, Total: 1})
@@ -113,7 +113,7 @@ func TestTheCloseKeepsTheComplianceState(t *testing.T) {
 func TestWithdraw(t *testing.T) {
 	w := newWorld(t)
 	w.create(shipperOp, "shipper.S-1")
-	back := ledger.RejectArgs{ID: "shipper.S-1", Reason: "truck broke down"}
+	back := ledger.RejectArgs{ID: "shipper.S-1", Details: hexHash("truck broke down")}
 	w.refused(ledger.BadState, shipperOp, ledger.ShipmentWithdraw, back)
 	must[ledger.Shipment](w, shipperOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "shipper.S-1", To: carrier})
 	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentWithdraw, back)
@@ -129,17 +129,15 @@ func TestWithdraw(t *testing.T) {
 	must[ledger.Shipment](w, shipperOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "shipper.S-1", To: consignee})
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.IDArgs{ID: "shipper.S-1"})
 	h := query[ledger.Page[ledger.Handover]](w, consigneeOp, ledger.ShipmentHandover, ledger.ListArgs{ID: "shipper.S-1"}).Items
-	if len(h) != 2 || h[0].State != ledger.Withdrawn || h[0].Reason != back.Reason || h[0].AnswerTx == "" || h[1].State != ledger.Accepted {
+	if len(h) != 2 || h[0].State != ledger.Withdrawn || h[0].AnswerDetails != back.Details || h[0].AnswerTx == "" || h[1].State != ledger.Accepted {
 		t.Fatalf("got %+v", h)
 	}
 }
 
-// lotTrip is a delivered shipment of lot L-7 that spent some of its budget.
+// lotTrip is a delivered shipment that spent some of its budget.
 func (w *world) lotTrip(id string, spentS int64) {
 	w.t.Helper()
-	a := createArgs(id)
-	a.Lot = "L-7"
-	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
+	w.create(carrierOp, id)
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget(id, 1, spentS))
 	w.handOver(carrierOp, consigneeOp, id)
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: id})
@@ -151,7 +149,7 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	w.lotTrip("carrier.B", 1800)
 	next := func(id string, f func(*ledger.CreateArgs)) ledger.CreateArgs {
 		a := createArgs(id)
-		a.Lot, a.CarriedFrom = "L-7", []string{"carrier.A"}
+		a.CarriedFrom = []string{"carrier.A"}
 		f(&a)
 		return a
 	}
@@ -164,7 +162,7 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	// Split: each part is as old as the whole.
 	for _, id := range []string{"consignee.A1", "consignee.A2"} {
 		s := create(next(id, func(a *ledger.CreateArgs) { a.Carried = spent(600) }))
-		if s.Lot != "L-7" || !slices.Equal(s.Carried, spent(600)) || !slices.Equal(s.CarriedFrom, []ledger.CarriedFrom{{Shipment: "carrier.A", Revision: 1}}) {
+		if !slices.Equal(s.Carried, spent(600)) || !slices.Equal(s.CarriedFrom, []ledger.CarriedFrom{{Shipment: "carrier.A", Revision: 1}}) {
 			t.Fatalf("got %+v", s)
 		}
 	}
@@ -185,16 +183,11 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	v.Detail = budget(1800)
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, v)
 
-	w.create(carrierOp, "carrier.other") // of no lot
-	a := createArgs("carrier.underway")
-	a.Lot = "L-7"
+	w.create(carrierOp, "carrier.underway")
+	a := createArgs("carrier.foreign")
+	a.Parties = ledger.Parties{ledger.Carrier: {carrier}, ledger.Consignee: {carrier}}
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
-	a = createArgs("carrier.foreign")
-	a.Lot, a.Parties = "L-7", ledger.Parties{ledger.Carrier: {carrier}, ledger.Consignee: {carrier}}
-	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
-	silent := createArgs("carrier.silent")
-	silent.Lot = "L-7"
-	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, silent)
+	w.create(carrierOp, "carrier.silent")
 	w.handOver(carrierOp, consigneeOp, "carrier.silent")
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "carrier.silent"})
 
@@ -207,13 +200,10 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 		{"another band", ledger.Conflict, next("consignee.X", func(a *ledger.CreateArgs) { a.Carried = []ledger.Spent{{Rule: "tor", Band: "0-2", SpentS: 700}} })},
 		{"no such shipment", ledger.NotFound, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"carrier.Q"} })},
 		{"a stranger's shipment", ledger.NotFound, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"carrier.foreign"} })},
-		{"of no lot", ledger.Conflict, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"carrier.other"} })},
-		{"another lot", ledger.Conflict, next("consignee.X", func(a *ledger.CreateArgs) { a.Lot = "L-8" })},
 		{"carrier.underway", ledger.BadState, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"carrier.underway"} })},
 		{"never judged", ledger.BadState, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"carrier.silent"} })},
 		{"itself", ledger.Invalid, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"consignee.X"} })},
 		{"one twice", ledger.Invalid, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom = []string{"carrier.A", "carrier.A"} })},
-		{"without a lot", ledger.Invalid, next("consignee.X", func(a *ledger.CreateArgs) { a.Lot = "" })},
 		{"from nowhere", ledger.Invalid, next("consignee.X", func(a *ledger.CreateArgs) { a.CarriedFrom, a.Carried = nil, spent(1) })},
 	} {
 		if _, e := w.submit(consigneeOp, ledger.ShipmentCreate, tc.arg, nil); e == nil || e.Code != tc.code {

@@ -41,7 +41,7 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 		}
 	}
 	s.Pending = &ledger.Handover{
-		N: s.Handovers, From: t.MSP, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Note: a.Note,
+		N: s.Handovers, From: t.MSP, To: a.To, State: ledger.Proposed, Heads: listOf(a.Heads), Details: a.Details,
 		ProposeMS: now, ProposeTx: t.Tx, StatedMS: a.StatedMS, AtProposal: held,
 	}
 	return s, t.put(ledger.ShipmentKey(s.ID), s)
@@ -88,7 +88,7 @@ func accept(t *transaction, a ledger.StatedArgs) (*ledger.Shipment, error) {
 func reject(t *transaction, a ledger.RejectArgs) (*ledger.Shipment, error) {
 	return end(t, a.ID, receiver, func(_ *ledger.Shipment, h *ledger.Handover) error {
 		h.State = ledger.Rejected
-		h.Reason = a.Reason
+		h.AnswerDetails = a.Details
 		return nil
 	})
 }
@@ -97,7 +97,7 @@ func reject(t *transaction, a ledger.RejectArgs) (*ledger.Shipment, error) {
 func withdraw(t *transaction, a ledger.RejectArgs) (*ledger.Shipment, error) {
 	return end(t, a.ID, proposer, func(_ *ledger.Shipment, h *ledger.Handover) error {
 		h.State = ledger.Withdrawn
-		h.Reason = a.Reason
+		h.AnswerDetails = a.Details
 		return nil
 	})
 }

@@ -52,8 +52,7 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	}
 	s := &ledger.Shipment{
 		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.MSP, Custodian: t.MSP,
-		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Description: a.Description, Origin: a.Origin,
-		Destination: a.Destination, CreatedMS: t.TimeMS, CreateTx: t.Tx, LastMS: t.TimeMS, Assignments: []ledger.Assignment{}, Lot: a.Lot,
+		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Details: a.Details, CreatedMS: t.TimeMS, CreateTx: t.Tx, LastMS: t.TimeMS, Assignments: []ledger.Assignment{},
 	}
 	if !s.IsParty(t.MSP) {
 		return nil, ledger.Refuse(ledger.Forbidden, "%s is not one of the parties it names", t.MSP)
@@ -98,8 +97,9 @@ func (t *transaction) now(s *ledger.Shipment) int64 {
 	return s.LastMS
 }
 
-// carry copies the stability budget that a lot's earlier shipments had spent from their newest verdicts. A later revision of
-// such a verdict does not change it: CarriedFrom names the one that counted.
+// carry copies the stability budget that a lot's earlier shipments had spent from their newest verdicts. That they are of one lot is
+// the creator's word: no peer knows the goods. A later revision of such a verdict does not change it: CarriedFrom names the one
+// that counted.
 func carry(t *transaction, s *ledger.Shipment, a ledger.CreateArgs) error {
 	if len(a.CarriedFrom) == 0 {
 		return nil
@@ -110,10 +110,7 @@ func carry(t *transaction, s *ledger.Shipment, a ledger.CreateArgs) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case from.Lot != a.Lot:
-			return ledger.Refuse(ledger.Conflict, "carried_from: shipment %s is of lot %q, not %q", id, from.Lot, a.Lot)
-		case from.State != ledger.Delivered && from.State != ledger.Closed:
+		if from.State != ledger.Delivered && from.State != ledger.Closed {
 			return ledger.Refuse(ledger.BadState, "carried_from: shipment %s is %s; its budget counts once it is delivered", id, from.State)
 		}
 		v, err := newest(t, id)

@@ -48,7 +48,8 @@ func TestCreateRefusals(t *testing.T) {
 		{"rule set without version", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSet = "general" }), ledger.Invalid},
 		{"no rule hash", carrierOp, with(func(a *ledger.CreateArgs) { a.RuleSetHash = "" }), ledger.Invalid},
 		{"bad id", carrierOp, with(func(a *ledger.CreateArgs) { a.ID = "S 1" }), ledger.Invalid},
-		{"long description", carrierOp, with(func(a *ledger.CreateArgs) { a.Description = string(make([]byte, 600)) }), ledger.Invalid},
+		{"details that are no hash", carrierOp, with(func(a *ledger.CreateArgs) { a.Details = "vaccines" }), ledger.Invalid},
+		{"description in clear", carrierOp, `{"id":"carrier.S-1","description":"vaccines"}`, ledger.Invalid},
 		{"repeated role", carrierOp, `{"id":"carrier.S-1","parties":{"carrier":["CarrierMSP"],"carrier":["ShipperMSP"]}}`, ledger.Invalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -196,10 +197,10 @@ func TestCustody(t *testing.T) {
 	w := newWorld(t)
 	w.create(shipperOp, "shipper.S-1")
 	heads := []ledger.LogHead{head("a", 3), head("b", 9)}
-	propose := ledger.ProposeArgs{ID: "shipper.S-1", To: carrier, Heads: heads, Note: "dock 4"}
+	propose := ledger.ProposeArgs{ID: "shipper.S-1", To: carrier, Heads: heads, Details: hexHash("dock 4")}
 
 	w.refused(ledger.BadState, carrierOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "shipper.S-1"})
-	w.refused(ledger.BadState, carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "shipper.S-1", Reason: "x"})
+	w.refused(ledger.BadState, carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "shipper.S-1", Details: hexHash("x")})
 	w.refused(ledger.Forbidden, carrierOp, ledger.ShipmentPropose, propose)
 	w.refused(ledger.NotFound, auditorOp, ledger.ShipmentPropose, propose)
 	w.refused(ledger.Invalid, shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "shipper.S-1", To: shipper})
@@ -215,10 +216,11 @@ func TestCustody(t *testing.T) {
 	w.refused(ledger.BadState, shipperOp, ledger.ShipmentPropose, propose)
 	w.refused(ledger.Forbidden, shipperOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "shipper.S-1"})
 	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "shipper.S-1"})
-	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "shipper.S-1", Reason: "x"})
+	w.refused(ledger.Forbidden, consigneeOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "shipper.S-1", Details: hexHash("x")})
 	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "shipper.S-1"})
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "shipper.S-1", Details: "wet"})
 
-	s = must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "shipper.S-1", Reason: "wet"})
+	s = must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "shipper.S-1", Details: hexHash("wet")})
 	if s.Pending != nil || s.Custodian != shipper || s.Handovers != 1 || s.State != ledger.Created {
 		t.Fatalf("got %+v", s)
 	}
@@ -228,7 +230,7 @@ func TestCustody(t *testing.T) {
 		t.Fatalf("got %+v", s)
 	}
 	p := query[ledger.Page[ledger.Handover]](w, consigneeOp, ledger.ShipmentHandover, ledger.ListArgs{ID: "shipper.S-1"})
-	if len(p.Items) != 2 || p.Items[0].State != "rejected" || p.Items[0].Reason != "wet" || p.Items[1].State != "accepted" ||
+	if len(p.Items) != 2 || p.Items[0].State != "rejected" || p.Items[0].Details != hexHash("dock 4") || p.Items[0].AnswerDetails != hexHash("wet") || p.Items[1].State != "accepted" ||
 		p.Items[1].N != 1 || p.Items[1].AnswerMS == 0 || p.Items[1].AnswerTx == "" || p.Items[1].From != shipper || p.Items[1].To != carrier {
 		t.Fatalf("got %+v", p.Items)
 	}
@@ -255,7 +257,7 @@ func TestDeliverAndClose(t *testing.T) {
 	// The consignee offered the goods on and waits for the answer.
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "carrier.S-1", To: carrier})
 	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentDeliver, deliver)
-	must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "carrier.S-1", Reason: "not ours"})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "carrier.S-1", Details: hexHash("not ours")})
 	s := must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, deliver)
 	if s.State != ledger.Delivered || s.DeliveredMS != w.ms || s.Custodian != consignee {
 		t.Fatalf("got %+v", s)

@@ -292,7 +292,7 @@ func TestStatedTimes(t *testing.T) {
 	// The last handover's own time bounds the next where nothing was agreed.
 	w.refused(ledger.Invalid, consigneeOp, ledger.ShipmentPropose, propose(carrierOp, loaded))
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentPropose, ledger.EventShipment, propose(carrierOp, back))
-	must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "shipper.S-1", Reason: "not ours"})
+	must[ledger.Shipment](w, carrierOp, ledger.ShipmentReject, ledger.EventShipment, ledger.RejectArgs{ID: "shipper.S-1", Details: hexHash("not ours")})
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "shipper.S-1", To: carrier})
 	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentAccept, ledger.StatedArgs{ID: "shipper.S-1", StatedMS: back})
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentAccept, ledger.EventShipment, ledger.StatedArgs{ID: "shipper.S-1"})

@@ -223,7 +223,7 @@ func (w *world) enrol(by who, id string) ledger.Tracker {
 
 func createArgs(id string) ledger.CreateArgs {
 	return ledger.CreateArgs{
-		ID: id, RuleSet: ruleID, RuleSetHash: ruleHash, Description: "vaccine <2-8 °C>", Origin: "Basel", Destination: "Oslo",
+		ID: id, RuleSet: ruleID, RuleSetHash: ruleHash, Details: hexHash("vaccines"),
 		Parties: ledger.Parties{ledger.Carrier: {carrier}, ledger.Shipper: {shipper}, ledger.Consignee: {consignee}},
 	}
 }

@@ -101,7 +101,7 @@ func TestStackChaincodeSignOff(t *testing.T) {
 	publish := ledger.PublishArgs{Rules: rules.Canonical()}
 	first := nameOf("shipper", "S")
 	args := shipmentArgs(first)
-	args.RuleSet, args.RuleSetHash, args.Lot = rules.Ref(), hexSHA256(string(publish.Rules)), name("L")
+	args.RuleSet, args.RuleSetHash = rules.Ref(), hexSHA256(string(publish.Rules))
 	refusedLedger(t, ledger.Invalid, shipper, ledger.ShipmentCreate, args)
 	mustLedger[ledger.RuleSet](t, shipper, ledger.RuleSetPublish, publish)
 	refusedLedger(t, ledger.Exists, shipper, ledger.RuleSetPublish, publish)
@@ -124,8 +124,8 @@ func TestStackChaincodeSignOff(t *testing.T) {
 
 	// Offered to the wrong one, taken back, then handed over.
 	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentPropose, ledger.ProposeArgs{ID: first, To: "CarrierMSP"})
-	refusedLedger(t, ledger.Forbidden, carrier, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: first, Reason: "x"})
-	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: first, Reason: "direct"})
+	refusedLedger(t, ledger.Forbidden, carrier, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: first, Details: hexSHA256("x")})
+	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentWithdraw, ledger.RejectArgs{ID: first, Details: hexSHA256("direct")})
 	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentPropose, ledger.ProposeArgs{ID: first, To: "ConsigneeMSP"})
 	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentAccept, ledger.IDArgs{ID: first})
 	s := mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentDeliver, ledger.IDArgs{ID: first})
@@ -140,14 +140,13 @@ func TestStackChaincodeSignOff(t *testing.T) {
 		t.Errorf("legs %+v", legs)
 	}
 
-	ana := ledger.Signer{Kind: ledger.Person, Name: "Ana Lopez", Subject: "248289761001", Issuer: "https://login.consignee.test", Client: "page"}
-	note := ledger.AcknowledgeArgs{Shipment: first, Excursion: excursion.ID, Reason: "loading", Signer: ana, Meaning: "reviewed"}
+	note := ledger.AcknowledgeArgs{Shipment: first, Excursion: excursion.ID, Details: hexSHA256("loading"), Kind: ledger.Person, Meaning: "reviewed"}
 	refusedLedger(t, ledger.Forbidden, ingest, ledger.ComplianceAcknowledge, note)
 	ack := mustLedger[ledger.Acknowledgement](t, consignee, ledger.ComplianceAcknowledge, note)
 	if ack.N != 1 || ack.Signature.MSP != "ConsigneeMSP" || ack.Signature.Subject == "" || !ledger.IsHash(ack.Signature.Cert) {
 		t.Errorf("acknowledged %+v", ack)
 	}
-	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Reason: "within the budget", VerdictRevision: 1, Signer: ana, Meaning: "approved"}
+	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Details: hexSHA256("within the budget"), VerdictRevision: 1, Kind: ledger.Person, Meaning: "approved"}
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.ComplianceDispose, release)
 	mustLedger[ledger.Disposition](t, consignee, ledger.ComplianceDispose, release)
 	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict(2, "900"))

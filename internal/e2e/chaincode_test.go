@@ -70,7 +70,7 @@ func TestStackChaincodeAccess(t *testing.T) {
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.ShipmentPropose, ledger.ProposeArgs{ID: ship, To: "CarrierMSP"})
 	mustLedger[ledger.Shipment](t, shipper, ledger.ShipmentPropose, ledger.ProposeArgs{ID: ship, To: "CarrierMSP", Heads: []ledger.LogHead{logHead("a", 1)}})
 	refusedLedger(t, ledger.Forbidden, shipper, ledger.ShipmentAccept, ledger.IDArgs{ID: ship})
-	refusedLedger(t, ledger.Forbidden, consignee, ledger.ShipmentReject, ledger.RejectArgs{ID: ship, Reason: "x"})
+	refusedLedger(t, ledger.Forbidden, consignee, ledger.ShipmentReject, ledger.RejectArgs{ID: ship, Details: hexSHA256("x")})
 	mustLedger[ledger.Shipment](t, carrier, ledger.ShipmentAccept, ledger.IDArgs{ID: ship})
 	refusedLedger(t, ledger.Forbidden, shipper, ledger.ShipmentDeliver, ledger.IDArgs{ID: ship})
 	refusedLedger(t, ledger.BadState, consignee, ledger.ShipmentDeliver, ledger.IDArgs{ID: ship})

@@ -203,6 +203,9 @@ var fileAttacks = []attack{
 	{name: "length that the file does not have", code: evidence.BundleFormat, bundle: func(b []byte) []byte {
 		return append(clone(b[:5]), 0x7b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	}},
+	{name: "details given twice", code: evidence.BundleFormat, after: func(t *evidencetest.Trip) {
+		t.Manifest.Details = append(t.Manifest.Details, t.Manifest.Details[0])
+	}},
 	{name: "block that nothing uses", code: evidence.BundleFormat, after: func(t *evidencetest.Trip) {
 		t.Manifest.Blocks = append([]fabricproof.Block{*t.C.Blocks[1]}, t.Manifest.Blocks...)
 	}},

@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"strings"
 
@@ -39,7 +40,24 @@ func fromBeginning(t *evidencetest.Trip, c *ledger.Close, leaves int, result str
 	c.Compliance.Result, c.Compliance.ToMS = result, last
 }
 
+// disclosed gives other details than the shipment's.
+func disclosed(d ledger.Details) func(*evidencetest.Trip) {
+	return func(t *evidencetest.Trip) {
+		raw, _, err := d.Seal([ledger.SaltSize]byte{1, 2, 3})
+		if err != nil {
+			panic(err)
+		}
+		t.Manifest.Details = [][]byte{raw}
+	}
+}
+
 var ruleAttacks = []attack{
+	{name: "details exchanged", code: evidence.DetailsDiffer, after: disclosed(ledger.Details{Description: "vaccines, 2 pallets", Origin: "Basel", Destination: "Bergen"})},
+	{name: "details of goods that had none", code: evidence.DetailsDiffer, setup: written(ledger.ShipmentCreate, func(_ *evidencetest.Tx, s *ledger.Shipment) { s.Details = "" })},
+	{name: "record that names what are no details", code: evidence.DetailsDiffer, setup: written(ledger.ShipmentCreate, func(_ *evidencetest.Tx, s *ledger.Shipment) {
+		sum := sha256.Sum256([]byte("vaccines"))
+		s.Details = hex.EncodeToString(sum[:])
+	}), after: func(t *evidencetest.Trip) { t.Manifest.Details = [][]byte{[]byte("vaccines")} }},
 	{name: "warm goods shown as a good trip", code: evidence.RulesBroken, during: warm, policy: requireCompliant},
 	{name: "ledger told that warm goods were fine", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		warm(t)

@@ -40,6 +40,9 @@ type Manifest struct {
 	// RuleSet is the canonical JSON of the rules that the shipment pinned; empty in a bundle of one message or of anchors,
 	// and where it is not known.
 	RuleSet []byte
+	// Details are what the parties wrote about the shipment, as far as the bundle discloses it: in the order of their hashes, which the
+	// shipment's record and its handovers name.
+	Details [][]byte
 }
 
 // Instance is one ingest instance: one heads log.
@@ -105,6 +108,7 @@ const (
 	keyLogs
 	keyOutside
 	keyRuleSet
+	keyDetails
 	keyLeaves
 	keyProof
 	keyHeadsLog

@@ -23,6 +23,8 @@ const (
 	NotClosed    Code = "E_NOT_CLOSED"     // the shipment has no closing record yet
 	CloseDiffers Code = "E_CLOSE_MISMATCH" // the closing record names other logs than the bundle holds
 
+	DetailsDiffer Code = "E_DETAILS" // details that the shipment's record does not name
+
 	RecordTime Code = "E_RECORD_TIME" // a time in the shipment's record is not its transaction's, or the chain contradicts it
 
 	AnchorValue   Code = "E_ANCHOR_VALUE"   // an anchor's record is not what its transaction asked for
@@ -131,7 +133,7 @@ var questionOf = map[Code]Question{
 	PackWithheld: Authentic, UnsignedOK: Authentic,
 	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
 	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,
-	Rules: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
+	Rules: Authentic, DetailsDiffer: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
 	OldClaim: Compliant, NoClaim: Compliant, BreachMissing: Compliant, StrayBreach: Compliant, StrayReading: Compliant,
 	RecordedTrip: Compliant, StatedTime: Compliant, RecordedWindow: Compliant,
 }

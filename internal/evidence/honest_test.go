@@ -36,6 +36,7 @@ func TestHonestTrips(t *testing.T) {
 			}
 			t.Drive(2, 2)
 		}},
+		{name: "details kept to themselves", after: func(t *evidencetest.Trip) { t.Manifest.Details = nil }},
 		{name: "key rotation, to another algorithm", during: func(t *evidencetest.Trip) {
 			t.Drive(2, 2)
 			late := t.Trackers[0].Message(t.C.NowMS, nil)

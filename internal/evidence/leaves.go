@@ -91,8 +91,8 @@ func (v *verifier) leaf(l *shipmentLog, at uint64, leaf Leaf) error {
 // proof checks the one leaf of a selective proof.
 func (v *verifier) proof() error {
 	p := v.in.Proof
-	if len(v.in.Manifest.Outside) != 0 || len(v.in.Manifest.RuleSet) != 0 {
-		return stop(BundleFormat, "selective proof", "neither messages from outside the logs nor rules", "%d and %d bytes", len(v.in.Manifest.Outside), len(v.in.Manifest.RuleSet))
+	if m := &v.in.Manifest; len(m.Outside) != 0 || len(m.RuleSet) != 0 || len(m.Details) != 0 {
+		return stop(BundleFormat, "selective proof", "neither messages from outside the logs nor rules nor details", "%d, %d bytes and %d", len(m.Outside), len(m.RuleSet), len(m.Details))
 	}
 	if p.Log != 0 || len(v.logs) != 1 || len(v.logs[0].heads) != 1 {
 		return stop(BundleFormat, "selective proof", "one log with one head", "more")

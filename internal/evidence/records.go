@@ -174,7 +174,7 @@ func (v *verifier) bind() error {
 		tr.windows = append(tr.windows, w)
 	}
 	f := &v.report.Facts
-	f.Parties, f.RuleSet, f.Description, f.Origin, f.Destination = s.Parties, s.RuleSet, s.Description, s.Origin, s.Destination
+	f.Parties, f.RuleSet = s.Parties, s.RuleSet
 	f.CreatedMS, f.DeliveredMS, f.ClosedMS = s.CreatedMS, s.DeliveredMS, s.ClosedMS
 	return nil
 }

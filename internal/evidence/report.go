@@ -85,9 +85,7 @@ func (f Finding) String() string {
 type Facts struct {
 	Parties     ledger.Parties `json:"parties,omitempty"` // role -> MSP ids
 	RuleSet     string         `json:"rule_set,omitempty"`
-	Description string         `json:"description,omitempty"`
-	Origin      string         `json:"origin,omitempty"`
-	Destination string         `json:"destination,omitempty"`
+	Details     []DetailsFact  `json:"details,omitempty"` // in the order of their hashes
 	CreatedMS   int64          `json:"created_ms,omitempty"`
 	DeliveredMS int64          `json:"delivered_ms,omitempty"`
 	ClosedMS    int64          `json:"closed_ms,omitempty"`

@@ -100,7 +100,7 @@ func (v *verifier) run(r io.Reader) error {
 		}
 		return v.finish()
 	}
-	for _, step := range []func() error{v.records, v.checkAnchors, v.heads} {
+	for _, step := range []func() error{v.records, v.details, v.checkAnchors, v.heads} {
 		if err := step(); err != nil {
 			return err
 		}

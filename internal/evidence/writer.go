@@ -83,7 +83,7 @@ func WriteProof(w io.Writer, m *Manifest, p Proof) error {
 	small := *m
 	l := m.Logs[p.Log]
 	l.Heads = l.Heads[len(l.Heads)-1:]
-	small.Logs, small.Outside, small.RuleSet, p.Log = []Log{l}, nil, nil, 0
+	small.Logs, small.Outside, small.RuleSet, small.Details, p.Log = []Log{l}, nil, nil, nil, 0
 	e := &encoder{bufio.NewWriter(w)}
 	e.manifest(&small)
 	e.uint(keyProof)
@@ -115,7 +115,7 @@ func (e *encoder) leaf(l Leaf) {
 }
 
 func (e *encoder) manifest(m *Manifest) {
-	e.head(canon.Map, keyRuleSet+2) // the keys below and one of leaves, proof, heads log
+	e.head(canon.Map, keyDetails+2) // the keys below and one of leaves, proof, heads log
 	e.uint(keyVersion)
 	e.uint(FormatVersion)
 	e.uint(keySubject)
@@ -174,6 +174,8 @@ func (e *encoder) manifest(m *Manifest) {
 	e.strings(m.Outside)
 	e.uint(keyRuleSet)
 	e.bytes(m.RuleSet)
+	e.uint(keyDetails)
+	e.strings(m.Details)
 }
 
 // NewAttestation takes the part out of a peer's signed answer that the bundle holds anyway.

@@ -82,15 +82,13 @@ func checkSpent(member string, lines []Spent) error {
 	return nil
 }
 
-func (a CreateArgs) validateLot() error {
-	if err := first(checkText("lot", a.Lot, 0, 128), checkSpent("carried", a.Carried)); err != nil {
+func (a CreateArgs) validateCarried() error {
+	if err := checkSpent("carried", a.Carried); err != nil {
 		return err
 	}
 	switch {
 	case len(a.CarriedFrom) > MaxCarriedFrom:
 		return invalid("carried_from: %d shipments given, at most %d are accepted", len(a.CarriedFrom), MaxCarriedFrom)
-	case len(a.CarriedFrom) > 0 && a.Lot == "":
-		return invalid("carried_from needs lot: only shipments of one lot share a budget")
 	case len(a.CarriedFrom) == 0 && len(a.Carried) > 0:
 		return invalid("carried needs carried_from, the shipments whose verdicts say so")
 	}

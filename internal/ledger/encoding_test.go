@@ -45,8 +45,8 @@ func TestDecodeIsStrict(t *testing.T) {
 }
 
 func TestEncodeIsPlain(t *testing.T) {
-	b, err := Encode(CreateArgs{ID: "a", Description: "<2 °C & dry>", Parties: Parties{"b": {"2"}, "a": {"1"}}})
-	want := `{"id":"a","parties":{"a":["1"],"b":["2"]},"rule_set":"","rule_set_hash":"","description":"<2 °C & dry>","origin":"","destination":""}`
+	b, err := Encode(CreateArgs{ID: "a", RuleSet: "<2 °C & dry>", Parties: Parties{"b": {"2"}, "a": {"1"}}})
+	want := `{"id":"a","parties":{"a":["1"],"b":["2"]},"rule_set":"<2 °C & dry>","rule_set_hash":"","details":""}`
 	if err != nil || string(b) != want {
 		t.Errorf("got %s", b)
 	}
@@ -78,9 +78,9 @@ func FuzzDecode(f *testing.F) {
 		`{"id":"a","parties":{"carrier":"CarrierMSP"}}`, `{"shipment":"s","detail":{"x":[1,2]},"reasons":["r"]}`,
 		`{"heads":"ab","proof":["00"],"new_size":18446744073709551615}`, `{"id":"a","heads":[{"log":"x","size":1,"root":"y"}]}`,
 		`{"shipment":"s","rule":"hot","op":">=","messages":[{"raw":"AAE=","time_ms":1}]}`, `{"rules":"e30="}`, `{"ref":"a@1"}`,
-		`{"id":"a","lot":"L","carried":[{"rule":"r","band":"b","spent_s":1}],"carried_from":["b"]}`,
-		`{"shipment":"s","excursion":"e","n":1,"reason":"r","name":"n","meaning":"reviewed"}`,
-		`{"shipment":"s","revision":1,"decision":"release","reason":"r","verdict_revision":1,"name":"n","meaning":"approved"}`,
+		`{"id":"a","details":"d","carried":[{"rule":"r","band":"b","spent_s":1}],"carried_from":["b"]}`,
+		`{"shipment":"s","excursion":"e","n":1,"details":"d","kind":"person","meaning":"reviewed"}`,
+		`{"shipment":"s","revision":1,"decision":"release","details":"d","verdict_revision":1,"kind":"person","meaning":"approved"}`,
 		`{"shipment":"s","detail":{"budget":[{"rule":"r","band":"b","spent_s":1,"max_s":2}]}}`,
 		`{"id":"a","id":"b"}`, `{"ID":"a"}`, "{}", "[]",
 	} {

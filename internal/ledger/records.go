@@ -82,9 +82,7 @@ type Shipment struct {
 	Custodian   string  `json:"custodian"` // MSP id that holds the goods
 	RuleSet     string  `json:"rule_set"`  // id@version
 	RuleSetHash string  `json:"rule_set_hash"`
-	Description string  `json:"description"`
-	Origin      string  `json:"origin"`
-	Destination string  `json:"destination"`
+	Details     string  `json:"details"` // hash of the creator's Details, "" for none
 	CreatedMS   int64   `json:"created_ms"`
 	CreateTx    string  `json:"create_tx"`
 	DeliveredMS int64   `json:"delivered_ms"`
@@ -99,9 +97,7 @@ type Shipment struct {
 	Pending *Handover `json:"pending"`
 	// Handovers counts the ended proposals (answered or withdrawn); each is a record of its own.
 	Handovers int `json:"handovers"`
-	// Lot is the production lot whose stability budget this shipment draws on, "" for none.
-	Lot string `json:"lot,omitempty"`
-	// Carried is what earlier shipments of the lot had spent, by rule and band; CarriedFrom says which shipments.
+	// Carried is what earlier shipments of its lot had spent, by rule and band; CarriedFrom says which shipments.
 	Carried     []Spent       `json:"carried,omitempty"`
 	CarriedFrom []CarriedFrom `json:"carried_from,omitempty"`
 }
@@ -144,12 +140,13 @@ type Handover struct {
 	To        string    `json:"to"`
 	State     string    `json:"state"`
 	Heads     []LogHead `json:"heads"`
-	Note      string    `json:"note"`
-	Reason    string    `json:"reason"` // of a rejection or withdrawal
+	Details   string    `json:"details"` // hash of the proposer's Details, "" for none
 	ProposeMS int64     `json:"propose_ms"`
 	ProposeTx string    `json:"propose_tx"`
-	AnswerMS  int64     `json:"answer_ms"` // of the answer or withdrawal
-	AnswerTx  string    `json:"answer_tx"`
+	// AnswerDetails is the hash of the Details of a rejection or withdrawal, by who ended the handover.
+	AnswerDetails string `json:"answer_details"`
+	AnswerMS      int64  `json:"answer_ms"` // of the answer or withdrawal
+	AnswerTx      string `json:"answer_tx"`
 	// StatedMS is when the goods changed hands as the proposer says, 0 = not said. AgreedMS is the same once the receiver, who
 	// accepts, has said so too, else 0.
 	StatedMS int64 `json:"stated_ms"`
@@ -157,6 +154,14 @@ type Handover struct {
 	// AtProposal and AtAnswer are what the ledger held about the goods at these two moments, copied by the chaincode.
 	AtProposal *ComplianceState `json:"at_proposal,omitempty"`
 	AtAnswer   *ComplianceState `json:"at_answer,omitempty"`
+}
+
+// AnsweredBy is who ended the handover.
+func (h Handover) AnsweredBy() string {
+	if h.State == Withdrawn {
+		return h.From
+	}
+	return h.To
 }
 
 // ComplianceState is what the ledger holds about a shipment's compliance at one moment.

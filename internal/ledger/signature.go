@@ -3,10 +3,10 @@ package ledger
 import "slices"
 
 // Signature is an electronic signature as 21 CFR 11.50 shows it: printed name, date and time, meaning. The meaning is the
-// signer's word. Who signed is what the node of the organisation found in a verified access token, and stands for with the
-// certificate; the time is the transaction's.
+// signer's word. Who signed, whose name is among the record's Details, is what the node of the organisation found in a verified
+// access token, and stands for with the certificate; the time is the transaction's.
 type Signature struct {
-	Signer  Signer `json:"signer"`
+	Kind    string `json:"kind"`    // of the signer: Person or Machine
 	Meaning string `json:"meaning"` // one of Meanings
 	MSP     string `json:"msp"`
 	Subject string `json:"subject"` // of the certificate, RFC 2253
@@ -22,25 +22,13 @@ const (
 	Machine = "machine"
 )
 
-// Signer is a person, by the account that an issuer vouches for, or a machine, whose name is its client id: what no person
-// signed never looks as if one had.
-type Signer struct {
-	Kind    string `json:"kind"`    // Person or Machine
-	Name    string `json:"name"`    // printed name
-	Subject string `json:"subject"` // of the access token; one account at its issuer
-	Issuer  string `json:"issuer"`  // who vouches for the subject, a URL
-	Client  string `json:"client"`  // program that the signer used
-}
-
-func (s Signer) validate() error {
-	switch {
-	case s.Kind != Person && s.Kind != Machine:
-		return invalid("signer.kind must be person or machine, not %.40q", s.Kind)
-	case s.Kind == Machine && s.Name != s.Client:
-		return invalid("a machine signs as its client: signer.name must be signer.client")
+// By is the signer with the name to print. A machine's is its client id, whatever its details say: what no person signed never
+// looks as if one had.
+func (g Signature) By(s Signer) Signer {
+	if g.Kind == Machine {
+		s.Name = s.Client
 	}
-	return first(checkText("signer.name", s.Name, 1, 128), checkText("signer.subject", s.Subject, 1, 256),
-		checkText("signer.issuer", s.Issuer, 1, 256), checkText("signer.client", s.Client, 1, 128))
+	return s
 }
 
 // Meanings of a signature.
@@ -51,9 +39,9 @@ var Meanings = []string{"reviewed", "approved", "responsibility", "authorship"}
 type Acknowledgement struct {
 	Shipment  string    `json:"shipment"`
 	Excursion string    `json:"excursion"`
-	N         int       `json:"n"` // 1, 2, …
-	Reason    string    `json:"reason"`
-	Of        string    `json:"of"` // the transaction that last changed the excursion: what the signer saw
+	N         int       `json:"n"`       // 1, 2, …
+	Details   string    `json:"details"` // hash: they have reason and signer
+	Of        string    `json:"of"`      // the transaction that last changed the excursion: what the signer saw
 	Signature Signature `json:"signature"`
 }
 
@@ -63,8 +51,8 @@ type AcknowledgeArgs struct {
 	Shipment  string `json:"shipment"`
 	Excursion string `json:"excursion"`
 	N         int    `json:"n"`
-	Reason    string `json:"reason"`
-	Signer    Signer `json:"signer"`
+	Details   string `json:"details"`
+	Kind      string `json:"kind"` // of the signer
 	Meaning   string `json:"meaning"`
 }
 
@@ -75,7 +63,7 @@ func (a AcknowledgeArgs) Validate() error {
 	if a.N < 0 || a.N > maxRevision {
 		return invalid("n must be 1 or more, or 0 for the next")
 	}
-	return checkSigned(a.Reason, a.Signer, a.Meaning)
+	return checkSigned(a.Details, a.Kind, a.Meaning)
 }
 
 // Decisions of a disposition.
@@ -91,7 +79,7 @@ type Disposition struct {
 	Shipment        string    `json:"shipment"`
 	Revision        int       `json:"revision"` // 1, 2, …
 	Decision        string    `json:"decision"`
-	Reason          string    `json:"reason"`
+	Details         string    `json:"details"`          // hash: they have reason and signer
 	VerdictRevision int       `json:"verdict_revision"` // 0 = there was none
 	Result          string    `json:"result"`           // of that verdict, "" = there was none
 	Signature       Signature `json:"signature"`
@@ -103,9 +91,9 @@ type DisposeArgs struct {
 	Shipment        string `json:"shipment"`
 	Revision        int    `json:"revision"`
 	Decision        string `json:"decision"`
-	Reason          string `json:"reason"`
+	Details         string `json:"details"`
 	VerdictRevision int    `json:"verdict_revision"`
-	Signer          Signer `json:"signer"`
+	Kind            string `json:"kind"` // of the signer
 	Meaning         string `json:"meaning"`
 }
 
@@ -120,12 +108,15 @@ func (a DisposeArgs) Validate() error {
 	case a.Decision == Release && a.VerdictRevision == 0:
 		return invalid("a release names the verdict that it rests on: verdict_revision must be 1 or more")
 	}
-	return first(checkID("shipment", a.Shipment), checkSigned(a.Reason, a.Signer, a.Meaning))
+	return first(checkID("shipment", a.Shipment), checkSigned(a.Details, a.Kind, a.Meaning))
 }
 
-func checkSigned(reason string, by Signer, meaning string) error {
-	if !slices.Contains(Meanings, meaning) {
+func checkSigned(details, kind, meaning string) error {
+	switch {
+	case !slices.Contains(Meanings, meaning):
 		return invalid("meaning must be one of %v, not %.40q", Meanings, meaning)
+	case kind != Person && kind != Machine:
+		return invalid("kind of the signer must be person or machine, not %.40q", kind)
 	}
-	return first(checkText("reason", reason, 1, 1024), by.validate())
+	return checkHash("details", details)
 }

@@ -115,17 +115,14 @@ type ListArgs struct {
 
 // CreateArgs opens a shipment. The caller must be one of the parties, and has custody until another party accepts it. The rule set must be built into the chaincode or in its registry, with that hash.
 //
-// A shipment of a lot goes on with the stability budget that the shipments in CarriedFrom had spent: the ledger takes it from
-// their newest verdicts, the larger amount where several name one band. Carried may be left out; given, it must say the same.
+// It goes on with the stability budget that the shipments in CarriedFrom, of the same lot, had spent: the ledger takes it from
+// their newest verdicts, the larger amount where several name one band. The lot itself is among the details. Carried may be left out; given, it must say the same.
 type CreateArgs struct {
 	ID          string   `json:"id"`
 	Parties     Parties  `json:"parties"`
 	RuleSet     string   `json:"rule_set"`
 	RuleSetHash string   `json:"rule_set_hash"`
-	Description string   `json:"description"`
-	Origin      string   `json:"origin"`
-	Destination string   `json:"destination"`
-	Lot         string   `json:"lot,omitempty"`
+	Details     string   `json:"details"` // hash, "" for none
 	Carried     []Spent  `json:"carried,omitempty"`
 	CarriedFrom []string `json:"carried_from,omitempty"` // shipment ids
 }
@@ -155,7 +152,7 @@ type ProposeArgs struct {
 	ID       string    `json:"id"`
 	To       string    `json:"to"` // MSP id of a party
 	Heads    []LogHead `json:"heads"`
-	Note     string    `json:"note"`
+	Details  string    `json:"details"` // hash, "" for none
 	StatedMS int64     `json:"stated_ms"`
 }
 
@@ -168,8 +165,8 @@ type StatedArgs struct {
 
 // RejectArgs ends a proposal: a rejection or a withdrawal.
 type RejectArgs struct {
-	ID     string `json:"id"`
-	Reason string `json:"reason"`
+	ID      string `json:"id"`
+	Details string `json:"details"` // hash: they have the reason
 }
 
 // CloseArgs ends a delivered shipment, by a carrier or the custodian.

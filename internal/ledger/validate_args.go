@@ -71,12 +71,11 @@ func (a ListArgs) Validate() error {
 }
 
 func (a CreateArgs) Validate() error {
-	err := first(checkID("id", a.ID), checkHash("rule_set_hash", a.RuleSetHash), checkText("description", a.Description, 0, 512),
-		checkText("origin", a.Origin, 0, 256), checkText("destination", a.Destination, 0, 256))
+	err := first(checkID("id", a.ID), checkHash("rule_set_hash", a.RuleSetHash), checkDetails(a.Details))
 	if err != nil {
 		return err
 	}
-	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateLot())
+	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateCarried())
 }
 
 func (a AssignArgs) Validate() error {
@@ -92,7 +91,7 @@ func (a UnassignArgs) Validate() error {
 }
 
 func (a ProposeArgs) Validate() error {
-	return first(checkID("id", a.ID), checkID("to", a.To), checkHeads(a.Heads), checkText("note", a.Note, 0, 1024), checkTime("stated_ms", a.StatedMS, true))
+	return first(checkID("id", a.ID), checkID("to", a.To), checkHeads(a.Heads), checkDetails(a.Details), checkTime("stated_ms", a.StatedMS, true))
 }
 
 func (a StatedArgs) Validate() error {
@@ -100,7 +99,7 @@ func (a StatedArgs) Validate() error {
 }
 
 func (a RejectArgs) Validate() error {
-	return first(checkID("id", a.ID), checkText("reason", a.Reason, 1, 1024))
+	return first(checkID("id", a.ID), checkHash("details", a.Details))
 }
 
 func (a CloseArgs) Validate() error { return first(checkID("id", a.ID), checkHeads(a.Heads)) }

@@ -91,7 +91,7 @@ func (s *ledgerSuite) create(id string) ledger.Shipment {
 	s.t.Helper()
 	shipment, _ := do[ledger.Shipment](s, s.clients["carrier"], ledger.ShipmentCreate, ledger.CreateArgs{
 		ID: id, Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Shipper: {"ShipperMSP"}, ledger.Consignee: {"ConsigneeMSP"}},
-		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash, Origin: "A", Destination: "B",
+		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash, Details: strings.Repeat("d0", 32),
 	})
 	return shipment
 }
@@ -137,12 +137,12 @@ func (s *ledgerSuite) shipment() {
 	s.refused(carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: tracker, FromMS: 1, ToMS: 2}, ledger.Conflict)
 	do[ledger.Shipment](s, carrier, ledger.ShipmentAssign, assign)
 
-	propose := ledger.ProposeArgs{ID: id, To: "ConsigneeMSP", Note: "dock 4"}
+	propose := ledger.ProposeArgs{ID: id, To: "ConsigneeMSP", Details: strings.Repeat("d1", 32)}
 	s.refused(consignee, ledger.ShipmentPropose, propose, ledger.Forbidden)
 	do[ledger.Shipment](s, carrier, ledger.ShipmentPropose, propose)
 	s.refused(carrier, ledger.ShipmentPropose, propose, ledger.BadState)
 	s.refused(shipper, ledger.ShipmentAccept, byID, ledger.Forbidden)
-	do[ledger.Shipment](s, consignee, ledger.ShipmentReject, ledger.RejectArgs{ID: id, Reason: "wet"})
+	do[ledger.Shipment](s, consignee, ledger.ShipmentReject, ledger.RejectArgs{ID: id, Details: strings.Repeat("d2", 32)})
 	s.refused(consignee, ledger.ShipmentAccept, byID, ledger.BadState)
 	s.refused(consignee, ledger.ShipmentDeliver, byID, ledger.BadState)
 	do[ledger.Shipment](s, carrier, ledger.ShipmentPropose, propose)
@@ -150,7 +150,7 @@ func (s *ledgerSuite) shipment() {
 		s.t.Fatalf("accepted %+v", shipment)
 	}
 	handovers := ask[ledger.Page[ledger.Handover]](s, shipper, ledger.ShipmentHandover, ledger.ListArgs{ID: id})
-	if len(handovers.Items) != 2 || handovers.Items[0].State != "rejected" || handovers.Items[0].Reason != "wet" || handovers.Items[1].State != "accepted" {
+	if len(handovers.Items) != 2 || handovers.Items[0].State != "rejected" || handovers.Items[0].AnswerDetails != strings.Repeat("d2", 32) || handovers.Items[1].State != "accepted" {
 		s.t.Fatalf("handovers %+v", handovers)
 	}
 

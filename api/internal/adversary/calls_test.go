@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -68,9 +69,9 @@ func (t *trip) call(ctx context.Context, a act) (ledger.Function, any, error) {
 		}
 		return ledger.ShipmentDeliver, ledger.StatedArgs{ID: id, StatedMS: stated}, nil
 	case "reject":
-		return ledger.ShipmentReject, ledger.RejectArgs{ID: id, Reason: "no"}, nil
+		return ledger.ShipmentReject, ledger.RejectArgs{ID: id, Details: strings.Repeat("00", 32)}, nil
 	case "withdraw":
-		return ledger.ShipmentWithdraw, ledger.RejectArgs{ID: id, Reason: "no"}, nil
+		return ledger.ShipmentWithdraw, ledger.RejectArgs{ID: id, Details: strings.Repeat("00", 32)}, nil
 	case "close":
 		return ledger.ShipmentClose, ledger.CloseArgs{ID: id, Heads: t.final(a)}, nil
 	case "revoke":

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
@@ -59,6 +61,9 @@ type Request struct {
 	// RuleSet is the canonical JSON of the pinned rules; nil where nobody has it, and then only a verifier that knows them can
 	// judge.
 	RuleSet []byte
+	// Details gives the bytes of details that the bundle discloses: those with a hash, which the member with the MSP id by wrote. It
+	// answers nil for what is not here or not disclosed; a nil Details discloses none.
+	Details func(ctx context.Context, by, hash string) ([]byte, error)
 	// Nonce is the asker's; peers sign it along, which shows that their answers are not old.
 	Nonce []byte
 	// Withhold leaves readings out: "", "all", or "location" for every message that has a position.
@@ -89,6 +94,9 @@ func (s *Source) Collect(ctx context.Context, r Request) (*Bundle, error) {
 	if err := c.records(ctx); err != nil {
 		return nil, fmt.Errorf("records of the shipment: %w", err)
 	}
+	if err := c.details(ctx); err != nil {
+		return nil, fmt.Errorf("details: %w", err)
+	}
 	b := &Bundle{source: s, request: r}
 	if err := c.heads(ctx, b); err != nil {
 		return nil, fmt.Errorf("anchors: %w", err)
@@ -114,6 +122,8 @@ type collector struct {
 	blocks   map[uint64]*fabricproof.Block
 	used     map[uint64]string // blocks of the bundle -> one transaction id in each
 	attested []uint64          // blocks that need signed answers
+	record   ledger.Shipment   // as the bundle's newest record has it
+	ended    []ledger.Handover // as its records have them
 }
 
 func (c *collector) block(ctx context.Context, number uint64) (*fabricproof.Block, error) {
@@ -179,6 +189,9 @@ func (c *collector) records(ctx context.Context) error {
 			return err
 		}
 		c.used[at.Block] = p.ID
+		if err := c.written(p.Writes, key); err != nil {
+			return err
+		}
 		i := slices.IndexFunc(p.Reads, func(r fabricproof.Read) bool { return r.Namespace == c.Chaincode && r.Key == key })
 		if i < 0 || p.Reads[i].Version == nil {
 			break
@@ -190,6 +203,43 @@ func (c *collector) records(ctx context.Context) error {
 		at = next
 	}
 	slices.Reverse(c.manifest.Records)
+	return nil
+}
+
+// written keeps what a transaction wrote that names details. The newest transaction comes first.
+func (c *collector) written(writes []fabricproof.Write, key string) error {
+	for _, w := range writes {
+		switch {
+		case w.Key == key && c.record.ID == "":
+			if err := ledger.Decode(w.Value, &c.record); err != nil {
+				return err
+			}
+		case strings.HasPrefix(w.Key, ledger.Key(ledger.ObjHandover, c.request.Shipment.ID)):
+			var h ledger.Handover
+			if err := ledger.Decode(w.Value, &h); err != nil {
+				return err
+			}
+			c.ended = append(c.ended, h)
+		}
+	}
+	return nil
+}
+
+// details discloses those that the bundle's records name.
+func (c *collector) details(ctx context.Context) error {
+	if c.request.Details == nil {
+		return nil
+	}
+	named := c.record.Written(c.ended)
+	for _, hash := range slices.Sorted(maps.Keys(named)) {
+		raw, err := c.request.Details(ctx, named[hash].By, hash)
+		if err != nil {
+			return err
+		}
+		if raw != nil {
+			c.manifest.Details = append(c.manifest.Details, raw)
+		}
+	}
 	return nil
 }
 

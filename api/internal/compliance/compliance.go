@@ -94,7 +94,7 @@ func (s *Resource) acknowledged(ctx context.Context, in *ExcursionPath) ([]ledge
 }
 
 func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest.Answer[shapes.Acknowledgement], error) {
-	by, err := signer(ctx)
+	kind, by, err := signer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -103,19 +103,24 @@ func (s *Resource) acknowledge(ctx context.Context, in *acknowledgeInput) (*rest
 		return nil, err
 	}
 	b := in.Body
+	said := ledger.Details{Reason: b.Reason, Signer: by}
 	if rest.WriteOf(ctx).Again {
 		for _, a := range known {
-			if g := a.Signature; g.MSP == s.MSP && g.Signer == by && g.Meaning == b.Meaning && a.Reason == b.Reason {
-				return rest.Reply(shapes.ShowAcknowledgement(s.Members, a), nil)
+			if g := a.Signature; g.MSP == s.MSP && g.Kind == kind && g.Meaning == b.Meaning && s.Said(ctx, in.ID, a.Details, said) {
+				return rest.Reply(shapes.ShowAcknowledgement(ctx, s.Records, a), nil)
 			}
 		}
 	}
+	hash, err := s.Details.Keep(in.ID, said)
+	if err != nil {
+		return nil, err
+	}
 	// With its number, a transaction that is ordered late cannot sign a second time.
-	a, _, err := ledger.ComplianceAcknowledge.Do(ctx, s.Ledger, ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Reason: b.Reason, Signer: by, Meaning: b.Meaning})
+	a, _, err := ledger.ComplianceAcknowledge.Do(ctx, s.Ledger, ledger.AcknowledgeArgs{Shipment: in.ID, Excursion: in.Excursion, N: len(known) + 1, Details: hash, Kind: kind, Meaning: b.Meaning})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return nil, rest.NotFound("excursion", in.Excursion)
 	}
-	return rest.Reply(shapes.ShowAcknowledgement(s.Members, a), err)
+	return rest.Reply(shapes.ShowAcknowledgement(ctx, s.Records, a), err)
 }
 
 func (s *Resource) acknowledgements(ctx context.Context, in *ExcursionPath) (*rest.Answer[rest.List[shapes.Acknowledgement]], error) {
@@ -125,7 +130,7 @@ func (s *Resource) acknowledgements(ctx context.Context, in *ExcursionPath) (*re
 	}
 	out := rest.List[shapes.Acknowledgement]{Items: []shapes.Acknowledgement{}}
 	for _, a := range known {
-		out.Items = append(out.Items, shapes.ShowAcknowledgement(s.Members, a))
+		out.Items = append(out.Items, shapes.ShowAcknowledgement(ctx, s.Records, a))
 	}
 	return &rest.Answer[rest.List[shapes.Acknowledgement]]{Body: out}, nil
 }
@@ -142,7 +147,7 @@ type disposeInput struct {
 }
 
 func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[shapes.Disposition], error) {
-	by, err := signer(ctx)
+	kind, by, err := signer(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -154,19 +159,24 @@ func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[
 		return nil, err
 	}
 	b := in.Body
+	said := ledger.Details{Reason: b.Reason, Signer: by}
 	if rest.WriteOf(ctx).Again {
 		for _, d := range known {
-			if g := d.Signature; g.MSP == s.MSP && g.Signer == by && g.Meaning == b.Meaning && d.Reason == b.Reason && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision {
-				return rest.Reply(shapes.ShowDisposition(s.Members, d), nil)
+			if g := d.Signature; g.MSP == s.MSP && g.Kind == kind && g.Meaning == b.Meaning && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision && s.Said(ctx, in.ID, d.Details, said) {
+				return rest.Reply(shapes.ShowDisposition(ctx, s.Records, d), nil)
 			}
 		}
 	}
-	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Reason: b.Reason, VerdictRevision: b.VerdictRevision, Signer: by, Meaning: b.Meaning}
+	hash, err := s.Details.Keep(in.ID, said)
+	if err != nil {
+		return nil, err
+	}
+	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Details: hash, VerdictRevision: b.VerdictRevision, Kind: kind, Meaning: b.Meaning}
 	if args.Revision == 0 {
 		args.Revision = len(known) + 1
 	}
 	d, _, err := ledger.ComplianceDispose.Do(ctx, s.Ledger, args)
-	return rest.Reply(shapes.ShowDisposition(s.Members, d), err)
+	return rest.Reply(shapes.ShowDisposition(ctx, s.Records, d), err)
 }
 
 func (s *Resource) dispositions(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[rest.List[shapes.Disposition]], error) {
@@ -179,7 +189,7 @@ func (s *Resource) dispositions(ctx context.Context, in *shapes.ShipmentPath) (*
 	}
 	out := rest.List[shapes.Disposition]{Items: []shapes.Disposition{}}
 	for _, d := range known {
-		out.Items = append(out.Items, shapes.ShowDisposition(s.Members, d))
+		out.Items = append(out.Items, shapes.ShowDisposition(ctx, s.Records, d))
 	}
 	return &rest.Answer[rest.List[shapes.Disposition]]{Body: out}, nil
 }

@@ -67,8 +67,13 @@ func (s *Resource) propose(ctx context.Context, in *proposeInput) (*rest.Answer[
 	if err != nil {
 		return nil, err
 	}
-	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Note: in.Body.Note, StatedMS: in.Body.MS()}, func(r ledger.Shipment) bool {
-		return r.Pending != nil && r.Pending.From == s.MSP && r.Pending.To == to && r.Pending.Note == in.Body.Note && r.Pending.StatedMS == in.Body.MS()
+	said := ledger.Details{Note: in.Body.Note}
+	hash, err := s.Details.Keep(in.ID, said)
+	if err != nil {
+		return nil, err
+	}
+	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentPropose, ledger.ProposeArgs{ID: in.ID, To: to, Heads: heads, Details: hash, StatedMS: in.Body.MS()}, func(r ledger.Shipment) bool {
+		return r.Pending != nil && r.Pending.From == s.MSP && r.Pending.To == to && r.Pending.StatedMS == in.Body.MS() && s.Said(ctx, in.ID, r.Pending.Details, said)
 	})
 }
 
@@ -119,7 +124,15 @@ func (s *Resource) withdraw(ctx context.Context, in *rejectInput) (*rest.Answer[
 
 // endHandover ends the open proposal without a change of custody; ours tells whether the newest ended one is what was asked for.
 func (s *Resource) endHandover(ctx context.Context, fn ledger.Change[ledger.RejectArgs, ledger.Shipment], in *rejectInput, ours func(ledger.Handover) bool) (*rest.Answer[shapes.Shipment], error) {
-	return shipmentview.Change(ctx, s.View, in.ID, fn, ledger.RejectArgs{ID: in.ID, Reason: in.Body.Reason}, func(r ledger.Shipment) bool {
+	if _, err := s.Shipment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	said := ledger.Details{Reason: in.Body.Reason}
+	hash, err := s.Details.Keep(in.ID, said)
+	if err != nil {
+		return nil, err
+	}
+	return shipmentview.Change(ctx, s.View, in.ID, fn, ledger.RejectArgs{ID: in.ID, Details: hash}, func(r ledger.Shipment) bool {
 		if r.Pending != nil || r.Handovers == 0 {
 			return false
 		}
@@ -128,7 +141,7 @@ func (s *Resource) endHandover(ctx context.Context, fn ledger.Change[ledger.Reje
 			return false
 		}
 		last := slices.MaxFunc(hs, func(a, b ledger.Handover) int { return a.N - b.N })
-		return ours(last) && last.Reason == in.Body.Reason
+		return ours(last) && s.Said(ctx, in.ID, last.AnswerDetails, said)
 	})
 }
 
@@ -151,13 +164,13 @@ func (s *Resource) listHandovers(ctx context.Context, in *struct {
 	}
 	out := rest.List[shapes.Handover]{Items: []shapes.Handover{}}
 	for _, h := range page.Items {
-		out.Items = append(out.Items, shapes.ShowHandover(s.Members, h))
+		out.Items = append(out.Items, shapes.ShowHandover(ctx, s.Records, in.ID, h))
 	}
 	switch {
 	case page.Bookmark != "":
 		out.Next = s.Cursors.Seal(route, records.Bookmark{B: page.Bookmark})
 	case r.Pending != nil:
-		out.Items = append(out.Items, shapes.ShowHandover(s.Members, *r.Pending))
+		out.Items = append(out.Items, shapes.ShowHandover(ctx, s.Records, in.ID, *r.Pending))
 	}
 	return &rest.Answer[rest.List[shapes.Handover]]{Body: out}, nil
 }

@@ -55,7 +55,7 @@ func (s *Resource) evidenceRoutes(api *rest.API) {
 // NonceInput is what both bundles can be asked for.
 type NonceInput struct {
 	Nonce    string `query:"nonce" pattern:"^([0-9a-f]{2}){0,64}$" patternDescription:"up to 64 bytes in lower-case hex" maxLength:"128" doc:"Your own random bytes, hex; the peers sign them along, so their answers cannot be old"`
-	Withhold string `query:"withhold" enum:"all,location" doc:"Leave readings out: all, or those of messages with a position. Signatures and logs stay checkable"`
+	Withhold string `query:"withhold" enum:"all,location" doc:"Leave readings out: all, or those of messages with a position; and all details, which name places. Signatures and logs stay checkable"`
 }
 
 type evidenceInput struct {
@@ -129,6 +129,12 @@ func (s *Resource) collect(ctx context.Context, id, nonce, withhold string) (*bu
 		return nil, err
 	}
 	request := bundle.Request{Shipment: r, Nonce: raw, Withhold: withhold}
+	if withhold == "" {
+		request.Details = func(ctx context.Context, by, hash string) ([]byte, error) {
+			s.Details.Read(ctx, r.ID, by, hash) // so that it is here, if it can be
+			return s.Details.Raw(r.ID, hash)
+		}
+	}
 	if rules, err := s.Rules.Pinned(ctx, r); err == nil {
 		request.RuleSet = rules.Canonical()
 	} else if ledger.CodeOf(err) != ledger.Conflict { // rules that this version does not know: the verifier may

@@ -74,6 +74,7 @@ type Feed struct {
 
 	mu     sync.Mutex
 	logs   Logs
+	wrote  func(shipment string)
 	subs   map[*Sub]bool
 	past   []Event // newest last
 	floor  place   // past holds every event after it
@@ -112,6 +113,9 @@ func New(msp string, l Ledger, r Readings, log *slog.Logger) *Feed {
 
 // SetLogs says how the logs of a shipment are found. Call it before Run.
 func (f *Feed) SetLogs(logs Logs) { f.logs = logs }
+
+// SetWritten says who is told when a party writes about one of our shipments; told must not wait. Call it before Run.
+func (f *Feed) SetWritten(told func(shipment string)) { f.wrote = told }
 
 // Sub is one stream. C is closed when the stream was too slow or was cancelled: it may come back with its last id.
 type Sub struct {
@@ -297,9 +301,16 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 		f.log.DebugContext(ctx, "event left out", "event", e.Name, "tx", e.TxID, "error", err)
 		return
 	}
-	if out.ShipID == "" || f.isMine(ctx, out.ShipID) {
-		f.publish(out)
+	if out.ShipID != "" && !f.isMine(ctx, out.ShipID) {
+		return
 	}
+	switch out.Name {
+	case Shipment, Acknowledgement, Disposition:
+		if f.wrote != nil {
+			f.wrote(out.ShipID)
+		}
+	}
+	f.publish(out)
 }
 
 // read fills an event from the record that the ledger tells; shipment is whose it is.

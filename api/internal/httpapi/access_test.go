@@ -92,7 +92,7 @@ func TestAccessMatrix(t *testing.T) {
 	mine := newWorld(t)
 	mine.withEvidence()
 	// Somebody else's: shipper and consignee have a shipment in which the carrier of this api takes no part.
-	other := newWorldOf(t, "shipper", mine.ledger, mine.store)
+	other := newWorldOf(t, "shipper", mine)
 	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "shipper.t-foreign"))
 	other.must(201, "POST", "/v1/shipments", `{"id":"shipper.foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 

@@ -117,7 +117,7 @@ func TestLifeOfAShipment(t *testing.T) {
 
 	// Custody to the consignee, through its own api.
 	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee","note":"dock 4"}`)
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	other.ingest.set(w.ingest.Ingest)
 	var handovers rest.List[shapes.Handover]
 	other.must(200, "GET", "/v1/shipments/carrier.s1/handovers", "").into(&handovers)

@@ -105,7 +105,7 @@ func TestComplianceOfAPublishedRuleSet(t *testing.T) {
 	want(t, "detail of the revision", string(c.Revisions[0].Detail), `{"algorithm":"x"}`)
 	// The handover keeps what the ledger held.
 	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee"}`)
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	other.must(200, "POST", "/v1/shipments/carrier.s1/handovers/current/accept", "")
 	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
 	present(t, "end of the first leg", c.Legs[0].To.V)
@@ -158,7 +158,7 @@ func TestRuleSets(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d %s with %q", name, got.Code, got.Body, tc.status, tc.code, tc.detail)
 		}
 	}
-	other := newWorldOf(t, "shipper", w.ledger, w.store)
+	other := newWorldOf(t, "shipper", w)
 	want(t, "another member publishes version 2", other.must(422, "POST", "/v1/rule-sets", ruleSetBody("carrier.mine", 2)).problem().Code, "invalid")
 	// All problems at once, each with its place.
 	wrong := strings.NewReplacer(`"mine"`, `"M Y"`, `"12"`, `"x"`, `"major"`, `"huge"`).Replace(ruleSetBody("mine", 1))
@@ -221,7 +221,7 @@ func TestALotGoesOnWithItsBudget(t *testing.T) {
 		t.Fatalf("the lot goes on before s1 is delivered: got %d (%s), want a refusal", p.Status, p.Detail)
 	}
 	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee"}`)
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	other.must(200, "POST", "/v1/shipments/carrier.s1/handovers/current/accept", "")
 	other.must(200, "POST", "/v1/shipments/carrier.s1/deliver", "")
 	_, err := w.ledger.Submit(t.Context(), ledger.ComplianceRevise.Name(), ledger.Verdict{Shipment: "carrier.s1", Revision: 1, Result: "inconclusive", ToMS: 1, RuleHash: s.RuleSetHash,
@@ -337,7 +337,7 @@ func TestSignOff(t *testing.T) {
 	w.must(201, "POST", path, words).into(&a) // without the key it is another signature
 	want(t, "number of the second signature", a.N, 2)
 	var list rest.List[shapes.Acknowledgement]
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	other.must(200, "GET", path, "").into(&list)
 	want(t, "acknowledgements", len(list.Items), 2)
 	want(t, "number of the second one", list.Items[1].N, 2)
@@ -394,7 +394,7 @@ func TestBreach(t *testing.T) {
 	w := newWorld(t)
 	c := w.warmTrip("carrier.s1", "carrier.mine")
 	hot := excursionOf(t, c, "hot")
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	other.ingest.set(w.ingest.Ingest)
 	const path = "/v1/shipments/carrier.s1/breaches"
 	claim := func(rule string, leaf uint64, more string) string {
@@ -447,7 +447,7 @@ func TestBreach(t *testing.T) {
 func TestWithdraw(t *testing.T) {
 	w := newWorld(t)
 	w.ship("carrier.s1")
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	const path = "/v1/shipments/carrier.s1/handovers"
 	w.must(409, "POST", path+"/current/withdraw", `{"reason":"x"}`)
 	w.must(201, "POST", path, `{"to":"consignee"}`)

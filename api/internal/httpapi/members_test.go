@@ -28,8 +28,8 @@ func TestMembersAreListed(t *testing.T) {
 // Two carriers share a trip, the auditor's organisation being the second: each binds its own tracker and hands the goods on.
 func TestTwoCarriersOverREST(t *testing.T) {
 	first := newWorld(t)
-	second := newWorldOf(t, "auditor", first.ledger, first.store)
-	consignee := newWorldOf(t, "consignee", first.ledger, first.store)
+	second := newWorldOf(t, "auditor", first)
+	consignee := newWorldOf(t, "consignee", first)
 	first.must(201, "POST", "/v1/shipments", `{"id":"carrier.relay","parties":{"carrier":["carrier","auditor"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	for _, w := range []*world{first, second} {
 		w.must(201, "POST", "/v1/trackers", enrolBody(t, w.org, w.org+".t-1"))

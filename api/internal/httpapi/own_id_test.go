@@ -41,7 +41,7 @@ func TestAttackForeignIDOverREST(t *testing.T) {
 	w := newWorld(t)
 	w.must(201, "POST", "/v1/shipments", `{"id":"carrier.S-1","parties":{"carrier":["carrier"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "carrier.T-1"))
-	other := newWorldOf(t, "shipper", w.ledger, w.store)
+	other := newWorldOf(t, "shipper", w)
 	same := func(what string, status int, method, path, body string) {
 		t.Helper()
 		var said [2]string

@@ -50,7 +50,7 @@ func TestReports(t *testing.T) {
 
 func TestFSMAListsCustody(t *testing.T) {
 	w := newWorld(t)
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	for i, id := range []string{"carrier.s1", "carrier.s2", "carrier.s3"} {
 		w.must(201, "POST", "/v1/shipments", fmt.Sprintf(`{"id":%q,%s,"rule_set":"general-2-8@1","lot":"L-%d","description":"lettuce","origin":"Farm","destination":"Market"}`, id, parties, i))
 		w.must(201, "POST", "/v1/shipments/"+id+"/handovers", `{"to":"consignee"}`)
@@ -59,7 +59,7 @@ func TestFSMAListsCustody(t *testing.T) {
 		}
 	}
 	// Somebody else's is in nobody else's list.
-	shipper := newWorldOf(t, "shipper", w.ledger, w.store)
+	shipper := newWorldOf(t, "shipper", w)
 	shipper.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	shipper.must(201, "POST", "/v1/shipments/shipper.foreign/handovers", `{"to":"consignee"}`)
 	other.must(200, "POST", "/v1/shipments/shipper.foreign/handovers/current/accept", "")

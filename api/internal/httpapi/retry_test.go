@@ -108,7 +108,7 @@ func TestCloseIsSafeToRepeat(t *testing.T) {
 	w := newWorld(t)
 	w.ship("carrier.s1")
 	w.must(201, "POST", "/v1/shipments/carrier.s1/handovers", `{"to":"consignee"}`)
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	other.must(200, "POST", "/v1/shipments/carrier.s1/handovers/current/accept", "")
 	other.must(200, "POST", "/v1/shipments/carrier.s1/deliver", "")
 	w.ingest.down = true

@@ -18,6 +18,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/compliance"
 	"github.com/trackseal/trackseal/api/internal/custody"
 	"github.com/trackseal/trackseal/api/internal/dashboard"
+	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/evidence"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
@@ -36,6 +37,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/tokens"
 	"github.com/trackseal/trackseal/api/internal/trackers"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -60,6 +62,8 @@ type Config struct {
 	Ledger      records.Ledger
 	Peers       Peers
 	Members     *members.Directory
+	Details     *details.Book
+	Callers     *node.Callers // members' nodes
 	Telemetry   Telemetry
 	Ingest      []ingestclient.Instance
 	Feed        *feed.Feed
@@ -112,10 +116,12 @@ func New(cfg Config) *Server {
 	api.Handle("/healthz", http.HandlerFunc(cfg.Health.ServeLive))
 	api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
 	api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))
+	api.Handle(details.Path, &details.Server{Book: cfg.Details, Callers: cfg.Callers})
 
-	own := &records.Records{Ledger: noted{cfg.Ledger}, Members: cfg.Members, Org: cfg.Org, MSP: cfg.MSP}
+	own := &records.Records{Ledger: noted{cfg.Ledger}, Members: cfg.Members, Details: cfg.Details, Org: cfg.Org, MSP: cfg.MSP}
 	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
 	logs := &records.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
+	cfg.Feed.SetWritten(cfg.Details.Written)
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
 		refs, err := logs.Of(ctx, r)
 		return records.LogIDs(refs), err

@@ -152,7 +152,7 @@ func TestStream(t *testing.T) {
 	}
 
 	// A foreign shipment's events are not ours.
-	foreign := newWorldOf(t, "shipper", w.ledger, w.store)
+	foreign := newWorldOf(t, "shipper", w)
 	foreign.must(201, "POST", "/v1/shipments", `{"id":"foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.mine"))
 	for {
@@ -189,7 +189,7 @@ func TestASignOffIsTold(t *testing.T) {
 	c := w.warmTrip("carrier.s1", "carrier.mine")
 	w.record("carrier.s1", c)
 	hot := excursionOf(t, c, "hot")
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	url, stop := live(other)
 	defer stop()
 	one, _, end := listen(other, url+"/v1/shipments/carrier.s1/stream", other.token("consignee-admin"), "")

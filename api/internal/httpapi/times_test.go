@@ -57,7 +57,7 @@ func TestRecordedTrip(t *testing.T) {
 func TestStatedTimes(t *testing.T) {
 	w := newWorld(t)
 	w.ship("carrier.s1")
-	other := newWorldOf(t, "consignee", w.ledger, w.store)
+	other := newWorldOf(t, "consignee", w)
 	var s shapes.Shipment
 	w.must(200, "GET", "/v1/shipments/carrier.s1", "").into(&s)
 	at := s.CreatedAt.String()

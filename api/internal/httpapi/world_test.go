@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/bundle"
+	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/api/internal/feed"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
@@ -32,7 +34,10 @@ import (
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/state"
+	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/node"
+	"github.com/trackseal/trackseal/internal/node/nodetest"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
@@ -51,6 +56,8 @@ type world struct {
 	telemetry httpapi.Telemetry
 	ingest    *ingest
 	feed      *feed.Feed
+	details   *details.Book
+	nodes     map[string]*nodeOf // by member, of all worlds with this ledger
 	issuer    *access.Issuer
 	api       *httpapi.Server
 	dir       string
@@ -69,19 +76,20 @@ type world struct {
 
 const secret = "a-secret"
 
-func newWorld(t *testing.T) *world { return newWorldOf(t, "carrier", nil, nil) }
+func newWorld(t *testing.T) *world { return newWorldOf(t, "carrier", nil) }
 
-// newWorldOf shares a ledger and a store with another organisation's world when they are given.
-func newWorldOf(t *testing.T, org string, l *testkit.Ledger, store *fakestore.Store) *world {
+// newWorldOf shares ledger and store with another organisation's world when it is given, and each is a node to the other.
+func newWorldOf(t *testing.T, org string, with *world) *world {
 	t.Helper()
-	w := &world{t: t, org: org, ledger: l, store: store, dir: t.TempDir()}
+	w := &world{t: t, org: org, dir: t.TempDir()}
 	msp := testkit.MSPOf(org)
-	if w.ledger == nil {
-		w.ledger = testkit.NewLedger(msp, nil)
-		w.store = new(fakestore.Store)
+	if with == nil {
+		w.ledger, w.store = testkit.NewLedger(msp, nil), new(fakestore.Store)
+		w.nodes = map[string]*nodeOf{}
 	} else {
-		w.ledger = l.As(msp)
+		w.ledger, w.store, w.nodes = with.ledger.As(msp), with.store, with.nodes
 	}
+	w.nodes[org] = &nodeOf{world: w}
 	sum := sha256.Sum256([]byte(secret))
 	clients := []access.Client{
 		{ID: org + "-admin", SecretSHA256: hex.EncodeToString(sum[:]), Scopes: access.Scopes},
@@ -127,8 +135,9 @@ func (w *world) open() {
 	if err := names.Load(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+	w.details = details.New(details.Config{MSP: testkit.MSPOf(w.org), Kept: w.state.Tenant("details"), Nodes: w.neighbours(), Members: names, Ledger: w.ledger, Log: log, Now: time.Now})
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
-		Ledger: w.ledger, Peers: w.peers, Members: names, Telemetry: w.telemetry, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
+		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {
@@ -145,6 +154,55 @@ func (w *world) open() {
 		cfg.SignIn.Tokens = access.NewVerifier(w.org, time.Now, w.trusted...)
 	}
 	w.api = httpapi.New(cfg)
+}
+
+// channel is whose authorities the nodes know each other by.
+var channel = sync.OnceValue(nodetest.New)
+
+// nodeOf is a world as the other organisations' nodes ask it, over HTTP and by the signature of who asks.
+type nodeOf struct {
+	*world
+	down  bool
+	asked int
+}
+
+// neighbours are the other members' nodes.
+func (w *world) neighbours() map[string]details.Node {
+	all := map[string]details.Node{}
+	for _, m := range testkit.Founders {
+		if m.Name != w.org {
+			through := &node.Transport{Identity: channel().Identity(w.org, contract.Operator), Audience: m.Name, Now: nodetest.Now, Through: wires{w, m.Name}}
+			all[m.Name] = details.Remote("http://"+m.Name+".test", through)
+		}
+	}
+	return all
+}
+
+// wires lead to the node of a member, if there is one.
+type wires struct {
+	*world
+	to string
+}
+
+func (x wires) RoundTrip(r *http.Request) (*http.Response, error) {
+	n := x.nodes[x.to]
+	if n == nil {
+		return nil, errors.New("nobody listens")
+	}
+	return n.RoundTrip(r)
+}
+
+// RoundTrip carries what another node asks.
+func (n *nodeOf) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.asked++
+	if n.down {
+		return nil, errors.New("nobody listens")
+	}
+	r = r.Clone(r.Context())
+	r.RequestURI = r.URL.RequestURI()
+	rec := httptest.NewRecorder()
+	n.api.ServeHTTP(rec, r)
+	return rec.Result(), nil
 }
 
 func (w *world) reopen() {

@@ -138,7 +138,7 @@ func (s *Judge) join(ctx context.Context, id string, v *Compliance) error {
 	}
 	byExcursion := map[string][]shapes.Acknowledgement{}
 	for _, a := range acks {
-		byExcursion[a.Excursion] = append(byExcursion[a.Excursion], shapes.ShowAcknowledgement(s.Members, a))
+		byExcursion[a.Excursion] = append(byExcursion[a.Excursion], shapes.ShowAcknowledgement(ctx, s.Records, a))
 	}
 	for _, l := range recorded {
 		x := shapes.ShowRecorded(s.Members, l, byExcursion[l.ID])
@@ -162,7 +162,7 @@ func (s *Judge) join(ctx context.Context, id string, v *Compliance) error {
 	case err != nil:
 		return err
 	default:
-		v.Disposition = rest.Some(shapes.ShowDisposition(s.Members, d))
+		v.Disposition = rest.Some(shapes.ShowDisposition(ctx, s.Records, d))
 	}
 	return nil
 }

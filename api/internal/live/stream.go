@@ -16,7 +16,6 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/feed"
-	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -134,7 +133,7 @@ func (s *Resource) send(c huma.Context, sub *feed.Sub, until time.Time) {
 			if !ok {
 				return
 			}
-			text, err := eventText(s.Members, e)
+			text, err := eventText(c.Context(), s.Records, e)
 			if err != nil {
 				s.Log.ErrorContext(c.Context(), "event left out", "event", e.Name, "error", err)
 				continue
@@ -179,23 +178,23 @@ type LiveDisposition struct {
 	shapes.Disposition
 }
 
-func eventText(names *members.Directory, e feed.Event) (string, error) {
+func eventText(ctx context.Context, own *records.Records, e feed.Event) (string, error) {
 	var data any = struct{}{} // of a gap
 	switch x := e.Data.(type) {
 	case stored.Reading:
 		data = LiveReading{e.ShipID, x.Tracker, rest.Instant(x.TimeMS), x.Leaf, x.Values}
 	case ledger.Shipment:
-		data = shapes.ShowShipment(names, x, "")
+		data = shapes.ShowShipment(ctx, own, x, "")
 	case ledger.Head:
-		data = shapes.ShowAnchor(names, x)
+		data = shapes.ShowAnchor(own.Members, x)
 	case ledger.Verdict:
-		data = LiveVerdict{e.ShipID, shapes.ShowRevision(names, x)}
+		data = LiveVerdict{e.ShipID, shapes.ShowRevision(own.Members, x)}
 	case ledger.Excursion:
 		data = LiveExcursion{e.ShipID, showLive(x)}
 	case ledger.Acknowledgement:
-		data = LiveAcknowledgement{e.ShipID, shapes.ShowAcknowledgement(names, x)}
+		data = LiveAcknowledgement{e.ShipID, shapes.ShowAcknowledgement(ctx, own, x)}
 	case ledger.Disposition:
-		data = LiveDisposition{e.ShipID, shapes.ShowDisposition(names, x)}
+		data = LiveDisposition{e.ShipID, shapes.ShowDisposition(ctx, own, x)}
 	}
 	body, err := json.Marshal(data)
 	if err != nil {

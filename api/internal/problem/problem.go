@@ -34,6 +34,7 @@ const (
 	LedgerDown       Code = "ledger_unavailable"
 	NoBeat           Code = "no_beat"
 	IngestDown       Code = "ingest_unavailable"
+	DetailsElsewhere Code = "details_unavailable"  // the node that keeps them does not answer
 	ProviderDown     Code = "provider_unavailable" // the OIDC provider
 	NotAnchored      Code = "not_anchored"
 	CommitUnknown    Code = "commit_unknown"

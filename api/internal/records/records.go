@@ -15,12 +15,23 @@ import (
 type Records struct {
 	Ledger  Ledger
 	Members *members.Directory
+	Details Details
 	Org     string // this organisation's name
 	MSP     string // and its MSP id
 }
 
 // OwnID is the id in full of what this organisation makes.
 func (s *Records) OwnID(id string) string { return ledger.OwnID(s.Org, id) }
+
+// Details are the texts that stay off the ledger, see package details.
+type Details interface {
+	// Keep writes down details of a shipment, before the transaction that names their hash.
+	Keep(shipment string, d ledger.Details) (hash string, err error)
+	// Read is false when nobody gives them now; by is the MSP id of who wrote them.
+	Read(ctx context.Context, shipment, by, hash string) (ledger.Details, bool)
+	// Raw are the bytes of those that are here, else nil.
+	Raw(shipment, hash string) ([]byte, error)
+}
 
 const MaxHandovers = 1000
 
@@ -98,6 +109,12 @@ func (s *Records) Close(ctx context.Context, r ledger.Shipment) (*ledger.Close, 
 	}
 	c, err := ledger.ShipmentGetClose.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
 	return &c, err
+}
+
+// Said tells whether this organisation wrote details of a shipment that say the same.
+func (s *Records) Said(ctx context.Context, shipment, hash string, d ledger.Details) bool {
+	was, here := s.Details.Read(ctx, shipment, s.MSP, hash)
+	return here && was.Same(d)
 }
 
 // Change submits what changes record r, unless an earlier attempt of the same request has done it already. tx is "" then.

@@ -20,7 +20,8 @@ import (
 
 // model fills a report.
 func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judged, v *judging.Compliance) (*report.Report, error) {
-	m := &report.Report{Shipment: r.ID, Description: r.Description, Origin: r.Origin, Destination: r.Destination, Lot: r.Lot, State: r.State, CreatedMS: r.CreatedMS,
+	d, from := shapes.ReadDetails(ctx, s.Records, r.ID, r.Creator, r.Details)
+	m := &report.Report{Shipment: r.ID, Description: cmp.Or(from.Value().Elsewhere(), d.Description), Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, State: r.State, CreatedMS: r.CreatedMS,
 		DeliveredMS: r.DeliveredMS, ClosedMS: r.ClosedMS, GeneratedMS: s.Now().UnixMilli(), By: s.Org, Verdict: v.Verdict, Reasons: v.Reasons, EvaluatedToMS: j.Result.ToMS,
 		Algorithm: v.Algorithm, RuleSet: v.RuleSet.Ref, RuleSetTitle: v.RuleSet.Title, RuleSetHash: r.RuleSetHash}
 	for _, role := range ledger.Roles {
@@ -72,8 +73,8 @@ func signatures(m *report.Report, v *judging.Compliance) {
 		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), Logs: r.Logs, By: r.By, Tx: r.Tx,
 			Reason: strings.Join(r.Reasons, "; ")})
 	}
-	act := func(kind, subject, reason string, g shapes.Signature) {
-		m.Acts = append(m.Acts, report.Act{Kind: kind, Subject: subject, Name: signedBy(g.Signer), Org: g.Org, Meaning: g.Meaning, Reason: reason, Tx: g.Tx, TimeMS: int64(g.SignedAt)})
+	act := func(kind, subject, reason string, from shapes.Details, g shapes.Signature) {
+		m.Acts = append(m.Acts, report.Act{Kind: kind, Subject: subject, Name: cmp.Or(from.Elsewhere(), signedBy(g.Signer)), Org: g.Org, Meaning: g.Meaning, Reason: reason, Tx: g.Tx, TimeMS: int64(g.SignedAt)})
 	}
 	for _, x := range v.Recorded {
 		if !x.Found {
@@ -81,11 +82,11 @@ func signatures(m *report.Report, v *judging.Compliance) {
 				Peak: x.Peak, Limit: x.Limit, Tx: x.OpenTx, Verified: x.Verified})
 		}
 		for _, a := range x.Signatures {
-			act("acknowledgement", a.Excursion, a.Reason, a.Signature)
+			act("acknowledgement", a.Excursion, a.Reason, a.Details.Value(), a.Signature)
 		}
 	}
 	if d := v.Disposition.V; d != nil {
-		act(d.Decision, "verdict "+strconv.Itoa(d.VerdictRevision), d.Reason, d.Signature)
+		act(d.Decision, "verdict "+strconv.Itoa(d.VerdictRevision), d.Reason, d.Details.Value(), d.Signature)
 	}
 }
 

@@ -122,15 +122,19 @@ func (s *Resource) fsma(ctx context.Context, in *fsmaInput) (*rest.File, error) 
 		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(r ledger.Shipment) bool {
-		return !r.IsParty(s.MSP) || in.Lot != "" && r.Lot != in.Lot || r.Handovers == 0
+		return !r.IsParty(s.MSP) || r.Handovers == 0
 	})
 	each := make([][]report.TrackingEvent, len(all))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(records.Parallel)
 	for i, r := range all {
 		g.Go(func() error {
+			d, from := shapes.ReadDetails(gctx, s.Records, r.ID, r.Creator, r.Details)
+			if in.Lot != "" && d.Lot != in.Lot && from.Value().Elsewhere() == "" { // of one that is not known, the last column says so
+				return nil
+			}
 			handovers, err := ledger.ShipmentHandover.All(gctx, s.Ledger, r.ID, records.MaxHandovers)
-			each[i] = trackingEvents(s.Members, r, handovers)
+			each[i] = trackingEvents(s.Members, r, d, handovers)
 			return err
 		})
 	}
@@ -152,19 +156,19 @@ func (s *Resource) fsma(ctx context.Context, in *fsmaInput) (*rest.File, error) 
 
 // trackingEvents are two of each accepted handover: custody was given when it was proposed, and taken when it was accepted.
 // Origin and destination of the shipment locate the ends of the journey; between, the organisations do.
-func trackingEvents(names *members.Directory, r ledger.Shipment, handovers []ledger.Handover) []report.TrackingEvent {
+func trackingEvents(names *members.Directory, r ledger.Shipment, d ledger.Details, handovers []ledger.Handover) []report.TrackingEvent {
 	taken := slices.DeleteFunc(slices.Clone(handovers), func(h ledger.Handover) bool { return h.State != ledger.Accepted })
 	slices.SortFunc(taken, func(a, b ledger.Handover) int { return a.N - b.N })
 	var out []report.TrackingEvent
 	for i, h := range taken {
 		from, to := names.Name(h.From), names.Name(h.To)
-		if i == 0 && r.Origin != "" {
-			from += ", " + r.Origin
+		if i == 0 && d.Origin != "" {
+			from += ", " + d.Origin
 		}
-		if i == len(taken)-1 && r.Has(ledger.Consignee, h.To) && r.Destination != "" {
-			to += ", " + r.Destination
+		if i == len(taken)-1 && r.Has(ledger.Consignee, h.To) && d.Destination != "" {
+			to += ", " + d.Destination
 		}
-		e := report.TrackingEvent{Lot: r.Lot, Product: r.Description, FromLocation: from, ToLocation: to, Shipment: r.ID, Document: "Trackseal shipment"}
+		e := report.TrackingEvent{Lot: d.Lot, Product: d.Description, FromLocation: from, ToLocation: to, Shipment: r.ID, Document: "Trackseal shipment"}
 		e.Kind, e.TimeMS, e.Tx = "shipping", h.ProposeMS, h.ProposeTx
 		out = append(out, e)
 		e.Kind, e.TimeMS, e.Tx = "receiving", h.AnswerMS, h.AnswerTx

@@ -2,11 +2,13 @@
 package shapes
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -39,6 +41,7 @@ type Shipment struct {
 	Origin           string                  `json:"origin"`
 	Destination      string                  `json:"destination"`
 	Lot              string                  `json:"lot" doc:"Whose stability budget it draws on"`
+	Details          rest.Null[Details]      `json:"details" doc:"Of description, origin, destination and lot; null when there are none"`
 	Carried          []ledger.Spent          `json:"carried" doc:"What earlier shipments of the lot had spent, by rule and band"`
 	CarriedFrom      []CarriedFrom           `json:"carried_from"`
 	CreatedAt        rest.Instant            `json:"created_at"`
@@ -83,7 +86,9 @@ type Handover struct {
 	To         string                     `json:"to"`
 	State      string                     `json:"state" enum:"proposed,accepted,rejected,withdrawn"`
 	Note       string                     `json:"note"`
-	Reason     string                     `json:"reason"`
+	Details    rest.Null[Details]         `json:"details" doc:"Of note; null when there is none"`
+	Reason     string                     `json:"reason" doc:"Of a rejection or withdrawal"`
+	Answer     rest.Null[Details]         `json:"answer_details" doc:"Of reason; null when there is none"`
 	ProposedAt rest.Instant               `json:"proposed_at"`
 	AnsweredAt rest.Null[rest.Instant]    `json:"answered_at"`
 	StatedAt   rest.Null[rest.Instant]    `json:"stated_at" doc:"When the goods changed hands, as the proposer says"`
@@ -95,8 +100,11 @@ type Handover struct {
 	AtAnswer   rest.Null[ComplianceState] `json:"at_answer"`
 }
 
-func ShowHandover(names *members.Directory, h ledger.Handover) Handover {
-	return Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: h.Note, Reason: h.Reason, ProposedAt: rest.Instant(h.ProposeMS),
+func ShowHandover(ctx context.Context, own *records.Records, shipment string, h ledger.Handover) Handover {
+	names := own.Members
+	offer, details := ReadDetails(ctx, own, shipment, h.From, h.Details)
+	answer, answerDetails := ReadDetails(ctx, own, shipment, h.AnsweredBy(), h.AnswerDetails)
+	return Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: offer.Note, Details: details, Reason: answer.Reason, Answer: answerDetails, ProposedAt: rest.Instant(h.ProposeMS),
 		AnsweredAt: rest.InstantOrNull(h.AnswerMS), StatedAt: rest.InstantOrNull(h.StatedMS), AgreedAt: rest.InstantOrNull(h.AgreedMS), Heads: rest.OrEmpty(h.Heads), ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
 		AtProposal: ShowComplianceState(h.AtProposal), AtAnswer: ShowComplianceState(h.AtAnswer)}
 }
@@ -114,15 +122,17 @@ func (s *Stated) MS() int64 {
 	return int64(*s.StatedAt)
 }
 
-// ShowShipment is what the ledger alone knows.
-func ShowShipment(names *members.Directory, r ledger.Shipment, tx string) Shipment {
+// ShowShipment is what the ledger and its details alone know.
+func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, tx string) Shipment {
+	names := own.Members
+	d, details := ReadDetails(ctx, own, r.ID, r.Creator, r.Details)
 	if tx == "" {
 		tx = r.CreateTx
 	}
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
-		RuleSetHash: r.RuleSetHash, Description: r.Description, Origin: r.Origin, Destination: r.Destination, CreatedAt: rest.Instant(r.CreatedMS),
+		RuleSetHash: r.RuleSetHash, Description: d.Description, Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, Details: details, CreatedAt: rest.Instant(r.CreatedMS),
 		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
-		Lot: r.Lot, Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}}
+		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}}
 	for _, c := range r.CarriedFrom {
 		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
 	}
@@ -130,7 +140,7 @@ func ShowShipment(names *members.Directory, r ledger.Shipment, tx string) Shipme
 		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Recorded: a.Recorded()})
 	}
 	if r.Pending != nil {
-		v.PendingHandover = rest.Some(ShowHandover(names, *r.Pending))
+		v.PendingHandover = rest.Some(ShowHandover(ctx, own, r.ID, *r.Pending))
 	}
 	return v
 }
@@ -263,35 +273,40 @@ type Signature struct {
 	Tx       string       `json:"tx"`
 }
 
-func showSignature(names *members.Directory, g ledger.Signature) Signature {
-	return Signature{Signer(g.Signer), g.Meaning, names.Name(g.MSP), g.Subject, g.Issuer, g.Cert, rest.Instant(g.TimeMS), g.Tx}
+func showSignature(names *members.Directory, g ledger.Signature, by ledger.Signer) Signature {
+	by = g.By(by)
+	return Signature{Signer{g.Kind, by.Name, by.Subject, by.Issuer, by.Client}, g.Meaning, names.Name(g.MSP), g.Subject, g.Issuer, g.Cert, rest.Instant(g.TimeMS), g.Tx}
 }
 
 // Acknowledgement is a signed statement about an excursion.
 type Acknowledgement struct {
-	Excursion string    `json:"excursion"`
-	N         int       `json:"n"`
-	Reason    string    `json:"reason"`
-	Of        string    `json:"of" doc:"Transaction that last changed the excursion: what the signer saw"`
-	Signature Signature `json:"signature"`
+	Excursion string             `json:"excursion"`
+	N         int                `json:"n"`
+	Reason    string             `json:"reason"`
+	Of        string             `json:"of" doc:"Transaction that last changed the excursion: what the signer saw"`
+	Signature Signature          `json:"signature"`
+	Details   rest.Null[Details] `json:"details" doc:"Of reason and signer"`
 }
 
-func ShowAcknowledgement(names *members.Directory, a ledger.Acknowledgement) Acknowledgement {
-	return Acknowledgement{a.Excursion, a.N, a.Reason, a.Of, showSignature(names, a.Signature)}
+func ShowAcknowledgement(ctx context.Context, own *records.Records, a ledger.Acknowledgement) Acknowledgement {
+	d, details := ReadDetails(ctx, own, a.Shipment, a.Signature.MSP, a.Details)
+	return Acknowledgement{a.Excursion, a.N, d.Reason, a.Of, showSignature(own.Members, a.Signature, d.Signer), details}
 }
 
 // Disposition is what becomes of the goods.
 type Disposition struct {
-	Revision        int       `json:"revision"`
-	Decision        string    `json:"decision" enum:"release,reject,quarantine"`
-	Reason          string    `json:"reason"`
-	VerdictRevision int       `json:"verdict_revision" doc:"That it rests on; below the newest verdict's when late data overtook it"`
-	Result          string    `json:"result" doc:"Of that verdict; empty when there was none"`
-	Signature       Signature `json:"signature"`
+	Revision        int                `json:"revision"`
+	Decision        string             `json:"decision" enum:"release,reject,quarantine"`
+	Reason          string             `json:"reason"`
+	VerdictRevision int                `json:"verdict_revision" doc:"That it rests on; below the newest verdict's when late data overtook it"`
+	Result          string             `json:"result" doc:"Of that verdict; empty when there was none"`
+	Signature       Signature          `json:"signature"`
+	Details         rest.Null[Details] `json:"details" doc:"Of reason and signer"`
 }
 
-func ShowDisposition(names *members.Directory, d ledger.Disposition) Disposition {
-	return Disposition{d.Revision, d.Decision, d.Reason, d.VerdictRevision, d.Result, showSignature(names, d.Signature)}
+func ShowDisposition(ctx context.Context, own *records.Records, r ledger.Disposition) Disposition {
+	d, details := ReadDetails(ctx, own, r.Shipment, r.Signature.MSP, r.Details)
+	return Disposition{r.Revision, r.Decision, d.Reason, r.VerdictRevision, r.Result, showSignature(own.Members, r.Signature, d.Signer), details}
 }
 
 // Anchor is a root of a heads log that the ledger has accepted.

@@ -11,14 +11,15 @@ import (
 // member of the request is the same. A member that is added to CreateArgs must be compared, or be excepted here with a reason.
 func TestCreatedAsComparesAllThatWasAsked(t *testing.T) {
 	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{ledger.Carrier: {"AMSP"}, ledger.Consignee: {"BMSP"}}, RuleSet: "r@1", RuleSetHash: "aa",
-		Description: "d", Origin: "o", Destination: "to", Lot: "l", CarriedFrom: []string{"s0"}}
-	record := ledger.Shipment{ID: "s1", Creator: "AMSP", Parties: args.Parties, Custodian: "AMSP", RuleSet: "r@1", RuleSetHash: "aa", Description: "d", Origin: "o",
-		Destination: "to", Lot: "l", CarriedFrom: []ledger.CarriedFrom{{Shipment: "s0"}}}
+		Details: "dd", CarriedFrom: []string{"s0"}}
+	record := ledger.Shipment{ID: "s1", Creator: "AMSP", Parties: args.Parties, Custodian: "AMSP", RuleSet: "r@1", RuleSetHash: "aa", Details: "ee",
+		CarriedFrom: []ledger.CarriedFrom{{Shipment: "s0"}}}
 	if !createdAs(record, args, "AMSP") {
 		t.Fatal("the same request is not recognised")
 	}
 	excepted := map[string]string{
 		"ID":      "the record was found by it",
+		"Details": "each attempt has its own salt; what they say is compared where they are kept",
 		"Carried": "the API leaves it to the ledger, which derives it from CarriedFrom",
 	}
 	for i := range reflect.TypeFor[ledger.CreateArgs]().NumField() {

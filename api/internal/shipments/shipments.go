@@ -15,6 +15,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
@@ -107,22 +108,50 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.CreateArgs{ID: s.OwnID(b.ID), Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash,
-		Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, CarriedFrom: b.CarriedFrom}
+	if err := s.sameLot(ctx, b); err != nil {
+		return nil, err
+	}
+	said := ledger.Details{Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot}
+	id := s.OwnID(b.ID)
+	hash, err := s.Details.Keep(id, said)
+	if err != nil {
+		return nil, err
+	}
+	args := ledger.CreateArgs{ID: id, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash, Details: hash, CarriedFrom: b.CarriedFrom}
 	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
 	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
-		if was, gerr := s.Shipment(ctx, args.ID); gerr == nil && createdAs(was, args, s.MSP) {
+		if was, gerr := s.Shipment(ctx, id); gerr == nil && createdAs(was, args, s.MSP) && s.Said(ctx, id, was.Details, said) {
 			r, tx, err = was, was.CreateTx, nil
 		}
 	}
-	return rest.Reply(shapes.ShowShipment(s.Members, r, tx), err)
+	return rest.Reply(shapes.ShowShipment(ctx, s.Records, r, tx), err)
 }
 
-// createdAs tells whether a shipment is what a request asks for.
+// sameLot refuses to go on with the budget of another lot's shipments. The ledger does not know the lots.
+func (s *Resource) sameLot(ctx context.Context, b createBody) error {
+	if len(b.CarriedFrom) > 0 && b.Lot == "" {
+		return rest.InvalidField("body.carried_from", "needs lot: only shipments of one lot share a budget")
+	}
+	for _, id := range b.CarriedFrom {
+		from, err := s.Shipment(ctx, id)
+		if err != nil {
+			return err
+		}
+		switch d, here := s.Details.Read(ctx, id, from.Creator, from.Details); {
+		case !here:
+			return problem.New(http.StatusServiceUnavailable, problem.DetailsElsewhere, "carried_from: the lot of shipment %s is kept by %s's node, which does not answer; try again later",
+				id, s.Members.Name(from.Creator)).RetryAfter("15")
+		case d.Lot != b.Lot:
+			return problem.New(http.StatusConflict, "conflict", "carried_from: shipment %s is of lot %q, not %q", id, d.Lot, b.Lot)
+		}
+	}
+	return nil
+}
+
+// createdAs tells whether a shipment is what a request asks for, but for its details.
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
 	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
-		r.Description == a.Description && r.Origin == a.Origin && r.Destination == a.Destination && r.Lot == a.Lot &&
 		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
 }
 
@@ -145,7 +174,7 @@ func (s *Resource) listShipments(ctx context.Context, in *listShipmentsInput) (*
 	}
 	out := rest.List[shapes.Shipment]{Items: make([]shapes.Shipment, len(rs))}
 	for i, r := range rs {
-		out.Items[i] = shapes.ShowShipment(s.Members, r, "")
+		out.Items[i] = shapes.ShowShipment(ctx, s.Records, r, "")
 	}
 	s.View.Enrich(ctx, rs, out.Items)
 	if next != "" {
@@ -169,7 +198,7 @@ func (s *Resource) getShipment(ctx context.Context, in *getShipmentInput) (*ship
 	if err != nil {
 		return nil, err
 	}
-	v := []shapes.Shipment{shapes.ShowShipment(s.Members, r, "")}
+	v := []shapes.Shipment{shapes.ShowShipment(ctx, s.Records, r, "")}
 	s.View.Enrich(ctx, []ledger.Shipment{r}, v)
 	body, err := json.Marshal(v[0])
 	if err != nil {

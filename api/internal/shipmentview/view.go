@@ -141,7 +141,7 @@ func Change[A ledger.Argument](ctx context.Context, s *View, id string, fn ledge
 	if err != nil {
 		return nil, err
 	}
-	v := []shapes.Shipment{shapes.ShowShipment(s.Members, r, tx)}
+	v := []shapes.Shipment{shapes.ShowShipment(ctx, s.Records, r, tx)}
 	s.Enrich(ctx, []ledger.Shipment{r}, v)
 	return rest.Reply(v[0], nil)
 }

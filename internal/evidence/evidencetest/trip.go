@@ -34,6 +34,7 @@ type Trip struct {
 	tree      merkle.Tree
 	prevHead  *uint64
 	records   []evidence.Position
+	details   []byte
 	// StatedDeliveryMS is when both sides of the handover say that the goods arrived; 0 = they do not.
 	StatedDeliveryMS int64
 	// OnHead falsifies a head before it enters the heads log; OnExtend the arguments and the record of an anchor.
@@ -51,11 +52,16 @@ type Trip struct {
 // NewTrip creates a shipment and enrols and assigns its trackers; each has sent two messages before.
 func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 	t := &Trip{C: c, Shipment: "SHIP-1", Ingest: "ingest-carrier", Trackers: trackers, Nonce: nonce(), StepMS: 60_000}
-	t.record(c.Org("shipper"), ledger.ShipmentCreate, ledger.CreateArgs{ID: t.Shipment}, func(s *Sim) {
+	details, hash, err := ledger.Details{Description: "vaccines, 2 pallets", Origin: "Basel", Destination: "Oslo"}.Seal([ledger.SaltSize]byte{1, 2, 3})
+	if err != nil {
+		panic(err)
+	}
+	t.details = details
+	t.record(c.Org("shipper"), ledger.ShipmentCreate, ledger.CreateArgs{ID: t.Shipment, Details: hash}, func(s *Sim) {
 		s.Get(ledger.ShipmentKey(t.Shipment))
 		t.CreateTx = s.ID
 		s.Put(ledger.ShipmentKey(t.Shipment), &ledger.Shipment{
-			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: rules.Ref(), RuleSetHash: ruleHash(),
+			ID: t.Shipment, State: ledger.Created, Creator: "ShipperMSP", Custodian: "ShipperMSP", RuleSet: rules.Ref(), RuleSetHash: ruleHash(), Details: hash,
 			Parties:   ledger.Parties{"carrier": {"CarrierMSP"}, "shipper": {"ShipperMSP"}, "consignee": {"ConsigneeMSP"}, "auditor": {"AuditorMSP"}},
 			CreatedMS: s.TimeMS, LastMS: s.TimeMS, CreateTx: s.ID, Assignments: []ledger.Assignment{},
 		})
@@ -311,7 +317,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 // Collect makes the manifest of what there is.
 func (t *Trip) Collect() *evidence.Manifest {
 	m := &t.Manifest
-	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside, RuleSet: rules.Canonical()}
+	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside, RuleSet: rules.Canonical(), Details: [][]byte{t.details}}
 	for i, b := range t.C.Configs {
 		c := *b
 		if i == 0 {
