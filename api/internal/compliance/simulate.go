@@ -1,14 +1,19 @@
 package compliance
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"math"
 	"mime"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,46 +22,59 @@ import (
 	"github.com/trackseal/trackseal/api/internal/judging"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
-	"github.com/trackseal/trackseal/api/internal/tripfile"
 	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/recording"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 const (
 	simulatePath = "/v1/rule-sets/simulate"
-	maxTrip      = 8 << 20 // bytes of a request with a trip in it
+	maxTrip      = 64 << 20 // bytes of a file: a million readings
+	maxTripJSON  = 8 << 20  // of one in JSON, which takes several times its size
+	maxReadings  = 1_000_000
 )
 
 func (s *Resource) simulateRoutes(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: simulatePath, ID: "simulate-rule-set", Tag: "Rule sets", Scope: access.TelemetryRead, Limit: rest.LongTime, Body: maxTrip, Own: true,
 		Summary: "Try a rule set on a shipment, or on a trip from a CSV file",
-		About: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment` or `csv`. As text/csv: the file, with ?rule_set=id@version. " +
-			"Columns: time (RFC 3339, or milliseconds since 1970), tracker (may be left out), and metrics by their names.",
+		About: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment`, or `csv` with `options`. As text/csv: the file as the logger wrote it, " +
+			"in UTF-8, UTF-16 or Windows-1252, with ?rule_set=id@version and the options as parameters. `file` in the answer tells how it was read.",
 		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, s.simulate)
 	text := &huma.Schema{Type: huma.TypeString}
 	api.DescribeBody(simulatePath, rest.TypeCSV, text, exampleTrip)
 	api.DescribeBody(simulatePath, "application/json", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"rule_set"}, Properties: map[string]*huma.Schema{
 		"rule_set": {AnyOf: []*huma.Schema{{Type: huma.TypeString, Description: "id@version"}, api.Schema(reflect.TypeFor[compliance.RuleSet]())}},
 		"shipment": {Type: huma.TypeString, Description: "Shipment id"},
-		"csv":      {Type: huma.TypeString, Description: "A trip instead of a shipment"},
+		"csv":      {Type: huma.TypeString, Description: "A trip instead of a shipment: the file of a logger"},
+		"options":  api.Schema(reflect.TypeFor[recording.Options]()),
 	}}, rest.Object{"rule_set": "general-2-8@1", "csv": exampleTrip})
 }
 
 type simulateInput struct {
 	RuleSet     string `query:"rule_set" maxLength:"128" doc:"id@version, for a text/csv body"`
 	ContentType string `header:"Content-Type" maxLength:"256" hidden:"true"`
-	RawBody     []byte `contentType:"application/json"`
+	recording.Options
+	RawBody []byte `contentType:"application/json"`
+}
+
+// Simulation is a judgement that nobody recorded.
+type Simulation struct {
+	judging.Compliance
+	File rest.Null[recording.Report] `json:"file" doc:"How the file was read; null for a shipment"`
 }
 
 // trial is what to judge by what.
 type trial struct {
-	RuleSet  json.RawMessage `json:"rule_set"`
-	Shipment string          `json:"shipment"`
-	CSV      *string         `json:"csv"`
+	RuleSet  json.RawMessage   `json:"rule_set"`
+	Shipment string            `json:"shipment"`
+	CSV      *string           `json:"csv"`
+	Options  recording.Options `json:"options"`
+	file     func() io.Reader  // the CSV, each time from its beginning
 }
 
-func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answer[judging.Compliance], error) {
+func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answer[Simulation], error) {
 	done, err := s.Heavy.Take(ctx) // it costs a core, and memory for the trip
 	if err != nil {
 		return nil, err
@@ -66,9 +84,15 @@ func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answe
 	if err != nil {
 		return nil, err
 	}
-	var j *judging.Judged
-	if try.CSV != nil {
-		j, err = judgeTrip(*try.CSV, rules)
+	var (
+		j   *judging.Judged
+		out Simulation
+	)
+	if try.file != nil {
+		var rep recording.Report
+		if j, rep, err = judgeTrip(ctx, try, rules); err == nil {
+			out.File = rest.Some(rep)
+		}
 	} else {
 		r, serr := s.Shipment(ctx, try.Shipment)
 		if serr != nil {
@@ -79,7 +103,10 @@ func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answe
 	if err != nil {
 		return nil, err
 	}
-	return rest.Reply(s.Judge.Show(ctx, j))
+	if out.Compliance, err = s.Judge.Show(ctx, j); err != nil {
+		return nil, err
+	}
+	return rest.Reply(out, nil)
 }
 
 // trial reads the request.
@@ -90,20 +117,24 @@ func (s *Resource) trial(ctx context.Context, in *simulateInput) (try trial, rul
 		if in.RuleSet == "" {
 			return try, rules, rest.InvalidField("query.rule_set", "is needed beside a CSV body: id@version")
 		}
-		text := string(in.RawBody)
-		try.CSV = &text
+		try.file, try.Options = func() io.Reader { return bytes.NewReader(in.RawBody) }, in.Options
 		rules, err = s.named(ctx, "query.rule_set", in.RuleSet)
 		return try, rules, err
 	case err != nil || kind != "application/json":
 		return try, rules, problem.New(http.StatusUnsupportedMediaType, problem.UnsupportedMedia, "send application/json or text/csv")
-	case in.RuleSet != "":
-		return try, rules, rest.InvalidField("query.rule_set", "is for a CSV body; here it stands in the body")
+	case in.RuleSet != "" || !reflect.DeepEqual(in.Options, recording.Options{}):
+		return try, rules, rest.InvalidField("query", "is for a CSV body; here rule_set and options stand in the body")
+	case len(in.RawBody) > maxTripJSON:
+		return try, rules, problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, "the body has more than %d bytes; send the file as text/csv", maxTripJSON)
 	}
 	if err := canon.UnmarshalJSON(in.RawBody, &try); err != nil {
 		return try, rules, rest.InvalidField("body", "must be an object with rule_set and shipment or csv: "+err.Error())
 	}
 	if (try.Shipment == "") == (try.CSV == nil) {
 		return try, rules, rest.InvalidField("body", "must have either shipment or csv")
+	}
+	if try.CSV != nil {
+		try.file = func() io.Reader { return strings.NewReader(*try.CSV) }
 	}
 	if len(try.RuleSet) == 0 {
 		return try, rules, rest.InvalidField("body.rule_set", "is missing: id@version or a rule set")
@@ -129,51 +160,101 @@ func (s *Resource) named(ctx context.Context, field, ref string) (judging.RuleSe
 }
 
 // judgeTrip judges a trip that no ledger knows: nobody handed it over, nobody calibrated its tracker, and it ends with its
-// last reading.
-func judgeTrip(text string, rules judging.RuleSetInfo) (*judging.Judged, error) {
-	trip, err := tripfile.Read(strings.NewReader(text))
-	if err != nil {
-		return nil, badTrip(err)
-	}
-	j := &judging.Judged{Rules: rules, Gaps: judging.NewGaps(int64(rules.MaxGapS) * 1000)}
-	facts := detect.Journey{FromMS: trip[0].TimeMS}
+// last reading. The file is read twice, so that its readings need not be held: first for the trackers and for what is wrong.
+func judgeTrip(ctx context.Context, try trial, rules judging.RuleSetInfo) (*judging.Judged, recording.Report, error) {
 	first := map[string]int64{}
-	var order []string
-	readings := make([]compliance.Reading, len(trip))
-	for i, r := range trip {
-		if at, known := first[r.Tracker]; !known || r.TimeMS < at {
-			if !known {
-				order = append(order, r.Tracker)
-			}
-			first[r.Tracker] = r.TimeMS
+	facts, n := detect.Journey{FromMS: math.MaxInt64}, 0
+	rep, err := recording.Read(try.file(), try.Options, func(tracker string, r telemetry.Reading) error {
+		if n++; n > maxReadings {
+			return rest.InvalidField("csv", fmt.Sprintf("more than %d readings", maxReadings))
+		}
+		tracker = cmp.Or(tracker, noTracker)
+		at, known := first[tracker]
+		if !known && len(first) == maxTripTrackers {
+			return rest.InvalidField("csv", fmt.Sprintf("more than %d trackers", maxTripTrackers))
+		}
+		if !known || r.TimeMS < at {
+			first[tracker] = r.TimeMS
 		}
 		facts.FromMS = min(facts.FromMS, r.TimeMS)
-		readings[i] = compliance.Reading{Tracker: r.Tracker, Point: detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)}
-		trip[i].Values = nil // the file is large, and the point has them
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, rep, badTrip(err)
 	}
-	if len(order) > maxTripTrackers {
-		return nil, rest.InvalidField("body.csv", fmt.Sprintf("%d trackers; at most %d", len(order), maxTripTrackers))
+	for _, tracker := range slices.Sorted(maps.Keys(first)) {
+		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: tracker, Windows: []detect.Window{{FromMS: first[tracker]}}})
 	}
-	for _, id := range order {
-		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: id, Windows: []detect.Window{{FromMS: first[id]}}})
+	j := &judging.Judged{Rules: rules, Gaps: judging.NewGaps(int64(rules.MaxGapS) * 1000)}
+	if j.Result, err = judgeInOrder(ctx, try, rules, facts); errors.Is(err, compliance.ErrStale) {
+		j.Result, err = judgeSorted(ctx, try, rules, facts, n)
 	}
-	j.Result, err = compliance.Judge(rules.RuleSet, facts, readings, 0)
-	return j, err
+	return j, rep, err
 }
 
-// maxTripTrackers in one file: each is judged by itself.
-const maxTripTrackers = 100
+// judgeInOrder judges the readings as they come, of which an evaluator holds a few. ErrStale: they are too far out of order for that.
+func judgeInOrder(ctx context.Context, try trial, rules judging.RuleSetInfo, facts detect.Journey) (compliance.Result, error) {
+	e, err := compliance.New(rules.RuleSet, facts)
+	if err != nil {
+		return compliance.Result{}, err
+	}
+	err = eachPoint(ctx, try, func(r compliance.Reading) error {
+		if e.Add(r.Tracker, r.Point); e.Stale() {
+			return compliance.ErrStale
+		}
+		return nil
+	})
+	if err != nil {
+		return compliance.Result{}, err
+	}
+	return e.Result(0)
+}
 
-// badTrip names each wrong place of a CSV file.
-func badTrip(err error) *problem.Problem {
-	p := problem.New(http.StatusUnprocessableEntity, problem.InvalidRequest, "the CSV cannot be read; see errors")
+// judgeSorted holds all n readings.
+func judgeSorted(ctx context.Context, try trial, rules judging.RuleSetInfo, facts detect.Journey, n int) (compliance.Result, error) {
+	all := make([]compliance.Reading, 0, n)
+	err := eachPoint(ctx, try, func(r compliance.Reading) error {
+		all = append(all, r)
+		return nil
+	})
+	if err != nil {
+		return compliance.Result{}, err
+	}
+	return compliance.Judge(rules.RuleSet, facts, all, 0)
+}
+
+func eachPoint(ctx context.Context, try trial, give func(compliance.Reading) error) error {
+	_, err := recording.Read(try.file(), try.Options, func(tracker string, r telemetry.Reading) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return give(compliance.Reading{Tracker: cmp.Or(tracker, noTracker), Point: detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)})
+	})
+	return err
+}
+
+const (
+	maxTripTrackers = 100   // in one file: each is judged by itself
+	noTracker       = "csv" // stands for the one that a file does not name
+)
+
+// badTrip names each wrong place of a file.
+func badTrip(err error) error {
+	var f *recording.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	p := problem.New(http.StatusUnprocessableEntity, problem.InvalidRequest, "the file cannot be read; see errors")
 	for _, e := range eachOf(err) {
-		field, f := "csv", tripfile.Fault{}
-		if errors.As(e, &f) {
+		field := "csv"
+		switch {
+		case !errors.As(e, &f):
+		case f.Line == 0:
+			field = "options"
+		case f.Column == "":
 			field = fmt.Sprintf("csv.line[%d]", f.Line)
-			if f.Column != "" {
-				field += "." + f.Column
-			}
+		default:
+			field = fmt.Sprintf("csv.line[%d].%s", f.Line, f.Column)
 		}
 		p.Errors = append(p.Errors, problem.Field{Field: field, Detail: e.Error()})
 	}

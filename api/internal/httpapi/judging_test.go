@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/recording"
 )
 
 // warmTrip publishes a rule set as version 1 and sends goods by it that get hotter: 4, 5 … 12 °C by the minute, then 26 °C.
@@ -278,12 +280,57 @@ func TestSimulate(t *testing.T) {
 	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"`+inJSON+`"}`).into(&got)
 	want(t, "verdict on a file in JSON", got.Verdict, "non_compliant")
 
+	// A file as a logger writes it, with what it does not say itself.
+	local := "Fridge 4\nZeit;Fühler;Temp (°F);Taupunkt\n31.01.2026 09:00:00;NC;40,1;1,5\n31.01.2026 09:01:00;NC;78,8;1,5\n31.01.2026 09:02:00;NC;2000;1,5\n"
+	text("/v1/rule-sets/simulate?rule_set=general-2-8@1&zone=Europe/Berlin&ignore=Temp*&ignore=Taupunkt&map=humidity%3DF%C3%BChler", local).problem() // no value is left
+	var sim struct {
+		judging.Compliance
+		File recording.Report
+	}
+	withOptions, err := json.Marshal(rest.Object{"rule_set": "general-2-8@1", "csv": local, "options": rest.Object{"zone": "Europe/Berlin", "ignore": []string{"Taupunkt"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]response{
+		"in JSON": w.call("POST", "/v1/rule-sets/simulate", string(withOptions)),
+		"as CSV":  text("/v1/rule-sets/simulate?rule_set=general-2-8@1&zone=Europe/Berlin&ignore=Taupunkt", local),
+	} {
+		want(t, name+": status", r.Code, 200)
+		r.into(&sim)
+		want(t, name+": excursion", excursionOf(t, sim.Compliance, "hot").ID, "hot/csv/1769846460000")
+		want(t, name+": how it was read", fmt.Sprint(sim.File), "{UTF-8 semicolon 2 Europe/Berlin [{Zeit time } {Temp (°F) temperature °F}] [Taupunkt] [Fühler] 2 1 [] [{Temp (°F) 2000 5 1}]}")
+	}
+	// Readings far out of order give what they give in order.
+	rows := make([]string, 2000)
+	for i := range rows {
+		rows[i] = fmt.Sprintf("%d,%d", 1769846460+i*60, 4+i/1500*6)
+	}
+	var orders [2]string
+	for i := range orders {
+		r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", "time,temperature\n"+strings.Join(rows, "\n"))
+		r.into(&got)
+		want(t, "verdict of a long trip", got.Verdict, "non_compliant")
+		orders[i] = string(r.Body)
+		slices.Reverse(rows)
+	}
+	want(t, "the newest first", orders[1], orders[0])
+	var manyTrackers strings.Builder
+	manyTrackers.WriteString("time,tracker,temperature\n")
+	for i := range 101 {
+		fmt.Fprintf(&manyTrackers, "%d,T%d,4\n", 1769846460+i, i)
+	}
+
 	for name, tc := range map[string]struct {
 		r      response
 		status int
 		field  string
 	}{
-		"CSV that cannot be read":  {text("/v1/rule-sets/simulate?rule_set=general-2-8@1", "time,temperature\n2026-01-31T08:00:00Z,\"4,5\"\n"), 422, "csv.line[2].temperature"},
+		"CSV that cannot be read":  {text("/v1/rule-sets/simulate?rule_set=general-2-8@1", "time,temperature\n2026-01-31T08:00:00Z,warm\n"), 422, "csv.line[2].temperature"},
+		"a file without a zone":    {text("/v1/rule-sets/simulate?rule_set=general-2-8@1", "time,temperature\n2026-01-31 08:00:00,4\n"), 422, "csv.line[2].time"},
+		"unknown zone":             {text("/v1/rule-sets/simulate?rule_set=general-2-8@1&zone=Mars", file), 422, "options"},
+		"option without a file":    {w.call("POST", "/v1/rule-sets/simulate?zone=UTC", `{"rule_set":"general-2-8@1","csv":"x"}`), 422, "query"},
+		"unknown option":           {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"x","options":{"colour":"red"}}`), 422, "body"},
+		"too many trackers":        {text("/v1/rule-sets/simulate?rule_set=general-2-8@1", manyTrackers.String()), 422, "csv"},
 		"CSV without its rule set": {text("/v1/rule-sets/simulate", file), 422, "query.rule_set"},
 		"unknown rule set":         {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"x@1","shipment":"carrier.s1"}`), 422, "body.rule_set"},
 		"wrong rules":              {w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":{"schema":"x"},"shipment":"carrier.s1"}`), 422, "body.rule_set.schema"},
@@ -307,9 +354,10 @@ func TestSimulate(t *testing.T) {
 	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", large.String()); r.Code != 200 {
 		t.Errorf("a file of %d bytes: got %d %.200s, want 200", large.Len(), r.Code, r.Body)
 	}
-	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", strings.Repeat("x", 8<<20+1)); r.Code != 413 {
+	if r := text("/v1/rule-sets/simulate?rule_set=general-2-8@1", strings.Repeat("x", 64<<20+1)); r.Code != 413 {
 		t.Errorf("a file that is too large: got %d, want 413", r.Code)
 	}
+	w.must(413, "POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"`+strings.Repeat("x", 8<<20)+`"}`).problem()
 	w.must(413, "POST", "/v1/rule-sets", large.String())
 	want(t, "transactions on the ledger", w.ledger.Count(nil), before)
 }

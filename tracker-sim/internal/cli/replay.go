@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/recording"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
@@ -24,8 +26,9 @@ import (
 
 // replayFlags are those that replay.Config does not have as they are given.
 type replayFlags struct {
-	timeColumn, mapping, speed, times, alg, state string
-	unsigned                                      bool
+	file                     recording.Options
+	speed, times, alg, state string
+	unsigned                 bool
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -33,13 +36,13 @@ func (a *app) replayCommand() *cobra.Command {
 	var cfg replay.Config
 	var body client.CreateBody
 	cmd := &cobra.Command{
-		Use:   "replay FILE.csv",
+		Use:   "replay FILE",
 		Short: "Send a recorded file as a tracker",
-		Long: `Sends a CSV file with a header line as one tracker would have, signed, and waits until all of it is anchored.
+		Long: `Sends the file of a logger as one tracker would have, signed, and waits until all of it is anchored.
 
-Columns with common names are found by themselves: a quantity's name, with or without a unit (temperature_c, humidity_pct,
-light_mlx, accel_x_mg, …). --map quantity=column[*factor][+offset],… says it otherwise. Quantities:
-` + "  " + replay.QuantityNames(" ") + `
+The file is a text table as the logger or a spreadsheet wrote it (docs/files.md). Columns with common names are found by
+themselves, also with a unit: Temperature (°F), humidity_pct, accel_x_mg. --map says it of others: --map 'temperature[°F]=Probe 2'.
+A column with numbers that is neither read nor named by --ignore is an error, and so are times without a zone unless --zone says it.
 
 The tracker is enrolled, the shipment is created when it is missing, and the tracker is assigned to it; with --times keep
 for the time of the recording, as that of a logger that was read out later. The tracker's key and its unacknowledged messages stay in --state, so an interrupted
@@ -52,8 +55,13 @@ Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&fl.timeColumn, "time", "", "column of the time (default: timestamp, time, …)")
-	f.StringVar(&fl.mapping, "map", "", "quantity=column[*factor][+offset],… for columns that are not found by themselves")
+	f.StringArrayVar(&fl.file.Map, "map", nil, "quantity=HEADER, quantity[unit]=HEADER, time=HEADER or tracker=HEADER; #3 is the third column, Temp* any that begins so (repeatable)")
+	f.StringArrayVar(&fl.file.Ignore, "ignore", nil, "column with numbers that is not to be read (repeatable)")
+	f.StringArrayVar(&fl.file.Missing, "missing", nil, "further text in cells that means: no value (repeatable)")
+	f.StringVar(&fl.file.Zone, "zone", "", "zone of times that have none: Europe/Berlin, UTC or +01:00")
+	f.StringVar(&fl.file.Dates, "dates", "", "order of day, month and year where it is not clear: dmy, mdy or ymd")
+	f.StringVar(&fl.file.Decimal, "decimal", "", "decimal mark where it is not clear: point or comma")
+	f.StringVar(&fl.file.Profile, "profile", "", "known logger or app that wrote the file, such as hobo (docs/files.md has them all)")
 	f.StringVar(&fl.speed, "speed", "1", "pace: 1 as recorded, N times faster, or max")
 	f.StringVar(&fl.times, "times", "keep", "keep: the recorded times; now: shifted to now, and compressed by --speed")
 	f.IntVar(&cfg.Batch, "batch", 10, "readings per message")
@@ -82,11 +90,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 		return fmt.Errorf("--times %q: must be keep or now", fl.times)
 	}
 	cfg.Now = fl.times == "now"
-	columns, err := replay.ParseMap(fl.mapping)
-	if err != nil {
-		return err
-	}
-	if cfg.Recording, err = readRecording(path, replay.Mapping{Time: fl.timeColumn, Quantities: columns}); err != nil {
+	if cfg.Recording, err = readRecording(path, fl.file); err != nil {
 		return err
 	}
 	if err := cfg.Validate(); err != nil {
@@ -105,13 +109,7 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 		return fmt.Errorf("--shipment %q: must match [A-Za-z0-9][A-Za-z0-9._-]{0,63}", body.ID)
 	}
 	rec := cfg.Recording
-	fmt.Fprintf(a.stderr, "%s: %d readings; %s\n", filepath.Base(path), len(rec.Readings), rec.Mapping)
-	if len(rec.Unused) > 0 {
-		fmt.Fprintf(a.stderr, "columns not used: %s\n", strings.Join(rec.Unused, ", "))
-	}
-	if rec.Empty > 0 {
-		fmt.Fprintf(a.stderr, "lines without a value, left out: %d\n", rec.Empty)
-	}
+	tell(a.stderr, filepath.Base(path), rec)
 
 	home, err := device.OpenHome(stateDir(fl.state, s, "replay"), id)
 	if err != nil {
@@ -159,17 +157,45 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 	return nil
 }
 
-func readRecording(path string, m replay.Mapping) (*replay.Recording, error) {
+func readRecording(path string, o recording.Options) (*replay.Recording, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	rec, err := replay.Read(f, m)
+	rec, err := replay.Read(f, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, errors.New(path + ": " + strings.ReplaceAll(err.Error(), "\n", "\n"+path+": ")) // each place has its line
 	}
 	return rec, nil
+}
+
+// tell says how a file was read, and what of it was not.
+func tell(w io.Writer, name string, rec *replay.Recording) {
+	var columns []string
+	for _, c := range rec.Columns {
+		columns = append(columns, strings.TrimSpace(c.As+"="+c.Column+" "+c.Unit))
+	}
+	fmt.Fprintf(w, "%s: %d readings; %s; %s, line %d, %s separated", name, len(rec.Readings), strings.Join(columns, "; "), rec.Encoding, rec.Header, rec.Separator)
+	if rec.Zone != "" {
+		fmt.Fprintf(w, "; times of %s", rec.Zone)
+	}
+	fmt.Fprintln(w)
+	if len(rec.Ignored) > 0 {
+		fmt.Fprintf(w, "columns ignored: %s\n", strings.Join(rec.Ignored, "; "))
+	}
+	if len(rec.Unread) > 0 {
+		fmt.Fprintf(w, "columns without measurements: %s\n", strings.Join(rec.Unread, "; "))
+	}
+	if rec.Empty > 0 {
+		fmt.Fprintf(w, "rows without a value, left out: %d\n", rec.Empty)
+	}
+	for _, c := range rec.Missing {
+		fmt.Fprintf(w, "no value: %d times %q in column %s, first in line %d\n", c.Count, c.Text, c.Column, c.Line)
+	}
+	for _, c := range rec.Faults {
+		fmt.Fprintf(w, "cannot have been measured, left out: %d values of column %s, the first is %s in line %d\n", c.Count, c.Column, c.Text, c.Line)
+	}
 }
 
 func parseSpeed(text string) (float64, error) {

@@ -2,7 +2,9 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"sync/atomic"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/recording"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/account"
@@ -32,6 +35,39 @@ type Consignment interface {
 	Messages(ctx context.Context) iter.Seq2[client.Message, error]
 	// End delivers and closes it.
 	End(ctx context.Context) error
+}
+
+// Recording is a file that was read.
+type Recording struct {
+	Readings   []telemetry.Reading // in the order of the file
+	Quantities int                 // how many a reading can have
+	recording.Report
+}
+
+// ErrTrackers: one replay is of one tracker.
+var ErrTrackers = errors.New("the file names more than one tracker; a replay is of one: export each by itself")
+
+// Read takes a logger's file.
+func Read(r io.Reader, o recording.Options) (*Recording, error) {
+	rec, of := &Recording{}, ""
+	var err error
+	rec.Report, err = recording.Read(r, o, func(tracker string, reading telemetry.Reading) error {
+		if len(rec.Readings) > 0 && tracker != of {
+			return ErrTrackers
+		}
+		of = tracker
+		rec.Readings = append(rec.Readings, reading)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range rec.Columns {
+		if _, ok := telemetry.FindQuantity(c.As); ok {
+			rec.Quantities++
+		}
+	}
+	return rec, nil
 }
 
 // Config of one replay.
@@ -69,7 +105,7 @@ func (cfg Config) Validate() error {
 	if cfg.Wait != WaitNone && cfg.Wait != WaitLogged && cfg.Wait != WaitAnchored {
 		return fmt.Errorf("--wait %q: must be logged, anchored or none", cfg.Wait)
 	}
-	quantities := len(cfg.Recording.Mapping.Quantities)
+	quantities := cfg.Recording.Quantities
 	if most := MaxBatch(quantities); cfg.Batch < 1 || cfg.Batch > most {
 		return fmt.Errorf("--batch %d: must be 1 to %d for %d quantities", cfg.Batch, most, quantities)
 	}

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/client"
+	"github.com/trackseal/trackseal/internal/recording"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 )
@@ -38,7 +40,7 @@ func setUp(t *testing.T, s *system, rec *Recording) Config {
 	}
 }
 
-func recording(t *testing.T, lines int) *Recording {
+func recorded(t *testing.T, lines int) *Recording {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("timestamp,temperature,humidity\n")
@@ -46,7 +48,7 @@ func recording(t *testing.T, lines int) *Recording {
 	for i := range lines {
 		b.WriteString(at.Add(time.Duration(i)*500*time.Millisecond).Format(time.RFC3339Nano) + ",4." + strings.Repeat("1", i%5+1) + ",50\n")
 	}
-	rec, err := Read(strings.NewReader(b.String()), Mapping{})
+	rec, err := Read(strings.NewReader(b.String()), recording.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +57,7 @@ func recording(t *testing.T, lines int) *Recording {
 
 func TestReplayKeepsEveryReading(t *testing.T) {
 	s := &system{}
-	rec := recording(t, 500)
+	rec := recorded(t, 500)
 	cfg := setUp(t, s, rec)
 	cfg.Close = true
 	sum, err := Run(context.Background(), cfg)
@@ -91,7 +93,7 @@ func TestReplayKeepsEveryReading(t *testing.T) {
 func TestReplayOverABadLink(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
 	s := &system{drop: func(n int) bool { return n == 5 || chance.IntN(5) == 0 }}
-	sum, err := Run(context.Background(), setUp(t, s, recording(t, 300)))
+	sum, err := Run(context.Background(), setUp(t, s, recorded(t, 300)))
 	if err != nil || !sum.Complete || sum.Stored != 45 || sum.Resent == 0 {
 		t.Errorf("complete %v with %d stored and %d sent again, %v; want 45 and some", sum.Complete, sum.Stored, sum.Resent, err)
 	}
@@ -99,7 +101,7 @@ func TestReplayOverABadLink(t *testing.T) {
 
 func TestReplayTimesShiftedToNow(t *testing.T) {
 	s := &system{}
-	cfg := setUp(t, s, recording(t, 100))
+	cfg := setUp(t, s, recorded(t, 100))
 	cfg.Now = true
 	if _, err := Run(context.Background(), cfg); err != nil {
 		t.Fatal(err)
@@ -112,7 +114,7 @@ func TestReplayTimesShiftedToNow(t *testing.T) {
 
 func TestReplayThatLosesAMessageIsNotComplete(t *testing.T) {
 	s := &system{show: func(m []client.Message) []client.Message { return append(m[:3:3], m[min(4, len(m)):]...) }}
-	cfg := setUp(t, s, recording(t, 100))
+	cfg := setUp(t, s, recorded(t, 100))
 	cfg.Bound = 1500 * time.Millisecond
 	sum, err := Run(context.Background(), cfg)
 	if err != nil || sum.Complete || sum.Lost != 1 {
@@ -125,9 +127,19 @@ func TestReplayBesideAnotherTracker(t *testing.T) {
 	s := &system{show: func(m []client.Message) []client.Message {
 		return append(m, client.Message{Log: "log", Leaf: 1000, Tracker: "t-2", Boot: 1})
 	}}
-	sum, err := Run(context.Background(), setUp(t, s, recording(t, 300)))
+	sum, err := Run(context.Background(), setUp(t, s, recorded(t, 300)))
 	if err != nil || !sum.Complete || sum.Stored != 45 || sum.LeafErrors != 0 || len(sum.Findings) != 0 {
 		t.Errorf("complete %v with %d stored, findings %v, %v", sum.Complete, sum.Stored, sum.Findings, err)
+	}
+}
+
+func TestOneTrackerInAFile(t *testing.T) {
+	rec, err := Read(strings.NewReader("time,tracker,temperature,humidity\n1772532000,A,4,50\n1772532300,A,4,\n"), recording.Options{})
+	if err != nil || len(rec.Readings) != 2 || rec.Quantities != 2 {
+		t.Errorf("got %+v, %v; want two readings of two quantities", rec, err)
+	}
+	if _, err := Read(strings.NewReader("time,tracker,temperature\n1772532000,A,4\n1772532000,B,4\n"), recording.Options{}); !errors.Is(err, ErrTrackers) {
+		t.Errorf("got %v, want %v", err, ErrTrackers)
 	}
 }
 
@@ -142,7 +154,7 @@ func TestRecordedTrip(t *testing.T) {
 		t.Skip("no recorded trip; set TRACKSEAL_TRIP to its file: ", err)
 	}
 	defer f.Close()
-	rec, err := Read(f, Mapping{})
+	rec, err := Read(f, recording.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
