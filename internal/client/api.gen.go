@@ -12,6 +12,15 @@ import (
 	"time"
 )
 
+// After defines model for After.
+type After struct {
+	Op    AfterOp `json:"op"`
+	Value string  `json:"value"`
+}
+
+// AfterOp defines model for After.Op.
+type AfterOp string
+
 // Anchor defines model for Anchor.
 type Anchor struct {
 	// Heads Heads-log id
@@ -227,6 +236,12 @@ type HandoverState string
 type Health struct {
 	Error string `json:"error,omitempty,omitzero"`
 	Ok    bool   `json:"ok"`
+}
+
+// Hours defines model for Hours.
+type Hours struct {
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // IngestHealth defines model for IngestHealth.

@@ -42,8 +42,15 @@ func everything() RuleSet {
 		{ID: "both-damp", Any: []Rule{
 			{ID: "both-damp-a", Limit: &Limit{Metric: "humidity", Op: ">", Value: "65", Mode: Consecutive, DurationS: 60}},
 			{ID: "both-damp-b", Limit: &Limit{Metric: "light", Op: ">", Value: "10", Mode: Instant}}}}}}
-	return set(warm(Consecutive, 180), limit("damp", "humidity", ">", "60", Consecutive, 60), transit, leg, rolled, held, mkt, budget, shock, pulse, opening, fence, stop,
+	often := limit("often", "temperature", ">", "8", Consecutive, 60)
+	often.Limit.MaxStays, often.Limit.ClearS, often.Hours = 2, 30, &Hours{From: "21:30", To: "22:45"}
+	again := limit("again", "temperature", "<", "2", Instant, 0)
+	again.Limit.After = &After{Op: ">", Value: "8"}
+	rested := limit("rested", "temperature", "<=", "5", AtLeast, 600)
+	rs := set(warm(Consecutive, 180), often, again, rested, limit("damp", "humidity", ">", "60", Consecutive, 60), transit, leg, rolled, held, mkt, budget, shock, pulse, opening, fence, stop,
 		silence, recorder, both)
+	rs.Zone = &Zone{Name: "Test/Zone", Offsets: []Offset{{"2023-01-01T00:00:00Z", "-00:30"}, {"2023-11-14T22:20:00Z", "+00:00"}}}
+	return rs
 }
 
 func drawJourney(t *rapid.T, span int64) detect.Journey {

@@ -29,7 +29,9 @@ func (r RuleSet) InstantLimit(ruleID string) (InstantLimit, error) {
 			return InstantLimit{}, fmt.Errorf("rule %s of %s is about %s, not an instant limit", ruleID, r.Ref(), kindOf(rule))
 		case c.Mode != Instant:
 			return InstantLimit{}, fmt.Errorf("rule %s of %s is %s, not instant", ruleID, r.Ref(), c.Mode)
-		case len(rule.Stages) > 0 || rule.SettleS > 0:
+		case c.MaxStays > 0 || c.After != nil:
+			return InstantLimit{}, fmt.Errorf("rule %s of %s asks what was before: one reading alone cannot break it", ruleID, r.Ref())
+		case len(rule.Stages) > 0 || rule.SettleS > 0 || rule.Hours != nil:
 			return InstantLimit{}, fmt.Errorf("rule %s of %s does not apply all the time: one reading alone cannot break it", ruleID, r.Ref())
 		}
 		if err := detect.Validate(c); err != nil {

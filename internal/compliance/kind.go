@@ -83,8 +83,16 @@ func holds(m detect.Metric) bool {
 	return false
 }
 
-// Text says in words what a rule asks: what its kind asks, and when.
-func (r *Rule) Text() string {
+// Text says in words what a rule of the set asks: what its kind asks, and when.
+func (rs *RuleSet) Text(i int) string {
+	text := rs.Rules[i].text()
+	if h := rs.Rules[i].Hours; h != nil {
+		text += ", from " + h.From + " to " + h.To + " in " + rs.Zone.Name
+	}
+	return text
+}
+
+func (r *Rule) text() string {
 	text := r.asks()
 	if len(r.Stages) > 0 {
 		text += ", " + strings.ReplaceAll(strings.Join(r.Stages, " and "), "_", " ")
@@ -114,7 +122,7 @@ func (r *Rule) asks() string {
 func texts(rules []Rule) string {
 	var all []string
 	for i := range rules {
-		all = append(all, rules[i].Text())
+		all = append(all, rules[i].text())
 	}
 	return strings.Join(all, "; ")
 }

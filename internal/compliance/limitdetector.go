@@ -15,24 +15,21 @@ type limitRule struct {
 	duration   int64
 	window     int64 // 0 = the whole time
 	clearMS    int64
+	after      *detect.Bound // nil = none
 }
 
 // limitDetector judges a metric whose value holds until the next reading.
+//
+// What was unknown is taken both ways: as back within the limit, which is the least that can have been, and as beyond it, which
+// is the most. The rule is broken when the least breaks it, met when the most does not, and unknown between.
 type limitDetector struct {
 	*limitRule
-	time  detect.Clock
-	found detect.Excursions
+	time detect.Clock
+	next sample // not judged yet: another one of the same time may be worse
 
-	next   sample // not judged yet: another one of the same time may be worse
-	beyond bool   // the last value breaks the limit
-
-	stay       detect.Episode
-	clearing   bool // the value is back, but not for clear_s yet
-	clearSince int64
-
-	sum     detect.Episode // cumulative without a window: all stays so far
-	sumEnd  int64
-	rolling rolling
+	least stays
+	most  *stays // nil while nothing was unknown: then there is one way only
+	miss  detect.Episode
 }
 
 // sample is the metric's value in one reading.
@@ -51,11 +48,16 @@ func (d *limitDetector) Step(p *detect.Point) {
 		return
 	case !d.next.there || d.next.ms != p.MS:
 		d.flush()
-	case !d.bound.Worse(v, d.next.v):
+	case d.bound.Worse(v, d.next.v) == d.demands(): // what is asked for is shown by all of them
 		return
 	}
 	d.next = sample{true, p.MS, v, p.Message}
 }
+
+func (d *limitDetector) demands() bool { return d.config.Mode == AtLeast }
+
+// demands tells a rule that asks for something to have been.
+func (r *Rule) demands() bool { return r.Limit != nil && r.Limit.Mode == AtLeast }
 
 // flush judges the sample that waits.
 func (d *limitDetector) flush() {
@@ -66,62 +68,50 @@ func (d *limitDetector) flush() {
 	d.next.there = false
 	d.spend(s.ms)
 	d.time.Read(s.ms, true)
-	d.beyond = d.bound.Breaks(s.v)
-	switch {
-	case d.beyond:
-		d.clearing = false
-		d.stay.Meet(s.ms, s.v, s.message, d.bound.Worse(s.v, d.stay.Peak))
-	case d.stay.On && d.bound.Clear(s.v, d.hysteresis):
-		if !d.clearing {
-			d.clearing, d.clearSince = true, s.ms
-		}
-		if d.clearMS == 0 {
-			d.end(d.clearSince)
-		}
-	case d.stay.On:
-		d.clearing = false
+	d.least.read(s)
+	if d.most != nil {
+		d.most.read(s)
+	}
+	if d.demands() && !d.bound.Breaks(s.v) {
+		d.miss.Meet(s.ms, s.v, s.message, !d.bound.Worse(s.v, d.miss.Peak))
 	}
 }
 
-// spend charges the time since the last reading. A gap ends a stay where the known time ends.
+// spend charges the time since the last reading.
 func (d *limitDetector) spend(to int64) {
 	if !d.time.On {
 		return
 	}
 	from := d.time.LastMS
-	known, gap := d.time.Pass(to, d.beyond)
-	until := to - gap
-	if d.beyond {
-		d.stay.OutMS += known
-		if d.window > 0 {
-			d.rolling.spent(d, from, until)
-		}
+	_, gap := d.time.Pass(to, d.least.beyond != d.demands())
+	d.least.known(from, to-gap)
+	if d.most != nil {
+		d.most.known(from, to-gap)
 	}
-	switch {
-	case !d.stay.On:
-	case d.clearing && until-d.clearSince >= d.clearMS:
-		d.end(d.clearSince)
-	case gap > 0 && d.clearing:
-		d.end(d.clearSince)
-	case gap > 0:
-		d.end(until)
+	if gap > 0 {
+		d.unknown(to-gap, to)
 	}
 }
 
-// end closes the stay.
-func (d *limitDetector) end(at int64) {
-	stay := d.stay
-	switch {
-	case d.config.Mode == Instant, d.config.Mode == Consecutive && stay.OutMS >= d.duration:
-		d.found.Add(stay.Excursion(at, false, d.bound.Value, ""))
-	case d.config.Mode != Cumulative:
-	case d.window > 0:
-		d.rolling.stayed(d, at)
-	default:
-		d.sum.Join(stay, d.bound.Worse(stay.Peak, d.sum.Peak))
-		d.sumEnd = at
+// Unknown implements bounded.
+func (d *limitDetector) Unknown(from, to int64) {
+	if from >= to {
+		return
 	}
-	d.stay, d.clearing = detect.Episode{}, false
+	d.flush()
+	d.spend(from)
+	d.time.On = false
+	d.time.UnknownMS += to - from
+	d.unknown(from, to)
+}
+
+func (d *limitDetector) unknown(from, to int64) {
+	if d.most == nil {
+		most := d.least.clone()
+		d.most = &most
+	}
+	d.least.back(from, to)
+	d.most.fill(from, to)
 }
 
 // Cut implements detect.Detector.
@@ -129,56 +119,66 @@ func (d *limitDetector) Cut(ms int64, open bool) {
 	d.flush()
 	d.spend(ms)
 	d.time.On = false
-	switch {
-	case open:
-		d.pending(ms)
-	case d.stay.On && d.clearing:
-		d.end(d.clearSince)
-	case d.stay.On:
-		d.end(ms)
+	d.least.cut(ms, open)
+	if d.most != nil {
+		d.most.cut(ms, open)
 	}
 }
 
 // Clone implements detect.Detector.
 func (d *limitDetector) Clone() detect.Detector {
 	c := *d
-	c.found = d.found.Clone()
-	c.rolling = d.rolling.clone()
+	c.least = d.least.clone()
+	if d.most != nil {
+		most := d.most.clone()
+		c.most = &most
+	}
 	return &c
 }
 
 // Finding implements detect.Detector.
 func (d *limitDetector) Finding() detect.Finding {
-	f := d.time.Finding(&d.found)
+	surely := d.least.count() > d.config.MaxStays
+	maybe := surely || d.most != nil && d.most.count() > d.config.MaxStays
+	if d.demands() {
+		return d.demanded(surely, maybe)
+	}
+	f := detect.Finding{Tally: d.time.Tally}
 	switch {
-	case len(f.Excursions) > 0:
+	case surely:
+		d.least.found.Into(&f)
 		f.Because(detect.Broken, "%s", d.reason(f))
-	case f.UnknownMS > 0:
+	case maybe:
 		f.Because(detect.Unknown, "%s", unknownFor(d.metric.String(), f.UnknownMS))
+	}
+	switch {
+	case !d.config.ListAllowed || surely && d.config.Mode == Cumulative: // all of them together broke it
+	case surely:
+		f.Allowed = d.least.allowed
+	default:
+		f.Allowed = d.least.found.With(d.least.allowed)
 	}
 	return f
 }
 
-// pending lists the stay that is open, and the sum over stays.
-func (d *limitDetector) pending(toMS int64) {
-	on := d.stay.On && !d.clearing
-	switch {
-	case d.config.Mode == Cumulative && d.window > 0:
-		d.rolling.finish(d, toMS)
-	case d.config.Mode == Cumulative:
-		end := d.sumEnd
-		if d.stay.On {
-			if end = toMS; d.clearing {
-				end = d.clearSince
-			}
-			d.sum.Join(d.stay, d.bound.Worse(d.stay.Peak, d.sum.Peak))
-		}
-		if d.sum.On && d.sum.OutMS >= d.duration {
-			d.found.Add(d.sum.Excursion(end, on, d.bound.Value, ""))
-		}
-	case d.stay.On && (d.config.Mode == Instant || d.stay.OutMS >= d.duration):
-		d.found.Add(d.stay.Excursion(toMS, true, d.bound.Value, ""))
+// demanded says whether something held for as long as was asked. That it did not is final only when the goods are delivered,
+// which the detector does not know.
+func (d *limitDetector) demanded(surely, maybe bool) detect.Finding {
+	f := detect.Finding{Tally: d.time.Tally}
+	if surely {
+		return f
 	}
+	asked := fmt.Sprintf("%s %s for %s in a row at most, %s is asked for", d.metric, whereOf(d.metric, d.bound), detect.Span(d.least.longest), detect.Span(d.duration))
+	if maybe {
+		f.Because(detect.Unknown, "%s; unknown for %s", asked, detect.Span(f.UnknownMS))
+		return f
+	}
+	f.Because(detect.Broken, "%s", asked)
+	if d.miss.On {
+		d.miss.OutMS = d.time.OutMS
+		f.Excursions = []detect.Excursion{d.miss.Excursion(d.time.LastMS, false, d.bound.Value, asked)}
+	}
+	return f
 }
 
 func (d *limitDetector) reason(f detect.Finding) string {
@@ -190,6 +190,12 @@ func (d *limitDetector) reason(f detect.Finding) string {
 		out = max(out, x.OutMS)
 	}
 	text, worst := beyond(d.metric, d.bound), d.metric.With(peak.String())
+	if d.after != nil {
+		text += " after it was " + whereOf(d.metric, *d.after)
+	}
+	if d.config.MaxStays > 0 {
+		text += fmt.Sprintf(" %s, at most %d allowed", detect.Times(d.least.count()), d.config.MaxStays)
+	}
 	if d.config.Mode == Instant {
 		return fmt.Sprintf("%s: %s", text, worst)
 	}
@@ -204,8 +210,10 @@ func (d *limitDetector) reason(f detect.Finding) string {
 }
 
 // beyond says where a metric was: "temperature above 8 °C".
-func beyond(m detect.Metric, b detect.Bound) string {
-	return fmt.Sprintf("%s %s %s", m, b.Where(), m.With(b.Value.String()))
+func beyond(m detect.Metric, b detect.Bound) string { return m.String() + " " + whereOf(m, b) }
+
+func whereOf(m detect.Metric, b detect.Bound) string {
+	return b.Where() + " " + m.With(b.Value.String())
 }
 
 func unknownFor(what string, ms int64) string {

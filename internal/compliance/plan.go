@@ -11,6 +11,7 @@ import (
 // ready is one rule made ready for one tracker.
 type ready struct {
 	spans []span // where it applies, over all legs
+	hours *clock // and in these; nil = all day
 	// bounds are what counts as out of range, by metric; a metric without bounds is still a judged one.
 	bounds map[detect.Metric][]detect.Bound
 }
@@ -21,7 +22,7 @@ type task struct {
 	leg    int // -1 = all legs
 	metric detect.Metric
 	demand *demand
-	spans  []span
+	spans  spans
 }
 
 // plan is all that one tracker is judged by. It does not change.
@@ -47,18 +48,18 @@ func newPlan(rs *RuleSet, c *detect.Journey, t *detect.Tracker) (*plan, error) {
 		if excluded(rs, r) != "" {
 			continue
 		}
-		spans := applies(c, p.windows, r)
-		all = append(all, ready{spans, boundsOf(r)})
-		parts := []task{{rule: i, leg: -1, spans: spans}}
+		where, hours := applies(c, p.windows, r), clockOf(rs, r.Hours)
+		all = append(all, ready{where, hours, boundsOf(r)})
+		parts := []task{{rule: i, leg: -1, spans: spans{where, hours}}}
 		if r.Per == "leg" {
 			parts = nil
 			for n, l := range legs {
-				parts = append(parts, task{rule: i, leg: n, spans: clip(spans, []span{spanOfLeg(l)})})
+				parts = append(parts, task{rule: i, leg: n, spans: spans{clip(where, []span{spanOfLeg(l)}), hours}})
 			}
 		}
 		for _, x := range parts {
 			var err error
-			if x.demand, err = newDemand(rs, r, until(c, x.spans), t.ID, p.gap); err != nil {
+			if x.demand, err = newDemand(rs, r, until(c, x.spans.all), t.ID, p.gap); err != nil {
 				return nil, fmt.Errorf("rules[%d]: %w", i, err)
 			}
 			p.tasks = append(p.tasks, x)

@@ -7,6 +7,7 @@ import "github.com/trackseal/trackseal/internal/compliance/detect"
 type pulseDetector struct {
 	metric detect.Metric
 	bound  detect.Bound
+	most   int // pulses that break nothing
 	time   detect.Clock
 	peak   detect.Decimal
 	found  detect.Excursions
@@ -36,9 +37,10 @@ func (d *pulseDetector) Clone() detect.Detector {
 
 // Finding implements detect.Detector.
 func (d *pulseDetector) Finding() detect.Finding {
-	f := d.time.Finding(&d.found)
+	f := detect.Finding{Tally: d.time.Tally}
 	switch {
-	case len(f.Excursions) > 0:
+	case d.found.Count() > d.most:
+		d.found.Into(&f)
 		f.Because(detect.Broken, "%s %s, worst %s", beyond(d.metric, d.bound), detect.Times(d.found.Count()), d.metric.With(d.peak.String()))
 	case f.UnknownMS > 0:
 		f.Because(detect.Unknown, "%s", unknownFor(d.metric.String(), f.UnknownMS))

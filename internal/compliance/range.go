@@ -9,9 +9,26 @@ import (
 // rangeDetector counts the time of one metric in range of all the limits that apply, out of one of them, and unknown.
 type rangeDetector struct {
 	metric detect.Metric
+	limits []timed
+	gap    int64
+
+	on     bool
+	lastMS int64
+	beyond uint64 // by place in limits
+	tally  detect.Tally
+}
+
+// timed is what one rule takes as out of range, in its hours.
+type timed struct {
 	bounds []detect.Bound
-	time   detect.Clock
-	beyond bool
+	hours  *clock // nil = all day
+}
+
+func (l *timed) at(ms int64) (within bool, until int64) {
+	if l.hours == nil {
+		return true, forever
+	}
+	return l.hours.at(ms)
 }
 
 // Step implements detect.Detector.
@@ -20,18 +37,60 @@ func (d *rangeDetector) Step(p *detect.Point) {
 	if !ok {
 		return
 	}
-	beyond := false
-	for _, b := range d.bounds {
-		beyond = beyond || b.Breaks(v)
+	if !d.on || p.MS != d.lastMS { // of readings with the same time the worst one counts
+		d.pass(p.MS)
+		d.beyond = 0
 	}
-	same := d.time.On && p.MS == d.time.LastMS // of readings with the same time the worst one counts
-	d.time.Pass(p.MS, d.beyond)
-	d.time.Read(p.MS, true)
-	d.beyond = beyond || same && d.beyond
+	d.on, d.lastMS = true, p.MS
+	for i := range d.limits {
+		for _, b := range d.limits[i].bounds {
+			if b.Breaks(v) {
+				d.beyond |= 1 << i
+			}
+		}
+	}
+}
+
+// pass counts the time since the last reading.
+func (d *rangeDetector) pass(to int64) {
+	if !d.on {
+		return
+	}
+	known := min(to, d.lastMS+d.gap)
+	d.count(d.lastMS, known, true)
+	d.count(known, to, false)
+	d.on = false
+}
+
+// count cuts the time where the hours of a limit begin or end. What is in the hours of none is not judged.
+func (d *rangeDetector) count(from, to int64, known bool) {
+	for from < to {
+		until, judged, out := to, false, false
+		for i := range d.limits {
+			within, u := d.limits[i].at(from)
+			until, judged, out = min(until, u), judged || within, out || within && d.beyond&(1<<i) != 0
+		}
+		switch n := until - from; {
+		case !judged:
+		case !known:
+			d.tally.UnknownMS += n
+		case out:
+			d.tally.OutMS += n
+		default:
+			d.tally.InMS += n
+		}
+		from = until
+	}
+}
+
+// Unknown implements bounded.
+func (d *rangeDetector) Unknown(from, to int64) {
+	d.pass(from)
+	d.count(from, to, false)
 }
 
 // Cut implements detect.Detector.
-func (d *rangeDetector) Cut(ms int64, _ bool) { d.time.Stop(ms, d.beyond) }
+func (d *rangeDetector) Cut(ms int64, _ bool) { d.pass(ms) }
 
 // Clone implements detect.Detector.
 func (d *rangeDetector) Clone() detect.Detector {
@@ -40,7 +99,7 @@ func (d *rangeDetector) Clone() detect.Detector {
 }
 
 // Finding implements detect.Detector.
-func (d *rangeDetector) Finding() detect.Finding { return detect.Finding{Tally: d.time.Tally} }
+func (d *rangeDetector) Finding() detect.Finding { return detect.Finding{Tally: d.tally} }
 
 // rangesOf cuts a tracker's time wherever another leg begins or another set of rules applies, so that each moment is counted
 // once, by all the limits that apply then. Each task is of one metric in one leg in which the same rules apply.
@@ -77,16 +136,16 @@ func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []i
 	for i := 0; i+1 < len(edges); i++ {
 		s := span{edges[i], edges[i+1]}
 		leg := legAt(legs, s.from)
-		var bounds []detect.Bound
-		applies, key := false, fmt.Sprint(leg)
+		var limits []timed
+		key := fmt.Sprint(leg)
 		for n, r := range rules {
 			b, ok := r.bounds[m]
 			if !ok || len(clip(r.spans, []span{s})) == 0 {
 				continue
 			}
-			applies, bounds, key = true, append(bounds, b...), fmt.Sprint(key, " ", n)
+			limits, key = append(limits, timed{b, r.hours}), fmt.Sprint(key, " ", n)
 		}
-		if !applies {
+		if limits == nil {
 			continue
 		}
 		n, ok := index[key]
@@ -94,14 +153,14 @@ func rangesOfMetric(m detect.Metric, rules []ready, legs []detect.Leg, edges []i
 			n = len(out)
 			index[key] = n
 			mk := func() detect.Detector {
-				return &rangeDetector{metric: m, bounds: bounds, time: detect.Clock{GapMS: gap}}
+				return &rangeDetector{metric: m, limits: limits, gap: gap}
 			}
 			out = append(out, task{rule: -1, metric: m, leg: leg, demand: &demand{need: detect.Need{Metrics: []detect.Metric{m}}, make: mk}})
 		}
-		out[n].spans = append(out[n].spans, s)
+		out[n].spans.all = append(out[n].spans.all, s)
 	}
 	for i := range out {
-		out[i].spans = join(out[i].spans)
+		out[i].spans.all = join(out[i].spans.all)
 	}
 	return out
 }

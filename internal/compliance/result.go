@@ -27,12 +27,20 @@ type Result struct {
 	Metrics    []MetricTime    `json:"metrics"`
 	Excursions []Excursion     `json:"excursions"` // by start, then id
 	More       int             `json:"more"`       // excursions beyond those that are listed
-	Rules      []RuleResult    `json:"rules"`      // in the order of the rule set
+	Allowed    Allowed         `json:"allowed"`
+	Rules      []RuleResult    `json:"rules"` // in the order of the rule set
 	Legs       []LegResult     `json:"legs"`
 	Trackers   []TrackerResult `json:"trackers"`
 	Figures    []Figure        `json:"figures"`
 	Budget     []BudgetUse     `json:"budget"`
 	Recorders  []Adequacy      `json:"recorders"`
+}
+
+// Allowed are the stays out of range that broke no rule, of rules that list them. They have no weight and no place on the ledger.
+type Allowed struct {
+	Stays []Excursion `json:"stays"` // by start
+	Count int         `json:"count"` // of all, also of those that are not listed
+	OutMS int64       `json:"out_ms"`
 }
 
 // MetricTime is how long a metric was in range, out of it, and unknown.

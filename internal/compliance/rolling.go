@@ -25,8 +25,8 @@ type stretch struct{ from, to int64 }
 // one ended. The sum may then stay larger for longer, never smaller.
 const maxRolling = 4096
 
-// spent adds [a, b), out of range and known, of the detector's open stay.
-func (r *rolling) spent(d *limitDetector, a, b int64) {
+// spent adds [a, b), out of range and known, of the open stay.
+func (r *rolling) spent(d *stays, a, b int64) {
 	r.leave(a - d.window)
 	r.below(d)
 	if r.last.to == a && r.last.from < a {
@@ -49,7 +49,7 @@ func (r *rolling) spent(d *limitDetector, a, b int64) {
 }
 
 // below ends the excursion when the sum has fallen below the duration.
-func (r *rolling) below(d *limitDetector) {
+func (r *rolling) below(d *stays) {
 	if r.current.On && r.sum < d.duration {
 		d.found.Add(r.current.Excursion(r.end, false, d.bound.Value, ""))
 		r.current = detect.Episode{}
@@ -90,7 +90,7 @@ func (r *rolling) leave(edge int64) {
 }
 
 // stayed tells that the detector's stay has ended at ms.
-func (r *rolling) stayed(d *limitDetector, ms int64) {
+func (r *rolling) stayed(d *stays, ms int64) {
 	if r.current.On {
 		r.meet(d)
 		r.end = max(r.end, ms)
@@ -98,13 +98,13 @@ func (r *rolling) stayed(d *limitDetector, ms int64) {
 }
 
 // meet takes the worst and the last of the detector's stay.
-func (r *rolling) meet(d *limitDetector) {
+func (r *rolling) meet(d *stays) {
 	s := d.stay
 	s.OutMS = 0
 	r.current.Join(s, d.bound.Worse(s.Peak, r.current.Peak))
 }
 
-func (r *rolling) finish(d *limitDetector, toMS int64) {
+func (r *rolling) finish(d *stays, toMS int64) {
 	if !r.current.On {
 		return
 	}

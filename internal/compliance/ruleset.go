@@ -21,7 +21,7 @@ import (
 // that can change a result gets a new name: a verdict on a ledger must stay reproducible.
 const (
 	Schema    = "trackseal-rule-set/1"
-	Algorithm = "trackseal-compliance/1"
+	Algorithm = "trackseal-compliance/2"
 )
 
 // RuleSet is versioned data, pinned to a shipment by id@version and hash.
@@ -33,8 +33,10 @@ type RuleSet struct {
 	// Jurisdiction is an ISO 3166-1 country code, or absent. It decides which rules are admitted (mkt.not_in).
 	Jurisdiction string `json:"jurisdiction,omitempty"`
 	// MaxGapS: a value holds until the next reading, but at most this long; what lies between is unknown time, never in range.
-	MaxGapS int    `json:"max_gap_s"`
-	Rules   []Rule `json:"rules"`
+	MaxGapS int `json:"max_gap_s"`
+	// Zone is needed where a rule has hours.
+	Zone  *Zone  `json:"zone,omitempty"`
+	Rules []Rule `json:"rules"`
 }
 
 // Rule is one demand. Exactly one of its last members, its kind, is there. Rules within All and Any have only ID, Title and
@@ -49,6 +51,8 @@ type Rule struct {
 	Stages []string `json:"stages,omitempty" enum:"at_origin,in_transit,at_destination"`
 	// SettleS: time after an assignment's or a stage's start that is not judged.
 	SettleS int `json:"settle_s,omitempty"`
+	// Hours of the day in which the rule applies; absent = all.
+	Hours *Hours `json:"hours,omitempty"`
 	// Per: shipment, or leg = judged anew for each custodian.
 	Per        string       `json:"per,omitempty" enum:"shipment,leg"`
 	Escalation []Escalation `json:"escalation,omitempty"`
@@ -104,16 +108,24 @@ func (r RuleSet) Hash() string {
 	return hex.EncodeToString(h[:])
 }
 
-// Parse reads and checks a rule set. Unknown and repeated members are refused; the error names all problems at once.
+// Parse reads and checks a rule set. The error names all problems at once.
 func Parse(data []byte) (RuleSet, error) {
-	if len(data) > MaxBytes {
-		return RuleSet{}, fmt.Errorf("rule set: larger than %d bytes", MaxBytes)
+	r, err := Decode(data)
+	if err != nil {
+		return RuleSet{}, err
 	}
-	var r RuleSet
+	return r, r.Validate()
+}
+
+// Decode reads a rule set that may not be valid yet. Unknown and repeated members are refused.
+func Decode(data []byte) (r RuleSet, err error) {
+	if len(data) > MaxBytes {
+		return r, fmt.Errorf("rule set: larger than %d bytes", MaxBytes)
+	}
 	if err := ledger.Decode(data, &r); err != nil {
 		return RuleSet{}, fmt.Errorf("rule set: %w", err)
 	}
-	return r, r.Validate()
+	return r, nil
 }
 
 //go:embed ruleset.schema.json

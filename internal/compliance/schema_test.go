@@ -75,6 +75,7 @@ func TestSchemaAgreesWithTypes(t *testing.T) {
 		}
 	}
 	walk(reflect.TypeFor[Rule]())
+	walk(reflect.TypeFor[Zone]())
 	for name := range defs {
 		if !seen[name] {
 			t.Errorf("the schema has %s, which no type is", name)

@@ -1,7 +1,6 @@
 package compliance
 
 import (
-	"math"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -22,10 +21,12 @@ type demand struct {
 // detector cannot see: the time between the start of a span and the first reading in it.
 type unit struct {
 	*demand
-	spans []span
+	spans spans
 	gap   int64
-	i     int  // current span
+	now   span // current, or the next one
+	more  bool // there is one
 	in    bool // it was entered
+	begun bool // one was
 
 	d       detect.Detector
 	pending *detect.Point // the value that held when the span began; given to the detector when time goes on
@@ -37,8 +38,9 @@ type unit struct {
 
 const noWait = forever
 
-func newUnit(d *demand, spans []span, gap int64) *unit {
+func newUnit(d *demand, spans spans, gap int64) *unit {
 	u := &unit{demand: d, spans: spans, gap: gap, wait: noWait}
+	u.now, u.more = spans.after(-forever)
 	for _, k := range d.kids {
 		u.kids = append(u.kids, newUnit(k, spans, gap))
 	}
@@ -69,7 +71,7 @@ func (u *unit) step(p *detect.Point, h *held) {
 		return
 	}
 	u.leave(p.MS, h)
-	if u.i == len(u.spans) || p.MS < u.spans[u.i].from {
+	if !u.more || p.MS < u.now.from {
 		return
 	}
 	if !u.in {
@@ -77,7 +79,7 @@ func (u *unit) step(p *detect.Point, h *held) {
 	}
 	met := u.meets(p)
 	if u.pending != nil {
-		if p.MS == u.spans[u.i].from {
+		if p.MS == u.now.from {
 			if met { // measured anew at the very start
 				u.pending, u.until = nil, 0
 			}
@@ -89,14 +91,14 @@ func (u *unit) step(p *detect.Point, h *held) {
 	}
 	if u.until != 0 {
 		if p.MS > u.until {
-			u.d.Cut(u.until, false)
+			u.expire()
 			u.wait, u.until = u.until, 0
 		} else if met {
 			u.until = 0
 		}
 	}
-	if met && u.wait != noWait {
-		u.unknown += max(0, p.MS-u.wait)
+	if met {
+		u.waited(p.MS)
 		u.wait = noWait
 	}
 	u.d.Step(p)
@@ -116,8 +118,8 @@ func (u *unit) meets(p *detect.Point) bool {
 }
 
 func (u *unit) enter(h *held) {
-	u.in = true
-	from := u.spans[u.i].from
+	u.in, u.begun = true, true
+	from := u.now.from
 	if b, ok := u.d.(beginner); ok {
 		b.begin(from, h.since())
 		return
@@ -141,15 +143,16 @@ func (u *unit) leave(ms int64, h *held) {
 	if u.d == nil {
 		return
 	}
-	for u.i < len(u.spans) && u.spans[u.i].to <= ms {
+	for u.more && u.now.to <= ms {
 		if !u.in {
 			u.enter(h)
 		}
-		to := u.spans[u.i].to
+		to := u.now.to
 		if !u.settle(to) {
 			u.d.Cut(to, false)
 		}
-		u.i, u.in, u.wait, u.until = u.i+1, false, noWait, 0
+		u.in, u.wait, u.until = false, noWait, 0
+		u.now, u.more = u.spans.after(to)
 	}
 }
 
@@ -160,14 +163,37 @@ func (u *unit) settle(ms int64) (cut bool) {
 		u.pending = nil
 	}
 	if u.until != 0 && u.until < ms {
-		u.d.Cut(u.until, false)
-		u.wait, cut = u.until, true
+		cut = u.expire()
+		u.wait = u.until
 	}
-	if u.wait != noWait {
-		u.unknown += max(0, ms-u.wait)
+	if u.waited(ms); u.wait != noWait {
 		u.wait = ms
 	}
 	return cut
+}
+
+// bounded is a detector that reasons about what unknown time can have been: it is told of all of it, [from, to), in order.
+type bounded interface{ Unknown(from, to int64) }
+
+// expire ends judging where the value that held at the start is too old; a bounded detector hears that it is unknown from there on.
+func (u *unit) expire() (cut bool) {
+	if _, ok := u.d.(bounded); ok {
+		return false
+	}
+	u.d.Cut(u.until, false)
+	return true
+}
+
+// waited accounts the unknown time until ms.
+func (u *unit) waited(ms int64) {
+	if u.wait == noWait || ms <= u.wait {
+		return
+	}
+	if b, ok := u.d.(bounded); ok {
+		b.Unknown(u.wait, ms)
+	} else {
+		u.unknown += ms - u.wait
+	}
 }
 
 // heardOf says what a tracker has reported.
@@ -206,13 +232,13 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 		return u.compose(toMS, h, heard)
 	}
 	u.leave(toMS, h)
-	if u.i < len(u.spans) && (u.in || u.spans[u.i].from < toMS) {
+	if u.more && (u.in || u.now.from < toMS) {
 		if !u.in {
 			u.enter(h)
 		}
 		u.settle(toMS)
 	}
-	if u.i == 0 && !u.in {
+	if !u.begun {
 		return f, false
 	}
 	if m, ok := u.d.(interface{ Measures() }); ok && u.need.Event && heard.measures(u.demand) {
@@ -220,7 +246,7 @@ func (u *unit) finish(toMS int64, h *held, heard *heardOf) (f detect.Finding, ju
 	}
 	f = detect.Finish(u.d, toMS)
 	if !heard.any || !heard.measures(u.demand) {
-		f.UnknownMS, f.State = lengthOf(clip(u.spans, []span{{math.MinInt64, toMS}})), detect.Unknown
+		f.UnknownMS, f.State = u.spans.until(toMS), detect.Unknown
 		f.Reasons = []string{"no reading of " + u.needs()}
 		if !heard.any {
 			f.Reasons = []string{"the tracker never reported"}

@@ -52,11 +52,18 @@ func (r RuleSet) Validate() error {
 	if r.MaxGapS < 1 || r.MaxGapS > maxTime {
 		p.bad("max_gap_s", "must be 1 to %d", maxTime)
 	}
+	if r.Zone != nil {
+		p.zone(r.Zone)
+	}
 	if len(r.Rules) == 0 {
 		p.bad("rules", "must have at least one rule")
 	}
 	for i := range r.Rules {
-		p.rule(fmt.Sprintf("rules[%d]", i), &r.Rules[i], 0)
+		place := fmt.Sprintf("rules[%d]", i)
+		p.rule(place, &r.Rules[i], 0)
+		if r.Rules[i].Hours != nil && r.Zone == nil {
+			p.bad(place+".hours", "the rule set must have a zone")
+		}
 	}
 	if p.n > MaxRules {
 		p.bad("rules", "has %d rules with the nested ones, at most %d are accepted", p.n, MaxRules)
@@ -73,6 +80,32 @@ func (p *problems) id(place, id string) {
 func (p *problems) title(place, title string) {
 	if !utf8.ValidString(title) || len(title) > maxTitle || strings.ContainsFunc(title, unicode.IsControl) {
 		p.bad(place, "must be at most %d bytes of text without control characters", maxTitle)
+	}
+}
+
+// maxZone is the longest name of a zone.
+const maxZone = 64
+
+func (p *problems) zone(z *Zone) {
+	if z.Name == "" || len(z.Name) > maxZone {
+		p.bad("zone.name", "must be a name such as Europe/Berlin")
+	}
+	_, err := z.compile()
+	var of detect.Problems
+	of.Add(err)
+	for _, err := range of {
+		p.Bad("zone.%w", err)
+	}
+}
+
+func (p *problems) hours(place string, h *Hours) {
+	for member, text := range map[string]string{"from": h.From, "to": h.To} {
+		if _, err := timeOfDay(text); err != nil {
+			p.Bad("%s.%s %w", place, member, err)
+		}
+	}
+	if h.From == h.To {
+		p.bad(place+".to", "must be another time than from")
 	}
 }
 
@@ -98,8 +131,11 @@ func (p *problems) rule(place string, r *Rule, depth int) {
 	p.title(place+".title", r.Title)
 	if depth == 0 {
 		p.top(place, r)
-	} else if r.Severity != "" || r.Optional || len(r.Stages) > 0 || r.SettleS != 0 || r.Per != "" || len(r.Escalation) > 0 {
+	} else if r.Severity != "" || r.Optional || len(r.Stages) > 0 || r.SettleS != 0 || r.Hours != nil || r.Per != "" || len(r.Escalation) > 0 {
 		p.bad(place, "a nested rule has only id, title and its kind")
+	}
+	if depth > 0 && r.Limit != nil && r.Limit.Mode == AtLeast {
+		p.bad(place+".limit.mode", "at_least stands alone: it is broken only when the goods are delivered")
 	}
 	p.kind(place, r, depth)
 }
@@ -112,6 +148,9 @@ func (p *problems) top(place string, r *Rule) {
 		}
 	}
 	p.seconds(place+".settle_s", r.SettleS, 0)
+	if r.Hours != nil {
+		p.hours(place+".hours", r.Hours)
+	}
 	if r.Per != "" && r.Per != "shipment" && r.Per != "leg" {
 		p.bad(place+".per", "%.80q: must be shipment or leg", r.Per)
 	}

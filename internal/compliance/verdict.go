@@ -30,7 +30,7 @@ type assembly struct {
 func newAssembly(rs *RuleSet, c *detect.Journey, toMS int64) *assembly {
 	return &assembly{rules: rs, journey: c, legs: legsOf(c), toMS: toMS, adequate: map[string]*Adequacy{}, res: Result{
 		Algorithm: Algorithm, RuleSet: rs.Ref(), RuleSetHash: rs.Hash(), FromMS: c.FromMS, ToMS: toMS,
-		Final: c.EndMS != 0 && toMS >= c.EndMS, Reasons: []string{}, Metrics: []MetricTime{}, Excursions: []Excursion{}, Rules: []RuleResult{},
+		Final: c.EndMS != 0 && toMS >= c.EndMS, Reasons: []string{}, Metrics: []MetricTime{}, Excursions: []Excursion{}, Allowed: Allowed{Stays: []Excursion{}}, Rules: []RuleResult{},
 		Legs: []LegResult{}, Trackers: []TrackerResult{}, Figures: []Figure{}, Budget: []BudgetUse{}, Recorders: []Adequacy{},
 	}}
 }
@@ -93,18 +93,16 @@ func (a *assembly) rule(i int) {
 	}
 	measured := a.measured(i)
 	worst, judged := detect.Met, false
-	for _, st := range a.trackers {
-		for n, t := range st.tasks {
-			if t.rule != i || !measured && r.Optional || measured && st.heard.any && !st.heard.measures(t.demand) {
-				continue
-			}
-			f, ok := st.units[n].finish(a.toMS, &st.held, &st.heard)
-			if !ok {
-				continue
-			}
-			judged, worst = true, max(worst, f.State)
-			a.finding(r, t, st, f, &out)
+	all := a.found(i, measured || !r.Optional, measured)
+	for _, x := range all {
+		if a.short(r, x.f, all) {
+			continue
 		}
+		if r.demands() && x.f.State == detect.Broken && !a.res.Final { // it may still come
+			x.f.State, x.f.Excursions = detect.Unknown, nil
+		}
+		judged, worst = true, max(worst, x.f.State)
+		a.finding(r, x.task, x.st, x.f, &out)
 	}
 	if judged {
 		out.State = worst.String()
@@ -118,6 +116,34 @@ func (a *assembly) rule(i int) {
 			a.res.Reasons = append(a.res.Reasons, r.ID+": "+s)
 		}
 	}
+}
+
+// found is what one unit found.
+type found struct {
+	st   *state
+	task task
+	f    detect.Finding
+}
+
+// found finishes a rule's units.
+func (a *assembly) found(i int, any, measured bool) (out []found) {
+	for _, st := range a.trackers {
+		for n, t := range st.tasks {
+			if t.rule != i || !any || measured && st.heard.any && !st.heard.measures(t.demand) {
+				continue
+			}
+			if f, ok := st.units[n].finish(a.toMS, &st.held, &st.heard); ok {
+				out = append(out, found{st, t, f})
+			}
+		}
+	}
+	return out
+}
+
+// short tells a tracker that was not on for as long as something had to be, where another one saw it.
+func (a *assembly) short(r *Rule, f detect.Finding, all []found) bool {
+	return r.demands() && f.InMS+f.OutMS+f.UnknownMS < int64(r.Limit.DurationS)*1000 &&
+		slices.ContainsFunc(all, func(x found) bool { return x.f.State == detect.Met })
 }
 
 // measured reports whether any tracker measures what a rule is about.
@@ -150,6 +176,12 @@ func (a *assembly) finding(r *Rule, t task, st *state, f detect.Finding, out *Ru
 	for _, x := range f.Excursions {
 		a.res.Excursions = append(a.res.Excursions, a.excursion(r, t, st.tracker, x))
 	}
+	for _, x := range f.Allowed.List() {
+		stay := a.excursion(r, t, st.tracker, x)
+		stay.Severity = severities[0]
+		a.res.Allowed.Stays = append(a.res.Allowed.Stays, stay)
+	}
+	a.res.Allowed.Count, a.res.Allowed.OutMS = a.res.Allowed.Count+f.Allowed.Count(), a.res.Allowed.OutMS+f.Allowed.OutMS()
 	for _, g := range f.Figures {
 		a.res.Figures = append(a.res.Figures, Figure{r.ID, st.tracker, g.Name, g.Value, g.Unit})
 	}
@@ -262,7 +294,8 @@ func (a *assembly) finish() {
 			a.res.Metrics = append(a.res.Metrics, *t)
 		}
 	}
-	a.name()
+	name(a.res.Excursions)
+	name(a.res.Allowed.Stays)
 	a.split()
 	for _, id := range keys(a.adequate) {
 		a.res.Recorders = append(a.res.Recorders, *a.adequate[id])
@@ -282,8 +315,7 @@ func (a *assembly) finish() {
 }
 
 // name orders the excursions and gives each its id; those of one rule, tracker and moment are numbered.
-func (a *assembly) name() {
-	all := a.res.Excursions
+func name(all []Excursion) {
 	slices.SortStableFunc(all, func(x, y Excursion) int {
 		return cmp.Or(cmp.Compare(x.StartMS, y.StartMS), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.Tracker, y.Tracker), cmp.Compare(x.EndMS, y.EndMS))
 	})

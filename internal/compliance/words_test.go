@@ -46,13 +46,13 @@ func TestRulesInWords(t *testing.T) {
 			t.Errorf("%s: %v", rule, err)
 			continue
 		}
-		if got := rs.Rules[0].Text(); got != want {
+		if got := rs.Text(0); got != want {
 			t.Errorf("%s\n got %q\nwant %q", rule, got, want)
 		}
 	}
 	for _, rs := range Builtin() {
 		for i := range rs.Rules {
-			if got := rs.Rules[i].Text(); got == "" || strings.Contains(got, "  ") || strings.Contains(got, "%!") {
+			if got := rs.Text(i); got == "" || strings.Contains(got, "  ") || strings.Contains(got, "%!") {
 				t.Errorf("%s, rule %s: %q", rs.Ref(), rs.Rules[i].ID, got)
 			}
 		}

@@ -4,6 +4,7 @@ package compliance
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/judging"
@@ -22,6 +23,7 @@ type Resource struct {
 	Telemetry judging.Telemetry
 	Cursors   rest.Cursors
 	Heavy     *rest.Queue
+	Now       func() time.Time
 }
 
 // Register adds the routes.

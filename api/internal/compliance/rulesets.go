@@ -63,7 +63,7 @@ type publishOutput struct {
 }
 
 func (s *Resource) publish(ctx context.Context, in *publishInput) (*publishOutput, error) {
-	rules, err := compliance.Parse(in.RawBody)
+	rules, err := s.read(in.RawBody)
 	if err != nil {
 		return nil, badRules("body", err)
 	}
@@ -118,7 +118,7 @@ func isPlace(s string) bool {
 	case "schema", "id", "version", "title", "jurisdiction", "max_gap_s", "rules":
 		return true
 	}
-	return strings.HasPrefix(s, "rules[")
+	return strings.HasPrefix(s, "rules[") || strings.HasPrefix(s, "zone.")
 }
 
 // eachOf takes a joined error apart.

@@ -144,7 +144,7 @@ func (s *Resource) trial(ctx context.Context, in *simulateInput) (try trial, rul
 		rules, err = s.named(ctx, "body.rule_set", ref)
 		return try, rules, err
 	}
-	parsed, err := compliance.Parse(try.RuleSet)
+	parsed, err := s.read(try.RuleSet)
 	if err != nil {
 		return try, rules, badRules("body.rule_set", err)
 	}

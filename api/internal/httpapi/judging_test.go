@@ -258,9 +258,9 @@ func TestSimulate(t *testing.T) {
 		want(t, name+": excursions", ids(got), ids(c))
 		want(t, name+": what is on the ledger", len(got.Revisions)+len(got.Recorded), 0)
 	}
-	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"quick-frozen-18@1","shipment":"carrier.s1"}`).into(&got)
+	w.must(200, "POST", "/v1/rule-sets/simulate", `{"rule_set":"deep-frozen-70@1","shipment":"carrier.s1"}`).into(&got)
 	want(t, "verdict on trackers without a calibration", got.Verdict, "inconclusive")
-	want(t, "rule set", got.RuleSet.Ref, "quick-frozen-18@1")
+	want(t, "rule set", got.RuleSet.Ref, "deep-frozen-70@1")
 
 	file := "time,tracker,temperature\n2026-01-31T08:00:00Z,T1,4.5\n2026-01-31T08:01:00Z,T1,26\n2026-01-31T08:02:00Z,T1,4\n"
 	text := func(path, body string) response {

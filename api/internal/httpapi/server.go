@@ -136,7 +136,7 @@ func New(cfg Config) *Server {
 		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors, Log: cfg.Log},
 		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},
 		&telemetry.Resource{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Cursors: cursors},
-		&compliance.Resource{Records: own, Logs: logs, Judge: judge, Rules: rules, Telemetry: cfg.Telemetry, Cursors: cursors, Heavy: heavy},
+		&compliance.Resource{Records: own, Logs: logs, Judge: judge, Rules: rules, Telemetry: cfg.Telemetry, Cursors: cursors, Heavy: heavy, Now: cfg.Now},
 		&reports.Resource{Records: own, Judge: judge, Telemetry: cfg.Telemetry, Org: cfg.Org, PublicURL: cfg.PublicURL, Heavy: heavy, Now: cfg.Now},
 		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Cursors: cursors,
 			Heavy: heavy, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},

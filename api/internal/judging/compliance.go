@@ -1,7 +1,9 @@
 package judging
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/records"
@@ -23,8 +25,9 @@ type Compliance struct {
 	Final       bool                          `json:"final" doc:"The shipment is closed: no more time comes"`
 	Metrics     map[string]MetricTimes        `json:"metrics" doc:"By metric, summed over the trackers that measure it"`
 	Rules       []JudgedRule                  `json:"rules" doc:"In the order of the rule set"`
-	Excursions  []shapes.Excursion            `json:"excursions" doc:"As the rules find them now, by start"`
+	Excursions  []shapes.Excursion            `json:"excursions" doc:"As the rules find them now, by start; among them the stays that the rules allow"`
 	More        int                           `json:"more_excursions" doc:"Beyond those that are listed"`
+	Allowed     AllowedStays                  `json:"allowed" doc:"Stays out of range that the rules allow: how many in all, and for how long"`
 	Legs        []JudgedLeg                   `json:"legs" doc:"Who held the goods when what happened"`
 	Trackers    []JudgedTracker               `json:"trackers"`
 	Figures     []JudgedFigure                `json:"figures" doc:"Numbers beside the verdict, such as the mean kinetic temperature"`
@@ -40,6 +43,12 @@ type MetricTimes struct {
 	InS      float64 `json:"in_s"`
 	OutS     float64 `json:"out_s"`
 	UnknownS float64 `json:"unknown_s"`
+}
+
+// AllowedStays sums up the stays that broke nothing.
+type AllowedStays struct {
+	Count int     `json:"count"`
+	OutS  float64 `json:"out_s"`
 }
 
 // JudgedRule is what one rule says.
@@ -143,7 +152,7 @@ func (s *Judge) join(ctx context.Context, id string, v *Compliance) error {
 	for _, l := range recorded {
 		x := shapes.ShowRecorded(s.Members, l, byExcursion[l.ID])
 		for i := range v.Excursions {
-			if e := &v.Excursions[i]; same(e, &l) {
+			if e := &v.Excursions[i]; !e.Allowed && same(e, &l) {
 				x.Found, e.Acks = true, e.Acks+len(x.Signatures)
 				e.Verified = e.Verified || l.Verified
 				if e.LedgerTx.V == nil || !l.Verified {
@@ -188,7 +197,7 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 		}
 	}
 	for i, r := range res.Rules {
-		v.Rules = append(v.Rules, JudgedRule{ID: r.ID, Title: r.Title, Text: j.Rules.Rules[i].Text(), Kind: r.Kind, Severity: r.Severity, State: r.State, Reasons: r.Reasons,
+		v.Rules = append(v.Rules, JudgedRule{ID: r.ID, Title: r.Title, Text: j.Rules.Text(i), Kind: r.Kind, Severity: r.Severity, State: r.State, Reasons: r.Reasons,
 			Excursions: r.Excursions, MetricTimes: MetricTimes{inS(r.InMS), inS(r.OutMS), inS(r.UnknownMS)}})
 	}
 	messages, err := s.deciding(ctx, j)
@@ -198,6 +207,13 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 	for _, e := range res.Excursions {
 		v.Excursions = append(v.Excursions, showExcursion(s.Members, e, j, messages))
 	}
+	for _, e := range res.Allowed.Stays {
+		x := showExcursion(s.Members, e, j, messages)
+		x.Allowed = true
+		v.Excursions = append(v.Excursions, x)
+	}
+	slices.SortStableFunc(v.Excursions, func(a, b shapes.Excursion) int { return cmp.Compare(a.Start, b.Start) })
+	v.Allowed = AllowedStays{res.Allowed.Count, inS(res.Allowed.OutMS)}
 	for _, l := range res.Legs {
 		v.Legs = append(v.Legs, showLeg(s.Members, l, j.handovers))
 	}

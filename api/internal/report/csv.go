@@ -91,6 +91,14 @@ func facts(r *Report) [][]string {
 		text("excursion", e.ID, "note", e.Note)
 		text("excursion", e.ID, "transaction", e.Tx)
 	}
+	for _, e := range r.Allowed {
+		number("allowed", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
+		number("allowed", e.ID, "limit", e.Limit, e.Metric, e.StartMS, e.EndMS)
+	}
+	if r.AllowedCount > 0 {
+		number("allowed", r.Shipment, "stays", strconv.Itoa(r.AllowedCount), "", 0, 0)
+		seconds("allowed", r.Shipment, "out_of_range", r.AllowedMS, 0, 0)
+	}
 	for _, e := range r.LedgerOnly {
 		number("ledger_only", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
 		text("ledger_only", e.ID, "rule", e.Rule)

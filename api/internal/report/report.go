@@ -42,6 +42,9 @@ type Report struct {
 
 	Metrics      []Metric
 	Excursions   []Excursion
+	Allowed      []Excursion // stays that broke nothing, and how many there are in all, for how long
+	AllowedCount int
+	AllowedMS    int64
 	LedgerOnly   []Excursion // recorded or verified on the ledger, and not among those that the readings show
 	Figures      []compliance.Figure
 	Budget       []compliance.BudgetUse

@@ -50,7 +50,7 @@ func sample() *Report {
 		Parties:   []Party{{"carrier", "carrier"}, {"shipper", "shipper"}, {"consignee", "consignee"}, {"auditor", "auditor"}},
 		CreatedMS: t0 - 3600_000, DeliveredMS: t0 + 29*3600_000, ClosedMS: t0 + 30*3600_000, GeneratedMS: t0 + 31*3600_000, By: "carrier",
 		Verdict: "non_compliant", Reasons: []string{"warm: temperature 12.3 °C for 1 h 45 min, limit 8 °C for 30 min (tracker TRK-0001)", "temperature unknown for 1 h 15 min"},
-		EvaluatedToMS: t0 + 30*3600_000, Algorithm: "trackseal-compliance/1", RuleSet: "refrigerated-2-8@1", RuleSetTitle: "Refrigerated, 2 to 8 °C, freeze-sensitive",
+		EvaluatedToMS: t0 + 30*3600_000, Algorithm: "trackseal-compliance/2", RuleSet: "refrigerated-2-8@1", RuleSetTitle: "Refrigerated, 2 to 8 °C, freeze-sensitive",
 		RuleSetHash: strings.Repeat("ab", 32),
 		Rules:       []Rule{{"warm", "temperature > 8 °C for 30 min in one go", "major", "broken"}, {"freeze", "temperature ≤ -0.5 °C for 60 min", "critical", "met"}, {"mkt", "mean kinetic temperature over 24 h ≤ 8 °C", "major", "unknown"}},
 		Metrics:     []Metric{{"temperature", "°C", 57*3600_000 + 30*minute, 105 * minute, 75 * minute, "3.4", "12.3", "5.2", 702, false}},

@@ -50,6 +50,16 @@ func (d *document) tables() {
 			}
 			return []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Severity, e.Tracker, e.Custodian, recorded}
 		}, func(_ Excursion, col int) (rgb, bool) { return bad, col == 4 })
+	part(d, "Stays out of range that the rules allow", fmt.Sprintf("%s, %s out of range in all. They have no part in the verdict.", detect.Plural(r.AllowedCount, "stay"), detect.Span(r.AllowedMS)), r.Allowed,
+		[]column{{"Began (UTC)", 31, "L", false}, {"Ended (UTC)", 31, "L", false}, {"Lasted", 22, "L", false}, {"Rule", 21, "L", false}, {"Metric", 22, "L", false}, {"Extreme", 18, "R", false},
+			{"Limit", 14, "R", false}, {"Tracker", 21, "L", false}},
+		func(e Excursion) []string {
+			to, length := "goes on", "goes on"
+			if e.EndMS != 0 {
+				to, length = at(e.EndMS), detect.Span(e.EndMS-e.StartMS)
+			}
+			return []string{at(e.StartMS), to, length, e.Rule, e.Metric, e.Peak, e.Limit, e.Tracker}
+		}, nil)
 	part(d, "On the ledger, and not in this judgement", "An excursion that its recorder took back has no length: late readings showed another one. One that the peers verified stands on signed readings; a judgement of that time without it is wrong.", r.LedgerOnly,
 		[]column{{"Began (UTC)", 31, "L", false}, {"Lasted", 17, "L", false}, {"Rule", 25, "L", false}, {"Metric", 22, "L", false}, {"Peak", 18, "R", false}, {"Limit", 14, "R", false},
 			{"Tracker", 35, "L", false}, {"Verified", 18, "L", false}},

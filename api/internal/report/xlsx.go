@@ -39,6 +39,9 @@ func XLSX(w io.Writer, r *Report) error {
 		}
 		return []any{e.ID, e.Rule, e.Metric, e.Tracker, e.Severity, moment(e.StartMS), moment(e.EndMS), length, decimal(e.Peak), decimal(e.Limit), e.Custodian, e.Note, e.Tx, e.Verified}
 	})
+	sheet(b, "Allowed stays", []string{"Id", "Rule", "Metric", "Tracker", "Began (UTC)", "Ended (UTC)", "Minutes", "Peak", "Limit"}, r.Allowed, func(e Excursion) []any {
+		return []any{e.ID, e.Rule, e.Metric, e.Tracker, moment(e.StartMS), moment(e.EndMS), minutes(max(0, e.EndMS-e.StartMS)), e.Peak, e.Limit}
+	})
 	sheet(b, "Ledger only", []string{"Id", "Rule", "Metric", "Tracker", "Began (UTC)", "Ended (UTC)", "Peak", "Limit", "Transaction", "Verified by all peers"}, r.LedgerOnly, func(e Excursion) []any {
 		return []any{e.ID, e.Rule, e.Metric, e.Tracker, moment(e.StartMS), moment(e.EndMS), decimal(e.Peak), decimal(e.Limit), e.Tx, e.Verified}
 	})

@@ -54,9 +54,15 @@ func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judg
 // custody fills who held the goods when what happened.
 func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 	for _, e := range v.Excursions {
-		m.Excursions = append(m.Excursions, report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, StartMS: int64(e.Start), EndMS: int64(e.End.Value()),
-			Peak: e.Peak, Limit: e.Limit, Note: e.Note, Custodian: e.HeldBy.Value(), Tx: e.LedgerTx.Value(), Verified: e.Verified})
+		x := report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, StartMS: int64(e.Start), EndMS: int64(e.End.Value()),
+			Peak: e.Peak, Limit: e.Limit, Note: e.Note, Custodian: e.HeldBy.Value(), Tx: e.LedgerTx.Value(), Verified: e.Verified}
+		if e.Allowed {
+			m.Allowed = append(m.Allowed, x)
+		} else {
+			m.Excursions = append(m.Excursions, x)
+		}
 	}
+	m.AllowedCount, m.AllowedMS = v.Allowed.Count, j.Result.Allowed.OutMS
 	for i, l := range v.Legs {
 		m.Legs = append(m.Legs, report.Leg{Custodian: l.Custodian, FromMS: int64(l.From), ToMS: j.Result.Legs[i].ToMS, Excursions: len(l.Excursions), OutMS: int64(l.OutS * 1000),
 			Verdict: l.AtHandover.Value().Result})

@@ -197,7 +197,7 @@ func ShowRevision(names *members.Directory, l ledger.Verdict) Revision {
 		Detail: l.Detail, By: names.Name(l.By), RecordedAt: rest.Instant(l.TimeMS), Tx: l.Tx}
 }
 
-// Excursion is one time that a rule was broken.
+// Excursion is one time that a rule was broken, or a stay out of range that it allows.
 type Excursion struct {
 	ID       string                  `json:"id" doc:"rule/tracker/start; the same on the ledger"`
 	Rule     string                  `json:"rule"`
@@ -212,6 +212,7 @@ type Excursion struct {
 	Limit    string                  `json:"limit"`
 	Note     string                  `json:"note"`
 	HeldBy   rest.Null[string]       `json:"held_by" doc:"Organisation that held the goods when it began"`
+	Allowed  bool                    `json:"allowed" doc:"It broke nothing: the rule allows stays as short, and lists them. Never on the ledger"`
 	Messages []DecidingMessage       `json:"messages" doc:"Those that decide"`
 	LedgerTx rest.Null[string]       `json:"ledger_tx" doc:"Transaction that recorded it"`
 	Verified bool                    `json:"verified" doc:"Every endorsing peer has checked a signed message that shows it"`

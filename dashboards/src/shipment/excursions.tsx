@@ -20,7 +20,9 @@ type Props = { shipment: string; compliance: Compliance | undefined; failed: boo
 
 export function Excursions({ shipment, compliance, failed, onSigned }: Props) {
   const newestFirst = <T extends { start: string }>(all: T[]) => [...all].sort((a, b) => Date.parse(b.start) - Date.parse(a.start));
-  const excursions = newestFirst(compliance?.excursions ?? []);
+  const found = newestFirst(compliance?.excursions ?? []);
+  const excursions = found.filter((e) => !e.allowed);
+  const allowed = found.filter((e) => e.allowed);
   const recorded = compliance?.recorded ?? [];
   const more = compliance?.more_excursions ?? 0;
   const overtaken = newestFirst(recorded.filter((r) => !r.found));
@@ -43,6 +45,25 @@ export function Excursions({ shipment, compliance, failed, onSigned }: Props) {
         </ol>
       )}
       {more > 0 && <p class="muted note">{plural(more, "more excursion")} not listed here. The report has them all.</p>}
+      {compliance && allowed.length > 0 && (
+        <details class="allowed">
+          <summary>
+            {plural(compliance.allowed.count, "stay")} out of range that the rules allow, {formatSpan(compliance.allowed.out_s)} in all
+          </summary>
+          <ol class="allowed-stays">
+            {allowed.map((e) => (
+              <li key={`${e.id} ${e.end}`}>
+                <div class="excursion-head">
+                  <strong>{labelOf(e.metric)}</strong>
+                  <span class="muted">{e.rule}</span>
+                </div>
+                <Facts of={e} outS={e.out_s} heldBy={e.held_by} tracker={e.tracker} />
+              </li>
+            ))}
+          </ol>
+          {compliance.allowed.count > allowed.length && <p class="muted note">{plural(compliance.allowed.count - allowed.length, "more stay")} not listed here.</p>}
+        </details>
+      )}
       {overtaken.length > 0 && (
         <>
           <h3 class="overtaken">On the ledger, but no longer found in the readings</h3>
@@ -143,10 +164,12 @@ function Facts(props: {
           <dd>{props.tracker}</dd>
         </div>
       )}
-      <div>
-        <dt>On the ledger</dt>
-        <dd>{props.tx ? <Hash value={props.tx} what="transaction id" /> : <span class="muted">not yet</span>}</dd>
-      </div>
+      {props.tx !== undefined && (
+        <div>
+          <dt>On the ledger</dt>
+          <dd>{props.tx ? <Hash value={props.tx} what="transaction id" /> : <span class="muted">not yet</span>}</dd>
+        </div>
+      )}
     </dl>
   );
 }

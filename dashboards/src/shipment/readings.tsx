@@ -189,6 +189,6 @@ function Legend({ columns }: { columns: Columns }) {
 
 function excursionsOf(compliance: Compliance | undefined, metric: string, until: number): Window[] {
   return (compliance?.excursions ?? [])
-    .filter((e) => e.metric === metric)
+    .filter((e) => e.metric === metric && !e.allowed)
     .map((e) => ({ from: Date.parse(e.start), to: e.end ? Date.parse(e.end) : until }));
 }

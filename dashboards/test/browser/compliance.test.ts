@@ -67,6 +67,8 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     expect(rows[2]).toMatch(/57 min .*Doors open at the Brenner hub, driver informed Reviewed: Ana Silva of carrier, /);
     expect(rows[3]).toContain("Temperature cold");
     await page.getByText("On the ledger, but no longer found in the readings").waitFor();
+    await page.getByText("1 stay out of range that the rules allow, 6 min in all").click();
+    expect((await page.locator(".allowed-stays > li").allInnerTexts()).map(plain)).toEqual([expect.stringMatching(/^Temperature warm Start .*6 min.*8.4 °C.*8 °C/)]);
     // A client that may only read is offered nothing to sign.
     expect(await page.getByRole("button", { name: /Acknowledge|Decide/ }).count()).toBe(0);
   });

@@ -303,6 +303,7 @@ const excursion = (e: Partial<Excursion> & Pick<Excursion, "rule" | "metric" | "
   messages: [],
   ledger_tx: null,
   verified: false,
+  allowed: false,
   acknowledgements: 0,
   ...e,
 });
@@ -311,6 +312,8 @@ const warm = excursion({ rule: "warm", limit: "8", ledger_tx: hex("warm"), ackno
 const shock = beyond("trk-0041", "shock", isDrop);
 const dropped = excursion({ rule: "drop", limit: "245", ledger_tx: hex("drop"), verified: true, note: "from one message", ...shock, end: shock.start, out_s: 0 });
 const humid = excursion({ rule: "humid", severity: "minor", limit: "75", ...beyond("trk-0042", "humidity", isHumid) });
+
+const briefly = excursion({ rule: "warm", severity: "info", allowed: true, metric: "temperature", tracker: "trk-0042", limit: "8", start: iso(start + 2 * hour), end: iso(start + 2 * hour + 6 * minute), peak: "8.4", out_s: 360 });
 
 const person = (name: string): Signer => ({ kind: "person", name, subject: `${name.length}7261001`, issuer: "https://login.example", client: "page" });
 export const mia = person("Mia Berg");
@@ -374,7 +377,7 @@ const outIn = (from: number, to: number) => Object.values(legTimes(from, to)).re
 
 export const compliance: Compliance = {
   verdict: "non_compliant",
-  algorithm: "trackseal-compliance/1",
+  algorithm: "trackseal-compliance/2",
   from: iso(start),
   final: false,
   rule_set: ruleSet,
@@ -400,8 +403,9 @@ export const compliance: Compliance = {
     judged("recorder", { text: "Trackers must take readings as often as EN12830 asks", kind: "recorder", state: "unknown", in_s: 0, unknown_s: 0, reasons: ["trk-0042 is not fit to judge by"] }),
     judged("door", { text: "No opening, as told by the door, if it is measured", kind: "opening", state: "not_judged", in_s: 0, unknown_s: 0, reasons: ["no tracker measures it"] }),
   ],
-  excursions: [warm, humid, dropped],
+  excursions: [warm, humid, dropped, briefly],
   more_excursions: 0,
+  allowed: { count: 1, out_s: briefly.out_s },
   legs: [
     { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", at_handover: { revision: 0, result: "", to: null, open: 0, total: 0, verified: 0, budget: [] } },
     {

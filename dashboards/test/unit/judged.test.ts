@@ -50,7 +50,7 @@ describe("what was judged, in words", () => {
   });
 
   test("an excursion's records: by id, or verified by the peers within it", () => {
-    const e: Excursion = { id: "a", rule: "hot", metric: "temperature", tracker: "t", severity: "major", start: "2026-01-01T00:00:10Z", end: "2026-01-01T00:00:20Z", peak: "", limit: "", kind: "limit", out_s: 10, note: "", held_by: null, ledger_tx: null, verified: false, acknowledgements: 0, messages: [] };
+    const e: Excursion = { id: "a", rule: "hot", metric: "temperature", tracker: "t", severity: "major", start: "2026-01-01T00:00:10Z", end: "2026-01-01T00:00:20Z", peak: "", limit: "", kind: "limit", out_s: 10, note: "", held_by: null, ledger_tx: null, verified: false, allowed: false, acknowledgements: 0, messages: [] };
     const r = (more: Partial<RecordedExcursion>): RecordedExcursion => ({ id: "x", rule: "hot", metric: "temperature", tracker: "t", start: "2026-01-01T00:00:15Z", end: null, peak: "", limit: "", by: "", opened_at: "", open_tx: "", closed_at: null, close_tx: null, witnesses: [], found: true, verified: true, acknowledgements: [], ...more });
     const all = [r({ id: "a", verified: false }), r({ id: "in" }), r({ id: "late", start: "2026-01-01T00:00:21Z" }), r({ id: "other", tracker: "u" }), r({ id: "cold", rule: "cold" }), r({ id: "claim", verified: false })];
     expect(recordsOf(e, all).map((x) => x.id)).toEqual(["a", "in"]);

@@ -32,15 +32,20 @@ func detail(r compliance.Result) json.RawMessage {
 		ToMS       int64  `json:"to_ms"`
 		Excursions int    `json:"excursions"`
 	}
+	type allowed struct {
+		Stays int   `json:"stays"`
+		Out   int64 `json:"out_s"`
+	}
 	d := struct {
 		Algorithm  string              `json:"algorithm"`
 		FromMS     int64               `json:"from_ms"`
 		Metrics    map[string]seconds  `json:"metrics"`
 		Excursions int                 `json:"excursions"`
+		Allowed    allowed             `json:"allowed"` // how many, never which: a trip may have hundreds
 		Budget     []ledger.BudgetLine `json:"budget"`
 		MKT        map[string]string   `json:"mkt"` // rule/tracker -> °C
 		Legs       []leg               `json:"legs"`
-	}{r.Algorithm, r.FromMS, map[string]seconds{}, len(r.Excursions) + r.More, []ledger.BudgetLine{}, map[string]string{}, []leg{}}
+	}{r.Algorithm, r.FromMS, map[string]seconds{}, len(r.Excursions) + r.More, allowed{r.Allowed.Count, r.Allowed.OutMS / 1000}, []ledger.BudgetLine{}, map[string]string{}, []leg{}}
 	for _, m := range r.Metrics {
 		d.Metrics[m.Metric] = seconds{m.InMS / 1000, m.OutMS / 1000, m.UnknownMS / 1000}
 	}

@@ -55,6 +55,8 @@ type Finding struct {
 	Excursions []Excursion
 	// More counts excursions beyond MaxExcursions.
 	More int
+	// Allowed are the stays out of range that broke nothing, of rules that list them.
+	Allowed Excursions
 	// Tally of the rule's metric while the rule applied. 0 for rules that judge no continuous metric.
 	Tally
 	// Figures are numbers that a reader wants beside the state, such as {"mkt","8.285","Cel"}; in a fixed order.

@@ -1,15 +1,20 @@
 package detect
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // Excursions is the list that a detector keeps: bounded, and cheap to clone. The zero value is empty.
 type Excursions struct {
-	list []Excursion
-	more int
+	list  []Excursion
+	more  int
+	outMS int64
 }
 
 // Add takes an excursion that is over. Its Messages must not change any more.
 func (x *Excursions) Add(e Excursion) {
+	x.outMS += e.OutMS
 	if len(x.list) < MaxExcursions {
 		x.list = append(x.list, e)
 	} else {
@@ -22,11 +27,28 @@ func (x *Excursions) Count() int { return len(x.list) + x.more }
 
 // Clone shares what is listed, which nobody writes to again: the copy's first Add moves it away. A Finding may share it, too.
 func (x *Excursions) Clone() Excursions {
-	return Excursions{slices.Clip(x.list), x.more}
+	return Excursions{slices.Clip(x.list), x.more, x.outMS}
 }
 
 // Into puts them into a finding.
 func (x *Excursions) Into(f *Finding) { f.Excursions, f.More = x.list, x.more }
+
+// With gives both lists in one, by start.
+func (x *Excursions) With(o Excursions) Excursions {
+	all := Excursions{more: x.more + o.more, outMS: x.outMS + o.outMS}
+	all.list = slices.Concat(x.list, o.list)
+	slices.SortStableFunc(all.list, func(a, b Excursion) int { return cmp.Compare(a.StartMS, b.StartMS) })
+	if n := len(all.list); n > MaxExcursions {
+		all.list, all.more = all.list[:MaxExcursions], all.more+n-MaxExcursions
+	}
+	return all
+}
+
+// List is what is listed.
+func (x *Excursions) List() []Excursion { return x.list }
+
+// OutMS is the known time out of range of all of them.
+func (x *Excursions) OutMS() int64 { return x.outMS }
 
 // Messages lists the messages that decide an excursion, without repeats.
 func Messages(points ...[32]byte) [][32]byte {

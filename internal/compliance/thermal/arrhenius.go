@@ -11,16 +11,15 @@ import (
 // two machines could disagree about a verdict. Weights are integers, their sums over time are exact, and so windows can be
 // added and taken away without drift. No logarithm is needed: a mean weight is compared with the weights of temperatures.
 //
-// weight(T) = 2^97 * exp(-k/T), rounded down. For both activations and all temperatures from coldest to hottest it lies
-// between 2^18 and 2^63.
+// weight(T) = 2^shift * exp(-k/T), rounded down, where the shift is such that the hottest weighs 2^62 to 2^63.
 //
 // Error, relative to the true weight, and what it makes of the result (dT = T*T/k * relative error):
 //   - the exponent k/T*log2(e) has 56 fractional bits: below 2^-55, less than 1e-12 °C
 //   - 2^f by Taylor's series to the 20th power of f*ln 2 < 0.6932, in 62 fractional bits: below 2^-58
-//   - rounding down to an integer: below 2^-18 at -90 °C (0.00002 °C), below 2^-43 above 0 °C (1e-12 °C)
+//   - rounding down to an integer: for k = 10000 below 2^-18 at -90 °C (0.00002 °C) and 2^-43 above 0 °C (1e-12 °C); for the largest
+//     k below 2^-25 above 0 °C (1e-7 °C), and what is far below weighs nothing
 //
 // Every step is monotone, so a warmer temperature never weighs less.
-const weightShift = 97
 
 // Readings beyond these count as these: no recorder for goods that are judged by a mean measures there.
 const (
@@ -29,21 +28,44 @@ const (
 	zeroC                  = 273_150_000 // 0 °C in millionths of a kelvin
 )
 
-// Activation is dH/R in thousandths of a kelvin.
-type activation uint64
+// activation is dH/R.
+type activation struct {
+	ratio uint64 // thousandths of a kelvin
+	shift uint64
+}
+
+// The range of dH/R: 42 to 166 kJ/mol. Most goods lie between 60 and 100 kJ/mol.
+const (
+	leastActivation = 5_000 * detect.Micro
+	mostActivation  = 20_000 * detect.Micro
+)
+
+func activationOf(k detect.Decimal) activation {
+	a := activation{ratio: uint64(k / 1000)}
+	a.shift = 62 + (a.exponent(hottest)+1<<56-1)>>56
+	return a
+}
 
 const (
 	log2e = 0xB8AA3B295C17F0BC // log2(e) * 2^63
 	ln2   = 0xB17217F7D1CF79AB // ln(2) * 2^64
 )
 
+// exponent is k/T*log2(e), with 56 fractional bits.
+func (k activation) exponent(t detect.Decimal) uint64 {
+	kelvin := uint64(min(max(t, coldest), hottest) + zeroC)
+	hi, lo := bits.Mul64(k.ratio*1000, log2e) // k in thousandths and T in millionths leave a factor of 1000
+	u, _ := bits.Div64(hi>>7, hi<<57|lo>>7, kelvin)
+	return u
+}
+
 // weight of a temperature.
 func (k activation) weight(t detect.Decimal) uint64 {
-	kelvin := uint64(min(max(t, coldest), hottest) + zeroC)
-	// u = k/T * log2(e), 56 fractional bits; k in thousandths and T in millionths leave a factor of 1000.
-	hi, lo := bits.Mul64(uint64(k)*1000, log2e)
-	u, _ := bits.Div64(hi>>7, hi<<57|lo>>7, kelvin)
-	v := uint64(weightShift)<<56 - u
+	u, whole := k.exponent(t), k.shift<<56
+	if u >= whole {
+		return 0
+	}
+	v := whole - u
 	return exp2(v&(1<<56-1)) >> (62 - v>>56)
 }
 

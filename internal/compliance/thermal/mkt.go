@@ -27,17 +27,14 @@ type MKT struct {
 	Max         string   `json:"max"`          // °C, at most three places, 0 to 100
 	WindowS     int64    `json:"window_s"`     // whole hours, 1 to 8784 (366 days)
 	MinCoverage string   `json:"min_coverage"` // share of the window that must be known, above 0 to 1
-	ActivationK string   `json:"activation_k"` // dH/R: 10000, or 9999.913 for 83.144 kJ/mol and R = 8.314472 J/(mol K)
+	ActivationK string   `json:"activation_k"` // dH/R in kelvin, at most three places, 5000 to 20000
 	NotIn       []string `json:"not_in,omitempty"`
 }
 
 // looks is how many times a window is looked at until its whole content has been exchanged. 3600 s divide by it in milliseconds.
 const looks = 288
 
-var (
-	activations = map[string]activation{"10000": 10_000_000, "9999.913": 9_999_913}
-	country     = regexp.MustCompile(`^[A-Z]{2}$`)
-)
+var country = regexp.MustCompile(`^[A-Z]{2}$`)
 
 // Detector of this rule on one tracker.
 func (c MKT) Detector(journey *detect.Journey, tracker string, maxGapMS int64) (detect.Detector, error) {
@@ -64,9 +61,9 @@ func (c MKT) Detector(journey *detect.Journey, tracker string, maxGapMS int64) (
 	} else if share <= 0 || share > detect.Micro {
 		bad.Bad("min_coverage %s: must be above 0 and at most 1", c.MinCoverage)
 	}
-	k := activations[c.ActivationK]
-	if k == 0 {
-		bad.Bad("activation_k %q: must be 10000 or 9999.913", c.ActivationK)
+	activation, err := detect.ParseDecimal(c.ActivationK)
+	if err != nil || activation < leastActivation || activation > mostActivation || activation%1000 != 0 {
+		bad.Bad("activation_k %.80q: must be 5000 to 20000 with at most three places: the product's activation energy in J/mol, divided by 8.314472", c.ActivationK)
 	}
 	for i, code := range c.NotIn {
 		if !country.MatchString(code) || slices.Contains(c.NotIn[:i], code) {
@@ -76,7 +73,7 @@ func (c MKT) Detector(journey *detect.Journey, tracker string, maxGapMS int64) (
 	if len(bad) > 0 {
 		return nil, bad.Err()
 	}
-	window := c.WindowS * 1000
+	k, window := activationOf(activation), c.WindowS*1000
 	return &rolling{
 		k: k, limit: limit, above: k.reaches(int64(limit/1000) + 1), window: window, step: window / looks, coverage: share, gap: maxGapMS,
 		endMS: tripEnd(journey, tracker),

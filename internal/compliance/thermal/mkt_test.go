@@ -323,7 +323,7 @@ func naiveFinding(k activation, limit, window, gap, endMS int64, events []event,
 func TestMKTAgainstTheNaiveModel(t *testing.T) {
 	const gap = 300_000
 	rapid.Check(t, func(t *rapid.T) {
-		k := rapid.SampledFrom([]string{"10000", "9999.913"}).Draw(t, "k")
+		k := rapid.SampledFrom([]string{"10000", "9999.913", "12027.222"}).Draw(t, "k")
 		var end int64
 		events := drawEvents(t, gap, rapid.OneOf(rapid.Int64Range(2_000, 12_000), rapid.Just[int64](7_990), rapid.Int64Range(-100_000, 200_000)))
 		toMS := events[len(events)-1].ms + rapid.Int64Range(0, 2*hour).Draw(t, "wait")
@@ -338,7 +338,7 @@ func TestMKTAgainstTheNaiveModel(t *testing.T) {
 			step(d, e)
 		}
 		f := detect.Finish(d, toMS)
-		state, best, in, out, unknown := naiveFinding(activations[k], 8000, hour, gap, end, events, toMS)
+		state, best, in, out, unknown := naiveFinding(activationOf(must(k)), 8000, hour, gap, end, events, toMS)
 		got := fmt.Sprint(f.State, " ", figure(f, "mean_kinetic_temperature"), f.InMS, f.OutMS, f.UnknownMS)
 		if want := fmt.Sprint(state, " ", best, in, out, unknown); got != want {
 			t.Fatalf("%s, want %s: %v", got, want, f)
@@ -412,5 +412,36 @@ func BenchmarkMKTClone(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		d.Clone()
+	}
+}
+
+func must(text string) detect.Decimal {
+	d, err := detect.ParseDecimal(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// The product's own activation energy decides: 100, 83.144 and 65 kJ/mol make three means of the same readings.
+func TestOwnActivationEnergy(t *testing.T) {
+	for k, want := range map[string]string{"12027.222": "24.781", "10000": "24.650", "7817.694": "24.504"} {
+		d, err := MKT{Metric: "temperature", Max: "25", WindowS: 86_400, MinCoverage: "0.9", ActivationK: k}.Detector(&detect.Journey{}, "t", 6*hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, v := range []float64{20, 27, 21, 28} {
+			p := detect.NewPoint(int64(i)*6*hour, [32]byte{}, map[string]float64{"temperature": v})
+			d.Step(&p)
+		}
+		f := detect.Finish(d, 24*hour)
+		if got := figure(f, "mean_kinetic_temperature"); got != want || f.State != detect.Met {
+			t.Errorf("with dH/R = %s K: %s, %s; want %s, met", k, got, f.State, want)
+		}
+	}
+	for _, k := range []string{"", "4999.999", "20000.001", "12027.2222", "1e4"} {
+		if err := detect.Validate(MKT{Metric: "temperature", Max: "25", WindowS: 86_400, MinCoverage: "0.9", ActivationK: k}); err == nil {
+			t.Errorf("accepted activation_k %q", k)
+		}
 	}
 }

@@ -98,6 +98,9 @@ func judgement(b *strings.Builder, r *compliance.Result) {
 		}
 		fmt.Fprintf(b, "  excursion %s: %s from %s, %s, peak %s, limit %s, %s%s\n", x.Rule, x.Metric, stamp(x.StartMS), lasted, x.Peak, x.Limit, x.Severity, held)
 	}
+	if n := r.Allowed.Count; n > 0 {
+		fmt.Fprintf(b, "  stays out of range that the rules allow: %d, %s in all\n", n, length(r.Allowed.OutMS))
+	}
 	for i, f := range r.Figures {
 		if i == maxLines {
 			break
