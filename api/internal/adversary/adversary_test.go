@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,25 +20,40 @@ import (
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
-// check plays a plan on a ledger and gives every bundle of it to the judge. The error is a law that was broken.
-func check(ctx context.Context, t *trip, verify judge, bends int) error {
+// lawful plays a trip and wants the laws kept by every answer. The error is a law that was broken.
+func (t *trip) lawful(ctx context.Context, bends int) error {
 	if err := t.play(ctx); err != nil {
 		return fmt.Errorf("the suite itself: %w", err)
 	}
-	return t.answers(ctx, verify, bends)
+	return t.answers(ctx, bends, func(a answer) error {
+		err := t.laws(a.raw, a.Report)
+		if err == nil && !a.bent && (t.role == nobody || t.role == outsider) {
+			err = t.honest(a.Report)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w\nanswer: %+v %v", a.what, err, a.Verdicts, a.Findings)
+		}
+		return nil
+	})
 }
 
-// answers has all bundles judged that the collector makes of the trip, and bent ones.
-func (t *trip) answers(ctx context.Context, verify judge, bends int) error {
-	judged := func(what string, raw []byte, options evidence.Options) (*evidence.Report, error) {
-		r, err := verify(bytes.NewReader(raw), t.auditor(), options)
+// answer is what the verifier says of one bundle.
+type answer struct {
+	*evidence.Report
+	raw  []byte
+	what string
+	bent bool // by whoever handed it over
+}
+
+// answers has bundles judged: the one that the collector makes of the trip, and bent ones.
+func (t *trip) answers(ctx context.Context, bends int, each func(answer) error) error {
+	judge := func(a answer) error {
+		r, err := evidence.Verify(bytes.NewReader(a.raw), t.auditor(), evidence.Options{Nonce: nonce})
 		if err != nil {
-			return nil, nil // no bundle
+			return nil // no bundle
 		}
-		if err := t.laws(raw, r); err != nil {
-			return r, fmt.Errorf("%s: %w\nanswer: %+v %v", what, err, r.Verdicts, r.Findings)
-		}
-		return r, nil
+		a.Report = r
+		return each(a)
 	}
 	if t.record == nil {
 		return nil
@@ -47,14 +65,8 @@ func (t *trip) answers(ctx context.Context, verify judge, bends int) error {
 		}
 		return ctx.Err()
 	}
-	r, err := judged("the collector's bundle", raw, evidence.Options{Nonce: nonce})
-	if err != nil {
+	if err := judge(answer{raw: raw, what: "the collector's bundle"}); err != nil {
 		return err
-	}
-	if t.role == nobody || t.role == outsider {
-		if err := t.honest(r); err != nil {
-			return err
-		}
 	}
 	dice := rand.New(rand.NewPCG(t.seed, 0x62656e64))
 	for range bends {
@@ -70,23 +82,18 @@ func (t *trip) answers(ctx context.Context, verify judge, bends int) error {
 		if err != nil {
 			continue
 		}
-		if _, err := judged("bundle "+strings.Join(said, ", "), bent, evidence.Options{Nonce: nonce}); err != nil {
+		if err := judge(answer{raw: bent, what: "bundle " + strings.Join(said, ", "), bent: true}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// memoryTrip plays a plan on a ledger of its own.
-func memoryTrip(p *plan, rules testkit.Rules, verify judge) (*trip, error) {
+// memoryTrip is a plan on a ledger of its own.
+func memoryTrip(p *plan, rules testkit.Rules) *trip {
 	m := newMemory(rules)
 	m.NowMS += 60_000
-	h, err := newHeadsLog(context.Background(), m, "ingest-carrier")
-	if err != nil {
-		return nil, err
-	}
-	t := newTrip(m, h, p, "")
-	return t, check(context.Background(), t, verify, 4)
+	return newTrip(m, &headsLog{chain: m, ingest: "carrier.ingest"}, p, "")
 }
 
 // smaller drops what an adversary does, one thing after the other, as long as the law stays broken.
@@ -121,46 +128,58 @@ func smaller(p *plan, broken func(*plan) bool) *plan {
 }
 
 // tell is a failure in words.
-func tell(p *plan, t *trip, err error) string {
-	return fmt.Sprintf("%v\n\n%s\nwhat happened:\n%s\nreproduce with TRACKSEAL_ADVERSARY_SEED=%d", err, p, strings.Join(t.said, "\n"), p.seed)
+func tell(p *plan, t *trip, err error) error {
+	return fmt.Errorf("%w\n\n%s\nwhat happened:\n%s\nreproduce with TRACKSEAL_ADVERSARY_SEED=%d", err, p, strings.Join(t.said, "\n"), p.seed)
 }
 
-func number(name string, or uint64) (uint64, bool) {
+func number(name string) (uint64, bool) {
 	v, err := strconv.ParseUint(os.Getenv(name), 10, 64)
-	if err != nil {
-		return or, false
-	}
-	return v, true
+	return v, err == nil
 }
 
 // TestAdversary plays seeds on ledgers in memory for some seconds.
 func TestAdversary(t *testing.T) {
-	run := func(seed uint64) {
-		p := newPlan(seed, inMemory)
-		trip, err := memoryTrip(p, contract.Run, evidence.Verify)
-		if err == nil {
-			return
+	if seed, ok := number("TRACKSEAL_ADVERSARY_SEED"); ok {
+		if err := play(seed); err != nil {
+			t.Fatal(err)
 		}
-		p = smaller(p, func(q *plan) bool {
-			_, err := memoryTrip(q, contract.Run, evidence.Verify)
-			return err != nil
-		})
-		if again, err := memoryTrip(p, contract.Run, evidence.Verify); err != nil {
-			t.Fatal(tell(p, again, err))
-		}
-		t.Fatal(tell(p, trip, err))
-	}
-	if seed, ok := number("TRACKSEAL_ADVERSARY_SEED", 0); ok {
-		run(seed)
 		return
 	}
 	limit := 4 * time.Second
 	if d, err := time.ParseDuration(os.Getenv("TRACKSEAL_ADVERSARY_TIME")); err == nil {
 		limit = d
 	}
-	first, n := uint64(time.Now().UnixNano()), uint64(0)
-	for begun := time.Now(); time.Since(begun) < limit && !t.Failed(); n++ {
-		run(first + n)
+	begun := time.Now()
+	first := uint64(begun.UnixNano())
+	var n atomic.Uint64
+	var wait sync.WaitGroup
+	for range runtime.NumCPU() {
+		wait.Go(func() {
+			for time.Since(begun) < limit && !t.Failed() {
+				if err := play(first + n.Add(1)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	t.Logf("%d trips from seed %d on", n, first)
+	wait.Wait()
+	t.Logf("%d trips from seed %d on", n.Load(), first)
+}
+
+// play plays a seed on a ledger of its own. The error is a broken law, with the fewest acts that break it.
+func play(seed uint64) error {
+	p := newPlan(seed, inMemory)
+	try := func(p *plan) (*trip, error) {
+		t := memoryTrip(p, contract.Run)
+		return t, t.lawful(context.Background(), 1)
+	}
+	trip, err := try(p)
+	if err == nil {
+		return nil
+	}
+	small := smaller(p, func(q *plan) bool { _, err := try(q); return err != nil })
+	if again, err := try(small); err != nil {
+		return tell(small, again, err)
+	}
+	return tell(p, trip, err)
 }

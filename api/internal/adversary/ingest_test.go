@@ -39,12 +39,6 @@ type result struct {
 	err error
 }
 
-// newHeadsLog begins a heads log, so that nobody else has its name.
-func newHeadsLog(ctx context.Context, c chain, ingest string) (*headsLog, error) {
-	h := &headsLog{chain: c, ingest: ingest}
-	return h, h.extend(ctx, []anchor.HeadLeaf{{Size: 1}}, 0)[0].err
-}
-
 // anchor puts a head on the ledger.
 func (h *headsLog) anchor(ctx context.Context, head anchor.HeadLeaf, aheadMS int64) (stored.Head, error) {
 	if h.batched == nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"slices"
 
@@ -19,9 +18,6 @@ import (
 )
 
 var nonce = []byte("the auditor's own")
-
-// judge verifies a bundle: evidence.Verify, or something worse that the suite must find out.
-type judge func(io.Reader, *evidence.Policy, evidence.Options) (*evidence.Report, error)
 
 // auditor is the policy of who judges a trip.
 func (t *trip) auditor() *evidence.Policy {

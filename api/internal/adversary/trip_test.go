@@ -75,10 +75,10 @@ func (t *trip) device(name string) *device {
 	if err != nil {
 		panic(err)
 	}
-	return &device{Tracker: &evidencetest.Tracker{ID: t.name + name, Signer: key, Boot: 1}, log: &log{}}
+	return &device{Tracker: &evidencetest.Tracker{ID: carrier + "." + t.name + name, Signer: key, Boot: 1}, log: &log{}}
 }
 
-func (t *trip) shipment() string { return t.name + "S" }
+func (t *trip) shipment() string { return t.creator + "." + t.name + "S" }
 
 // held is a transaction between its endorsement and its ordering.
 type held struct {
