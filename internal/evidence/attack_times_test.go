@@ -137,6 +137,13 @@ var timeAttacks = []attack{
 		requireCompliant(p)
 		p.StatedMaxS = 1800
 	}},
+	{name: "windows whose beginning was stated afterwards", code: evidence.RecordedTrip, status: evidence.Unknown, setup: written(ledger.ShipmentAssign, func(tx *evidencetest.Tx, s *ledger.Shipment) {
+		s.Assignments[len(s.Assignments)-1].FromMS = tx.TimeMS - 180*minute
+	}), during: func(t *evidencetest.Trip) {
+		readOutLater.during(t)
+		t.C.NowMS += minute
+		t.Drive(4, 2)
+	}, policy: requireCompliant},
 	{name: "windows stated after they were over", code: evidence.RecordedTrip, status: evidence.Unknown, setup: readOutLater.setup, during: readOutLater.during, policy: requireCompliant},
 }
 

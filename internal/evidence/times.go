@@ -108,20 +108,22 @@ func (v *verifier) againstAnchors(t *fabricproof.Transaction, ms int64) {
 	}
 }
 
-// recordedWindows tells which windows were stated when they were over, by whoever assigned the tracker: a logger that was read out
-// later. The windows are then that party's word, and the policy says whether it counts.
+// recordedWindows tells which windows were stated when they were over, or had long begun, by whoever assigned the tracker: a logger that
+// was read out later. The windows are then the word of a party that could know what the tracker had measured, and the policy says whether it counts.
 func (v *verifier) recordedWindows() {
-	for _, a := range v.shipment.Assignments {
-		if !a.Recorded() {
-			continue
-		}
-		where := "tracker " + a.Tracker
-		const expected = "a window that was open while the tracker reported"
-		found := fmt.Sprintf("one that %s stated afterwards, %d to %d", a.By, a.FromMS, a.ToMS)
-		if v.policy.Recorded == "accept" {
-			v.book.warn(RecordedWindow, where, expected, "%s", found)
-		} else {
-			v.book.unknown(RecordedTrip, where, expected, "%s", found)
+	for _, c := range v.changes {
+		for _, a := range c.state.Assignments {
+			if a.AssignTx != c.tx.ID || !a.Recorded() && a.FromMS >= c.state.LastMS-v.policy.ClockMS {
+				continue
+			}
+			where := "tracker " + a.Tracker
+			const expected = "a window that was open while the tracker reported"
+			found := fmt.Sprintf("one from %d on that %s stated at %d", a.FromMS, a.By, c.state.LastMS)
+			if v.policy.Recorded == "accept" {
+				v.book.warn(RecordedWindow, where, expected, "%s", found)
+			} else {
+				v.book.unknown(RecordedTrip, where, expected, "%s", found)
+			}
 		}
 	}
 }

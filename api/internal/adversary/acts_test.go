@@ -1,6 +1,9 @@
 package adversary
 
-import "math/rand/v2"
+import (
+	"math/rand/v2"
+	"slices"
+)
 
 // generator draws an adversary's acts.
 type generator struct {
@@ -14,7 +17,7 @@ func (g *generator) when() int64 {
 	tick := g.IntN(g.lastTick()-1) + 2
 	switch g.IntN(4) {
 	case 0:
-		tick = g.hotTo
+		tick = pick(g.Rand, g.hotTo, max(1, g.hotFrom-1))
 	case 1:
 		tick = pick(g.Rand, g.loadTick, g.handTick, g.endTick, g.endTick+1, g.endTick+2)
 	}
@@ -41,6 +44,30 @@ var consigneeActs = []string{"accept", "deliver", "deliver", "reject", "propose"
 
 var operatorActs = []string{"seal", "seal", "verdict", "verdict", "rewrite", "fork", "anchor", "close", "extend"}
 
+// omit leaves out, or puts off, some of what the adversary should do; at the end everybody does what is left to do, so that there is an
+// answer to be had.
+func (g *generator) omit() {
+	if g.late == 0 {
+		return
+	}
+	own := map[string][]string{collusion: {carrier, consignee, operator}}[g.role]
+	if own == nil {
+		own = []string{g.role}
+	}
+	g.acts = slices.DeleteFunc(g.acts, func(a act) bool { return slices.Contains(own, a.by) && a.kind != "enrol" && g.IntN(8) == 0 })
+	for i := range g.acts {
+		if a := &g.acts[i]; slices.Contains(own, a.by) && g.IntN(8) == 0 {
+			a.at += int64(1+g.IntN(4)) * g.stepMS
+		}
+	}
+	last := g.lastTick() + 1
+	g.do(last, carrier, "assign", 0, "")
+	g.do(last+1, carrier, "propose", 0, consignee)
+	g.do(last+1, consignee, "accept", 0, "")
+	g.do(last+2, consignee, "deliver", 0, "")
+	g.finish(last + 3)
+}
+
 // evil is one act, and those that only make sense with it.
 func (g *generator) evil() []act {
 	a := act{at: g.when(), by: g.org(), evil: true, n: g.IntN(3)}
@@ -61,6 +88,11 @@ func (g *generator) evil() []act {
 	case "recorded":
 		a.ms = -int64(g.IntN(20)) * g.stepMS
 		a.untilS = g.Int64N(1 + max(0, -a.ms/1000))
+	case "decoy":
+		a.ms = -g.Int64N(2)
+		again := a
+		again.at = g.when()
+		return []act{a, again}
 	case "propose", "accept", "deliver":
 		if g.IntN(3) == 0 {
 			a.ms = -int64(g.IntN(6)) * g.stepMS

@@ -39,7 +39,11 @@ func (t *trip) call(ctx context.Context, a act) (ledger.Function, any, error) {
 				continue
 			}
 			t.late = append(t.late, act{at: now - t.t0 + 1, by: a.by, kind: "publish", n: -1, evil: true})
-			return ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: d.ID, FromMS: t.t0 + t.stepMS*int64(a.n+3)}, nil
+			args := ledger.AssignArgs{Shipment: id, Tracker: d.ID, FromMS: t.t0 + t.stepMS*int64(a.n+3)}
+			if a.ms < 0 {
+				args.ToMS = now - 1
+			}
+			return ledger.ShipmentAssign, args, nil
 		}
 		d := t.device("D")
 		d.decoy, d.hidden = true, [][]byte{}

@@ -14,6 +14,7 @@ import (
 	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -174,8 +175,7 @@ func (t *trip) compliant(b *opened, r *evidence.Report) error {
 			if r.Beside != nil && warned(evidence.StatedTime) && r.Beside.Verdict == compliance.NonCompliant {
 				continue
 			}
-			// A message goes to the log of its own time: a reading that waits in its tracker until the window is over goes elsewhere.
-			if t.truth.inside(m.device.ID, x.TimeMS, edge) && t.truth.inside(m.device.ID, m.timeMS, edge) {
+			if t.hidden(b, m, x.TimeMS, edge) {
 				return fmt.Errorf("compliant, and %s measured %v at tick %d", m.device.ID, x.Values["temperature"], m.tick)
 			}
 			if id, ok := t.truth.afterwards(x.TimeMS, edge); ok && !warned(evidence.RecordedWindow) {
@@ -184,6 +184,21 @@ func (t *trip) compliant(b *opened, r *evidence.Report) error {
 		}
 	}
 	return nil
+}
+
+// hidden reports whether a judgement without a reading leaves out what it may not.
+func (t *trip) hidden(b *opened, m *message, ms, edge int64) bool {
+	i := slices.IndexFunc(b.leaves, func(l evidence.Leaf) bool { return bytes.Equal(l.COSE, m.cose()) })
+	if i < 0 {
+		// A message goes to the log of its own time: a reading that waits in its tracker until the window is over goes elsewhere.
+		return t.truth.inside(m.device.ID, ms, edge) && t.truth.inside(m.device.ID, m.timeMS, edge)
+	}
+	// What is in the log is not left out by moving the ends, except by a delivery that was dated before what nobody had anchored yet.
+	end := t.record.DeliveredMS
+	if slices.ContainsFunc(t.log.heads, func(h stored.Head) bool { return h.Block < t.truth.block && h.Size > uint64(i) }) {
+		end = t.truth.delivered
+	}
+	return t.truth.assigned(m.device.ID, ms, 0) && (end == 0 || ms < end)
 }
 
 // blame: whoever had the goods when it was too hot, as far as times can be moved.

@@ -72,7 +72,7 @@ type plan struct {
 	hotFrom, hotTo              int  // ticks at which it is too hot, [from, to); none when equal
 	hotOne                      bool // at the first tracker only
 	clockMS, statedS            int64
-	claims                      bool           // the shipper claims a breach that it sees
+	late                        int            // ticks for which the trip goes on when somebody did not do their part
 	treat                       map[int]string // what the operator does with the messages of a tick
 	acts                        []act          // in the order of time
 }
@@ -132,10 +132,13 @@ func newPlan(seed uint64, c pace) *plan {
 	p.hotOne = r.IntN(2) == 0
 	p.clockMS = pick(r, int64(5000), 120_000)
 	p.statedS = pick(r, int64(0), 3600)
-	p.claims = r.IntN(2) == 0
+	if p.role != nobody && p.role != outsider {
+		p.late = 6
+	}
 	p.course()
 	g := &generator{r, p, c}
 	if p.role != nobody {
+		g.omit()
 		for range 1 + r.IntN(6) {
 			p.acts = append(p.acts, g.evil()...)
 		}
@@ -149,37 +152,35 @@ func pick[T any](r *rand.Rand, of ...T) T { return of[r.IntN(len(of))] }
 
 // course is the honest trip: readings at each tick, what the ledger is told half a step later.
 func (p *plan) course() {
-	do := func(tick int, by, kind string, change func(*act)) {
-		a := act{at: int64(tick)*p.stepMS + p.stepMS/2, by: by, kind: kind}
-		if change != nil {
-			change(&a)
-		}
-		p.acts = append(p.acts, a)
-	}
-	number := func(n int) func(*act) { return func(a *act) { a.n = n } }
-	to := func(org string) func(*act) { return func(a *act) { a.to = org } }
 	for i := range p.trackers {
-		do(0, carrier, "enrol", number(i))
+		p.do(0, carrier, "enrol", i, "")
 	}
-	do(2, p.creator, "create", nil)
+	p.do(2, p.creator, "create", 0, "")
 	if p.creator != carrier {
-		do(3, p.creator, "propose", to(carrier))
-		do(3, carrier, "accept", nil)
+		p.do(3, p.creator, "propose", 0, carrier)
+		p.do(3, carrier, "accept", 0, "")
 	}
 	for i := range p.trackers {
-		do(p.loadTick, carrier, "assign", number(i))
+		p.do(p.loadTick, carrier, "assign", i, "")
 	}
-	do(p.handTick, carrier, "propose", to(consignee))
-	do(p.handTick, consignee, "accept", nil)
-	do(p.endTick, consignee, "deliver", nil)
-	do(p.endTick+2, operator, "seal", nil)
-	do(p.endTick+2, operator, "verdict", nil)
-	do(p.endTick+2, carrier, "close", nil)
-	for tick := 1; tick <= p.lastTick(); tick++ {
+	p.do(p.handTick, carrier, "propose", 0, consignee)
+	p.do(p.handTick, consignee, "accept", 0, "")
+	p.do(p.endTick, consignee, "deliver", 0, "")
+	p.finish(p.endTick + 2)
+	for tick := 1; tick <= p.lastTick()+p.late; tick++ {
 		p.acts = append(p.acts, act{at: int64(tick) * p.stepMS, kind: "measure", n: tick})
 		if tick%2 == 1 && tick > p.loadTick && tick < p.endTick+2 {
 			p.acts = append(p.acts, act{at: int64(tick)*p.stepMS + p.stepMS*3/4, by: operator, kind: "anchor"})
 		}
 	}
-	do(p.lastTick(), operator, "anchor", nil)
+}
+
+func (p *plan) finish(tick int) {
+	p.do(tick, operator, "seal", 0, "")
+	p.do(tick, operator, "verdict", 0, "")
+	p.do(tick, carrier, "close", 0, "")
+}
+
+func (p *plan) do(tick int, by, kind string, n int, to string) {
+	p.acts = append(p.acts, act{at: int64(tick)*p.stepMS + p.stepMS/2, by: by, kind: kind, n: n, to: to})
 }

@@ -202,7 +202,7 @@ func (t *trip) send(ctx context.Context, a act) error {
 	if t.record == nil {
 		t.log.id = anchor.LogID(ledger.Channel, anchor.Shipment, s.ID, s.CreateTx, t.heads.ingest)
 	}
-	t.truth.changed(t.record, s, t.nowMS(), p)
+	t.truth.changed(t.record, s, t.nowMS(), r.Block, p)
 	t.record = s
 	return nil
 }

@@ -11,6 +11,7 @@ type truth struct {
 	legs      []leg
 	handovers []ledger.Handover // ended, as the ledger keeps them
 	delivered int64             // when the ledger heard of it; 0 = not yet
+	block     uint64            // that holds the delivery
 	agreed    int64             // time that both sides of the newest accepted handover stated
 	slackMS   int64             // how far a time that counts was moved, by a client's clock or by holding its transaction back
 }
@@ -32,8 +33,8 @@ type leg struct {
 const datedMS = ledger.BeatMaxAgeMS + ledger.BeatEveryMS
 
 // changed takes in what a transaction did, which was ordered now.
-func (t *truth) changed(old, s *ledger.Shipment, now int64, h held) {
-	moved := max(now-h.timeMS, h.timeMS-now)
+func (t *truth) changed(old, s *ledger.Shipment, now int64, block uint64, h held) {
+	moved := min(max(now-h.timeMS, h.timeMS-now), datedMS)
 	if old == nil {
 		t.legs = append(t.legs, leg{s.Custodian, now})
 		return
@@ -64,16 +65,18 @@ func (t *truth) changed(old, s *ledger.Shipment, now int64, h held) {
 		t.handovers = append(t.handovers, ended)
 	}
 	if s.DeliveredMS != 0 && t.delivered == 0 {
-		t.delivered = now
+		t.delivered, t.block = now, block
 		t.slackMS = max(t.slackMS, moved)
 	}
 }
 
-// inside reports whether a time lies in a tracker's time with the goods, at least so far from its ends.
+// inside reports whether a time lies in a tracker's time with the goods before their delivery, at least so far from its ends.
 func (t *truth) inside(tracker string, ms, edge int64) bool {
-	if t.delivered != 0 && ms >= t.delivered-edge {
-		return false
-	}
+	return (t.delivered == 0 || ms < t.delivered-edge) && t.assigned(tracker, ms, edge)
+}
+
+// assigned reports whether the ledger held a tracker to be with the goods at a time.
+func (t *truth) assigned(tracker string, ms, edge int64) bool {
 	for _, w := range t.windows {
 		if w.tracker == tracker && ms > max(w.heardMS, w.fromMS)+edge && (w.endedMS == 0 || ms < w.endedMS-edge) {
 			return true
