@@ -14,6 +14,9 @@ type Corridor struct {
 	Points  [][]string `json:"points"`
 	WithinM int        `json:"within_m"`
 	MinS    int        `json:"min_s,omitempty"`
+	// BridgeS: a straight way out of the corridor and back between two fixes that are not further apart counts as having left it; between
+	// others it is unknown. Absent: nobody looks, since a route has bends that a straight way cuts.
+	BridgeS int `json:"bridge_s,omitempty"`
 }
 
 // MaxPoints of a corridor.
@@ -33,6 +36,7 @@ func (c Corridor) compile() (*line, error) {
 	var bad detect.Problems
 	bad.Within("within_m", c.WithinM, 1, MaxRadiusM)
 	bad.Within("min_s", c.MinS, 0, math.MaxInt)
+	bad.Within("bridge_s", c.BridgeS, 0, math.MaxInt)
 	if len(c.Points) < 2 || len(c.Points) > MaxPoints {
 		bad.Bad("points: must be 2 to %d", MaxPoints)
 		return nil, bad.Err()
@@ -62,7 +66,11 @@ func (c Corridor) compile() (*line, error) {
 // Detector of this rule on one tracker.
 func (c Corridor) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Detector, error) {
 	l, err := c.compile()
-	return newPresence(&rule{kind: outside, regions: []region{l}, minMS: int64(c.MinS) * 1000, event: "left the corridor"}, maxGapMS), err
+	r := &rule{kind: outside, regions: []region{l}, minMS: int64(c.MinS) * 1000, bridge: int64(c.BridgeS) * 1000, event: "left the corridor"}
+	if c.BridgeS == 0 {
+		r.bridge = noBridge
+	}
+	return newPresence(r, maxGapMS), err
 }
 
 // Need implements detect.Kind.

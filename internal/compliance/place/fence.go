@@ -56,8 +56,12 @@ func position(p *detect.Point) (f fix, ok bool) {
 	if !okLat || !okLon || lat < -90*detect.Micro || lat > 90*detect.Micro || lon < -180*detect.Micro || lon > 180*detect.Micro {
 		return fix{}, false
 	}
+	return newFix(lat, lon), true
+}
+
+func newFix(lat, lon detect.Decimal) fix {
 	_, c := sine(lat)
-	return fix{lat, lon, at(lat, lon), c}, true
+	return fix{lat, lon, at(lat, lon), c}
 }
 
 func degrees(name, text string, limit int64) (detect.Decimal, error) {

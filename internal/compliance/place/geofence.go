@@ -16,6 +16,9 @@ type Geofence struct {
 	Fences []Fence `json:"fences"`
 	Forbid string  `json:"forbid"` // enter | exit | outside
 	DwellS int     `json:"dwell_s,omitempty"`
+	// BridgeS: a straight way through the forbidden place between two fixes that are not further apart counts as having been there. Between
+	// others it is unknown.
+	BridgeS int `json:"bridge_s,omitempty"`
 }
 
 // What a geofence forbids.
@@ -34,7 +37,8 @@ func (g Geofence) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.
 	fences, err := Compile("fences", g.Fences)
 	bad.Add(err)
 	bad.Within("dwell_s", g.DwellS, 0, math.MaxInt)
-	r := &rule{regions: fences.regions, minMS: int64(g.DwellS) * 1000}
+	bad.Within("bridge_s", g.BridgeS, 0, math.MaxInt)
+	r := &rule{regions: fences.regions, minMS: int64(g.DwellS) * 1000, bridge: int64(g.BridgeS) * 1000}
 	switch where := names(g.Fences); g.Forbid {
 	case Enter:
 		r.kind, r.event = inside, "entered "+where

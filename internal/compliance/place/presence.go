@@ -12,8 +12,11 @@ type rule struct {
 	kind    kind
 	regions []region
 	minMS   int64
+	bridge  int64 // a straight way through the forbidden place counts between fixes that are not further apart; noBridge = nobody looks
 	event   string
 }
+
+const noBridge = -1
 
 // kind is where the goods must not be.
 type kind uint8
@@ -44,7 +47,8 @@ type presence struct {
 
 	run   detect.Episode // a stay in the forbidden place; its peak is in decimetres
 	found detect.Excursions
-	maybe int // runs that lasted long enough only if the goods stayed there while nothing was known
+	could could
+	ways  int // straight ways through the forbidden place between fixes that are too far apart to tell
 
 	foundMS int64 // of the time out: in excursions
 }
@@ -59,8 +63,17 @@ type standing struct {
 	away  bool // the last fix was one of the two
 }
 
+// could is a time in which the goods can have been in the forbidden place without a break, as far as is known.
+type could struct {
+	on        bool
+	from, to  int64
+	found     int // excursions before it
+	longTimes int // such times that were long enough, and are no excursion
+}
+
 // seen is a fix as far as it matters later.
 type seen struct {
+	fix      fix
 	ms       int64
 	message  [32]byte
 	distance int64 // from the nearest region, below 0 inside
@@ -76,10 +89,11 @@ func (d *presence) Step(p *detect.Point) {
 	if d.regions == nil {
 		d.regions = make([]standing, len(d.cfg.regions))
 	}
-	now := seen{ms: p.MS, message: p.Message}
+	now := seen{fix: f, ms: p.MS, message: p.Message}
 	var since where // all regions together from the last fix until now, as known by now
 	since, now.where, now.distance = d.move(&f)
 	d.pass(now.ms, since)
+	d.through(&now)
 	d.visited = d.visited || now.where == in
 	d.time.Read(now.ms, true)
 	d.last = now
@@ -148,12 +162,67 @@ func (d *presence) pass(ms int64, w where) {
 	default:
 		d.end(d.last.ms, false) // gone since then, as the new fix confirms
 	}
-	known, _ := d.time.Pass(ms, bad)
+	from := d.time.LastMS
+	known, unknown := d.time.Pass(ms, bad)
 	switch {
 	case bad:
 		d.run.OutMS += known
 	case w == unsure:
 		d.time.InMS, d.time.UnknownMS = d.time.InMS-known, d.time.UnknownMS+known
+	}
+	d.can(from, from+known, bad || w == unsure)
+	d.can(ms-unknown, ms, true)
+}
+
+// can takes a time in which the goods can have been in the forbidden place, or cannot.
+func (d *presence) can(from, to int64, be bool) {
+	c := &d.could
+	switch {
+	case from >= to:
+		return
+	case c.on && from != c.to: // judging stood still between them
+		d.cannot()
+	}
+	switch {
+	case !be:
+		d.cannot()
+	case !c.on:
+		*c = could{true, from, to, d.found.Count(), c.longTimes}
+	default:
+		c.to = to
+	}
+}
+
+func (d *presence) cannot() {
+	c := &d.could
+	if c.on && c.to-c.from >= d.cfg.minMS && c.found == d.found.Count() {
+		c.longTimes++
+	}
+	c.on = false
+}
+
+// Unknown is told of time before the first fix.
+func (d *presence) Unknown(from, to int64) {
+	d.Cut(from, false)
+	d.time.UnknownMS += to - from
+	d.can(from, to, true)
+}
+
+// through looks at the straight way from the last fix, when both are not in the forbidden place and the time between them is known.
+func (d *presence) through(now *seen) {
+	since := now.ms - d.last.ms
+	enter := d.cfg.kind == inside
+	if d.cfg.bridge == noBridge || !d.time.On || since <= 0 || since > d.time.GapMS || since < d.cfg.minMS ||
+		enter != (d.last.distance > 0) || enter != (now.distance > 0) || d.bad(d.last.where) || d.bad(now.where) || d.cfg.kind == gone && !d.visited {
+		return
+	}
+	switch w := d.cfg.between(&d.last, now, enter); {
+	case w == never:
+	case w == somewhere && since <= d.cfg.bridge && d.cfg.minMS == 0:
+		d.found.Add(detect.Excursion{StartMS: d.last.ms, EndMS: now.ms, Messages: detect.Messages(d.last.message, now.message),
+			Note: d.cfg.event + " on the straight way between two fixes, " + detect.Span(since) + " apart"})
+	default:
+		d.ways++
 	}
 }
 
@@ -177,8 +246,6 @@ func (d *presence) end(ms int64, open bool) {
 		d.foundMS += r.OutMS
 		r.Peak = metres(max(r.Peak, -r.Peak))
 		d.found.Add(r.Excursion(ms, open, 0, fmt.Sprintf("%s: up to %s m %s", d.cfg.event, r.Peak, d.beyond())))
-	case ms-r.StartMS >= d.cfg.minMS:
-		d.maybe++
 	}
 }
 
@@ -194,7 +261,9 @@ func (d *presence) Cut(ms int64, open bool) {
 	d.pass(ms, d.last.where)
 	d.end(ms, open)
 	d.time.Stop(ms, false)
-	d.visited, d.regions = false, nil
+	if d.visited, d.regions = false, nil; open {
+		d.cannot()
+	}
 }
 
 // Clone gives an independent copy.
@@ -211,9 +280,13 @@ func (d *presence) Finding() detect.Finding {
 	if n := d.found.Count(); n > 0 {
 		f.Because(detect.Broken, "%s %s, %s in all", d.cfg.event, detect.Times(n), detect.Span(d.foundMS))
 	}
-	d.time.Doubt(&f, "position")
-	if d.maybe > 0 {
-		f.Because(detect.Unknown, "may have %s %s for %s or more while the position was unknown", d.cfg.event, detect.Times(d.maybe), detect.Span(d.cfg.minMS))
+	if d.cfg.minMS == 0 || !d.time.Seen {
+		d.time.Doubt(&f, "position")
+	} else if n := d.could.longTimes; n > 0 {
+		f.Because(detect.Unknown, "position unknown for %s: may have %s %s for %s or more", detect.Span(f.UnknownMS), d.cfg.event, detect.Times(n), detect.Span(d.cfg.minMS))
+	}
+	if d.ways > 0 {
+		f.Because(detect.Unknown, "may have %s %s between two fixes: the straight way goes there", d.cfg.event, detect.Times(d.ways))
 	}
 	return f
 }

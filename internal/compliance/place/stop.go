@@ -56,6 +56,8 @@ type stops struct {
 	over   bool           // the stay is seen to be too long
 	away   bool           // the last fix was beyond the radius
 	anchor vec
+	lead   int64 // unknown time just before the stay
+	gap    int64 // unknown time just before the last fix, or up to now
 
 	found detect.Excursions
 	maybe int
@@ -77,9 +79,13 @@ func (d *stops) Step(p *detect.Point) {
 		d.end(d.last.ms, false)
 		if f.v.distance(&d.lastV) <= d.cfg.radius {
 			d.begin(&d.last, d.lastV)
+			d.lead = d.gap
 		}
 	}
-	d.pass(now.ms)
+	unknown := d.pass(now.ms)
+	if !d.time.On { // it was told before
+		unknown = d.gap
+	}
 	if allowed {
 		d.end(now.ms, false)
 	}
@@ -87,14 +93,14 @@ func (d *stops) Step(p *detect.Point) {
 	case allowed:
 	case !d.stay.On:
 		d.begin(&now, f.v)
-		beyond = false
+		d.lead, beyond = unknown, false
 	default:
 		d.stay.Meet(now.ms, 0, now.message, !d.over) // the worst is the one that first shows the stay to be too long, or the newest
 		d.over = d.over || d.stay.OutMS > d.cfg.maxMS
 		beyond = d.anchor.distance(&f.v) > d.cfg.radius
 	}
 	d.time.Read(now.ms, true)
-	d.last, d.lastV, d.away = now, f.v, beyond
+	d.last, d.lastV, d.away, d.gap = now, f.v, beyond, unknown
 }
 
 func (d *stops) begin(s *seen, v vec) {
@@ -103,15 +109,28 @@ func (d *stops) begin(s *seen, v vec) {
 }
 
 // pass accounts the time from the last fix until ms.
-func (d *stops) pass(ms int64) {
-	known, _ := d.time.Pass(ms, false)
+func (d *stops) pass(ms int64) (unknown int64) {
+	known, unknown := d.time.Pass(ms, false)
 	d.stay.OutMS += known
+	if !d.stay.On && unknown > d.cfg.maxMS {
+		d.maybe++
+	}
+	return unknown
+}
+
+// Unknown is told of time before the first fix.
+func (d *stops) Unknown(from, to int64) {
+	d.Cut(from, false)
+	d.time.UnknownMS += to - from
+	if d.gap = to - from; d.gap > d.cfg.maxMS {
+		d.maybe++
+	}
 }
 
 // end closes a stay. Its time counts as out of range from max_s on.
 func (d *stops) end(ms int64, open bool) {
-	stay, known := d.stay, d.stay.OutMS
-	d.stay = detect.Episode{}
+	stay, known, lead := d.stay, d.stay.OutMS, d.lead
+	d.stay, d.lead = detect.Episode{}, 0
 	switch {
 	case !stay.On:
 	case known > d.cfg.maxMS:
@@ -119,7 +138,7 @@ func (d *stops) end(ms int64, open bool) {
 		d.time.InMS, d.time.OutMS = d.time.InMS-stay.OutMS, d.time.OutMS+stay.OutMS
 		stay.Peak = detect.Decimal(known * 1000)
 		d.found.Add(stay.Excursion(ms, open, detect.Decimal(d.cfg.maxMS*1000), "stood still for "+detect.Span(known)))
-	case ms-stay.StartMS > d.cfg.maxMS:
+	case ms-stay.StartMS+lead > d.cfg.maxMS:
 		d.maybe++
 	}
 }
@@ -129,7 +148,7 @@ func (d *stops) Cut(ms int64, open bool) {
 	d.pass(ms)
 	d.end(ms, open)
 	d.time.Stop(ms, false)
-	d.away = false
+	d.away, d.gap = false, 0
 }
 
 // Clone gives an independent copy.
@@ -145,9 +164,10 @@ func (d *stops) Finding() detect.Finding {
 	if n := d.found.Count(); n > 0 {
 		f.Because(detect.Broken, "stood still %s %s", d.cfg.text, detect.Times(n))
 	}
-	d.time.Doubt(&f, "position")
-	if d.maybe > 0 {
-		f.Because(detect.Unknown, "may have stood still %s %s while the position was unknown", d.cfg.text, detect.Times(d.maybe))
+	if !d.time.Seen {
+		d.time.Doubt(&f, "position")
+	} else if d.maybe > 0 {
+		f.Because(detect.Unknown, "position unknown for %s: may have stood still %s %s", detect.Span(f.UnknownMS), d.cfg.text, detect.Times(d.maybe))
 	}
 	return f
 }
