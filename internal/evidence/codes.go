@@ -115,7 +115,7 @@ const (
 type Severity string
 
 const (
-	severityFail    Severity = "fail"
+	Failure         Severity = "fail"
 	severityUnknown Severity = "unknown"
 	severityWarn    Severity = "warn"
 )

@@ -134,7 +134,7 @@ var errKind = errors.New("not a bundle of a heads log's anchors")
 // Fault is the first finding that fails the bundle, nil when none does.
 func (p *HeadsProof) Fault() *Finding {
 	for i := range p.Report.Findings {
-		if p.Report.Findings[i].Severity == severityFail {
+		if p.Report.Findings[i].Severity == Failure {
 			return &p.Report.Findings[i]
 		}
 	}

@@ -149,7 +149,7 @@ func newBook() *book {
 func (b *book) add(s Severity, f *fabricproof.Fault) {
 	q := question(f.Code)
 	switch {
-	case s == severityFail:
+	case s == Failure:
 		b.worst[q] = Fail
 	case s == severityUnknown && b.worst[q] != Fail:
 		b.worst[q] = Unknown
@@ -164,7 +164,7 @@ func (b *book) add(s Severity, f *fabricproof.Fault) {
 }
 
 func (b *book) fail(c Code, where, expected, found string, args ...any) {
-	b.add(severityFail, &fabricproof.Fault{Code: c, Where: where, Expected: expected, Found: fmt.Sprintf(found, args...)})
+	b.add(Failure, &fabricproof.Fault{Code: c, Where: where, Expected: expected, Found: fmt.Sprintf(found, args...)})
 }
 
 func (b *book) unknown(c Code, where, expected, found string, args ...any) {

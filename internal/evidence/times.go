@@ -7,6 +7,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -148,12 +149,9 @@ func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict s
 	}
 	const where, expected = "readings", "only readings of a time when their tracker was assigned"
 	found := fmt.Sprintf("%d of other times", v.judging.strays)
-	for i := range j.Trackers {
-		t := &j.Trackers[i]
-		t.Windows = []detect.Window{{FromMS: t.Windows[0].FromMS}}
-	}
-	if j.EndMS == v.shipment.DeliveredMS { // not where both sides stated an earlier time
-		j.EndMS = max(j.EndMS, v.judging.lastMS+1)
+	j = journey.Wide(j)
+	if last := v.judging.lastMS; last > 0 && j.EndMS == v.shipment.DeliveredMS { // not where both sides stated an earlier time
+		j.EndMS = max(j.EndMS, last+1)
 	}
 	wide, err := v.judgeBy(rules, j)
 	if err != nil {

@@ -43,7 +43,7 @@ func verify(r io.Reader, policy *Policy, o Options) (*verifier, error) {
 	err := v.run(r)
 	var f *fabricproof.Fault
 	if errors.As(err, &f) {
-		v.book.add(severityFail, f)
+		v.book.add(Failure, f)
 		err = nil
 	}
 	if err != nil {

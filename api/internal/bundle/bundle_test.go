@@ -3,6 +3,7 @@ package bundle_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -294,6 +295,90 @@ func TestClientThatGoesAway(t *testing.T) {
 	for _, after := range []int{0, 1000, 30_000} {
 		if err := b.Write(t.Context(), &failing{after}); !errors.Is(err, errGone) {
 			t.Errorf("after %d bytes: %v", after, err)
+		}
+	}
+}
+
+// What the node itself sees when it verifies its own evidence.
+func TestVerify(t *testing.T) {
+	for name, tt := range map[string]struct {
+		closed bool
+		drive  func(*evidencetest.Trip)
+		change func(*world)
+		code   evidence.Code
+	}{
+		"closed": {closed: true},
+		"open":   {},
+		"organisations' roots renewed": {closed: true, drive: func(trip *evidencetest.Trip) {
+			trip.Drive(4, 2)
+			trip.C.Configure()
+			trip.Drive(4, 2)
+		}},
+		"delivery endorsed before the damage and held back": {closed: true, drive: func(trip *evidencetest.Trip) {
+			trip.Drive(12, 2)
+			trip.C.OnTx = heldBack
+		}, code: evidence.RecordTime},
+		"a message of an assigned tracker went elsewhere": {drive: func(trip *evidencetest.Trip) {
+			trip.Drive(4, 2)
+			cose, _ := evidencetest.Split(trip.Trackers[0].Message(trip.C.NowMS, nil))
+			trip.C.NowMS += 10 * trip.StepMS
+			trip.Outside = append(trip.Outside, cose)
+		}, code: evidence.SeqGap},
+		"warm readings between two windows": {drive: func(trip *evidencetest.Trip) {
+			off := trip.Trackers[0]
+			trip.Drive(4, 2)
+			trip.Unassign(off)
+			for range 20 {
+				trip.Log(trip.Trackers[1].Message(trip.C.NowMS, nil))
+				off.Buffered = append(off.Buffered, evidencetest.Reading(trip.C.NowMS, 31))
+				trip.C.NowMS += trip.StepMS
+			}
+			trip.Assign(off)
+			trip.C.NowMS += trip.StepMS
+			trip.Drive(4, 2)
+		}, code: evidence.StrayBreach},
+		"message edited": {closed: true, change: func(w *world) { w.store.Stored[3].Raw = w.store.Stored[4].Raw }, code: evidence.MsgHash},
+	} {
+		w := newWorld(t, fabricproof.BFT, tt.closed, tt.drive)
+		if tt.change != nil {
+			tt.change(w)
+		}
+		w.request.Nonce = nil
+		b, err := w.source.Collect(t.Context(), w.request)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r, err := b.Verify(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		failed := slices.DeleteFunc(slices.Clone(r.Findings), func(f evidence.Finding) bool { return f.Severity != evidence.Failure && f.Code != evidence.StrayBreach })
+		if tt.code == "" && len(failed) > 0 || tt.code != "" && !slices.ContainsFunc(failed, func(f evidence.Finding) bool { return f.Code == tt.code }) {
+			t.Errorf("%s: came %v, expected %q", name, failed, tt.code)
+		}
+	}
+	w := newWorld(t, fabricproof.BFT, true, nil)
+	w.store.Stored = slices.Delete(w.store.Stored, 3, 4)
+	b, err := w.source.Collect(t.Context(), w.request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Verify(t.Context()); !errors.Is(err, bundle.ErrLeaves) {
+		t.Errorf("a leaf deleted: came %v, expected %v", err, bundle.ErrLeaves)
+	}
+}
+
+// heldBack dates a delivery half an hour before it is sent.
+func heldBack(tx *evidencetest.Tx) {
+	for i, w := range tx.Writes {
+		var s ledger.Shipment
+		if json.Unmarshal(w.Value, &s) != nil || w.Key != ledger.ShipmentKey(s.ID) || s.DeliveredMS != tx.TimeMS {
+			continue
+		}
+		tx.TimeMS -= 1_800_000
+		s.LastMS, s.DeliveredMS = tx.TimeMS, tx.TimeMS
+		if b, err := ledger.Encode(s); err == nil {
+			tx.Writes[i].Value = b
 		}
 	}
 }

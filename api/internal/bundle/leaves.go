@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -57,6 +58,9 @@ func (c *collector) instances() []string {
 	return out
 }
 
+// ErrLeaves: the store does not hold the leaves that were anchored.
+var ErrLeaves = errors.New("leaves are missing or doubled")
+
 // Write streams the bundle.
 func (b *Bundle) Write(ctx context.Context, w io.Writer) error {
 	out, err := evidence.NewWriter(w, &b.Manifest)
@@ -70,7 +74,7 @@ func (b *Bundle) Write(ctx context.Context, w io.Writer) error {
 		next := uint64(0)
 		err := b.source.Store.Messages(ctx, log, 0, b.sizes[i], func(m stored.Message) error {
 			if m.Leaf != next {
-				return fmt.Errorf("log %s: the store holds leaf %d where %d should be", log, m.Leaf, next)
+				return fmt.Errorf("log %s: %w: the store holds leaf %d where %d should be", log, ErrLeaves, m.Leaf, next)
 			}
 			next++
 			return out.Leaf(leaf(m, b.request.Withhold))
@@ -79,7 +83,7 @@ func (b *Bundle) Write(ctx context.Context, w io.Writer) error {
 			return err
 		}
 		if next != b.sizes[i] {
-			return fmt.Errorf("log %s: the store holds %d of %d leaves", log, next, b.sizes[i])
+			return fmt.Errorf("log %s: %w: the store holds %d of %d leaves", log, ErrLeaves, next, b.sizes[i])
 		}
 	}
 	return out.Close()

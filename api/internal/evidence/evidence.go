@@ -13,10 +13,12 @@ import (
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/judging"
+	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/api/internal/verification"
+	proof "github.com/trackseal/trackseal/internal/evidence"
 )
 
 // Peers are those of other organisations too.
@@ -50,6 +52,7 @@ func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},
 		About: "Rebuilds every log from the stored bytes: entries, hashes, signatures, stored values, sequence, roots, and the anchors at every organisation's peer. " +
+			"Then it collects the shipment's evidence and runs the offline verifier on it, as far as it is about the record: times, messages that went elsewhere, readings left out. " +
 			"Each finding names the message and what is wrong with it. This trusts this api's server; the offline verifier trusts none."}, s.verification)
 	s.evidenceRoutes(api)
 	s.anchorRoutes(api)
@@ -86,6 +89,9 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 	if job.Close, err = s.Close(ctx, r); err != nil {
 		return nil, err
 	}
+	if s.Evidence != nil {
+		job.Offline = func(ctx context.Context) ([]proof.Finding, error) { return s.offline(ctx, r.ID) }
+	}
 	rep, err := job.Run(ctx)
 	if err != nil {
 		return nil, err
@@ -94,6 +100,25 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 		s.findings.WithLabelValues(c.Check).Add(float64(c.Count))
 	}
 	return rest.Reply(Verification{OK: rep.OK, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}, nil)
+}
+
+// offline collects the shipment's evidence and verifies it. Evidence that cannot be made because of what is stored is a finding; a part
+// of the system that cannot be asked is an error.
+func (s *Resource) offline(ctx context.Context, id string) ([]proof.Finding, error) {
+	b, err := s.collect(ctx, id, "", "")
+	var rep *proof.Report
+	if err == nil {
+		rep, err = b.Verify(ctx)
+	}
+	if err == nil {
+		return rep.Findings, nil
+	}
+	if p, _ := problem.Of(err); p.Code == "bad_state" {
+		return nil, nil // no anchor covers it yet: the other checks say so
+	} else if p.Status == http.StatusServiceUnavailable || ctx.Err() != nil {
+		return nil, err
+	}
+	return []proof.Finding{{Code: proof.BundleFormat, Severity: proof.Failure, Where: "shipment", Expected: "evidence that can be collected", Found: err.Error()}}, nil
 }
 
 // claimedSize is how many leaves the log's writer says it has stored, 0 when it cannot be asked or does not know. When the store

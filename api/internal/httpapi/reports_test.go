@@ -4,6 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 func TestReports(t *testing.T) {
@@ -45,6 +49,29 @@ func TestReports(t *testing.T) {
 	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s2"))
 	for _, format := range []string{"pdf", "xlsx", "csv"} {
 		w.must(200, "GET", "/v1/shipments/carrier.s2/report?format="+format, "")
+	}
+}
+
+// A report tells of readings that the trackers' windows leave out, and what they would change.
+func TestReportsTellOfStrayReadings(t *testing.T) {
+	w := newWorld(t)
+	w.must(201, "POST", "/v1/rule-sets", strings.Replace(ruleSetBody("carrier.mild", 1), `"value":"12"`, `"value":"30"`, 1))
+	w.ruleSet, w.age = "carrier.mild@1", time.Hour
+	w.ship("carrier.s1")
+	lines := func() string {
+		return string(w.must(200, "GET", "/v1/shipments/carrier.s1/report?format=csv", "").Body)
+	}
+	if got := lines(); strings.Contains(got, "strays,") {
+		t.Errorf("strays where there are none:\n%s", got)
+	}
+	w.must(200, "DELETE", "/v1/shipments/carrier.s1/assignments/"+trackerOf("carrier.s1"), "")
+	at := time.Now().Add(time.Minute).UnixMilli()
+	w.store.Points = append(w.store.Points, fakestore.Point{At: time.UnixMilli(at), Reading: stored.Reading{Log: w.store.Points[0].Log, Tracker: trackerOf("carrier.s1"), Leaf: 10, TimeMS: at, Values: map[string]float64{"temperature": 31}}})
+	if got := lines(); !strings.Contains(got, "strays,carrier.s1,readings,1,") || !strings.Contains(got, "strays,carrier.s1,with_them,") {
+		t.Errorf("the CSV lacks the stray reading:\n%s", got)
+	}
+	for _, format := range []string{"pdf", "xlsx"} {
+		w.must(200, "GET", "/v1/shipments/carrier.s1/report?format="+format, "")
 	}
 }
 

@@ -45,6 +45,10 @@ type Judged struct {
 	Trackers  []ledger.Tracker
 	Refs      []records.LogRef
 	Gaps      *Gaps
+	// Strays are the readings in the shipment's logs that lie outside of all windows of their tracker, and Wide what the rules say with
+	// them; nil without any.
+	Strays int
+	Wide   *compliance.Result
 }
 
 // Judge judges a shipment's stored readings by a rule set, which may be another than the pinned one.
@@ -66,27 +70,40 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 	}
 	facts := journey.Of(r, j.handovers, j.Trackers)
 	j.legs = facts.Legs
-	judge, err := compliance.New(rules.RuleSet, facts)
-	if err != nil {
-		return nil, err
-	}
 	place := make(map[string]uint64, len(j.Refs))
 	for i, ref := range j.Refs {
 		place[ref.ID] = uint64(i)
 	}
 	// The store answers in the order of time, so the evaluator needs to hold little of it.
-	err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: records.LogIDs(j.Refs)}, func(x stored.Reading, _ time.Time) error {
-		log := place[x.Log]
-		p := detect.NewPoint(x.TimeMS, surrogate(log, x.Leaf), x.Values)
-		p.NextDueS = promises[leafOf{log, x.Leaf}]
-		judge.Add(x.Tracker, p)
-		j.Gaps.take(x.TimeMS, x.Values)
-		return nil
-	})
-	if err != nil {
-		return nil, err
+	judge := func(facts detect.Journey, each func(stored.Reading)) (compliance.Result, error) {
+		judge, err := compliance.New(rules.RuleSet, facts)
+		if err != nil {
+			return compliance.Result{}, err
+		}
+		err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: records.LogIDs(j.Refs)}, func(x stored.Reading, _ time.Time) error {
+			log := place[x.Log]
+			p := detect.NewPoint(x.TimeMS, surrogate(log, x.Leaf), x.Values)
+			p.NextDueS = promises[leafOf{log, x.Leaf}]
+			judge.Add(x.Tracker, p)
+			each(x)
+			return nil
+		})
+		if err != nil {
+			return compliance.Result{}, err
+		}
+		return judge.Result(0)
 	}
-	j.Result, err = judge.Result(0)
+	j.Result, err = judge(facts, func(x stored.Reading) {
+		j.Gaps.take(x.TimeMS, x.Values)
+		if !journey.Judges(facts, x.Tracker, x.TimeMS) {
+			j.Strays++
+		}
+	})
+	if err != nil || j.Strays == 0 {
+		return j, err
+	}
+	wide, err := judge(journey.Wide(facts), func(stored.Reading) {})
+	j.Wide = &wide
 	return j, err
 }
 

@@ -106,6 +106,10 @@ func facts(r *Report) [][]string {
 		text("ledger_only", e.ID, "verified", strconv.FormatBool(e.Verified))
 		text("ledger_only", e.ID, "transaction", e.Tx)
 	}
+	for _, x := range r.Strays {
+		number("strays", r.Shipment, "readings", strconv.Itoa(x.Readings), "", 0, 0)
+		text("strays", r.Shipment, "with_them", x.text())
+	}
 	for i, l := range r.Legs {
 		item := strconv.Itoa(i+1) + " " + l.Custodian
 		number("leg", item, "excursions", strconv.Itoa(l.Excursions), "", l.FromMS, l.ToMS)

@@ -46,6 +46,7 @@ type Report struct {
 	AllowedCount int
 	AllowedMS    int64
 	LedgerOnly   []Excursion // recorded or verified on the ledger, and not among those that the readings show
+	Strays       []Strays    // at most one
 	Figures      []compliance.Figure
 	Budget       []compliance.BudgetUse
 	Legs         []Leg
@@ -56,6 +57,14 @@ type Report struct {
 	Logs         []ledger.LogHead // with the newest head of each
 	Series       []Series
 	Verification Verification
+}
+
+// Strays are readings in the shipment's logs that no window of their tracker has. Broken: with them a rule is broken that the judgement
+// takes for kept.
+type Strays struct {
+	Readings int
+	Broken   bool
+	Reasons  []string // of the judgement with them
 }
 
 // Party is an organisation in a role.

@@ -54,6 +54,7 @@ func sample() *Report {
 		RuleSetHash: strings.Repeat("ab", 32),
 		Rules:       []Rule{{"warm", "temperature > 8 °C for 30 min in one go", "major", "broken"}, {"freeze", "temperature ≤ -0.5 °C for 60 min", "critical", "met"}, {"mkt", "mean kinetic temperature over 24 h ≤ 8 °C", "major", "unknown"}},
 		Metrics:     []Metric{{"temperature", "°C", 57*3600_000 + 30*minute, 105 * minute, 75 * minute, "3.4", "12.3", "5.2", 702, false}},
+		Strays:      []Strays{{Readings: 20, Broken: true, Reasons: []string{"warm: too long"}}},
 		LedgerOnly:  []Excursion{{ID: "verified:hot/TRK-0001/1700037500000", Rule: "hot", Metric: "temperature", Tracker: "TRK-0001", StartMS: out.FromMS, EndMS: out.FromMS, Peak: "31", Limit: "25", Verified: true}},
 		Excursions:  []Excursion{{ID: "warm/TRK-0001/1700037500000", Rule: "warm", Metric: "temperature", Tracker: "TRK-0001", Severity: "major", StartMS: out.FromMS, EndMS: out.ToMS, Peak: "12.3", Limit: "8", Custodian: "carrier", Tx: strings.Repeat("cd", 32), Verified: true}},
 		Figures:     []compliance.Figure{{Rule: "mkt", Tracker: "TRK-0001", Name: "mkt", Value: "6.214", Unit: "°C"}},

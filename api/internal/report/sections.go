@@ -73,6 +73,9 @@ func (d *document) tables() {
 			}
 			return []string{at(e.StartMS), length, e.Rule, e.Metric, e.Peak, e.Limit, e.Tracker, verified}
 		}, func(e Excursion, col int) (rgb, bool) { return bad, e.Verified && (col == 4 || col == 7) })
+	part(d, "Readings outside of the trackers' windows", "They are in the shipment's logs, and the rules do not see them: their tracker was not assigned at their time. Who takes a tracker off can leave out what it measured then.", r.Strays,
+		[]column{{"Readings", 20, "R", false}, {"With them", 160, "L", false}},
+		func(x Strays) []string { return []string{strconv.Itoa(x.Readings), x.text()} }, func(x Strays, col int) (rgb, bool) { return bad, x.Broken && col == 1 })
 	part(d, "Mean kinetic temperature and other figures", "", r.Figures,
 		[]column{{"Rule", 40, "L", false}, {"Tracker", 40, "L", false}, {"Figure", 50, "L", false}, {"Value", 30, "R", false}, {"Unit", 20, "L", false}},
 		func(f compliance.Figure) []string {
@@ -134,6 +137,13 @@ func (d *document) tables() {
 	part(d, "Logs and anchors", "", covered,
 		[]column{{"", 14, "L", false}, {"Size", 14, "R", false}, {"Log id or transaction", 76, "L", true}, {"Root", 76, "L", true}},
 		func(row []string) []string { return row }, nil)
+}
+
+func (x Strays) text() string {
+	if x.Broken {
+		return "a rule is broken that the judgement takes for kept: " + strings.Join(x.Reasons, "; ")
+	}
+	return "the verdict is the same"
 }
 
 // part is a titled table, a row for each item, and a note below it. Without items there is none. tint colours cells, nil none.

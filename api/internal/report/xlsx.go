@@ -45,6 +45,7 @@ func XLSX(w io.Writer, r *Report) error {
 	sheet(b, "Ledger only", []string{"Id", "Rule", "Metric", "Tracker", "Began (UTC)", "Ended (UTC)", "Peak", "Limit", "Transaction", "Verified by all peers"}, r.LedgerOnly, func(e Excursion) []any {
 		return []any{e.ID, e.Rule, e.Metric, e.Tracker, moment(e.StartMS), moment(e.EndMS), decimal(e.Peak), decimal(e.Limit), e.Tx, e.Verified}
 	})
+	sheet(b, "Stray readings", []string{"Readings", "With them"}, r.Strays, func(x Strays) []any { return []any{x.Readings, x.text()} })
 	sheet(b, "Figures", []string{"Rule", "Tracker", "Figure", "Value", "Unit"}, r.Figures, func(x compliance.Figure) []any {
 		return []any{x.Rule, x.Tracker, x.Name, decimal(x.Value), x.Unit}
 	})

@@ -36,6 +36,9 @@ func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judg
 		}
 		m.Rules = append(m.Rules, report.Rule{ID: x.ID, Text: text, Severity: x.Severity, State: x.State})
 	}
+	if j.Wide != nil {
+		m.Strays = []report.Strays{{Readings: j.Strays, Reasons: j.Wide.Reasons, Broken: j.Wide.Verdict == compliance.NonCompliant && j.Result.Verdict != compliance.NonCompliant}}
+	}
 	custody(m, j, v)
 	signatures(m, v)
 	for _, a := range r.Assignments {

@@ -11,9 +11,10 @@ const (
 	Root      = "root"      // the recomputed root is that of the head
 	Anchor    = "anchor"    // the head is in a heads log that the ledger has anchored
 	Closing   = "close"     // a closed shipment's logs are as its closing record says
+	Offline   = "offline"   // the offline verifier, on the shipment's evidence, finds nothing wrong with its record
 )
 
-var checks = []string{Entry, Leaf, Hash, Signature, Fields, Sequence, Root, Anchor, Closing}
+var checks = []string{Entry, Leaf, Hash, Signature, Fields, Sequence, Root, Anchor, Closing, Offline}
 
 // maxFindings of one check are kept; the rest are counted.
 const maxFindings = 100
@@ -28,7 +29,7 @@ type Report struct {
 
 // Check is one question and what speaks against a yes.
 type Check struct {
-	Check    string    `json:"check" enum:"entry,leaf,hash,signature,fields,sequence,root,anchor,close"`
+	Check    string    `json:"check" enum:"entry,leaf,hash,signature,fields,sequence,root,anchor,close,offline"`
 	OK       bool      `json:"ok"`
 	Count    uint64    `json:"count" doc:"Findings, also those that are not listed"`
 	Findings []Finding `json:"findings" doc:"The first 100"`

@@ -35,6 +35,7 @@ const checkWords: Record<string, [title: string, meaning: string]> = {
   root: ["Log roots", "the roots recomputed from all entries match the recorded ones"],
   anchor: ["Ledger anchors", "the recorded heads are part of what the ledger accepted"],
   close: ["Closing record", "a closed shipment's logs match its closing record"],
+  offline: ["Auditor's check", "what an auditor's program finds of the record: times, messages that went elsewhere, readings left out"],
 };
 
 export function checkTitle(check: string): string {

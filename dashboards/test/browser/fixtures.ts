@@ -458,7 +458,7 @@ export const handovers: Handover[] = [
   proposed,
 ];
 
-const names: Check["check"][] = ["entry", "leaf", "hash", "signature", "fields", "sequence", "root", "anchor", "close"];
+const names: Check["check"][] = ["entry", "leaf", "hash", "signature", "fields", "sequence", "root", "anchor", "close", "offline"];
 
 export const verified: Verification = {
   ok: true,
