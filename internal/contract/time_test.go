@@ -316,3 +316,24 @@ func TestStatedTimes(t *testing.T) {
 		t.Errorf("answered at %d, want the ledger's own time, %d", hs[0].AnswerMS, taken)
 	}
 }
+
+// An anchor does not read the beat: held back, it says of its leaves only what was so when it was endorsed, and it dies by the next one
+// of its heads log.
+func TestAttackHeldBackAnchor(t *testing.T) {
+	w := newWorld(t)
+	h := newHeads("carrier.ingest-1")
+	h.grow(9)
+	w.extend(h, 0, 3)
+	kept, err := w.endorse(carrierIn, ledger.AnchorExtend, h.args(t, 3, 5, w.ms))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.ms += 600_000
+	later := w.extend(h, 3, 9)
+	if w.order(kept) {
+		t.Error("an anchor that was held back over the next one is valid")
+	}
+	if got := query[ledger.Head](w, carrierOp, ledger.AnchorHead, ledger.IDArgs{ID: h.id()}); got != later {
+		t.Errorf("the head is %+v, want %+v", got, later)
+	}
+}
