@@ -70,6 +70,7 @@ type world struct {
 	trusted   []access.Trusted // beside the development issuer
 	signIn    *access.Page
 	noStore   bool          // reopen without a store
+	words     string        // of ship's details; "" = a description
 	promise   uint64        // next_due_s of ship's messages
 	age       time.Duration // of ship's first message
 }
@@ -339,6 +340,9 @@ func (w *world) ship(id string) {
 	body, from := shipmentBody(id), ""
 	if w.age != 0 {
 		from = `,"from":"` + rest.Instant(time.Now().Add(-w.age).UnixMilli()).String() + `"`
+	}
+	if w.words != "" {
+		body = strings.Replace(body, `"description":"vaccines"`, w.words, 1)
 	}
 	if w.ruleSet != "" {
 		body = strings.Replace(body, "general-2-8@1", w.ruleSet, 1)
