@@ -16,8 +16,8 @@ const decisions: Record<string, string> = { release: "Released", reject: "Reject
 
 export const decisionWord = (decision: string) => decisions[decision] ?? sentence(decision);
 
-// "Ana Silva of Carrier", "gate-7 (machine) of Carrier"
-export const signer = (s: Signature) => `${s.signer.name}${s.signer.kind === "machine" ? " (machine)" : ""} of ${displayName(s.org)}`;
+// "Ana Silva of Carrier", "gate-7 (machine) of Carrier"; the name is not here where its details are not
+export const signer = (s: Signature) => `${s.signer.name || "Somebody"}${s.signer.kind === "machine" ? " (machine)" : ""} of ${displayName(s.org)}`;
 
 // bandText: "1 h 30 min of 12 h spent · longest stay 40 min of 1 h · 10 min charged for unknown time".
 export function bandText(b: JudgedBand): string {

@@ -1,4 +1,4 @@
-import type { Member } from "#rest";
+import type { Details, Member } from "#rest";
 import { Store } from "../store";
 
 // members is the network's directory; a name or MSP id that is not in it stays as it is.
@@ -9,3 +9,6 @@ export const displayName = (name: string): string => members.value.find((m) => m
 
 // displayNameOfMSP is for what was read from certificates.
 export const displayNameOfMSP = (msp: string): string => members.value.find((m) => m.msp === msp)?.display_name ?? msp;
+
+// elsewhere says where texts are that are not here, "" when they are: they stay off the ledger, and nodes give them to each other.
+export const elsewhere = (details: Details | null): string => (details && !details.here ? `Kept by ${displayName(details.by)}'s node, which does not answer` : "");

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import { useLive, useSigned } from "../context";
+import { elsewhere } from "../format/member";
 import { useResource, useThrottled } from "../resource";
 import { shipmentsHref } from "../route";
 import { Custody } from "../shipment/custody";
@@ -70,7 +71,7 @@ export function ShipmentPage({ id }: { id: string }) {
                 {s.origin} <Icon name="arrow" size={14} /> {s.destination}
               </span>
             )}
-            {s.description && <span class="muted">{s.description}</span>}
+            {(s.description || elsewhere(s.details)) && <span class="muted">{s.description || elsewhere(s.details)}</span>}
           </p>
         </div>
         <Report id={s.id} key={`report ${s.id}`} />

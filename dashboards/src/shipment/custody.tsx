@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Handover, Shipment } from "#rest";
 import { useSigned } from "../context";
-import { displayName } from "../format/member";
+import { displayName, elsewhere } from "../format/member";
 import { useResource } from "../resource";
 import { Hash } from "../ui/hash";
 import { Icon, type IconName } from "../ui/icon";
@@ -71,14 +71,16 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
     const tx = h.answer_tx || h.propose_tx;
     if (!at) continue;
     const rest = tx ? { at, tx } : { at };
+    const note = h.note || elsewhere(h.details);
+    const reason = h.reason || elsewhere(h.answer_details);
     if (h.state === "accepted") {
-      events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over: {who}</>, ...(h.note || h.agreed_at ? { note: <>{h.note}{h.agreed_at && <> Both sides say: at <Time at={h.agreed_at} /></>}</> } : {}) });
+      events.push({ ...rest, icon: "ok", tone: "good", title: <>Handed over: {who}</>, ...(note || h.agreed_at ? { note: <>{note}{h.agreed_at && <> Both sides say: at <Time at={h.agreed_at} /></>}</> } : {}) });
     } else if (h.state === "rejected") {
-      events.push({ ...rest, icon: "bad", tone: "bad", title: <>Handover refused: {who}</>, ...(h.reason ? { note: h.reason } : {}) });
+      events.push({ ...rest, icon: "bad", tone: "bad", title: <>Handover refused: {who}</>, ...(reason ? { note: reason } : {}) });
     } else if (h.state === "withdrawn") {
-      events.push({ ...rest, icon: "none", tone: "calm", title: <>Handover withdrawn: {who}</>, ...(h.reason ? { note: h.reason } : {}) });
+      events.push({ ...rest, icon: "none", tone: "calm", title: <>Handover withdrawn: {who}</>, ...(reason ? { note: reason } : {}) });
     } else {
-      events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed: {who}</>, note: h.note || "Waiting for an answer" });
+      events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed: {who}</>, note: note || "Waiting for an answer" });
     }
   }
   if (shipment.delivered_at) events.push({ at: shipment.delivered_at, icon: "delivered", tone: "good", title: "Delivered", ...(shipment.stated_delivery_at ? { note: <>Both sides say: at <Time at={shipment.stated_delivery_at} /></> } : {}) });

@@ -2,6 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import type { Compliance } from "#rest";
 import { useSigned } from "../context";
 import { decisionWord, meaningWord, signer } from "../format/judged";
+import { elsewhere } from "../format/member";
 import { verdictWord } from "../format/words";
 import { Hash } from "../ui/hash";
 import type { IconName } from "../ui/icon";
@@ -41,7 +42,7 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
           <p class="disposition-word">
             <Mark icon={icon} tone={tone} word={decisionWord(d.decision)} />
           </p>
-          <p>{d.reason}</p>
+          <p>{d.reason || elsewhere(d.details)}</p>
           <p class="muted small">
             {meaningWord(d.signature.meaning)}: {signer(d.signature)}, <Time at={d.signature.signed_at} />
             {d.signature.tx && (

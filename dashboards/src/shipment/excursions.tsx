@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Acknowledgement, Compliance, Excursion, RecordedExcursion } from "#rest";
 import { useSigned } from "../context";
-import { displayName } from "../format/member";
+import { displayName, elsewhere } from "../format/member";
 import { meaningWord, recordsOf, signer } from "../format/judged";
 import { formatLimit, formatValue, labelOf } from "../format/quantity";
 import { formatSpan } from "../format/time";
@@ -182,7 +182,7 @@ function Acknowledgements({ all }: { all: Acknowledgement[] }) {
         <li key={`${a.excursion} ${a.n}`}>
           <Icon name="seal" />
           <div>
-            <p>{a.reason}</p>
+            <p>{a.reason || elsewhere(a.details)}</p>
             <p class="muted small">
               {meaningWord(a.signature.meaning)}: {signer(a.signature)}, <Time at={a.signature.signed_at} />
               {a.signature.tx && (

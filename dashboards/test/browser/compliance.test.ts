@@ -169,12 +169,21 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     await card.getByText("Based on verdict revision 2").waitFor();
   });
 
+  test("says which node keeps what is not here", async () => {
+    const elsewhere = { ...fixtures.here("x"), here: false };
+    const nobody = { ...fixtures.mia, name: "", subject: "", issuer: "", client: "" };
+    api.compliance.disposition = { ...fixtures.disposition, reason: "", details: elsewhere, signature: fixtures.signature(nobody, "approved", fixtures.now) };
+    const page = await shipment();
+    await page.getByText("Kept by carrier's node, which does not answer").waitFor();
+    await page.getByText("Approved: Somebody of carrier").waitFor();
+  });
+
   test("shows by itself what another organisation signs", async () => {
     const page = await shipment();
     // Once more when the stream is open; from then on only events lead to a look.
     await expect.poll(() => api.seen.filter((r) => r.endsWith("/compliance")).length).toBeGreaterThan(1);
     const told = fixtures.signature(fixtures.mia, "approved", fixtures.now);
-    api.compliance.recorded[0]!.acknowledgements.push({ excursion: fixtures.compliance.excursions[0]!.id, n: 2, of: "", reason: "Within the stability data", signature: told });
+    api.compliance.recorded[0]!.acknowledgements.push({ excursion: fixtures.compliance.excursions[0]!.id, n: 2, of: "", reason: "Within the stability data", details: fixtures.here("stability"), signature: told });
     api.emit("acknowledgement", { shipment: id });
     await page.locator(".excursions").getByText("Approved: Mia Berg of carrier").waitFor();
     api.compliance.disposition = { ...fixtures.disposition, revision: 2, decision: "reject", signature: told };

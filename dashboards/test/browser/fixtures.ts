@@ -1,6 +1,7 @@
 import type {
   Check,
   Compliance,
+  Details,
   Disposition,
   Excursion,
   Handover,
@@ -97,6 +98,7 @@ function shipment(id: string, more: Partial<Shipment>): Shipment {
     rule_set: "general-2-8@1",
     rule_set_hash: hex("general-2-8@1"),
     description: "",
+    details: null,
     origin: "Rotterdam NL",
     destination: "Milano IT",
     created_at: iso(now - 26 * hour),
@@ -120,7 +122,9 @@ export const start = now - 20 * hour;
 
 const handover = (h: Partial<Handover> & Pick<Handover, "n" | "from" | "to" | "state">): Handover => ({
   note: "",
+  details: null,
   reason: "",
+  answer_details: null,
   heads: [],
   proposed_at: iso(now),
   answered_at: null,
@@ -315,6 +319,9 @@ const humid = excursion({ rule: "humid", severity: "minor", limit: "75", ...beyo
 
 const briefly = excursion({ rule: "warm", severity: "info", allowed: true, metric: "temperature", tracker: "trk-0042", limit: "8", start: iso(start + 2 * hour), end: iso(start + 2 * hour + 6 * minute), peak: "8.4", out_s: 360 });
 
+// here are details that are where they are shown.
+export const here = (what: string): Details => ({ hash: hex(what), by: "carrier", here: true });
+
 const person = (name: string): Signer => ({ kind: "person", name, subject: `${name.length}7261001`, issuer: "https://login.example", client: "page" });
 export const mia = person("Mia Berg");
 
@@ -369,6 +376,7 @@ export const disposition: Disposition = {
   reason: "Kept apart until the stability data is looked at",
   verdict_revision: 1,
   result: "compliant",
+  details: here("quarantine"),
   signature: signature(person("Jonas Weber"), "responsibility", start + 8 * hour),
 };
 
@@ -438,7 +446,7 @@ export const compliance: Compliance = {
     { tracker: "trk-0042", adequate: false, reasons: ["no calibration on the ledger covers the whole trip"] },
   ],
   recorded: [
-    recorded(warm, { acknowledgements: [{ excursion: warm.id, n: 1, reason: "Doors open at the Brenner hub, driver informed", of: hex("warm"), signature: signature(person("Ana Silva"), "reviewed", start + 7.5 * hour) }] }),
+    recorded(warm, { acknowledgements: [{ excursion: warm.id, n: 1, reason: "Doors open at the Brenner hub, driver informed", of: hex("warm"), details: here("warm"), signature: signature(person("Ana Silva"), "reviewed", start + 7.5 * hour) }] }),
     recorded(dropped, { id: `drop/trk-0041/${hex("witness").slice(0, 8)}`, tracker: "trk-0041", verified: true }),
     recorded(excursion({ rule: "cold", metric: "temperature", tracker: "trk-0042", start: iso(start + 2 * hour), end: iso(start + 2.3 * hour), peak: "1.8", limit: "2" }), { found: false }),
   ],

@@ -134,12 +134,12 @@ export class MockApi {
       const excursion = decodeURIComponent(url.pathname.split("/")[5]!);
       const record = this.compliance.recorded.find((r) => r.id === excursion);
       if (!record) return problem(response, 404, "not_found", "there is no such excursion");
-      const made: Acknowledgement = { excursion, n: record.acknowledgements.length + 1, reason, of: record.open_tx, signature };
+      const made: Acknowledgement = { excursion, n: record.acknowledgements.length + 1, reason, of: record.open_tx, details: fixtures.here(reason), signature };
       record.acknowledgements.push(made);
       return json(response, made, 201);
     }
     const { decision, verdict_revision } = body as DisposeInputBody;
-    const made: Disposition = { revision: 2, decision, reason, verdict_revision, result: "non_compliant", signature };
+    const made: Disposition = { revision: 2, decision, reason, verdict_revision, result: "non_compliant", details: fixtures.here(reason), signature };
     this.compliance.disposition = made;
     json(response, made, 201);
   }
