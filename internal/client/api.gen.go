@@ -88,8 +88,8 @@ type Calibration struct {
 
 // CarriedFrom defines model for CarriedFrom.
 type CarriedFrom struct {
-	Revision int64  `json:"revision"`
-	Shipment string `json:"shipment"`
+	Shipment string       `json:"shipment"`
+	Verdicts []VerdictRef `json:"verdicts"`
 }
 
 // Close defines model for Close.
@@ -107,19 +107,17 @@ type Close struct {
 
 // ComplianceState defines model for ComplianceState.
 type ComplianceState struct {
-	Budget []BudgetLine `json:"budget"`
-
 	// Open Excursions that were not over
 	Open int64 `json:"open"`
 
-	// Result Of that verdict; empty = none yet
+	// Opinions The newest verdict of each party that had one
+	Opinions []Opinion `json:"opinions"`
+
+	// Reason Who said what, where they differed; else empty
+	Reason string `json:"reason"`
+
+	// Result What the opinions said together; empty = none yet
 	Result string `json:"result"`
-
-	// Revision Of the newest verdict; 0 = none yet
-	Revision int64 `json:"revision"`
-
-	// To Up to which event time it was judged
-	To time.Time `json:"to"`
 
 	// Total All excursions, recorded and verified
 	Total int64 `json:"total"`
@@ -149,6 +147,17 @@ type CreateBody struct {
 	//
 	// Examples: general-2-8@1
 	RuleSet string `json:"rule_set"`
+}
+
+// Declined defines model for Declined.
+type Declined struct {
+	// DeclinedAt Examples: 2026-11-22T10:00:00.000Z
+	DeclinedAt time.Time `json:"declined_at"`
+	Member     string    `json:"member"`
+
+	// Roles That it was named in
+	Roles []string `json:"roles"`
+	Tx    string   `json:"tx"`
 }
 
 // Details defines model for Details.
@@ -413,6 +422,21 @@ type Oddity struct {
 	Reason string `json:"reason"`
 }
 
+// Opinion defines model for Opinion.
+type Opinion struct {
+	Budget []BudgetLine `json:"budget"`
+
+	// By The party
+	By     string `json:"by"`
+	Result string `json:"result"`
+
+	// Revision Of its own verdicts
+	Revision int64 `json:"revision"`
+
+	// To Judged up to this event time
+	To time.Time `json:"to"`
+}
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Code Stable code
@@ -492,11 +516,17 @@ type Shipment struct {
 	// CreatedAt Examples: 2026-11-22T10:00:00.000Z
 	CreatedAt time.Time `json:"created_at"`
 
+	// Creator Who created it, and named the parties
+	Creator string `json:"creator"`
+
 	// Custodian Organisation that holds the goods
-	Custodian   string    `json:"custodian"`
-	DeliveredAt time.Time `json:"delivered_at"`
-	Description string    `json:"description"`
-	Destination string    `json:"destination"`
+	Custodian string `json:"custodian"`
+
+	// Declined Who was named as a party and declined
+	Declined    []Declined `json:"declined"`
+	DeliveredAt time.Time  `json:"delivered_at"`
+	Description string     `json:"description"`
+	Destination string     `json:"destination"`
 
 	// Details Of description, origin, destination and lot; null when there are none
 	Details Details `json:"details"`
@@ -509,8 +539,11 @@ type Shipment struct {
 	Lot string `json:"lot"`
 
 	// Messages Logged so far
-	Messages int64  `json:"messages"`
-	Origin   string `json:"origin"`
+	Messages int64 `json:"messages"`
+
+	// Opinions The newest verdict on the ledger of each party that has one
+	Opinions []Opinion `json:"opinions"`
+	Origin   string    `json:"origin"`
 
 	// Parties Role to the members that hold it
 	Parties         map[string][]string `json:"parties"`
@@ -530,14 +563,17 @@ type Shipment struct {
 	// Examples: ["last"]
 	Unknown []string `json:"unknown,omitempty,omitzero"`
 
-	// Verdict Newest on the ledger
+	// Verdict What the opinions on the ledger say together: inconclusive where they differ
 	Verdict ShipmentVerdict `json:"verdict"`
+
+	// VerdictReason Who says what, where the opinions differ; else empty
+	VerdictReason string `json:"verdict_reason"`
 }
 
 // ShipmentState defines model for Shipment.State.
 type ShipmentState string
 
-// ShipmentVerdict Newest on the ledger
+// ShipmentVerdict What the opinions on the ledger say together: inconclusive where they differ
 type ShipmentVerdict string
 
 // Spent defines model for Spent.
@@ -587,6 +623,12 @@ type Tracker struct {
 
 // TrackerTrust defines model for Tracker.Trust.
 type TrackerTrust string
+
+// VerdictRef defines model for VerdictRef.
+type VerdictRef struct {
+	By       string `json:"by"`
+	Revision int64  `json:"revision"`
+}
 
 // GetHeadsEvidenceParams are the query parameters of GetHeadsEvidence. What is zero is left out.
 type GetHeadsEvidenceParams struct {

@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/hex"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -9,9 +10,10 @@ import (
 )
 
 // anchors: each heads log has its own state key, so ingest instances never conflict; the only writer of a heads log is the
-// member whose name its ingest id begins with.
+// operator whose name its ingest id begins with.
 var anchors = []function{
 	change(ledger.AnchorExtend, ingest, ledger.EventAnchor, extend),
+	change(ledger.AnchorRetire, operator, ledger.EventAnchor, retire),
 	read(ledger.AnchorHead, getHead),
 	list(ledger.AnchorList, headsID, records[ledger.Head](ledger.ObjAnchor)), // newest first
 	list(ledger.AnchorHeads, noID, records[ledger.Head](ledger.ObjHead)),
@@ -34,7 +36,16 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 	if a.Heads != hex.EncodeToString(want[:]) {
 		return nil, ledger.Refuse(ledger.Invalid, "heads is not the id of %s's heads log on this channel", a.Ingest)
 	}
+	if m, err := memberOf(t, t.MSP); err != nil {
+		return nil, err
+	} else if m == nil || !m.Operator {
+		return nil, ledger.Refuse(ledger.Forbidden, "%s is no operator: only members that run ingest have heads logs", t.MSP)
+	}
 	head, err := get[ledger.Head](t, ledger.HeadKey(a.Heads))
+	if err != nil {
+		return nil, err
+	}
+	inService, err := instances(t, t.MSP)
 	if err != nil {
 		return nil, err
 	}
@@ -44,6 +55,8 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 	}
 	if head != nil {
 		switch {
+		case !slices.Contains(inService, a.Ingest):
+			return nil, ledger.Refuse(ledger.BadState, "ingest %s is retired", a.Ingest)
 		case head.Size == a.NewSize && head.Root == a.NewRoot:
 			// Sent again because its sender did not hear the outcome. Nothing is written and no event emitted.
 			return head, nil
@@ -66,10 +79,36 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 	if err := consistent(a, next.PrevRoot); err != nil {
 		return nil, ledger.Refuse(ledger.BadProof, "new_root does not extend the head: %v", err)
 	}
+	if head == nil {
+		if len(inService) >= ledger.MaxInstances {
+			return nil, ledger.Refuse(ledger.BadState, "%s has %d ingest instances in service, which is the most: retire one", t.MSP, ledger.MaxInstances)
+		}
+		if err := t.put(ledger.InstancesKey(t.MSP), append(inService, a.Ingest)); err != nil {
+			return nil, err
+		}
+	}
 	if err := t.put(ledger.HeadKey(a.Heads), next); err != nil {
 		return nil, err
 	}
 	return next, t.put(ledger.AnchorKey(a.Heads, next.N), next)
+}
+
+// retire takes an instance of the caller's out of service for good: its heads log ends, and no shipment waits for its seal any more.
+func retire(t *transaction, a ledger.RetireArgs) (*ledger.Head, error) {
+	inService, err := instances(t, t.MSP)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.Index(inService, a.Ingest)
+	if i < 0 {
+		return nil, ledger.Refuse(ledger.NotFound, "%s has no ingest %s in service", t.MSP, a.Ingest)
+	}
+	heads := anchor.HeadsID(t.Channel, a.Ingest)
+	head, err := get[ledger.Head](t, ledger.HeadKey(hex.EncodeToString(heads[:])))
+	if err != nil {
+		return nil, err
+	}
+	return head, t.put(ledger.InstancesKey(t.MSP), slices.Delete(inService, i, i+1))
 }
 
 func consistent(a ledger.ExtendArgs, oldRoot string) error {
@@ -79,11 +118,15 @@ func consistent(a ledger.ExtendArgs, oldRoot string) error {
 	} else {
 		old = hash(oldRoot)
 	}
-	proof := make([]merkle.Hash, len(a.Proof))
-	for i, p := range a.Proof {
-		proof[i] = hash(p)
+	return merkle.VerifyConsistency(a.OldSize, a.NewSize, hashes(a.Proof), old, hash(a.NewRoot))
+}
+
+func hashes(proof []string) []merkle.Hash {
+	out := make([]merkle.Hash, len(proof))
+	for i, p := range proof {
+		out[i] = hash(p)
 	}
-	return merkle.VerifyConsistency(a.OldSize, a.NewSize, proof, old, hash(a.NewRoot))
+	return out
 }
 
 // hash reads hex whose shape was checked.

@@ -50,6 +50,26 @@ func (h *heads) args(t testing.TB, old, size uint64, ms int64) ledger.ExtendArgs
 	return a
 }
 
+// final appends the closed head of a shipment's log, and is what its instance seals: without an anchor and the proof in it.
+func (h *heads) final(shipment, createTx string, size uint64) ledger.FinalHead {
+	f := ledger.FinalHead{Size: size, Root: hexHash(shipment), Index: h.tree.Size()}
+	log := anchor.LogID(ledger.Channel, anchor.Shipment, shipment, createTx, h.ingest)
+	h.tree.Append(merkle.LeafHash(anchor.HeadLeaf{Log: log, Size: size, Root: hash(f.Root), Closed: true}.Encode()))
+	return f
+}
+
+func (h *heads) inclusion(t testing.TB, index, size uint64) (proof []string) {
+	t.Helper()
+	path, err := merkle.Inclusion(&h.tree, index, size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range path {
+		proof = append(proof, hex.EncodeToString(p[:]))
+	}
+	return proof
+}
+
 func (w *world) extend(h *heads, old, size uint64) ledger.Head {
 	w.t.Helper()
 	return must[ledger.Head](w, carrierIn, ledger.AnchorExtend, ledger.EventAnchor, h.args(w.t, old, size, w.ms))
@@ -188,7 +208,10 @@ func TestInstancesShareNoKey(t *testing.T) {
 	b.grow(4)
 	touched := map[string]bool{}
 	for _, h := range []*heads{a, b} {
-		s, e := w.submit(carrierIn, ledger.AnchorExtend, h.args(t, 0, 3, w.ms), nil)
+		w.extend(h, 0, 2) // enters the list of instances
+	}
+	for _, h := range []*heads{a, b} {
+		s, e := w.submit(carrierIn, ledger.AnchorExtend, h.args(t, 2, 3, w.ms), nil)
 		if e != nil {
 			t.Fatal(e)
 		}
@@ -203,7 +226,7 @@ func TestInstancesShareNoKey(t *testing.T) {
 	if len(p.Items) != 2 {
 		t.Fatalf("got %+v", p.Items)
 	}
-	if l := query[ledger.Page[ledger.Head]](w, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: a.id()}); len(l.Items) != 1 || l.Items[0].Ingest != "carrier.ingest-a" {
+	if l := query[ledger.Page[ledger.Head]](w, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: a.id()}); len(l.Items) != 2 || l.Items[0].Ingest != "carrier.ingest-a" {
 		t.Fatalf("got %+v", l.Items)
 	}
 	w.refused(ledger.Invalid, auditorOp, ledger.AnchorList, ledger.ListArgs{ID: "carrier.ingest-a"})

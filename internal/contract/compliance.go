@@ -1,6 +1,10 @@
 package contract
 
-import "github.com/trackseal/trackseal/internal/ledger"
+import (
+	"slices"
+
+	"github.com/trackseal/trackseal/internal/ledger"
+)
 
 // judgements: what an ingest instance found by the shipment's pinned rules, what trackers' own messages prove, and what people
 // sign about it. Late data may arrive after the close, so a closed shipment still takes all of it.
@@ -14,20 +18,27 @@ var judgements = []function{
 	timed(ledger.ComplianceDispose, operator, ledger.EventDisposition, dispose),
 
 	read(ledger.ComplianceVerdict, getVerdict),
-	list(ledger.ComplianceVerdicts, withID, ofShipment[ledger.Verdict](ledger.ObjVerdict)),                         // oldest first
+	read(ledger.ComplianceNow, func(t *transaction, a ledger.IDArgs) (*ledger.ComplianceState, error) {
+		s, err := shipment(t, a.ID)
+		if err != nil {
+			return nil, err
+		}
+		return complianceState(t, s)
+	}),
+	list(ledger.ComplianceVerdicts, withID, ofShipment[ledger.Verdict](ledger.ObjVerdict)),                         // by party, oldest first
 	list(ledger.ComplianceList, withID, ofShipment[ledger.Excursion](ledger.ObjExcursion)),                         // by id
 	list(ledger.ComplianceAcknowledgements, withID, ofShipment[ledger.Acknowledgement](ledger.ObjAcknowledgement)), // by excursion, oldest first
 	read(ledger.ComplianceDisposition, getDisposition),
 	list(ledger.ComplianceDispositions, withID, ofShipment[ledger.Disposition](ledger.ObjDisposition)), // oldest first
 }
 
-func getVerdict(t *transaction, a ledger.IDArgs) (*ledger.Verdict, error) {
+func getVerdict(t *transaction, a ledger.OpinionArgs) (*ledger.Verdict, error) {
 	if _, err := shipment(t, a.ID); err != nil {
 		return nil, err
 	}
-	v, err := newest(t, a.ID)
+	v, err := newest(t, a.ID, a.By)
 	if err == nil && v == nil {
-		return nil, ledger.Refuse(ledger.NotFound, "shipment %s has no verdict", a.ID)
+		return nil, ledger.Refuse(ledger.NotFound, "shipment %s has no verdict of %s", a.ID, a.By)
 	}
 	return v, err
 }
@@ -110,22 +121,30 @@ func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) 
 	if a.Revision != last+1 {
 		return nil, ledger.Refuse(ledger.Conflict, "the newest disposition is %d, so the next is %d, not %d", last, last+1, a.Revision)
 	}
-	v, err := newest(t, s.ID)
+	all, err := opinions(t, s)
 	if err != nil {
 		return nil, err
 	}
-	if v == nil {
-		v = new(ledger.Verdict)
+	result := ""
+	if a.VerdictBy == "" && len(all) > 0 {
+		return nil, ledger.Refuse(ledger.Conflict, "there is a newest verdict, revision %d of %s: name whose the decision rests on", all[0].Revision, all[0].By)
 	}
-	if a.VerdictRevision != v.Revision {
-		return nil, ledger.Refuse(ledger.Conflict, "the newest verdict is revision %d, not %d", v.Revision, a.VerdictRevision)
+	if a.VerdictBy != "" {
+		i := slices.IndexFunc(all, func(o ledger.Opinion) bool { return o.By == a.VerdictBy })
+		switch {
+		case i < 0:
+			return nil, ledger.Refuse(ledger.Conflict, "%s is no party with a verdict of shipment %s", a.VerdictBy, s.ID)
+		case all[i].Revision != a.VerdictRevision:
+			return nil, ledger.Refuse(ledger.Conflict, "the newest verdict of %s is revision %d, not %d", a.VerdictBy, all[i].Revision, a.VerdictRevision)
+		}
+		result = all[i].Result
 	}
 	signature, err := t.signature(a.Kind, a.Meaning)
 	if err != nil {
 		return nil, err
 	}
 	d := &ledger.Disposition{
-		Shipment: s.ID, Revision: a.Revision, Decision: a.Decision, Details: a.Details, VerdictRevision: v.Revision, Result: v.Result, Signature: signature,
+		Shipment: s.ID, Revision: a.Revision, Decision: a.Decision, Details: a.Details, VerdictBy: a.VerdictBy, VerdictRevision: a.VerdictRevision, Result: result, Signature: signature,
 	}
 	taken := ledger.Refuse(ledger.Exists, "disposition %d of shipment %s exists already", d.Revision, s.ID)
 	if err := t.create(ledger.DispositionKey(s.ID, d.Revision), d, taken); err != nil {

@@ -75,7 +75,7 @@ func TestVerdictRevisions(t *testing.T) {
 	w := newWorld(t)
 	w.create(carrierOp, "carrier.S-1")
 	with := func(f func(*ledger.Verdict)) ledger.Verdict { v := verdict(1); f(&v); return v }
-	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "carrier.S-1"})
+	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.OpinionArgs{ID: "carrier.S-1", By: carrier})
 	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(2))
@@ -100,12 +100,15 @@ func TestVerdictRevisions(t *testing.T) {
 	if string(v.Detail) != `{"b":1.50,"a":["<"]}` {
 		t.Fatalf("detail %s", v.Detail)
 	}
-	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(3))
-	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(3))
-
-	if got := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, ledger.IDArgs{ID: "carrier.S-1"}); got.Revision != 3 || got.By != shipper {
-		t.Fatalf("newest %+v", got)
+	// Each party counts its own.
+	w.refused(ledger.Conflict, shipperIn, ledger.ComplianceRevise, verdict(3))
+	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
+	for by, revision := range map[string]int{carrier: 2, shipper: 1} {
+		if got := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, ledger.OpinionArgs{ID: "carrier.S-1", By: by}); got.Revision != revision || got.By != by {
+			t.Fatalf("the newest of %s is %+v, want revision %d", by, got, revision)
+		}
 	}
+	w.refused(ledger.NotFound, shipperOp, ledger.ComplianceVerdict, ledger.OpinionArgs{ID: "carrier.S-1", By: consignee})
 	p := query[ledger.Page[ledger.Verdict]](w, shipperOp, ledger.ComplianceVerdicts, ledger.ListArgs{ID: "carrier.S-1", Limit: 2})
 	if len(p.Items) != 2 || p.Items[0].Result != ledger.Inconclusive || p.Items[1].Revision != 2 || p.Bookmark == "" {
 		t.Fatalf("got %+v", p)
@@ -147,8 +150,8 @@ func TestAVerdictKnowsNoLessThanTheOneBefore(t *testing.T) {
 	// The shipment's own record is the other half of what is judged, so the result may change; what another organisation says
 	// binds nobody.
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, say(2, ledger.Inconclusive, both...))
-	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, say(3, ledger.Compliant, head("no such log", 1<<50)))
-	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, say(4, ledger.NonCompliant, both...))
+	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, say(1, ledger.Compliant, head("no such log", 1<<50)))
+	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, say(3, ledger.NonCompliant, both...))
 
 	// An excursion is closed, or taken back, by one who knows what its opener knew.
 	open := excursion("warm/T-1/1")
@@ -164,7 +167,7 @@ func TestAVerdictKnowsNoLessThanTheOneBefore(t *testing.T) {
 func TestLateDataIsJudgedAfterTheClose(t *testing.T) {
 	w := newWorld(t)
 	w.delivered("carrier.S-1", "carrier.T-1")
-	must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "carrier.S-1"})
+	must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.IDArgs{ID: "carrier.S-1"})
 	must[ledger.Excursion](w, carrierIn, ledger.ComplianceOpen, ledger.EventExcursion, excursion("late"))
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
 }

@@ -29,7 +29,7 @@ func TestHandoverKeepsTheComplianceState(t *testing.T) {
 		return must[ledger.Shipment](w, by, ledger.ShipmentPropose, ledger.EventShipment, ledger.ProposeArgs{ID: "carrier.S-1", To: to.msp})
 	}
 	s := propose(carrierOp, shipperOp)
-	nothing := ledger.ComplianceState{Logs: []ledger.LogHead{}, Budget: []ledger.BudgetLine{}}
+	nothing := ledger.ComplianceState{Opinions: []ledger.Opinion{}}
 	if s.Pending.AtProposal == nil || !reflect.DeepEqual(*s.Pending.AtProposal, nothing) || s.Pending.AtAnswer != nil {
 		t.Fatalf("got %+v", s.Pending)
 	}
@@ -46,11 +46,11 @@ func TestHandoverKeepsTheComplianceState(t *testing.T) {
 		t.Fatalf("got %+v", h)
 	}
 	spent := []ledger.BudgetLine{{Rule: "tor", Band: "8-15", SpentS: 600, MaxS: 43200}}
-	if at := h[0].AtAnswer; at.Revision != 1 || at.Result != ledger.NonCompliant || at.Open != 1 || at.Total != 2 || !slices.Equal(at.Budget, spent) {
+	if at := h[0].AtAnswer; len(at.Opinions) != 1 || at.Opinions[0].Revision != 1 || at.Opinions[0].Result != ledger.NonCompliant || at.Open != 1 || at.Total != 2 || !slices.Equal(at.Opinions[0].Budget, spent) {
 		t.Fatalf("got %+v", at)
 	}
 	s = query[ledger.Shipment](w, consigneeOp, ledger.ShipmentGet, ledger.IDArgs{ID: "carrier.S-1"})
-	if s.Pending.AtProposal.Revision != 2 || s.Pending.AtProposal.Budget[0].SpentS != 900 {
+	if o := s.Pending.AtProposal.Opinions[0]; o.Revision != 2 || o.Budget[0].SpentS != 900 {
 		t.Fatalf("got %+v", s.Pending.AtProposal)
 	}
 	// Nobody can say otherwise.
@@ -99,11 +99,15 @@ func TestTheCloseKeepsTheComplianceState(t *testing.T) {
 	must[ledger.Shipment](w, consigneeOp, ledger.ShipmentDeliver, ledger.EventShipment, ledger.IDArgs{ID: "carrier.S-1"})
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(1))
 	v := must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("carrier.S-1", 2, 600))
-	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "carrier.S-1", Heads: []ledger.LogHead{head("a", 12)}})
-	if s := c.Compliance; s == nil || s.Revision != 2 || s.Result != v.Result || s.ToMS != v.ToMS || !slices.Equal(s.Logs, v.Logs) || len(s.Budget) != 1 {
+	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.IDArgs{ID: "carrier.S-1"})
+	if s := c.Compliance; s == nil || len(s.Opinions) != 1 {
 		t.Fatalf("got %+v", c.Compliance)
 	}
-	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentClose, `{"id":"carrier.S-1","heads":[],"compliance":{"revision":1}}`)
+	if o := c.Compliance.Opinions[0]; o.By != carrier || o.Revision != 2 || o.Result != v.Result || o.ToMS != v.ToMS || !slices.Equal(o.Logs, v.Logs) || len(o.Budget) != 1 {
+		t.Fatalf("got %+v", c.Compliance)
+	}
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentClose, `{"id":"carrier.S-1","compliance":{"total":1}}`)
+	w.refused(ledger.Invalid, carrierOp, ledger.ShipmentClose, `{"id":"carrier.S-1","heads":[]}`)
 	s := query[ledger.Shipment](w, consigneeOp, ledger.ShipmentGet, ledger.IDArgs{ID: "carrier.S-1"})
 	if k := s.Assignments[0].Calibration; k == nil || k.Ref != "before" {
 		t.Fatalf("got %+v", k)
@@ -162,7 +166,7 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	// Split: each part is as old as the whole.
 	for _, id := range []string{"consignee.A1", "consignee.A2"} {
 		s := create(next(id, func(a *ledger.CreateArgs) { a.Carried = spent(600) }))
-		if !slices.Equal(s.Carried, spent(600)) || !slices.Equal(s.CarriedFrom, []ledger.CarriedFrom{{Shipment: "carrier.A", Revision: 1}}) {
+		if !slices.Equal(s.Carried, spent(600)) || !reflect.DeepEqual(s.CarriedFrom, []ledger.CarriedFrom{{Shipment: "carrier.A", Verdicts: []ledger.VerdictRef{{By: carrier, Revision: 1}}}}) {
 			t.Fatalf("got %+v", s)
 		}
 	}
@@ -174,7 +178,12 @@ func TestTheLotKeepsItsBudget(t *testing.T) {
 	// Late data raises A's budget: what is carried from now on is more, and the record says from which revision.
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("carrier.A", 2, 700))
 	w.refused(ledger.Conflict, consigneeOp, ledger.ShipmentCreate, next("consignee.A3", func(a *ledger.CreateArgs) { a.Carried = spent(600) }))
-	if s := create(next("consignee.A3", func(*ledger.CreateArgs) {})); s.Carried[0].SpentS != 700 || s.CarriedFrom[0].Revision != 2 {
+	if s := create(next("consignee.A3", func(*ledger.CreateArgs) {})); s.Carried[0].SpentS != 700 || s.CarriedFrom[0].Verdicts[0].Revision != 2 {
+		t.Fatalf("got %+v", s)
+	}
+	// No party can make the lot look fresher: of several opinions the one that has spent most counts.
+	must[ledger.Verdict](w, shipperIn, ledger.ComplianceRevise, ledger.EventVerdict, withBudget("carrier.A", 1, 0))
+	if s := create(next("consignee.A4", func(*ledger.CreateArgs) {})); s.Carried[0].SpentS != 700 || len(s.CarriedFrom[0].Verdicts) != 2 {
 		t.Fatalf("got %+v", s)
 	}
 	// The next verdict cannot forget it.

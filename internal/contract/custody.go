@@ -24,7 +24,7 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 	case !s.IsParty(a.To):
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
 	}
-	held, err := complianceState(t, s.ID)
+	held, err := complianceState(t, s)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func end(t *transaction, id string, by func(*ledger.Handover) string, decide fun
 		return nil, ledger.Refuse(ledger.Forbidden, "only %s may do this with the open handover", by(s.Pending))
 	}
 	h := s.Pending
-	if h.AtAnswer, err = complianceState(t, s.ID); err != nil {
+	if h.AtAnswer, err = complianceState(t, s); err != nil {
 		return nil, err
 	}
 	if err := decide(s, h); err != nil {

@@ -15,7 +15,7 @@ func found(t *transaction, a ledger.FoundArgs) (*ledger.Founding, error) {
 	f := &ledger.Founding{By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx}
 	ours := false
 	for _, m := range a.Members {
-		f.Members = append(f.Members, ledger.Member{Name: m.Name, MSP: m.MSP, DisplayName: m.DisplayName, JoinedMS: t.TimeMS, Tx: t.Tx})
+		f.Members = append(f.Members, ledger.Member{Name: m.Name, MSP: m.MSP, DisplayName: m.DisplayName, Operator: m.Operator, JoinedMS: t.TimeMS, Tx: t.Tx})
 		ours = ours || m.MSP == t.MSP
 	}
 	if !ours {
@@ -63,13 +63,31 @@ func getMember(t *transaction, a ledger.NameArgs) (*ledger.Member, error) {
 // allMembers refuses an MSP id that is no member's.
 func allMembers(t *transaction, msps []string) error {
 	for _, msp := range msps {
-		name, err := get[string](t, ledger.MemberMSPKey(msp))
+		m, err := memberOf(t, msp)
 		if err != nil {
 			return err
 		}
-		if name == nil {
+		if m == nil {
 			return ledger.Refuse(ledger.Invalid, "parties: %s is not a member of this network", msp)
 		}
 	}
 	return nil
+}
+
+// memberOf is the member with this MSP id, nil when it is none's.
+func memberOf(t *transaction, msp string) (*ledger.Member, error) {
+	name, err := get[string](t, ledger.MemberMSPKey(msp))
+	if err != nil || name == nil {
+		return nil, err
+	}
+	return get[ledger.Member](t, ledger.MemberKey(*name))
+}
+
+// instances are the ids of a member's ingest instances in service: those that have a heads log and are not retired.
+func instances(t *transaction, msp string) ([]string, error) {
+	ids, err := get[[]string](t, ledger.InstancesKey(msp))
+	if err != nil || ids == nil {
+		return nil, err
+	}
+	return *ids, nil
 }

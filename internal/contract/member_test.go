@@ -10,7 +10,7 @@ import (
 
 // founders are the members of a world.
 var founders = ledger.FoundArgs{Members: []ledger.Founder{
-	{Name: "auditor", MSP: auditor, DisplayName: "Auditor"}, {Name: "carrier", MSP: carrier, DisplayName: "Carrier"},
+	{Name: "auditor", MSP: auditor, DisplayName: "Auditor"}, {Name: "carrier", MSP: carrier, DisplayName: "Carrier", Operator: true},
 	{Name: "consignee", MSP: consignee, DisplayName: "Consignee"}, {Name: "shipper", MSP: shipper, DisplayName: "Shipper"},
 }}
 
@@ -25,7 +25,7 @@ func TestTheNetworkIsFoundedOnce(t *testing.T) {
 	for _, by := range []who{shipperOp, carrierOp} {
 		w.refused(ledger.Exists, by, ledger.MemberFound, founders)
 	}
-	want := ledger.Member{Name: "carrier", MSP: carrier, DisplayName: "Carrier", JoinedMS: f.TimeMS, Tx: f.Tx}
+	want := ledger.Member{Name: "carrier", MSP: carrier, DisplayName: "Carrier", Operator: true, JoinedMS: f.TimeMS, Tx: f.Tx}
 	if got := query[ledger.Member](w, who{"StrangerMSP", ""}, ledger.MemberGet, ledger.NameArgs{Name: "carrier"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

@@ -26,7 +26,7 @@ type State interface {
 	Page(prefix, start string, limit int) (records []Record, next string, err error)
 }
 
-// Record is a key of the state with its value.
+// Record is a key of the state with its value. In what a call writes, no value means that the record is deleted.
 type Record struct {
 	Key   string
 	Value []byte
@@ -61,6 +61,10 @@ func (m Map) Page(prefix, start string, limit int) ([]Record, string, error) {
 // Commit writes down what a call answered.
 func (m Map) Commit(a Answer) {
 	for _, w := range a.Writes {
+		if w.Value == nil {
+			delete(m, w.Key)
+			continue
+		}
 		m[w.Key] = w.Value
 	}
 }

@@ -21,7 +21,10 @@ func journey(t testing.TB) []struct {
 } {
 	next := edDevice("next")
 	h := newHeads("carrier.ingest-1")
-	h.grow(30)
+	h.grow(10)
+	sealed := h.final("carrier.S-1", "tx0007", 12) // of the shipment that the seventh transaction creates
+	h.grow(19)
+	sealed.Anchor, sealed.Proof = 1, h.inclusion(t, sealed.Index, 30)
 	hot := edDevice("next").message("carrier.T-1", t0+15_000, telemetry.Reading{TimeMS: t0 + 14_000, Values: map[string]float64{"temperature": 25.5}})
 	return []struct {
 		by  who
@@ -34,7 +37,8 @@ func journey(t testing.TB) []struct {
 		{carrierOp, ledger.TrackerEnrol, ledger.EnrolArgs{ID: "carrier.T-2", SecretHash: hexHash("s")}},
 		{carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "carrier.T-1", Alg: next.alg, Public: next.public, Proof: next.possess("carrier.T-1", carrier, next), Old: edDevice("carrier.T-1").possess("carrier.T-1", carrier, next)}},
 		{carrierOp, ledger.TrackerCalibrate, ledger.CalibrateArgs{ID: "carrier.T-1", Ref: "c", Hash: hexHash("c"), ValidFromMS: 1, ValidToMS: 2}},
-		{carrierOp, ledger.ShipmentCreate, createArgs("carrier.S-1")},
+		{carrierOp, ledger.ShipmentCreate, withAuditor(createArgs("carrier.S-1"))},
+		{auditorOp, ledger.ShipmentDecline, ledger.IDArgs{ID: "carrier.S-1"}},
 		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: shipper}},
 		{shipperOp, ledger.ShipmentReject, ledger.RejectArgs{ID: "carrier.S-1", Details: hexHash("late")}},
 		{carrierOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: shipper}},
@@ -58,7 +62,9 @@ func journey(t testing.TB) []struct {
 		{shipperOp, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: consignee, Heads: []ledger.LogHead{head("a", 9)}}},
 		{consigneeOp, ledger.ShipmentAccept, ledger.IDArgs{ID: "carrier.S-1"}},
 		{consigneeOp, ledger.ShipmentDeliver, ledger.IDArgs{ID: "carrier.S-1"}},
-		{carrierOp, ledger.ShipmentClose, ledger.CloseArgs{ID: "carrier.S-1", Heads: []ledger.LogHead{head("a", 12)}}},
+		{carrierIn, ledger.ShipmentSeal, ledger.SealArgs{ID: "carrier.S-1", Ingest: "carrier.ingest-1", Final: &sealed}},
+		{carrierOp, ledger.ShipmentClose, ledger.IDArgs{ID: "carrier.S-1"}},
+		{carrierOp, ledger.AnchorRetire, ledger.RetireArgs{Ingest: "carrier.ingest-1"}},
 		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "retired"}},
 		{consigneeOp, ledger.ComplianceDispose, disposeArgs(2, ledger.Release, 1)},
 	}
@@ -90,7 +96,7 @@ func TestTwoPeersAgree(t *testing.T) {
 		}
 		keys := map[string]bool{}
 		for _, x := range a.Writes {
-			if x.Key == "" || len(x.Value) == 0 || keys[x.Key] {
+			if x.Key == "" || x.Value != nil && len(x.Value) == 0 || keys[x.Key] {
 				t.Errorf("%s writes %q twice, or nothing", j.fn, x.Key)
 			}
 			keys[x.Key] = true
@@ -110,7 +116,7 @@ func TestStateIsCanonical(t *testing.T) {
 	run(w, t)
 	types := map[string]any{
 		ledger.ObjFounding: ledger.Founding{}, ledger.ObjBeat: ledger.Beat{}, ledger.ObjMember: ledger.Member{}, ledger.ObjTracker: ledger.Tracker{}, ledger.ObjShipment: ledger.Shipment{}, ledger.ObjHandover: ledger.Handover{},
-		ledger.ObjClose: ledger.Close{}, ledger.ObjHead: ledger.Head{}, ledger.ObjAnchor: ledger.Head{},
+		ledger.ObjSeal: ledger.Seal{}, ledger.ObjClose: ledger.Close{}, ledger.ObjHead: ledger.Head{}, ledger.ObjAnchor: ledger.Head{},
 		ledger.ObjExcursion: ledger.Excursion{}, ledger.ObjVerdict: ledger.Verdict{},
 		ledger.ObjTally: ledger.Tally{}, ledger.ObjAcknowledgement: ledger.Acknowledgement{},
 		ledger.ObjDisposition: ledger.Disposition{}, ledger.ObjRuleSet: ledger.RuleSet{},
@@ -209,9 +215,9 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 	reads := map[ledger.Function]any{
 		ledger.MemberGet: ledger.NameArgs{Name: "carrier"}, ledger.MemberList: ledger.ListArgs{}, ledger.BeatGet: ledger.NoArgs{},
 		ledger.TrackerGet: ledger.IDArgs{ID: "carrier.T-1"}, ledger.TrackerList: ledger.ListArgs{},
-		ledger.ShipmentGet: byID, ledger.ShipmentGetClose: byID, ledger.ShipmentList: ledger.ListArgs{}, ledger.ShipmentHandover: byShipment,
+		ledger.ShipmentGet: byID, ledger.ShipmentGetClose: byID, ledger.ShipmentList: ledger.ListArgs{}, ledger.ShipmentHandover: byShipment, ledger.ShipmentSeals: byShipment,
 		ledger.AnchorHead: ledger.IDArgs{ID: heads}, ledger.AnchorList: ledger.ListArgs{ID: heads}, ledger.AnchorHeads: ledger.ListArgs{},
-		ledger.ComplianceVerdict: byID, ledger.ComplianceVerdicts: byShipment, ledger.ComplianceList: byShipment, ledger.ComplianceAcknowledgements: byShipment,
+		ledger.ComplianceVerdict: ledger.OpinionArgs{ID: "carrier.S-1", By: carrier}, ledger.ComplianceNow: byID, ledger.ComplianceVerdicts: byShipment, ledger.ComplianceList: byShipment, ledger.ComplianceAcknowledgements: byShipment,
 		ledger.ComplianceDisposition: byID, ledger.ComplianceDispositions: byShipment,
 		ledger.RuleSetGet: ledger.RefArgs{Ref: "shipper.vaccine@2"}, ledger.RuleSetList: ledger.ListArgs{},
 	}

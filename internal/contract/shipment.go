@@ -17,12 +17,15 @@ var shipments = []function{
 	timed(ledger.ShipmentReject, operator, ledger.EventShipment, reject),
 	timed(ledger.ShipmentWithdraw, operator, ledger.EventShipment, withdraw),
 	timed(ledger.ShipmentDeliver, operator, ledger.EventShipment, deliver),
+	timed(ledger.ShipmentDecline, operator, ledger.EventShipment, decline),
+	change(ledger.ShipmentSeal, ingest, ledger.EventSealed, seal),
 	timed(ledger.ShipmentClose, operator, ledger.EventClosed, closeShipment),
 	read(ledger.ShipmentGet, func(t *transaction, a ledger.IDArgs) (*ledger.Shipment, error) {
 		return shipment(t, a.ID)
 	}),
 	list(ledger.ShipmentList, noID, listShipments),
 	list(ledger.ShipmentHandover, withID, ofShipment[ledger.Handover](ledger.ObjHandover)),
+	list(ledger.ShipmentSeals, withID, ofShipment[ledger.Seal](ledger.ObjSeal)), // by ingest id
 	read(ledger.ShipmentGetClose, getClose),
 }
 
@@ -97,9 +100,9 @@ func (t *transaction) now(s *ledger.Shipment) int64 {
 	return s.LastMS
 }
 
-// carry copies the stability budget that a lot's earlier shipments had spent from their newest verdicts. That they are of one lot is
-// the creator's word: no peer knows the goods. A later revision of such a verdict does not change it: CarriedFrom names the one
-// that counted.
+// carry copies the stability budget that a lot's earlier shipments had spent from the newest verdicts of all their parties. That they
+// are of one lot is the creator's word: no peer knows the goods. A later revision of such a verdict does not change it: CarriedFrom names
+// the ones that counted.
 func carry(t *transaction, s *ledger.Shipment, a ledger.CreateArgs) error {
 	if len(a.CarriedFrom) == 0 {
 		return nil
@@ -113,19 +116,19 @@ func carry(t *transaction, s *ledger.Shipment, a ledger.CreateArgs) error {
 		if from.State != ledger.Delivered && from.State != ledger.Closed {
 			return ledger.Refuse(ledger.BadState, "carried_from: shipment %s is %s; its budget counts once it is delivered", id, from.State)
 		}
-		v, err := newest(t, id)
+		all, err := opinions(t, from)
 		if err != nil {
 			return err
 		}
-		if v == nil {
+		if len(all) == 0 {
 			return ledger.Refuse(ledger.BadState, "carried_from: shipment %s has no verdict", id)
 		}
-		b, err := v.Budget()
-		if err != nil {
-			return err
+		c := ledger.CarriedFrom{Shipment: id}
+		for _, o := range all {
+			budgets = append(budgets, o.Budget)
+			c.Verdicts = append(c.Verdicts, ledger.VerdictRef{By: o.By, Revision: o.Revision})
 		}
-		budgets = append(budgets, b)
-		s.CarriedFrom = append(s.CarriedFrom, ledger.CarriedFrom{Shipment: id, Revision: v.Revision})
+		s.CarriedFrom = append(s.CarriedFrom, c)
 	}
 	s.Carried = ledger.Carry(budgets...)
 	if len(s.Carried) > ledger.MaxBudget {
@@ -138,8 +141,9 @@ func carry(t *transaction, s *ledger.Shipment, a ledger.CreateArgs) error {
 }
 
 // closeShipment writes the create-only record of the final heads and ends every open assignment. The record has its own
-// key, so that its transaction proves by itself that nobody closed the shipment otherwise before.
-func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
+// key, so that its transaction proves by itself that nobody closed the shipment otherwise before. The heads are those that the
+// operators of the logs have sealed, whoever closes.
+func closeShipment(t *transaction, a ledger.IDArgs) (*ledger.Close, error) {
 	s, err := shipment(t, a.ID)
 	if err != nil {
 		return nil, err
@@ -153,6 +157,10 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	}
 	if s.State != ledger.Delivered {
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s is %s, not delivered", s.ID, s.State)
+	}
+	heads, err := sealed(t, s)
+	if err != nil {
+		return nil, err
 	}
 	now := t.now(s)
 	for i := range s.Assignments {
@@ -173,10 +181,10 @@ func closeShipment(t *transaction, a ledger.CloseArgs) (*ledger.Close, error) {
 	if err := t.put(ledger.ShipmentKey(s.ID), s); err != nil {
 		return nil, err
 	}
-	held, err := complianceState(t, s.ID)
+	held, err := complianceState(t, s)
 	if err != nil {
 		return nil, err
 	}
-	c := &ledger.Close{Shipment: s.ID, Heads: listOf(a.Heads), By: t.MSP, TimeMS: now, Tx: t.Tx, Compliance: held}
+	c := &ledger.Close{Shipment: s.ID, Heads: heads, By: t.MSP, TimeMS: now, Tx: t.Tx, Compliance: held}
 	return c, t.put(ledger.CloseKey(s.ID), c)
 }

@@ -11,10 +11,15 @@ func acknowledgeArgs(excursion string) ledger.AcknowledgeArgs {
 	return ledger.AcknowledgeArgs{Shipment: "carrier.S-1", Excursion: excursion, Details: hexHash("door open at the dock"), Kind: ledger.Person, Meaning: "reviewed"}
 }
 
+// disposeArgs rests on a verdict of the carrier, 0 = on none.
 func disposeArgs(revision int, decision string, verdict int) ledger.DisposeArgs {
-	return ledger.DisposeArgs{
+	a := ledger.DisposeArgs{
 		Shipment: "carrier.S-1", Revision: revision, Decision: decision, Details: hexHash("within the budget"), VerdictRevision: verdict, Kind: ledger.Person, Meaning: "approved",
 	}
+	if verdict > 0 {
+		a.VerdictBy = carrier
+	}
+	return a
 }
 
 func TestAcknowledge(t *testing.T) {
@@ -99,19 +104,22 @@ func TestDispose(t *testing.T) {
 	w.refused(ledger.NotFound, auditorOp, ledger.ComplianceDispose, next(func(*ledger.DisposeArgs) {}))
 	w.refused(ledger.Forbidden, carrierIn, ledger.ComplianceDispose, next(func(*ledger.DisposeArgs) {}))
 	w.refused(ledger.Conflict, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.VerdictRevision = 2 }))
+	w.refused(ledger.Conflict, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.VerdictBy = shipper }))
+	w.refused(ledger.Conflict, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.VerdictBy = auditor }))
+	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.VerdictBy = "" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.Decision = "keep" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.Details = "" }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.Revision = 0 }))
 	w.refused(ledger.Invalid, consigneeOp, ledger.ComplianceDispose, next(func(a *ledger.DisposeArgs) { a.Meaning = "" }))
 	d = must[ledger.Disposition](w, consigneeOp, ledger.ComplianceDispose, ledger.EventDisposition, next(func(*ledger.DisposeArgs) {}))
-	if d.Result != ledger.Compliant || d.VerdictRevision != 1 || d.Revision != 2 {
+	if d.Result != ledger.Compliant || d.VerdictBy != carrier || d.VerdictRevision != 1 || d.Revision != 2 {
 		t.Fatalf("got %+v", d)
 	}
 
 	// Late data: the release rests on a verdict that is no longer the newest, and says so.
 	must[ledger.Verdict](w, carrierIn, ledger.ComplianceRevise, ledger.EventVerdict, verdict(2))
 	got := query[ledger.Disposition](w, shipperOp, ledger.ComplianceDisposition, by)
-	if now := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, by); got != d || got.VerdictRevision >= now.Revision {
+	if now := query[ledger.Verdict](w, shipperOp, ledger.ComplianceVerdict, ledger.OpinionArgs{ID: "carrier.S-1", By: carrier}); got != d || got.VerdictRevision >= now.Revision {
 		t.Fatalf("got %+v, verdict %d", got, now.Revision)
 	}
 	w.refused(ledger.Conflict, shipperOp, ledger.ComplianceDispose, disposeArgs(3, ledger.Reject, 1))

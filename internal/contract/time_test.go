@@ -37,7 +37,7 @@ func TestTheTimesOfARecordNeverRunBackwards(t *testing.T) {
 		t.Fatalf("delivered %d, want %d", s.DeliveredMS, ahead)
 	}
 	w.ms -= 30_000
-	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.CloseArgs{ID: "carrier.S-1"})
+	c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.IDArgs{ID: "carrier.S-1"})
 	s = query[ledger.Shipment](w, carrierOp, ledger.ShipmentGet, ledger.IDArgs{ID: "carrier.S-1"})
 	got := []int64{s.CreatedMS, s.Assignments[0].FromMS, s.DeliveredMS, s.Assignments[0].ToMS, c.TimeMS, s.ClosedMS, s.LastMS}
 	if !slices.IsSorted(got) || c.TimeMS != ahead {
@@ -68,7 +68,7 @@ func TestTheBeat(t *testing.T) {
 // Each transaction whose time becomes part of a record reads the beat, and is refused far from it, before it as after.
 func TestEveryTimedTransactionReadsTheBeat(t *testing.T) {
 	untimed := map[string]bool{}
-	for _, fn := range []ledger.Function{ledger.MemberFound, ledger.BeatRenew, ledger.TrackerCalibrate, ledger.RuleSetPublish, ledger.AnchorExtend,
+	for _, fn := range []ledger.Function{ledger.MemberFound, ledger.BeatRenew, ledger.TrackerCalibrate, ledger.RuleSetPublish, ledger.AnchorExtend, ledger.AnchorRetire, ledger.ShipmentSeal,
 		ledger.ComplianceOpen, ledger.ComplianceClose, ledger.ComplianceRevise, ledger.ComplianceBreach} {
 		untimed[fn.Name()] = true
 	}

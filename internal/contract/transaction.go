@@ -115,6 +115,9 @@ func (t *transaction) put(key string, record any) error {
 	return nil
 }
 
+// remove deletes a record.
+func (t *transaction) remove(key string) { t.writes = append(t.writes, Record{Key: key}) }
+
 // free refuses with taken when the key holds a record. Two transactions that create the same key at once both read it as
 // free: the second then fails validation, since the first changed what it read.
 func (t *transaction) free(key string, taken error) error {

@@ -8,7 +8,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// revise adds the next revision. Earlier ones stay as they are.
+// revise adds the next revision of the caller's own verdict. Earlier ones stay as they are, and so do all of others.
 func revise(t *transaction, v ledger.Verdict) (*ledger.Verdict, error) {
 	s, err := judged(t, v.Shipment, v.RuleHash)
 	if err != nil {
@@ -21,49 +21,35 @@ func revise(t *transaction, v ledger.Verdict) (*ledger.Verdict, error) {
 		}
 		v.Detail = b.Bytes()
 	}
-	before, err := newest(t, v.Shipment)
+	before, err := newest(t, v.Shipment, t.MSP)
 	if err != nil {
 		return nil, err
 	}
 	last := 0
 	if before != nil {
 		last = before.Revision
-		if err := follows(t, before, v); err != nil {
-			return nil, err
+		// One judge of it that lags behind another must not take back what the other found, and a log of one size has one root. From the
+		// same logs another result is right when the shipment's own record has changed since (a handover, the delivery).
+		if err := ledger.Covers(v.Logs, before.Logs); err != nil {
+			return nil, ledger.Refuse(ledger.Conflict, "revision %d was judged from other logs: %v", before.Revision, err)
 		}
-		if sameJudgement(before, v) && before.By == t.MSP {
+		if sameJudgement(before, v) {
 			return before, nil // said again because its sender did not hear the outcome, or by its other judge: nothing is written
 		}
 	}
 	if v.Revision != last+1 {
-		return nil, ledger.Refuse(ledger.Conflict, "the newest revision is %d, so the next is %d, not %d", last, last+1, v.Revision)
+		return nil, ledger.Refuse(ledger.Conflict, "the newest revision of %s is %d, so the next is %d, not %d", t.MSP, last, last+1, v.Revision)
 	}
 	if err := keepsCarried(s, v); err != nil {
 		return nil, err
 	}
 	v.Reasons, v.Logs = listOf(v.Reasons), listOf(v.Logs)
 	v.By, v.TimeMS, v.Tx = t.MSP, t.TimeMS, t.Tx
-	taken := ledger.Refuse(ledger.Exists, "revision %d of shipment %s exists already", v.Revision, v.Shipment)
-	if err := t.create(ledger.VerdictKey(v.Shipment, v.Revision), &v, taken); err != nil {
+	taken := ledger.Refuse(ledger.Exists, "revision %d of shipment %s by %s exists already", v.Revision, v.Shipment, t.MSP)
+	if err := t.create(ledger.VerdictKey(v.Shipment, t.MSP, v.Revision), &v, taken); err != nil {
 		return nil, err
 	}
-	return &v, t.put(ledger.RevisionKey(v.Shipment), v.Revision)
-}
-
-// follows refuses a verdict from less than the same organisation has judged before: one judge of it that lags behind another
-// must not take back what the other found, and a log of one size has one root. Another organisation's verdict binds nobody: else
-// one that names leaves which do not exist would stand for ever.
-//
-// From the same logs another result is right when the shipment's own record has changed since (a handover, the delivery): it
-// is the other half of what is judged.
-func follows(t *transaction, before *ledger.Verdict, v ledger.Verdict) error {
-	if before.By != t.MSP {
-		return nil
-	}
-	if err := ledger.Covers(v.Logs, before.Logs); err != nil {
-		return ledger.Refuse(ledger.Conflict, "revision %d was judged from other logs: %v", before.Revision, err)
-	}
-	return nil
+	return &v, t.put(ledger.RevisionKey(v.Shipment, t.MSP), v.Revision)
 }
 
 // sameJudgement reports whether two verdicts say the same of the same logs.
@@ -87,13 +73,33 @@ func keepsCarried(s *ledger.Shipment, v ledger.Verdict) error {
 	return nil
 }
 
-// newest is the verdict with the highest revision, nil when there is none.
-func newest(t *transaction, shipment string) (*ledger.Verdict, error) {
-	last, err := number(t, ledger.RevisionKey(shipment))
+// newest is a party's verdict with the highest revision, nil when it has none.
+func newest(t *transaction, shipment, msp string) (*ledger.Verdict, error) {
+	last, err := number(t, ledger.RevisionKey(shipment, msp))
 	if err != nil || last == 0 {
 		return nil, err
 	}
-	return get[ledger.Verdict](t, ledger.VerdictKey(shipment, last))
+	return get[ledger.Verdict](t, ledger.VerdictKey(shipment, msp, last))
+}
+
+// opinions are the newest verdicts of the shipment's parties, in the order of their MSP ids.
+func opinions(t *transaction, s *ledger.Shipment) ([]ledger.Opinion, error) {
+	all := []ledger.Opinion{}
+	for _, msp := range s.Parties.MSPs() {
+		v, err := newest(t, s.ID, msp)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			continue
+		}
+		budget, err := v.Budget()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ledger.Opinion{By: msp, Revision: v.Revision, Result: v.Result, ToMS: v.ToMS, Logs: v.Logs, Budget: budget})
+	}
+	return all, nil
 }
 
 // number is a counter: the number of the newest record of a series, 0 when there is none.
@@ -115,20 +121,14 @@ func judged(t *transaction, id, ruleHash string) (*ledger.Shipment, error) {
 }
 
 // complianceState copies what the ledger itself holds about a shipment, so that no caller can say otherwise.
-func complianceState(t *transaction, shipment string) (*ledger.ComplianceState, error) {
-	n, err := tally(t, shipment)
+func complianceState(t *transaction, s *ledger.Shipment) (*ledger.ComplianceState, error) {
+	n, err := tally(t, s.ID)
 	if err != nil {
 		return nil, err
 	}
-	v, err := newest(t, shipment)
+	all, err := opinions(t, s)
 	if err != nil {
 		return nil, err
 	}
-	now := &ledger.ComplianceState{Open: n.Open, Total: n.Total, Verified: n.Verified, Breaches: n.Breaches, Logs: []ledger.LogHead{}, Budget: []ledger.BudgetLine{}}
-	if v == nil {
-		return now, nil
-	}
-	now.Revision, now.Result, now.ToMS, now.Logs = v.Revision, v.Result, v.ToMS, v.Logs
-	now.Budget, err = v.Budget()
-	return now, err
+	return &ledger.ComplianceState{Opinions: all, Open: n.Open, Total: n.Total, Verified: n.Verified, Breaches: n.Breaches}, nil
 }

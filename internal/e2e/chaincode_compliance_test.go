@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +134,7 @@ func TestStackChaincodeSignOff(t *testing.T) {
 	if len(handovers) != 2 || handovers[0].State != ledger.Withdrawn || handovers[1].AtAnswer == nil {
 		t.Fatalf("handovers %+v", handovers)
 	}
-	if got := handovers[1].AtAnswer; got.Revision != 1 || got.Result != ledger.Compliant || got.Open != 1 || got.Total != 1 || len(got.Budget) != 1 || got.Budget[0].SpentS != 600 {
+	if got := handovers[1].AtAnswer; len(got.Opinions) != 1 || got.Open != 1 || got.Total != 1 || got.Opinions[0].Revision != 1 || got.Opinions[0].Result != ledger.Compliant || got.Opinions[0].Budget[0].SpentS != 600 {
 		t.Errorf("at the handover the ledger held %+v", got)
 	}
 	if legs := ledger.Legs(s, handovers); len(legs) != 2 || legs[0].Custodian != "ShipperMSP" || legs[1].ToMS != s.DeliveredMS {
@@ -146,7 +147,7 @@ func TestStackChaincodeSignOff(t *testing.T) {
 	if ack.N != 1 || ack.Signature.MSP != "ConsigneeMSP" || ack.Signature.Subject == "" || !ledger.IsHash(ack.Signature.Cert) {
 		t.Errorf("acknowledged %+v", ack)
 	}
-	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Details: hexSHA256("within the budget"), VerdictRevision: 1, Kind: ledger.Person, Meaning: "approved"}
+	release := ledger.DisposeArgs{Shipment: first, Revision: 1, Decision: ledger.Release, Details: hexSHA256("within the budget"), VerdictBy: "CarrierMSP", VerdictRevision: 1, Kind: ledger.Person, Meaning: "approved"}
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.ComplianceDispose, release)
 	mustLedger[ledger.Disposition](t, consignee, ledger.ComplianceDispose, release)
 	mustLedger[ledger.Verdict](t, ingest, ledger.ComplianceRevise, verdict(2, "900"))
@@ -159,7 +160,7 @@ func TestStackChaincodeSignOff(t *testing.T) {
 	refusedLedger(t, ledger.Conflict, consignee, ledger.ShipmentCreate, next)
 	next.Carried = nil
 	got := mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentCreate, next)
-	if len(got.Carried) != 1 || got.Carried[0].SpentS != 900 || got.CarriedFrom[0] != (ledger.CarriedFrom{Shipment: first, Revision: 2}) {
+	if len(got.Carried) != 1 || got.Carried[0].SpentS != 900 || got.CarriedFrom[0].Shipment != first || !slices.Equal(got.CarriedFrom[0].Verdicts, []ledger.VerdictRef{{By: "CarrierMSP", Revision: 2}}) {
 		t.Errorf("carried %+v from %+v", got.Carried, got.CarriedFrom)
 	}
 }

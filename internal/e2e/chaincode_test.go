@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ func TestStackChaincodeAccess(t *testing.T) {
 	carrier, shipper, consignee, auditor := l.op("carrier"), l.op("shipper"), l.op("consignee"), l.op("auditor")
 	ingest := l.as("carrier", "ingest")
 	ship, tracker := nameOf("shipper", "S"), name("T")
+	byID := ledger.IDArgs{ID: ship}
 
 	// Trackers: only by an operator, only by the owner.
 	enrol := enrolArgs(tracker, "CarrierMSP", tracker)
@@ -46,7 +48,7 @@ func TestStackChaincodeAccess(t *testing.T) {
 	for _, id := range []string{ship, ship + ".free"} {
 		refusedLedger(t, ledger.Invalid, carrier, ledger.ShipmentCreate, shipmentArgs(id))
 	}
-	for _, fn := range []ledger.Function{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceVerdict} {
+	for _, fn := range []ledger.Function{ledger.ShipmentGet, ledger.ShipmentGetClose, ledger.ComplianceNow} {
 		if _, err := auditor.Evaluate(t.Context(), fn.Name(), ledger.IDArgs{ID: ship}); ledger.CodeOf(err) != ledger.NotFound {
 			t.Errorf("%s by a stranger: %v", fn, err)
 		}
@@ -91,11 +93,18 @@ func TestStackChaincodeAccess(t *testing.T) {
 	less.Revision, less.Supersedes, less.Logs = 2, 1, []ledger.LogHead{logHead("b", 5)}
 	refusedLedger(t, ledger.Conflict, ingest, ledger.ComplianceRevise, less)
 
-	refusedLedger(t, ledger.BadState, carrier, ledger.ShipmentClose, ledger.CloseArgs{ID: ship})
-	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentDeliver, ledger.IDArgs{ID: ship})
-	refusedLedger(t, ledger.Forbidden, shipper, ledger.ShipmentClose, ledger.CloseArgs{ID: ship})
-	closed := mustLedger[ledger.Close](t, carrier, ledger.ShipmentClose, ledger.CloseArgs{ID: ship, Heads: []ledger.LogHead{logHead("a", 2)}})
-	refusedLedger(t, ledger.Exists, consignee, ledger.ShipmentClose, ledger.CloseArgs{ID: ship})
+	refusedLedger(t, ledger.BadState, carrier, ledger.ShipmentClose, byID)
+	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentDeliver, byID)
+	refusedLedger(t, ledger.Forbidden, shipper, ledger.ShipmentClose, byID)
+	// The operator seals no head that is not anchored.
+	forged := ledger.FinalHead{Size: 3, Root: hexSHA256("another history"), Proof: []string{}}
+	for h := range l.instances(t) {
+		refusedLedger(t, ledger.BadProof, ingest, ledger.ShipmentSeal, ledger.SealArgs{ID: ship, Ingest: h, Final: &forged})
+		refusedLedger(t, ledger.Forbidden, shipper, ledger.ShipmentSeal, ledger.SealArgs{ID: ship, Ingest: h})
+		mustLedger[ledger.Seal](t, ingest, ledger.ShipmentSeal, ledger.SealArgs{ID: ship, Ingest: h})
+	}
+	closed := mustLedger[ledger.Close](t, carrier, ledger.ShipmentClose, byID)
+	refusedLedger(t, ledger.Exists, consignee, ledger.ShipmentClose, byID)
 
 	s := agree[ledger.Shipment](t, shipper, ledger.ShipmentGet, ledger.IDArgs{ID: ship}, "carrier", "shipper", "consignee", "auditor")
 	if s.State != ledger.Closed || s.Handovers != 2 || s.Assignments[0].ToMS != closed.TimeMS {
@@ -103,6 +112,20 @@ func TestStackChaincodeAccess(t *testing.T) {
 	}
 	if got := agree[ledger.Tracker](t, carrier, ledger.TrackerGet, ledger.IDArgs{ID: tracker}, "carrier", "auditor"); got.Assigned != "" {
 		t.Errorf("the tracker is still assigned: %+v", got)
+	}
+}
+
+// instances are the ids of the operator's ingest instances that have an anchor.
+func (l *ledgerClients) instances(t *testing.T) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for h, err := range ledger.AnchorHeads.Each(t.Context(), l.op("carrier"), "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !yield(h.Ingest) {
+				return
+			}
+		}
 	}
 }
 
@@ -335,6 +358,10 @@ func TestStackChaincodeExtend(t *testing.T) {
 		}
 		return nil
 	}, nil)
+	for _, retired := range []*headsLog{h, marker} { // or every shipment of the stack would wait for their seals
+		mustLedger[ledger.Head](t, carrier, ledger.AnchorRetire, ledger.RetireArgs{Ingest: retired.ingest})
+	}
+	refusedLedger(t, ledger.BadState, ingest, ledger.AnchorExtend, h.args(t, head.Size, head.Size+1))
 	if !errors.Is(err, done) || len(seen) != 3 || !seen[first.Tx] || !seen[second.Tx] || !seen[head.Tx] {
 		t.Errorf("events of %v, %v", seen, err)
 	}

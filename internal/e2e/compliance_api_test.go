@@ -25,9 +25,8 @@ type judgedAnswer struct {
 	Legs       []struct {
 		Custodian  string `json:"custodian"`
 		AtHandover *struct {
-			Revision int    `json:"revision"`
-			Result   string `json:"result"`
-			Total    int    `json:"total"`
+			Result string `json:"result"`
+			Total  int    `json:"total"`
 		} `json:"at_handover"`
 	} `json:"legs"`
 	Budget []struct {
@@ -237,7 +236,7 @@ func TestStackCompliance(t *testing.T) {
 	// The goods are turned down, on the newest verdict.
 	newest := j.Revisions[len(j.Revisions)-1].Revision
 	decision := func(d string, verdict int) map[string]any {
-		return map[string]any{"decision": d, "meaning": "responsibility", "reason": "27 °C on the way", "verdict_revision": verdict}
+		return map[string]any{"decision": d, "meaning": "responsibility", "reason": "27 °C on the way", "verdict_by": "carrier", "verdict_revision": verdict}
 	}
 	carrier.refusal(403, "forbidden", "POST", path+"/disposition", decision("release", newest))
 	consignee.refusal(409, "newest verdict", "POST", path+"/disposition", decision("reject", newest-1))

@@ -36,8 +36,16 @@ func fromBeginning(t *evidencetest.Trip, c *ledger.Close, leaves int, result str
 		}
 	}
 	root := tree.Root()
-	c.Compliance.Logs[0].Size, c.Compliance.Logs[0].Root = tree.Size(), hex.EncodeToString(root[:])
-	c.Compliance.Result, c.Compliance.ToMS = result, last
+	o := &c.Compliance.Opinions[0]
+	o.Logs[0].Size, o.Logs[0].Root = tree.Size(), hex.EncodeToString(root[:])
+	o.Result, o.ToMS = result, last
+}
+
+// alsoSays adds another party's opinion, of the same logs.
+func alsoSays(c *ledger.Close, msp, result string) {
+	o := c.Compliance.Opinions[0]
+	o.By, o.Result = msp, result
+	c.Compliance.Opinions = append(c.Compliance.Opinions, o)
 }
 
 // disclosed gives other details than the shipment's.
@@ -61,11 +69,22 @@ var ruleAttacks = []attack{
 	{name: "warm goods shown as a good trip", code: evidence.RulesBroken, during: warm, policy: requireCompliant},
 	{name: "ledger told that warm goods were fine", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		warm(t)
-		t.OnClose = func(c *ledger.Close) { c.Compliance.Result = compliance.Compliant }
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Opinions[0].Result = compliance.Compliant }
 	}, policy: requireCompliant},
 	{name: "ledger told that good goods were warm", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)
-		t.OnClose = func(c *ledger.Close) { c.Compliance.Result = compliance.NonCompliant }
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Opinions[0].Result = compliance.NonCompliant }
+	}, policy: requireCompliant},
+	{name: "all parties told the ledger that good goods were warm", code: evidence.Claim, during: func(t *evidencetest.Trip) {
+		t.Drive(4, 2)
+		t.OnClose = func(c *ledger.Close) {
+			c.Compliance.Opinions[0].Result = compliance.NonCompliant
+			alsoSays(c, "ShipperMSP", compliance.NonCompliant)
+		}
+	}, policy: requireCompliant},
+	{name: "ledger told by one of two parties that warm goods were fine", code: evidence.RulesBroken, during: func(t *evidencetest.Trip) {
+		warm(t)
+		t.OnClose = func(c *ledger.Close) { alsoSays(c, "ShipperMSP", compliance.Compliant) }
 	}, policy: requireCompliant},
 	{name: "ledger told that the beginning was warm", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		warm(t)
@@ -75,16 +94,16 @@ var ruleAttacks = []attack{
 		warm(t)
 		t.OnClose = func(c *ledger.Close) {
 			fromBeginning(t, c, 8, compliance.Compliant)
-			c.Compliance.Logs[0].Root = strings.Repeat("0", 64)
+			c.Compliance.Opinions[0].Logs[0].Root = strings.Repeat("0", 64)
 		}
 	}, policy: requireCompliant},
 	{name: "verdict from leaves that do not exist", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)
-		t.OnClose = func(c *ledger.Close) { c.Compliance.Logs[0].Size += 1000 }
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Opinions[0].Logs[0].Size += 1000 }
 	}, policy: requireCompliant},
 	{name: "verdict from a log of another shipment", code: evidence.Claim, during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)
-		t.OnClose = func(c *ledger.Close) { c.Compliance.Logs[0].Log = strings.Repeat("ab", 32) }
+		t.OnClose = func(c *ledger.Close) { c.Compliance.Opinions[0].Logs[0].Log = strings.Repeat("ab", 32) }
 	}, policy: requireCompliant},
 	{name: "hours without a reading shown as a good trip", code: evidence.NotConclusive, status: evidence.Unknown, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)

@@ -10,44 +10,60 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// The claim is the verdict that the ledger held when the shipment was closed. The chaincode copied it into the closing record,
-// so nobody can have chosen it. It names the logs that it was made from, and is compared with the judgement over these.
+// The claims are the opinions that the ledger held when the shipment was closed: each party's newest verdict. The chaincode copied them
+// into the closing record, so nobody can have chosen them. Each names the logs that it was made from, and is compared with the judgement
+// over these.
 
 // maxClaimRecords bounds how many states of the shipment's record are tried for a verdict that is older than the closing.
 const maxClaimRecords = 64
 
-// claimed is the closing record's verdict; nil when there is none.
-func (v *verifier) claimed() *ledger.ComplianceState {
-	if v.closing == nil || v.closing.Compliance == nil || v.closing.Compliance.Revision == 0 {
-		return nil
-	}
-	return v.closing.Compliance
+// reached is a log as it was when it had a size that a claim names.
+type reached struct {
+	root string // "" = it never was that long
+	end  int    // of its readings
 }
 
-// expectClaim notes how much of each log the claim names.
-func (v *verifier) expectClaim() {
-	c := v.claimed()
-	if c == nil {
-		return
+// claims are the opinions of the closing record.
+func (v *verifier) claims() []ledger.Opinion {
+	if v.closing == nil || v.closing.Compliance == nil {
+		return nil
 	}
-	for _, l := range v.logs {
-		id := hex.EncodeToString(l.id[:])
-		if i := slices.IndexFunc(c.Logs, func(h ledger.LogHead) bool { return h.Log == id }); i >= 0 {
-			l.claimSize = c.Logs[i].Size
+	return v.closing.Compliance.Opinions
+}
+
+// expectClaims notes how much of each log the claims name.
+func (v *verifier) expectClaims() {
+	for _, o := range v.claims() {
+		for _, h := range o.Logs {
+			if l := v.log(h.Log); l != nil {
+				if l.claims == nil {
+					l.claims = map[uint64]*reached{}
+				}
+				l.claims[h.Size] = new(reached)
+			}
 		}
 	}
 }
 
-// reachClaim notes the log's root and readings when it has the size that the claim names.
+// log is the log with this id, nil when there is none.
+func (v *verifier) log(id string) *shipmentLog {
+	i := slices.IndexFunc(v.logs, func(l *shipmentLog) bool { return hex.EncodeToString(l.id[:]) == id })
+	if i < 0 {
+		return nil
+	}
+	return v.logs[i]
+}
+
+// reachClaim notes the log's root and readings when it has a size that a claim names.
 func (v *verifier) reachClaim(l *shipmentLog) {
-	if l.tree.Size() == l.claimSize {
+	if c := l.claims[l.tree.Size()]; c != nil {
 		root := l.tree.Root()
-		l.claimRoot, l.claimEnd = hex.EncodeToString(root[:]), len(v.judging.readings)
+		c.root, c.end = hex.EncodeToString(root[:]), len(v.judging.readings)
 	}
 }
 
-// whole reports whether the claim was made from every leaf.
-func (v *verifier) whole(c *ledger.ComplianceState) bool {
+// whole reports whether a claim was made from every leaf.
+func (v *verifier) whole(o ledger.Opinion) bool {
 	n := 0
 	for _, l := range v.logs {
 		if l.tree.Size() == 0 {
@@ -55,71 +71,89 @@ func (v *verifier) whole(c *ledger.ComplianceState) bool {
 		}
 		n++
 		root := l.tree.Root()
-		if !slices.Contains(c.Logs, ledger.LogHead{Log: hex.EncodeToString(l.id[:]), Size: l.tree.Size(), Root: hex.EncodeToString(root[:])}) {
+		if !slices.Contains(o.Logs, ledger.LogHead{Log: hex.EncodeToString(l.id[:]), Size: l.tree.Size(), Root: hex.EncodeToString(root[:])}) {
 			return false
 		}
 	}
-	return n == len(c.Logs)
+	return n == len(o.Logs)
 }
 
-// named copies the readings of the leaves that the claim names, unless these are all: judging sorts what it gets.
-func (v *verifier) named() []compliance.Reading {
-	c := v.claimed()
-	if c == nil || v.whole(c) {
-		return nil
-	}
-	var early []compliance.Reading
-	for _, l := range v.logs {
-		if l.claimRoot != "" {
-			early = append(early, v.judging.readings[l.claimStart:l.claimEnd]...)
+// named copies, for each claim, the readings of the leaves that it names, unless these are all: judging sorts what it gets.
+func (v *verifier) named() [][]compliance.Reading {
+	all := make([][]compliance.Reading, len(v.claims()))
+	for i, o := range v.claims() {
+		if v.whole(o) {
+			continue
+		}
+		for _, h := range o.Logs {
+			if l := v.log(h.Log); l != nil && l.claims[h.Size].root != "" {
+				all[i] = append(all[i], v.judging.readings[l.claimStart:l.claims[h.Size].end]...)
+			}
 		}
 	}
-	return early
+	return all
 }
 
-// claim compares the claim with the whole judgement, or with the one over the logs that it names.
-func (v *verifier) claim(rules compliance.RuleSet, result compliance.Result, early []compliance.Reading) error {
-	if v.closing == nil {
+// claim compares each claim with the whole judgement, or with the one over the logs that it names. A party that is wrong bends nothing
+// while another is right: that is a warning, which names it.
+func (v *verifier) claim(rules compliance.RuleSet, result compliance.Result, early [][]compliance.Reading) error {
+	switch {
+	case v.closing == nil:
 		return nil
-	}
-	c := v.claimed()
-	if c == nil {
+	case len(v.claims()) == 0:
 		v.book.warn(NoClaim, "closing record", "a verdict on the ledger", "none")
 		return nil
 	}
-	where := fmt.Sprintf("verdict revision %d on the ledger", c.Revision)
-	if v.whole(c) {
-		if c.Result != result.Verdict {
-			v.book.fail(Claim, where, result.Verdict+", as the readings and the pinned rules give", "%s", c.Result)
-		}
-		return nil
-	}
-	for _, h := range c.Logs {
-		i := slices.IndexFunc(v.logs, func(l *shipmentLog) bool { return hex.EncodeToString(l.id[:]) == h.Log })
+	type wrong struct{ where, expected, found string }
+	var all []wrong
+	for i, o := range v.claims() {
+		expected, found, err := v.contradiction(rules, o, result, early[i])
 		switch {
-		case i < 0 || v.logs[i].claimRoot == "":
-			v.book.fail(Claim, where, "logs of the shipment, no longer than they are", "log %.16s with %d leaves", h.Log, h.Size)
-			return nil
-		case v.logs[i].claimRoot != h.Root:
-			v.book.fail(Claim, where, fmt.Sprintf("root %s of log %.16s with %d leaves", v.logs[i].claimRoot, h.Log, h.Size), "%s", h.Root)
-			return nil
+		case err != nil:
+			return err
+		case found != "":
+			all = append(all, wrong{fmt.Sprintf("verdict revision %d of %s on the ledger", o.Revision, o.By), expected, found})
+		case !v.whole(o):
+			v.book.warn(OldClaim, "closing record", "verdicts made from the whole logs", "revision %d of %s, made from %d of %d leaves", o.Revision, o.By, leavesOf(o.Logs), v.leafCount())
 		}
 	}
-	ok, err := v.wasRight(rules, c, early)
-	switch {
-	case err != nil:
-		return err
-	case !ok:
-		v.book.fail(Claim, where, "what its own logs and the pinned rules give up to "+fmt.Sprint(c.ToMS), "%s", c.Result)
-	default:
-		v.book.warn(OldClaim, "closing record", "a verdict made from the whole logs", "revision %d, made from %d of %d leaves", c.Revision, leavesOf(c.Logs), v.leafCount())
+	for _, w := range all {
+		if len(all) < len(v.claims()) {
+			v.book.warn(FalseOpinion, w.where, w.expected, "%s", w.found)
+		} else {
+			v.book.fail(Claim, w.where, w.expected, "%s", w.found)
+		}
 	}
 	return nil
 }
 
+// contradiction says what a claim should be and is; found is "" when it is right.
+func (v *verifier) contradiction(rules compliance.RuleSet, o ledger.Opinion, result compliance.Result, early []compliance.Reading) (expected, found string, err error) {
+	if v.whole(o) {
+		if o.Result != result.Verdict {
+			return result.Verdict + ", as the readings and the pinned rules give", o.Result, nil
+		}
+		return "", "", nil
+	}
+	for _, h := range o.Logs {
+		l := v.log(h.Log)
+		switch {
+		case l == nil || l.claims[h.Size].root == "":
+			return "logs of the shipment, no longer than they are", fmt.Sprintf("log %.16s with %d leaves", h.Log, h.Size), nil
+		case l.claims[h.Size].root != h.Root:
+			return fmt.Sprintf("root %s of log %.16s with %d leaves", l.claims[h.Size].root, h.Log, h.Size), fmt.Sprintf("%q", h.Root), nil
+		}
+	}
+	ok, err := v.wasRight(rules, o, early)
+	if err != nil || ok {
+		return "", "", err
+	}
+	return fmt.Sprintf("what its own logs and the pinned rules give up to %d", o.ToMS), o.Result, nil
+}
+
 // wasRight reports whether some state of the shipment's record, as it was before the closing, gives the claim from the leaves
 // that it names. The ledger does not say which state it was judged by: a handover or a delivery may have come since.
-func (v *verifier) wasRight(rules compliance.RuleSet, c *ledger.ComplianceState, early []compliance.Reading) (bool, error) {
+func (v *verifier) wasRight(rules compliance.RuleSet, o ledger.Opinion, early []compliance.Reading) (bool, error) {
 	for i, past := range slices.Backward(v.changes) {
 		s := past.state
 		if len(v.changes)-i > maxClaimRecords {
@@ -129,7 +163,7 @@ func (v *verifier) wasRight(rules compliance.RuleSet, c *ledger.ComplianceState,
 		if err != nil {
 			return false, fmt.Errorf("judge by %s: %w", s.RuleSet, err)
 		}
-		if r.Verdict == c.Result && r.ToMS == c.ToMS {
+		if r.Verdict == o.Result && r.ToMS == o.ToMS {
 			return true, nil
 		}
 	}

@@ -80,6 +80,7 @@ const (
 	NoNonce        Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
 	NoDefinition   Code = "W_CC_DEFINITION"
 	OldClaim       Code = "W_OLD_VERDICT"    // the ledger's verdict was made from less than the whole logs
+	FalseOpinion   Code = "W_OPINION"        // a party's verdict is not what the readings and the pinned rules give, another's is
 	StrayReading   Code = "W_STRAY_READINGS" // readings outside of the windows, which change nothing
 	StatedTime     Code = "W_STATED_TIME"    // both sides of a handover stated another time than the ledger's
 	RecordedWindow Code = "W_RECORDED"       // a window was stated after it was over: accepted by the policy
@@ -134,7 +135,7 @@ var questionOf = map[Code]Question{
 	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
 	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,
 	Rules: Authentic, DetailsDiffer: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
-	OldClaim: Compliant, NoClaim: Compliant, BreachMissing: Compliant, StrayBreach: Compliant, StrayReading: Compliant,
+	OldClaim: Compliant, FalseOpinion: Compliant, NoClaim: Compliant, BreachMissing: Compliant, StrayBreach: Compliant, StrayReading: Compliant,
 	RecordedTrip: Compliant, StatedTime: Compliant, RecordedWindow: Compliant,
 }
 

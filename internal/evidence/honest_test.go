@@ -48,6 +48,10 @@ func TestHonestTrips(t *testing.T) {
 			t.Drive(8, 4)
 			t.OnClose = func(c *ledger.Close) { fromBeginning(t, c, 8, compliance.Compliant) }
 		}},
+		{name: "one party's opinion is false, the other's right", warns: evidence.FalseOpinion, during: func(t *evidencetest.Trip) {
+			t.Drive(8, 4)
+			t.OnClose = func(c *ledger.Close) { alsoSays(c, "ShipperMSP", compliance.NonCompliant) }
+		}},
 		{name: "configuration changed twice on the way", during: func(t *evidencetest.Trip) {
 			t.Drive(2, 2)
 			t.C.Configure()

@@ -19,7 +19,7 @@ const progressEvery = 4096
 
 // leaves streams every leaf: it feeds the log's tree, compares its root at every anchored size, and checks the message.
 func (v *verifier) leaves() error {
-	v.expectClaim()
+	v.expectClaims()
 	var done, total uint64
 	for _, l := range v.logs {
 		total += l.heads[len(l.heads)-1].Size

@@ -84,6 +84,11 @@ func (v *verifier) statedBy(c *change, delivered, now int64) []recordTime {
 	if p := s.Pending; p != nil && p.ProposeTx == tx {
 		out = append(out, recordTime{"offer of custody", p.ProposeMS, now})
 	}
+	for _, d := range s.Declined {
+		if d.Tx == tx {
+			out = append(out, recordTime{"word of " + d.Member + " that it is no party", d.TimeMS, now})
+		}
+	}
 	for _, h := range v.judging.handovers {
 		if h.AnswerTx == tx {
 			out = append(out, recordTime{"answer to the offer of custody", h.AnswerMS, now})

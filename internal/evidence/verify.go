@@ -209,8 +209,7 @@ type shipmentLog struct {
 	tree  merkle.Log
 	next  int // index of the next head to compare
 	last  int64
-	// The ledger's verdict names so much of the log: its size, its root there ("" = the log never was that long), its readings.
-	claimSize            uint64
-	claimRoot            string
-	claimStart, claimEnd int
+	// The opinions on the ledger name the log at these sizes; its readings begin at claimStart.
+	claims     map[uint64]*reached
+	claimStart int
 }

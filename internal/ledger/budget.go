@@ -22,9 +22,16 @@ type Spent struct {
 	SpentS int64  `json:"spent_s"`
 }
 
-// CarriedFrom names the verdict whose budget went into Carried: a later revision of it shows as a larger number.
+// CarriedFrom names the verdicts whose budgets went into Carried: each party's newest, in the order of their MSP ids. A later revision
+// of one shows as a larger number.
 type CarriedFrom struct {
-	Shipment string `json:"shipment"`
+	Shipment string       `json:"shipment"`
+	Verdicts []VerdictRef `json:"verdicts"`
+}
+
+// VerdictRef names a verdict of a shipment.
+type VerdictRef struct {
+	By       string `json:"by"` // MSP id
 	Revision int    `json:"revision"`
 }
 
@@ -104,7 +111,8 @@ func (a CreateArgs) validateCarried() error {
 }
 
 // Carry is what a shipment goes on with after others: each band with the largest amount that one of the budgets names, in the
-// order of rule and band. Goods from several shipments are as old as the oldest; a part of one is as old as the whole.
+// order of rule and band. Goods from several shipments are as old as the oldest; a part of one is as old as the whole. Of several
+// opinions the one that has spent most counts too: no party can make a lot look fresher.
 func Carry(budgets ...[]BudgetLine) []Spent {
 	var out []Spent
 	for _, b := range budgets {

@@ -16,18 +16,20 @@ const (
 	ObjFounding  = "founding"  // -> Founding
 	ObjMember    = "member"    // name -> Member
 	ObjMemberMSP = "membermsp" // MSP id -> name of the member
+	ObjInstances = "instances" // MSP id -> ids of its ingest instances in service, which have a heads log, oldest first
 	ObjBeat      = "beat"      // -> Beat
 	ObjTracker   = "tracker"   // id -> Tracker
 	ObjKey       = "kid"       // key thumbprint -> tracker id; a key serves one tracker, once
 	ObjShipment  = "shipment"  // id -> Shipment
 	ObjParty     = "party"     // MSP id, shipment id -> "1"; index for listings
 	ObjHandover  = "handover"  // shipment id, n -> Handover
+	ObjSeal      = "seal"      // shipment id, ingest id -> Seal
 	ObjClose     = "close"     // shipment id -> Close
 	ObjHead      = "head"      // heads-log id -> Head, the newest
 	ObjAnchor    = "anchor"    // heads-log id, inverted n -> Head
 	ObjExcursion = "excursion" // shipment id, excursion id -> Excursion
-	ObjVerdict   = "verdict"   // shipment id, revision -> Verdict
-	ObjRevision  = "revision"  // shipment id -> number of the newest revision
+	ObjVerdict   = "verdict"   // shipment id, MSP id, revision -> Verdict
+	ObjRevision  = "revision"  // shipment id, MSP id -> number of its newest revision
 	ObjTally     = "tally"     // shipment id -> Tally of its excursions
 
 	ObjAcknowledgement = "acknowledgement" // shipment id, excursion id, n -> Acknowledgement
@@ -53,15 +55,17 @@ func Key(object string, attributes ...string) string {
 func FoundingKey() string                     { return Key(ObjFounding) }
 func MemberKey(name string) string            { return Key(ObjMember, name) }
 func MemberMSPKey(msp string) string          { return Key(ObjMemberMSP, msp) }
+func InstancesKey(msp string) string          { return Key(ObjInstances, msp) }
 func BeatKey() string                         { return Key(ObjBeat) }
 func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }
 func KIDKey(kid string) string                { return Key(ObjKey, kid) }
 func ShipmentKey(id string) string            { return Key(ObjShipment, id) }
 func PartyKey(msp, shipment string) string    { return Key(ObjParty, msp, shipment) }
+func SealKey(shipment, ingest string) string  { return Key(ObjSeal, shipment, ingest) }
 func CloseKey(shipment string) string         { return Key(ObjClose, shipment) }
 func HeadKey(heads string) string             { return Key(ObjHead, heads) }
 func ExcursionKey(shipment, id string) string { return Key(ObjExcursion, shipment, id) }
-func RevisionKey(shipment string) string      { return Key(ObjRevision, shipment) }
+func RevisionKey(shipment, msp string) string { return Key(ObjRevision, shipment, msp) }
 func TallyKey(shipment string) string         { return Key(ObjTally, shipment) }
 func DisposedKey(shipment string) string      { return Key(ObjDisposed, shipment) }
 func AcknowledgedKey(shipment, excursion string) string {
@@ -71,8 +75,8 @@ func AcknowledgedKey(shipment, excursion string) string {
 // The keys below pad the number, so that a scan comes in the order of the numbers.
 
 func HandoverKey(shipment string, n int) string { return Key(ObjHandover, shipment, padded(n)) }
-func VerdictKey(shipment string, revision int) string {
-	return Key(ObjVerdict, shipment, padded(revision))
+func VerdictKey(shipment, msp string, revision int) string {
+	return Key(ObjVerdict, shipment, msp, padded(revision))
 }
 func DispositionKey(shipment string, revision int) string {
 	return Key(ObjDisposition, shipment, padded(revision))

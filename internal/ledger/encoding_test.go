@@ -66,7 +66,7 @@ func TestAnchorKeysScanNewestFirst(t *testing.T) {
 			t.Fatalf("anchor %d does not come before %d", n+1, n)
 		}
 	}
-	if VerdictKey("s", 9) >= VerdictKey("s", 10) || HandoverKey("s", 99) >= HandoverKey("s", 100) || RuleSetKey("r", 9) >= RuleSetKey("r", 10) ||
+	if VerdictKey("s", "m", 9) >= VerdictKey("s", "m", 10) || HandoverKey("s", 99) >= HandoverKey("s", 100) || RuleSetKey("r", 9) >= RuleSetKey("r", 10) ||
 		DispositionKey("s", 9) >= DispositionKey("s", 10) || AcknowledgementKey("s", "e", 9) >= AcknowledgementKey("s", "e", 10) {
 		t.Error("numbers do not sort")
 	}
@@ -120,14 +120,14 @@ func FuzzDecode(f *testing.F) {
 
 func targets() []any {
 	return []any{&EnrolArgs{}, &RotateArgs{}, &RevokeArgs{}, &CalibrateArgs{}, &IDArgs{}, &ListArgs{}, &CreateArgs{}, &AssignArgs{},
-		&UnassignArgs{}, &ProposeArgs{}, &RejectArgs{}, &CloseArgs{}, &ExtendArgs{}, &Excursion{}, &Verdict{},
+		&UnassignArgs{}, &ProposeArgs{}, &RejectArgs{}, &SealArgs{}, &RetireArgs{}, &OpinionArgs{}, &FoundArgs{}, &ExtendArgs{}, &Excursion{}, &Verdict{},
 		&BreachArgs{}, &AcknowledgeArgs{}, &DisposeArgs{}, &PublishArgs{}, &RefArgs{}}
 }
 
 // Every member of an argument or a record has a JSON name of its own: the strict decoder knows members by these only.
 func TestEveryMemberIsNamed(t *testing.T) {
-	all := append(targets(), &Tracker{}, &TrackerKey{}, &Calibration{}, &Shipment{}, &Assignment{}, &LogHead{}, &Handover{}, &Close{}, &Head{},
-		&ComplianceState{}, &BudgetLine{}, &Spent{}, &CarriedFrom{}, &Tally{}, &Witness{}, &BreachMessage{}, &Signature{}, &Acknowledgement{},
+	all := append(targets(), &Tracker{}, &TrackerKey{}, &Calibration{}, &Shipment{}, &Assignment{}, &LogHead{}, &Handover{}, &Declined{}, &Seal{}, &FinalHead{}, &Close{}, &Head{}, &Member{}, &Founder{},
+		&ComplianceState{}, &BudgetLine{}, &Spent{}, &Opinion{}, &VerdictRef{}, &CarriedFrom{}, &Tally{}, &Witness{}, &BreachMessage{}, &Signature{}, &Acknowledgement{},
 		&Disposition{}, &RuleSet{})
 	for _, x := range all {
 		typ := reflect.TypeOf(x).Elem()

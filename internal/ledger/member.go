@@ -11,6 +11,7 @@ type Member struct {
 	Name        string `json:"name"` // what REST calls the organisation, and the beginning of its ids
 	MSP         string `json:"msp"`  // MSP id, which is in its certificates
 	DisplayName string `json:"display_name"`
+	Operator    bool   `json:"operator"` // it runs ingest: only such a member has heads logs
 	JoinedMS    int64  `json:"joined_ms"`
 	Tx          string `json:"tx"` // by which it became a member
 }
@@ -33,10 +34,14 @@ type Founder struct {
 	Name        string `json:"name"`
 	MSP         string `json:"msp"`
 	DisplayName string `json:"display_name"`
+	Operator    bool   `json:"operator"`
 }
 
 // MaxFounders bounds the first members, who are written in one transaction.
 const MaxFounders = 64
+
+// MaxInstances bounds the ingest instances that an operator has in service: each has a heads log.
+const MaxInstances = 16
 
 func (a FoundArgs) Validate() error {
 	if len(a.Members) < 1 || len(a.Members) > MaxFounders {

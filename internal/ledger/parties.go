@@ -78,6 +78,35 @@ func (s *Shipment) IsParty(msp string) bool { return slices.Contains(s.Parties.M
 // Handles reports whether the organisation with this MSP id looks after the goods: it is a carrier, or holds them.
 func (s *Shipment) Handles(msp string) bool { return s.Has(Carrier, msp) || msp == s.Custodian }
 
+// Declined is a member that was named as a party and said that it is none.
+type Declined struct {
+	Member string   `json:"member"` // MSP id
+	Roles  []string `json:"roles"`  // that it was named in, in the order of Roles
+	TimeMS int64    `json:"time_ms"`
+	Tx     string   `json:"tx"`
+}
+
+// HasDeclined reports whether the organisation with this MSP id was named in the shipment and declined.
+func (s *Shipment) HasDeclined(msp string) bool {
+	return slices.ContainsFunc(s.Declined, func(d Declined) bool { return d.Member == msp })
+}
+
+// RolesOf are the roles that an organisation holds, in the order of Roles.
+func (p Parties) RolesOf(msp string) []string {
+	return slices.DeleteFunc(slices.Clone(Roles), func(role string) bool { return !p.Has(role, msp) })
+}
+
+// Without are the parties that remain without one: a role that nobody holds any more is gone.
+func (p Parties) Without(msp string) Parties {
+	rest := Parties{}
+	for role, msps := range p {
+		if others := slices.DeleteFunc(slices.Clone(msps), func(m string) bool { return m == msp }); len(others) > 0 {
+			rest[role] = others
+		}
+	}
+	return rest
+}
+
 // OpenAssignment returns the index of the tracker's open assignment to this shipment, or -1.
 func (s *Shipment) OpenAssignment(tracker string) int {
 	for i := range s.Assignments {

@@ -93,6 +93,8 @@ type Shipment struct {
 	StatedDeliveryMS int64 `json:"stated_delivery_ms"`
 	// Assignments in the order in which they were made.
 	Assignments []Assignment `json:"assignments"`
+	// Declined are those who were named as parties and did not want to be, in the order in which they said so.
+	Declined []Declined `json:"declined,omitempty"`
 	// Pending is the open custody proposal, if any.
 	Pending *Handover `json:"pending"`
 	// Handovers counts the ended proposals (answered or withdrawn); each is a record of its own.
@@ -164,23 +166,10 @@ func (h Handover) AnsweredBy() string {
 	return h.To
 }
 
-// ComplianceState is what the ledger holds about a shipment's compliance at one moment.
-type ComplianceState struct {
-	Revision int          `json:"revision"`           // of the newest verdict, 0 = none yet
-	Result   string       `json:"result"`             // of that verdict, "" = none yet
-	ToMS     int64        `json:"to_ms"`              // up to which event time that verdict judged
-	Logs     []LogHead    `json:"logs"`               // from which logs, as that verdict names them
-	Open     int          `json:"open"`               // excursions that were not over
-	Total    int          `json:"total"`              // all excursions, recorded and verified
-	Verified int          `json:"verified,omitempty"` // of these, breaches that peers verified; one may lie within a recorded one
-	Breaches []RuleBreach `json:"breaches,omitempty"` // the rules of the verified ones
-	Budget   []BudgetLine `json:"budget"`             // as that verdict states it
-}
-
 // Close is the create-only record that ends a shipment.
 type Close struct {
 	Shipment string    `json:"shipment"`
-	Heads    []LogHead `json:"heads"` // every log of the shipment, final
+	Heads    []LogHead `json:"heads"` // every log of the shipment, final, as the seals have them; in the order of their ids
 	By       string    `json:"by"`
 	TimeMS   int64     `json:"time_ms"`
 	Tx       string    `json:"tx"`
@@ -250,10 +239,11 @@ type RuleBreach struct {
 	FirstMS int64  `json:"first_ms"`
 }
 
-// Verdict is one revision of what the rules say of a shipment; a later one supersedes, never edits.
+// Verdict is one revision of what the rules say of a shipment, in the opinion of one party. A later one of the same party
+// supersedes, never edits; nobody touches another's.
 type Verdict struct {
 	Shipment string   `json:"shipment"`
-	Revision int      `json:"revision"` // 1, 2, …
+	Revision int      `json:"revision"` // 1, 2, … of each party
 	Result   string   `json:"result"`   // compliant | non_compliant | inconclusive
 	Reasons  []string `json:"reasons"`
 	ToMS     int64    `json:"to_ms"` // judged up to this event time
@@ -264,7 +254,7 @@ type Verdict struct {
 	Supersedes int       `json:"supersedes"`
 	// Detail is a JSON object for readers, see docs/formats.md. The chaincode looks at its member budget only.
 	Detail json.RawMessage `json:"detail,omitempty"`
-	By     string          `json:"by"`
+	By     string          `json:"by"` // MSP id of the party
 	TimeMS int64           `json:"time_ms"`
 	Tx     string          `json:"tx"`
 }

@@ -74,24 +74,26 @@ const (
 )
 
 // Disposition is what becomes of the goods; a later revision supersedes, never edits. It names the verdict that it rests on,
-// so a verdict that late data revised afterwards shows as a larger number.
+// and whose it is, so a verdict that late data revised afterwards shows as a larger number.
 type Disposition struct {
 	Shipment        string    `json:"shipment"`
 	Revision        int       `json:"revision"` // 1, 2, …
 	Decision        string    `json:"decision"`
 	Details         string    `json:"details"`          // hash: they have reason and signer
+	VerdictBy       string    `json:"verdict_by"`       // MSP id, "" = there was none
 	VerdictRevision int       `json:"verdict_revision"` // 0 = there was none
-	Result          string    `json:"result"`           // of that verdict, "" = there was none
+	Result          string    `json:"result"`           // of that verdict
 	Signature       Signature `json:"signature"`
 }
 
 // DisposeArgs decides, by an operator: quarantine by any party, release and reject by consignee or shipper, release only once
-// the goods are delivered. VerdictRevision must be the newest; only a release needs one.
+// the goods are delivered. VerdictBy and VerdictRevision name a party's newest verdict; only a release needs one.
 type DisposeArgs struct {
 	Shipment        string `json:"shipment"`
 	Revision        int    `json:"revision"`
 	Decision        string `json:"decision"`
 	Details         string `json:"details"`
+	VerdictBy       string `json:"verdict_by"`
 	VerdictRevision int    `json:"verdict_revision"`
 	Kind            string `json:"kind"` // of the signer
 	Meaning         string `json:"meaning"`
@@ -104,7 +106,9 @@ func (a DisposeArgs) Validate() error {
 	case a.Revision < 1 || a.Revision > maxRevision:
 		return invalid("revision must be 1 or more")
 	case a.VerdictRevision < 0 || a.VerdictRevision > maxRevision:
-		return invalid("verdict_revision must be the newest verdict's, or 0 when there is none")
+		return invalid("verdict_revision must be the newest of verdict_by's, or 0 when there is none")
+	case (a.VerdictRevision == 0) != (a.VerdictBy == ""):
+		return invalid("verdict_by and verdict_revision name a verdict together, or neither is given")
 	case a.Decision == Release && a.VerdictRevision == 0:
 		return invalid("a release names the verdict that it rests on: verdict_revision must be 1 or more")
 	}

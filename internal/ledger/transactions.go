@@ -28,24 +28,29 @@ const (
 	ShipmentReject   Change[RejectArgs, Shipment]   = "shipment:Reject"
 	ShipmentWithdraw Change[RejectArgs, Shipment]   = "shipment:Withdraw" // by who proposed, before the answer
 	ShipmentDeliver  Change[StatedArgs, Shipment]   = "shipment:Deliver"  // by a consignee, once it has custody
-	ShipmentClose    Change[CloseArgs, Close]       = "shipment:Close"
+	ShipmentDecline  Change[IDArgs, Shipment]       = "shipment:Decline"  // by a party that was named and has not acted
+	ShipmentSeal     Change[SealArgs, Seal]         = "shipment:Seal"     // by an ingest, of a delivered shipment
+	ShipmentClose    Change[IDArgs, Close]          = "shipment:Close"    // by a carrier or the custodian, once all have sealed
 	ShipmentGet      Query[IDArgs, Shipment]        = "shipment:Get"
 	ShipmentList     Listing[Shipment]              = "shipment:List"      // only where the caller's MSP is a party
 	ShipmentHandover Listing[Handover]              = "shipment:Handovers" // with id
+	ShipmentSeals    Listing[Seal]                  = "shipment:Seals"     // with id
 	ShipmentGetClose Query[IDArgs, Close]           = "shipment:GetClose"
 
 	AnchorExtend Change[ExtendArgs, Head] = "anchor:Extend"
-	AnchorHead   Query[IDArgs, Head]      = "anchor:Head"  // by heads-log id
-	AnchorList   Listing[Head]            = "anchor:List"  // with id, newest first
-	AnchorHeads  Listing[Head]            = "anchor:Heads" // the newest of every heads log
+	AnchorRetire Change[RetireArgs, Head] = "anchor:Retire" // by an operator of who extends it
+	AnchorHead   Query[IDArgs, Head]      = "anchor:Head"   // by heads-log id
+	AnchorList   Listing[Head]            = "anchor:List"   // with id, newest first
+	AnchorHeads  Listing[Head]            = "anchor:Heads"  // the newest of every heads log
 
-	ComplianceOpen     Change[OpenArgs, Excursion]   = "compliance:Open"
-	ComplianceClose    Change[EndArgs, Excursion]    = "compliance:Close"
-	ComplianceRevise   Change[Verdict, Verdict]      = "compliance:Revise"
-	ComplianceVerdict  Query[IDArgs, Verdict]        = "compliance:Verdict"  // the newest
-	ComplianceVerdicts Listing[Verdict]              = "compliance:Verdicts" // with id
-	ComplianceList     Listing[Excursion]            = "compliance:List"     // with id
-	ComplianceBreach   Change[BreachArgs, Excursion] = "compliance:Breach"   // verified; by any party
+	ComplianceOpen     Change[OpenArgs, Excursion]    = "compliance:Open"
+	ComplianceClose    Change[EndArgs, Excursion]     = "compliance:Close"
+	ComplianceRevise   Change[Verdict, Verdict]       = "compliance:Revise"
+	ComplianceVerdict  Query[OpinionArgs, Verdict]    = "compliance:Verdict"  // the newest of one party
+	ComplianceVerdicts Listing[Verdict]               = "compliance:Verdicts" // with id; by party, oldest first
+	ComplianceNow      Query[IDArgs, ComplianceState] = "compliance:State"
+	ComplianceList     Listing[Excursion]             = "compliance:List"   // with id
+	ComplianceBreach   Change[BreachArgs, Excursion]  = "compliance:Breach" // verified; by any party
 
 	ComplianceAcknowledge      Change[AcknowledgeArgs, Acknowledgement] = "compliance:Acknowledge"
 	ComplianceAcknowledgements Listing[Acknowledgement]                 = "compliance:Acknowledgements" // with id
@@ -106,6 +111,12 @@ type TrackerArgs struct {
 	Shipment string `json:"shipment,omitempty"`
 }
 
+// OpinionArgs names a shipment and one of its parties.
+type OpinionArgs struct {
+	ID string `json:"id"`
+	By string `json:"by"` // MSP id
+}
+
 // ListArgs pages through a listing; Limit is 1..200, 0 means 50.
 type ListArgs struct {
 	ID       string `json:"id,omitempty"`
@@ -116,7 +127,7 @@ type ListArgs struct {
 // CreateArgs opens a shipment. The caller must be one of the parties, and has custody until another party accepts it. The rule set must be built into the chaincode or in its registry, with that hash.
 //
 // It goes on with the stability budget that the shipments in CarriedFrom, of the same lot, had spent: the ledger takes it from
-// their newest verdicts, the larger amount where several name one band. The lot itself is among the details. Carried may be left out; given, it must say the same.
+// the newest verdicts of all their parties, the larger amount where several name one band. The lot itself is among the details. Carried may be left out; given, it must say the same.
 type CreateArgs struct {
 	ID          string   `json:"id"`
 	Parties     Parties  `json:"parties"`
@@ -169,12 +180,6 @@ type RejectArgs struct {
 	Details string `json:"details"` // hash: they have the reason
 }
 
-// CloseArgs ends a delivered shipment, by a carrier or the custodian.
-type CloseArgs struct {
-	ID    string    `json:"id"`
-	Heads []LogHead `json:"heads"`
-}
-
 // ExtendArgs moves a heads log forward. Proof is the RFC 9162 consistency proof from OldSize to NewSize (hex hashes),
 // empty when OldSize is 0. The same (NewSize, NewRoot) as already accepted answers the stored head and writes nothing.
 type ExtendArgs struct {
@@ -185,6 +190,11 @@ type ExtendArgs struct {
 	NewRoot string   `json:"new_root"`
 	Proof   []string `json:"proof"`
 	TimeMS  int64    `json:"time_ms"`
+}
+
+// RetireArgs takes an ingest instance out of service for good: nobody waits for its seals any more, and it can anchor nothing.
+type RetireArgs struct {
+	Ingest string `json:"ingest"`
 }
 
 // OpenArgs opens an excursion. What the ledger itself knows (By, times and Tx), the end and what only a proof gives are ignored.
@@ -199,6 +209,7 @@ const (
 	EventBeat      = "beat"      // Beat
 	EventTracker   = "tracker"   // Tracker
 	EventShipment  = "shipment"  // Shipment
+	EventSealed    = "sealed"    // Seal
 	EventClosed    = "closed"    // Close
 	EventAnchor    = "anchor"    // Head
 	EventExcursion = "excursion" // Excursion

@@ -61,6 +61,7 @@ func (a TrackerArgs) Validate() error {
 	}
 	return first(checkID("id", a.ID), checkID("shipment", a.Shipment))
 }
+func (a OpinionArgs) Validate() error { return first(checkID("id", a.ID), checkID("by", a.By)) }
 
 // Validate checks limit only; ID means something else in each listing.
 func (a ListArgs) Validate() error {
@@ -102,8 +103,6 @@ func (a RejectArgs) Validate() error {
 	return first(checkID("id", a.ID), checkHash("details", a.Details))
 }
 
-func (a CloseArgs) Validate() error { return first(checkID("id", a.ID), checkHeads(a.Heads)) }
-
 func (a ExtendArgs) Validate() error {
 	err := first(checkHash("heads", a.Heads), checkID("ingest", a.Ingest), checkHash("new_root", a.NewRoot),
 		checkTime("time_ms", a.TimeMS, false))
@@ -114,11 +113,18 @@ func (a ExtendArgs) Validate() error {
 		return invalid("new_size is out of range")
 	case a.OldSize > maxNumber:
 		return invalid("old_size is out of range")
-	case len(a.Proof) > MaxProof:
-		return invalid("proof: %d hashes given, at most %d are accepted", len(a.Proof), MaxProof)
 	}
-	for _, h := range a.Proof {
-		if err := checkHash("proof", h); err != nil {
+	return checkProof("proof", a.Proof)
+}
+
+func (a RetireArgs) Validate() error { return checkID("ingest", a.Ingest) }
+
+func checkProof(member string, proof []string) error {
+	if len(proof) > MaxProof {
+		return invalid("%s: %d hashes given, at most %d are accepted", member, len(proof), MaxProof)
+	}
+	for _, h := range proof {
+		if err := checkHash(member, h); err != nil {
 			return err
 		}
 	}

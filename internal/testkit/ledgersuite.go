@@ -43,6 +43,7 @@ func LedgerSuite(t *testing.T, open func(t *testing.T, org, role string) LedgerC
 	t.Run("members", s.with((*ledgerSuite).members))
 	t.Run("beat", s.with((*ledgerSuite).beat))
 	t.Run("two carriers", s.with((*ledgerSuite).twoCarriers))
+	t.Run("decline", s.with((*ledgerSuite).decline))
 	t.Run("trackers", s.with((*ledgerSuite).trackers))
 	t.Run("a shipment from start to end", s.with((*ledgerSuite).shipment))
 	t.Run("anchors", s.with((*ledgerSuite).anchors))
@@ -195,6 +196,10 @@ func (s *ledgerSuite) anchors() {
 			s.t.Errorf("%s holds %s, %v", o.Name, raw, err)
 		}
 	}
+	// Only an operator has heads logs, and one that is retired does not go on.
+	s.refused(s.clients["carrier"], ledger.AnchorRetire, ledger.RetireArgs{Ingest: "another"}, ledger.NotFound)
+	do[ledger.Head](s, s.clients["carrier"], ledger.AnchorRetire, ledger.RetireArgs{Ingest: ingest})
+	s.refused(s.ingest, ledger.AnchorExtend, extend(1), ledger.BadState)
 }
 
 func (s *ledgerSuite) compliance() {
@@ -223,7 +228,8 @@ func (s *ledgerSuite) compliance() {
 	s.refused(s.ingest, ledger.ComplianceClose, end, ledger.BadState)
 
 	byID := ledger.IDArgs{ID: id}
-	s.askRefused(s.ingest, ledger.ComplianceVerdict, byID, ledger.NotFound)
+	ofCarrier := ledger.OpinionArgs{ID: id, By: s.ingest.MSP()}
+	s.askRefused(s.ingest, ledger.ComplianceVerdict, ofCarrier, ledger.NotFound)
 	v := ledger.Verdict{Shipment: id, Revision: 1, Result: ledger.Inconclusive, RuleHash: suiteRuleHash}
 	do[ledger.Verdict](s, s.ingest, ledger.ComplianceRevise, v)
 	if again, _ := do[ledger.Verdict](s, s.ingest, ledger.ComplianceRevise, v); again.Revision != 1 {
@@ -231,8 +237,11 @@ func (s *ledgerSuite) compliance() {
 	}
 	v = ledger.Verdict{Shipment: id, Revision: 2, Supersedes: 1, Result: ledger.NonCompliant, Reasons: []string{"too warm"}, ToMS: 6000, Logs: logs, RuleHash: suiteRuleHash}
 	do[ledger.Verdict](s, s.ingest, ledger.ComplianceRevise, v)
-	if got := ask[ledger.Verdict](s, s.clients["shipper"], ledger.ComplianceVerdict, byID); got.Revision != 2 || got.Result != ledger.NonCompliant || !slices.Equal(got.Logs, logs) {
+	if got := ask[ledger.Verdict](s, s.clients["shipper"], ledger.ComplianceVerdict, ofCarrier); got.Revision != 2 || got.Result != ledger.NonCompliant || !slices.Equal(got.Logs, logs) {
 		s.t.Fatalf("verdict %+v", got)
+	}
+	if got := ask[ledger.ComplianceState](s, s.clients["consignee"], ledger.ComplianceNow, byID); len(got.Opinions) != 1 || got.Opinions[0].By != s.ingest.MSP() || got.Opinions[0].Revision != 2 || got.Total != 1 {
+		s.t.Fatalf("the ledger holds %+v, want the carrier's opinion, revision 2, and one excursion", got)
 	}
 	less := v
 	less.Revision, less.Supersedes, less.Logs = 3, 2, logs[:1]

@@ -1,12 +1,16 @@
 package testkit
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"encoding/hex"
 	"strings"
+	"time"
 
+	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -155,21 +159,54 @@ func (s *ledgerSuite) shipment() {
 	}
 
 	s.refused(carrier, ledger.ShipmentDeliver, byID, ledger.Forbidden)
-	s.refused(carrier, ledger.ShipmentClose, ledger.CloseArgs{ID: id}, ledger.BadState)
+	s.refused(carrier, ledger.ShipmentClose, byID, ledger.BadState)
 	do[ledger.Shipment](s, consignee, ledger.ShipmentDeliver, byID)
 	s.askRefused(carrier, ledger.ShipmentGetClose, byID, ledger.NotFound)
-	heads := []ledger.LogHead{{Log: strings.Repeat("01", 32), Size: 3, Root: strings.Repeat("02", 32)}}
-	s.refused(shipper, ledger.ShipmentClose, ledger.CloseArgs{ID: id, Heads: heads}, ledger.Forbidden)
-	closed, _ := do[ledger.Close](s, carrier, ledger.ShipmentClose, ledger.CloseArgs{ID: id, Heads: heads})
-	if closed.Shipment != id || len(closed.Heads) != 1 || closed.Heads[0] != heads[0] || closed.By != "CarrierMSP" {
-		s.t.Fatalf("closed %+v", closed)
+	s.refused(shipper, ledger.ShipmentClose, byID, ledger.Forbidden)
+	// The operator's instance seals with the head of its log that is anchored, and with no other.
+	ingest := s.id("sealer")
+	heads, log := anchor.HeadsID(ledger.Channel, ingest), anchor.LogID(ledger.Channel, anchor.Shipment, id, shipment.CreateTx, ingest)
+	final := ledger.FinalHead{Size: 3, Root: strings.Repeat("02", 32)}
+	leaf := merkle.LeafHash(anchor.HeadLeaf{Log: log, Size: final.Size, Root: anchor.Hash(bytes.Repeat([]byte{2}, 32)), Closed: true}.Encode())
+	s.refused(s.ingest, ledger.ShipmentSeal, ledger.SealArgs{ID: id, Ingest: ingest}, ledger.NotFound)
+	do[ledger.Head](s, s.ingest, ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: ingest, NewSize: 1, NewRoot: hex.EncodeToString(leaf[:]), TimeMS: time.Now().UnixMilli()})
+	s.refused(consignee, ledger.ShipmentClose, byID, ledger.BadState)
+	wrong := final
+	wrong.Size = 2
+	s.refused(s.ingest, ledger.ShipmentSeal, ledger.SealArgs{ID: id, Ingest: ingest, Final: &wrong}, ledger.BadProof)
+	seal, _ := do[ledger.Seal](s, s.ingest, ledger.ShipmentSeal, ledger.SealArgs{ID: id, Ingest: ingest, Final: &final})
+	want := ledger.LogHead{Log: hex.EncodeToString(log[:]), Size: final.Size, Root: final.Root}
+	if seal.Log == nil || *seal.Log != want || seal.By != "CarrierMSP" {
+		s.t.Fatalf("sealed %+v, want %+v", seal, want)
 	}
-	s.refused(carrier, ledger.ShipmentClose, ledger.CloseArgs{ID: id}, ledger.Exists)
+	s.sealRest(id)
+	closed, _ := do[ledger.Close](s, carrier, ledger.ShipmentClose, byID)
+	if closed.Shipment != id || len(closed.Heads) != 1 || closed.Heads[0] != want || closed.By != "CarrierMSP" {
+		s.t.Fatalf("closed %+v, want the head %+v", closed, want)
+	}
+	do[ledger.Head](s, carrier, ledger.AnchorRetire, ledger.RetireArgs{Ingest: ingest})
+	s.refused(carrier, ledger.ShipmentClose, byID, ledger.Exists)
 	if got := ask[ledger.Close](s, consignee, ledger.ShipmentGetClose, byID); got.Tx != closed.Tx {
 		s.t.Fatalf("close record %+v", got)
 	}
 	shipment = ask[ledger.Shipment](s, shipper, ledger.ShipmentGet, byID)
 	if shipment.State != ledger.Closed || shipment.OpenAssignment(tracker) != -1 || shipment.Assignments[1].UnassignTx != closed.Tx {
 		s.t.Fatalf("at the end %+v", shipment)
+	}
+}
+
+// sealRest seals a delivered shipment for the operator's instances that have not, with no log.
+func (s *ledgerSuite) sealRest(id string) {
+	s.t.Helper()
+	for h, err := range ledger.AnchorHeads.Each(s.t.Context(), s.ingest, "") {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if h.Owner != s.ingest.MSP() {
+			continue
+		}
+		if _, err := s.ingest.Submit(s.t.Context(), ledger.ShipmentSeal.Name(), ledger.SealArgs{ID: id, Ingest: h.Ingest}); err != nil && ledger.CodeOf(err) != ledger.Exists {
+			s.t.Fatalf("seal %s for %s: %v", id, h.Ingest, err)
+		}
 	}
 }

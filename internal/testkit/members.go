@@ -10,7 +10,7 @@ import (
 // Founders are the first members of the tests' ledgers, the same as those of the development stack.
 var Founders = []ledger.Founder{
 	{Name: "auditor", MSP: "AuditorMSP", DisplayName: "Auditor"},
-	{Name: "carrier", MSP: "CarrierMSP", DisplayName: "Carrier"},
+	{Name: "carrier", MSP: "CarrierMSP", DisplayName: "Carrier", Operator: true},
 	{Name: "consignee", MSP: "ConsigneeMSP", DisplayName: "Consignee"},
 	{Name: "shipper", MSP: "ShipperMSP", DisplayName: "Shipper"},
 }
@@ -45,7 +45,7 @@ func (s *ledgerSuite) members() {
 	s.refused(carrier, ledger.MemberFound, ledger.FoundArgs{Members: Founders}, ledger.Exists)
 	for _, f := range Founders {
 		got := ask[ledger.Member](s, s.clients["auditor"], ledger.MemberGet, ledger.NameArgs{Name: f.Name})
-		if got.MSP != f.MSP || got.DisplayName != f.DisplayName || got.JoinedMS == 0 || got.Tx == "" {
+		if got.MSP != f.MSP || got.DisplayName != f.DisplayName || got.Operator != f.Operator || got.JoinedMS == 0 || got.Tx == "" {
 			s.t.Errorf("got %+v, want %+v with the transaction and time of the founding", got, f)
 		}
 	}
@@ -68,6 +68,28 @@ func (s *ledgerSuite) beat() {
 		s.t.Errorf("the beat is %+v, %s old; want one of this time, with who renewed it", b, age)
 	}
 	s.refused(s.clients["carrier"], ledger.BeatRenew, ledger.NoArgs{}, ledger.Conflict)
+}
+
+// decline: who was named and does not take part sees the shipment no more.
+func (s *ledgerSuite) decline() {
+	carrier, auditor := s.clients["carrier"], s.clients["auditor"]
+	id := s.id("declined")
+	do[ledger.Shipment](s, carrier, ledger.ShipmentCreate, ledger.CreateArgs{
+		ID: id, Parties: ledger.Parties{ledger.Carrier: {carrier.MSP()}, ledger.Consignee: {"ConsigneeMSP"}, ledger.Auditor: {auditor.MSP()}},
+		RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash,
+	})
+	no := ledger.IDArgs{ID: id}
+	s.refused(carrier, ledger.ShipmentDecline, no, ledger.BadState)
+	if got, _ := do[ledger.Shipment](s, auditor, ledger.ShipmentDecline, no); got.IsParty(auditor.MSP()) || !got.HasDeclined(auditor.MSP()) {
+		s.t.Errorf("after the auditor declined: %+v", got)
+	}
+	s.askRefused(auditor, ledger.ShipmentGet, ledger.IDArgs{ID: id}, ledger.NotFound)
+	for listed, err := range ledger.ShipmentList.Each(s.t.Context(), auditor, "") {
+		if err != nil || listed.ID == id {
+			s.t.Fatalf("the auditor's listing: %+v, %v; want all but %s", listed, err, id)
+		}
+	}
+	s.refused(auditor, ledger.ShipmentDecline, no, ledger.NotFound)
 }
 
 // twoCarriers share a trip: each binds its own trackers and hands the goods on.
@@ -94,7 +116,8 @@ func (s *ledgerSuite) twoCarriers() {
 		}
 	}
 	do[ledger.Shipment](s, consignee, ledger.ShipmentDeliver, byID)
-	do[ledger.Close](s, second, ledger.ShipmentClose, ledger.CloseArgs{ID: id})
+	s.sealRest(id)
+	do[ledger.Close](s, second, ledger.ShipmentClose, byID)
 	got := ask[ledger.Shipment](s, first, ledger.ShipmentGet, byID)
 	if got.State != ledger.Closed || len(got.Assignments) != 2 || got.Assignments[0].By != first.MSP() || got.Assignments[1].By != second.MSP() {
 		s.t.Errorf("at the end %+v, want it closed, with one assignment by each carrier", got)

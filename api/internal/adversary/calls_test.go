@@ -77,7 +77,7 @@ func (t *trip) call(ctx context.Context, a act) (ledger.Function, any, error) {
 	case "withdraw":
 		return ledger.ShipmentWithdraw, ledger.RejectArgs{ID: id, Details: strings.Repeat("00", 32)}, nil
 	case "close":
-		return ledger.ShipmentClose, ledger.CloseArgs{ID: id, Heads: t.final(a)}, nil
+		return ledger.ShipmentClose, ledger.IDArgs{ID: id}, nil
 	case "revoke":
 		return ledger.TrackerRevoke, ledger.RevokeArgs{ID: d.ID, Cause: "lost"}, nil
 	case "rotate":
@@ -119,28 +119,6 @@ func (t *trip) rotate(_ act, d *device) (ledger.Function, any, error) {
 	return ledger.TrackerRotate, ledger.RotateArgs{ID: d.ID, Alg: int(k.Alg), Public: public, Proof: hex.EncodeToString(proof), Lost: true}, err
 }
 
-// final are the heads that a closing record names: the sealed log's, or something else.
-func (t *trip) final(a act) []ledger.LogHead {
-	h := t.log.head()
-	if n := len(t.log.heads); n > 0 {
-		last := t.log.heads[n-1]
-		h = ledger.LogHead{Log: last.Log, Size: last.Size, Root: last.Root}
-	}
-	if !a.evil {
-		return []ledger.LogHead{h}
-	}
-	switch a.n {
-	case 0:
-		return nil
-	case 1:
-		if len(t.log.heads) > 0 {
-			first := t.log.heads[0]
-			return []ledger.LogHead{{Log: first.Log, Size: first.Size, Root: first.Root}}
-		}
-	}
-	return []ledger.LogHead{h}
-}
-
 // breach claims what a message shows, or does not.
 func (t *trip) breach(a act) (ledger.Function, any, error) {
 	if len(t.messages) == 0 {
@@ -172,7 +150,11 @@ func (t *trip) verdict(ctx context.Context, a act) (ledger.Function, any, error)
 	if t.record == nil || len(t.log.messages) == 0 {
 		return nil, nil, errPlay
 	}
-	newest, err := t.ask(ctx, who{carrier, contract.Operator}, ledger.ComplianceVerdict, ledger.IDArgs{ID: t.shipment()})
+	by := who{org: a.by}
+	if a.by == operator {
+		by.org = carrier
+	}
+	newest, err := t.ask(ctx, who{carrier, contract.Operator}, ledger.ComplianceVerdict, ledger.OpinionArgs{ID: t.shipment(), By: by.msp()})
 	v := ledger.Verdict{}
 	if err == nil {
 		if err := json.Unmarshal(newest, &v); err != nil {

@@ -22,9 +22,10 @@ var ingestID = who{carrier, contract.Ingest}
 // headsLog is an ingest instance's tree of log heads, which trips share.
 type headsLog struct {
 	chain
-	ingest string
-	mu     sync.Mutex
-	tree   merkle.Tree
+	ingest  string
+	mu      sync.Mutex
+	tree    merkle.Tree
+	anchors uint64 // on the ledger
 	// batched, when not nil, takes the heads of many trips into one anchor.
 	batched chan request
 }
@@ -102,6 +103,7 @@ func (h *headsLog) extend(ctx context.Context, heads []anchor.HeadLeaf, aheadMS 
 		return out
 	}
 	h.tree = next
+	h.anchors++
 	for i, l := range heads {
 		at := old + uint64(i)
 		path, err := merkle.Inclusion(&next, at, next.Size())
@@ -113,6 +115,29 @@ func (h *headsLog) extend(ctx context.Context, heads []anchor.HeadLeaf, aheadMS 
 			Entry: l.Encode(), HeadsSize: next.Size(), HeadsRoot: args.NewRoot, Tx: r.TxID, Block: r.Block, Proof: path, TimeMS: args.TimeMS}, err}
 	}
 	return out
+}
+
+// seal puts the operator's seal on the ledger: that this head is the shipment's last.
+func (h *headsLog) seal(ctx context.Context, shipment string, last stored.Head) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	final := &ledger.FinalHead{Size: last.Size, Root: last.Root, Index: last.Index, Anchor: h.anchors - 1}
+	if last.Prev >= 0 {
+		prev := uint64(last.Prev)
+		final.Prev = &prev
+	}
+	path, err := merkle.Inclusion(&h.tree, last.Index, h.tree.Size())
+	if err != nil {
+		return err
+	}
+	for _, p := range path {
+		final.Proof = append(final.Proof, hex.EncodeToString(p[:]))
+	}
+	p, err := h.endorse(ctx, ingestID, 0, ledger.ShipmentSeal, ledger.SealArgs{ID: shipment, Ingest: h.ingest, Final: final})
+	if err == nil {
+		_, err = h.order(ctx, p)
+	}
+	return err
 }
 
 // consistency proves the heads log between two sizes.

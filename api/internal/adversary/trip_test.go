@@ -364,7 +364,11 @@ func (t *trip) seal(ctx context.Context, a act) error {
 		return errPlay
 	}
 	t.log.sealed = true
-	return t.put(ctx, t.log.next(true), a)
+	if err := t.put(ctx, t.log.next(true), a); err != nil {
+		return err
+	}
+	h := t.log.heads[len(t.log.heads)-1]
+	return t.heads.seal(ctx, t.shipment(), h)
 }
 
 // tamper writes the log anew: leaves that were anchored already, or the place of its next head.

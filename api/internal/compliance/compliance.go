@@ -41,8 +41,8 @@ func (s *Resource) Register(api *rest.API) {
 		Summary: "List an excursion's acknowledgements, oldest first", Errors: []int{http.StatusNotFound}}, s.acknowledgements)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Release, reject or quarantine the goods, signed on the ledger", Errors: []int{http.StatusNotFound},
-		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names the newest verdict: a decision on an older one is a 409. " + whoSigns,
-		Example: rest.Object{"decision": "release", "meaning": "approved", "reason": "within the stability budget", "verdict_revision": 3}}, s.dispose)
+		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names a party's newest verdict: a decision on an older one is a 409. " + whoSigns,
+		Example: rest.Object{"decision": "release", "meaning": "approved", "reason": "within the stability budget", "verdict_by": "coldroad", "verdict_revision": 3}}, s.dispose)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)
 	s.breachRoutes(api)
@@ -143,7 +143,8 @@ type disposeInput struct {
 	Body struct {
 		Signed
 		Decision        string `json:"decision" enum:"release,reject,quarantine"`
-		VerdictRevision int    `json:"verdict_revision" minimum:"0" maximum:"1000000000" doc:"Newest verdict on the ledger, which the signer has seen; 0 when there is none"`
+		VerdictBy       string `json:"verdict_by,omitempty" maxLength:"64" doc:"Party whose verdict the decision rests on; absent when there is none"`
+		VerdictRevision int    `json:"verdict_revision" minimum:"0" maximum:"1000000000" doc:"That party's newest verdict on the ledger, which the signer has seen; 0 when there is none"`
 		Revision        int    `json:"revision,omitempty" minimum:"1" maximum:"1000000000" doc:"Number of this disposition: one more than the newest, which is also taken when absent"`
 	}
 }
@@ -161,10 +162,16 @@ func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[
 		return nil, err
 	}
 	b := in.Body
+	var verdictBy string
+	if b.VerdictBy != "" {
+		if verdictBy, err = s.Member(ctx, "verdict_by", b.VerdictBy); err != nil {
+			return nil, err
+		}
+	}
 	said := ledger.Details{Reason: b.Reason, Signer: by}
 	if rest.WriteOf(ctx).Again {
 		for _, d := range known {
-			if g := d.Signature; g.MSP == s.MSP && g.Kind == kind && g.Meaning == b.Meaning && d.Decision == b.Decision && d.VerdictRevision == b.VerdictRevision && s.Said(ctx, in.ID, d.Details, said) {
+			if g := d.Signature; g.MSP == s.MSP && g.Kind == kind && g.Meaning == b.Meaning && d.Decision == b.Decision && d.VerdictBy == verdictBy && d.VerdictRevision == b.VerdictRevision && s.Said(ctx, in.ID, d.Details, said) {
 				return rest.Reply(shapes.ShowDisposition(ctx, s.Records, d), nil)
 			}
 		}
@@ -173,7 +180,7 @@ func (s *Resource) dispose(ctx context.Context, in *disposeInput) (*rest.Answer[
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Details: hash, VerdictRevision: b.VerdictRevision, Kind: kind, Meaning: b.Meaning}
+	args := ledger.DisposeArgs{Shipment: in.ID, Revision: b.Revision, Decision: b.Decision, Details: hash, VerdictBy: verdictBy, VerdictRevision: b.VerdictRevision, Kind: kind, Meaning: b.Meaning}
 	if args.Revision == 0 {
 		args.Revision = len(known) + 1
 	}

@@ -124,6 +124,26 @@ func (i *Ingest) Anchor(ctx context.Context, closed bool) error {
 	return nil
 }
 
+// Seal anchors the log's final state and puts the seal on the ledger.
+func (i *Ingest) Seal(ctx context.Context) error {
+	prev := i.prevHead
+	if err := i.Anchor(ctx, true); err != nil {
+		return err
+	}
+	index := *i.prevHead // each anchor has one leaf
+	path, err := merkle.Inclusion(&i.heads, index, index+1)
+	if err != nil {
+		return err
+	}
+	size, root := i.Size()
+	final := &ledger.FinalHead{Size: size, Root: root, Prev: prev, Index: index, Anchor: index}
+	for _, h := range path {
+		final.Proof = append(final.Proof, hex.EncodeToString(h[:]))
+	}
+	_, err = i.Ledger.Submit(ctx, ledger.ShipmentSeal.Name(), ledger.SealArgs{ID: i.Shipment.ID, Ingest: i.Name, Final: final})
+	return err
+}
+
 // Size of the log, and its root.
 func (i *Ingest) Size() (uint64, string) {
 	root, err := i.log.RootAt(i.log.Size())

@@ -272,6 +272,9 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 	switch e.Name {
 	case ledger.EventShipment:
 		err = read(&out, Shipment, e.Payload, func(r ledger.Shipment) string {
+			if r.HasDeclined(f.msp) {
+				f.forget(r.ID)
+			}
 			f.remember(r.ID, r.IsParty(f.msp))
 			return r.ID
 		})
@@ -343,7 +346,7 @@ func (f *Feed) position(e ledger.Event) (id string, again bool) {
 	return fmt.Sprintf("%d.%d", e.Block, f.n), false
 }
 
-// isMine asks the ledger once per shipment; the parties never change.
+// isMine asks the ledger once per shipment; parties never change but by declining.
 func (f *Feed) isMine(ctx context.Context, shipment string) bool {
 	f.mu.Lock()
 	mine, known := f.mine[shipment]
@@ -363,6 +366,12 @@ func (f *Feed) isMine(ctx context.Context, shipment string) bool {
 	}
 	f.remember(shipment, mine)
 	return mine
+}
+
+func (f *Feed) forget(shipment string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.mine, shipment)
 }
 
 func (f *Feed) remember(shipment string, mine bool) {

@@ -414,12 +414,17 @@ func TestSignOff(t *testing.T) {
 	}
 
 	decide := func(d string, verdict int) string {
-		return fmt.Sprintf(`{"decision":%q,"meaning":"responsibility","reason":"26 °C","verdict_revision":%d}`, d, verdict)
+		by := ""
+		if verdict > 0 {
+			by = `"verdict_by":"carrier",`
+		}
+		return fmt.Sprintf(`{"decision":%q,"meaning":"responsibility","reason":"26 °C",%s"verdict_revision":%d}`, d, by, verdict)
 	}
 	const dispose = "/v1/shipments/carrier.s1/disposition"
 	var d shapes.Disposition
 	w.must(201, "POST", dispose, decide("quarantine", 1)).into(&d)
 	want(t, "revision", d.Revision, 1)
+	want(t, "whose verdict", d.VerdictBy, "carrier")
 	want(t, "revision of the verdict", d.VerdictRevision, 1)
 	want(t, "result", d.Result, "non_compliant")
 	want(t, "rejected by the carrier", w.must(403, "POST", dispose, decide("reject", 1)).problem().Code, "forbidden")

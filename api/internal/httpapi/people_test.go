@@ -41,7 +41,7 @@ func TestPeopleSign(t *testing.T) {
 	w.bearing(http.StatusUnprocessableEntity, ana.AccessToken, http.MethodPost, acks, strings.Replace(note, "{", `{"name":"Dr. Somebody Else",`, 1))
 
 	var d shapes.Disposition
-	w.bearing(http.StatusCreated, ana.AccessToken, http.MethodPost, "/v1/shipments/carrier.s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`).into(&d)
+	w.bearing(http.StatusCreated, ana.AccessToken, http.MethodPost, "/v1/shipments/carrier.s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_by":"carrier","verdict_revision":1}`).into(&d)
 	want(t, "who decided", d.Signature.Signer, a.Signature.Signer)
 
 	w.bearing(http.StatusCreated, p.machine(t), http.MethodPost, acks, note).into(&a)

@@ -211,7 +211,7 @@ func TestASignOffIsTold(t *testing.T) {
 	if err := json.Unmarshal([]byte(first.data), &a); err != nil || first.name != "acknowledgement" || first.id == "" || a.Shipment != "carrier.s1" || a.Excursion != hot.ID || a.Signature.Org != "carrier" {
 		t.Fatalf("%+v %v", first, err)
 	}
-	w.must(201, "POST", "/v1/shipments/carrier.s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_revision":1}`)
+	w.must(201, "POST", "/v1/shipments/carrier.s1/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"26 °C","verdict_by":"carrier","verdict_revision":1}`)
 	e := next(t, one, "disposition")
 	var d liveapi.LiveDisposition
 	if err := json.Unmarshal([]byte(e.data), &d); err != nil || e.id == "" || d.Shipment != "carrier.s1" || d.Decision != "quarantine" || d.Signature.Org != "carrier" {

@@ -443,13 +443,12 @@ func (i *ingest) Seal(ctx context.Context, shipment string) (ingestclient.Sealed
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.seals == 0 {
-		if err := f.Anchor(ctx, true); err != nil {
+		if err := f.Seal(ctx); err != nil {
 			return ingestclient.Sealed{}, err
 		}
 	}
 	i.seals++
-	n, root := f.Size()
-	return ingestclient.Sealed{Heads: []ingestclient.SealedHead{{Log: f.LogID(), Size: n, Root: root}}, Anchored: true}, nil
+	return ingestclient.Sealed{Anchored: true}, nil
 }
 
 func (i *ingest) Assigned(context.Context, string, string) (bool, error) {

@@ -34,7 +34,7 @@ type Compliance struct {
 	Budget      []JudgedBand                  `json:"budget" doc:"Stability budget"`
 	Recorders   []JudgedRecorder              `json:"recorders" doc:"Whether the trackers were fit to be judged by"`
 	Recorded    []shapes.RecordedExcursion    `json:"recorded" doc:"Excursions on the ledger, with the acknowledgements of each"`
-	Revisions   []shapes.Revision             `json:"revisions" doc:"Verdicts on the ledger, oldest first"`
+	Revisions   []shapes.Revision             `json:"revisions" doc:"Verdicts on the ledger, of all parties, oldest first"`
 	Disposition rest.Null[shapes.Disposition] `json:"disposition" doc:"The newest"`
 }
 
@@ -162,6 +162,7 @@ func (s *Judge) join(ctx context.Context, id string, v *Compliance) error {
 		}
 		v.Recorded = append(v.Recorded, x)
 	}
+	slices.SortStableFunc(revisions, func(a, b ledger.Verdict) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
 	for _, l := range revisions {
 		v.Revisions = append(v.Revisions, shapes.ShowRevision(s.Members, l))
 	}
@@ -263,7 +264,7 @@ func showLeg(names *members.Directory, l compliance.LegResult, handovers []ledge
 	}
 	for _, h := range handovers {
 		if h.State == ledger.Accepted && l.ToMS != 0 && h.AnswerMS == l.ToMS && h.From == l.Custodian {
-			v.AtHandover = shapes.ShowComplianceState(h.AtAnswer)
+			v.AtHandover = shapes.ShowComplianceState(names, h.AtAnswer)
 		}
 	}
 	return v

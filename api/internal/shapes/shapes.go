@@ -34,6 +34,8 @@ type Shipment struct {
 	ID               string                  `json:"id"`
 	State            string                  `json:"state" enum:"created,in_transit,delivered,closed"`
 	Parties          Parties                 `json:"parties" doc:"Role to the members that hold it"`
+	Creator          string                  `json:"creator" doc:"Who created it, and named the parties"`
+	Declined         []Declined              `json:"declined" doc:"Who was named as a party and declined"`
 	Custodian        string                  `json:"custodian" doc:"Organisation that holds the goods"`
 	RuleSet          string                  `json:"rule_set"`
 	RuleSetHash      string                  `json:"rule_set_hash"`
@@ -50,17 +52,52 @@ type Shipment struct {
 	ClosedAt         rest.Null[rest.Instant] `json:"closed_at"`
 	Assignments      []Assignment            `json:"assignments"`
 	PendingHandover  rest.Null[Handover]     `json:"pending_handover"`
-	Verdict          string                  `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"Newest on the ledger"`
+	Verdict          string                  `json:"verdict" enum:"compliant,non_compliant,inconclusive,none" doc:"What the opinions on the ledger say together: inconclusive where they differ"`
+	VerdictReason    string                  `json:"verdict_reason" doc:"Who says what, where the opinions differ; else empty"`
+	Opinions         []Opinion               `json:"opinions" doc:"The newest verdict on the ledger of each party that has one"`
 	Last             rest.Null[LastReading]  `json:"last" doc:"Newest value of each quantity"`
 	Messages         uint64                  `json:"messages" doc:"Logged so far"`
 	Unknown          []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
 	Tx               string                  `json:"tx" doc:"Transaction that answered, or that created it"`
 }
 
-// CarriedFrom names the verdict whose budget was carried over.
+// CarriedFrom names the verdicts whose budgets were carried over: each party's newest at that time.
 type CarriedFrom struct {
-	Shipment string `json:"shipment"`
+	Shipment string       `json:"shipment"`
+	Verdicts []VerdictRef `json:"verdicts"`
+}
+
+// VerdictRef names a verdict of a shipment.
+type VerdictRef struct {
+	By       string `json:"by"`
 	Revision int    `json:"revision"`
+}
+
+// Declined is a member that was named as a party and said that it is none.
+type Declined struct {
+	Member     string       `json:"member"`
+	Roles      []string     `json:"roles" doc:"That it was named in"`
+	DeclinedAt rest.Instant `json:"declined_at"`
+	Tx         string       `json:"tx"`
+}
+
+// Opinion is what a party's newest verdict says.
+type Opinion struct {
+	By       string                  `json:"by" doc:"The party"`
+	Revision int                     `json:"revision" doc:"Of its own verdicts"`
+	Result   string                  `json:"result"`
+	To       rest.Null[rest.Instant] `json:"to" doc:"Judged up to this event time"`
+	Budget   []ledger.BudgetLine     `json:"budget"`
+}
+
+// ShowOpinions tells what a shipment's opinions say together, why they say nothing where they differ, and each of them.
+func ShowOpinions(names *members.Directory, all []ledger.Opinion) (verdict, reason string, each []Opinion) {
+	verdict, reason = ledger.Answer(all, names.Name)
+	each = []Opinion{}
+	for _, o := range all {
+		each = append(each, Opinion{names.Name(o.By), o.Revision, o.Result, rest.InstantOrNull(o.ToMS), rest.OrEmpty(o.Budget)})
+	}
+	return verdict, reason, each
 }
 
 // LastReading is the newest that is known of a shipment.
@@ -106,7 +143,7 @@ func ShowHandover(ctx context.Context, own *records.Records, shipment string, h 
 	answer, answerDetails := ReadDetails(ctx, own, shipment, h.AnsweredBy(), h.AnswerDetails)
 	return Handover{N: h.N, From: names.Name(h.From), To: names.Name(h.To), State: h.State, Note: offer.Note, Details: details, Reason: answer.Reason, Answer: answerDetails, ProposedAt: rest.Instant(h.ProposeMS),
 		AnsweredAt: rest.InstantOrNull(h.AnswerMS), StatedAt: rest.InstantOrNull(h.StatedMS), AgreedAt: rest.InstantOrNull(h.AgreedMS), Heads: rest.OrEmpty(h.Heads), ProposeTx: h.ProposeTx, AnswerTx: h.AnswerTx,
-		AtProposal: ShowComplianceState(h.AtProposal), AtAnswer: ShowComplianceState(h.AtAnswer)}
+		AtProposal: ShowComplianceState(names, h.AtProposal), AtAnswer: ShowComplianceState(names, h.AtAnswer)}
 }
 
 // Stated says when a thing happened, beside the time at which it is recorded.
@@ -132,9 +169,16 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: d.Description, Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, Details: details, CreatedAt: rest.Instant(r.CreatedMS),
 		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
-		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}}
+		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}, Creator: names.Name(r.Creator), Declined: []Declined{}, Opinions: []Opinion{}}
 	for _, c := range r.CarriedFrom {
-		v.CarriedFrom = append(v.CarriedFrom, CarriedFrom(c))
+		from := CarriedFrom{Shipment: c.Shipment, Verdicts: []VerdictRef{}}
+		for _, ref := range c.Verdicts {
+			from.Verdicts = append(from.Verdicts, VerdictRef{names.Name(ref.By), ref.Revision})
+		}
+		v.CarriedFrom = append(v.CarriedFrom, from)
+	}
+	for _, d := range r.Declined {
+		v.Declined = append(v.Declined, Declined{names.Name(d.Member), d.Roles, rest.Instant(d.TimeMS), d.Tx})
 	}
 	for _, a := range r.Assignments {
 		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Recorded: a.Recorded()})
@@ -161,18 +205,17 @@ func showParties(names *members.Directory, p ledger.Parties) Parties {
 
 // ComplianceState is what the ledger held about the goods at one moment.
 type ComplianceState struct {
-	Revision int                     `json:"revision" doc:"Of the newest verdict; 0 = none yet"`
-	Result   string                  `json:"result" doc:"Of that verdict; empty = none yet"`
-	To       rest.Null[rest.Instant] `json:"to" doc:"Up to which event time it was judged"`
-	Open     int                     `json:"open" doc:"Excursions that were not over"`
-	Total    int                     `json:"total" doc:"All excursions, recorded and verified"`
-	Verified int                     `json:"verified" doc:"Of these, breaches that peers verified; one may lie within a recorded excursion"`
-	Budget   []ledger.BudgetLine     `json:"budget"`
+	Result   string    `json:"result" doc:"What the opinions said together; empty = none yet"`
+	Reason   string    `json:"reason" doc:"Who said what, where they differed; else empty"`
+	Opinions []Opinion `json:"opinions" doc:"The newest verdict of each party that had one"`
+	Open     int       `json:"open" doc:"Excursions that were not over"`
+	Total    int       `json:"total" doc:"All excursions, recorded and verified"`
+	Verified int       `json:"verified" doc:"Of these, breaches that peers verified; one may lie within a recorded excursion"`
 }
 
 // Revision is a verdict on the ledger.
 type Revision struct {
-	Revision   int              `json:"revision"`
+	Revision   int              `json:"revision" doc:"Of the party's own verdicts"`
 	Result     string           `json:"result"`
 	Reasons    []string         `json:"reasons"`
 	To         rest.Instant     `json:"to" doc:"Judged up to this event time"`
@@ -185,11 +228,12 @@ type Revision struct {
 	Tx         string           `json:"tx"`
 }
 
-func ShowComplianceState(st *ledger.ComplianceState) rest.Null[ComplianceState] {
+func ShowComplianceState(names *members.Directory, st *ledger.ComplianceState) rest.Null[ComplianceState] {
 	if st == nil {
 		return rest.Null[ComplianceState]{}
 	}
-	return rest.Some(ComplianceState{st.Revision, st.Result, rest.InstantOrNull(st.ToMS), st.Open, st.Total, st.Verified, rest.OrEmpty(st.Budget)})
+	result, reason, opinions := ShowOpinions(names, st.Opinions)
+	return rest.Some(ComplianceState{result, reason, opinions, st.Open, st.Total, st.Verified})
 }
 
 func ShowRevision(names *members.Directory, l ledger.Verdict) Revision {
@@ -299,7 +343,8 @@ type Disposition struct {
 	Revision        int                `json:"revision"`
 	Decision        string             `json:"decision" enum:"release,reject,quarantine"`
 	Reason          string             `json:"reason"`
-	VerdictRevision int                `json:"verdict_revision" doc:"That it rests on; below the newest verdict's when late data overtook it"`
+	VerdictBy       string             `json:"verdict_by" doc:"Party whose verdict it rests on; empty when there was none"`
+	VerdictRevision int                `json:"verdict_revision" doc:"Of that party's verdict; below its newest when late data overtook it"`
 	Result          string             `json:"result" doc:"Of that verdict; empty when there was none"`
 	Signature       Signature          `json:"signature"`
 	Details         rest.Null[Details] `json:"details" doc:"Of reason and signer"`
@@ -307,7 +352,11 @@ type Disposition struct {
 
 func ShowDisposition(ctx context.Context, own *records.Records, r ledger.Disposition) Disposition {
 	d, details := ReadDetails(ctx, own, r.Shipment, r.Signature.MSP, r.Details)
-	return Disposition{r.Revision, r.Decision, d.Reason, r.VerdictRevision, r.Result, showSignature(own.Members, r.Signature, d.Signer), details}
+	by := ""
+	if r.VerdictBy != "" {
+		by = own.Members.Name(r.VerdictBy)
+	}
+	return Disposition{r.Revision, r.Decision, d.Reason, by, r.VerdictRevision, r.Result, showSignature(own.Members, r.Signature, d.Signer), details}
 }
 
 // Anchor is a root of a heads log that the ledger has accepted.

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/access"
-	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -33,7 +32,8 @@ func showClose(names *members.Directory, c ledger.Close) Close {
 func (s *Resource) closeRoutes(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/close", ID: "close-shipment", Tag: "Shipments", Scope: access.ShipmentsWrite, Write: true,
 		Summary: "Seal the shipment's logs and close it", Limit: sealTime,
-		About:  "Repeating it after any failure is safe: logs seal once, and a closed shipment answers its closing record.",
+		About: "Each operator among the parties seals its own logs; it is a 409 that names who has not. " +
+			"Repeating it after any failure is safe: logs seal once, and a closed shipment answers its closing record.",
 		Errors: []int{http.StatusNotFound}}, s.close)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/close", ID: "get-close", Tag: "Shipments", Scope: access.ShipmentsRead,
 		Summary: "Get the closing record", Errors: []int{http.StatusNotFound}}, s.getClose)
@@ -42,7 +42,8 @@ func (s *Resource) closeRoutes(api *rest.API) {
 // sealTime covers waiting for an anchor.
 const sealTime = 60 * time.Second
 
-// close seals first and writes the record last: after a crash in between, the logs are sealed and a repeat goes on.
+// close seals first and writes the record last: after a crash in between, the logs are sealed, the seals are on the ledger, and a repeat goes
+// on.
 func (s *Resource) close(ctx context.Context, in *struct {
 	shapes.ShipmentPath
 	rest.Idempotent
@@ -59,11 +60,10 @@ func (s *Resource) close(ctx context.Context, in *struct {
 		// The chaincode would refuse as well, but sealing cannot be taken back.
 		return nil, &ledger.Error{Code: ledger.BadState, Message: fmt.Sprintf("shipment %s is %s; only a delivered shipment can be closed", r.ID, r.State)}
 	}
-	heads, err := s.seal(ctx, r)
-	if err != nil {
+	if err := s.seal(ctx, r); err != nil {
 		return nil, err
 	}
-	c, _, err := ledger.ShipmentClose.Do(ctx, s.Ledger, ledger.CloseArgs{ID: in.ID, Heads: heads})
+	c, _, err := ledger.ShipmentClose.Do(ctx, s.Ledger, ledger.IDArgs{ID: in.ID})
 	switch ledger.CodeOf(err) {
 	case ledger.Exists, ledger.BadState: // somebody else was first
 		if got, gerr := s.closed(ctx, in.ID); gerr == nil {
@@ -73,32 +73,20 @@ func (s *Resource) close(ctx context.Context, in *struct {
 	return rest.Reply(showClose(s.Members, c), err)
 }
 
-// seal ends the logs at every ingest instance.
-func (s *Resource) seal(ctx context.Context, r ledger.Shipment) ([]ledger.LogHead, error) {
-	if len(s.Ingest) == 0 && len(r.Assignments) > 0 {
-		return nil, problem.New(http.StatusServiceUnavailable, problem.IngestDown, "this api knows no ingest instance that could seal the logs; close through the carrier's api")
-	}
-	each := make([]ingestclient.Sealed, len(s.Ingest))
+// seal has every ingest instance that is known here end its logs and put its seal on the ledger. The ledger refuses the close when another's
+// is missing.
+func (s *Resource) seal(ctx context.Context, r ledger.Shipment) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for i, ingest := range s.Ingest {
-		g.Go(func() (err error) {
-			each[i], err = ingest.Seal(ctx, r.ID)
-			if err == nil && !each[i].Anchored {
+	for _, ingest := range s.Ingest {
+		g.Go(func() error {
+			sealed, err := ingest.Seal(ctx, r.ID)
+			if err == nil && !sealed.Anchored {
 				err = problem.New(http.StatusServiceUnavailable, problem.NotAnchored, "the logs are sealed but their heads are not anchored yet; repeat the request").RetryAfter("5")
 			}
 			return err
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	heads := []ledger.LogHead{}
-	for _, e := range each {
-		for _, h := range e.Heads {
-			heads = append(heads, ledger.LogHead{Log: h.Log, Size: h.Size, Root: h.Root})
-		}
-	}
-	return heads, nil
+	return g.Wait()
 }
 
 func (s *Resource) getClose(ctx context.Context, in *shapes.ShipmentPath) (*rest.Answer[Close], error) {

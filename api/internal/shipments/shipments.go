@@ -46,6 +46,10 @@ func (s *Resource) Register(api *rest.API) {
 		Summary: "Get a shipment", Errors: []int{http.StatusNotModified, http.StatusNotFound}}, s.getShipment)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/deliver", ID: "deliver-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
 		Summary: "Declare the shipment delivered, as the consignee that holds it", Errors: []int{http.StatusNotFound}, Example: rest.Object{"stated_at": "2026-11-22T10:00:00.000Z"}}, s.deliver)
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/decline", ID: "decline-shipment", Tag: tag, Scope: access.ShipmentsWrite, Write: true,
+		Summary: "Decline to be a party of the shipment", Errors: []int{http.StatusNotFound},
+		About: "For a party that another named and that has not acted: it did not create the shipment, bound no tracker, and never had the goods. " +
+			"From then on the shipment does not exist for it; the others see that it declined."}, s.decline)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments/{id}/assignments", ID: "assign-tracker", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Bind a tracker to the shipment", Errors: []int{http.StatusNotFound},
 		Example: rest.Object{"tracker": "carrier.LOGGER-17"}}, s.assign)
@@ -220,6 +224,17 @@ func (s *Resource) deliver(ctx context.Context, in *struct {
 	return shipmentview.Change(ctx, s.View, in.ID, ledger.ShipmentDeliver, ledger.StatedArgs{ID: in.ID, StatedMS: in.Body.MS()}, func(r ledger.Shipment) bool {
 		return r.DeliveredMS != 0 && r.Custodian == s.MSP && r.StatedDeliveryMS == in.Body.MS()
 	})
+}
+
+func (s *Resource) decline(ctx context.Context, in *struct {
+	shapes.ShipmentPath
+	rest.Idempotent
+}) (*rest.Answer[shapes.Shipment], error) {
+	if _, err := s.Shipment(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	r, sent, err := ledger.ShipmentDecline.Do(ctx, s.Ledger, ledger.IDArgs{ID: in.ID})
+	return rest.Reply(shapes.ShowShipment(ctx, s.Records, r, sent.TxID), err)
 }
 
 type assignInput struct {

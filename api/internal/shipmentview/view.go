@@ -55,18 +55,14 @@ type latest struct {
 func (s *View) enrichOne(ctx context.Context, r ledger.Shipment, v *shapes.Shipment, now bool) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	verdict, err := cache.Ask(ctx, now, s.Cache, "verdict/"+r.ID, func(ctx context.Context) (string, error) {
-		got, err := ledger.ComplianceVerdict.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
-		if ledger.CodeOf(err) == ledger.NotFound {
-			return "none", nil
-		}
-		return got.Result, err
+	held, err := cache.Ask(ctx, now, s.Cache, "verdict/"+r.ID, func(ctx context.Context) (ledger.ComplianceState, error) {
+		return ledger.ComplianceNow.Ask(ctx, s.Ledger, ledger.IDArgs{ID: r.ID})
 	})
 	if err != nil {
 		s.Log.DebugContext(ctx, "no verdict for a listing", "shipment", r.ID, "error", err)
 		v.Unknown = append(v.Unknown, "verdict")
-	} else {
-		v.Verdict = verdict
+	} else if len(held.Opinions) > 0 {
+		v.Verdict, v.VerdictReason, v.Opinions = shapes.ShowOpinions(s.Members, held.Opinions)
 	}
 	if len(r.Assignments) == 0 {
 		return // nothing can have been logged

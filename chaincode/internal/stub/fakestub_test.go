@@ -15,7 +15,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// write is one PutState, in the order of the calls.
+// write is one PutState or, without a value, DelState, in the order of the calls.
 type write struct{ key, value string }
 
 type event struct {
@@ -87,6 +87,10 @@ func (s *fakeStub) PutState(key string, value []byte) error {
 		return errors.New("writes after a paged query are not allowed")
 	}
 	return s.step(func() { s.writes = append(s.writes, write{key, string(value)}) })
+}
+
+func (s *fakeStub) DelState(key string) error {
+	return s.step(func() { s.writes = append(s.writes, write{key: key}) })
 }
 
 func (s *fakeStub) SetEvent(name string, payload []byte) error {

@@ -36,7 +36,11 @@ func (Chaincode) Invoke(stub shim.ChaincodeStubInterface) *peer.Response {
 		return shim.Error(err.Error())
 	}
 	for _, w := range answer.Writes {
-		if err := stub.PutState(w.Key, w.Value); err != nil {
+		write := func() error { return stub.PutState(w.Key, w.Value) }
+		if w.Value == nil {
+			write = func() error { return stub.DelState(w.Key) }
+		}
+		if err := write(); err != nil {
 			return shim.Error(fmt.Sprintf("write state %q: %v", w.Key, err))
 		}
 	}

@@ -233,7 +233,11 @@ func TestTheContractOnTheShim(t *testing.T) {
 		}
 		a := contract.Answer{Payload: r.Payload}
 		for _, w := range stub.writes {
-			a.Writes = append(a.Writes, contract.Record{Key: w.key, Value: []byte(w.value)})
+			record := contract.Record{Key: w.key}
+			if w.value != "" {
+				record.Value = []byte(w.value)
+			}
+			a.Writes = append(a.Writes, record)
 		}
 		for _, e := range stub.events {
 			a.Event = e.name

@@ -216,7 +216,7 @@ func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.An
 		return sequence.Anchored{}, fmt.Errorf("%w: it answered size %d", ErrDisagree, head.Size)
 	}
 	if head.Tx == result.TxID {
-		return sequence.Anchored{Size: head.Size, Root: head.Root, Tx: head.Tx, Block: result.Block, TimeMS: head.TimeMS}, nil
+		return sequence.Anchored{Size: head.Size, Root: head.Root, Tx: head.Tx, Block: result.Block, TimeMS: head.TimeMS, N: head.N}, nil
 	}
 	// It had been there already: the block is that of the transaction that wrote it.
 	return a.anchored(ctx, head)
@@ -247,5 +247,5 @@ func (a *Anchorer) anchored(ctx context.Context, h ledger.Head) (sequence.Anchor
 	if !found || code != 0 {
 		return sequence.Anchored{}, fmt.Errorf("transaction %s of the ledger's head is not found as valid", h.Tx)
 	}
-	return sequence.Anchored{Size: h.Size, Root: h.Root, Tx: h.Tx, Block: block, TimeMS: h.TimeMS}, nil
+	return sequence.Anchored{Size: h.Size, Root: h.Root, Tx: h.Tx, Block: block, TimeMS: h.TimeMS, N: h.N}, nil
 }

@@ -46,7 +46,7 @@ func (l *onLedger) logs(msp string) []ledger.LogHead {
 func (j *Judge) askLedger(ctx context.Context, id string) (*onLedger, error) {
 	l := &onLedger{excursions: map[string]ledger.Excursion{}, unclaimed: map[string]bool{}}
 	var err error
-	if l.newest, err = ledger.ComplianceVerdict.Ask(ctx, j.cfg.Ledger, ledger.IDArgs{ID: id}); err != nil && ledger.CodeOf(err) != ledger.NotFound {
+	if l.newest, err = ledger.ComplianceVerdict.Ask(ctx, j.cfg.Ledger, ledger.OpinionArgs{ID: id, By: j.cfg.Ledger.MSP()}); err != nil && ledger.CodeOf(err) != ledger.NotFound {
 		return nil, err
 	}
 	for e, err := range ledger.ComplianceList.Each(ctx, j.cfg.Ledger, id) {

@@ -16,8 +16,9 @@ import (
 // Crash order: the records and the trackers' windows that follow from them are one synced batch. A crash before it is repaired by the
 // event, which comes again.
 func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment) error {
-	// Events tell of all shipments; ours are those that our organisation takes part in.
-	ours := slices.DeleteFunc(slices.Clone(shipments), func(s ledger.Shipment) bool { return !s.IsParty(r.cfg.Ledger.MSP()) })
+	// Events tell of all shipments; ours are those that our organisation takes part in, or did until it declined.
+	msp := r.cfg.Ledger.MSP()
+	ours := slices.DeleteFunc(slices.Clone(shipments), func(s ledger.Shipment) bool { return !s.IsParty(msp) && !s.HasDeclined(msp) })
 	if len(trackers)+len(ours) == 0 {
 		return nil
 	}
@@ -31,7 +32,7 @@ func (r *Registry) store(trackers []ledger.Tracker, shipments []ledger.Shipment)
 		}
 	}
 	for i := range ours {
-		if r.cfg.OnShipment != nil {
+		if r.cfg.OnShipment != nil && ours[i].IsParty(msp) {
 			r.cfg.OnShipment(&ours[i])
 		}
 	}
@@ -68,14 +69,18 @@ func (r *Registry) write(trackers []ledger.Tracker, shipments []ledger.Shipment)
 			b.Drop()
 			return nil, err
 		}
-		if old == nil {
-			known.shipments++
-		} else {
+		if old != nil {
+			known.shipments--
 			for _, a := range old.Assignments {
 				affected[a.Tracker] = true
 				b.Delete(journal.AssignedKey(a.Tracker, s.ID))
 			}
 		}
+		if !s.IsParty(r.cfg.Ledger.MSP()) {
+			b.Delete(journal.ShipmentKey(s.ID))
+			continue
+		}
+		known.shipments++
 		for _, a := range s.Assignments {
 			affected[a.Tracker] = true
 			b.Set(journal.AssignedKey(a.Tracker, s.ID), journal.JSON(windows(s, a.Tracker)))
@@ -90,7 +95,7 @@ func (r *Registry) write(trackers []ledger.Tracker, shipments []ledger.Shipment)
 	r.changes++
 	r.known = known
 	for i := range shipments {
-		if s := &shipments[i]; s.State == ledger.Closed {
+		if s := &shipments[i]; s.State == ledger.Closed || !s.IsParty(r.cfg.Ledger.MSP()) {
 			delete(r.live, s.ID)
 		} else {
 			r.live[s.ID] = s

@@ -141,7 +141,7 @@ func TestACloseEndsTheAssignments(t *testing.T) {
 	submit(t, l, ledger.ShipmentPropose, ledger.ProposeArgs{ID: "carrier.S-1", To: "ConsigneeMSP"})
 	submit(t, consignee, ledger.ShipmentAccept, ledger.StatedArgs{ID: "carrier.S-1"})
 	submit(t, consignee, ledger.ShipmentDeliver, ledger.StatedArgs{ID: "carrier.S-1"})
-	submit(t, l, ledger.ShipmentClose, ledger.CloseArgs{ID: "carrier.S-1"})
+	submit(t, l, ledger.ShipmentClose, ledger.IDArgs{ID: "carrier.S-1"})
 	submit(t, l, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-2", Tracker: "carrier.T-1"})
 	s, err := ledger.ShipmentGet.Ask(t.Context(), l, ledger.IDArgs{ID: "carrier.S-2"})
 	if err != nil {
@@ -154,6 +154,35 @@ func TestACloseEndsTheAssignments(t *testing.T) {
 	})
 	if w := tr.At(s.Assignments[0].FromMS); w == nil || w.Shipment != "carrier.S-2" {
 		t.Fatalf("a message of now goes to %+v, want S-2: S-1 is closed", w)
+	}
+}
+
+// Ensure a shipment that our organisation declined is forgotten, and its trackers' messages are no more of it.
+func TestADeclinedShipmentIsForgotten(t *testing.T) {
+	l := testkit.NewLedger("ShipperMSP", nil)
+	defer l.Close()
+	carrier := l.As("CarrierMSP")
+	enrol(t, carrier, "carrier.T-1")
+	create(t, carrier, "carrier.S-1")
+	submit(t, carrier, ledger.ShipmentAssign, ledger.AssignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-1"})
+	r, db := open(t, t.TempDir(), l)
+	defer db.Close()
+	defer run(t, r)()
+	testkit.WaitFor(t, 10*time.Second, "the shipment arrives", func() bool {
+		_, known := r.Shipment("carrier.S-1")
+		return known
+	})
+	if found, err := db.Has(journal.AssignedKey("carrier.T-1", "carrier.S-1")); err != nil || !found {
+		t.Fatalf("its tracker's window: %t, %v; want it in the journal", found, err)
+	}
+	submit(t, l, ledger.ShipmentDecline, ledger.IDArgs{ID: "carrier.S-1"})
+	testkit.WaitFor(t, 10*time.Second, "the shipment is gone", func() bool {
+		_, known := r.Shipment("carrier.S-1")
+		return !known
+	})
+	found, err := db.Has(journal.AssignedKey("carrier.T-1", "carrier.S-1"))
+	if _, shipments := r.Size(); err != nil || found || shipments != 0 || len(r.Live()) != 0 {
+		t.Errorf("%d shipments, %d live, its tracker's window %t, %v; want none", shipments, len(r.Live()), found, err)
 	}
 }
 

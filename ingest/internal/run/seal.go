@@ -13,7 +13,7 @@ import (
 // SealResult names the final state of a shipment's logs.
 type SealResult struct {
 	Heads    []ledger.LogHead `json:"heads"`
-	Anchored bool             `json:"anchored"`
+	Anchored bool             `json:"anchored"` // as final heads, and the ledger has this instance's seal
 }
 
 // Why a shipment is not sealed. Sealing cannot be undone, and ends the record of a shipment that is still on its way: so the ledger says
@@ -24,9 +24,12 @@ var (
 	ErrNotDelivered = errors.New("the ledger does not say that the shipment was delivered")
 )
 
-// Seal ends the logs of a delivered shipment, judges it for the last time, and returns when the final heads are anchored or ctx ends
-// (then Anchored is false, and asking again goes on). by is the MSP id of the member that asks. Errors: ErrNoShipment, ErrNotTheirs,
-// ErrNotDelivered, ledger.ErrUnavailable.
+// Seal ends the logs of a delivered shipment, judges it for the last time, and returns when the final heads are anchored and the ledger has
+// this instance's seal, or ctx ends (then Anchored is false, and asking again goes on). Errors: by is the MSP id of the member
+// that asks. Errors: ErrNoShipment, ErrNotTheirs, ErrNotDelivered, ledger.ErrUnavailable.
+//
+// Crash order: the logs end first, so what is anchored as closed stays what was sealed. A crash anywhere leaves the rest to the next time
+// that somebody asks: an anchor, and a seal, that are there already are recognised.
 func (p *Pipeline) Seal(ctx context.Context, shipment, by string) (SealResult, error) {
 	if err := p.sealable(ctx, shipment, by); err != nil {
 		return SealResult{}, err
@@ -51,7 +54,14 @@ func (p *Pipeline) Seal(ctx context.Context, shipment, by string) (SealResult, e
 			r.Heads = append(r.Heads, ledger.LogHead{Log: l.Log, Size: l.Size, Root: l.Root})
 			r.Anchored = r.Anchored && l.AnchoredClosed
 		}
-		if r.Anchored || ctx.Err() != nil {
+		if r.Anchored {
+			err := p.submitSeal(ctx, shipment)
+			if ctx.Err() != nil {
+				r.Anchored, err = false, nil
+			}
+			return r, err
+		}
+		if ctx.Err() != nil {
 			return r, nil
 		}
 		p.anchorer.Kick()
@@ -59,6 +69,27 @@ func (p *Pipeline) Seal(ctx context.Context, shipment, by string) (SealResult, e
 		case <-round:
 		case <-ctx.Done():
 		}
+	}
+}
+
+// submitSeal puts the seal on the ledger. An instance that has nothing there is waited for by nobody.
+func (p *Pipeline) submitSeal(ctx context.Context, shipment string) error {
+	final, anchored, err := p.seq.Final(shipment)
+	if err != nil || !anchored {
+		return err
+	}
+	for try := 0; ; try++ {
+		_, _, err := ledger.ShipmentSeal.Do(ctx, p.cfg.Ledger, ledger.SealArgs{ID: shipment, Ingest: p.cfg.ID, Final: final})
+		switch ledger.CodeOf(err) {
+		case ledger.Exists: // for an instance that was thought to be gone, by another one of the operator
+			p.cfg.Log.Error("the shipment was sealed otherwise for this instance", "shipment", shipment, "err", err)
+			return nil
+		case ledger.NotFound, ledger.BadState: // a peer lags behind the delivery or the anchor
+			if try < lagTries && service.Pause(ctx, lagPoll) {
+				continue
+			}
+		}
+		return err
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,12 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 	}
 	checkHeads(t, db, l, logs[0].Log, true)
 	checkCompliance(t, l, "carrier.S-1")
+
+	// The ledger has the seal, so the consignee can close, over this head and no other.
+	closed, _, err := ledger.ShipmentClose.Do(t.Context(), l.As("ConsigneeMSP"), ledger.IDArgs{ID: "carrier.S-1"})
+	if want := (ledger.LogHead{Log: logs[0].Log, Size: logs[0].Size, Root: logs[0].Root}); err != nil || !slices.Equal(closed.Heads, []ledger.LogHead{want}) {
+		t.Fatalf("closed over %+v, %v; want %+v", closed.Heads, err, want)
+	}
 }
 
 // checkLog rebuilds a log from what InfluxDB holds, as the API and the verifier do.
@@ -168,7 +175,7 @@ func checkHeads(t testing.TB, db *influx.Client, l *testkit.Ledger, log string, 
 
 func checkCompliance(t testing.TB, l *testkit.Ledger, shipment string) {
 	t.Helper()
-	b, err := l.Evaluate(context.Background(), ledger.ComplianceVerdict.Name(), ledger.IDArgs{ID: shipment})
+	b, err := l.Evaluate(context.Background(), ledger.ComplianceVerdict.Name(), ledger.OpinionArgs{ID: shipment, By: "CarrierMSP"})
 	if err != nil {
 		t.Fatal(err)
 	}

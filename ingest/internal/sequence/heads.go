@@ -27,6 +27,7 @@ type Anchored struct {
 	Tx     string `json:"tx"`
 	Block  uint64 `json:"block"`
 	TimeMS int64  `json:"time_ms"`
+	N      uint64 `json:"n"` // of the heads log's anchors
 }
 
 // Pending is an anchor that is prepared: its heads are in the heads log and in the journal, and whether the ledger has it
@@ -134,7 +135,7 @@ func (s *Sequencer) PrepareAnchor() (*Pending, error) {
 		batch.Set(journal.HeadKey(index), entry)
 		p.Heads = append(p.Heads, PendingHead{Index: index, Log: hex.EncodeToString(l.id[:]), Size: leaf.Size, Root: hex.EncodeToString(leaf.Root[:]), Prev: leaf.Prev, Closed: leaf.Closed})
 		next := *l
-		next.Headed, next.HeadedClosed, next.Head = leaf.Size, leaf.Closed, index+1
+		next.Headed, next.HeadedClosed, next.Head, next.HeadPrev = leaf.Size, leaf.Closed, index+1, leaf.Prev
 		changed[i] = &next
 		batch.Set(journal.LogKey(l.id), next.encode())
 	}

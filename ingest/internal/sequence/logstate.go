@@ -25,10 +25,12 @@ type logMeta struct {
 	Subject string `json:"subject"`
 	OpenTx  string `json:"open_tx"`
 	Sealed  bool   `json:"sealed,omitempty"`
-	// Headed is the size in the newest leaf of the heads log, Head that leaf's index plus one (0 = none).
-	Headed       uint64 `json:"headed,omitempty"`
-	HeadedClosed bool   `json:"headed_closed,omitempty"`
-	Head         uint64 `json:"head,omitempty"`
+	// Headed is the size in the newest leaf of the heads log, Head that leaf's index plus one (0 = none), HeadPrev the previous
+	// leaf's index, which it names.
+	Headed       uint64  `json:"headed,omitempty"`
+	HeadedClosed bool    `json:"headed_closed,omitempty"`
+	Head         uint64  `json:"head,omitempty"`
+	HeadPrev     *uint64 `json:"head_prev,omitempty"`
 	// Anchored is the size in the newest leaf whose anchor is valid on the ledger.
 	Anchored       uint64 `json:"anchored,omitempty"`
 	AnchoredClosed bool   `json:"anchored_closed,omitempty"`

@@ -6,6 +6,8 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/merkle"
 )
 
 // LogInfo is the state of one log, as the HTTP interface answers it.
@@ -148,6 +150,23 @@ func (s *Sequencer) Seal(shipment string) (err error) {
 		s.dirty[l.id] = l
 	}
 	return nil
+}
+
+// Final is what this instance seals of a shipment whose logs have ended and whose final head is anchored: nil when it has no log of it.
+// anchored is false when nothing of this instance is on the ledger at all.
+func (s *Sequencer) Final(shipment string) (final *ledger.FinalHead, anchored bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.turn()
+	logs, err := s.subjectLogs(anchor.Shipment, shipment)
+	at := s.heads.last
+	if err != nil || len(logs) == 0 {
+		return nil, at.Size > 0, err
+	}
+	l := logs[0] // one for each shipment: the id follows from it
+	root := l.log.Root()
+	proof, err := merkle.Inclusion(nodes{s.db, nil}, l.Head-1, at.Size)
+	return &ledger.FinalHead{Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Prev: l.HeadPrev, Index: l.Head - 1, Anchor: at.N, Proof: hexHashes(proof)}, true, err
 }
 
 // isSealed reports whether a shipment's logs have ended here.

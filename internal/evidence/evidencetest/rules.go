@@ -32,5 +32,6 @@ func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.C
 		}
 	}
 	r := must(compliance.Judge(rules, journey.Of(*s, nil, nil), all, 0))
-	return &ledger.ComplianceState{Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Logs: []ledger.LogHead{log}, Total: len(r.Excursions), Budget: []ledger.BudgetLine{}}
+	opinion := ledger.Opinion{By: "CarrierMSP", Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Logs: []ledger.LogHead{log}, Budget: []ledger.BudgetLine{}}
+	return &ledger.ComplianceState{Opinions: []ledger.Opinion{opinion}, Total: len(r.Excursions)}
 }

@@ -285,7 +285,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 		putShipment(s, sh)
 	})
 	h := must(anchor.DecodeHeadLeaf(t.logHeads[len(t.logHeads)-1].Entry))
-	t.record(t.C.Org("carrier"), ledger.ShipmentClose, ledger.CloseArgs{ID: t.Shipment}, func(s *Sim) {
+	t.record(t.C.Org("carrier"), ledger.ShipmentClose, ledger.IDArgs{ID: t.Shipment}, func(s *Sim) {
 		sh := t.shipment(s)
 		s.Get(ledger.CloseKey(sh.ID))
 		for i := range sh.Assignments {

@@ -297,7 +297,7 @@ func (l *Launcher) foundMembers(program string) func(context.Context, func(strin
 func foundingCall() (string, error) {
 	var args ledger.FoundArgs
 	for _, o := range topology.Orgs {
-		args.Members = append(args.Members, ledger.Founder{Name: string(o), MSP: o.MSP(), DisplayName: o.Title()})
+		args.Members = append(args.Members, ledger.Founder{Name: string(o), MSP: o.MSP(), DisplayName: o.Title(), Operator: o == topology.Operator})
 	}
 	slices.SortFunc(args.Members, func(a, b ledger.Founder) int { return strings.Compare(a.Name, b.Name) })
 	if err := args.Validate(); err != nil {

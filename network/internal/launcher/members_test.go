@@ -27,6 +27,9 @@ func TestFoundingCallNamesTheStacksOrganisations(t *testing.T) {
 	msps := map[string]string{}
 	for _, m := range args.Members {
 		msps[m.Name] = m.MSP
+		if want := m.Name == string(topology.Operator); m.Operator != want {
+			t.Errorf("%s is founded as an operator: %t, want %t", m.Name, m.Operator, want)
+		}
 	}
 	for _, o := range topology.Orgs {
 		if msps[string(o)] != o.MSP() {
