@@ -1,6 +1,10 @@
 package contract
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -123,7 +127,7 @@ func TestFalseBreachClaims(t *testing.T) {
 		{"tracker unknown", func(_ *world, a *ledger.BreachArgs) {
 			at := a.Messages[0].TimeMS
 			a.Messages[0].Raw = edDevice("carrier.T-9").message("carrier.T-9", at, temperature(at, 99))
-		}, ledger.Conflict, "tracker carrier.T-9 is not enrolled"},
+		}, ledger.Conflict, "tracker carrier.T-9 was not assigned to shipment carrier.S-1"},
 		{"tracker of another shipment", func(w *world, a *ledger.BreachArgs) {
 			w.enrol(carrierOp, "carrier.T-2")
 			w.create(carrierOp, "carrier.S-2")
@@ -260,4 +264,74 @@ func TestBreachesOfOtherMetrics(t *testing.T) {
 	if want := math.Sqrt(20*20 + 15*15 + 0.25); !strings.HasPrefix(e.Peak, "25.00") || want < 25 || e.Limit != "25" {
 		t.Errorf("got %+v", e)
 	}
+}
+
+// Where the goods are is no part of the claim that they were too warm: the transaction holds nothing of the messages, which go to the
+// endorsing peers only.
+func TestAttackPositionsInAClaim(t *testing.T) {
+	w := newWorld(t)
+	a := hotTrip(w)
+	at := a.Messages[0].TimeMS
+	a.Messages = a.Messages[:1]
+	a.Messages[0].Raw = edDevice("carrier.T-1").message("carrier.T-1", at+1000, telemetry.Reading{TimeMS: at, Values: map[string]float64{"temperature": 31, "lat": 47.557421, "lon": 7.592573}})
+	arg, err := ledger.Encode(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := telemetry.Decode(a.Messages[0].Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := w.run(consigneeOp, ledger.ComplianceBreach, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := append(arg, answer.Payload...)
+	for _, r := range answer.Writes {
+		written = append(written, r.Value...)
+	}
+	for name, part := range map[string][]byte{"pack": m.Pack, "pack in base64": []byte(base64.StdEncoding.EncodeToString(m.Pack)[:32]), "latitude": []byte("47.5574"), "longitude": []byte("7.5925")} {
+		if bytes.Contains(written, part) {
+			t.Errorf("the %s is in the transaction:\n%s", name, written)
+		}
+	}
+	var e ledger.Excursion
+	if err := json.Unmarshal(answer.Payload, &e); err != nil || len(e.Witnesses) != 1 || e.Witnesses[0].Message != hex.EncodeToString(m.COSEHash[:]) || e.Peak != "31" {
+		t.Errorf("got %+v (%v), want the message's hash and 31 degrees", e, err)
+	}
+
+	// The argument alone, or with other messages than it tells of, proves nothing.
+	for name, private := range map[string]string{
+		"nothing": "", "no JSON": "x", "none": `{"messages":[]}`, "two": `{"messages":["aGk=","aGk="]}`, "another form": `{"raw":["aGk="]}`, "no message": `{"messages":["aGk="]}`,
+	} {
+		call := w.call(consigneeOp)
+		call.Private = private
+		if _, err := Run(w.state, call, ledger.ComplianceBreach.Name(), arg); ledger.CodeOf(err) != ledger.Invalid {
+			t.Errorf("%s: got %v, want INVALID", name, err)
+		}
+	}
+}
+
+// FuzzBreachMessages throws any bytes at the part of a claim that is not in the transaction.
+func FuzzBreachMessages(f *testing.F) {
+	w := newWorld(f)
+	a := hotTrip(w)
+	arg, err := ledger.Encode(a)
+	if err != nil {
+		f.Fatal(err)
+	}
+	private, err := a.Private()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(private))
+	f.Add("")
+	f.Add(`{"messages":[null,"aGk="]}`)
+	f.Fuzz(func(t *testing.T, private string) {
+		call := w.call(consigneeOp)
+		call.Private = private
+		if _, err := Run(w.state, call, ledger.ComplianceBreach.Name(), arg); err != nil && ledger.CodeOf(err) == "" {
+			t.Errorf("refused without a code: %v", err)
+		}
+	})
 }

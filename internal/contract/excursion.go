@@ -108,7 +108,7 @@ func breach(t *transaction, a ledger.BreachArgs) (*ledger.Excursion, error) {
 		return nil, ledger.Refuse(ledger.Invalid, "rule %s of %s is %s %s %s, not %s %s", a.Rule, s.RuleSet, limit.Metric, limit.Op, limit.Limit, a.Metric, a.Op)
 	}
 	e, err := a.Prove(s, func(id string) (*ledger.Tracker, error) {
-		return get[ledger.Tracker](t, ledger.TrackerKeyOf(id))
+		return tracker(t, id)
 	}, limit, t.TimeMS)
 	if err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func (m Map) Commit(a Answer) {
 	}
 }
 
-// Call is the transaction and who sent it: all members come from what the client signed, none from the argument.
+// Call is the transaction and who sent it: all members but Private come from what the client signed, none from the argument.
 type Call struct {
 	Channel string
 	Tx      string // transaction id
@@ -80,6 +80,8 @@ type Call struct {
 	Subject string // of its certificate, RFC 2253
 	Issuer  string
 	Cert    string // SHA-256 of the certificate, hex; "" when the caller has none
+
+	Private string // what the client gave to the endorsing peers only, see ledger.Private; "" when nothing
 }
 
 // Answer is what an accepted call does. Nothing has happened until the caller has written it down: a call never sees its own

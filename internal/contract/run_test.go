@@ -190,12 +190,18 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		call := w.call(by)
+		private, err := ledger.PrivateOf(arg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		call.Private = string(private)
 		probe := &failing{Map: w.state}
-		if _, err := Run(probe, w.call(by), fn.Name(), b); err != nil || probe.calls == 0 {
+		if _, err := Run(probe, call, fn.Name(), b); err != nil || probe.calls == 0 {
 			t.Fatalf("%s: %d reads, %v", fn, probe.calls, err)
 		}
 		for at := 1; at <= probe.calls; at++ {
-			a, err := Run(&failing{Map: w.state, at: at}, w.call(by), fn.Name(), b)
+			a, err := Run(&failing{Map: w.state, at: at}, call, fn.Name(), b)
 			if !errors.Is(err, errState) || ledger.ParseError(err.Error()) != nil || !reflect.DeepEqual(a, Answer{}) {
 				t.Errorf("%s: read %d failed and the client hears %v, %d writes", fn, at, err, len(a.Writes))
 			}

@@ -66,6 +66,11 @@ func execute[A ledger.Argument, R any](t *transaction, arg []byte, act func(*tra
 	if err := ledger.Decode(arg, &a); err != nil {
 		return nil, ledger.Refuse(ledger.Invalid, "argument: %v", err)
 	}
+	if p, ok := any(&a).(interface{ SetPrivate([]byte) error }); ok {
+		if err := p.SetPrivate([]byte(t.Private)); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}

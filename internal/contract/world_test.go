@@ -105,7 +105,13 @@ func (w *world) run(by who, fn ledger.Function, arg any) (Answer, error) {
 		}
 		text = string(b)
 	}
-	return Run(w.state, w.call(by), fn.Name(), []byte(text))
+	c := w.call(by)
+	private, err := ledger.PrivateOf(arg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	c.Private = string(private)
+	return Run(w.state, c, fn.Name(), []byte(text))
 }
 
 // submit runs and, when it was not refused, commits. Time moves on by a second.

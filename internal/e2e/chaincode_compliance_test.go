@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -82,6 +84,23 @@ func TestStackChaincodeBreach(t *testing.T) {
 	e := mustLedger[ledger.Excursion](t, consignee, ledger.ComplianceBreach, claim)
 	if !e.Verified || e.By != "ConsigneeMSP" || e.Peak != "31.5" || e.Limit != "25" || e.ID != ledger.BreachID("hot", tracker, at) || len(e.Witnesses) != 1 {
 		t.Fatalf("recorded %+v", e)
+	}
+	// The peers saw the message, and the transaction does not hold it.
+	m, err := telemetry.Decode(claim.Messages[0].Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := consignee.BlockByTx(t.Context(), e.OpenTx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(block, []byte(e.Witnesses[0].Message)) {
+		t.Error("the block does not hold the witness's hash: it is another block")
+	}
+	for _, private := range [][]byte{m.Pack, claim.Messages[0].Raw, []byte(base64.StdEncoding.EncodeToString(claim.Messages[0].Raw))} {
+		if bytes.Contains(block, private) {
+			t.Error("the block holds what went to the endorsing peers only")
+		}
 	}
 	refusedLedger(t, ledger.Exists, shipper, ledger.ComplianceBreach, claim)
 	p := agree[ledger.Page[ledger.Excursion]](t, shipper, ledger.ComplianceList, ledger.ListArgs{ID: ship}, "carrier", "shipper", "consignee", "auditor")

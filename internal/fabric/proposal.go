@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/trackseal/trackseal/internal/ledger"
+
 	"github.com/golang/protobuf/proto"
 	"github.com/hyperledger/fabric-protos-go/common"
 	"github.com/hyperledger/fabric-protos-go/peer"
@@ -25,17 +27,30 @@ func (c *Client) propose(fn string, arg any) (*proposal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: argument: %w", fn, err)
 	}
-	return c.proposeTo(c.cfg.Chaincode, fn, body)
+	request := fab.ChaincodeInvokeRequest{ChaincodeID: c.cfg.Chaincode, Fcn: fn, Args: [][]byte{body}}
+	private, err := ledger.PrivateOf(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%s: private part of the argument: %w", fn, err)
+	}
+	if private != nil {
+		request.TransientMap = map[string][]byte{ledger.PrivateKey: private}
+	}
+	return c.newProposal(request)
 }
 
+// proposeTo makes one for another chaincode, of Fabric's own.
 func (c *Client) proposeTo(chaincode, fn string, args ...[]byte) (*proposal, error) {
+	return c.newProposal(fab.ChaincodeInvokeRequest{ChaincodeID: chaincode, Fcn: fn, Args: args})
+}
+
+func (c *Client) newProposal(request fab.ChaincodeInvokeRequest) (*proposal, error) {
+	fn := request.Fcn
+	request.Lang = peer.ChaincodeSpec_GOLANG
 	header, err := txn.NewHeader(c.identity, c.cfg.Channel)
 	if err != nil {
 		return nil, fmt.Errorf("%s: proposal header: %w", fn, err)
 	}
-	raw, err := txn.CreateChaincodeInvokeProposal(header, fab.ChaincodeInvokeRequest{
-		ChaincodeID: chaincode, Lang: peer.ChaincodeSpec_GOLANG, Fcn: fn, Args: args,
-	})
+	raw, err := txn.CreateChaincodeInvokeProposal(header, request)
 	if err != nil {
 		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
 	}

@@ -19,9 +19,10 @@ type BreachArgs struct {
 	Messages []BreachMessage `json:"messages"`
 }
 
-// BreachMessage is a signed message exactly as it was published, and which of its readings breaks the limit.
+// BreachMessage is a signed message exactly as it was published, and which of its readings breaks the limit. The message goes to
+// the endorsing peers only: it may hold more than the breach, such as where the goods are.
 type BreachMessage struct {
-	Raw    []byte `json:"raw"` // CBOR [cose_sign1, pack]; base64 in JSON
+	Raw    []byte `json:"-"` // CBOR [cose_sign1, pack]; see Private
 	TimeMS int64  `json:"time_ms"`
 }
 
@@ -38,7 +39,7 @@ func (a BreachArgs) Validate() error {
 	for i, m := range a.Messages {
 		switch {
 		case len(m.Raw) == 0 || len(m.Raw) > telemetry.MaxMessage:
-			return invalid("messages[%d].raw must be 1 to %d bytes, base64", i, telemetry.MaxMessage)
+			return invalid("%s: messages[%d] must be 1 to %d bytes, base64", PrivateKey, i, telemetry.MaxMessage)
 		case i > 0 && m.TimeMS <= a.Messages[i-1].TimeMS:
 			return invalid("messages[%d].time_ms must be after the one before it", i)
 		}
@@ -69,7 +70,7 @@ type Limit interface {
 const SkewMS = 120_000
 
 // Prove checks the claim against the ledger's own records and returns the excursion that it shows, without what the
-// recorder adds (By, times and transactions). Pure: every peer comes to the same. tracker answers nil for an unknown id.
+// recorder adds (By, times and transactions). Pure: every peer comes to the same. tracker knows those of the shipment.
 //
 // Refusals: INVALID when a message cannot be read, CONFLICT when the ledger contradicts the claim (tracker, assignment, key),
 // BAD_PROOF when a message does not show what is claimed (signature, reading, value).
@@ -83,23 +84,22 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 			return nil, invalid("messages[%d]: %v", i, err)
 		}
 		m := o.Signed
-		switch {
-		case tr == nil:
+		if tr != nil && m.Tracker != tr.ID {
+			return nil, invalid("messages[%d] is of tracker %s, the first of %s: claim them apart", i, m.Tracker, tr.ID)
+		}
+		// Before the tracker is looked up, so that nobody learns which there are that the shipment never had.
+		if !s.assignedAt(m.Tracker, claim.TimeMS) {
+			return nil, Refuse(Conflict, "messages[%d]: tracker %s was not assigned to shipment %s at %d", i, m.Tracker, s.ID, claim.TimeMS)
+		}
+		if tr == nil {
 			if tr, err = tracker(m.Tracker); err != nil {
 				return nil, err
 			}
-			if tr == nil {
-				return nil, Refuse(Conflict, "messages[%d]: tracker %s is not enrolled", i, m.Tracker)
-			}
-		case m.Tracker != tr.ID:
-			return nil, invalid("messages[%d] is of tracker %s, the first of %s: claim them apart", i, m.Tracker, tr.ID)
 		}
 		if err := authentic(tr, m, nowMS); err != nil {
 			return nil, Refuse(err.Code, "messages[%d]: %s", i, err.Message)
 		}
 		switch {
-		case !s.assignedAt(tr.ID, claim.TimeMS):
-			return nil, Refuse(Conflict, "messages[%d]: tracker %s was not assigned to shipment %s at %d", i, tr.ID, s.ID, claim.TimeMS)
 		case s.DeliveredMS != 0 && claim.TimeMS >= s.DeliveredMS:
 			return nil, Refuse(Conflict, "messages[%d]: the shipment was delivered at %d, before the reading's time, %d", i, s.DeliveredMS, claim.TimeMS)
 		case claim.TimeMS > nowMS+SkewMS:

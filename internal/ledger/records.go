@@ -217,7 +217,7 @@ type Excursion struct {
 	Witnesses []Witness `json:"witnesses,omitempty"`
 }
 
-// Witness is one reading in a signed message that breaks the limit. The message itself is in the transaction's argument.
+// Witness is one reading in a signed message that breaks the limit. The message itself is in its log.
 type Witness struct {
 	Message string `json:"message"` // SHA-256 of its cose_sign1, hex
 	TimeMS  int64  `json:"time_ms"` // of the reading

@@ -53,14 +53,23 @@ func (l *Ledger) AsRole(msp, role string) *Ledger {
 	return &Ledger{Faults: l.Faults, chain: l.chain, msp: msp, role: role, once: new(sync.Once), done: make(chan struct{})}
 }
 
-// who is the caller of a transaction, with a made-up certificate: one for each organisation.
-func (l *Ledger) who(fn string) contract.Call {
+// call is what a peer gets of a transaction: the argument, and the caller with a made-up certificate, one for each organisation.
+func (l *Ledger) call(fn string, arg any) (contract.Call, []byte, error) {
 	cert := sha256.Sum256([]byte(l.msp))
 	who := contract.Call{MSP: l.msp, Role: l.role, Subject: "CN=api,OU=client", Issuer: "CN=ca." + strings.ToLower(strings.TrimSuffix(l.msp, "MSP")), Cert: hex.EncodeToString(cert[:])}
 	if roles := contract.Roles(fn); who.Role == "" && len(roles) > 0 {
 		who.Role = roles[0]
 	}
-	return who
+	body, err := json.Marshal(arg)
+	if err == nil {
+		var private []byte
+		private, err = ledger.PrivateOf(arg)
+		who.Private = string(private)
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", fn, err)
+	}
+	return who, body, err
 }
 
 // Close ends this organisation's streams; the ledger lives on.
@@ -79,9 +88,9 @@ func (l *Ledger) Submit(ctx context.Context, fn string, arg any) (ledger.Result,
 	if l.isDown() {
 		return ledger.Result{}, &ledger.StageError{Stage: ledger.StageEndorse, Err: ledger.ErrUnavailable}
 	}
-	body, err := json.Marshal(arg)
+	who, body, err := l.call(fn, arg)
 	if err != nil {
-		return ledger.Result{}, fmt.Errorf("%s: %w", fn, err)
+		return ledger.Result{}, err
 	}
 	fault := l.next(fn)
 	if fault != nil && !fault.applied {
@@ -94,7 +103,7 @@ func (l *Ledger) Submit(ctx context.Context, fn string, arg any) (ledger.Result,
 		}
 		return ledger.Result{}, fault.error(tx)
 	}
-	result, err := l.chain.run(l.who(fn), fn, body, true)
+	result, err := l.chain.run(who, fn, body, true)
 	if err != nil {
 		return ledger.Result{}, err
 	}
@@ -112,11 +121,11 @@ func (l *Ledger) Evaluate(ctx context.Context, fn string, arg any) ([]byte, erro
 	if l.isDown() {
 		return nil, &ledger.StageError{Stage: ledger.StageEndorse, Err: ledger.ErrUnavailable}
 	}
-	body, err := json.Marshal(arg)
+	who, body, err := l.call(fn, arg)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", fn, err)
+		return nil, err
 	}
-	result, err := l.chain.run(l.who(fn), fn, body, false)
+	result, err := l.chain.run(who, fn, body, false)
 	return result.Payload, err
 }
 

@@ -110,8 +110,12 @@ func (m *memory) run(by who, aheadMS int64, fn ledger.Function, arg any) (*endor
 	if err != nil {
 		return nil, err
 	}
+	private, err := ledger.PrivateOf(arg)
+	if err != nil {
+		return nil, err
+	}
 	out.Tx, err = m.Endorse(m.Org(by.org), m.NowMS+aheadMS, fn, arg, func(s *evidencetest.Sim) error {
-		a, err := m.rules(state{s}, contract.Call{Channel: ledger.Channel, Tx: s.ID, TimeMS: s.TimeMS, MSP: by.msp(), Role: by.role, Subject: "CN=" + by.org, Issuer: "CN=ca." + by.org, Cert: fmt.Sprintf("%064x", 1)}, fn.Name(), body)
+		a, err := m.rules(state{s}, contract.Call{Channel: ledger.Channel, Tx: s.ID, TimeMS: s.TimeMS, MSP: by.msp(), Role: by.role, Subject: "CN=" + by.org, Issuer: "CN=ca." + by.org, Cert: fmt.Sprintf("%064x", 1), Private: string(private)}, fn.Name(), body)
 		out.payload = a.Payload
 		for _, w := range a.Writes {
 			s.Writes = append(s.Writes, fabricproof.Write{Namespace: ledger.Chaincode, Key: w.Key, Value: w.Value})

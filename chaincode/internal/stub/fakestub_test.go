@@ -32,6 +32,7 @@ type fakeStub struct {
 	creator   []byte
 	fn        string
 	args      []string
+	private   string
 	ms        int64
 	tx        string
 
@@ -72,6 +73,15 @@ func (s *fakeStub) GetCreator() ([]byte, error) {
 func (s *fakeStub) GetTxTimestamp() (ts *timestamppb.Timestamp, err error) {
 	err = s.step(func() { ts = timestamppb.New(time.UnixMilli(s.ms)) })
 	return ts, err
+}
+
+func (s *fakeStub) GetTransient() (m map[string][]byte, err error) {
+	err = s.step(func() {
+		if s.private != "" {
+			m = map[string][]byte{ledger.PrivateKey: []byte(s.private)}
+		}
+	})
+	return m, err
 }
 
 func (s *fakeStub) GetState(key string) (b []byte, err error) {

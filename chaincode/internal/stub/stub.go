@@ -73,6 +73,11 @@ func callOf(stub shim.ChaincodeStubInterface) (contract.Call, error) {
 		hash := sha256.Sum256(cert.Raw)
 		call.Subject, call.Issuer, call.Cert = cert.Subject.String(), cert.Issuer.String(), hex.EncodeToString(hash[:])
 	}
+	private, err := stub.GetTransient()
+	if err != nil {
+		return call, fmt.Errorf("read the private part of the argument: %w", err)
+	}
+	call.Private = string(private[ledger.PrivateKey])
 	ts, err := stub.GetTxTimestamp()
 	if err != nil {
 		return call, fmt.Errorf("read the transaction's time: %w", err)

@@ -76,10 +76,10 @@ func TestTheCallComesFromTheTransaction(t *testing.T) {
 	identity, cert := creator(t, "ShipperMSP", "ingest")
 	hash := sha256.Sum256(cert.Raw)
 	want := contract.Call{
-		Channel: ledger.Channel, Tx: "tx9", TimeMS: t0 + 5, MSP: "ShipperMSP", Role: "ingest",
+		Channel: ledger.Channel, Tx: "tx9", TimeMS: t0 + 5, MSP: "ShipperMSP", Role: "ingest", Private: "beside it",
 		Subject: "CN=client,OU=client", Issuer: "CN=client,OU=client", Cert: hex.EncodeToString(hash[:]),
 	}
-	got, err := callOf(&fakeStub{creator: identity, ms: t0 + 5, tx: "tx9"})
+	got, err := callOf(&fakeStub{creator: identity, private: "beside it", ms: t0 + 5, tx: "tx9"})
 	if err != nil || got != want {
 		t.Errorf("got %+v (%v)\nwant %+v", got, err, want)
 	}
@@ -223,7 +223,7 @@ func TestTheContractOnTheShim(t *testing.T) {
 		if creators[who] == nil {
 			creators[who], _ = creator(t, c.MSP, c.Role)
 		}
-		stub := &fakeStub{committed: s.(contract.Map), creator: creators[who], fn: fn, args: []string{string(arg)}, ms: c.TimeMS, tx: c.Tx}
+		stub := &fakeStub{committed: s.(contract.Map), creator: creators[who], fn: fn, args: []string{string(arg)}, private: c.Private, ms: c.TimeMS, tx: c.Tx}
 		r := Chaincode{}.Invoke(stub)
 		if r.Status != shim.OK {
 			if e := ledger.ParseError(r.Message); e != nil {
