@@ -50,6 +50,23 @@ func TestEveryCodeIsAttackedAndEveryAttackIsDocumented(t *testing.T) {
 		}
 	}
 
+	// The page from which another verifier can be written names each code, and none that is not there.
+	page := read(t, "../../docs/evidence-format.md")
+	all := map[string]bool{}
+	for _, file := range []string{"codes.go", "fabricproof/fault.go"} {
+		for _, m := range regexp.MustCompile(`= "([EW]_\w+)"`).FindAllStringSubmatch(read(t, file), -1) {
+			all[m[1]] = true
+			if !strings.Contains(page, "`"+m[1]+"`") {
+				t.Errorf("docs/evidence-format.md does not say what %s is", m[1])
+			}
+		}
+	}
+	for _, m := range regexp.MustCompile("`([EW]_\\w+)`").FindAllStringSubmatch(page, -1) {
+		if !all[m[1]] {
+			t.Errorf("docs/evidence-format.md tells of %s, which no check gives", m[1])
+		}
+	}
+
 	// In the threat model each attack of the corpus stands, in quotes, in a row that names its code.
 	rows := map[string]string{}
 	quoted := regexp.MustCompile(`"([^"]+)"`)
