@@ -11,7 +11,7 @@ import (
 
 const kindsRules = `{"schema":"trackseal-rule-set/1","id":"kinds","version":1,"title":"","max_gap_s":300,"rules":[
 	{"id":"shock","severity":"major","per":"leg","shock":{"min":"90","min_ms":"5","min_velocity":"1"}},
-	{"id":"drop","severity":"major","drop":{"free_fall_below":"3","impact_above":"14","impact_alone":"16","min_height":"0.2","restitution":"0.5"}},
+	{"id":"drop","severity":"major","drop":{"free_fall_below":"3","impact_above":"14","min_height":"0.2","restitution":"0.5"}},
 	{"id":"vibration","severity":"minor","settle_s":30,"vibration":{"max":"3","window_s":60}},
 	{"id":"opening","severity":"critical","stages":["in_transit"],"opening":{"light_above":"10","door":true,"samples":2,"max_open_s":90,
 		"allowed_in":[{"id":"dock","circle":{"lat":"0","lon":"0","radius_m":500}}]}},

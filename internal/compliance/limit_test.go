@@ -141,8 +141,8 @@ func TestExcursionDetail(t *testing.T) {
 
 func TestAcceleration(t *testing.T) {
 	rs, _ := Lookup("fragile-goods@1")
-	r := judge(t, rs, oneTracker(), []Reading{reading("T", t0, map[string]float64{"accel_x": 20, "accel_y": 20, "accel_z": 10})}, 0)
-	if r.Verdict != NonCompliant || len(r.Excursions) != 2 || r.Excursions[0].Peak != "30" {
+	r := judge(t, rs, oneTracker(), []Reading{reading("T", t0, map[string]float64{"accel_x": 200, "accel_y": 200, "accel_z": 100})}, 0)
+	if r.Verdict != NonCompliant || len(r.Excursions) != 2 || r.Excursions[0].Peak != "300" {
 		t.Errorf("%s", r.Encode())
 	}
 }

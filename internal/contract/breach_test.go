@@ -257,11 +257,11 @@ func TestBreachesOfOtherMetrics(t *testing.T) {
 	must[ledger.Shipment](w, carrierOp, ledger.ShipmentCreate, ledger.EventShipment, a)
 	w.assign(carrierOp, "carrier.S-1", "carrier.T-1")
 	at := w.ms
-	drop := telemetry.Reading{TimeMS: at, Values: map[string]float64{"accel_x": 20, "accel_y": 15, "accel_z": 0.5}}
-	claim := ledger.BreachArgs{Shipment: "carrier.S-1", RuleHash: fragile.Hash(), Rule: "drop", Metric: "acceleration", Op: ">=",
-		Messages: []ledger.BreachMessage{{Raw: edDevice("carrier.T-1").message("carrier.T-1", at, drop), TimeMS: at}}}
+	impact := telemetry.Reading{TimeMS: at, Values: map[string]float64{"accel_x": 200, "accel_y": 150, "accel_z": 0.5}}
+	claim := ledger.BreachArgs{Shipment: "carrier.S-1", RuleHash: fragile.Hash(), Rule: "hard-impact", Metric: "acceleration", Op: ">=",
+		Messages: []ledger.BreachMessage{{Raw: edDevice("carrier.T-1").message("carrier.T-1", at, impact), TimeMS: at}}}
 	e := must[ledger.Excursion](w, shipperOp, ledger.ComplianceBreach, ledger.EventExcursion, claim)
-	if want := math.Sqrt(20*20 + 15*15 + 0.25); !strings.HasPrefix(e.Peak, "25.00") || want < 25 || e.Limit != "25" {
+	if want := math.Sqrt(200*200 + 150*150 + 0.25); !strings.HasPrefix(e.Peak, "250.00") || want < 250 || e.Limit != "245.16625" {
 		t.Errorf("got %+v", e)
 	}
 }

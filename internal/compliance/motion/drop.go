@@ -14,19 +14,18 @@ import (
 // min_height counts. To see every such fall, two samples must lie within it: the interval must be at most half the fall's
 // time, or max_sample_ms.
 //
-// With slower samples the rule is never Met: the finding says that the recorder is inadequate. What such samples do show
-// counts all the same: a sample in free fall is a drop, since goods that lie, ride or are carried do not weigh nothing; and
-// a sample of impact_alone or more, if that is given, is one too. The impact of a fall is asked for only where it could be
-// seen: with samples at most 10 ms apart, or from a tracker that reports shock.
+// With slower samples the rule is never Met: the finding says that the recorder is inadequate. A sample in free fall counts all the
+// same, since goods that lie, ride or are carried do not weigh nothing. An impact alone does not: a bump in the road looks like it, and
+// the finding counts them and says so. The impact of a fall is asked for only where it could be seen: with samples at most
+// 10 ms apart, or from a tracker that reports shock.
 //
 // With restitution, the tracker's own pulses (shock and shock_ms) are turned into the drop height that they come from, and
 // those of min_height count: then slow samples are adequate, because the tracker itself watched all the time.
 type Drop struct {
-	FreeFallBelow string `json:"free_fall_below"`        // m/s2
-	ImpactAbove   string `json:"impact_above"`           // m/s2
-	ImpactAlone   string `json:"impact_alone,omitempty"` // m/s2
-	MinHeight     string `json:"min_height"`             // m
-	Restitution   string `json:"restitution,omitempty"`  // 0 to 1
+	FreeFallBelow string `json:"free_fall_below"`       // m/s2
+	ImpactAbove   string `json:"impact_above"`          // m/s2
+	MinHeight     string `json:"min_height"`            // m
+	Restitution   string `json:"restitution,omitempty"` // 0 to 1
 	MaxSampleMS   int    `json:"max_sample_ms,omitempty"`
 	WithinMS      int    `json:"within_ms,omitempty"` // 1000 where it is absent
 	MaxEvents     int    `json:"max_events,omitempty"`
@@ -42,11 +41,11 @@ const (
 const impactMS = 10
 
 type dropRule struct {
-	freeFall, impact, alone, height, restitution detect.Decimal
-	pulses                                       bool // the tracker's pulses count
-	needMS, within, maxGap                       int64
-	fallMS                                       int64
-	maxEvents                                    int
+	freeFall, impact, height, restitution detect.Decimal
+	pulses                                bool // the tracker's pulses count
+	needMS, within, maxGap                int64
+	fallMS                                int64
+	maxEvents                             int
 }
 
 // Detector of this rule on one tracker.
@@ -55,12 +54,8 @@ func (c Drop) Detector(_ *detect.Journey, _ string, maxGapMS int64) (detect.Dete
 	r := dropRule{
 		freeFall: required(&bad, "free_fall_below", c.FreeFallBelow, 1, Gravity-1),
 		impact:   required(&bad, "impact_above", c.ImpactAbove, Gravity+1, 50_000*detect.Micro),
-		alone:    amount(&bad, "impact_alone", c.ImpactAlone, Gravity+1, 50_000*detect.Micro),
 		pulses:   c.Restitution != "",
 		needMS:   int64(c.MaxSampleMS), within: int64(c.WithinMS), maxGap: maxGapMS, maxEvents: c.MaxEvents,
-	}
-	if r.alone > 0 && r.alone < r.impact {
-		bad.Bad("impact_alone: must not be below impact_above")
 	}
 	r.height = required(&bad, "min_height", c.MinHeight, 10_000, 100*detect.Micro)
 	r.restitution = amount(&bad, "restitution", c.Restitution, 0, detect.Micro)

@@ -18,12 +18,14 @@ type drops struct {
 	quietMS int64 // until then, everything belongs to the last drop
 	quiet   bool
 
-	found                     detect.Excursions
-	byFall, byImpact, byPulse int
-	soft                      int // falls whose impact would have shown and did not
-	vague                     int // strong pulses without a duration
-	faultMS                   int64
-	faulty                    bool
+	found           detect.Excursions
+	byFall, byPulse int
+	impacts         int // without a fall that could be seen
+	strongest       detect.Decimal
+	soft            int // falls whose impact would have shown and did not
+	vague           int // strong pulses without a duration
+	faultMS         int64
+	faulty          bool
 }
 
 // fall is a free fall that is going on, or over and waiting for its impact.
@@ -99,12 +101,8 @@ func (d *drops) sample(p *detect.Point, a detect.Decimal) {
 	switch {
 	case f.over:
 		d.resolve(hit)
-	case slow && d.cfg.alone > 0 && a >= d.cfg.alone && !d.bouncing(p.MS):
-		d.byImpact++
-		d.add(detect.Excursion{
-			StartMS: p.MS, EndMS: p.MS, Peak: a, Limit: d.cfg.alone, Messages: detect.Messages(p.Message),
-			Note: fmt.Sprintf("impact of %s m/s²; a fall before it could not be seen (%d ms between samples)", brief(a), p.MS-before),
-		})
+	case slow && !d.bouncing(p.MS):
+		d.impacts, d.strongest = d.impacts+1, max(d.strongest, a)
 	}
 }
 
@@ -199,8 +197,7 @@ func (d *drops) Finding() detect.Finding {
 	var f detect.Finding
 	if n := d.found.Count(); n > d.cfg.maxEvents {
 		d.found.Into(&f)
-		f.Because(detect.Broken, "%s, at most %d allowed: %d seen as free fall, %d as an impact alone, %d by the tracker's pulses",
-			detect.Plural(n, "drop"), d.cfg.maxEvents, d.byFall, d.byImpact, d.byPulse)
+		f.Because(detect.Broken, "%s, at most %d allowed: %d seen as free fall, %d by the tracker's pulses", detect.Plural(n, "drop"), d.cfg.maxEvents, d.byFall, d.byPulse)
 	}
 	if d.pulses.Seen && d.pulses.InMS >= d.samples.inMS {
 		f.Tally = d.pulses.Tally
@@ -208,6 +205,10 @@ func (d *drops) Finding() detect.Finding {
 	} else {
 		f.InMS, f.UnknownMS = d.samples.inMS, d.samples.slowMS+d.samples.gapMS
 		d.samples.doubt(&f)
+	}
+	if d.impacts > 0 && f.State != detect.Met { // with pulses the tracker itself tells them apart
+		f.Because(detect.Unknown, "%s of %s m/s² or more without a fall that could be seen, strongest %s m/s²: such slow samples do not tell a drop from a bump",
+			detect.Plural(d.impacts, "impact"), d.cfg.impact, brief(d.strongest))
 	}
 	if d.faulty {
 		f.Because(detect.Unknown, "acceleration near 0 for %s, which no fall lasts: the sensor does not work", detect.Span(d.faultMS))
@@ -218,6 +219,9 @@ func (d *drops) Finding() detect.Finding {
 	if d.samples.seen || d.pulses.Seen {
 		f.Figure("drops", fmt.Sprint(d.found.Count()), "")
 		f.Figure("soft_falls", fmt.Sprint(d.soft), "")
+	}
+	if d.samples.seen {
+		f.Figure("impacts_alone", fmt.Sprint(d.impacts), "")
 	}
 	if d.samples.pairs > 0 {
 		f.Figure("mean_sample_interval", fmt.Sprint(mean(d.samples.sumMS, d.samples.pairs)), "ms")

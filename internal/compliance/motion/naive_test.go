@@ -59,9 +59,6 @@ func naiveDrops(ms []int64, a []float64) (starts []int64) {
 			}
 			continue
 		}
-		if i > 0 && a[i] >= 16 && gap(i) > need && ms[i] > quiet {
-			last(drop{ms[i], ms[i]})
-		}
 	}
 	for _, d := range candidates {
 		starts = append(starts, d.start)
@@ -70,7 +67,7 @@ func naiveDrops(ms []int64, a []float64) (starts []int64) {
 }
 
 func TestDropAgainstANaiveModel(t *testing.T) {
-	rule := Drop{FreeFallBelow: "3", ImpactAbove: "14", ImpactAlone: "16", MinHeight: "0.2"}
+	rule := Drop{FreeFallBelow: "3", ImpactAbove: "14", MinHeight: "0.2"}
 	rapid.Check(t, func(t *rapid.T) {
 		var ms []int64
 		var a []float64
