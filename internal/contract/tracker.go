@@ -17,14 +17,18 @@ var trackers = []function{
 	list(ledger.TrackerList, noID, listTrackers),
 }
 
-// getTracker is for the owner, for an ingest, which lets trackers in whoever owns them, and for who is party of a shipment on which
-// the tracker is or was.
+// getTracker is for the owner, for an operator's ingest, which lets trackers in whoever owns them, and for who is party of a shipment
+// on which the tracker is or was.
 func getTracker(t *transaction, a ledger.TrackerArgs) (*ledger.Tracker, error) {
 	tr, err := get[ledger.Tracker](t, ledger.TrackerKeyOf(a.ID))
 	if err != nil {
 		return nil, err
 	}
-	may := tr != nil && (tr.Owner == t.MSP || t.Role == Ingest)
+	gate, err := letsIn(t)
+	if err != nil {
+		return nil, err
+	}
+	may := tr != nil && (tr.Owner == t.MSP || gate)
 	if tr != nil && !may && a.Shipment != "" {
 		s, err := shipment(t, a.Shipment)
 		if err != nil {
@@ -35,13 +39,26 @@ func getTracker(t *transaction, a ledger.TrackerArgs) (*ledger.Tracker, error) {
 	if !may {
 		return nil, ledger.Refuse(ledger.NotFound, "there is no tracker %s for %s", a.ID, t.MSP)
 	}
-	return tr, hide(t, tr)
+	return tr, hide(t, tr, gate)
 }
 
-// listTrackers gives an ingest all trackers, and anybody else their own. Their ids begin with the owner's name, so they lie together.
-func listTrackers(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
-	owner := ""
+// letsIn reports whether the caller lets trackers in: an ingest of a member that is an operator.
+func letsIn(t *transaction) (bool, error) {
 	if t.Role != Ingest {
+		return false, nil
+	}
+	m, err := memberOf(t, t.MSP)
+	return m != nil && m.Operator, err
+}
+
+// listTrackers gives an operator's ingest all trackers, and anybody else their own. Their ids begin with the owner's name, so they lie together.
+func listTrackers(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracker], error) {
+	gate, err := letsIn(t)
+	if err != nil {
+		return nil, err
+	}
+	owner := ""
+	if !gate {
 		name, err := t.member()
 		if err != nil {
 			return nil, err
@@ -53,18 +70,18 @@ func listTrackers(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracke
 		if err != nil {
 			return tr, err
 		}
-		return tr, hide(t, &tr)
+		return tr, hide(t, &tr, gate)
 	}
 	return pageOf(t, a, item, ledger.Key(ledger.ObjTracker), owner)
 }
 
-// hide takes out what only the owner may know, and those who need it: the hash of the secret, by which an ingest lets the tracker
-// in, and the shipment that it is on, which its parties know.
-func hide(t *transaction, tr *ledger.Tracker) error {
+// hide takes out what only the owner may know, and those who need it: the hash of the secret, by which gate, who lets trackers in,
+// knows it again, and the shipment that it is on, which its parties know.
+func hide(t *transaction, tr *ledger.Tracker, gate bool) error {
 	if tr.Owner == t.MSP {
 		return nil
 	}
-	if t.Role != Ingest {
+	if !gate {
 		tr.SecretHash = ""
 	}
 	if tr.Assigned == "" {

@@ -253,7 +253,11 @@ func TestAttackForeignTrackers(t *testing.T) {
 	secret := hexHash("s")
 	must[ledger.Tracker](w, carrierOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "carrier.P-1", SecretHash: secret})
 	w.enrol(carrierOp, "carrier.T-2")
-	w.enrol(shipperOp, "shipper.T-1")
+	must[ledger.Tracker](w, shipperOp, ledger.TrackerEnrol, ledger.EventTracker, ledger.EnrolArgs{ID: "shipper.P-1", SecretHash: secret})
+	alone := createArgs("shipper.S-1") // the operator is no party
+	alone.Parties = ledger.Parties{ledger.Carrier: {shipper}, ledger.Consignee: {consignee}}
+	must[ledger.Shipment](w, shipperOp, ledger.ShipmentCreate, ledger.EventShipment, alone)
+	w.assign(shipperOp, "shipper.S-1", "shipper.P-1")
 	w.create(carrierOp, "carrier.S-1")
 	w.assign(carrierOp, "carrier.S-1", "carrier.P-1")
 
@@ -272,8 +276,9 @@ func TestAttackForeignTrackers(t *testing.T) {
 		"stranger":                         {auditorOp, "carrier.P-1", "", false, "", ""},
 		"stranger that names the shipment": {auditorOp, "carrier.P-1", "carrier.S-1", false, "", ""},
 		"stranger, of none that is":        {auditorOp, "carrier.P-9", "", false, "", ""},
-		"ingest of a party":                {shipperIn, "carrier.P-1", "", true, "carrier.S-1", secret},
-		"ingest of a stranger":             {who{auditor, Ingest}, "carrier.P-1", "", true, "", secret},
+		"operator's ingest":                {carrierIn, "shipper.P-1", "", true, "", secret},
+		"operator, not by its ingest":      {carrierOp, "shipper.P-1", "", false, "", ""},
+		"ingest of no operator":            {shipperIn, "carrier.P-1", "", false, "", ""},
 	} {
 		arg := ledger.TrackerArgs{ID: tc.tracker, Shipment: tc.shipment}
 		if !tc.seen {
@@ -292,10 +297,11 @@ func TestAttackForeignTrackers(t *testing.T) {
 		by   who
 		want string
 	}{
-		"carrier":              {carrierOp, "[carrier.P-1  carrier.T-2 carrier.S-1]"},
-		"shipper":              {shipperOp, "[shipper.T-1 ]"},
-		"auditor":              {auditorOp, "[]"},
-		"ingest of a stranger": {who{auditor, Ingest}, "[carrier.P-1  carrier.T-2  shipper.T-1 ]"},
+		"carrier":               {carrierOp, "[carrier.P-1  carrier.T-2 carrier.S-1]"},
+		"shipper":               {shipperOp, "[shipper.P-1 shipper.S-1]"},
+		"auditor":               {auditorOp, "[]"},
+		"operator's ingest":     {carrierIn, "[carrier.P-1  carrier.T-2 carrier.S-1 shipper.P-1 ]"},
+		"ingest of no operator": {who{auditor, Ingest}, "[]"},
 	} {
 		var got []string
 		for arg := (ledger.ListArgs{Limit: 1}); ; {

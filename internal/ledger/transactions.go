@@ -17,8 +17,8 @@ const (
 	TrackerRotate    Change[RotateArgs, Tracker]    = "tracker:Rotate"
 	TrackerRevoke    Change[RevokeArgs, Tracker]    = "tracker:Revoke"
 	TrackerCalibrate Change[CalibrateArgs, Tracker] = "tracker:Calibrate"
-	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"  // the owner's, an ingest's, and of a shipment whose party the caller is
-	TrackerList      Listing[Tracker]               = "tracker:List" // the caller's own; all for an ingest
+	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"  // the owner's, an operator's ingest's, and of a shipment whose party the caller is
+	TrackerList      Listing[Tracker]               = "tracker:List" // the caller's own; all for an operator's ingest
 
 	ShipmentCreate   Change[CreateArgs, Shipment]   = "shipment:Create"
 	ShipmentAssign   Change[AssignArgs, Shipment]   = "shipment:Assign"
@@ -105,7 +105,7 @@ type IDArgs struct {
 	ID string `json:"id"`
 }
 
-// TrackerArgs names a tracker. Another member's is shown to an ingest, and to a party of Shipment when the tracker is or was on it.
+// TrackerArgs names a tracker. Another member's is shown to an ingest of an operator, and to a party of Shipment when the tracker is or was on it.
 type TrackerArgs struct {
 	ID       string `json:"id"`
 	Shipment string `json:"shipment,omitempty"`
