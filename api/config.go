@@ -29,7 +29,8 @@ type Config struct {
 	Fabric       fabric.Config     `yaml:"fabric"`        // ledger
 	Ingest       []IngestConfig    `yaml:"ingest"`        // instances to ask and to seal at
 	Nodes        []NodeConfig      `yaml:"nodes"`         // APIs of the other members, for the details of shipments that they keep
-	MQTTURL      string            `yaml:"mqtt_url"`      // told to those who enrol a tracker
+	MQTTURL      string            `yaml:"mqtt_url"`      // told to those who enrol a tracker; loggers' files go there, too
+	MQTT         secure.Client     `yaml:"mqtt"`          // ca, cert, key and insecure of the api's own connections to it
 	Auth         AuthConfig        `yaml:"auth"`          // who may call
 	DashboardDir string            `yaml:"dashboard_dir"` // served at / when it exists
 	Log          service.LogConfig `yaml:"log"`
@@ -138,7 +139,7 @@ func (c *Config) Validate() error {
 		}
 		problems = append(problems, n.Client.Check(fmt.Sprintf("nodes[%d].url", i), n.URL))
 	}
-	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL))
+	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL), c.MQTT.Check("mqtt_url", c.MQTTURL))
 	if c.Auth.ClientsFile == "" && len(c.Auth.Issuers) == 0 {
 		bad("auth: give clients_file (development issuer) or issuers")
 	}

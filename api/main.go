@@ -97,6 +97,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	dial, err := openDial(cfg, log)
+	if err != nil {
+		return err
+	}
 	directory := members.New(chain, log)
 	nodes, err := openNodes(cfg.Nodes, chain)
 	if err != nil {
@@ -116,7 +120,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
-		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
+		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,

@@ -14,10 +14,12 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/details"
+	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
@@ -131,4 +133,15 @@ func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instan
 			return nil, fmt.Errorf("ingest instance %s is not configured", ingest)
 		},
 	}
+}
+
+// openDial connects loggers whose files come here to the broker.
+func openDial(cfg Config, log *slog.Logger) (httpapi.Dial, error) {
+	tls, err := cfg.MQTT.Each()
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: %w", err)
+	}
+	return func(ctx context.Context, tracker, secret string) (httpapi.Line, error) {
+		return mqtt.Dial(ctx, mqtt.DeviceConfig{URL: cfg.MQTTURL, Tracker: tracker, Password: func() string { return secret }, TLS: tls, Silent: true, Log: log})
+	}, nil
 }

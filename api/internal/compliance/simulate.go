@@ -22,6 +22,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/judging"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
+	"github.com/trackseal/trackseal/api/internal/upload"
 	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -31,25 +32,23 @@ import (
 
 const (
 	simulatePath = "/v1/rule-sets/simulate"
-	maxTrip      = 64 << 20 // bytes of a file: a million readings
-	maxTripJSON  = 8 << 20  // of one in JSON, which takes several times its size
-	maxReadings  = 1_000_000
+	maxTripJSON  = 8 << 20 // bytes of a file in JSON, which takes several times its size
 )
 
 func (s *Resource) simulateRoutes(api *rest.API) {
-	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: simulatePath, ID: "simulate-rule-set", Tag: "Rule sets", Scope: access.TelemetryRead, Limit: rest.LongTime, Body: maxTrip, Own: true,
+	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: simulatePath, ID: "simulate-rule-set", Tag: "Rule sets", Scope: access.TelemetryRead, Limit: rest.LongTime, Body: upload.MaxBytes, Own: true,
 		Summary: "Try a rule set on a shipment, or on a trip from a CSV file",
 		About: "Writes nothing. As JSON: `rule_set` is id@version or a whole rule set, beside it `shipment`, or `csv` with `options`. As text/csv: the file as the logger wrote it, " +
 			"in UTF-8, UTF-16 or Windows-1252, with ?rule_set=id@version and the options as parameters. `file` in the answer tells how it was read.",
 		Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusTooManyRequests}}, s.simulate)
 	text := &huma.Schema{Type: huma.TypeString}
-	api.DescribeBody(simulatePath, rest.TypeCSV, text, exampleTrip)
+	api.DescribeBody(simulatePath, rest.TypeCSV, text, upload.Example)
 	api.DescribeBody(simulatePath, "application/json", &huma.Schema{Type: huma.TypeObject, AdditionalProperties: false, Required: []string{"rule_set"}, Properties: map[string]*huma.Schema{
 		"rule_set": {AnyOf: []*huma.Schema{{Type: huma.TypeString, Description: "id@version"}, api.Schema(reflect.TypeFor[compliance.RuleSet]())}},
 		"shipment": {Type: huma.TypeString, Description: "Shipment id"},
 		"csv":      {Type: huma.TypeString, Description: "A trip instead of a shipment: the file of a logger"},
 		"options":  api.Schema(reflect.TypeFor[recording.Options]()),
-	}}, rest.Object{"rule_set": "general-2-8@1", "csv": exampleTrip})
+	}}, rest.Object{"rule_set": "general-2-8@1", "csv": upload.Example})
 }
 
 type simulateInput struct {
@@ -165,8 +164,8 @@ func judgeTrip(ctx context.Context, try trial, rules judging.RuleSetInfo) (*judg
 	first := map[string]int64{}
 	facts, n := detect.Journey{FromMS: math.MaxInt64}, 0
 	rep, err := recording.Read(try.file(), try.Options, func(tracker string, r telemetry.Reading) error {
-		if n++; n > maxReadings {
-			return rest.InvalidField("csv", fmt.Sprintf("more than %d readings", maxReadings))
+		if n++; n > upload.MaxReadings {
+			return rest.InvalidField("csv", fmt.Sprintf("more than %d readings", upload.MaxReadings))
 		}
 		tracker = cmp.Or(tracker, noTracker)
 		at, known := first[tracker]
@@ -180,7 +179,7 @@ func judgeTrip(ctx context.Context, try trial, rules judging.RuleSetInfo) (*judg
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, rep, badTrip(err)
+		return nil, rep, upload.Problem(err)
 	}
 	for _, tracker := range slices.Sorted(maps.Keys(first)) {
 		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: tracker, Windows: []detect.Window{{FromMS: first[tracker]}}})
@@ -237,28 +236,3 @@ const (
 	maxTripTrackers = 100   // in one file: each is judged by itself
 	noTracker       = "csv" // stands for the one that a file does not name
 )
-
-// badTrip names each wrong place of a file.
-func badTrip(err error) error {
-	var f *recording.Fault
-	if !errors.As(err, &f) {
-		return err
-	}
-	p := problem.New(http.StatusUnprocessableEntity, problem.InvalidRequest, "the file cannot be read; see errors")
-	for _, e := range eachOf(err) {
-		field := "csv"
-		switch {
-		case !errors.As(e, &f):
-		case f.Line == 0:
-			field = "options"
-		case f.Column == "":
-			field = fmt.Sprintf("csv.line[%d]", f.Line)
-		default:
-			field = fmt.Sprintf("csv.line[%d].%s", f.Line, f.Column)
-		}
-		p.Errors = append(p.Errors, problem.Field{Field: field, Detail: e.Error()})
-	}
-	return p
-}
-
-const exampleTrip = "time,temperature\n2026-01-31T08:00:00Z,4.5\n2026-01-31T08:05:00Z,5.1\n"

@@ -54,6 +54,7 @@ var bodies = map[string]string{
 	"dispose-shipment":      `{"decision":"quarantine","meaning":"responsibility","reason":"x","verdict_revision":0}`,
 	"claim-breach":          `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0}]}`,
 	"publish-rule-set":      ruleSetBody("mine", 1),
+	"upload-recording":      "time,temperature\n2026-01-31T08:00:00Z,4.5\n",
 	"simulate-rule-set":     `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,4.5\n"}`,
 }
 
@@ -75,6 +76,10 @@ func request(t *testing.T, op *huma.Operation, id string) *http.Request {
 	r := httptest.NewRequestWithContext(t.Context(), op.Method, filled(op, id, trackerOf(id)), strings.NewReader(bodies[op.OperationID]))
 	if bodies[op.OperationID] != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if op.OperationID == "upload-recording" {
+		r.URL.RawQuery = "tracker=L-1"
+		r.Header.Set("Content-Type", "text/csv")
 	}
 	return r
 }

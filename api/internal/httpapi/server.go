@@ -27,6 +27,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/live"
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/network"
+	"github.com/trackseal/trackseal/api/internal/recordings"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/reports"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -65,6 +66,7 @@ type Config struct {
 	Details     *details.Book
 	Callers     *node.Callers // members' nodes
 	Telemetry   Telemetry
+	Dial        Dial // to the broker
 	Ingest      []ingestclient.Instance
 	Feed        *feed.Feed
 	Evidence    *bundle.Source // nil: no evidence routes
@@ -97,6 +99,12 @@ type Telemetry interface {
 	shipmentview.Telemetry
 	network.Telemetry
 }
+
+// Dial connects a logger whose file came here to the broker, and Line is that connection.
+type (
+	Dial = recordings.Dial
+	Line = recordings.Line
+)
 
 // Server answers HTTP requests.
 type Server struct {
@@ -133,7 +141,8 @@ func New(cfg Config) *Server {
 		&tokens.Resource{Issuer: cfg.Issuer, Now: cfg.Now},
 		&signin.Resource{Page: cfg.SignIn, Clients: cfg.Issuer != nil, Log: cfg.Log},
 		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now},
-		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors, Log: cfg.Log},
+		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors},
+		&recordings.Resource{Records: own, View: view, Dial: cfg.Dial, Key: cfg.Key, Heavy: heavy},
 		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},
 		&telemetry.Resource{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Cursors: cursors},
 		&compliance.Resource{Records: own, Logs: logs, Judge: judge, Rules: rules, Telemetry: cfg.Telemetry, Cursors: cursors, Heavy: heavy, Now: cfg.Now},

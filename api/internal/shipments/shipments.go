@@ -6,11 +6,9 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
@@ -30,7 +28,6 @@ type Resource struct {
 	Rules   *judging.Rules
 	Ingest  []ingestclient.Instance
 	Cursors rest.Cursors
-	Log     *slog.Logger
 }
 
 // Register adds the routes.
@@ -267,37 +264,9 @@ func (s *Resource) assign(ctx context.Context, in *assignInput) (*rest.Answer[sh
 		})
 	})
 	if err == nil {
-		s.awaitAssignment(ctx, in.ID, a.Tracker)
+		s.View.AwaitAssignment(ctx, in.ID, a.Tracker)
 	}
 	return out, err
-}
-
-const (
-	assignmentTries = 60
-	assignmentPoll  = 50 * time.Millisecond
-)
-
-// awaitAssignment waits until every ingest instance has heard of an assignment that is on the ledger, or some seconds: what
-// the tracker sends before goes to its own log and not to the shipment's, and a caller who has the answer expects that it
-// does not. An instance that is down hears of it when it starts, before it takes messages.
-func (s *Resource) awaitAssignment(ctx context.Context, shipment, tracker string) {
-	for _, in := range s.Ingest {
-		for range assignmentTries {
-			known, err := in.Assigned(ctx, shipment, tracker)
-			if err != nil {
-				s.Log.DebugContext(ctx, "ingest does not say whether it knows an assignment", "ingest", in.ID(), "shipment", shipment, "error", err)
-				break
-			}
-			if known {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return
-			case <-time.After(assignmentPoll):
-			}
-		}
-	}
 }
 
 type unassignInput struct {
