@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -12,17 +11,8 @@ import (
 
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
-
-// forms are a secret as it stands, and as base64 has it at each of the three places that it can begin at.
-func forms(secret []byte) [][]byte {
-	all := [][]byte{secret}
-	for shift := range 3 {
-		text := base64.StdEncoding.EncodeToString(append(make([]byte, shift), secret...))
-		all = append(all, []byte(text[(shift*8+5)/6:(shift+len(secret))*8/6])) // without what its neighbours decide
-	}
-	return all
-}
 
 // TestStackSecrecy takes goods from carrier to consignee on the real network, warm on the way, and reads all blocks as the shipper's peer, who
 // is no party, has them: nothing that a party wrote is there, nor where the goods were.
@@ -76,7 +66,7 @@ func TestStackSecrecy(t *testing.T) {
 	carrier.postSoon(path+"/handovers", map[string]any{"to": "consignee", "note": note})
 	consignee.postSoon(path+"/handovers/current/reject", map[string]any{"reason": reason})
 	consignee.postSoon(path+excursion, map[string]any{"meaning": "reviewed", "reason": loading})
-	consignee.postSoon(path+"/disposition", map[string]any{"decision": "quarantine", "meaning": "responsibility", "reason": decided, "verdict_revision": 1})
+	consignee.postSoon(path+"/disposition", map[string]any{"decision": "quarantine", "meaning": "responsibility", "reason": decided, "verdict_by": "carrier", "verdict_revision": 1})
 
 	// Each party sees what the other wrote.
 	var seen struct{ Description, Origin, Destination, Lot string }
@@ -111,7 +101,7 @@ func TestStackSecrecy(t *testing.T) {
 		}
 		found = found || bytes.Contains(block, []byte(ledger.ShipmentCreate.Name())) && bytes.Contains(block, []byte(id))
 		for what, secret := range secrets {
-			for _, form := range forms(secret) {
+			for _, form := range testkit.Traces(secret) {
 				if bytes.Contains(block, form) {
 					t.Errorf("block %d holds the %s as %q", n, what, form)
 				}

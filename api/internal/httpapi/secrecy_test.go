@@ -1,13 +1,19 @@
 package httpapi_test
 
 import (
+	"encoding/binary"
+	"fmt"
+	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
+	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -45,8 +51,12 @@ func TestNoSecretsOnTheLedger(t *testing.T) {
 	const goods, from, to, lot, seal, wet, dock, loading, budget, name = "vaccines for Zagreb", "Basel dock 4", "Oslo pier 9", "LOT-7788", "seal 88123", "pallet 3 is wet", "wrong dock",
 		"door open while loading", "within the budget", "Ana Lopez"
 	carrier.words = `"description":"` + goods + `","origin":"` + from + `","destination":"` + to + `","lot":"` + lot + `"`
+	carrier.lat = 47.5596713
 	acks := carrier.warm("carrier.s1")
 	const path = "/v1/shipments/carrier.s1"
+	var messages rest.List[telemetryapi.Message]
+	carrier.must(200, "GET", path+"/messages", "").into(&messages)
+	carrier.must(201, "POST", path+"/breaches", fmt.Sprintf(`{"rule":"hot","messages":[{"log":%q,"leaf":9}]}`, messages.Items[9].Log))
 	carrier.must(201, "POST", path+"/handovers", `{"to":"consignee","note":"`+seal+`"}`)
 	consignee.must(200, "POST", path+"/handovers/current/reject", `{"reason":"`+wet+`"}`)
 	carrier.must(201, "POST", path+"/handovers", `{"to":"consignee","note":"`+seal+`"}`)
@@ -56,7 +66,7 @@ func TestNoSecretsOnTheLedger(t *testing.T) {
 	ana := carrier.signedIn(quality)
 	var ack shapes.Acknowledgement
 	carrier.bearing(http.StatusCreated, ana.AccessToken, "POST", acks, `{"meaning":"reviewed","reason":"`+loading+`"}`).into(&ack)
-	carrier.bearing(http.StatusCreated, ana.AccessToken, "POST", path+"/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"`+budget+`","verdict_revision":1}`)
+	carrier.bearing(http.StatusCreated, ana.AccessToken, "POST", path+"/disposition", `{"decision":"quarantine","meaning":"responsibility","reason":"`+budget+`","verdict_by":"carrier","verdict_revision":1}`)
 	carrier.must(201, "POST", path+"/handovers", `{"to":"consignee","note":"`+seal+`"}`)
 	consignee.must(200, "POST", path+"/handovers/current/accept", "")
 	consignee.must(200, "POST", path+"/deliver", "")
@@ -72,7 +82,7 @@ func TestNoSecretsOnTheLedger(t *testing.T) {
 	want(t, "goods", s.Description, goods)
 	want(t, "who signed", ack.Signature.Signer.Name, name)
 	for _, fn := range []string{"shipment:Create", "shipment:Assign", "shipment:Propose", "shipment:Reject", "shipment:Withdraw", "shipment:Accept", "shipment:Deliver", "shipment:Close",
-		"compliance:Acknowledge", "compliance:Dispose", "compliance:Open", "compliance:Revise", "tracker:Enrol"} {
+		"compliance:Breach", "compliance:Acknowledge", "compliance:Dispose", "compliance:Open", "compliance:Revise", "tracker:Enrol"} {
 		if !heard.fns[fn] {
 			t.Errorf("the trip has no %s", fn)
 		}
@@ -80,11 +90,11 @@ func TestNoSecretsOnTheLedger(t *testing.T) {
 	if plain.Secret == "" {
 		t.Error("the plain tracker has no secret")
 	}
-	for _, secret := range []string{goods, from, to, lot, seal, wet, dock, loading, budget, name, ack.Signature.Signer.Subject + `"`, ack.Signature.Signer.Issuer, pageClient, plain.Secret} {
-		for _, text := range heard.texts {
-			if strings.Contains(text, secret) {
-				t.Errorf("%q stands on the ledger: %.300s", secret, text)
-				break
+	position := string(binary.BigEndian.AppendUint64(nil, math.Float64bits(carrier.lat)))
+	for _, secret := range []string{position, goods, from, to, lot, seal, wet, dock, loading, budget, name, ack.Signature.Signer.Subject + `"`, ack.Signature.Signer.Issuer, pageClient, plain.Secret} {
+		for _, trace := range testkit.Traces([]byte(secret)) {
+			if i := slices.IndexFunc(heard.texts, func(text string) bool { return strings.Contains(text, string(trace)) }); i >= 0 {
+				t.Errorf("%q stands on the ledger: %.300s", secret, heard.texts[i])
 			}
 		}
 	}

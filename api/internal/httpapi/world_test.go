@@ -72,6 +72,7 @@ type world struct {
 	signIn    *access.Page
 	dial      recordings.Dial
 	noStore   bool          // reopen without a store
+	lat       float64       // of ship's readings; 0 = they have no position
 	words     string        // of ship's details; "" = a description
 	promise   uint64        // next_due_s of ship's messages
 	age       time.Duration // of ship's first message
@@ -368,8 +369,12 @@ func (w *world) ship(id string) {
 		if seq == 9 {
 			degrees = 26
 		}
+		values := map[string]float64{"temperature": degrees, "humidity": 50}
+		if w.lat != 0 {
+			values["lat"], values["lon"] = w.lat, 13.4
+		}
 		raw, err := telemetry.Encode(trackerKey(trackerOf(id)), telemetry.Claims{Tracker: trackerOf(id), Boot: 1, Seq: seq, Prev: prev, TimeMS: at, NextDueS: w.promise},
-			[]telemetry.Reading{{TimeMS: at, Values: map[string]float64{"temperature": degrees, "humidity": 50}}})
+			[]telemetry.Reading{{TimeMS: at, Values: values}})
 		if err != nil {
 			w.t.Fatal(err)
 		}
