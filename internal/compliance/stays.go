@@ -134,7 +134,7 @@ func (d *stays) end(at int64) {
 	if d.counts() {
 		d.found.Add(stay.Excursion(at, false, d.bound.Value, ""))
 	} else if d.config.ListAllowed {
-		d.allowed.Add(stay.Excursion(at, false, d.bound.Value, ""))
+		d.allowed.AddAllowed(stay.Excursion(at, false, d.bound.Value, ""))
 	}
 	switch {
 	case d.config.Mode != Cumulative:
@@ -168,7 +168,7 @@ func (d *stays) cut(ms int64, open bool) {
 func (d *stays) pending(toMS int64) {
 	on := d.stay.On && !d.clearing
 	if d.stay.On && !d.counts() && d.config.ListAllowed {
-		d.allowed.Add(d.stay.Excursion(toMS, on, d.bound.Value, ""))
+		d.allowed.AddAllowed(d.stay.Excursion(toMS, on, d.bound.Value, ""))
 	}
 	switch {
 	case d.config.Mode == Cumulative && d.window > 0:

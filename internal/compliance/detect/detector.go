@@ -84,6 +84,9 @@ func (f *Finding) Figure(name, value, unit string) {
 // MaxExcursions is how many excursions a detector lists; it counts the rest.
 const MaxExcursions = 1000
 
+// MaxAllowed is how many stays that broke nothing it lists.
+const MaxAllowed = 100
+
 // Excursion is one time that the rule was broken. Limits that are broken at once have StartMS = EndMS possible.
 type Excursion struct {
 	StartMS int64

@@ -13,9 +13,14 @@ type Excursions struct {
 }
 
 // Add takes an excursion that is over. Its Messages must not change any more.
-func (x *Excursions) Add(e Excursion) {
+func (x *Excursions) Add(e Excursion) { x.add(e, MaxExcursions) }
+
+// AddAllowed takes a stay that broke nothing: of those fewer are listed.
+func (x *Excursions) AddAllowed(e Excursion) { x.add(e, MaxAllowed) }
+
+func (x *Excursions) add(e Excursion, most int) {
 	x.outMS += e.OutMS
-	if len(x.list) < MaxExcursions {
+	if len(x.list) < most {
 		x.list = append(x.list, e)
 	} else {
 		x.more++
@@ -33,13 +38,16 @@ func (x *Excursions) Clone() Excursions {
 // Into puts them into a finding.
 func (x *Excursions) Into(f *Finding) { f.Excursions, f.More = x.list, x.more }
 
-// With gives both lists in one, by start.
+// With gives both lists in one, by start, as allowed ones.
 func (x *Excursions) With(o Excursions) Excursions {
 	all := Excursions{more: x.more + o.more, outMS: x.outMS + o.outMS}
+	if x.Count() == 0 {
+		return o
+	}
 	all.list = slices.Concat(x.list, o.list)
 	slices.SortStableFunc(all.list, func(a, b Excursion) int { return cmp.Compare(a.StartMS, b.StartMS) })
-	if n := len(all.list); n > MaxExcursions {
-		all.list, all.more = all.list[:MaxExcursions], all.more+n-MaxExcursions
+	if n := len(all.list); n > MaxAllowed {
+		all.list, all.more = all.list[:MaxAllowed], all.more+n-MaxAllowed
 	}
 	return all
 }
