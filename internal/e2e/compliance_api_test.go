@@ -239,7 +239,7 @@ func TestStackCompliance(t *testing.T) {
 		return map[string]any{"decision": d, "meaning": "responsibility", "reason": "27 °C on the way", "verdict_by": "carrier", "verdict_revision": verdict}
 	}
 	carrier.refusal(403, "forbidden", "POST", path+"/disposition", decision("release", newest))
-	consignee.refusal(409, "newest verdict", "POST", path+"/disposition", decision("reject", newest-1))
+	consignee.refusal(409, "newest verdict", "POST", path+"/disposition", decision("reject", newest+1))
 	consignee.postSoon(path+"/disposition", decision("reject", newest))
 
 	// A simulation by the same rules says the same, also of the file, and writes nothing.

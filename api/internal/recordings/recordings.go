@@ -110,7 +110,10 @@ func (s *Resource) take(ctx context.Context, in *input) (*rest.Answer[Recording]
 			return nil, err
 		}
 	}
-	if !s.View.AwaitAssignment(ctx, shipment.ID, out.Tracker) {
+	isParty := func(member string) bool {
+		return slices.ContainsFunc(shipment.Parties.MSPs(), func(msp string) bool { return s.View.Members.Name(msp) == member })
+	}
+	if !s.View.AwaitAssignment(ctx, shipment.ID, out.Tracker, isParty) {
 		return nil, problem.New(http.StatusServiceUnavailable, problem.IngestDown, "ingest has not heard of the logger's assignment yet; send the file again").RetryAfter("2")
 	}
 	out.Messages, err = s.send(ctx, in, out.Tracker, secret, report)

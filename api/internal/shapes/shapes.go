@@ -192,6 +192,16 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 // Parties maps a role to the names of the members that hold it.
 type Parties = map[string][]string
 
+// IsParty reports whether the member of this name holds a role.
+func (s *Shipment) IsParty(member string) bool {
+	for _, names := range s.Parties {
+		if slices.Contains(names, member) {
+			return true
+		}
+	}
+	return false
+}
+
 func showParties(names *members.Directory, p ledger.Parties) Parties {
 	v := make(Parties, len(p))
 	for role, msps := range p {

@@ -264,7 +264,7 @@ func (s *Resource) assign(ctx context.Context, in *assignInput) (*rest.Answer[sh
 		})
 	})
 	if err == nil {
-		s.View.AwaitAssignment(ctx, in.ID, a.Tracker)
+		s.View.AwaitAssignment(ctx, in.ID, a.Tracker, out.Body.IsParty)
 	}
 	return out, err
 }

@@ -3,18 +3,23 @@ package shipmentview
 import (
 	"context"
 	"time"
+
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 const (
-	assignmentTries = 60
+	assignmentTries = 200
 	assignmentPoll  = 50 * time.Millisecond
 )
 
 // AwaitAssignment waits until every ingest instance that answers has heard of an assignment that is on the ledger, or some seconds, and reports
 // whether it has: what the tracker sends before goes to its own log and not to the shipment's, and a caller who has the answer expects that
-// it does not. An instance that is down hears of it when it starts, before it takes messages.
-func (v *View) AwaitAssignment(ctx context.Context, shipment, tracker string) bool {
+// it does not. An instance that is down hears of it when it starts, before it takes messages; one whose member is no party never does.
+func (v *View) AwaitAssignment(ctx context.Context, shipment, tracker string, isParty func(member string) bool) bool {
 	for _, in := range v.Ingest {
+		if !isParty(ledger.MemberOf(in.ID())) {
+			continue
+		}
 		for tries := 1; ; tries++ {
 			known, err := in.Assigned(ctx, shipment, tracker)
 			if err != nil {
