@@ -538,6 +538,9 @@ type Shipment struct {
 	// Lot Whose stability budget it draws on
 	Lot string `json:"lot"`
 
+	// MayDecline Roles in which another named the organisation that answers, and which it may still decline
+	MayDecline []string `json:"may_decline"`
+
 	// Messages Logged so far
 	Messages int64 `json:"messages"`
 

@@ -39,7 +39,7 @@ func TestDecline(t *testing.T) {
 	other := newWorldOf(t, "consignee", w)
 	var s shapes.Shipment
 	other.must(200, "GET", "/v1/shipments/carrier.s1", "").into(&s)
-	want(t, "who named it", s.Creator, "carrier")
+	want(t, "who named it, as what", s.Creator+" "+strings.Join(s.MayDecline, " "), "carrier consignee")
 	want(t, "declined by its creator", w.must(409, "POST", "/v1/shipments/carrier.s1/decline", "").problem().Code, "bad_state")
 	other.must(200, "POST", "/v1/shipments/carrier.s1/decline", "")
 	other.must(404, "GET", "/v1/shipments/carrier.s1", "")

@@ -35,6 +35,7 @@ type Shipment struct {
 	State            string                  `json:"state" enum:"created,in_transit,delivered,closed"`
 	Parties          Parties                 `json:"parties" doc:"Role to the members that hold it"`
 	Creator          string                  `json:"creator" doc:"Who created it, and named the parties"`
+	MayDecline       []string                `json:"may_decline" doc:"Roles in which another named the organisation that answers, and which it may still decline"`
 	Declined         []Declined              `json:"declined" doc:"Who was named as a party and declined"`
 	Custodian        string                  `json:"custodian" doc:"Organisation that holds the goods"`
 	RuleSet          string                  `json:"rule_set"`
@@ -169,7 +170,7 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: d.Description, Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, Details: details, CreatedAt: rest.Instant(r.CreatedMS),
 		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
-		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}, Creator: names.Name(r.Creator), Declined: []Declined{}, Opinions: []Opinion{}}
+		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}, Creator: names.Name(r.Creator), MayDecline: mayDecline(r, own.MSP), Declined: []Declined{}, Opinions: []Opinion{}}
 	for _, c := range r.CarriedFrom {
 		from := CarriedFrom{Shipment: c.Shipment, Verdicts: []VerdictRef{}}
 		for _, ref := range c.Verdicts {
@@ -187,6 +188,15 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 		v.PendingHandover = rest.Some(ShowHandover(ctx, own, r.ID, *r.Pending))
 	}
 	return v
+}
+
+// mayDecline are the roles that an organisation may decline, as far as the record alone tells: it does not say who has had the goods before.
+func mayDecline(r ledger.Shipment, msp string) []string {
+	if r.Creator == msp || r.Custodian == msp || r.DeliveredMS != 0 || r.Pending != nil && r.Pending.To == msp ||
+		slices.ContainsFunc(r.Assignments, func(a ledger.Assignment) bool { return a.By == msp }) {
+		return []string{}
+	}
+	return r.Parties.RolesOf(msp)
 }
 
 // Parties maps a role to the names of the members that hold it.

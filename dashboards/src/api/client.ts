@@ -78,6 +78,10 @@ export class Client {
     return dataOf(this.rest.POST("/v1/shipments/{id}/disposition", { params, body }));
   }
 
+  decline(id: string, key: string) {
+    return dataOf(this.rest.POST("/v1/shipments/{id}/decline", { params: { path: { id }, header: { "Idempotency-Key": key } } }));
+  }
+
   async report(id: string, format: ReportFormat): Promise<{ name: string; blob: Blob }> {
     try {
       const { data, response } = await answered(this.rest.GET("/v1/shipments/{id}/report", { params: { path: { id }, query: { format } }, parseAs: "blob" }));

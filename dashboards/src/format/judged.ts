@@ -1,4 +1,4 @@
-import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Signature, ComplianceState } from "#rest";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Revision, Shipment, Signature, ComplianceState } from "#rest";
 import { displayName } from "./member";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
@@ -34,8 +34,23 @@ export function bandPart(b: JudgedBand): number | null {
   return parts.length > 0 ? Math.min(Math.max(...parts), 1) : null;
 }
 
+// opinionsText: "Compliant, confirmed by 1 of 4 parties", or who says what.
+export function opinionsText(s: Pick<Shipment, "verdict" | "verdict_reason" | "opinions" | "parties">): string {
+  if (s.opinions.length === 0) return "No verdict yet";
+  if (s.verdict_reason) return `The parties differ: ${s.opinions.map((o) => `${displayName(o.by)} says ${verdictWord(o.result).toLowerCase()}`).join(", ")}`;
+  return `${verdictWord(s.verdict)}, confirmed by ${s.opinions.length} of ${plural(new Set(Object.values(s.parties).flat()).size, "party", "parties")}`;
+}
+
+// newestOf are the newest verdicts on the ledger, one of each party that has one.
+export function newestOf(revisions: Revision[]): Revision[] {
+  const newest = new Map<string, Revision>();
+  for (const r of revisions) if (r.revision > (newest.get(r.by)?.revision ?? 0)) newest.set(r.by, r);
+  return [...newest.values()].sort((a, b) => a.by.localeCompare(b.by));
+}
+
 export function complianceStateText(s: ComplianceState): string {
-  const verdict = s.revision > 0 && s.result ? `${verdictWord(s.result)}, revision ${s.revision}` : "No verdict on the ledger yet";
+  const only = s.opinions.length === 1 ? `, revision ${s.opinions[0]!.revision}` : "";
+  const verdict = s.reason ? `${verdictWord(s.result)}: ${s.reason}` : s.result ? `${verdictWord(s.result)}${only}` : "No verdict on the ledger yet";
   if (s.total === 0) return `${verdict}; no excursion`;
   // A verified breach lies within an excursion as a rule: it is told beside the excursions, not as one more.
   const breaches = s.verified ?? 0;

@@ -10,6 +10,7 @@ import { Evidence } from "../shipment/evidence";
 import { Excursions } from "../shipment/excursions";
 import { Figures } from "../shipment/figures";
 import { Legs } from "../shipment/legs";
+import { Named } from "../shipment/named";
 import { Readings } from "../shipment/readings";
 import { Report } from "../shipment/report";
 import { Rules } from "../shipment/rules";
@@ -77,6 +78,7 @@ export function ShipmentPage({ id }: { id: string }) {
         <Report id={s.id} key={`report ${s.id}`} />
       </div>
       {shipment.problem && <Trouble problem={shipment.problem} retry={shipment.reload} stale />}
+      <Named shipment={s} onDeclined={() => (location.hash = shipmentsHref())} key={`named ${s.id}`} />
       <div class="grid">
         <Verdict shipment={s} compliance={compliance} />
         <Details shipment={s} compliance={compliance.data} />

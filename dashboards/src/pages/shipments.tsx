@@ -126,6 +126,7 @@ function Row({ shipment: s }: { shipment: Shipment }) {
       </td>
       <td class="cell-verdict">
         <VerdictMark verdict={s.verdict} />
+        {s.verdict_reason && <span class="sub">the parties differ</span>}
       </td>
       <td class="cell-custody">
         <span class="narrow-label">Custody </span>

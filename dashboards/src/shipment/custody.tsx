@@ -83,6 +83,9 @@ function eventsOf(shipment: Shipment, handovers: Handover[]): Event[] {
       events.push({ ...rest, icon: "clock", tone: "warn", title: <>Handover proposed: {who}</>, note: note || "Waiting for an answer" });
     }
   }
+  for (const d of shipment.declined ?? []) {
+    events.push({ at: d.declined_at, icon: "none", tone: "calm", title: <><strong>{displayName(d.member)}</strong> declined to be {d.roles.join(" and ")}</>, tx: d.tx });
+  }
   if (shipment.delivered_at) events.push({ at: shipment.delivered_at, icon: "delivered", tone: "good", title: "Delivered", ...(shipment.stated_delivery_at ? { note: <>Both sides say: at <Time at={shipment.stated_delivery_at} /></> } : {}) });
   if (shipment.closed_at) events.push({ at: shipment.closed_at, icon: "closed", tone: "calm", title: "Closed: logs sealed, nothing can be added" });
   return events.sort((a, b) => Date.parse(b.at) - Date.parse(a.at));

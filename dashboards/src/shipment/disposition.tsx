@@ -1,7 +1,8 @@
 import { useRef, useState } from "preact/hooks";
-import type { Compliance } from "#rest";
+import type { Compliance, Revision } from "#rest";
 import { useSigned } from "../context";
-import { decisionWord, meaningWord, signer } from "../format/judged";
+import { decisionWord, meaningWord, newestOf, signer } from "../format/judged";
+import { displayName } from "../format/member";
 import { elsewhere } from "../format/member";
 import { verdictWord } from "../format/words";
 import { Hash } from "../ui/hash";
@@ -16,16 +17,21 @@ const marks: Record<string, [IconName, Tone]> = { release: ["ok", "good"], rejec
 
 type Choice = "release" | "reject" | "quarantine";
 
-// DispositionCard says what becomes of the goods, who decided it, and on which verdict it rests.
+const none = { by: "", revision: 0 }; // a decision that rests on no verdict
+
+// DispositionCard says what becomes of the goods, who decided it, and on whose verdict it rests.
 export function DispositionCard({ shipment, compliance, onSigned }: { shipment: string; compliance: Compliance | undefined; onSigned: () => void }) {
   const { api, scopes } = useSigned();
-  const [seen, setSeen] = useState<number | null>(null); // the verdict that was on screen when the form was opened
+  const [seen, setSeen] = useState<Pick<Revision, "by" | "revision">[] | null>(null); // the verdicts that were on screen when the form was opened
+  const [restsOn, setRestsOn] = useState(""); // whose
   const [choice, setChoice] = useState<Choice>("quarantine");
   const [done, setDone] = useState("");
   const opener = useRef<HTMLButtonElement>(null);
   if (!compliance) return null;
   const d = compliance.disposition;
-  const newest = compliance.revisions?.at(-1);
+  const newest = newestOf(compliance.revisions);
+  const newer = newest.find((r) => r.by === d?.verdict_by && r.revision > d.verdict_revision);
+  const chosen = seen?.find((r) => r.by === restsOn) ?? none;
   const mayDecide = scopes.includes("shipments:write");
   const close = () => {
     setSeen(null);
@@ -53,15 +59,13 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
             )}
           </p>
           <p class="muted small">
-            {d.verdict_revision > 0 ? `Based on verdict revision ${d.verdict_revision}${d.result ? ` (${verdictWord(d.result).toLowerCase()})` : ""}` : "Made before there was a verdict"}
+            {d.verdict_by ? `Based on the verdict of ${displayName(d.verdict_by)}, revision ${d.verdict_revision} (${verdictWord(d.result).toLowerCase()})` : "Made before there was a verdict"}
           </p>
-          {newest && newest.revision > d.verdict_revision && (
-            <Mark icon="warn" tone="warn" word={`Revision ${newest.revision} is newer`} />
-          )}
+          {newer && <Mark icon="warn" tone="warn" word={`Revision ${newer.revision} is newer`} />}
         </div>
       ) : (
         <Empty icon="clock" title="No decision yet">
-          {newest ? `The newest verdict on the ledger is revision ${newest.revision}.` : "There is no verdict on the ledger yet."}
+          {newest.length > 0 ? "There is a verdict on the ledger." : "There is no verdict on the ledger yet."}
         </Empty>
       )}
       <p class="hidden" role="status">
@@ -70,7 +74,15 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
       {mayDecide &&
         (seen === null ? (
           <p class="disposition-go">
-            <button type="button" class="button small" ref={opener} onClick={() => setSeen(newest?.revision ?? 0)}>
+            <button
+              type="button"
+              class="button small"
+              ref={opener}
+              onClick={() => {
+                setSeen(newest);
+                setRestsOn(newest[0]?.by ?? "");
+              }}
+            >
               {d ? "Decide again" : "Decide"}
             </button>
           </p>
@@ -79,10 +91,10 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
             id="disposition"
             label="Decide on the goods"
             action={`Sign: ${choice}`}
-            subject={`${choice} ${seen}`}
+            subject={`${choice} ${chosen.by} ${chosen.revision}`}
             onCancel={close}
             onSign={async (signed, key) => {
-              const made = await api.dispose(shipment, { ...signed, decision: choice, verdict_revision: seen }, key);
+              const made = await api.dispose(shipment, { ...signed, decision: choice, verdict_revision: chosen.revision, ...(chosen.by ? { verdict_by: chosen.by } : {}) }, key);
               setDone(`${decisionWord(made.decision)}, signed by ${signer(made.signature)}`);
               close();
               onSigned();
@@ -98,7 +110,10 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
               ]}
               onChange={setChoice}
             />
-            <p class="muted small">{seen > 0 ? `Based on verdict revision ${seen}.` : "Not based on a verdict: there is none on the ledger yet."}</p>
+            {seen.length > 1 && (
+              <Segments label="Based on the verdict of" value={restsOn} options={seen.map((r) => ({ value: r.by, label: displayName(r.by) }))} onChange={setRestsOn} />
+            )}
+            <p class="muted small">{chosen.by ? `Based on the verdict of ${displayName(chosen.by)}, revision ${chosen.revision}.` : "Not based on a verdict: there is none on the ledger yet."}</p>
           </SignForm>
         ))}
     </section>

@@ -32,6 +32,8 @@ function LegRow({ leg, last, known }: { leg: JudgedLeg; last: boolean; known: Ma
   const metrics = Object.values(leg.metrics ?? {});
   const unknown = Math.round(Math.max(0, ...metrics.map((m) => m.unknown_s)));
   const measured = metrics.some((m) => m.in_s + m.out_s > 0) || leg.out_s > 0;
+  const opinions = leg.at_handover?.opinions ?? [];
+  const judged = opinions.map((o) => o.to ?? "").sort().at(-1); // the furthest
   const rules = [...new Set(ids.map((id) => known.get(id)?.rule).filter(Boolean))];
   return (
     <li>
@@ -61,18 +63,21 @@ function LegRow({ leg, last, known }: { leg: JudgedLeg; last: boolean; known: Ma
             <p>{complianceStateText(leg.at_handover)}</p>
             <p class="muted small">
               On the ledger at the handover
-              {leg.at_handover.to && (
+              {judged && (
                 <>
-                  , judged up to <Time at={leg.at_handover.to} />
+                  , judged up to <Time at={judged} />
                 </>
               )}
             </p>
-            {leg.at_handover.budget?.map((b) => (
-              <p class="muted small" key={`${b.rule} ${b.band}`}>
-                Budget {b.band}: {formatSpan(b.spent_s)}
-                {b.max_s > 0 && ` of ${formatSpan(b.max_s)}`} spent
-              </p>
-            ))}
+            {opinions.flatMap((o) =>
+              o.budget.map((b) => (
+                <p class="muted small" key={`${o.by} ${b.rule} ${b.band}`}>
+                  Budget {b.band}
+                  {opinions.length > 1 && ` as ${displayName(o.by)} says`}: {formatSpan(b.spent_s)}
+                  {b.max_s > 0 && ` of ${formatSpan(b.max_s)}`} spent
+                </p>
+              )),
+            )}
           </>
         ) : (
           <p class="muted">{!leg.to ? "Holds the goods now" : last ? "Ended with delivery" : "Nothing recorded at the handover"}</p>

@@ -1,5 +1,5 @@
 import type { Compliance, Shipment } from "#rest";
-import { addedUp } from "../format/judged";
+import { addedUp, opinionsText } from "../format/judged";
 import { inOrder, inUnit, labelOf } from "../format/quantity";
 import { sentence, verdictWord } from "../format/words";
 import type { Resource } from "../resource";
@@ -67,14 +67,10 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
               <Hash value={c.rule_set_hash || shipment.rule_set_hash} what="rule set hash" />
             </dd>
           </div>
-          {(c.revisions?.length ?? 0) > 0 && (
-            <div>
-              <dt>Ledger revisions</dt>
-              <dd>
-                {c.revisions!.length}, newest {verdictWord(c.revisions!.at(-1)!.result).toLowerCase()}
-              </dd>
-            </div>
-          )}
+          <div>
+            <dt>On the ledger</dt>
+            <dd>{opinionsText(shipment)}</dd>
+          </div>
         </dl>
       )}
     </section>

@@ -87,7 +87,7 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     expect(figures).toMatch(/Mean kinetic temperature trk-0041 · mkt 5.2 °C/);
     expect(figures).toContain("trk-0042 Not adequate no calibration on the ledger covers the whole trip");
     const decision = await textOf(page, "Decision on the goods");
-    expect(decision).toMatch(/Quarantined .*Responsible: Jonas Weber of carrier.*Based on verdict revision 1 \(compliant\) Revision 2 is newer/);
+    expect(decision).toMatch(/Quarantined .*Responsible: Jonas Weber of carrier.*Based on the verdict of carrier, revision 1 \(compliant\) Revision 2 is newer/);
   });
 
   test("leaves out what the api does not tell", async () => {
@@ -165,8 +165,8 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     await card.getByText("verdict revision 3 is newer").waitFor();
     await card.getByRole("button", { name: "Sign: reject" }).click();
     await card.getByText("Rejected", { exact: true }).waitFor();
-    expect(api.written.at(-1)!.body).toEqual({ meaning: "reviewed", reason: "Above 8 °C for too long", decision: "reject", verdict_revision: 2 });
-    await card.getByText("Based on verdict revision 2").waitFor();
+    expect(api.written.at(-1)!.body).toEqual({ meaning: "reviewed", reason: "Above 8 °C for too long", decision: "reject", verdict_by: "carrier", verdict_revision: 2 });
+    await card.getByText("Based on the verdict of carrier, revision 2").waitFor();
   });
 
   test("says which node keeps what is not here", async () => {
@@ -176,6 +176,40 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     const page = await shipment();
     await page.getByText("Kept by carrier's node, which does not answer").waitFor();
     await page.getByText("Approved: Somebody of carrier").waitFor();
+  });
+
+  test("decides on the verdict of the party that is chosen", async () => {
+    api.scope += " shipments:write";
+    api.compliance.revisions.push({ ...api.compliance.revisions.at(-1)!, by: "shipper", revision: 1, result: "compliant" });
+    const page = await shipment();
+    const card = page.getByRole("region", { name: "Decision on the goods" });
+    await card.getByRole("button", { name: "Decide again" }).click();
+    await card.getByRole("button", { name: "shipper", exact: true }).click();
+    await card.getByLabel("Reason").fill("Seen by the shipper, too");
+    await card.getByRole("button", { name: "Sign: quarantine" }).click();
+    await card.getByText("Based on the verdict of shipper, revision 1").waitFor();
+    expect(api.written.at(-1)!.body).toMatchObject({ verdict_by: "shipper", verdict_revision: 1 });
+  });
+
+  test("tells an organisation who named it, and lets it decline", async () => {
+    api.shipments = api.shipments.map((s) => (s.id === id ? { ...s, may_decline: ["consignee"] } : s));
+    const reader = await shipment();
+    const named = (page: Page) => page.getByRole("region", { name: "Named as a party" });
+    await named(reader).getByText("Named as consignee by shipper").waitFor();
+    expect(await named(reader).getByRole("button").count(), "what a client that may only read is offered").toBe(0);
+    await watched?.context.close();
+    api.scope += " shipments:write";
+    const page = await shipment();
+    await named(page).getByRole("button", { name: "Decline" }).click();
+    await named(page).getByRole("button", { name: "Cancel" }).click();
+    await named(page).getByRole("button", { name: "Decline" }).click();
+    api.refuse = { status: 409, code: "bad_state", detail: "a handover waits for its answer" };
+    await named(page).getByRole("button", { name: "Decline for good" }).click();
+    await named(page).getByText("a handover waits for its answer").waitFor();
+    await named(page).getByRole("button", { name: "Decline for good" }).click();
+    await page.getByRole("heading", { name: "Shipments" }).waitFor();
+    await page.getByRole("link", { name: id }).waitFor({ state: "detached" });
+    expect(api.written.map((w) => w.path)).toEqual(Array(2).fill(`/v1/shipments/${id}/decline`));
   });
 
   test("shows by itself what another organisation signs", async () => {

@@ -121,12 +121,17 @@ export class MockApi {
   private async write(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
     let text = "";
     for await (const chunk of request) text += String(chunk);
-    const body = JSON.parse(text) as Signed | DisposeInputBody;
+    const body = JSON.parse(text || "{}") as Signed | DisposeInputBody;
     this.written.push({ path: url.pathname, key: String(request.headers["idempotency-key"]), body });
     if (this.refuse) {
       const { status, code, detail, errors } = this.refuse;
       this.refuse = null;
       return problem(response, status, code, detail, errors);
+    }
+    const named = this.shipments.find((s) => url.pathname === `/v1/shipments/${s.id}/decline`);
+    if (named) {
+      this.shipments = this.shipments.filter((s) => s !== named);
+      return json(response, named);
     }
     const { meaning, reason } = body as Signed;
     const signature = fixtures.signature(this.signer, meaning, fixtures.now);
@@ -138,8 +143,8 @@ export class MockApi {
       record.acknowledgements.push(made);
       return json(response, made, 201);
     }
-    const { decision, verdict_revision } = body as DisposeInputBody;
-    const made: Disposition = { revision: 2, decision, reason, verdict_revision, result: "non_compliant", details: fixtures.here(reason), signature };
+    const { decision, verdict_by = "", verdict_revision } = body as DisposeInputBody;
+    const made: Disposition = { ...fixtures.disposition, revision: 2, decision, reason, verdict_by, verdict_revision, result: "non_compliant", details: fixtures.here(reason), signature };
     this.compliance.disposition = made;
     json(response, made, 201);
   }

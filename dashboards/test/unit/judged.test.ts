@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JudgedBand, Excursion, RecordedExcursion } from "#rest";
-import { availabilityText, bandPart, bandText, figureValue, flagsText, meaningWord, recordsOf, ruleStateWord, complianceStateText, signer } from "../../src/format/judged";
+import type { JudgedBand, Excursion, RecordedExcursion, Shipment } from "#rest";
+import { availabilityText, bandPart, bandText, figureValue, flagsText, meaningWord, newestOf, opinionsText, recordsOf, ruleStateWord, complianceStateText, signer } from "../../src/format/judged";
 import { quantities } from "../../src/format/quantity";
 import * as fixtures from "../browser/fixtures";
 
@@ -19,11 +19,26 @@ describe("what was judged, in words", () => {
   });
 
   test("what the ledger held at a handover", () => {
-    const none = { to: null, verified: 0, budget: [] };
-    expect(complianceStateText({ ...none, revision: 0, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
-    expect(complianceStateText({ ...none, revision: 3, result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
-    expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
-    expect(complianceStateText({ ...none, revision: 3, result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
+    const by = (name: string, result: string) => ({ by: name, revision: 3, result, to: null, budget: [] });
+    const none = { reason: "", opinions: [], verified: 0 };
+    expect(complianceStateText({ ...none, result: "", open: 0, total: 0 })).toBe("No verdict on the ledger yet; no excursion");
+    expect(complianceStateText({ ...none, opinions: [by("carrier", "inconclusive")], result: "inconclusive", open: 0, total: 1 })).toBe("Inconclusive, revision 3; 1 excursion, none open");
+    expect(complianceStateText({ ...none, opinions: [by("carrier", "non_compliant")], result: "non_compliant", open: 1, total: 2, verified: 1 })).toBe("Not compliant, revision 3; 1 excursion, 1 still open; 1 verified breach");
+    expect(complianceStateText({ ...none, opinions: [by("carrier", "non_compliant")], result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
+    const differ = { ...none, opinions: [by("carrier", "non_compliant"), by("shipper", "compliant")], result: "inconclusive", reason: "the parties differ: …" };
+    expect(complianceStateText({ ...differ, open: 0, total: 0 })).toBe("Inconclusive: the parties differ: …; no excursion");
+  });
+
+  test("the parties' opinions", () => {
+    const s = { ...fixtures.shipments[0]!, opinions: [] as Shipment["opinions"] };
+    expect(opinionsText(s)).toBe("No verdict yet");
+    const of = (by: string, result: string) => ({ by, revision: 1, result, to: null, budget: [] });
+    expect(opinionsText({ ...s, verdict: "compliant", verdict_reason: "", opinions: [of("carrier", "compliant")] })).toBe("Compliant, confirmed by 1 of 4 parties");
+    expect(opinionsText({ ...s, verdict: "inconclusive", verdict_reason: "x", opinions: [of("carrier", "non_compliant"), of("shipper", "compliant")] })).toBe(
+      "The parties differ: carrier says not compliant, shipper says compliant",
+    );
+    const revision = fixtures.compliance.revisions.at(-1)!;
+    expect(newestOf([revision, { ...revision, by: "auditor", revision: 1 }, { ...revision, revision: 1 }]).map((r) => `${r.by} ${r.revision}`)).toEqual(["auditor 1", `carrier ${revision.revision}`]);
   });
 
   test("who signed, a machine visibly", () => {
