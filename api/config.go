@@ -21,6 +21,7 @@ type Config struct {
 	Org          string            `yaml:"org"`           // carrier, shipper, consignee or auditor
 	Deployment   string            `yaml:"deployment"`    // audience of the trackers' MQTT passwords
 	Listen       string            `yaml:"listen"`        // host:port
+	Ops          string            `yaml:"ops_listen"`    // host:port of /readyz and /metrics; "" = at listen where only this machine reaches that, else nowhere
 	TLS          secure.Server     `yaml:"tls"`           // of listen: cert, key, client_ca
 	Insecure     bool              `yaml:"insecure"`      // listen is meant to be plain text, although other machines reach it
 	PublicURL    string            `yaml:"public_url"`    // how people reach this api and its pages, printed in reports; "" = listen
@@ -139,7 +140,7 @@ func (c *Config) Validate() error {
 		}
 		problems = append(problems, n.Client.Check(fmt.Sprintf("nodes[%d].url", i), n.URL))
 	}
-	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL), c.MQTT.Check("mqtt_url", c.MQTTURL))
+	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.TLS.Check("ops_listen", c.Ops, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL), c.MQTT.Check("mqtt_url", c.MQTTURL))
 	if c.Auth.ClientsFile == "" && len(c.Auth.Issuers) == 0 {
 		bad("auth: give clients_file (development issuer) or issuers")
 	}

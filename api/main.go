@@ -26,6 +26,7 @@ import (
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
+	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
@@ -121,7 +122,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL,
 		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
-		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Metrics: metrics, Log: log, Now: time.Now})
+		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Ops: cfg.Ops == "" && secure.Local(cfg.Listen), Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
 		service.Part{Name: "ledger events", Run: live.Run},
@@ -132,5 +133,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},
 		web.Part("http"))
+	if cfg.Ops != "" {
+		parts = append(parts, (&service.HTTP{Listen: cfg.Ops, TLS: served, Handler: health.Mux(true, metrics), Log: log}).Part("ops"))
+	}
 	return service.Run(ctx, log, parts...)
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Deployment string            `yaml:"deployment"` // audience of the trackers' passwords
 	Dir        string            `yaml:"dir"`        // journal
 	HTTP       string            `yaml:"http"`       // host:port
+	Ops        string            `yaml:"ops_listen"` // host:port of /readyz and /metrics; "" = at http where only this machine reaches that, else nowhere
 	TLS        secure.Server     `yaml:"tls"`        // of http: cert, key, client_ca
 	Insecure   bool              `yaml:"insecure"`   // http is meant to be plain text, although other machines reach it
 	Partitions string            `yaml:"partitions"` // of the MQTT topics; default 00-ff
@@ -85,7 +86,7 @@ func (c *Config) Validate() error {
 		u, err := url.Parse(c.MQTT.URL)
 		need(err == nil && u.Host != "", "mqtt.url: must be tcp://host:port or ssl://host:port")
 	}
-	problems = append(problems, c.TLS.Check("http", c.HTTP, c.Insecure), c.MQTT.TLS.Check("mqtt.listen", c.MQTT.Listen, c.MQTT.Client.Insecure),
+	problems = append(problems, c.TLS.Check("http", c.HTTP, c.Insecure), c.TLS.Check("ops_listen", c.Ops, c.Insecure), c.MQTT.TLS.Check("mqtt.listen", c.MQTT.Listen, c.MQTT.Client.Insecure),
 		c.MQTT.Client.Check("mqtt.url", c.MQTT.URL), c.Influx.Client.Check("influx.url", c.Influx.URL))
 	need(telemetry.ValidID(c.MQTT.Username), "mqtt.username: must be set, for example the id")
 	need(c.MQTT.PasswordFile != "", "mqtt.password_file: must name a file")

@@ -60,6 +60,7 @@ func TestUnsafeConfigurations(t *testing.T) {
 	for name, tc := range map[string]struct{ change, to, want string }{
 		"plain http":           {"http: 127.0.0.1:0", "http: :8070", "http :8070: other machines would reach it in plain text"},
 		"http with TLS":        {"http: 127.0.0.1:0", "http: :8070\ntls: {cert: c, key: k, client_ca: a}", ""},
+		"plain ops":            {"http: 127.0.0.1:0", "http: 127.0.0.1:0\nops_listen: :9090", "ops_listen :9090: other machines would reach it in plain text"},
 		"plain http by name":   {"http: 127.0.0.1:0", "http: :8070\ninsecure: true", ""},
 		"plain broker":         {broker, `mqtt: {embedded: true, listen: ":1883", `, "mqtt.listen :1883: other machines"},
 		"broker with TLS":      {broker, `mqtt: {embedded: true, listen: ":8883", tls: {cert: c, key: k}, `, ""},

@@ -128,7 +128,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 
 	health := &service.Health{}
 	p.Checks(health)
-	mux := health.Mux(p.Gatherer())
+	mux := health.Mux(cfg.Ops == "" && secure.Local(cfg.HTTP), p.Gatherer())
+	if cfg.Ops != "" {
+		parts = append(parts, (&service.HTTP{Listen: cfg.Ops, TLS: served, Handler: health.Mux(true, p.Gatherer()), Log: log}).Part("ops"))
+	}
 	callers := &node.Callers{Ledger: ledger, Org: cfg.Fabric.Org, Self: cfg.ID, Log: log, Now: time.Now}
 	httpapi.Routes(mux, p, ledger.MSP(), callers, log)
 	http := &service.HTTP{Listen: cfg.HTTP, TLS: served, Handler: mux, Log: log}

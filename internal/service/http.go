@@ -170,12 +170,15 @@ func (h *Health) ServeReady(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, code, map[string]any{"ready": ready, "checks": all})
 }
 
-// Mux serves /healthz, /readyz and /metrics; add a program's own routes to it.
-func (h *Health) Mux(metrics prometheus.Gatherer) *http.ServeMux {
+// Mux serves /healthz, and with ops /readyz and /metrics as well, which tell what else runs here and how much: they are for who operates
+// the program. Add a program's own routes to it.
+func (h *Health) Mux(ops bool, metrics prometheus.Gatherer) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.ServeLive)
-	mux.HandleFunc("GET /readyz", h.ServeReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	if ops {
+		mux.HandleFunc("GET /readyz", h.ServeReady)
+		mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	}
 	return mux
 }
 

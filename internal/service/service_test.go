@@ -100,7 +100,7 @@ func TestLoadConfig(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	var h Health
-	mux := h.Mux(prometheus.NewRegistry())
+	mux := h.Mux(true, prometheus.NewRegistry())
 	get := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
@@ -120,6 +120,12 @@ func TestHealth(t *testing.T) {
 	for _, path := range []string{"/healthz", "/metrics"} {
 		if w := get(path); w.Code != http.StatusOK {
 			t.Fatalf("%s: %d", path, w.Code)
+		}
+	}
+	mux = h.Mux(false, prometheus.NewRegistry())
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 404, "/metrics": 404} {
+		if w := get(path); w.Code != want {
+			t.Errorf("%s beside what others reach: came %d, expected %d", path, w.Code, want)
 		}
 	}
 }

@@ -36,6 +36,14 @@ func TestPages(t *testing.T) {
 		}
 	}
 
+	w.noOps = true
+	w.reopen()
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 404, "/metrics": 404} {
+		if r := get(path); r.Code != want {
+			t.Errorf("%s where other machines reach the API: came %d, expected %d", path, r.Code, want)
+		}
+	}
+
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {

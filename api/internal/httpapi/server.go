@@ -80,6 +80,7 @@ type Config struct {
 	Key          []byte
 	DashboardDir string
 	Health       *service.Health
+	Ops          bool // /readyz and /metrics are served here
 	Metrics      *prometheus.Registry
 	Log          *slog.Logger
 	Now          func() time.Time
@@ -122,8 +123,11 @@ func New(cfg Config) *Server {
 	api := rest.New(rest.Config{Org: cfg.Org, Document: document, Access: cfg.Access, Writes: cfg.Idempotency, Audit: cfg.Audit, Metrics: cfg.Metrics, Log: cfg.Log,
 		Elsewhere: &dashboard.Pages{Org: cfg.Org, Dir: cfg.DashboardDir}})
 	api.Handle("/healthz", http.HandlerFunc(cfg.Health.ServeLive))
-	api.Handle("/readyz", http.HandlerFunc(cfg.Health.ServeReady))
-	api.Handle("/metrics", cfg.Health.Mux(cfg.Metrics))
+	if cfg.Ops {
+		watch := cfg.Health.Mux(true, cfg.Metrics)
+		api.Handle("/readyz", watch)
+		api.Handle("/metrics", watch)
+	}
 	api.Handle(details.Path, &details.Server{Book: cfg.Details, Callers: cfg.Callers})
 
 	own := &records.Records{Ledger: noted{cfg.Ledger}, Members: cfg.Members, Details: cfg.Details, Org: cfg.Org, MSP: cfg.MSP}

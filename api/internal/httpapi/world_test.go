@@ -73,6 +73,7 @@ type world struct {
 	dial      recordings.Dial
 	noStore   bool          // reopen without a store
 	lat       float64       // of ship's readings; 0 = they have no position
+	noOps     bool          // reopen without /readyz and /metrics
 	words     string        // of ship's details; "" = a description
 	promise   uint64        // next_due_s of ship's messages
 	age       time.Duration // of ship's first message
@@ -143,7 +144,7 @@ func (w *world) open() {
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test",
 		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
-		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
+		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
 	if cfg.Peers == nil {
 		cfg.Peers = w.ledger
 	}

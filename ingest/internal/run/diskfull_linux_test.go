@@ -91,7 +91,7 @@ func TestDiskFull(t *testing.T) {
 	})
 	var health service.Health
 	s.Checks(&health)
-	mux := health.Mux(s.Gatherer())
+	mux := health.Mux(true, s.Gatherer())
 	ready := func() (int, string) {
 		w := httptest.NewRecorder()
 		mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
