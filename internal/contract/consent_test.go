@@ -122,6 +122,19 @@ func TestAttackCloseOverOtherHeads(t *testing.T) {
 	must[ledger.Seal](w, carrierIn, ledger.ShipmentSeal, "", of(&final)) // asked again after the close
 }
 
+// An instance that is gone for good holds no shipment open that was created after its last anchor.
+func TestNoSealOfAnInstanceThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	gone := newHeads("carrier.ingest-gone")
+	gone.grow(1)
+	w.extend(gone, 0, 1)
+	w.ms++
+	w.delivered("carrier.S-1", "carrier.T-1")
+	if c := must[ledger.Close](w, carrierOp, ledger.ShipmentClose, ledger.EventClosed, ledger.IDArgs{ID: "carrier.S-1"}); len(c.Heads) != 0 {
+		t.Errorf("closed over %+v, want no log", c.Heads)
+	}
+}
+
 func TestNothingIsSealedUnderway(t *testing.T) {
 	w := newWorld(t)
 	h := newHeads("carrier.ingest-carrier")

@@ -61,7 +61,8 @@ func sameLog(a, b *ledger.LogHead) bool {
 }
 
 // sealed are the final heads of a shipment. Every instance of the operators among its parties must have sealed: whoever closes cannot leave
-// a log out.
+// a log out. One that has anchored nothing since the shipment was created has nothing of it on the ledger, and is not waited for: it may be
+// gone for good.
 func sealed(t *transaction, s *ledger.Shipment) ([]ledger.LogHead, error) {
 	heads := []ledger.LogHead{}
 	var missing []string
@@ -76,7 +77,14 @@ func sealed(t *transaction, s *ledger.Shipment) ([]ledger.LogHead, error) {
 				return nil, err
 			}
 			if done == nil {
-				missing = append(missing, ingest+" of "+msp)
+				id := anchor.HeadsID(t.Channel, ingest)
+				head, err := get[ledger.Head](t, ledger.HeadKey(hex.EncodeToString(id[:])))
+				if err != nil {
+					return nil, err
+				}
+				if head != nil && head.TxMS >= s.CreatedMS {
+					missing = append(missing, ingest+" of "+msp)
+				}
 			} else if done.Log != nil {
 				heads = append(heads, *done.Log)
 			}

@@ -208,7 +208,7 @@ func checkDrops(t *testing.T, a *api, shipment string) {
 			drops++
 		}
 	}
-	if c.Verdict != "non_compliant" || drops != 6 || !strings.Contains(strings.Join(c.Reasons, "\n"), "inadequate for drops") {
+	if c.Verdict != "non_compliant" || drops != 4 || !strings.Contains(strings.Join(c.Reasons, "\n"), "inadequate for drops") {
 		t.Errorf("%s with %d drops, reasons %q", c.Verdict, drops, c.Reasons)
 	}
 }
