@@ -3,7 +3,9 @@ package fabric
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 
@@ -63,6 +65,27 @@ func (c *Client) newProposal(request fab.ChaincodeInvokeRequest) (*proposal, err
 		return nil, fmt.Errorf("%s: proposal: %w", fn, err)
 	}
 	return &proposal{txID: string(raw.TxnID), raw: raw, signed: &peer.SignedProposal{ProposalBytes: bytes, Signature: signature}}, nil
+}
+
+// shift moves a proposal's time, which the SDK takes from its own clock.
+func (c *Client) shift(p *proposal, ahead time.Duration) error {
+	header, channel := &common.Header{}, &common.ChannelHeader{}
+	if err := errors.Join(proto.Unmarshal(p.raw.Header, header), proto.Unmarshal(header.ChannelHeader, channel)); err != nil {
+		return err
+	}
+	channel.Timestamp.Seconds += int64(ahead / time.Second)
+	var err error
+	if header.ChannelHeader, err = proto.Marshal(channel); err != nil {
+		return err
+	}
+	if p.raw.Header, err = proto.Marshal(header); err != nil {
+		return err
+	}
+	if p.signed.ProposalBytes, err = proto.Marshal(p.raw.Proposal); err != nil {
+		return err
+	}
+	p.signed.Signature, err = c.Sign(p.signed.ProposalBytes)
+	return err
 }
 
 // Sign is the identity's signature: ECDSA over SHA-256, in DER.

@@ -41,23 +41,48 @@ func (c *Client) Submit(ctx context.Context, fn string, arg any) (ledger.Result,
 }
 
 func (c *Client) submitOnce(ctx context.Context, fn string, arg any) (ledger.Result, error) {
-	p, err := c.propose(fn, arg)
+	e, err := c.Endorse(ctx, fn, arg, 0)
 	if err != nil {
 		return ledger.Result{}, err
+	}
+	return c.Order(ctx, e)
+}
+
+// Endorsed is a transaction that two organisations have endorsed. Nothing comes of it before it is ordered.
+type Endorsed struct {
+	TxID     string
+	envelope *common.Envelope
+	payload  []byte
+}
+
+// Endorse is the first half of one attempt of Submit, for who tests what a network lets through: the transaction says that it was made
+// so much later than now, and may be ordered at any time or never.
+func (c *Client) Endorse(ctx context.Context, fn string, arg any, ahead time.Duration) (*Endorsed, error) {
+	p, err := c.propose(fn, arg)
+	if err == nil && ahead != 0 {
+		err = c.shift(p, ahead)
+	}
+	if err != nil {
+		return nil, err
 	}
 	endorsed, err := c.endorse(ctx, p)
 	if err != nil {
-		return ledger.Result{}, endorseError(p.txID, err)
+		return nil, endorseError(p.txID, err)
 	}
 	envelope, err := c.envelope(p, endorsed)
 	if err != nil {
-		return ledger.Result{}, &ledger.StageError{Stage: ledger.StageEndorse, TxID: p.txID, Err: err}
+		return nil, &ledger.StageError{Stage: ledger.StageEndorse, TxID: p.txID, Err: err}
 	}
-	status, err := c.order(ctx, p.txID, envelope)
+	return &Endorsed{p.txID, envelope, endorsed[0].Response.Payload}, nil
+}
+
+// Order is the other half.
+func (c *Client) Order(ctx context.Context, e *Endorsed) (ledger.Result, error) {
+	status, err := c.order(ctx, e.TxID, e.envelope)
 	if err != nil {
 		return ledger.Result{}, err
 	}
-	return ledger.Result{TxID: p.txID, Block: status.block, Payload: endorsed[0].Response.Payload}, nil
+	return ledger.Result{TxID: e.TxID, Block: status.block, Payload: e.payload}, nil
 }
 
 // order has a transaction ordered and waits for the verdict on it. Once an orderer may have it there are three ends only:

@@ -9,35 +9,7 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/testkit"
-
-	"github.com/golang/protobuf/proto"
-	"github.com/hyperledger/fabric-protos-go/common"
 )
-
-// proposeAt is propose by a client that says what it likes about the time.
-func (c *Client) proposeAt(t *testing.T, fn ledger.Function, arg any, ahead time.Duration) *proposal {
-	t.Helper()
-	p, err := c.propose(fn.Name(), arg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	header, channel := &common.Header{}, &common.ChannelHeader{}
-	must(proto.Unmarshal(p.raw.Proposal.Header, header))
-	must(proto.Unmarshal(header.ChannelHeader, channel))
-	channel.Timestamp.Seconds += int64(ahead / time.Second)
-	encode := func(m proto.Message) []byte {
-		b, err := proto.Marshal(m)
-		must(err)
-		return b
-	}
-	header.ChannelHeader = encode(channel)
-	p.raw.Proposal.Header = encode(header)
-	p.signed.ProposalBytes = encode(p.raw.Proposal)
-	if p.signed.Signature, err = c.Sign(p.signed.ProposalBytes); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // proposed is a new shipment whose carrier has offered it to the consignee, as the consignee's peer sees it.
 func proposed(t *testing.T, carrier, consignee *Client) string {
@@ -76,15 +48,7 @@ func TestStackAttackHeldBackDelivery(t *testing.T) {
 	if _, _, err := ledger.ShipmentAccept.Do(t.Context(), consignee, ledger.StatedArgs{ID: id}); err != nil {
 		t.Fatal(err)
 	}
-	p, err := consignee.propose(ledger.ShipmentDeliver.Name(), ledger.StatedArgs{ID: id})
-	if err != nil {
-		t.Fatal(err)
-	}
-	endorsed, err := consignee.endorse(t.Context(), p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := consignee.envelope(p, endorsed)
+	kept, err := consignee.Endorse(t.Context(), ledger.ShipmentDeliver.Name(), ledger.StatedArgs{ID: id}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +61,7 @@ func TestStackAttackHeldBackDelivery(t *testing.T) {
 	}
 	was := beat()
 	testkit.WaitFor(t, 60*time.Second, "the nodes renew the beat by themselves", func() bool { return beat() > was })
-	if _, err := consignee.order(t.Context(), p.txID, kept); !ledger.LostRace(err) {
+	if _, err := consignee.Order(t.Context(), kept); !ledger.LostRace(err) {
 		t.Fatalf("the delivery that was held back: %v, want a read conflict", err)
 	}
 	shipment, err := ledger.ShipmentGet.Ask(t.Context(), consignee, ledger.IDArgs{ID: id})
@@ -116,23 +80,18 @@ func TestStackAttackAcceptAhead(t *testing.T) {
 	carrier, consignee := s.open(t, "carrier", "api"), s.open(t, "consignee", "api")
 	id := proposed(t, carrier, consignee)
 	for _, ahead := range []time.Duration{14 * time.Minute, 3 * time.Minute, -3 * time.Minute, -14 * time.Minute} {
-		_, err := consignee.endorse(t.Context(), consignee.proposeAt(t, ledger.ShipmentAccept, ledger.StatedArgs{ID: id}, ahead))
+		_, err := consignee.Endorse(t.Context(), ledger.ShipmentAccept.Name(), ledger.StatedArgs{ID: id}, ahead)
 		if err == nil || !strings.Contains(err.Error(), "incorrect timestamp") {
 			t.Errorf("a time %s ahead: %v, want the peers to refuse it", ahead, err)
 		}
 	}
 	// What they let through, a network's clocks may differ by. A renewal of the beat in between makes it a race that is run again.
 	for try := 1; ; try++ {
-		p := consignee.proposeAt(t, ledger.ShipmentAccept, ledger.StatedArgs{ID: id}, time.Minute)
-		endorsed, err := consignee.endorse(t.Context(), p)
+		kept, err := consignee.Endorse(t.Context(), ledger.ShipmentAccept.Name(), ledger.StatedArgs{ID: id}, time.Minute)
 		if err != nil {
 			t.Fatal(err)
 		}
-		envelope, err := consignee.envelope(p, endorsed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err = consignee.order(t.Context(), p.txID, envelope); err == nil {
+		if _, err = consignee.Order(t.Context(), kept); err == nil {
 			break
 		}
 		if !ledger.LostRace(err) || try == 3 {

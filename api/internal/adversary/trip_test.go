@@ -48,6 +48,7 @@ type trip struct {
 	chain
 	heads    *headsLog
 	name     string // makes its ids its own
+	retryMS  int64  // pause before an act is tried again
 	t0       int64
 	devices  []*device
 	log      *log // the shipment's
@@ -60,6 +61,7 @@ type trip struct {
 	valid    []string // transactions
 	lost     []string // those that were never valid
 	said     []string // what happened, in words
+	passed   bool     // an answer passes all questions
 }
 
 func newTrip(c chain, h *headsLog, p *plan, name string) *trip {
@@ -101,7 +103,7 @@ func (t *trip) play(ctx context.Context) error {
 		if err := t.until(ctx, t.t0+a.at); err != nil {
 			return err
 		}
-		err := t.do(ctx, a)
+		err := t.attempt(ctx, a)
 		var refused *ledger.Error
 		var stage *ledger.StageError
 		switch {
@@ -117,6 +119,22 @@ func (t *trip) play(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// attempt does an act, again where a ledger that others use as well may have made it fail: a peer is a block behind, or it lost a race.
+func (t *trip) attempt(ctx context.Context, a act) error {
+	tries := 2
+	if t.role == nobody || t.role == outsider && !a.evil {
+		tries = 12
+	}
+	for {
+		err := t.do(ctx, a)
+		var stage *ledger.StageError
+		again := errors.As(err, &stage) && !errors.Is(err, ledger.ErrCommitUnknown) || ledger.CodeOf(err) != "" && !a.evil
+		if tries--; err == nil || !again || tries == 0 || a.kind == "send" || t.until(ctx, t.nowMS()+t.retryMS) != nil {
+			return err
+		}
+	}
 }
 
 // errPlay: there was nothing to do.
