@@ -102,6 +102,16 @@ func (g *generator) evil() []act {
 			a.kind = "extend"
 		}
 	}
+	if g.hotFrom < g.hotTo && g.IntN(3) == 0 { // with what happens to the goods in mind
+		switch a.kind {
+		case "deliver", "accept": // endorsed before, sent when it is over
+			a.at = int64(g.hotFrom)*g.stepMS - g.stepMS/4
+			a.holdS = int64(g.hotTo-g.hotFrom+1) * g.stepMS / 1000
+		case "unassign": // as if it had been before
+			a.at = int64(g.hotTo-1)*g.stepMS + g.Int64N(g.stepMS)
+			a.aheadS, a.holdS = pick(g.Rand, int64(-30), -110), 0
+		}
+	}
 	out := []act{a}
 	if a.kind == "unassign" && g.IntN(2) == 0 { // and on again
 		again := a

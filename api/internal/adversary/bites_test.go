@@ -50,7 +50,7 @@ func lacks(codes ...evidence.Code) func(*evidence.Report) *evidence.Report {
 var weaknesses = []weakness{
 	{name: "missing messages", roles: []string{operator}, answers: lacks(evidence.SeqGap, evidence.ChainBreak)},
 	{name: "the first message", roles: []string{operator}, answers: lacks(evidence.StartOpen, evidence.NoMessage, evidence.SeqGap)},
-	{name: "the last message", roles: []string{operator}, rare: true, answers: lacks(evidence.TailOpen, evidence.NoMessage)},
+	{name: "the last message", roles: []string{operator}, answers: lacks(evidence.TailOpen, evidence.NoMessage)},
 	{name: "keys", roles: []string{operator}, answers: lacks(evidence.KeyUnknown, evidence.MsgSig, evidence.Unbound)},
 	{name: "readings that were signed", roles: []string{operator}, answers: lacks(evidence.Pack)},
 	{name: "messages that were logged", roles: []string{operator}, rare: true, answers: lacks(evidence.MsgHash)},
@@ -59,9 +59,9 @@ var weaknesses = []weakness{
 	{name: "the closing record", roles: []string{carrier}, answers: lacks(evidence.NotClosed, evidence.TailOpen)},
 	{name: "the other answers", roles: []string{operator}, answers: compliantAlone},
 	{name: "broken rules", roles: []string{carrier}, answers: lacks(evidence.RulesBroken)},
-	{name: "readings outside of the windows", roles: []string{carrier}, rare: true, answers: lacks(evidence.StrayBreach)},
+	{name: "readings outside of the windows", roles: []string{carrier}, answers: lacks(evidence.StrayBreach)},
 	{name: "windows stated afterwards", roles: []string{carrier}, rare: true, answers: lacks(evidence.RecordedTrip)},
-	{name: "the beat, and the times in the records", roles: []string{consignee}, rare: true, rules: noBeat, answers: lacks(evidence.RecordTime, evidence.StrayBreach)},
+	{name: "the beat, and the times in the records", roles: []string{consignee}, rules: noBeat, answers: lacks(evidence.RecordTime, evidence.StrayBreach)},
 }
 
 // The suite finds out a verifier and a contract that lack a check.
