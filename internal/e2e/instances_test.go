@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -57,8 +58,15 @@ func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 			_ = cmd.Wait()
 		}
 	}
+	carrier := openLedger(t).op("carrier")
 	t.Cleanup(func() {
 		kill()
+		// Or every shipment of the stack would wait for its seal.
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if _, _, err := ledger.AnchorRetire.Do(ctx, carrier, ledger.RetireArgs{Ingest: id}); err != nil && ledger.CodeOf(err) != ledger.NotFound {
+			t.Errorf("retire %s: %v", id, err)
+		}
 		if b, err := os.ReadFile(log.Name()); t.Failed() && err == nil {
 			t.Logf("the second ingest's log:\n%s", b[max(0, len(b)-8000):])
 		}

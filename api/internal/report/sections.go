@@ -122,7 +122,7 @@ func (d *document) tables() {
 			}
 			return []string{t.ID, t.Trust, at(t.FromMS), to, calibration}
 		}, nil)
-	part(d, "Verdicts on the ledger", "A later revision supersedes an earlier one and never edits it.", r.Revisions,
+	part(d, "Verdicts on the ledger", "Each party counts its own. A later revision supersedes an earlier one of the same party and never edits it.", r.Revisions,
 		[]column{{"No.", 9, "L", false}, {"Verdict", 26, "L", false}, {"Judged up to (UTC)", 33, "L", false}, {"Recorded (UTC)", 33, "L", false}, {"By", 20, "L", false}, {"Transaction", 59, "L", true}},
 		func(v Revision) []string {
 			return []string{strconv.Itoa(v.N), Word(v.Result), at(v.ToMS), at(v.RecordedMS), v.By, short(v.Tx, 32)}

@@ -95,7 +95,11 @@ func signatures(m *report.Report, v *judging.Compliance) {
 		}
 	}
 	if d := v.Disposition.V; d != nil {
-		act(d.Decision, "verdict "+strconv.Itoa(d.VerdictRevision), d.Reason, d.Details.Value(), d.Signature)
+		of := "no verdict"
+		if d.VerdictBy != "" {
+			of = "verdict " + strconv.Itoa(d.VerdictRevision) + " of " + d.VerdictBy
+		}
+		act(d.Decision, of, d.Reason, d.Details.Value(), d.Signature)
 	}
 }
 
