@@ -215,8 +215,8 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     const page = await signedIn();
     await openShipment(page);
     await page.getByRole("button", { name: "Check against the ledger" }).click();
-    await page.getByText("9 checks ran, none failed").waitFor();
-    expect(await page.locator(".check").count()).toBe(9);
+    await page.getByText("10 checks ran, none failed").waitFor();
+    expect(await page.locator(".check").count()).toBe(10);
     await page.getByText("22 newest messages wait for the next anchor").waitFor();
     expect(await page.locator(".peers .mark").allInnerTexts()).toEqual(["carrier", "shipper", "consignee", "Veritas Audit"]);
   });
@@ -226,7 +226,7 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     const page = await signedIn();
     await openShipment(page);
     await page.getByRole("button", { name: "Check against the ledger" }).click();
-    await page.getByText("1 of 9 checks failed, 1 finding").waitFor();
+    await page.getByText("1 of 10 checks failed, 1 finding").waitFor();
     const failed = page.locator(".check.failed");
     expect(await failed.count()).toBe(1);
     const text = await failed.innerText();
