@@ -90,9 +90,10 @@ func TestPlacesGoRound(t *testing.T) {
 		for client := range served {
 			order = append(order, client)
 		}
-		// c came last. One more request of a and of b is answered before it, not all of theirs.
-		if c := slices.Index(order, "c"); len(order) != 9 || c < 0 || c > 4 {
-			t.Errorf("served in the order %v, want all nine, and c among the first five", order)
+		// c came last. One more request of a and of b is answered before it, not all of theirs; who is served in the same second may
+		// say so in either order.
+		if c := slices.Index(order, "c"); len(order) != 9 || c < 0 || c > 5 {
+			t.Errorf("served in the order %v, want all nine, and c among the first six", order)
 		}
 	})
 }
