@@ -46,22 +46,23 @@ type message struct {
 type trip struct {
 	*plan
 	chain
-	heads    *headsLog
-	name     string // makes its ids its own
-	retryMS  int64  // pause before an act is tried again
-	t0       int64
-	devices  []*device
-	log      *log // the shipment's
-	record   *ledger.Shipment
-	closing  *ledger.Close
-	truth    truth
-	messages []*message
-	late     []act // endorsed transactions that are held back, by when they are sent
-	held     []held
-	valid    []string // transactions
-	lost     []string // those that were never valid
-	said     []string // what happened, in words
-	passed   bool     // an answer passes all questions
+	heads      *headsLog
+	name       string // makes its ids its own
+	retryMS    int64  // pause before an act is tried again
+	t0         int64
+	measuredMS int64 // of the newest readings
+	devices    []*device
+	log        *log // the shipment's
+	record     *ledger.Shipment
+	closing    *ledger.Close
+	truth      truth
+	messages   []*message
+	late       []act // endorsed transactions that are held back, by when they are sent
+	held       []held
+	valid      []string // transactions
+	lost       []string // those that were never valid
+	said       []string // what happened, in words
+	passed     bool     // an answer passes all questions
 }
 
 func newTrip(c chain, h *headsLog, p *plan, name string) *trip {
@@ -100,7 +101,8 @@ func (t *trip) play(ctx context.Context) error {
 		} else {
 			a, queue = queue[0], queue[1:]
 		}
-		if err := t.until(ctx, t.t0+a.at); err != nil {
+		// A busy machine plays what it is late with at once: nothing happens in the millisecond of a reading.
+		if err := t.until(ctx, max(t.t0+a.at, t.measuredMS+1)); err != nil {
 			return err
 		}
 		err := t.attempt(ctx, a)
@@ -228,6 +230,7 @@ func (t *trip) send(ctx context.Context, a act) error {
 // measure is a tick of every device: a reading, and now and then a message.
 func (t *trip) measure(tick int) error {
 	now := t.nowMS()
+	t.measuredMS = now
 	for i, d := range t.devices {
 		if !d.enrolled {
 			continue
@@ -235,10 +238,6 @@ func (t *trip) measure(tick int) error {
 		celsius := 4.5
 		if !d.decoy && t.hot(tick, i) {
 			celsius = 31
-		}
-		now := now
-		if n := len(d.readings); n > 0 {
-			now = max(now, d.readings[n-1].TimeMS+1) // a busy machine plays two ticks in one millisecond
 		}
 		r := evidencetest.Reading(now, celsius)
 		d.readings = append(d.readings, r)
