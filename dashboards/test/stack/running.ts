@@ -67,7 +67,7 @@ async function answer<T>(url: string, request: RequestInit): Promise<T> {
 
 // replay sends a recorded trip, one reading a second, over MQTT as tracker T-{shipment}, and waits for its anchor.
 export async function replay(csv: string, shipment: string, ...flags: string[]): Promise<void> {
-  const args = ["replay", csv, "--stack", dir, "--shipment", shipment, "--tracker", `T-${shipment}`, "--speed", "max", "--no-progress", ...flags];
+  const args = ["replay", csv, "--stack", dir, "--shipment", shipment, "--tracker", `${shipment}-t`, "--speed", "max", "--no-progress", ...flags];
   await run(program("tracker-sim"), args, { timeout: 150_000 });
 }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Compliance, ListShipment, Shipment } from "#rest";
+import type { Compliance, Shipment } from "#rest";
 import { worstFirst } from "../../src/evidence/report";
 import { browserMissing, launch, open } from "../browser/chromium";
 import { verifyWith } from "../browser/vectors";
@@ -13,20 +13,22 @@ import { dir, Member, program, replay, stackMissing, trip } from "./running";
 
 const run = promisify(execFile);
 
-// Needs shipments with readings: a fleet that runs, or ran.
 describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real stack", () => {
   let browser: Browser;
   let viewer: Member;
-  let shipment: Shipment | undefined;
+  let shipment: Shipment;
 
   beforeAll(async () => {
     viewer = await Member.of("carrier", "viewer");
-    const list = await viewer.get<ListShipment>("/v1/shipments?limit=100");
-    shipment = list.items.filter((s) => (s.messages ?? 0) > 0).sort((a, b) => (b.messages ?? 0) - (a.messages ?? 0))[0];
-    if (shipment) {
-      const judged = await viewer.get<Compliance>(`/v1/shipments/${shipment.id}/compliance`);
-      expect(judged.rule_set?.rules?.length).toBeGreaterThan(0);
-    }
+    const files = await mkdtemp(join(tmpdir(), "trackseal-page-"));
+    const id = `carrier.LOOK-${Date.now()}`;
+    await writeFile(join(files, "trip.csv"), trip((n) => 4 + (n % 10) / 10));
+    await replay(join(files, "trip.csv"), id, "--state", join(files, "state"));
+    await rm(files, { recursive: true });
+    shipment = await viewer.get<Shipment>(`/v1/shipments/${id}`);
+    expect(shipment.messages).toBeGreaterThan(0);
+    const judged = await viewer.get<Compliance>(`/v1/shipments/${id}/compliance`);
+    expect(judged.rule_set?.rules?.length).toBeGreaterThan(0);
     browser = await launch();
   });
   afterAll(async () => {
@@ -34,7 +36,6 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
   });
 
   test("signs in, opens a shipment, sees its readings and checks it against the ledger", async () => {
-    expect(shipment, "the stack has no shipment with messages").toBeDefined();
     const { page, context, complaints } = await open(browser, viewer.url);
     const look = async (name: string) => {
       if (process.env.TRACKSEAL_SHOTS) await page.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/stack-${name}.png`, fullPage: true });
@@ -49,8 +50,8 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
     await page.getByText("Live", { exact: true }).waitFor();
     await look("list");
 
-    await page.goto(`${viewer.url}/#/shipments/${encodeURIComponent(shipment!.id)}`);
-    await page.getByRole("heading", { level: 1, name: shipment!.id }).waitFor();
+    await page.goto(`${viewer.url}/#/shipments/${encodeURIComponent(shipment.id)}`);
+    await page.getByRole("heading", { level: 1, name: shipment.id }).waitFor();
     const chart = page.locator(".plot").first();
     await chart.waitFor();
     const summary = await chart.getAttribute("aria-label");
@@ -75,7 +76,7 @@ describe.skipIf(stackMissing() || browserMissing())("in Chromium, against a real
   test("verifies a closed shipment in the page, and finds a byte that was changed", async () => {
     const files = await mkdtemp(join(tmpdir(), "trackseal-page-"));
     const at = (name: string) => join(files, name);
-    const id = `PAGE-${Date.now()}`;
+    const id = `carrier.PAGE-${Date.now()}`;
     await writeFile(at("trip.csv"), trip((n) => 4 + (n % 10) / 10));
     await replay(at("trip.csv"), id, "--close", "--state", at("state"));
     // What an auditor gets from the organisations in person, the development network prints.
