@@ -10,7 +10,7 @@ import { patience } from "../browser/patience";
 import { Member, replay, stackMissing, trip } from "./running";
 
 describe.skipIf(stackMissing() || browserMissing())("signing on the page, against a real stack", () => {
-  const id = `SIGN-${Date.now()}`;
+  const id = `carrier.SIGN-${Date.now()}`;
   let browser: Browser;
   let files: string;
   let carrier: Member;
@@ -68,7 +68,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
 
     const decision = decisionOn(page);
     await expect.poll(() => newestRevision(carrier)).toBeGreaterThan(0);
-    await decision.getByText(/newest verdict on the ledger is revision \d/).waitFor();
+    await decision.getByText("There is a verdict on the ledger").waitFor();
     await decision.getByRole("button", { name: "Decide" }).click();
     await decision.getByRole("button", { name: "Quarantine", exact: true }).click();
     await sign(decision.getByRole("form"), "responsibility", "Kept apart until quality has looked at it");
@@ -118,7 +118,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
         { timeout: 2 * patience },
       )
       .toBe(1);
-    await decisionOn(other).getByText(/Based on verdict revision \d+ \(not compliant\)/).waitFor();
+    await decisionOn(other).getByText(/Based on the verdict of Carrier, revision \d+ \(not compliant\)/).waitFor();
     await look(other, "consignee");
 
     // Chromium itself reports the refused requests; nothing else may complain.
