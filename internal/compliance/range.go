@@ -14,7 +14,8 @@ type rangeDetector struct {
 
 	on     bool
 	lastMS int64
-	beyond uint64 // by place in limits
+	above  uint64 // limits that the value is above, by place in limits
+	below  uint64
 	tally  detect.Tally
 }
 
@@ -39,13 +40,17 @@ func (d *rangeDetector) Step(p *detect.Point) {
 	}
 	if !d.on || p.MS != d.lastMS { // of readings with the same time the worst one counts
 		d.pass(p.MS)
-		d.beyond = 0
+		d.above, d.below = 0, 0
 	}
 	d.on, d.lastMS = true, p.MS
 	for i := range d.limits {
 		for _, b := range d.limits[i].bounds {
-			if b.Breaks(v) {
-				d.beyond |= 1 << i
+			switch {
+			case !b.Breaks(v):
+			case b.Upper():
+				d.above |= 1 << i
+			default:
+				d.below |= 1 << i
 			}
 		}
 	}
@@ -65,17 +70,20 @@ func (d *rangeDetector) pass(to int64) {
 // count cuts the time where the hours of a limit begin or end. What is in the hours of none is not judged.
 func (d *rangeDetector) count(from, to int64, known bool) {
 	for from < to {
-		until, judged, out := to, false, false
+		until, judged, above, below := to, false, false, false
 		for i := range d.limits {
 			within, u := d.limits[i].at(from)
-			until, judged, out = min(until, u), judged || within, out || within && d.beyond&(1<<i) != 0
+			until, judged = min(until, u), judged || within
+			above, below = above || within && d.above&(1<<i) != 0, below || within && d.below&(1<<i) != 0
 		}
 		switch n := until - from; {
 		case !judged:
 		case !known:
 			d.tally.UnknownMS += n
-		case out:
+		case above:
 			d.tally.OutMS += n
+		case below:
+			d.tally.OutMS, d.tally.BelowMS = d.tally.OutMS+n, d.tally.BelowMS+n
 		default:
 			d.tally.InMS += n
 		}

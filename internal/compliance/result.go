@@ -43,11 +43,12 @@ type Allowed struct {
 	OutMS int64       `json:"out_ms"`
 }
 
-// MetricTime is how long a metric was in range, out of it, and unknown.
+// MetricTime is how long a metric was in range of all rules that apply, out of one, and unknown.
 type MetricTime struct {
 	Metric    string `json:"metric"`
 	InMS      int64  `json:"in_ms"`
 	OutMS     int64  `json:"out_ms"`
+	BelowMS   int64  `json:"below_ms"` // of out: below a limit, and above none
 	UnknownMS int64  `json:"unknown_ms"`
 }
 
@@ -89,8 +90,8 @@ type RuleResult struct {
 type LegResult struct {
 	Custodian  string       `json:"custodian"` // MSP id
 	FromMS     int64        `json:"from_ms"`
-	ToMS       int64        `json:"to_ms"` // 0 = still
-	Metrics    []MetricTime `json:"metrics"`
+	ToMS       int64        `json:"to_ms"`      // 0 = still
+	Metrics    []MetricTime `json:"metrics"`    // of the tracker on which the metric was out of range the longest
 	Excursions []string     `json:"excursions"` // ids of those that began in it
 	Severity   string       `json:"severity"`   // the worst of them, "" without any
 }
@@ -101,6 +102,8 @@ type TrackerResult struct {
 	Readings int    `json:"readings"` // judged, without repeats
 	FirstMS  int64  `json:"first_ms"` // 0 without readings
 	LastMS   int64  `json:"last_ms"`
+	// Metrics add up to those of the result.
+	Metrics []MetricTime `json:"metrics"`
 }
 
 // Figure is a number that a reader wants beside the verdict.

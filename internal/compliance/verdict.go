@@ -18,8 +18,8 @@ type assembly struct {
 	legs     []detect.Leg
 	toMS     int64
 	trackers []*state // by id; to be used up
-	metrics  [detect.Metrics]*MetricTime
-	byLeg    [][detect.Metrics]*MetricTime
+	metrics  tallies
+	byLeg    []tallies // of the tracker with the most time out of range
 	res      Result
 	silent   []string // trackers that never reported
 	adequate map[string]*Adequacy
@@ -39,9 +39,9 @@ func newAssembly(rs *RuleSet, c *detect.Journey, toMS int64) *assembly {
 func (a *assembly) weigh(s detect.State) { a.worst, a.judged = max(a.worst, s), true }
 
 func (a *assembly) result() Result {
-	a.byLeg = make([][detect.Metrics]*MetricTime, len(a.legs))
+	a.byLeg = make([]tallies, len(a.legs))
 	for _, st := range a.trackers {
-		a.res.Trackers = append(a.res.Trackers, TrackerResult{st.tracker, st.readings, st.firstMS, st.lastMS})
+		a.res.Trackers = append(a.res.Trackers, TrackerResult{ID: st.tracker, Readings: st.readings, FirstMS: st.firstMS, LastMS: st.lastMS})
 		if !st.heard.any {
 			a.silent = append(a.silent, st.tracker)
 		}
@@ -243,6 +243,35 @@ func (a *assembly) spent(rule, tracker string, s detect.Spent) {
 	a.res.Budget = append(a.res.Budget, use)
 }
 
+// tallies are the metrics' times; nil for a metric that was not judged.
+type tallies [detect.Metrics]*detect.Tally
+
+func (t *tallies) add(m detect.Metric, o detect.Tally) {
+	if t[m] == nil {
+		t[m] = new(detect.Tally)
+	}
+	t[m].Add(o)
+}
+
+func (t *tallies) show() []MetricTime {
+	out := []MetricTime{}
+	for m, x := range t {
+		if x != nil {
+			out = append(out, MetricTime{Metric: detect.Metric(m).String(), InMS: x.InMS, OutMS: x.OutMS, BelowMS: x.BelowMS, UnknownMS: x.UnknownMS})
+		}
+	}
+	return out
+}
+
+// worse keeps each metric's time of the tracker that shows more of it out of range, then unknown: what two trackers saw of one hour is one hour.
+func (t *tallies) worse(o *tallies) {
+	for m, x := range o {
+		if x != nil && (t[m] == nil || cmp.Or(cmp.Compare(x.OutMS, t[m].OutMS), cmp.Compare(x.UnknownMS, t[m].UnknownMS)) > 0) {
+			t[m] = x
+		}
+	}
+}
+
 // ranges sums the metrics' times.
 func (a *assembly) ranges() {
 	var measured [detect.Metrics]bool
@@ -251,7 +280,9 @@ func (a *assembly) ranges() {
 			measured[m] = measured[m] || st.heard.metrics[m]
 		}
 	}
-	for _, st := range a.trackers {
+	for i, st := range a.trackers {
+		var own tallies
+		legs := make([]tallies, len(a.legs))
 		for n, t := range st.tasks {
 			if t.rule >= 0 || measured[t.metric] && st.heard.any && !st.heard.metrics[t.metric] || !measured[t.metric] && !a.demanded(t.metric) {
 				continue
@@ -260,10 +291,15 @@ func (a *assembly) ranges() {
 			if !ok {
 				continue
 			}
-			a.count(&a.metrics[t.metric], t.metric, f)
+			a.metrics.add(t.metric, f.Tally)
+			own.add(t.metric, f.Tally)
 			if t.leg >= 0 {
-				a.count(&a.byLeg[t.leg][t.metric], t.metric, f)
+				legs[t.leg].add(t.metric, f.Tally)
 			}
+		}
+		a.res.Trackers[i].Metrics = own.show()
+		for n := range legs {
+			a.byLeg[n].worse(&legs[n])
 		}
 	}
 }
@@ -280,20 +316,9 @@ func (a *assembly) demanded(m detect.Metric) bool {
 	return false
 }
 
-func (a *assembly) count(t **MetricTime, m detect.Metric, f detect.Finding) {
-	if *t == nil {
-		*t = &MetricTime{Metric: m.String()}
-	}
-	(*t).InMS, (*t).OutMS, (*t).UnknownMS = (*t).InMS+f.InMS, (*t).OutMS+f.OutMS, (*t).UnknownMS+f.UnknownMS
-}
-
 // finish orders, names and sums up.
 func (a *assembly) finish() {
-	for _, t := range a.metrics {
-		if t != nil {
-			a.res.Metrics = append(a.res.Metrics, *t)
-		}
-	}
+	a.res.Metrics = a.metrics.show()
 	name(a.res.Excursions)
 	name(a.res.Allowed.Stays)
 	a.split()
@@ -335,12 +360,7 @@ func (a *assembly) split() {
 		if l.FromMS > a.toMS {
 			break
 		}
-		out := LegResult{Custodian: l.Custodian, FromMS: l.FromMS, ToMS: l.ToMS, Metrics: []MetricTime{}, Excursions: []string{}}
-		for _, t := range a.byLeg[i] {
-			if t != nil {
-				out.Metrics = append(out.Metrics, *t)
-			}
-		}
+		out := LegResult{Custodian: l.Custodian, FromMS: l.FromMS, ToMS: l.ToMS, Metrics: a.byLeg[i].show(), Excursions: []string{}}
 		for _, x := range a.res.Excursions {
 			if x.Leg != i {
 				continue

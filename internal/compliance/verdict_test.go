@@ -268,3 +268,25 @@ func TestRollingWindowIsBounded(t *testing.T) {
 		t.Errorf("%d ms", sum)
 	}
 }
+
+// Two loggers in one box: an hour that both saw is one hour of the leg, each logger's times add up to those of the whole, and what was too
+// cold is told apart from what was too warm.
+func TestTimesOfEachTracker(t *testing.T) {
+	c := oneTracker()
+	c.Trackers = []detect.Tracker{{ID: "A", Windows: []detect.Window{{FromMS: t0}}}, {ID: "B", Windows: []detect.Window{{FromMS: t0}}}}
+	c.Legs = []detect.Leg{{Custodian: "ShipperMSP", FromMS: t0}}
+	readings := append(temperature("A", 9, 9, 9, 1, 5, 5), temperature("B", 5, 9, 9, 5, 5, 5)...)
+	r := judge(t, set(warm(Instant, 0), limit("cold", "temperature", "<", "2", Instant, 0)), c, readings, 0)
+	want := []MetricTime{{Metric: "temperature", InMS: minute, OutMS: 4 * minute, BelowMS: minute}, {Metric: "temperature", InMS: 3 * minute, OutMS: 2 * minute}}
+	for i, x := range r.Trackers {
+		if len(x.Metrics) != 1 || x.Metrics[0] != want[i] {
+			t.Errorf("tracker %s: got %+v, want %+v", x.ID, x.Metrics, want[i])
+		}
+	}
+	if got, want := r.metric("temperature"), (MetricTime{Metric: "temperature", InMS: 4 * minute, OutMS: 6 * minute, BelowMS: minute}); got != want {
+		t.Errorf("in all: got %+v, want %+v", got, want)
+	}
+	if got := r.Legs[0].Metrics[0]; got != want[0] {
+		t.Errorf("leg: got %+v, want the times of tracker A, which was out the longest: %+v", got, want[0])
+	}
+}

@@ -23,7 +23,7 @@ type Compliance struct {
 	From        rest.Null[rest.Instant]       `json:"from" doc:"Event time at which judging begins"`
 	EvaluatedTo rest.Null[rest.Instant]       `json:"evaluated_to" doc:"Event time; null without readings"`
 	Final       bool                          `json:"final" doc:"The shipment is closed: no more time comes"`
-	Metrics     map[string]MetricTimes        `json:"metrics" doc:"By metric, summed over the trackers that measure it"`
+	Metrics     map[string]RangeTimes         `json:"metrics" doc:"By metric, summed over the trackers that measure it"`
 	Rules       []JudgedRule                  `json:"rules" doc:"In the order of the rule set"`
 	Excursions  []shapes.Excursion            `json:"excursions" doc:"As the rules find them now, by start; among them the stays that the rules allow"`
 	More        int                           `json:"more_excursions" doc:"Beyond those that are listed"`
@@ -43,6 +43,12 @@ type MetricTimes struct {
 	InS      float64 `json:"in_s"`
 	OutS     float64 `json:"out_s"`
 	UnknownS float64 `json:"unknown_s"`
+}
+
+// RangeTimes are the times of a metric by all rules that are about it.
+type RangeTimes struct {
+	MetricTimes
+	BelowS float64 `json:"below_s" doc:"Of out_s: below a lower limit; the rest was above an upper one"`
 }
 
 // AllowedStays sums up the stays that broke nothing.
@@ -69,9 +75,9 @@ type JudgedLeg struct {
 	Custodian  string                            `json:"custodian"`
 	From       rest.Instant                      `json:"from"`
 	To         rest.Null[rest.Instant]           `json:"to" doc:"null while it holds them"`
-	Metrics    map[string]MetricTimes            `json:"metrics"`
+	Metrics    map[string]RangeTimes             `json:"metrics" doc:"Of each metric on the tracker on which it was out of range the longest"`
 	Excursions []string                          `json:"excursions" doc:"Ids of those that began in it"`
-	OutS       float64                           `json:"out_s" doc:"Time out of range of all metrics together"`
+	OutS       float64                           `json:"out_s" doc:"The longest that one metric was out of range on one tracker"`
 	Severity   string                            `json:"severity" doc:"The worst of its excursions, empty without any"`
 	AtHandover rest.Null[shapes.ComplianceState] `json:"at_handover" doc:"What the ledger held at the handover that ended the leg"`
 }
@@ -82,6 +88,7 @@ type JudgedTracker struct {
 	Readings int                     `json:"readings"`
 	First    rest.Null[rest.Instant] `json:"first"`
 	Last     rest.Null[rest.Instant] `json:"last"`
+	Metrics  map[string]RangeTimes   `json:"metrics" doc:"Its part of the shipment's"`
 }
 
 // JudgedFigure is a number beside the verdict.
@@ -192,7 +199,7 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 		Metrics: metricTimes(res.Metrics), Rules: []JudgedRule{}, Excursions: []shapes.Excursion{}, More: res.More, Legs: []JudgedLeg{}, Trackers: []JudgedTracker{}, Figures: []JudgedFigure{},
 		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Recorded: []shapes.RecordedExcursion{}, Revisions: []shapes.Revision{}}
 	for _, t := range res.Trackers {
-		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, rest.InstantOrNull(t.FirstMS), rest.InstantOrNull(t.LastMS)})
+		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, rest.InstantOrNull(t.FirstMS), rest.InstantOrNull(t.LastMS), metricTimes(t.Metrics)})
 		if t.Readings > 0 {
 			v.EvaluatedTo = rest.InstantOrNull(res.ToMS)
 		}
@@ -232,10 +239,10 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 
 func inS(ms int64) float64 { return float64(ms) / 1000 }
 
-func metricTimes(all []compliance.MetricTime) map[string]MetricTimes {
-	out := make(map[string]MetricTimes, len(all))
+func metricTimes(all []compliance.MetricTime) map[string]RangeTimes {
+	out := make(map[string]RangeTimes, len(all))
 	for _, m := range all {
-		out[m.Metric] = MetricTimes{inS(m.InMS), inS(m.OutMS), inS(m.UnknownMS)}
+		out[m.Metric] = RangeTimes{MetricTimes{inS(m.InMS), inS(m.OutMS), inS(m.UnknownMS)}, inS(m.BelowMS)}
 	}
 	return out
 }
@@ -260,10 +267,10 @@ func showExcursion(names *members.Directory, e compliance.Excursion, j *Judged, 
 func showLeg(names *members.Directory, l compliance.LegResult, handovers []ledger.Handover) JudgedLeg {
 	v := JudgedLeg{Custodian: names.Name(l.Custodian), From: rest.Instant(l.FromMS), To: rest.InstantOrNull(l.ToMS), Metrics: metricTimes(l.Metrics), Excursions: l.Excursions, Severity: l.Severity}
 	for _, m := range l.Metrics {
-		v.OutS += inS(m.OutMS)
+		v.OutS = max(v.OutS, inS(m.OutMS))
 	}
 	for _, h := range handovers {
-		if h.State == ledger.Accepted && l.ToMS != 0 && h.AnswerMS == l.ToMS && h.From == l.Custodian {
+		if h.State == ledger.Accepted && l.ToMS != 0 && cmp.Or(h.AgreedMS, h.AnswerMS) == l.ToMS && h.From == l.Custodian {
 			v.AtHandover = shapes.ShowComplianceState(names, h.AtAnswer)
 		}
 	}

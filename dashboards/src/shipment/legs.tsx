@@ -16,7 +16,7 @@ export function Legs({ compliance }: { compliance: Compliance | undefined }) {
     <section class="card" aria-labelledby="legs-title">
       <div class="card-head">
         <h2 id="legs-title">Who held the goods when</h2>
-        <p class="muted card-note">An excursion belongs to the leg in which it began. Times cover all metrics and trackers together.</p>
+        <p class="muted card-note">An excursion belongs to the leg in which it began. Times are of the tracker and metric that were out of range the longest.</p>
       </div>
       <ol class="legs">
         {legs.map((leg, n) => (

@@ -1,7 +1,13 @@
 package detect
 
-// Tally is how long one metric was in range, out of it, and unknown, in milliseconds.
-type Tally struct{ InMS, OutMS, UnknownMS int64 }
+// Tally is how long one metric was in range, out of it, and unknown, in milliseconds. Where all limits of the metric are counted together,
+// BelowMS is what of OutMS was below a limit; the rest was above one.
+type Tally struct{ InMS, OutMS, UnknownMS, BelowMS int64 }
+
+// Add takes the time of another one.
+func (t *Tally) Add(o Tally) {
+	t.InMS, t.OutMS, t.UnknownMS, t.BelowMS = t.InMS+o.InMS, t.OutMS+o.OutMS, t.UnknownMS+o.UnknownMS, t.BelowMS+o.BelowMS
+}
 
 // Finding begins a finding with the tally and what was found.
 func (t Tally) Finding(found *Excursions) Finding {

@@ -58,6 +58,9 @@ func (b Bound) Breaks(v Decimal) bool {
 	}
 }
 
+// Upper reports whether what lies beyond is above.
+func (b Bound) Upper() bool { return b.Op[0] == '>' }
+
 // Worse reports whether a lies further beyond than b.
 func (b Bound) Worse(a, than Decimal) bool {
 	if b.Op[0] == '>' {
