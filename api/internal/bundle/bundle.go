@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/outside"
 )
 
 // Ledger gives blocks and peers' signed answers. Its errors are those of fabric.Client.
@@ -38,6 +39,10 @@ type Store interface {
 	LogsOf(ctx context.Context, tracker string, fromMS, toMS int64) ([]string, error)
 }
 
+// Outside gives signed messages around a shipment from elsewhere than the store, as cose_sign1, each once; logs are the shipment's, as
+// far as the bundle has them.
+type Outside func(ctx context.Context, shipment string, logs []outside.Log) ([][]byte, error)
+
 // Consistency asks an ingest instance for the consistency proof of its heads log between two sizes.
 type Consistency func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error)
 
@@ -47,6 +52,7 @@ type Source struct {
 	Ledger             Ledger
 	Store              Store
 	Consistency        Consistency
+	Outside            Outside // nil: the store has all that is needed
 	Log                *slog.Logger
 }
 
