@@ -133,7 +133,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 		parts = append(parts, (&service.HTTP{Listen: cfg.Ops, TLS: served, Handler: health.Mux(true, p.Gatherer()), Log: log}).Part("ops"))
 	}
 	callers := &node.Callers{Ledger: ledger, Org: cfg.Fabric.Org, Self: cfg.ID, Log: log, Now: time.Now}
-	httpapi.Routes(mux, p, ledger.MSP(), callers, log)
+	httpapi.Routes(mux, p, database, ledger.MSP(), callers, log)
 	http := &service.HTTP{Listen: cfg.HTTP, TLS: served, Handler: mux, Log: log}
 	parts = append(append(parts, p.Parts()...), service.Part{Name: "callers", Run: callers.Run}, http.Part("http"))
 	log.Info("ingest starts", "id", cfg.ID, "mqtt", address, "partitions", cfg.Partitions)

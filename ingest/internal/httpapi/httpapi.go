@@ -1,4 +1,5 @@
-// Package httpapi is ingest's HTTP interface: health and metrics for everybody, logs, seals, proofs and status for the nodes of members.
+// Package httpapi is ingest's HTTP interface: health and metrics for everybody, logs and what is stored of them, seals, proofs and status
+// for the nodes of members.
 // Who calls is what their ledger identity has signed, what they may is what the ledger says of the shipment. Errors are RFC 9457 problems.
 package httpapi
 
@@ -13,12 +14,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -30,6 +33,8 @@ type Pipeline interface {
 	// Seal for a member, by its MSP id.
 	Seal(ctx context.Context, shipment, by string) (run.SealResult, error)
 	Status(ctx context.Context) run.Status
+	// Tracker is what the ledger says of one.
+	Tracker(ctx context.Context, id string) (*registry.Tracker, bool)
 }
 
 // sealBound is how long a seal waits for its anchor. The caller may ask again.
@@ -37,6 +42,7 @@ const sealBound = 25 * time.Second
 
 type server struct {
 	p     Pipeline
+	store Store
 	own   string // MSP id
 	who   *node.Callers
 	log   *slog.Logger
@@ -50,14 +56,19 @@ type call struct {
 }
 
 // Routes adds /v1 to a mux that has the open routes already. own is the MSP id of the organisation that runs this instance.
-func Routes(mux *http.ServeMux, p Pipeline, own string, who *node.Callers, log *slog.Logger) {
-	s := &server{p: p, own: own, who: who, log: log, trail: newTrail(log)}
+func Routes(mux *http.ServeMux, p Pipeline, store Store, own string, who *node.Callers, log *slog.Logger) {
+	s := &server{p: p, store: store, own: own, who: who, log: log, trail: newTrail(log)}
 	for pattern, handle := range map[string]func(call) (any, error){
 		"GET /v1/logs":                              s.logs,
 		"POST /v1/shipments/{id}/seal":              s.seal,
 		"GET /v1/proof/consistency":                 s.consistency,
 		"GET /v1/status":                            s.status,
 		"GET /v1/shipments/{id}/trackers/{tracker}": s.assigned,
+		"GET /v1/heads":                             s.newHeads,
+		"GET /v1/logs/{log}/heads":                  s.logHeads,
+		"GET /v1/logs/{log}/messages":               s.messages,
+		"GET /v1/trackers/{id}/quality":             s.quality,
+		"GET /v1/shipments/{id}/outside":            s.outside,
 	} {
 		mux.Handle(pattern, s.protect(handle))
 	}
@@ -101,6 +112,11 @@ func (s *server) protect(handle func(call) (any, error)) http.Handler {
 		if r.Method != http.MethodGet {
 			s.trail.changed(r, who, http.StatusOK)
 		}
+		if raw, ok := answer.(encoded); ok {
+			s.head(w, http.StatusOK, transfer.MediaType)
+			_, _ = w.Write(raw) // as below
+			return
+		}
 		s.write(w, http.StatusOK, "application/json", answer)
 	})
 }
@@ -139,10 +155,14 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, who node.Caller, e
 	})
 }
 
-func (s *server) write(w http.ResponseWriter, status int, contentType string, v any) {
+func (s *server) head(w http.ResponseWriter, status int, contentType string) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
+}
+
+func (s *server) write(w http.ResponseWriter, status int, contentType string, v any) {
+	s.head(w, status, contentType)
 	_ = json.NewEncoder(w).Encode(v) // the caller is gone: nobody to tell
 }
 

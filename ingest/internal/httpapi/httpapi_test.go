@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/contract"
@@ -25,6 +26,7 @@ const (
 	self   = "carrier.ingest"
 	ours   = "carrier.S-1" // of carrier, shipper and consignee
 	absent = "carrier.S-none"
+	theirs = "shipper.T-1" // the shipper's tracker
 )
 
 // fake is an instance of the carrier's.
@@ -55,6 +57,10 @@ func (f fake) Seal(_ context.Context, shipment, by string) (run.SealResult, erro
 	return run.SealResult{Anchored: true}, nil
 }
 
+func (fake) Tracker(_ context.Context, id string) (*registry.Tracker, bool) {
+	return &registry.Tracker{ID: id, Owner: "ShipperMSP", EnrolTx: "enrol", Windows: []registry.Window{{Shipment: ours, FromMS: 1}, {Shipment: absent, FromMS: 1}}}, id == theirs
+}
+
 func (fake) Status(context.Context) run.Status {
 	return run.Status{ID: self, Problems: map[string]string{"influxdb": "no room for " + ours}}
 }
@@ -62,8 +68,11 @@ func (fake) Status(context.Context) run.Status {
 // world is the instance, and a log that can be read.
 type world struct {
 	*nodetest.Channel
-	mux *http.ServeMux
-	log bytes.Buffer
+	mux   *http.ServeMux
+	log   bytes.Buffer
+	seq   *sequence.Sequencer
+	db    *journal.DB
+	store *fakeStore
 }
 
 func newWorld(t *testing.T) *world {
@@ -77,8 +86,8 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{Channel: nodetest.New(), mux: http.NewServeMux()}
-	Routes(w.mux, fake{seq}, "CarrierMSP", w.Callers(self), slog.New(slog.NewJSONHandler(&w.log, nil)))
+	w := &world{Channel: nodetest.New(), mux: http.NewServeMux(), seq: seq, db: db, store: new(fakeStore)}
+	Routes(w.mux, fake{seq}, w.store, "CarrierMSP", w.Callers(self), slog.New(slog.NewJSONHandler(&w.log, nil)))
 	return w
 }
 

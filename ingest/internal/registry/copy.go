@@ -134,7 +134,7 @@ func (r *Registry) read(id string) (*Tracker, error) {
 	if found, err := r.stored(journal.TrackerKey(id), &rec); !found || err != nil {
 		return nil, err
 	}
-	t := &Tracker{ID: rec.ID, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0}
+	t := &Tracker{ID: rec.ID, Owner: rec.Owner, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0}
 	for i, k := range rec.Keys {
 		raw, err := hex.DecodeString(k.Public)
 		if err != nil {

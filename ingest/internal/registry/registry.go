@@ -72,6 +72,7 @@ type Registry struct {
 // Tracker is what ingest has to know of one. Values handed out are never changed.
 type Tracker struct {
 	ID         string
+	Owner      string // MSP id
 	EnrolTx    string
 	Keys       []Key
 	SecretHash string

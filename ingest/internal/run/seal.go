@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -137,3 +138,8 @@ func (p *Pipeline) waitStored(ctx context.Context, end uint64) error {
 
 // Shipment is the ledger's record as far as its events have come here.
 func (p *Pipeline) Shipment(id string) (*ledger.Shipment, bool) { return p.registry.Shipment(id) }
+
+// Tracker is what the ledger says of one; of one that is not known here the ledger is asked.
+func (p *Pipeline) Tracker(ctx context.Context, id string) (*registry.Tracker, bool) {
+	return p.registry.Tracker(ctx, id)
+}

@@ -36,14 +36,46 @@ func (s *Sequencer) Logs(kind, subject string) ([]LogInfo, error) {
 	logs, err := s.subjectLogs(kind, subject)
 	infos := make([]LogInfo, 0, len(logs))
 	for _, l := range logs {
-		root := l.log.Root()
-		infos = append(infos, LogInfo{
-			Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: s.cfg.Ingest,
-			Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Sealed: l.Sealed, Anchored: l.Anchored,
-			AnchoredClosed: l.AnchoredClosed, Heads: s.HeadsID(),
-		})
+		infos = append(infos, s.info(l))
 	}
 	return infos, err
+}
+
+func (s *Sequencer) info(l *logState) LogInfo {
+	root := l.log.Root()
+	return LogInfo{
+		Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: s.cfg.Ingest,
+		Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Sealed: l.Sealed, Anchored: l.Anchored,
+		AnchoredClosed: l.AnchoredClosed, Heads: s.HeadsID(),
+	}
+}
+
+// Log is the log with an id; found is false when this instance has none.
+func (s *Sequencer) Log(id [32]byte) (info LogInfo, found bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.turn()
+	l, err := s.log(id)
+	if l == nil || err != nil {
+		return LogInfo{}, false, err
+	}
+	return s.info(l), true, nil
+}
+
+// StoredHeads is the number in the heads log below which every head is in InfluxDB, and with it the messages that it covers. It is
+// false when so many records wait that it is not known.
+func (s *Sequencer) StoredHeads() (uint64, bool, error) {
+	// The anchored size comes first: heads that are queued later are beyond it.
+	size, looked := s.Last().Size, 0
+	err := s.db.Queued(0, func(_ uint64, kind journal.RecordKind, body []byte) (bool, error) {
+		if looked++; looked > maxQueueLooked || kind != journal.HeadRecord {
+			return looked <= maxQueueLooked, nil
+		}
+		h, err := journal.DecodeHead(body)
+		size = min(size, h.Index)
+		return false, err // the queue has the heads in their order
+	})
+	return size, looked <= maxQueueLooked, err
 }
 
 // maxQueueLooked bounds how many queued records are looked at to tell what is stored: some tens of milliseconds.
