@@ -65,7 +65,7 @@ func copyOf(c detect.Journey) *detect.Journey {
 	c.Trackers = slices.Clone(c.Trackers)
 	for i := range c.Trackers {
 		t := &c.Trackers[i]
-		t.Windows, t.Calibrations = slices.Clone(t.Windows), slices.Clone(t.Calibrations)
+		t.Windows, t.Calibrations, t.Sensors = slices.Clone(t.Windows), slices.Clone(t.Calibrations), slices.Clone(t.Sensors)
 	}
 	slices.SortFunc(c.Trackers, func(a, b detect.Tracker) int { return cmp.Compare(a.ID, b.ID) })
 	return &c
@@ -78,6 +78,7 @@ func (e *Evaluator) Add(tracker string, p detect.Point) {
 		e.passed = true
 		return
 	}
+	p = p.Observed(s.now.sensorsAt(p.MS))
 	s.add(&p)
 }
 

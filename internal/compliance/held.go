@@ -12,6 +12,7 @@ type held struct {
 	ms      [detect.Metrics]int64
 	value   [detect.Metrics]detect.Decimal
 	message [detect.Metrics][32]byte
+	lost    [detect.Metrics]bool // a later reading gave no measurement
 }
 
 // enter begins a window: what was measured in an earlier one does not hold.
@@ -21,7 +22,9 @@ func (h *held) take(p *detect.Point) {
 	h.heard, h.lastMS = true, p.MS
 	for m := range detect.Metrics {
 		if v, ok := p.Get(m); ok {
-			h.has[m], h.ms[m], h.value[m], h.message[m] = true, p.MS, v, p.Message
+			h.has[m], h.ms[m], h.value[m], h.message[m], h.lost[m] = true, p.MS, v, p.Message, false
+		} else if p.Lost(m) {
+			h.has[m], h.lost[m] = false, true
 		}
 	}
 }
@@ -42,6 +45,9 @@ func (h *held) knownUntil(n detect.Need, gap int64) int64 {
 	}
 	at, any := h.window, false
 	for _, m := range n.Metrics {
+		if h.lost[m] && !any {
+			return h.window
+		}
 		if h.has[m] && (!any || h.ms[m] > at) {
 			at, any = h.ms[m], true
 		}

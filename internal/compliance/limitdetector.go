@@ -93,6 +93,14 @@ func (d *limitDetector) spend(to int64) {
 	}
 }
 
+// Lose implements detect.Loser.
+func (d *limitDetector) Lose(p *detect.Point) {
+	if p.Lost(d.metric) {
+		d.flush()
+		d.time.Lose(p.MS)
+	}
+}
+
 // Unknown implements bounded.
 func (d *limitDetector) Unknown(from, to int64) {
 	if from >= to {

@@ -1,11 +1,13 @@
 package compliance
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // ready is one rule made ready for one tracker.
@@ -31,6 +33,23 @@ type plan struct {
 	windows []span
 	tasks   []task // rules first, then ranges
 	gap     int64
+	sensors []stated // in order; none: nothing is stated
+}
+
+// stated is what is known of the tracker's sensors from a time on, the first one also before.
+type stated struct {
+	from    int64
+	sensors *telemetry.Sensors
+}
+
+func (p *plan) sensorsAt(ms int64) *telemetry.Sensors {
+	out := telemetry.NoSensors
+	for i, s := range p.sensors {
+		if i == 0 || s.from <= ms {
+			out = s.sensors
+		}
+	}
+	return out
 }
 
 func sorted(ms []int64) []int64 {
@@ -41,6 +60,10 @@ func sorted(ms []int64) []int64 {
 // newPlan makes a tracker's plan.
 func newPlan(rs *RuleSet, c *detect.Journey, t *detect.Tracker) (*plan, error) {
 	p := &plan{tracker: t.ID, windows: windowsOf(c, t), gap: int64(rs.MaxGapS) * 1000}
+	for _, s := range t.Sensors {
+		p.sensors = append(p.sensors, stated{s.FromMS, telemetry.SensorsOf(s.Sensors)})
+	}
+	slices.SortStableFunc(p.sensors, func(a, b stated) int { return cmp.Compare(a.from, b.from) })
 	legs := legsOf(c)
 	var all []ready
 	for i := range rs.Rules {
@@ -147,6 +170,7 @@ type state struct {
 	readings int
 	firstMS  int64
 	lastMS   int64
+	faults   faults
 	units    []*unit // by task
 }
 
@@ -160,6 +184,7 @@ func newState(p *plan) *state {
 
 func (s *state) clone() *state {
 	c := *s
+	c.faults = slices.Clone(s.faults)
 	c.units = make([]*unit, len(s.units))
 	for i, u := range s.units {
 		c.units[i] = u.clone()
@@ -186,6 +211,7 @@ func (s *state) step(p *detect.Point) {
 	}
 	s.held.take(p)
 	s.heard.take(p)
+	s.faults.take(p)
 	if s.readings++; s.readings == 1 {
 		s.firstMS = p.MS
 	}

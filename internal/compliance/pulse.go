@@ -10,7 +10,15 @@ type pulseDetector struct {
 	most   int // pulses that break nothing
 	time   detect.Clock
 	peak   detect.Decimal
+	blind  int // readings that gave no measurement
 	found  detect.Excursions
+}
+
+// Lose implements detect.Loser.
+func (d *pulseDetector) Lose(p *detect.Point) {
+	if p.Lost(d.metric) {
+		d.blind++
+	}
 }
 
 // Step implements detect.Detector.
@@ -42,6 +50,8 @@ func (d *pulseDetector) Finding() detect.Finding {
 	case d.found.Count() > d.most:
 		d.found.Into(&f)
 		f.Because(detect.Broken, "%s %s, worst %s", beyond(d.metric, d.bound), detect.Times(d.found.Count()), d.metric.With(d.peak.String()))
+	case d.blind > 0:
+		f.Because(detect.Unknown, "%s of %s without a measurement", detect.Plural(d.blind, "reading"), d.metric)
 	case f.UnknownMS > 0:
 		f.Because(detect.Unknown, "%s", unknownFor(d.metric.String(), f.UnknownMS))
 	}

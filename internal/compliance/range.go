@@ -14,6 +14,7 @@ type rangeDetector struct {
 
 	on     bool
 	lastMS int64
+	lostMS int64  // until then the value holds at most
 	above  uint64 // limits that the value is above, by place in limits
 	below  uint64
 	tally  detect.Tally
@@ -42,7 +43,7 @@ func (d *rangeDetector) Step(p *detect.Point) {
 		d.pass(p.MS)
 		d.above, d.below = 0, 0
 	}
-	d.on, d.lastMS = true, p.MS
+	d.on, d.lastMS, d.lostMS = true, p.MS, forever
 	for i := range d.limits {
 		for _, b := range d.limits[i].bounds {
 			switch {
@@ -61,7 +62,7 @@ func (d *rangeDetector) pass(to int64) {
 	if !d.on {
 		return
 	}
-	known := min(to, d.lastMS+d.gap)
+	known := min(to, d.lastMS+d.gap, d.lostMS)
 	d.count(d.lastMS, known, true)
 	d.count(known, to, false)
 	d.on = false
@@ -88,6 +89,13 @@ func (d *rangeDetector) count(from, to int64, known bool) {
 			d.tally.InMS += n
 		}
 		from = until
+	}
+}
+
+// Lose implements detect.Loser.
+func (d *rangeDetector) Lose(p *detect.Point) {
+	if p.Lost(d.metric) {
+		d.lostMS = min(d.lostMS, p.MS)
 	}
 }
 

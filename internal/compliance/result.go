@@ -34,6 +34,7 @@ type Result struct {
 	Figures    []Figure        `json:"figures"`
 	Budget     []BudgetUse     `json:"budget"`
 	Recorders  []Adequacy      `json:"recorders"`
+	Faults     []FaultCount    `json:"faults"` // values that are no measurements, by tracker
 }
 
 // Allowed are the stays out of range that broke no rule, of rules that list them. They have no weight and no place on the ledger.

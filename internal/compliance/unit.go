@@ -1,6 +1,7 @@
 package compliance
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
@@ -77,11 +78,14 @@ func (u *unit) step(p *detect.Point, h *held) {
 	if !u.in {
 		u.enter(h)
 	}
-	met := u.meets(p)
+	met, lost := u.meets(p), u.loses(p)
 	if u.pending != nil {
 		if p.MS == u.now.from {
-			if met { // measured anew at the very start
+			switch {
+			case met: // measured anew at the very start
 				u.pending, u.until = nil, 0
+			case lost:
+				u.pending, u.until, u.wait = nil, 0, p.MS
 			}
 			u.d.Step(p)
 			return
@@ -102,6 +106,28 @@ func (u *unit) step(p *detect.Point, h *held) {
 		u.wait = noWait
 	}
 	u.d.Step(p)
+	if lost {
+		u.lose(p, met)
+	}
+}
+
+// loses reports whether a reading gives no measurement of what the demand needs.
+func (u *unit) loses(p *detect.Point) bool {
+	return slices.ContainsFunc(u.need.Metrics, p.Lost)
+}
+
+// lose ends what was measured before: it is unknown until the next measurement.
+func (u *unit) lose(p *detect.Point, met bool) {
+	if d, ok := u.d.(detect.Loser); ok {
+		d.Lose(p)
+	}
+	if met {
+		return
+	}
+	u.until = 0 // the detector knows that its value holds no longer
+	if u.wait != noWait {
+		u.wait = min(u.wait, p.MS) // no longer time to begin in
+	}
 }
 
 // meets reports whether a reading tells what the demand needs.

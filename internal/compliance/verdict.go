@@ -32,6 +32,7 @@ func newAssembly(rs *RuleSet, c *detect.Journey, toMS int64) *assembly {
 		Algorithm: Algorithm, RuleSet: rs.Ref(), RuleSetHash: rs.Hash(), FromMS: c.FromMS, ToMS: toMS,
 		Final: c.EndMS != 0 && toMS >= c.EndMS, Reasons: []string{}, Metrics: []MetricTime{}, Excursions: []Excursion{}, Allowed: Allowed{Stays: []Excursion{}}, Rules: []RuleResult{},
 		Legs: []LegResult{}, Trackers: []TrackerResult{}, Figures: []Figure{}, Budget: []BudgetUse{}, Recorders: []Adequacy{},
+		Faults: []FaultCount{},
 	}}
 }
 
@@ -60,6 +61,7 @@ func (a *assembly) result() Result {
 	if len(a.silent) > 0 {
 		a.weigh(detect.Unknown)
 	}
+	a.faults()
 	a.finish()
 	return a.res
 }

@@ -50,7 +50,7 @@ func assign(t *transaction, a ledger.AssignArgs) (*ledger.Shipment, error) {
 	case len(s.Assignments) >= ledger.MaxAssignments:
 		return nil, ledger.Refuse(ledger.BadState, "shipment %s has had %d assignments, which is the most", s.ID, ledger.MaxAssignments)
 	}
-	s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: from, AssignTx: t.Tx, By: t.MSP, Calibration: tr.Calibration})
+	s.Assignments = append(s.Assignments, ledger.Assignment{Tracker: tr.ID, FromMS: from, AssignTx: t.Tx, By: t.MSP, Calibration: tr.Calibration, Sensors: tr.Sensors})
 	s.State = ledger.InTransit
 	// The tracker's record carries the one open assignment, so that two shipments which take it at once write the same
 	// key and Fabric lets only one through.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -201,6 +202,69 @@ func TestFalseBreachClaims(t *testing.T) {
 				t.Errorf("got %v, want [%s] … %s", e, tc.code, tc.reason)
 			}
 		})
+	}
+}
+
+// What is no measurement breaks no limit, by what the tracker's record stated when it was assigned: nobody can make a breach of it that would
+// stand for good.
+func TestNoBreachByAFault(t *testing.T) {
+	stated := []telemetry.Sensor{{Quantity: "temperature", Model: "ds18b20"}}
+	for _, tc := range []struct {
+		name    string
+		sensors []telemetry.Sensor
+		value   float64
+		reason  string // "" = a breach
+	}{
+		{"power-on value of the sensor that is stated", stated, 85, "temperature: sensor error value 85"},
+		{"the same of a sensor of which nothing is stated", nil, 85, ""},
+		{"error value that is always recognised", nil, 327.67, "temperature: sensor error value 327.67"},
+		{"as a device in single precision sends it", nil, float64(float32(327.67)), "temperature: sensor error value 327.67"},
+		{"not at the stated sensor", []telemetry.Sensor{{Quantity: "temperature", Min: "-200", Max: "500"}}, 327.67, ""},
+		{"beyond what sensors for goods measure", nil, 130, "temperature: 130 is outside of the sensor's range"},
+		{"beyond the stated range", []telemetry.Sensor{{Quantity: "temperature", Max: "60"}}, 61, "temperature: 61 is outside of the sensor's range"},
+		{"statement of another quantity", []telemetry.Sensor{{Quantity: "humidity", ErrorValues: []string{"85"}}}, 85, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.enrol(carrierOp, "carrier.T-1")
+			if tc.sensors != nil {
+				must[ledger.Tracker](w, carrierOp, ledger.TrackerSensors, ledger.EventTracker, ledger.SensorsArgs{ID: "carrier.T-1", Sensors: tc.sensors})
+			}
+			w.create(carrierOp, "carrier.S-1")
+			s := w.assign(carrierOp, "carrier.S-1", "carrier.T-1")
+			if !reflect.DeepEqual(s.Assignments[0].Sensors, tc.sensors) {
+				t.Errorf("the assignment keeps %+v, want %+v", s.Assignments[0].Sensors, tc.sensors)
+			}
+			// What is stated later counts for later assignments.
+			must[ledger.Tracker](w, carrierOp, ledger.TrackerSensors, ledger.EventTracker, ledger.SensorsArgs{ID: "carrier.T-1", Sensors: []telemetry.Sensor{{Quantity: "temperature", Max: "8"}}})
+			at := w.ms
+			a := breachArgs("carrier.S-1", ledger.BreachMessage{Raw: edDevice("carrier.T-1").message("carrier.T-1", at, temperature(at, tc.value)), TimeMS: at})
+			e, err := w.submit(consigneeOp, ledger.ComplianceBreach, a, nil)
+			switch {
+			case tc.reason == "" && err != nil:
+				t.Errorf("got %v, want a breach", err)
+			case tc.reason != "" && (err == nil || err.Code != ledger.BadProof || !strings.Contains(err.Message, tc.reason)):
+				t.Errorf("got %v %v, want BAD_PROOF … %s", e, err, tc.reason)
+			}
+		})
+	}
+}
+
+func TestSensorsAreTheOwnersWord(t *testing.T) {
+	w := newWorld(t)
+	w.enrol(carrierOp, "carrier.T-1")
+	good := ledger.SensorsArgs{ID: "carrier.T-1", Sensors: []telemetry.Sensor{{Quantity: "temperature", Model: "our probe", ErrorValues: []string{"-99.9"}, Min: "-40", Max: "85"}}}
+	w.refused(ledger.NotFound, shipperOp, ledger.TrackerSensors, good)
+	w.refused(ledger.Forbidden, carrierIn, ledger.TrackerSensors, good)
+	for name, s := range map[string][]telemetry.Sensor{
+		"unknown quantity": {{Quantity: "pressure"}}, "twice": {{Quantity: "humidity"}, {Quantity: "humidity"}}, "no decimal": {{Quantity: "humidity", Min: "1e3"}},
+		"empty error value": {{Quantity: "humidity", ErrorValues: []string{""}}}, "empty range": {{Quantity: "humidity", Min: "50", Max: "50"}}, "model": {{Quantity: "humidity", Model: "<b>"}},
+	} {
+		t.Log(name)
+		w.refused(ledger.Invalid, carrierOp, ledger.TrackerSensors, ledger.SensorsArgs{ID: "carrier.T-1", Sensors: s})
+	}
+	if tr := must[ledger.Tracker](w, carrierOp, ledger.TrackerSensors, ledger.EventTracker, good); !reflect.DeepEqual(tr.Sensors, good.Sensors) {
+		t.Errorf("got %+v", tr.Sensors)
 	}
 }
 

@@ -65,6 +65,7 @@ func journey(t testing.TB) []struct {
 		{carrierIn, ledger.ShipmentSeal, ledger.SealArgs{ID: "carrier.S-1", Ingest: "carrier.ingest-1", Final: &sealed}},
 		{carrierOp, ledger.ShipmentClose, ledger.IDArgs{ID: "carrier.S-1"}},
 		{carrierOp, ledger.AnchorRetire, ledger.RetireArgs{Ingest: "carrier.ingest-1"}},
+		{carrierOp, ledger.TrackerSensors, ledger.SensorsArgs{ID: "carrier.T-1", Sensors: []telemetry.Sensor{{Quantity: "temperature", Model: "ds18b20", ErrorValues: []string{"-1"}, Min: "-40"}}}},
 		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "retired"}},
 		{consigneeOp, ledger.ComplianceDispose, disposeArgs(2, ledger.Release, 1)},
 	}

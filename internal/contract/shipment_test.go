@@ -2,6 +2,7 @@ package contract
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -114,7 +115,7 @@ func TestAssignWindows(t *testing.T) {
 	w.create(carrierOp, "carrier.S-2")
 
 	s := w.assign(carrierOp, "carrier.S-1", "carrier.T-1")
-	if s.State != ledger.InTransit || len(s.Assignments) != 1 || s.Assignments[0] != (ledger.Assignment{Tracker: "carrier.T-1", FromMS: w.ms, AssignTx: s.Assignments[0].AssignTx, By: carrier}) {
+	if s.State != ledger.InTransit || len(s.Assignments) != 1 || !reflect.DeepEqual(s.Assignments[0], ledger.Assignment{Tracker: "carrier.T-1", FromMS: w.ms, AssignTx: s.Assignments[0].AssignTx, By: carrier}) {
 		t.Fatalf("got %+v", s)
 	}
 	if tr := query[ledger.Tracker](w, carrierOp, ledger.TrackerGet, ledger.IDArgs{ID: "carrier.T-1"}); tr.Assigned != "carrier.S-1" {

@@ -13,6 +13,7 @@ var trackers = []function{
 	timed(ledger.TrackerRotate, operator, ledger.EventTracker, rotate),
 	timed(ledger.TrackerRevoke, operator, ledger.EventTracker, revoke),
 	change(ledger.TrackerCalibrate, operator, ledger.EventTracker, calibrate),
+	timed(ledger.TrackerSensors, operator, ledger.EventTracker, sensors),
 	read(ledger.TrackerGet, getTracker),
 	list(ledger.TrackerList, noID, listTrackers),
 }
@@ -100,7 +101,7 @@ func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
 	}
 	tr := &ledger.Tracker{
 		ID: a.ID, Owner: t.MSP, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash,
-		Model: a.Model, EnrolledMS: t.TimeMS, EnrolTx: t.Tx,
+		Model: a.Model, Sensors: a.Sensors, EnrolledMS: t.TimeMS, EnrolTx: t.Tx,
 	}
 	if err := t.free(ledger.TrackerKeyOf(a.ID), ledger.Refuse(ledger.Exists, "tracker %s is enrolled already", a.ID)); err != nil {
 		return nil, err
@@ -180,6 +181,16 @@ func calibrate(t *transaction, a ledger.CalibrateArgs) (*ledger.Tracker, error) 
 	tr.Calibration = &ledger.Calibration{
 		Ref: a.Ref, Hash: a.Hash, ValidFromMS: a.ValidFromMS, ValidToMS: a.ValidToMS, RecordedMS: t.TimeMS, Tx: t.Tx,
 	}
+	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+// sensors states them anew. A window keeps what counted when the tracker was assigned, so this moves no judgement that has begun.
+func sensors(t *transaction, a ledger.SensorsArgs) (*ledger.Tracker, error) {
+	tr, err := ownTracker(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	tr.Sensors = a.Sensors
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
 }
 

@@ -83,7 +83,7 @@ func TestStackQuality(t *testing.T) {
 			}
 		}
 	}
-	want := [4][]string{{"constancy"}, {"outlier", "jump", "out_of_bounds"}, {"drift"}, {"teleport", "availability"}}
+	want := [4][]string{{"constancy"}, {"outlier", "jump", "sensor_fault"}, {"drift"}, {"teleport", "availability"}}
 	for n, tr := range trackers {
 		var q struct {
 			Items []struct {

@@ -88,7 +88,7 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 			return nil, invalid("messages[%d] is of tracker %s, the first of %s: claim them apart", i, m.Tracker, tr.ID)
 		}
 		// Before the tracker is looked up, so that nobody learns which there are that the shipment never had.
-		if !s.assignedAt(m.Tracker, claim.TimeMS) {
+		if s.assignedAt(m.Tracker, claim.TimeMS) == nil {
 			return nil, Refuse(Conflict, "messages[%d]: tracker %s was not assigned to shipment %s at %d", i, m.Tracker, s.ID, claim.TimeMS)
 		}
 		if tr == nil {
@@ -112,6 +112,11 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 		v, ok := limit.Value(reading)
 		if !ok {
 			return nil, Refuse(BadProof, "messages[%d]: the reading of %d has no %s", i, claim.TimeMS, a.Metric)
+		}
+		for _, f := range s.Sensors(m.Tracker, claim.TimeMS).Faults(reading) {
+			if f.Of(a.Metric) {
+				return nil, Refuse(BadProof, "messages[%d]: no measurement: %s", i, f)
+			}
 		}
 		value := strconv.FormatFloat(v, 'f', -1, 64)
 		if !limit.Breaks(v) {
@@ -167,12 +172,20 @@ func readingAt(m *telemetry.Message, ms int64) map[string]float64 {
 	return nil
 }
 
-// assignedAt reports whether the tracker belonged to the shipment at an event time.
-func (s *Shipment) assignedAt(tracker string, ms int64) bool {
-	for _, a := range s.Assignments {
-		if a.Tracker == tracker && a.FromMS <= ms && (a.ToMS == 0 || ms < a.ToMS) {
-			return true
+// Sensors are the tracker's, as they were stated when it was assigned to the shipment for an event time.
+func (s *Shipment) Sensors(tracker string, ms int64) *telemetry.Sensors {
+	if a := s.assignedAt(tracker, ms); a != nil {
+		return telemetry.SensorsOf(a.Sensors)
+	}
+	return telemetry.NoSensors
+}
+
+// assignedAt is the assignment by which the tracker belonged to the shipment at an event time, nil when it did not.
+func (s *Shipment) assignedAt(tracker string, ms int64) *Assignment {
+	for i := range s.Assignments {
+		if a := &s.Assignments[i]; a.Tracker == tracker && a.FromMS <= ms && (a.ToMS == 0 || ms < a.ToMS) {
+			return a
 		}
 	}
-	return false
+	return nil
 }

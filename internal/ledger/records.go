@@ -8,6 +8,7 @@ package ledger
 import (
 	"encoding/json"
 
+	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
@@ -37,6 +38,8 @@ type Tracker struct {
 	Assigned string `json:"assigned"`
 	// FreeFromMS is when its last assignment ended: the next one may not start before, so that windows never overlap.
 	FreeFromMS int64 `json:"free_from_ms"`
+	// Sensors is what the owner states of its sensors. It counts for the assignments that are made from then on.
+	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
 }
 
 // TrackerKey is one key of a tracker and the transaction times between which it was in force.
@@ -115,6 +118,8 @@ type Assignment struct {
 	// Calibration is the tracker's certificate as it was when the tracker was assigned: what a verdict rests on may not
 	// change afterwards.
 	Calibration *Calibration `json:"calibration,omitempty"`
+	// Sensors is what the tracker's record stated of its sensors then, for the same reason.
+	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
 }
 
 // Recorded reports whether the window was written as a whole after it had ended: a logger that was read out later.

@@ -1,5 +1,7 @@
 package ledger
 
+import "github.com/trackseal/trackseal/internal/telemetry"
+
 // The transactions. Each takes exactly one argument, a JSON object of the type named, and answers JSON.
 //
 // A change needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a person signs
@@ -17,6 +19,7 @@ const (
 	TrackerRotate    Change[RotateArgs, Tracker]    = "tracker:Rotate"
 	TrackerRevoke    Change[RevokeArgs, Tracker]    = "tracker:Revoke"
 	TrackerCalibrate Change[CalibrateArgs, Tracker] = "tracker:Calibrate"
+	TrackerSensors   Change[SensorsArgs, Tracker]   = "tracker:Sensors" // counts for the assignments that are made from then on
 	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"  // the owner's, an operator's ingest's, and of a shipment whose party the caller is
 	TrackerList      Listing[Tracker]               = "tracker:List" // the caller's own; all for an operator's ingest
 
@@ -72,6 +75,8 @@ type EnrolArgs struct {
 	Proof      string `json:"proof"`
 	SecretHash string `json:"secret_hash"`
 	Model      string `json:"model"`
+	// Sensors may be absent, and can be stated later.
+	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
 }
 
 // RotateArgs replaces a key; Proof is the new key's, Old the old key's signature over the same PossessionBytes.
@@ -99,6 +104,12 @@ type CalibrateArgs struct {
 	Hash        string `json:"hash"`
 	ValidFromMS int64  `json:"valid_from_ms"`
 	ValidToMS   int64  `json:"valid_to_ms"`
+}
+
+// SensorsArgs states a tracker's sensors anew, all of them.
+type SensorsArgs struct {
+	ID      string             `json:"id"`
+	Sensors []telemetry.Sensor `json:"sensors"`
 }
 
 type IDArgs struct {

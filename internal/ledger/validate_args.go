@@ -3,13 +3,15 @@ package ledger
 import (
 	"regexp"
 	"strings"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 var excursionID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,199}$`)
 var ruleSetRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[1-9][0-9]{0,8}$`)
 
 func (a EnrolArgs) Validate() error {
-	if err := first(checkID("id", a.ID), checkText("model", a.Model, 0, 128)); err != nil {
+	if err := first(checkID("id", a.ID), checkText("model", a.Model, 0, 128), checkSensors(a.Sensors)); err != nil {
 		return err
 	}
 	if a.SecretHash != "" {
@@ -51,6 +53,17 @@ func (a CalibrateArgs) Validate() error {
 		return invalid("valid_to_ms must be after valid_from_ms")
 	}
 	return err
+}
+
+func (a SensorsArgs) Validate() error {
+	return first(checkID("id", a.ID), checkSensors(a.Sensors))
+}
+
+func checkSensors(list []telemetry.Sensor) error {
+	if err := telemetry.CheckSensors(list); err != nil {
+		return invalid("%v", err)
+	}
+	return nil
 }
 
 func (a IDArgs) Validate() error { return checkID("id", a.ID) }

@@ -1,32 +1,29 @@
 package quality
 
-import "github.com/trackseal/trackseal/internal/compliance/detect"
+import (
+	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
 
-// bounds are what telemetry's table calls plausible.
-var bounds = func() (b [detect.Metrics]struct{ lo, hi detect.Decimal }) {
-	for m := range detect.Metrics {
-		b[m].lo, _ = detect.FromFloat(m.Quantity().Low)
-		b[m].hi, _ = detect.FromFloat(m.Quantity().High)
-	}
-	return b
-}()
-
-// checkBounds flags each value that its sensor cannot have measured. A fix at exactly 0, 0 is what receivers send without one.
-func checkBounds(r *Reading, flag func(Flag)) {
-	for _, v := range r.Values {
-		b := bounds[v.Metric]
-		switch {
-		case v.Value < b.lo:
-			flag(Flag{r.MS, OutOfBounds, v.Metric, v.Value, b.lo})
-		case v.Value > b.hi:
-			flag(Flag{r.MS, OutOfBounds, v.Metric, v.Value, b.hi})
-		case v.Metric == detect.Door && v.Value != 0 && v.Value != one:
-			flag(Flag{r.MS, OutOfBounds, v.Metric, v.Value, one})
+// NewReading is a reading of a tracker with these sensors: what is no measurement is a fault of the sensor, and no other check looks at it.
+func NewReading(ms int64, values map[string]float64, sensors *telemetry.Sensors) Reading {
+	r := Reading{MS: ms, Values: make([]Value, 0, len(values))}
+	p := detect.NewPoint(ms, [32]byte{}, values).Observed(sensors)
+	for m := range detect.Acceleration {
+		if v, ok := p.Get(m); ok {
+			r.Values = append(r.Values, Value{m, v})
 		}
 	}
-	lat, hasLat := r.get(detect.Latitude)
-	lon, hasLon := r.get(detect.Longitude)
-	if hasLat && hasLon && lat == 0 && lon == 0 {
-		flag(Flag{r.MS, OutOfBounds, detect.Latitude, 0, 0})
+	r.Faults = p.Faults()
+	return r
+}
+
+// checkFaults flags each fault, and a door that is neither closed nor open.
+func checkFaults(r *Reading, flag func(Flag)) {
+	for _, f := range r.Faults {
+		flag(Flag{r.MS, SensorFault, f.Metric, f.Value, f.Value})
+	}
+	if v, ok := r.get(detect.Door); ok && v != 0 && v != one {
+		flag(Flag{r.MS, SensorFault, detect.Door, v, one})
 	}
 }

@@ -58,7 +58,7 @@ func (g *Group) Add(tracker string, r *Reading, flag func(Flag)) {
 	for i := range drifting {
 		p, d := &drifting[i], &m[i]
 		v, ok := r.get(p.metric)
-		if b := bounds[p.metric]; !ok || d.heard && r.MS < d.ms || v < b.lo || v > b.hi {
+		if !ok || d.heard && r.MS < d.ms {
 			continue
 		}
 		d.ms, d.v, d.heard = r.MS, v, true

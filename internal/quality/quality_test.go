@@ -10,24 +10,26 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 const start = int64(1_700_000_000_000) / HourMS * HourMS
 
+// ds18b20 is the sensor of all readings.
+var ds18b20 = telemetry.SensorsOf([]telemetry.Sensor{{Quantity: "temperature", Model: "ds18b20", Min: "-80"}})
+
 // at makes a reading of pairs of a metric and a value.
 func at(ms int64, pairs ...any) Reading {
-	r := Reading{MS: ms}
+	values := map[string]float64{}
 	for i := 0; i < len(pairs); i += 2 {
-		var d detect.Decimal
 		switch v := pairs[i+1].(type) {
 		case float64:
-			d, _ = detect.FromFloat(v)
+			values[pairs[i].(detect.Metric).String()] = v
 		case int:
-			d = detect.Decimal(v) * one
+			values[pairs[i].(detect.Metric).String()] = float64(v)
 		}
-		r.Values = append(r.Values, Value{pairs[i].(detect.Metric), d})
 	}
-	return r
+	return NewReading(ms, values, ds18b20)
 }
 
 // wiggle is a small change that no check minds.
@@ -84,20 +86,30 @@ func TestEachFaultHasItsReason(t *testing.T) {
 		{"a spike", 100, func(i int) Reading {
 			v := 5.0
 			if i == 50 {
-				v = 85
+				v = 45
 			}
 			return at(minute(i), temp, v+wiggle(i))
 		}, "jump temperature 1, outlier temperature 1"},
 		{"a spike in the first readings", 100, func(i int) Reading {
 			v := 5.0
 			if i == 1 {
-				v = 85
+				v = 45
 			}
 			return at(minute(i), temp, v+wiggle(i))
 		}, "jump temperature 2"}, // two readings alone: nobody knows which is odd
-		{"a broken wire", 3, func(i int) Reading { return at(minute(i), temp, -250) }, "out_of_bounds temperature 3"},
-		{"a half-open door", 2, func(i int) Reading { return at(minute(i), detect.Door, 0.5) }, "out_of_bounds door 2"},
-		{"no fix", 3, func(i int) Reading { return at(minute(i), lat, 0, lon, 0) }, "out_of_bounds lat 3"},
+		{"a broken wire", 3, func(i int) Reading { return at(minute(i), temp, -250) }, "sensor_fault temperature 3"},
+		{"a half-open door", 2, func(i int) Reading { return at(minute(i), detect.Door, 0.5) }, "sensor_fault door 2"},
+		{"no fix", 3, func(i int) Reading { return at(minute(i), lat, 0, lon, 0) }, "sensor_fault lat 3"},
+		{"error values are no outliers", 100, func(i int) Reading {
+			v := 5.0
+			switch i % 20 {
+			case 7:
+				v = 85
+			case 13:
+				v = -127
+			}
+			return at(minute(i), temp, v+wiggle(0))
+		}, "sensor_fault temperature 10"},
 		{"frozen while the air changes", 300, func(i int) Reading {
 			return at(minute(i), temp, 5, hum, 40+tide(i))
 		}, "constancy temperature 60"},

@@ -13,7 +13,7 @@ type Reason uint8
 
 // The reasons, in the order in which they are listed.
 const (
-	OutOfBounds  Reason = iota // no sensor for goods can measure this
+	SensorFault  Reason = iota // no measurement: an error value, outside of the sensor's range, no fix
 	Jump                       // changed faster than the quantity can
 	Constancy                  // exactly the same for hours although other things changed
 	Outlier                    // far from its neighbours in time, which agree (Hampel)
@@ -23,7 +23,7 @@ const (
 	Reasons                    // how many there are
 )
 
-var reasonNames = [Reasons]string{"out_of_bounds", "jump", "constancy", "outlier", "drift", "teleport", "availability"}
+var reasonNames = [Reasons]string{"sensor_fault", "jump", "constancy", "outlier", "drift", "teleport", "availability"}
 
 // String is the name that InfluxDB, metrics and the API use.
 func (r Reason) String() string { return reasonNames[r] }
@@ -47,7 +47,8 @@ type Value struct {
 // Reading is what a tracker measured at one time.
 type Reading struct {
 	MS     int64
-	Values []Value
+	Values []Value        // that were measured
+	Faults []detect.Fault // that are no measurements
 }
 
 func (r *Reading) get(m detect.Metric) (detect.Decimal, bool) {

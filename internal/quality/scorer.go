@@ -49,7 +49,7 @@ func (s *Scorer) Add(r Reading, flag func(Flag)) bool {
 	if s.seen && r.MS < s.last.MS {
 		return false
 	}
-	if s.seen && r.MS == s.last.MS && slices.Equal(r.Values, s.last.Values) {
+	if s.seen && r.MS == s.last.MS && slices.Equal(r.Values, s.last.Values) && slices.Equal(r.Faults, s.last.Faults) {
 		return true
 	}
 	hear := func(f Flag) {
@@ -59,7 +59,7 @@ func (s *Scorer) Add(r Reading, flag func(Flag)) bool {
 	s.clock(r.MS, hear)
 	s.now.Readings++
 	s.changed = true
-	checkBounds(&r, hear)
+	checkFaults(&r, hear)
 	for i := range steady {
 		if v, ok := r.get(steady[i].metric); ok {
 			s.tracks[i].add(i, &r, v, hear)

@@ -21,8 +21,8 @@ type fix struct {
 func (f *fix) add(r *Reading, flag func(Flag)) {
 	lat, hasLat := r.get(detect.Latitude)
 	lon, hasLon := r.get(detect.Longitude)
-	if !hasLat || !hasLon || lat == 0 && lon == 0 || distance(lat, 0) > 90*one || distance(lon, 0) > 180*one {
-		return // no fix, or one that checkBounds has flagged
+	if !hasLat || !hasLon || distance(lat, 0) > 90*one || distance(lon, 0) > 180*one {
+		return // no fix
 	}
 	if f.known && tooFar(f.lat, f.lon, lat, lon, r.MS-f.ms) {
 		flag(Flag{r.MS, Teleport, detect.Latitude, lat, f.lat})

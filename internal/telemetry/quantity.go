@@ -8,7 +8,7 @@ type Quantity struct {
 	Symbol   string  // the unit as people write it, "" = none
 	Min, Max float64 // what is accepted: no physics allows more
 	// Low and High bound what sensors that travel with goods can measure: from a dry shipper for liquid nitrogen to a parked car in the
-	// sun, 16 g accelerometers, 400 g shock recorders, airliners. Data quality flags what lies outside.
+	// sun, 400 g accelerometers and shock recorders, airliners. What lies outside is no measurement (Sensors).
 	Low, High float64
 }
 
@@ -19,9 +19,9 @@ type Quantity struct {
 var quantities = [...]Quantity{
 	0:  {"temperature", "Cel", "Temperature", "°C", -273.15, 1000, -200, 125},
 	1:  {"humidity", "%RH", "Humidity", "%RH", 0, 100, 0, 100},
-	2:  {"accel_x", "m/s2", "Acceleration x", "m/s²", -5000, 5000, -160, 160},
-	3:  {"accel_y", "m/s2", "Acceleration y", "m/s²", -5000, 5000, -160, 160},
-	4:  {"accel_z", "m/s2", "Acceleration z", "m/s²", -5000, 5000, -160, 160},
+	2:  {"accel_x", "m/s2", "Acceleration x", "m/s²", -5000, 5000, -4000, 4000},
+	3:  {"accel_y", "m/s2", "Acceleration y", "m/s²", -5000, 5000, -4000, 4000},
+	4:  {"accel_z", "m/s2", "Acceleration z", "m/s²", -5000, 5000, -4000, 4000},
 	5:  {"shock", "m/s2", "Shock", "m/s²", 0, 50000, 0, 4000},
 	6:  {"shock_ms", "ms", "Shock duration", "ms", 0, 60000, 0, 1000},
 	7:  {"vibration", "m/s2", "Vibration", "m/s²", 0, 5000, 0, 160},
@@ -42,7 +42,7 @@ var Quantities = quantities[:]
 
 // Acceleration is the magnitude of the three axes: rules and quality can be about it, no tracker reports it and nothing stores it.
 // Its bounds are what three axes in theirs can reach.
-var Acceleration = Quantity{"acceleration", "m/s2", "Acceleration", "m/s²", 0, 8661, 0, 280}
+var Acceleration = Quantity{"acceleration", "m/s2", "Acceleration", "m/s²", 0, 8661, 0, 6929}
 
 var quantityByName = func() map[string]*Quantity {
 	m := make(map[string]*Quantity, Measured)

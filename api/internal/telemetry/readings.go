@@ -73,7 +73,7 @@ type Reading struct {
 
 // Oddity is one reason why a reading looks wrong.
 type Oddity struct {
-	Reason  string  `json:"reason" doc:"out_of_bounds, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means" example:"jump"`
+	Reason  string  `json:"reason" doc:"sensor_fault, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means" example:"jump"`
 	Metric  string  `json:"metric" doc:"Quantity that is odd" example:"temperature"`
 	Against float64 `json:"against" doc:"What its value was compared with"`
 }
@@ -208,7 +208,7 @@ type Quantity struct {
 	Symbol    string `json:"symbol" doc:"The unit as people write it; empty for none" example:"°C"`
 	Derived   bool   `json:"derived" doc:"Computed from others: rules can be about it, readings do not have it"`
 	Accepted  Range  `json:"accepted" doc:"A message with a value outside is refused"`
-	Plausible Range  `json:"plausible" doc:"A reading with a value outside is flagged out_of_bounds"`
+	Plausible Range  `json:"plausible" doc:"A value outside is no measurement, unless the tracker's record states another range"`
 }
 
 // Range has both of its ends.

@@ -25,7 +25,7 @@ type QualityHour struct {
 	Minutes      int64              `json:"minutes" doc:"Minutes with a reading"`
 	Expected     int64              `json:"expected" doc:"Minutes that were to be expected at the tracker's usual interval"`
 	Availability rest.Null[float64] `json:"availability" doc:"minutes / expected, 0 to 1"`
-	Flags        map[string]int64   `json:"flags" doc:"Odd readings by reason: out_of_bounds, jump, constancy, outlier, drift, teleport; availability is 1 for a poor hour"`
+	Flags        map[string]int64   `json:"flags" doc:"Odd readings by reason: sensor_fault, jump, constancy, outlier, drift, teleport; availability is 1 for a poor hour"`
 }
 
 // QualityTotal adds the hours up.

@@ -9,6 +9,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"net/http"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +50,7 @@ type Tracker struct {
 	RevokedAt   rest.Null[rest.Instant] `json:"revoked_at"`
 	Assigned    rest.Null[string]       `json:"assigned" doc:"Shipment of the open assignment"`
 	Calibration rest.Null[Calibration]  `json:"calibration"`
+	Sensors     []telemetry.Sensor      `json:"sensors" doc:"What its owner states of its sensors; counts for assignments that are made from then on"`
 	MQTT        MQTT                    `json:"mqtt"`
 	Tx          string                  `json:"tx" doc:"Transaction that answered, or that enrolled it"`
 	Secret      string                  `json:"secret,omitempty" doc:"MQTT password of a tracker that cannot sign; given once, at enrolment and at a rotation"`
@@ -85,6 +88,9 @@ func (s *Resource) showTracker(r ledger.Tracker, tx string) Tracker {
 	} else {
 		t.MQTT.TopicJSON = telemetry.Topic(r.ID, telemetry.JSON)
 	}
+	if t.Sensors = r.Sensors; t.Sensors == nil {
+		t.Sensors = []telemetry.Sensor{}
+	}
 	if c := r.Calibration; c != nil {
 		t.Calibration = rest.Some(Calibration{Ref: c.Ref, Hash: c.Hash, ValidFrom: rest.Instant(c.ValidFromMS), ValidTo: rest.Instant(c.ValidToMS), Tx: c.Tx})
 	}
@@ -98,6 +104,12 @@ type enrolBody struct {
 	Proof     string `json:"proof,omitempty" pattern:"^([0-9a-f]{128})?$" doc:"Hex: the key's signature over the possession bytes of the id in full, owner, algorithm and key"`
 	Unsigned  bool   `json:"unsigned,omitempty" doc:"true for a tracker that cannot sign: it gets a secret instead of giving a key"`
 	Model     string `json:"model,omitempty" maxLength:"128"`
+
+	Sensors []telemetry.Sensor `json:"sensors,omitempty" doc:"What tells its measurements from the numbers that it sends in the place of one"`
+}
+
+type sensorsBody struct {
+	Sensors []telemetry.Sensor `json:"sensors" doc:"All that is stated from now on"`
 }
 
 type keyBody struct {
@@ -135,6 +147,7 @@ func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, change("revoke", "Revoke the tracker: its messages are refused from now on", rest.Object{"cause": "lost in the harbour"}), s.revoke)
 	rest.Add(api, change("calibration", "Record a calibration certificate", rest.Object{"ref": "https://lab.example/certificates/4711",
 		"hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"}), s.calibrate)
+	rest.Add(api, change("sensors", "State the tracker's sensors anew, for the assignments that are made from now on", rest.Object{"sensors": []any{rest.Object{"quantity": "temperature", "model": "ds18b20"}}}), s.sensors)
 	s.qualityRoutes(api)
 }
 
@@ -145,7 +158,10 @@ type enrolInput struct {
 
 func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Tracker], error) {
 	b := in.Body
-	args := ledger.EnrolArgs{ID: s.OwnID(b.ID), Model: b.Model}
+	if err := telemetry.CheckSensors(b.Sensors); err != nil {
+		return nil, rest.InvalidField("body.sensors", err.Error())
+	}
+	args := ledger.EnrolArgs{ID: s.OwnID(b.ID), Model: b.Model, Sensors: b.Sensors}
 	secret := ""
 	switch {
 	case b.Unsigned && (b.PublicKey != "" || b.Alg != "" || b.Proof != ""):
@@ -175,10 +191,13 @@ func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Trac
 }
 
 func enrolledAs(r ledger.Tracker, a ledger.EnrolArgs) bool {
-	if a.SecretHash != "" {
-		return r.SecretHash == a.SecretHash && r.Model == a.Model
+	if !sameSensors(r.Sensors, a.Sensors) || r.Model != a.Model {
+		return false
 	}
-	return len(r.Keys) > 0 && r.Keys[0].Public == a.Public && r.Keys[0].Alg == a.Alg && r.Model == a.Model
+	if a.SecretHash != "" {
+		return r.SecretHash == a.SecretHash
+	}
+	return len(r.Keys) > 0 && r.Keys[0].Public == a.Public && r.Keys[0].Alg == a.Alg
 }
 
 // trackerSecret is random; with an Idempotency-Key it follows from the key, so that a repeated enrolment or rotation gives the
@@ -275,6 +294,24 @@ type revokeInput struct {
 func (s *Resource) revoke(ctx context.Context, in *revokeInput) (*rest.Answer[Tracker], error) {
 	return changeTracker(ctx, s, in.ID, ledger.TrackerRevoke, ledger.RevokeArgs{ID: in.ID, Cause: in.Body.Cause},
 		func(r ledger.Tracker) bool { return r.RevokedMS != 0 && r.RevokeCause == in.Body.Cause })
+}
+
+type sensorsInput struct {
+	shapes.TrackerPath
+	rest.Idempotent
+	Body sensorsBody
+}
+
+func (s *Resource) sensors(ctx context.Context, in *sensorsInput) (*rest.Answer[Tracker], error) {
+	if err := telemetry.CheckSensors(in.Body.Sensors); err != nil {
+		return nil, rest.InvalidField("body.sensors", err.Error())
+	}
+	a := ledger.SensorsArgs{ID: in.ID, Sensors: in.Body.Sensors}
+	return changeTracker(ctx, s, in.ID, ledger.TrackerSensors, a, func(r ledger.Tracker) bool { return sameSensors(r.Sensors, a.Sensors) })
+}
+
+func sameSensors(a, b []telemetry.Sensor) bool {
+	return slices.EqualFunc(a, b, func(x, y telemetry.Sensor) bool { return reflect.DeepEqual(x, y) })
 }
 
 type calibrateInput struct {

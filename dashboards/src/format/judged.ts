@@ -81,7 +81,7 @@ export function figureValue(f: JudgedFigure, t: TemperatureUnit): string {
 }
 
 const flagWords: Record<string, [one: string, many: string]> = {
-  out_of_bounds: ["beyond the sensor's range", "beyond the sensor's range"],
+  sensor_fault: ["sensor fault", "sensor faults"],
   jump: ["jump", "jumps"],
   constancy: ["frozen", "frozen"],
   outlier: ["outlier", "outliers"],

@@ -469,7 +469,7 @@ export const compliance: Compliance = {
 
 export const quality: Quality = {
   items: [],
-  total: { hours: 20, readings: 1_158, availability: 0.9652, flags: { out_of_bounds: 0, jump: 3, constancy: 0, outlier: 1, drift: 0, teleport: 0, availability: 1 } },
+  total: { hours: 20, readings: 1_158, availability: 0.9652, flags: { sensor_fault: 0, jump: 3, constancy: 0, outlier: 1, drift: 0, teleport: 0, availability: 1 } },
 };
 
 export const handovers: Handover[] = [

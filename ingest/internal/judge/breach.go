@@ -10,6 +10,7 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // maxClaims bounds the excursions of a shipment for which the signed message goes to the ledger.
@@ -32,6 +33,11 @@ func limitOf(rules *compliance.RuleSet, e *compliance.Excursion) *compliance.Lim
 	return rules.Rules[i].Limit
 }
 
+// measured reports whether a reading measures a metric, as the peers will see it.
+func measured(s *ledger.Shipment, r *stored.Reading, metric string) bool {
+	return !slices.ContainsFunc(s.Sensors(r.Tracker, r.TimeMS).Faults(r.Values), func(f telemetry.Fault) bool { return f.Of(metric) })
+}
+
 // claim makes the transaction that shows a breach to the peers: the signed message whose reading began the excursion.
 func (j *Judge) claim(ctx context.Context, g *judgement, e *compliance.Excursion) (ledger.BreachArgs, error) {
 	limit := limitOf(g.rules, e)
@@ -42,7 +48,7 @@ func (j *Judge) claim(ctx context.Context, g *judgement, e *compliance.Excursion
 	}
 	var found []stored.Reading
 	err := j.cfg.Store.Readings(ctx, q, func(r stored.Reading, _ time.Time) error {
-		if breached, err := g.rules.InstantBreach(e.Rule, r.Values); err == nil && breached && r.TimeMS == e.StartMS {
+		if breached, err := g.rules.InstantBreach(e.Rule, r.Values); err == nil && breached && r.TimeMS == e.StartMS && measured(g.shipment, &r, limit.Metric) {
 			found = append(found, r)
 		}
 		return nil

@@ -8,10 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
-	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 const (
@@ -87,22 +85,14 @@ func (w *Watcher) rescore(ctx context.Context) {
 var errEnough = errors.New("enough readings")
 
 // replay scores a tracker's readings of [fromMS, toMS), toMS 0 = no end, with what the checks need to know of the time before.
-func (w *Watcher) replay(ctx context.Context, id string, fromMS, toMS int64, flag func(quality.Flag)) (*quality.Scorer, error) {
+func (w *Watcher) replay(ctx context.Context, id string, t *tracker, fromMS, toMS int64, flag func(quality.Flag)) (*quality.Scorer, error) {
 	s, n, log := &quality.Scorer{}, 0, ""
 	err := w.cfg.Database.Readings(ctx, stored.ReadingsQuery{Tracker: id, FromMS: fromMS - lookBack, ToMS: toMS}, func(r stored.Reading, _ time.Time) error {
 		if r.Log != log { // another shipment
 			s.Pause()
 			log = r.Log
 		}
-		q := quality.Reading{MS: r.TimeMS}
-		for i := range telemetry.Quantities {
-			if v, ok := r.Values[telemetry.Quantities[i].Name]; ok {
-				if d, fits := detect.FromFloat(v); fits {
-					q.Values = append(q.Values, quality.Value{Metric: detect.Metric(i), Value: d})
-				}
-			}
-		}
-		s.Add(q, func(f quality.Flag) {
+		s.Add(quality.NewReading(r.TimeMS, r.Values, w.cfg.Sensors(t.shipment, id, r.TimeMS)), func(f quality.Flag) {
 			if f.MS >= fromMS {
 				flag(f)
 			}
@@ -133,7 +123,7 @@ func (w *Watcher) renew(ctx context.Context, id string, t *tracker) error {
 	if t.missed {
 		end = 0
 	}
-	s, err := w.replay(ctx, id, since, end, func(f quality.Flag) { w.keep(id, t, f) })
+	s, err := w.replay(ctx, id, t, since, end, func(f quality.Flag) { w.keep(id, t, f) })
 	if err != nil {
 		return err
 	}
@@ -168,7 +158,7 @@ func (w *Watcher) past(ctx context.Context, k hourKey, t *tracker) error {
 	}
 	w.drain(k.tracker, t) // or it would come after this
 	// The hour after it decides about its last readings.
-	s, err := w.replay(ctx, k.tracker, k.startMS, k.startMS+2*quality.HourMS, keep)
+	s, err := w.replay(ctx, k.tracker, t, k.startMS, k.startMS+2*quality.HourMS, keep)
 	if err != nil {
 		return err
 	}

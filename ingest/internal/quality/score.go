@@ -10,6 +10,7 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 const (
@@ -107,7 +108,7 @@ func (w *Watcher) score(st *journal.Message) {
 		if !known && (w.evicted || w.recent[st.Tracker] || ms < w.listedMS) {
 			w.askAgain(hourKey{st.Tracker, quality.HourOf(ms)}) // InfluxDB may hold more of this hour
 		}
-		r := readingOf(ms, values)
+		r := quality.NewReading(ms, named(values), w.cfg.Sensors(st.Shipment, st.Tracker, ms))
 		if !t.scorer.Add(r, func(f quality.Flag) { w.flag(st.Tracker, t, f) }) {
 			w.late(st.Tracker, t, r)
 			return
@@ -140,15 +141,12 @@ func (w *Watcher) keep(id string, t *tracker, f quality.Flag) {
 	w.odd = append(w.odd, odd)
 }
 
-// readingOf uses that detect lists its metrics in the order of telemetry.Quantities.
-func readingOf(ms int64, values []journal.Value) quality.Reading {
-	r := quality.Reading{MS: ms, Values: make([]quality.Value, 0, len(values))}
+func named(values []journal.Value) map[string]float64 {
+	out := make(map[string]float64, len(values))
 	for _, v := range values {
-		if d, ok := detect.FromFloat(v.Value); ok {
-			r.Values = append(r.Values, quality.Value{Metric: detect.Metric(v.Quantity), Value: d})
-		}
+		out[telemetry.Quantities[v.Quantity].Name] = v.Value
 	}
-	return r
+	return out
 }
 
 // evict forgets the trackers and shipments that were heard longest ago.

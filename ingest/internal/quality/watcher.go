@@ -24,6 +24,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/internal/quality"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Database is InfluxDB. Errors mean: later.
@@ -38,6 +39,8 @@ type Config struct {
 	Database Database
 	Log      *slog.Logger
 	Now      func() time.Time
+	// Sensors tells what is stated of a tracker's sensors at a time on a shipment; nil = of none.
+	Sensors func(shipment, tracker string, ms int64) *telemetry.Sensors
 	// Every is how often points are written; 0 = 10 s.
 	Every time.Duration
 	// MaxTrackers is how many trackers are kept in memory (about 2 KiB each); 0 = 20,000. Others are scored again from
@@ -68,6 +71,9 @@ type Watcher struct {
 
 // New makes a watcher; Run works.
 func New(cfg Config) *Watcher {
+	if cfg.Sensors == nil {
+		cfg.Sensors = func(string, string, int64) *telemetry.Sensors { return telemetry.NoSensors }
+	}
 	cfg.Every = cmp.Or(cfg.Every, 10*time.Second)
 	cfg.MaxTrackers, cfg.MaxQueue = cmp.Or(cfg.MaxTrackers, 20_000), cmp.Or(cfg.MaxQueue, 65_536)
 	return &Watcher{cfg: cfg, wake: make(chan struct{}, 1), missed: map[string]bool{}, state: newState(cfg.Database.NewBatch())}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -327,23 +326,5 @@ func TestRunWritesAndEnds(t *testing.T) {
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
-	}
-}
-
-// The watcher relies on the order of two lists.
-func TestMetricsAreInTheOrderOfQuantities(t *testing.T) {
-	var values []journal.Value
-	for i := range telemetry.Quantities {
-		values = append(values, journal.Value{Quantity: i, Value: 1})
-	}
-	names := map[string]bool{}
-	for i, v := range readingOf(0, values).Values {
-		if v.Metric.String() != telemetry.Quantities[i].Name {
-			t.Errorf("%s is called %s", telemetry.Quantities[i].Name, v.Metric)
-		}
-		names[v.Metric.String()] = true
-	}
-	if len(names) != len(telemetry.Quantities) {
-		t.Errorf("got the names %q, want %d different ones", slices.Collect(maps.Keys(names)), len(telemetry.Quantities))
 	}
 }

@@ -24,12 +24,22 @@ type Clock struct {
 	LastMS int64 // the last reading, while On
 	On     bool  // there was a reading since the last Stop
 	Seen   bool  // one of them told the metric
+
+	lost   bool // the value holds no longer
+	lostMS int64
+}
+
+// Lose tells that a reading at ms gave no measurement: what the last one said holds no longer.
+func (c *Clock) Lose(ms int64) {
+	if c.On && !c.lost {
+		c.lost, c.lostMS = true, ms
+	}
 }
 
 // Read takes a reading; seen says that it tells the metric. The time since the one before was in range.
 func (c *Clock) Read(ms int64, seen bool) {
 	c.Pass(ms, false)
-	c.On, c.LastMS, c.Seen = true, ms, c.Seen || seen
+	c.On, c.LastMS, c.Seen, c.lost = true, ms, c.Seen || seen, false
 }
 
 // Pass accounts the time since the last reading until ms, and tells how much of it is known and how much is not.
@@ -39,6 +49,9 @@ func (c *Clock) Pass(ms int64, out bool) (known, unknown int64) {
 	}
 	since := ms - c.LastMS
 	known = min(since, c.GapMS)
+	if c.lost {
+		known = max(0, min(known, c.lostMS-c.LastMS))
+	}
 	unknown = since - known
 	c.UnknownMS += unknown
 	if out {
@@ -53,7 +66,7 @@ func (c *Clock) Pass(ms int64, out bool) (known, unknown int64) {
 // Stop accounts the time until ms, and none from there to the next reading.
 func (c *Clock) Stop(ms int64, out bool) {
 	c.Pass(ms, out)
-	c.On = false
+	c.On, c.lost = false, false
 }
 
 // Doubt gives the reason when a metric is not known all the time.

@@ -25,6 +25,10 @@ type Detector interface {
 	Finding() Finding
 }
 
+// Loser is a detector that is told of a reading whose value of a metric is no measurement (Point.Lost), after Step: what was measured before
+// holds no longer. Such a metric is unknown until a reading measures it again.
+type Loser interface{ Lose(p *Point) }
+
 // Finish tells what a detector found up to toMS, which is not before the last reading. It leaves the detector as it is: further
 // Steps and other Finishes may follow.
 func Finish(d Detector, toMS int64) Finding {

@@ -1,5 +1,7 @@
 package detect
 
+import "github.com/trackseal/trackseal/internal/telemetry"
+
 // Journey is what the ledger says of a shipment, as far as a verdict depends on it. Whoever has the ledger's records has the
 // same journey, so anybody can recompute the verdict.
 type Journey struct {
@@ -29,6 +31,13 @@ type Tracker struct {
 	Model        string
 	Windows      []Window
 	Calibrations []Window // the validity of the certificates on the ledger
+	Sensors      []Stated // what its record stated of its sensors, by time
+}
+
+// Stated is what counts of a tracker's sensors from a time on, the first also before.
+type Stated struct {
+	FromMS  int64
+	Sensors []telemetry.Sensor
 }
 
 // Window is [FromMS, ToMS), ToMS 0 = open.

@@ -73,6 +73,74 @@ type Point struct {
 	NextDueS uint32
 	has      uint64
 	values   []Decimal // of the metrics in has, ascending
+	lost     *lost     // nil: all of them are measurements
+}
+
+// lost are the values of a point that are no measurements.
+type lost struct {
+	metrics uint64
+	faults  []Fault
+}
+
+// Fault is a value that is no measurement.
+type Fault struct {
+	Metric Metric
+	Reason telemetry.FaultReason
+	Value  Decimal
+}
+
+// Observed is the point as its tracker's sensors are stated: a value that is no measurement stays part of the reading, and tells nothing of
+// the metric but that it is unknown.
+func (p Point) Observed(s *telemetry.Sensors) Point {
+	p.lost = nil
+	n := 0
+	for m := range Metrics {
+		if p.has&(1<<m) == 0 {
+			continue
+		}
+		v := p.values[n]
+		if n++; m < Acceleration {
+			p.lose(m, s.Of(int(m), v.Float()), v)
+		}
+	}
+	lat, hasLat := p.Get(Latitude)
+	lon, hasLon := p.Get(Longitude)
+	if hasLat && hasLon {
+		p.lose(Latitude, s.Position(lat.Float(), lon.Float()), lat)
+	}
+	if p.lost == nil {
+		return p
+	}
+	const axes, place = 1<<AccelX | 1<<AccelY | 1<<AccelZ, 1<<Latitude | 1<<Longitude
+	if p.lost.metrics&axes != 0 {
+		p.lost.metrics |= 1 << Acceleration
+	}
+	if p.lost.metrics&place != 0 { // half a position is none
+		p.lost.metrics |= place
+	}
+	return p
+}
+
+func (p *Point) lose(m Metric, why telemetry.FaultReason, v Decimal) {
+	if why == "" {
+		return
+	}
+	if p.lost == nil {
+		p.lost = &lost{}
+	}
+	p.lost.metrics |= 1 << m
+	p.lost.faults = append(p.lost.faults, Fault{m, why, v})
+}
+
+// Lost reports whether the reading gives a metric, and gives no measurement of it.
+func (p *Point) Lost(m Metric) bool { return p.lost != nil && p.lost.metrics&(1<<m) != 0 }
+
+// Faults are its values that are no measurements.
+func (p *Point) Faults() []Fault {
+	if p.lost == nil {
+		return nil
+	}
+	return p.lost.faults
 }
 
 // NewPoint makes a point of the values that fit a decimal; others are left out, which makes them unknown, never in range.
@@ -102,9 +170,9 @@ func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
 	return p
 }
 
-// Get gives a metric's value, if the reading has it.
+// Get gives a metric's value, if the reading has measured it.
 func (p *Point) Get(m Metric) (Decimal, bool) {
-	if p.has&(1<<m) == 0 {
+	if p.has&(1<<m) == 0 || p.Lost(m) {
 		return 0, false
 	}
 	return p.values[bits.OnesCount64(p.has&(1<<m-1))], true

@@ -15,7 +15,7 @@ import (
 //
 // Judging ends with the delivery (or with the last window of a trip that was recorded and brought in afterwards), which the ledger knows before the logs are sealed: so the verdict at the sealing, at the
 // close and years later have one end. Departure is the first handover, unless that is to the consignee, and arrival the one
-// to the consignee. A tracker's calibration is the one that its assignment recorded: what comes later changes no verdict.
+// to the consignee. A tracker's calibration and sensors are those that its assignment recorded: what comes later changes no verdict.
 //
 // Where both sides of a handover stated when it happened, that time counts instead of the one at which the ledger heard of it, and
 // so does the delivery's; ByLedger leaves them out.
@@ -37,6 +37,7 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 			c.Trackers = append(c.Trackers, detect.Tracker{ID: a.Tracker})
 		}
 		c.Trackers[n].Windows = append(c.Trackers[n].Windows, detect.Window{FromMS: a.FromMS, ToMS: a.ToMS})
+		c.Trackers[n].Sensors = append(c.Trackers[n].Sensors, detect.Stated{FromMS: a.FromMS, Sensors: a.Sensors})
 		if x := a.Calibration; x != nil {
 			c.Trackers[n].Calibrations = append(c.Trackers[n].Calibrations, detect.Window{FromMS: x.ValidFromMS, ToMS: x.ValidToMS})
 		}
@@ -51,6 +52,9 @@ func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracke
 	}
 	slices.SortFunc(c.Trackers, func(a, b detect.Tracker) int { return cmp.Compare(a.ID, b.ID) })
 	for i := range c.Trackers {
+		if !slices.ContainsFunc(c.Trackers[i].Sensors, func(s detect.Stated) bool { return len(s.Sensors) > 0 }) {
+			c.Trackers[i].Sensors = nil
+		}
 		slices.SortFunc(c.Trackers[i].Windows, func(a, b detect.Window) int {
 			return cmp.Or(cmp.Compare(a.FromMS, b.FromMS), cmp.Compare(a.ToMS, b.ToMS))
 		})

@@ -24,6 +24,7 @@ type drops struct {
 	strongest       detect.Decimal
 	soft            int // falls whose impact would have shown and did not
 	vague           int // strong pulses without a duration
+	blind           int // readings of a shock that gave no measurement
 	faultMS         int64
 	faulty          bool
 }
@@ -172,6 +173,13 @@ func (d *drops) add(e detect.Excursion) {
 	d.quiet, d.quietMS = true, e.EndMS+d.cfg.within
 }
 
+// Lose counts a pulse of which nothing is known. A sample of the acceleration that is none is missing: the interval around it counts.
+func (d *drops) Lose(p *detect.Point) {
+	if d.cfg.pulses && p.Lost(detect.Shock) {
+		d.blind++
+	}
+}
+
 // Cut ends judging at ms.
 func (d *drops) Cut(ms int64, _ bool) {
 	if f := &d.fall; f.on { // how it ended is not known: it lasted until its last sample at least
@@ -215,6 +223,9 @@ func (d *drops) Finding() detect.Finding {
 	}
 	if d.vague > 0 {
 		f.Because(detect.Unknown, "%s without a duration", detect.Plural(d.vague, "pulse"))
+	}
+	if d.blind > 0 {
+		f.Because(detect.Unknown, "%s of shock without a measurement", detect.Plural(d.blind, "reading"))
 	}
 	if d.samples.seen || d.pulses.Seen {
 		f.Figure("drops", fmt.Sprint(d.found.Count()), "")

@@ -116,6 +116,8 @@ func (d *openings) Step(p *detect.Point) {
 	d.expire(p.MS)
 	if id, ok := d.cfg.allowed.Around(p); ok {
 		d.fence, d.fenceMS, d.hasPlace = id, p.MS, true
+	} else if p.Lost(detect.Latitude) {
+		d.hasPlace = false
 	}
 
 	for i := range d.signals {
@@ -173,6 +175,17 @@ func (d *openings) whether(ms int64) {
 			}
 		}
 	}
+}
+
+// Lose ends what a signal said: whether it is open is not known any more.
+func (d *openings) Lose(p *detect.Point) {
+	for i := range d.signals {
+		if s := &d.signals[i]; s.used && p.Lost(s.metric) {
+			s.time.Lose(p.MS)
+			s.closed()
+		}
+	}
+	d.whether(p.MS)
 }
 
 // expire ends what nothing speaks for any more by ms: a value holds for maxGap.

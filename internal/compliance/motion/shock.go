@@ -73,6 +73,7 @@ type shocks struct {
 	time  detect.Clock
 	found detect.Excursions
 	vague int            // pulses that could not be judged without their duration
+	blind int            // readings that gave no measurement
 	peak  detect.Decimal // of all pulses
 }
 
@@ -111,6 +112,13 @@ func (d *shocks) Step(p *detect.Point) {
 	}
 }
 
+// Lose counts a pulse of which nothing is known.
+func (d *shocks) Lose(p *detect.Point) {
+	if p.Lost(detect.Shock) {
+		d.blind++
+	}
+}
+
 // Measures tells that the tracker reports shocks, at another time of the trip: so their absence means that there were none.
 func (d *shocks) Measures() { d.time.Seen = true }
 
@@ -145,6 +153,9 @@ func (d *shocks) Finding() detect.Finding {
 	d.time.Doubt(&f, "shock")
 	if d.vague > 0 {
 		f.Because(detect.Unknown, "%s without a duration", detect.Plural(d.vague, "pulse"))
+	}
+	if d.blind > 0 {
+		f.Because(detect.Unknown, "%s of shock without a measurement", detect.Plural(d.blind, "reading"))
 	}
 	return f
 }

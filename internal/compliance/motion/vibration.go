@@ -227,6 +227,14 @@ func (d *vibrations) over(ms int64, open bool) {
 	d.run = detect.Episode{}
 }
 
+// Lose ends what the tracker's own vibration said. A sample of the acceleration that is none is missing.
+func (d *vibrations) Lose(p *detect.Point) {
+	if d.on && p.Lost(detect.Vibration) {
+		d.advance(p.MS, false)
+		d.held = false
+	}
+}
+
 // Cut ends judging at ms.
 func (d *vibrations) Cut(ms int64, open bool) {
 	if !d.on {

@@ -201,6 +201,9 @@ func (d *presence) cannot() {
 	c.on = false
 }
 
+// Lose ends what the last fix says: a receiver that has none says nothing of where the goods are.
+func (d *presence) Lose(p *detect.Point) { d.time.Lose(p.MS) }
+
 // Unknown is told of time before the first fix.
 func (d *presence) Unknown(from, to int64) {
 	d.Cut(from, false)

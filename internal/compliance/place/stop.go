@@ -118,6 +118,9 @@ func (d *stops) pass(ms int64) (unknown int64) {
 	return unknown
 }
 
+// Lose ends what the last fix says.
+func (d *stops) Lose(p *detect.Point) { d.time.Lose(p.MS) }
+
 // Unknown is told of time before the first fix.
 func (d *stops) Unknown(from, to int64) {
 	d.Cut(from, false)

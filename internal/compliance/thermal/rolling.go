@@ -44,6 +44,8 @@ type reading struct {
 	ms      int64
 	weight  uint64
 	message [32]byte
+	lost    bool // its value holds until lostMS at most
+	lostMS  int64
 }
 
 // total is a sum of weight times milliseconds, and of the known milliseconds: below 2^63 * 2^63, exact.
@@ -80,7 +82,7 @@ func (d *rolling) Step(p *detect.Point) {
 	if d.running {
 		d.advance(p.MS)
 	}
-	d.reading = reading{p.MS, d.k.weight(v), p.Message}
+	d.reading = reading{ms: p.MS, weight: d.k.weight(v), message: p.Message}
 	if !d.seen {
 		d.seen, d.first, d.marks = true, d.reading, append(d.marks, total{})
 	}
@@ -92,6 +94,13 @@ func (d *rolling) Step(p *detect.Point) {
 		d.open.Last = p.Message
 	case d.state == tooWarm: // after a Cut
 		d.heed(tooWarm, p.MS)
+	}
+}
+
+// Lose ends what the last reading says.
+func (d *rolling) Lose(p *detect.Point) {
+	if p.Lost(detect.Temperature) && !d.reading.lost {
+		d.reading.lost, d.reading.lostMS = true, p.MS
 	}
 }
 
@@ -117,6 +126,9 @@ func (d *rolling) Clone() detect.Detector {
 func (d *rolling) advance(ms int64) {
 	from := d.reading.ms
 	held := min(ms-from, d.gap)
+	if d.reading.lost {
+		held = min(held, d.reading.lostMS-from)
+	}
 	d.pass(from, held, true)
 	d.pass(from+held, ms-from-held, false)
 	d.untilMS = ms

@@ -113,6 +113,13 @@ func (d *spending) Step(p *detect.Point) {
 	}
 }
 
+// Lose ends what the last reading says.
+func (d *spending) Lose(p *detect.Point) {
+	if p.Lost(d.budget.metric) {
+		d.time.Lose(p.MS)
+	}
+}
+
 func (d *spending) Cut(ms int64, open bool) {
 	d.advance(ms)
 	d.time.Stop(ms, false)
