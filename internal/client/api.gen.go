@@ -60,9 +60,12 @@ type Assignment struct {
 	From time.Time `json:"from"`
 
 	// Recorded The window was given as a whole after it had ended: a logger that was read out later
-	Recorded bool      `json:"recorded"`
-	To       time.Time `json:"to"`
-	Tracker  string    `json:"tracker"`
+	Recorded bool `json:"recorded"`
+
+	// Sensors What was stated of the tracker's sensors when it was assigned; what they send in the place of a measurement is unknown time
+	Sensors []Sensor  `json:"sensors,omitempty,omitzero"`
+	To      time.Time `json:"to"`
+	Tracker string    `json:"tracker"`
 }
 
 // BudgetLine defines model for BudgetLine.
@@ -186,12 +189,24 @@ type EnrolBody struct {
 	// PublicKey Hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes
 	PublicKey string `json:"public_key,omitempty,omitzero"`
 
+	// Sensors What tells its measurements from the numbers that it sends in the place of one
+	Sensors []Sensor `json:"sensors,omitempty,omitzero"`
+
 	// Unsigned true for a tracker that cannot sign: it gets a secret instead of giving a key
 	Unsigned bool `json:"unsigned,omitempty,omitzero"`
 }
 
 // EnrolBodyAlg defines model for EnrolBody.Alg.
 type EnrolBodyAlg string
+
+// Fault defines model for Fault.
+type Fault struct {
+	Metric string      `json:"metric"`
+	Reason FaultReason `json:"reason"`
+}
+
+// FaultReason defines model for Fault.Reason.
+type FaultReason string
 
 // Field defines model for Field.
 type Field struct {
@@ -416,7 +431,7 @@ type Oddity struct {
 	// Examples: temperature
 	Metric string `json:"metric"`
 
-	// Reason out_of_bounds, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means
+	// Reason sensor_fault, jump, constancy, outlier, drift or teleport; docs/formats.md tells what each means
 	//
 	// Examples: jump
 	Reason string `json:"reason"`
@@ -483,6 +498,9 @@ type ProposeInputBody struct {
 type Reading struct {
 	Count map[string]int64 `json:"count,omitempty,omitzero"`
 
+	// Faults Values that are no measurements, by what the tracker's record states of its sensors: unknown time for the rules
+	Faults []Fault `json:"faults,omitempty,omitzero"`
+
 	// From Of a window
 	From time.Time `json:"from,omitempty,omitzero"`
 
@@ -491,6 +509,9 @@ type Reading struct {
 	Max  map[string]float64 `json:"max,omitempty,omitzero"`
 	Mean map[string]float64 `json:"mean,omitempty,omitzero"`
 	Min  map[string]float64 `json:"min,omitempty,omitzero"`
+
+	// Outside true: of a time when the tracker was not assigned to the shipment; it travelled in a message with others, and is not judged here
+	Outside bool `json:"outside,omitempty,omitzero"`
 
 	// Quality Why ingest finds the reading odd; with include=quality, empty when it does not
 	Quality []Oddity `json:"quality,omitempty,omitzero"`
@@ -502,6 +523,24 @@ type Reading struct {
 
 	// Values By quantity
 	Values map[string]float64 `json:"values,omitempty,omitzero"`
+}
+
+// Sensor defines model for Sensor.
+type Sensor struct {
+	// ErrorValues Decimals that are sent in the place of a measurement
+	ErrorValues []string `json:"error_values,omitempty,omitzero"`
+
+	// Max The most that it measures
+	Max string `json:"max,omitempty,omitzero"`
+
+	// Min The least that it measures, a decimal
+	Min string `json:"min,omitempty,omitzero"`
+
+	// Model ds18b20, lht65, ruuvitag and sht3x bring their numbers along (docs/formats.md)
+	Model string `json:"model,omitempty,omitzero"`
+
+	// Quantity Name of GET /v1/quantities
+	Quantity string `json:"quantity"`
 }
 
 // Shipment defines model for Shipment.
@@ -617,8 +656,11 @@ type Tracker struct {
 	RevokedAt time.Time `json:"revoked_at"`
 
 	// Secret MQTT password of a tracker that cannot sign; given once, at enrolment and at a rotation
-	Secret string       `json:"secret,omitempty,omitzero"`
-	Trust  TrackerTrust `json:"trust"`
+	Secret string `json:"secret,omitempty,omitzero"`
+
+	// Sensors What its owner states of its sensors; counts for assignments that are made from then on
+	Sensors []Sensor     `json:"sensors"`
+	Trust   TrackerTrust `json:"trust"`
 
 	// Tx Transaction that answered, or that enrolled it
 	Tx string `json:"tx"`

@@ -157,14 +157,14 @@ func TestEveryKindTakesAFaultAsUnknown(t *testing.T) {
 		fault  map[string]float64
 		states string
 	}{
-		"mean":   {`"mkt":{"metric":"temperature","max":"8","window_s":3600,"min_coverage":"0.95","activation_k":"10000"}`, map[string]float64{"temperature": 4}, map[string]float64{"temperature": -127}, "unknown"},
-		"budget": {`"budget":{"metric":"temperature","label_min":"2","label_max":"8","bands":[{"id":"w","min":"8","max":"30","total_s":7200}],"unknown":"none"}`, map[string]float64{"temperature": 4}, map[string]float64{"temperature": 327.67}, "unknown"},
+		"mean":                      {`"mkt":{"metric":"temperature","max":"8","window_s":3600,"min_coverage":"0.95","activation_k":"10000"}`, map[string]float64{"temperature": 4}, map[string]float64{"temperature": -127}, "unknown"},
+		"budget":                    {`"budget":{"metric":"temperature","label_min":"2","label_max":"8","bands":[{"id":"w","min":"8","max":"30","total_s":7200}],"unknown":"none"}`, map[string]float64{"temperature": 4}, map[string]float64{"temperature": 327.67}, "unknown"},
 		"charged to the worst band": {`"budget":{"metric":"temperature","label_min":"2","label_max":"8","bands":[{"id":"w","min":"8","max":"30","total_s":240}],"unknown":"worst"}`, map[string]float64{"temperature": 4}, map[string]float64{"temperature": 327.67}, "broken"},
-		"shock":     {`"shock":{"min":"500"}`, map[string]float64{"shock": 20}, map[string]float64{"shock": 40000}, "unknown"},
-		"pulse":     {`"limit":{"metric":"shock","op":">","value":"500","mode":"instant"}`, map[string]float64{"shock": 20}, map[string]float64{"shock": 40000}, "unknown"},
-		"vibration": {`"vibration":{"max":"5","window_s":60}`, map[string]float64{"vibration": 1}, map[string]float64{"vibration": 4000}, "unknown"},
-		"opening":   {`"opening":{"light_above":"10"}`, map[string]float64{"light": 1}, map[string]float64{"light": 150000}, "unknown"},
-		"magnitude": {`"limit":{"metric":"acceleration","op":">=","value":"100","mode":"instant"}`, map[string]float64{"accel_x": 0, "accel_y": 0, "accel_z": 9.8}, map[string]float64{"accel_x": 0, "accel_y": 4500, "accel_z": 9.8}, "unknown"},
+		"shock":                     {`"shock":{"min":"500"}`, map[string]float64{"shock": 20}, map[string]float64{"shock": 40000}, "unknown"},
+		"pulse":                     {`"limit":{"metric":"shock","op":">","value":"500","mode":"instant"}`, map[string]float64{"shock": 20}, map[string]float64{"shock": 40000}, "unknown"},
+		"vibration":                 {`"vibration":{"max":"5","window_s":60}`, map[string]float64{"vibration": 1}, map[string]float64{"vibration": 4000}, "unknown"},
+		"opening":                   {`"opening":{"light_above":"10"}`, map[string]float64{"light": 1}, map[string]float64{"light": 150000}, "unknown"},
+		"magnitude":                 {`"limit":{"metric":"acceleration","op":">=","value":"100","mode":"instant"}`, map[string]float64{"accel_x": 0, "accel_y": 0, "accel_z": 9.8}, map[string]float64{"accel_x": 0, "accel_y": 4500, "accel_z": 9.8}, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rules := `{"schema":"trackseal-rule-set/1","id":"x","version":1,"title":"x","max_gap_s":900,"rules":[{"id":"r","severity":"major",` + tc.rule + `}]}`

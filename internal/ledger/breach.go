@@ -88,7 +88,7 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 			return nil, invalid("messages[%d] is of tracker %s, the first of %s: claim them apart", i, m.Tracker, tr.ID)
 		}
 		// Before the tracker is looked up, so that nobody learns which there are that the shipment never had.
-		if s.assignedAt(m.Tracker, claim.TimeMS) == nil {
+		if s.AssignedAt(m.Tracker, claim.TimeMS) == nil {
 			return nil, Refuse(Conflict, "messages[%d]: tracker %s was not assigned to shipment %s at %d", i, m.Tracker, s.ID, claim.TimeMS)
 		}
 		if tr == nil {
@@ -174,14 +174,14 @@ func readingAt(m *telemetry.Message, ms int64) map[string]float64 {
 
 // Sensors are the tracker's, as they were stated when it was assigned to the shipment for an event time.
 func (s *Shipment) Sensors(tracker string, ms int64) *telemetry.Sensors {
-	if a := s.assignedAt(tracker, ms); a != nil {
+	if a := s.AssignedAt(tracker, ms); a != nil {
 		return telemetry.SensorsOf(a.Sensors)
 	}
 	return telemetry.NoSensors
 }
 
-// assignedAt is the assignment by which the tracker belonged to the shipment at an event time, nil when it did not.
-func (s *Shipment) assignedAt(tracker string, ms int64) *Assignment {
+// AssignedAt is the assignment by which the tracker belonged to the shipment at an event time, nil when it did not.
+func (s *Shipment) AssignedAt(tracker string, ms int64) *Assignment {
 	for i := range s.Assignments {
 		if a := &s.Assignments[i]; a.Tracker == tracker && a.FromMS <= ms && (a.ToMS == 0 || ms < a.ToMS) {
 			return a

@@ -20,8 +20,8 @@ const (
 	TrackerRevoke    Change[RevokeArgs, Tracker]    = "tracker:Revoke"
 	TrackerCalibrate Change[CalibrateArgs, Tracker] = "tracker:Calibrate"
 	TrackerSensors   Change[SensorsArgs, Tracker]   = "tracker:Sensors" // counts for the assignments that are made from then on
-	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"  // the owner's, an operator's ingest's, and of a shipment whose party the caller is
-	TrackerList      Listing[Tracker]               = "tracker:List" // the caller's own; all for an operator's ingest
+	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"     // the owner's, an operator's ingest's, and of a shipment whose party the caller is
+	TrackerList      Listing[Tracker]               = "tracker:List"    // the caller's own; all for an operator's ingest
 
 	ShipmentCreate   Change[CreateArgs, Shipment]   = "shipment:Create"
 	ShipmentAssign   Change[AssignArgs, Shipment]   = "shipment:Assign"

@@ -48,12 +48,14 @@ func (s *Resource) simulateRoutes(api *rest.API) {
 		"shipment": {Type: huma.TypeString, Description: "Shipment id"},
 		"csv":      {Type: huma.TypeString, Description: "A trip instead of a shipment: the file of a logger"},
 		"options":  api.Schema(reflect.TypeFor[recording.Options]()),
+		"sensors":  api.Schema(reflect.TypeFor[[]telemetry.Sensor]()),
 	}}, rest.Object{"rule_set": "general-2-8@1", "csv": upload.Example})
 }
 
 type simulateInput struct {
-	RuleSet     string `query:"rule_set" maxLength:"128" doc:"id@version, for a text/csv body"`
-	ContentType string `header:"Content-Type" maxLength:"256" hidden:"true"`
+	RuleSet     string   `query:"rule_set" maxLength:"128" doc:"id@version, for a text/csv body"`
+	Sensor      []string `query:"sensor,explode" maxItems:"16" doc:"quantity:model, or quantity:min=-40,max=85,error=85: what the file's loggers send in the place of a measurement, for a text/csv body" example:"temperature:ds18b20"`
+	ContentType string   `header:"Content-Type" maxLength:"256" hidden:"true"`
 	recording.Options
 	RawBody []byte `contentType:"application/json"`
 }
@@ -66,11 +68,12 @@ type Simulation struct {
 
 // trial is what to judge by what.
 type trial struct {
-	RuleSet  json.RawMessage   `json:"rule_set"`
-	Shipment string            `json:"shipment"`
-	CSV      *string           `json:"csv"`
-	Options  recording.Options `json:"options"`
-	file     func() io.Reader  // the CSV, each time from its beginning
+	RuleSet  json.RawMessage    `json:"rule_set"`
+	Shipment string             `json:"shipment"`
+	CSV      *string            `json:"csv"`
+	Options  recording.Options  `json:"options"`
+	Sensors  []telemetry.Sensor `json:"sensors"`
+	file     func() io.Reader   // the CSV, each time from its beginning
 }
 
 func (s *Resource) simulate(ctx context.Context, in *simulateInput) (*rest.Answer[Simulation], error) {
@@ -117,12 +120,22 @@ func (s *Resource) trial(ctx context.Context, in *simulateInput) (try trial, rul
 			return try, rules, rest.InvalidField("query.rule_set", "is needed beside a CSV body: id@version")
 		}
 		try.file, try.Options = func() io.Reader { return bytes.NewReader(in.RawBody) }, in.Options
+		for _, text := range in.Sensor {
+			x, err := telemetry.ParseSensor(text)
+			if err != nil {
+				return try, rules, rest.InvalidField("query.sensor", err.Error())
+			}
+			try.Sensors = append(try.Sensors, x)
+		}
+		if err := telemetry.CheckSensors(try.Sensors); err != nil {
+			return try, rules, rest.InvalidField("query.sensor", err.Error())
+		}
 		rules, err = s.named(ctx, "query.rule_set", in.RuleSet)
 		return try, rules, err
 	case err != nil || kind != "application/json":
 		return try, rules, problem.New(http.StatusUnsupportedMediaType, problem.UnsupportedMedia, "send application/json or text/csv")
-	case in.RuleSet != "" || !reflect.DeepEqual(in.Options, recording.Options{}):
-		return try, rules, rest.InvalidField("query", "is for a CSV body; here rule_set and options stand in the body")
+	case in.RuleSet != "" || len(in.Sensor) > 0 || !reflect.DeepEqual(in.Options, recording.Options{}):
+		return try, rules, rest.InvalidField("query", "is for a CSV body; here rule_set, options and sensors stand in the body")
 	case len(in.RawBody) > maxTripJSON:
 		return try, rules, problem.New(http.StatusRequestEntityTooLarge, problem.TooLarge, "the body has more than %d bytes; send the file as text/csv", maxTripJSON)
 	}
@@ -131,6 +144,12 @@ func (s *Resource) trial(ctx context.Context, in *simulateInput) (try trial, rul
 	}
 	if (try.Shipment == "") == (try.CSV == nil) {
 		return try, rules, rest.InvalidField("body", "must have either shipment or csv")
+	}
+	if err := telemetry.CheckSensors(try.Sensors); err != nil {
+		return try, rules, rest.InvalidField("body.sensors", err.Error())
+	}
+	if try.CSV == nil && len(try.Sensors) > 0 {
+		return try, rules, rest.InvalidField("body.sensors", "are those of a file; a shipment's record has its own")
 	}
 	if try.CSV != nil {
 		try.file = func() io.Reader { return strings.NewReader(*try.CSV) }
@@ -182,7 +201,7 @@ func judgeTrip(ctx context.Context, try trial, rules judging.RuleSetInfo) (*judg
 		return nil, rep, upload.Problem(err)
 	}
 	for _, tracker := range slices.Sorted(maps.Keys(first)) {
-		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: tracker, Windows: []detect.Window{{FromMS: first[tracker]}}})
+		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: tracker, Windows: []detect.Window{{FromMS: first[tracker]}}, Sensors: []detect.Stated{{Sensors: try.Sensors}}})
 	}
 	j := &judging.Judged{Rules: rules, Gaps: judging.NewGaps(int64(rules.MaxGapS) * 1000)}
 	if j.Result, err = judgeInOrder(ctx, try, rules, facts); errors.Is(err, compliance.ErrStale) {

@@ -33,6 +33,7 @@ type Compliance struct {
 	Figures     []JudgedFigure                `json:"figures" doc:"Numbers beside the verdict, such as the mean kinetic temperature"`
 	Budget      []JudgedBand                  `json:"budget" doc:"Stability budget"`
 	Recorders   []JudgedRecorder              `json:"recorders" doc:"Whether the trackers were fit to be judged by"`
+	Faults      []JudgedFault                 `json:"faults" doc:"Values that are no measurements, by tracker: unknown time"`
 	Recorded    []shapes.RecordedExcursion    `json:"recorded" doc:"Excursions on the ledger, with the acknowledgements of each"`
 	Revisions   []shapes.Revision             `json:"revisions" doc:"Verdicts on the ledger, of all parties, oldest first"`
 	Disposition rest.Null[shapes.Disposition] `json:"disposition" doc:"The newest"`
@@ -49,6 +50,17 @@ type MetricTimes struct {
 type RangeTimes struct {
 	MetricTimes
 	BelowS float64 `json:"below_s" doc:"Of out_s: below a lower limit; the rest was above an upper one"`
+}
+
+// JudgedFault is of readings that give no measurement of a metric.
+type JudgedFault struct {
+	Tracker  string       `json:"tracker"`
+	Metric   string       `json:"metric"`
+	Reason   string       `json:"reason" enum:"error_value,outside_sensor_range,no_fix"`
+	Text     string       `json:"text" doc:"In words" example:"sensor error value 85"`
+	Readings int          `json:"readings"`
+	First    rest.Instant `json:"first"`
+	Last     rest.Instant `json:"last"`
 }
 
 // AllowedStays sums up the stays that broke nothing.
@@ -197,7 +209,7 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 	res := j.Result
 	v := Compliance{Verdict: res.Verdict, Algorithm: res.Algorithm, RuleSet: j.Rules, RuleSetHash: res.RuleSetHash, Reasons: res.Reasons, From: rest.InstantOrNull(res.FromMS), Final: res.Final,
 		Metrics: metricTimes(res.Metrics), Rules: []JudgedRule{}, Excursions: []shapes.Excursion{}, More: res.More, Legs: []JudgedLeg{}, Trackers: []JudgedTracker{}, Figures: []JudgedFigure{},
-		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Recorded: []shapes.RecordedExcursion{}, Revisions: []shapes.Revision{}}
+		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Faults: []JudgedFault{}, Recorded: []shapes.RecordedExcursion{}, Revisions: []shapes.Revision{}}
 	for _, t := range res.Trackers {
 		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, rest.InstantOrNull(t.FirstMS), rest.InstantOrNull(t.LastMS), metricTimes(t.Metrics)})
 		if t.Readings > 0 {
@@ -233,6 +245,9 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 	}
 	for _, x := range res.Recorders {
 		v.Recorders = append(v.Recorders, JudgedRecorder(x))
+	}
+	for _, x := range res.Faults {
+		v.Faults = append(v.Faults, JudgedFault{x.Tracker, x.Metric, string(x.Reason), x.Reason.Words(x.Value), x.Readings, rest.Instant(x.FirstMS), rest.Instant(x.LastMS)})
 	}
 	return v, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -94,7 +95,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 		return judge.Result(0)
 	}
 	j.Result, err = judge(facts, func(x stored.Reading) {
-		j.Gaps.take(x.TimeMS, x.Values)
+		j.Gaps.take(x.TimeMS, measured(&r, &x))
 		if !journey.Judges(facts, x.Tracker, x.TimeMS) {
 			j.Strays++
 		}
@@ -105,6 +106,19 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 	wide, err := judge(journey.Wide(facts), func(stored.Reading) {})
 	j.Wide = &wide
 	return j, err
+}
+
+// measured are the values of a reading that are measurements.
+func measured(r *ledger.Shipment, x *stored.Reading) map[string]float64 {
+	faults := r.Sensors(x.Tracker, x.TimeMS).Faults(x.Values)
+	if len(faults) == 0 {
+		return x.Values
+	}
+	out := maps.Clone(x.Values)
+	for _, f := range faults {
+		delete(out, f.Quantity)
+	}
+	return out
 }
 
 // assigned are the records of the shipment's trackers, as far as the ledger has them.

@@ -11,6 +11,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // ShipmentPath names a shipment.
@@ -115,6 +116,8 @@ type Assignment struct {
 	By      string                  `json:"by"`
 	// Recorded windows were written as a whole after they had ended.
 	Recorded bool `json:"recorded" doc:"The window was given as a whole after it had ended: a logger that was read out later"`
+	// Sensors that are judged by.
+	Sensors []telemetry.Sensor `json:"sensors,omitempty" doc:"What was stated of the tracker's sensors when it was assigned; what they send in the place of a measurement is unknown time"`
 }
 
 // Handover of custody.
@@ -182,7 +185,7 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 		v.Declined = append(v.Declined, Declined{names.Name(d.Member), d.Roles, rest.Instant(d.TimeMS), d.Tx})
 	}
 	for _, a := range r.Assignments {
-		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Recorded: a.Recorded()})
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Recorded: a.Recorded(), Sensors: a.Sensors})
 	}
 	if r.Pending != nil {
 		v.PendingHandover = rest.Some(ShowHandover(ctx, own, r.ID, *r.Pending))

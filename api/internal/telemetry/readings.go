@@ -64,11 +64,26 @@ type Reading struct {
 	Tracker string                  `json:"tracker"`
 	Leaf    *uint64                 `json:"leaf,omitempty" doc:"Leaf of the message that carried it"`
 	Values  map[string]float64      `json:"values,omitempty" doc:"By quantity"`
+	Faults  []Fault                 `json:"faults,omitempty" doc:"Values that are no measurements, by what the tracker's record states of its sensors: unknown time for the rules"`
+	Outside bool                    `json:"outside,omitempty" doc:"true: of a time when the tracker was not assigned to the shipment; it travelled in a message with others, and is not judged here"`
 	Quality []Oddity                `json:"quality,omitzero" doc:"Why ingest finds the reading odd; with include=quality, empty when it does not"`
 	Min     map[string]float64      `json:"min,omitempty"`
 	Max     map[string]float64      `json:"max,omitempty"`
 	Mean    map[string]float64      `json:"mean,omitempty"`
 	Count   map[string]int64        `json:"count,omitempty"`
+}
+
+// Fault is a value that is no measurement.
+type Fault struct {
+	Metric string `json:"metric"`
+	Reason string `json:"reason" enum:"error_value,outside_sensor_range,no_fix"`
+}
+
+func faultsOf(s *telemetry.Sensors, values map[string]float64) (out []Fault) {
+	for _, f := range s.Faults(values) {
+		out = append(out, Fault{f.Quantity, string(f.Reason)})
+	}
+	return out
 }
 
 // Oddity is one reason why a reading looks wrong.
@@ -145,8 +160,9 @@ func (s *Resource) telemetry(ctx context.Context, in *telemetryInput) (*rest.Ans
 	if in.Every != "" {
 		err = s.windows(ctx, q, in.Every, take)
 	} else {
-		err = s.Telemetry.Readings(ctx, q, func(r stored.Reading, t time.Time) error {
-			return take(Reading{Time: rest.Some(rest.Instant(r.TimeMS)), Tracker: r.Tracker, Leaf: &r.Leaf, Values: r.Values}, t.UnixNano())
+		err = s.Telemetry.Readings(ctx, q, func(x stored.Reading, t time.Time) error {
+			return take(Reading{Time: rest.Some(rest.Instant(x.TimeMS)), Tracker: x.Tracker, Leaf: &x.Leaf, Values: x.Values,
+				Faults: faultsOf(r.Sensors(x.Tracker, x.TimeMS), x.Values), Outside: r.AssignedAt(x.Tracker, x.TimeMS) == nil}, t.UnixNano())
 		})
 	}
 	if err != nil && !errors.Is(err, errEnough) {

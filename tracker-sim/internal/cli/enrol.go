@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
@@ -18,6 +19,7 @@ import (
 func (a *app) enrolCommand() *cobra.Command {
 	var unsigned, rotate bool
 	var algName, state, model, owner string
+	var sensors []string
 	cmd := &cobra.Command{
 		Use:   "enrol ID",
 		Short: "Enrol one tracker, to try things by hand",
@@ -34,6 +36,10 @@ before opens nothing any more.`,
 			if err != nil {
 				return fmt.Errorf("--alg: %w", err)
 			}
+			stated, err := parseSensors(sensors)
+			if err != nil {
+				return err
+			}
 			s, err := a.target()
 			if err != nil {
 				return err
@@ -46,11 +52,12 @@ before opens nothing any more.`,
 			}
 			defer home.Close()
 			if unsigned {
-				tell := by.PlainSecret
+				var secret string
 				if rotate {
-					tell = by.NewSecret
+					secret, err = by.NewSecret(ctx, home, id)
+				} else {
+					secret, err = by.PlainSecret(ctx, home, id, stated...)
 				}
-				secret, err := tell(ctx, home, id)
 				if err != nil {
 					return err
 				}
@@ -70,7 +77,7 @@ before opens nothing any more.`,
 			if err != nil {
 				return err
 			}
-			t, err := by.Enrol(ctx, id, signer, model)
+			t, err := by.Enrol(ctx, id, signer, model, stated...)
 			if err != nil {
 				return err
 			}
@@ -83,9 +90,28 @@ before opens nothing any more.`,
 	f.BoolVar(&rotate, "rotate", false, "replace the secret of one that is enrolled, with --unsigned")
 	f.StringVar(&algName, "alg", "Ed25519", "key: Ed25519 or ESP256")
 	f.StringVar(&model, "model", "manual", "model that the ledger notes")
+	f.StringArrayVar(&sensors, "sensor", nil, sensorHelp)
 	f.StringVar(&owner, "owner", "", "organisation that owns the tracker (default: the carrier)")
 	f.StringVar(&state, "state", "", "folder for keys and secrets (default: fleet/manual in the stack's folder, or ./tracker-sim-state)")
 	return cmd
+}
+
+const sensorHelp = "quantity:model, such as temperature:ds18b20, or quantity:min=-40,max=85,error=85: what the tracker sends in the place of a measurement (repeatable)"
+
+func parseSensors(texts []string) (out []client.Sensor, err error) {
+	var all []telemetry.Sensor
+	for _, text := range texts {
+		s, err := telemetry.ParseSensor(text)
+		if err != nil {
+			return nil, fmt.Errorf("--sensor: %w", err)
+		}
+		all = append(all, s)
+		out = append(out, client.Sensor{Quantity: s.Quantity, Model: s.Model, ErrorValues: s.ErrorValues, Min: s.Min, Max: s.Max})
+	}
+	if err := telemetry.CheckSensors(all); err != nil {
+		return nil, fmt.Errorf("--sensor: %w", err)
+	}
+	return out, nil
 }
 
 func (a *app) passwordCommand() *cobra.Command {

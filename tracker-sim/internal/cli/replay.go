@@ -29,6 +29,7 @@ type replayFlags struct {
 	file                     recording.Options
 	speed, times, alg, state string
 	unsigned                 bool
+	sensors                  []string
 }
 
 func (a *app) replayCommand() *cobra.Command {
@@ -69,6 +70,7 @@ Exit code: 0 everything stored and logged (and anchored, with --wait anchored), 
 	f.StringVar(&body.ID, "shipment", "", "shipment id (default: trip- and the file's name)")
 	f.StringVar(&body.RuleSet, "rule-set", "general-2-8@1", "rule set of a shipment that is created")
 	f.StringVar(&fl.alg, "alg", "Ed25519", "key of a tracker that is enrolled: Ed25519 or ESP256")
+	f.StringArrayVar(&fl.sensors, "sensor", nil, sensorHelp)
 	f.BoolVar(&fl.unsigned, "unsigned", false, "plain JSON messages of a tracker that cannot sign")
 	f.StringVar(&cfg.Wait, "wait", replay.WaitAnchored, "what to wait for: logged, anchored or none")
 	f.DurationVar(&cfg.Bound, "timeout", 5*time.Minute, "bound on each wait")
@@ -88,6 +90,10 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 	}
 	if fl.times != "keep" && fl.times != "now" {
 		return fmt.Errorf("--times %q: must be keep or now", fl.times)
+	}
+	sensors, err := parseSensors(fl.sensors)
+	if err != nil {
+		return err
 	}
 	cfg.Now = fl.times == "now"
 	if cfg.Recording, err = readRecording(path, fl.file); err != nil {
@@ -118,9 +124,9 @@ func (a *app) replay(ctx context.Context, path string, fl replayFlags, cfg repla
 	defer home.Close()
 	cfg.Device = device.Config{ID: id, Deployment: s.Deployment, Dial: scenario.Link{URL: s.MQTT, TLS: s.TLS, Log: log}.Dial, Store: home, Log: log}
 	if fl.unsigned {
-		cfg.Device.Secret, err = carrier.PlainSecret(ctx, home, id)
+		cfg.Device.Secret, err = carrier.PlainSecret(ctx, home, id, sensors...)
 	} else if cfg.Device.Signer, err = home.Key(alg); err == nil {
-		_, err = carrier.Enrol(ctx, id, cfg.Device.Signer, "replay")
+		_, err = carrier.Enrol(ctx, id, cfg.Device.Signer, "replay", sensors...)
 	}
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ type Parties struct {
 }
 
 // Enrol registers a tracker with proof that its key is held. A tracker that is enrolled already with the same key is fine.
-func (p Party) Enrol(ctx context.Context, id string, signer crypto.Signer, model string) (client.Tracker, error) {
+func (p Party) Enrol(ctx context.Context, id string, signer crypto.Signer, model string, sensors ...client.Sensor) (client.Tracker, error) {
 	key, err := telemetry.Public(signer)
 	if err != nil {
 		return client.Tracker{}, err
@@ -41,7 +41,7 @@ func (p Party) Enrol(ctx context.Context, id string, signer crypto.Signer, model
 		return client.Tracker{}, err
 	}
 	made, err := p.EnrolTracker(ctx, client.EnrolBody{
-		ID: id, PublicKey: public, Alg: client.EnrolBodyAlg(key.Alg.String()), Proof: hex.EncodeToString(proof), Model: model,
+		ID: id, PublicKey: public, Alg: client.EnrolBodyAlg(key.Alg.String()), Proof: hex.EncodeToString(proof), Model: model, Sensors: sensors,
 	})
 	if client.Status(err) != http.StatusConflict {
 		return made, err
@@ -57,12 +57,12 @@ func (p Party) Enrol(ctx context.Context, id string, signer crypto.Signer, model
 }
 
 // PlainSecret enrols a tracker that cannot sign, or finds the secret that was kept when it was: the API tells it once.
-func (p Party) PlainSecret(ctx context.Context, home *device.Home, id string) (string, error) {
+func (p Party) PlainSecret(ctx context.Context, home *device.Home, id string, sensors ...client.Sensor) (string, error) {
 	secret, err := home.Secret()
 	if err != nil || secret != "" {
 		return secret, err
 	}
-	t, err := p.EnrolTracker(ctx, client.EnrolBody{ID: id, Unsigned: true, Model: "plain tracker"})
+	t, err := p.EnrolTracker(ctx, client.EnrolBody{ID: id, Unsigned: true, Model: "plain tracker", Sensors: sensors})
 	if err != nil {
 		return "", err
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/quality"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // score plays a trip of several trackers, the first with a fault, with stepMS between its readings, and counts the flags of
@@ -29,13 +29,7 @@ func score(kind Kind, shipment string, fault Fault, stepMS int64) (first, others
 				into = first
 			}
 			count := func(f quality.Flag) { into[f.Reason.String()]++ }
-			r := quality.Reading{MS: ms}
-			for metric := range detect.Acceleration {
-				if v, ok := m.Values[metric.String()]; ok {
-					d, _ := detect.FromFloat(v)
-					r.Values = append(r.Values, quality.Value{Metric: metric, Value: d})
-				}
-			}
+			r := quality.NewReading(ms, m.Values, telemetry.NoSensors)
 			scorers[n].Add(r, count)
 			group.Add(fmt.Sprint(n), &r, count)
 		}
@@ -58,7 +52,7 @@ func TestASoundFleetIsNotFlagged(t *testing.T) {
 
 func TestEveryFaultIsFlagged(t *testing.T) {
 	for fault, want := range map[Fault]quality.Reason{
-		Stuck: quality.Constancy, Jump: quality.Jump, Outlier: quality.Outlier, Drift: quality.Drift, Bounds: quality.OutOfBounds, Teleport: quality.Teleport,
+		Stuck: quality.Constancy, Jump: quality.Jump, Outlier: quality.Outlier, Drift: quality.Drift, Bounds: quality.SensorFault, Teleport: quality.Teleport,
 	} {
 		first, others := score(Normal, "S-1", fault, 60_000)
 		if first[want.String()] == 0 || len(others) > 0 {

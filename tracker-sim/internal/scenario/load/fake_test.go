@@ -33,7 +33,7 @@ func newSystem() *system {
 	return &system{assigned: map[string]string{}, messages: map[string][]client.Message{}, readings: map[string][]client.Reading{}}
 }
 
-func (s *system) Enrol(context.Context, string, crypto.Signer, string) (client.Tracker, error) {
+func (s *system) Enrol(context.Context, string, crypto.Signer, string, ...client.Sensor) (client.Tracker, error) {
 	return client.Tracker{}, nil
 }
 

@@ -29,7 +29,7 @@ import (
 
 // API is what a run needs of the REST API. Of trackers and shipments, what exists already is used again.
 type API interface {
-	Enrol(ctx context.Context, tracker string, signer crypto.Signer, model string) (client.Tracker, error)
+	Enrol(ctx context.Context, tracker string, signer crypto.Signer, model string, sensors ...client.Sensor) (client.Tracker, error)
 	Create(ctx context.Context, body client.CreateBody) (s client.Shipment, made bool, err error)
 	Assign(ctx context.Context, shipment, tracker string) error
 	Records
