@@ -109,7 +109,7 @@ type Reading struct {
 	Values map[string]float64
 }
 
-// Message is what a tracker says at once: at least one reading, and at most 16 KiB when it is signed.
+// Message is what a tracker says at once: at least one reading, and at most 128 KiB.
 type Message struct {
 	Time     time.Time // of signing
 	Readings []Reading

@@ -85,7 +85,7 @@ func modes() (cbor.EncMode, cbor.DecMode) {
 		TagsMd:            cbor.TagsForbidden,
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 		MaxNestedLevels:   8,
-		MaxArrayElements:  2048,
+		MaxArrayElements:  4096,
 		MaxMapPairs:       64,
 		UTF8:              cbor.UTF8RejectInvalid,
 	}.DecMode()

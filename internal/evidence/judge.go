@@ -47,18 +47,12 @@ func (v *verifier) handover(t *fabricproof.Transaction, s *ledger.Shipment) erro
 }
 
 // judgeSigned keeps the readings of a message whose signature was checked, and judgeUnsigned those of one that has none.
-func (v *verifier) judgeSigned(where func() string, m *telemetry.Message, pack []byte, covering *anchored) {
+func (v *verifier) judgeSigned(m *telemetry.Message, pack []byte, receivedMS int64, covering *anchored) {
 	if pack == nil {
 		v.judging.withheld++
 		return
 	}
-	readings, err := telemetry.DecodePack(pack, m.Tracker)
-	if err != nil {
-		// Ingest refuses such a message, so an honest log does not hold it.
-		v.book.fail(MsgCanon, where(), "readings in their one valid form", "%v", err)
-		return
-	}
-	v.judge(m.Tracker, m.COSEHash, readings, m.NextDueS, covering)
+	v.judge(m.Tracker, m.COSEHash, telemetry.DecodePack(pack, m.Tracker, m.TimeMS), receivedMS, m.NextDueS, covering)
 }
 
 func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64, covering *anchored) {
@@ -82,12 +76,15 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
 		return
 	}
-	v.judge(only, hash, o.Readings, 0, covering)
+	v.judge(only, hash, o.Readings, receivedMS, 0, covering)
 }
 
-func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, nextDueS uint64, covering *anchored) {
+func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, receivedMS int64, nextDueS uint64, covering *anchored) {
 	early := v.delivery != nil && before(Position(covering.tx.Position), Position(v.delivery.Position))
 	for _, r := range readings {
+		if !r.Counts(receivedMS) {
+			continue
+		}
 		late := early && r.TimeMS >= v.shipment.DeliveredMS
 		if late {
 			v.judging.lastMS = max(v.judging.lastMS, r.TimeMS)

@@ -228,7 +228,7 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 	v.beacon(where, m)
 	tr.sent = append(tr.sent, sentOf(m, k))
 	if v.in.Kind == WholeShipment {
-		v.judgeSigned(where, m, pack, covering)
+		v.judgeSigned(m, pack, receivedMS, covering)
 	}
 }
 

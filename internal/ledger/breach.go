@@ -36,10 +36,12 @@ func (a BreachArgs) Validate() error {
 	case len(a.Messages) == 0 || len(a.Messages) > MaxWitnesses:
 		return invalid("messages: %d given, 1 to %d are accepted", len(a.Messages), MaxWitnesses)
 	}
+	total := 0
 	for i, m := range a.Messages {
+		total += len(m.Raw)
 		switch {
-		case len(m.Raw) == 0 || len(m.Raw) > telemetry.MaxMessage:
-			return invalid("%s: messages[%d] must be 1 to %d bytes, base64", PrivateKey, i, telemetry.MaxMessage)
+		case len(m.Raw) == 0 || total > telemetry.MaxMessage:
+			return invalid("%s: messages[%d] must be at least a byte, and with those before it at most %d bytes, base64", PrivateKey, i, telemetry.MaxMessage)
 		case i > 0 && m.TimeMS <= a.Messages[i-1].TimeMS:
 			return invalid("messages[%d].time_ms must be after the one before it", i)
 		}
@@ -102,6 +104,8 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 		switch {
 		case s.DeliveredMS != 0 && claim.TimeMS >= s.DeliveredMS:
 			return nil, Refuse(Conflict, "messages[%d]: the shipment was delivered at %d, before the reading's time, %d", i, s.DeliveredMS, claim.TimeMS)
+		case telemetry.Undated(claim.TimeMS, nowMS) == telemetry.ClockBehind:
+			return nil, Refuse(Conflict, "messages[%d]: the reading's time, %d, lies before 2015: its clock was never set", i, claim.TimeMS)
 		case claim.TimeMS > nowMS+SkewMS:
 			return nil, Refuse(Conflict, "messages[%d]: the reading's time, %d, lies in the future", i, claim.TimeMS)
 		}

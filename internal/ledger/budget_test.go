@@ -70,7 +70,7 @@ func TestBudgetOfADetail(t *testing.T) {
 
 // The largest claim is accepted as an argument.
 func TestTheLargestBreachFits(t *testing.T) {
-	if n := MaxWitnesses*(base64.StdEncoding.EncodedLen(telemetry.MaxMessage)+64) + 1024; n > MaxArg {
+	if n := base64.StdEncoding.EncodedLen(telemetry.MaxMessage) + MaxWitnesses*64 + 1024; n > MaxArg {
 		t.Errorf("%d bytes, at most %d", n, MaxArg)
 	}
 	if n := base64.StdEncoding.EncodedLen(MaxRules) + 64; n > MaxArg {

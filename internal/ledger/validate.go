@@ -20,7 +20,7 @@ const (
 	MaxBudget      = 64       // lines of a stability budget
 	MaxCarriedFrom = 16       // shipments whose budget one goes on with
 	MaxRules       = 64 << 10 // bytes of a rule set
-	MaxWitnesses   = 8        // signed messages in one breach claim: in base64 they stay below MaxArg
+	MaxWitnesses   = 8        // signed messages in one breach claim, together no larger than one may be
 	MaxLimit       = 200      // items of a page
 	DefaultLimit   = 50       // items of a page when none is asked for
 	MaxProof       = 128      // hashes of a consistency proof between trees of at most 2^64 leaves

@@ -37,9 +37,9 @@ func TestEncodePlainRefuses(t *testing.T) {
 	for name, readings := range map[string][]Reading{
 		"no reading":   nil,
 		"no value":     {{TimeMS: 1}},
-		"too many":     slices.Repeat([]Reading{{TimeMS: 1, Values: map[string]float64{"door": 1}}}, maxPlain+1),
+		"too many":     slices.Repeat([]Reading{{TimeMS: 1, Values: map[string]float64{"door": 1}}}, MaxRecords+1),
 		"not a number": {{TimeMS: 1, Values: map[string]float64{"temperature": math.NaN()}}},
-		"too much":     slices.Repeat([]Reading{{TimeMS: 1, Values: map[string]float64{"temperature": 4, "humidity": 50, "light": 1}}}, maxPlain),
+		"too much":     slices.Repeat([]Reading{{TimeMS: 1, Values: map[string]float64{"temperature": 4, "humidity": 50, "light": 1}}}, MaxRecords),
 	} {
 		if raw, err := EncodePlain(1, readings); err == nil {
 			t.Errorf("%s was written: %s", name, raw)

@@ -29,7 +29,7 @@ const (
 )
 
 // MaxMessage is the largest signed or plain message, in bytes.
-const MaxMessage = 16 << 10
+const MaxMessage = 128 << 10
 
 // Beacon is the newest anchor that the tracker had heard of when it signed: a lower bound of the signing time.
 type Beacon struct {
@@ -140,8 +140,8 @@ func Encode(signer crypto.Signer, c Claims, readings []Reading) ([]byte, error) 
 	return raw, nil
 }
 
-// Decode reads a signed message strictly. Every error is a *Reject with a Reason. The message may refer to raw, which must not
-// change any more.
+// Decode reads a signed message strictly, up to its pack: what was signed is kept, whatever it says. Every error is a *Reject with a Reason.
+// The message may refer to raw, which must not change any more.
 func Decode(raw []byte) (*Message, error) {
 	if len(raw) > MaxMessage {
 		return nil, reject(Oversized, "%d bytes, at most %d", len(raw), MaxMessage)
@@ -165,11 +165,11 @@ func decodeLong(raw []byte) (*Message, error) {
 	if sha256.Sum256(env.Pack) != m.PackHash {
 		return nil, reject(PackMismatch, "the pack is not the one that was signed")
 	}
-	if m.Readings, err = decodePack(env.Pack, m.Tracker); err != nil {
-		return nil, err
-	}
+	m.Readings = decodePack(env.Pack, m.Tracker, m.TimeMS)
 	if m.Kind == Data && len(m.Readings) == 0 {
-		return nil, reject(Malformed, "a data message without a reading")
+		var j joiner
+		j.unread(m.TimeMS, reject(Malformed, "a data message without a reading"))
+		m.Readings = j.readings
 	}
 	m.Pack = env.Pack
 	return m, nil

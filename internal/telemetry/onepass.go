@@ -22,8 +22,8 @@ func onePass(raw []byte) (*Message, bool) {
 		return nil, false
 	}
 	m.Pack = pack
-	j := joiner{tracker: m.Tracker}
-	if !j.onePass(pack) || m.Kind == Data && len(j.readings) == 0 {
+	var j joiner
+	if !j.onePass(pack, m.Tracker) || m.Kind == Data && len(j.readings) == 0 {
 		return nil, false
 	}
 	m.Readings = j.sorted()
@@ -105,35 +105,43 @@ func (m *Message) onePassClaims(protected []byte) bool {
 	return m.check(0) == nil
 }
 
-// onePass adds the records of a pack.
-func (j *joiner) onePass(pack []byte) bool {
+// onePass adds the records of a pack that has no flaw.
+func (j *joiner) onePass(pack []byte, tracker string) bool {
 	r := canon.NewReader(pack)
 	n := r.Head(canon.Array)
 	if n > MaxRecords {
 		return false
 	}
+	base := 0.0
 	for i := range int(n) {
 		fields := r.Head(canon.Map)
-		var rec flatRecord
 		r.Exactly(0x00)
-		rec.name = r.String(canon.Text)
+		name := r.String(canon.Text)
 		r.Exactly(0x01)
-		rec.unit = r.String(canon.Text)
+		unit := r.String(canon.Text)
 		r.Exactly(0x02)
-		rec.value = r.Number()
+		value := r.Number()
+		offset := 0.0
 		fields -= 3
 		if r.Follows(0x06) {
-			rec.hasTime, rec.time = true, r.Number()
+			offset = r.Number()
 			fields--
 		}
 		if i == 0 {
 			r.Exactly(0x21)
-			rec.hasName, rec.baseName = true, r.String(canon.Text)
+			of := r.String(canon.Text)
 			r.Exactly(0x22)
-			rec.hasBase, rec.base = true, r.Number()
+			base = r.Number()
 			fields -= 2
+			if n := len(tracker); len(of) != n+1 || string(of[:n]) != tracker || of[n] != '/' {
+				return false
+			}
 		}
-		if fields != 0 || r.Failed() || j.add(i, &rec) != nil {
+		q := quantityByName[string(name)]
+		if fields != 0 || r.Failed() || q == nil || q.Unit != string(unit) {
+			return false
+		}
+		if j.put(j.reading(clampMS((base+offset)*1000)), q, value); j.flawed {
 			return false
 		}
 	}

@@ -1,10 +1,12 @@
 package telemetry
 
+import "slices"
+
 // Opened is what a tracker said in one message.
 type Opened struct {
 	Signed   *Message  // nil for a message that carries no signature
 	Hash     Hash      // what its leaf holds: of cose_sign1, or of the whole bytes
-	TimeMS   int64     // signed, or of the first reading
+	TimeMS   int64     // signed, or of the first reading that is dated
 	Readings []Reading // ascending time
 	// Seq and Timed are of a message without a signature: the highest seq that it gives, and whether every reading came with its time.
 	Seq   *uint64
@@ -17,6 +19,11 @@ func (o *Opened) NextDueS() uint64 {
 		return 0
 	}
 	return o.Signed.NextDueS
+}
+
+// Flawed reports whether a member of a reading gave no value.
+func (o *Opened) Flawed() bool {
+	return slices.ContainsFunc(o.Readings, func(r Reading) bool { return len(r.Flaws) > 0 })
 }
 
 // Open reads a tracker's message: nothing else makes readings of bytes. kind is that of its leaf, receivedMS the time for readings that

@@ -1,25 +1,17 @@
 package telemetry
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/trackseal/trackseal/internal/canon"
 )
 
-// Reading is all that was measured at one time.
-type Reading struct {
-	TimeMS int64
-	Values map[string]float64 // by quantity name, see Quantities
-}
+// MaxRecords is how many SenML records one pack may hold, and how many objects a plain message.
+const MaxRecords = 4096
 
-// MaxRecords is how many SenML records one pack may hold.
-const MaxRecords = 512
-
-// record is one SenML record (RFC 8428 section 6 labels); other labels are refused by the decoder.
+// record is one SenML record (RFC 8428 section 6 labels).
 type record struct {
 	BaseName *string `cbor:"-2,keyasint,omitempty"`
 	BaseTime any     `cbor:"-3,keyasint,omitempty"`
@@ -28,6 +20,16 @@ type record struct {
 	Value    any     `cbor:"2,keyasint"`
 	Time     any     `cbor:"6,keyasint,omitempty"`
 }
+
+// Labels of a record.
+const (
+	labelBaseTime = -3
+	labelBaseName = -2
+	labelName     = 0
+	labelUnit     = 1
+	labelValue    = 2
+	labelOffset   = 6
+)
 
 func encodePack(tracker string, readings []Reading) ([]byte, error) {
 	records := make([]record, 0, len(readings))
@@ -57,136 +59,120 @@ func encodePack(tracker string, readings []Reading) ([]byte, error) {
 			return nil, fmt.Errorf("a reading holds a quantity that is not known: %v", r.Values)
 		}
 	}
-	if _, err := join(records, tracker); err != nil {
+	pack, err := canon.MarshalCBOR(records)
+	if err != nil {
 		return nil, err
 	}
-	return canon.MarshalCBOR(records)
-}
-
-// DecodePack reads a message's readings alone, for who has checked their hash against the signed part. Every error is a
-// *Reject.
-func DecodePack(pack []byte, tracker string) ([]Reading, error) {
-	j := joiner{tracker: tracker}
-	if j.onePass(pack) {
-		return j.sorted(), nil
+	// What a tracker signs has no flaw, or it is the caller's mistake.
+	for _, r := range decodePack(pack, tracker, 0) {
+		if len(r.Flaws) > 0 {
+			return nil, fmt.Errorf("readings that make no message: %v", &r.Flaws[0])
+		}
 	}
-	return decodePack(pack, tracker)
+	return pack, nil
 }
 
-func decodePack(raw []byte, tracker string) ([]Reading, error) {
-	var records []record
-	if err := decodeCanonical(raw, &records, "pack"); err != nil {
-		return nil, err
+// DecodePack reads a message's readings alone, for who has checked their hash against the signed part. Nothing that was signed is
+// refused: what cannot be read is a flaw of the reading that it stands in, and of one at signedMS when that is all of the pack.
+func DecodePack(pack []byte, tracker string, signedMS int64) []Reading {
+	var j joiner
+	if j.onePass(pack, tracker) {
+		return j.sorted()
 	}
-	return join(records, tracker)
+	return decodePack(pack, tracker, signedMS)
 }
 
-// join checks every record and brings those of one time together.
-func join(records []record, tracker string) ([]Reading, error) {
+func decodePack(raw []byte, tracker string, signedMS int64) []Reading {
+	var j joiner
+	var records []map[int64]any
+	err := decodeCanonical(raw, &records, "pack")
+	if err == nil {
+		err = checkBases(records, tracker)
+	}
+	if err != nil {
+		j.unread(signedMS, err)
+		return j.readings
+	}
+	if len(records) == 0 {
+		return nil
+	}
+	base, dated := number(records[0][labelBaseTime])
+	for _, rec := range records {
+		j.record(rec, base)
+	}
+	for i := range j.readings {
+		if !dated {
+			j.flaw(&j.readings[i], "time", shown(records[0][labelBaseTime]), NotATime)
+		}
+	}
+	return j.sorted()
+}
+
+// unread notes that nothing of what was signed can be read.
+func (j *joiner) unread(signedMS int64, why error) {
+	r, ok := errors.AsType[*Reject](why)
+	if !ok {
+		r = reject(Malformed, "%v", why)
+	}
+	j.flaw(j.reading(signedMS), "pack", r.Detail, r.Reason)
+}
+
+// checkBases refuses a pack in which the meaning of one record hangs on another, but for the one base of all.
+func checkBases(records []map[int64]any, tracker string) error {
 	if len(records) > MaxRecords {
-		return nil, reject(Malformed, "%d records, at most %d", len(records), MaxRecords)
+		return reject(Malformed, "%d records, at most %d", len(records), MaxRecords)
 	}
-	j := joiner{tracker: tracker}
-	for i := range records {
-		flat, err := records[i].flatten(i)
-		if err == nil {
-			err = j.add(i, flat)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return j.sorted(), nil
-}
-
-// flatRecord is a record whose numbers are floats.
-type flatRecord struct {
-	name, unit, baseName      []byte
-	value, time, base         float64
-	hasName, hasBase, hasTime bool
-}
-
-func (rec *record) flatten(i int) (*flatRecord, error) {
-	f := &flatRecord{name: []byte(rec.Name), unit: []byte(rec.Unit), hasName: rec.BaseName != nil, hasBase: rec.BaseTime != nil, hasTime: rec.Time != nil}
-	if f.hasName {
-		f.baseName = []byte(*rec.BaseName)
-	}
-	var ok bool
-	if f.value, ok = number(rec.Value); !ok {
-		return nil, reject(Malformed, "record %d: the value must be a number", i)
-	}
-	if f.hasBase {
-		if f.base, ok = number(rec.BaseTime); !ok {
-			return nil, reject(Malformed, "record %d: the base time must be a number", i)
+	for i, rec := range records {
+		for label := range rec {
+			switch {
+			case label >= 0:
+			case i > 0:
+				return reject(Malformed, "record %d: only the first may have a base", i)
+			case label != labelBaseName && label != labelBaseTime:
+				return reject(Malformed, "base label %d", label)
+			}
 		}
 	}
-	if f.hasTime {
-		if f.time, ok = number(rec.Time); !ok {
-			return nil, reject(Malformed, "record %d: the time offset must be a number", i)
-		}
+	if len(records) > 0 && records[0][labelBaseName] != tracker+"/" {
+		return reject(Malformed, "the first record's base name must be %q", tracker+"/")
 	}
-	return f, nil
-}
-
-// joiner makes readings of records.
-type joiner struct {
-	tracker  string
-	readings []Reading
-	base     float64
-	at       int // the reading that the previous record went to: records of one time mostly follow each other
-}
-
-// add takes record number i.
-func (j *joiner) add(i int, rec *flatRecord) error {
-	if i == 0 {
-		if n := len(j.tracker); !rec.hasName || len(rec.baseName) != n+1 || string(rec.baseName[:n]) != j.tracker || rec.baseName[n] != '/' {
-			return reject(Malformed, "the first record's base name must be %q", j.tracker+"/")
-		}
-		if !rec.hasBase {
-			return reject(Malformed, "the first record needs a base time")
-		}
-		j.base = rec.base
-	} else if rec.hasName || rec.hasBase {
-		return reject(Malformed, "record %d: only the first may have a base", i)
-	}
-	q := quantityByName[string(rec.name)]
-	if q == nil || q.Unit != string(rec.unit) {
-		return reject(Malformed, "record %d: quantity %q in %q is not known", i, rec.name, rec.unit)
-	}
-	if !(rec.value >= q.Min && rec.value <= q.Max) { // also refuses NaN
-		return reject(OutOfRange, "%s %v is outside %v … %v", q.Name, rec.value, q.Min, q.Max)
-	}
-	if rec.hasTime && rec.time == 0 {
-		return reject(Malformed, "record %d: a time offset must be a number other than zero", i)
-	}
-	seconds := j.base + rec.time
-	if !(seconds >= 1<<28 && seconds*1000 < maxTimeMS) { // RFC 8428: smaller times are relative to now
-		return reject(OutOfRange, "record %d: time %v s", i, seconds)
-	}
-	values := j.values(int64(math.Round(seconds * 1000)))
-	if _, dup := values[q.Name]; dup {
-		return reject(Malformed, "record %d: %s is given twice for one time", i, q.Name)
-	}
-	values[q.Name] = rec.value
 	return nil
 }
 
-// values are those of the reading at a time.
-func (j *joiner) values(ms int64) map[string]float64 {
-	if len(j.readings) == 0 || j.readings[j.at].TimeMS != ms {
-		j.at = slices.IndexFunc(j.readings, func(r Reading) bool { return r.TimeMS == ms })
-		if j.at < 0 {
-			j.readings = append(j.readings, Reading{TimeMS: ms, Values: make(map[string]float64, 8)})
-			j.at = len(j.readings) - 1
+// record takes one record, or notes why it gives no value.
+func (j *joiner) record(rec map[int64]any, base float64) {
+	strange, offset, timed := false, 0.0, true
+	for label, v := range rec {
+		switch label {
+		case labelBaseName, labelBaseTime, labelName, labelUnit, labelValue:
+		case labelOffset:
+			offset, timed = number(v)
+		default:
+			strange = true
 		}
 	}
-	return j.readings[j.at].Values
-}
-
-// sorted are the readings by time.
-func (j *joiner) sorted() []Reading {
-	slices.SortFunc(j.readings, func(a, b Reading) int { return cmp.Compare(a.TimeMS, b.TimeMS) })
-	return j.readings
+	r := j.reading(clampMS((base + offset) * 1000))
+	name, ok := rec[labelName].(string)
+	if !ok {
+		name = shown(rec[labelName])
+	}
+	unit, _ := rec[labelUnit].(string)
+	q := quantityByName[name]
+	v, isNumber := number(rec[labelValue])
+	switch {
+	case !timed:
+		j.flaw(r, name, shown(rec[labelOffset]), NotATime)
+	case q == nil:
+		j.flaw(r, name, shown(rec[labelValue]), UnknownQuantity)
+	case q.Unit != unit:
+		j.flaw(r, name, shown(rec[labelValue])+" "+shown(rec[labelUnit]), WrongUnit)
+	case !isNumber:
+		j.flaw(r, name, shown(rec[labelValue]), NotANumber)
+	case strange:
+		j.flaw(r, name, shown(rec[labelValue]), Malformed)
+	default:
+		j.put(r, q, v)
+	}
 }
 
 // number reads a CBOR number that a float64 holds exactly.
@@ -200,4 +186,21 @@ func number(v any) (float64, bool) {
 		return float64(n), n >= -(1<<53) && n <= 1<<53
 	}
 	return 0, false
+}
+
+// shown is a CBOR value as people read it.
+func shown(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "null"
+	case string:
+		return v
+	case float64:
+		return text(v)
+	case []byte:
+		return fmt.Sprintf("%d bytes", len(v))
+	case []any, map[any]any:
+		return "a list"
+	}
+	return fmt.Sprint(v)
 }

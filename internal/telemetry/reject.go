@@ -36,6 +36,7 @@ const (
 	ClockBehind Reason = "clock_behind"
 	AfterClose  Reason = "after_close"
 	Unassigned  Reason = "unassigned"
+	Flawed      Reason = "flawed" // a member of a reading gave no value
 )
 
 // Reject says why a message is refused.

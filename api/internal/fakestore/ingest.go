@@ -73,6 +73,9 @@ func (i *Ingest) append(m stored.Message, leaf telemetry.Leaf, readings []teleme
 	defer i.Store.mu.Unlock()
 	i.Store.Stored = append(i.Store.Stored, m)
 	for _, r := range readings {
+		if !r.Counts(leaf.ReceivedMS) {
+			continue
+		}
 		i.Store.Points = append(i.Store.Points, Point{stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Values},
 			instant(r.TimeMS).Add(nanos(m.Leaf))})
 	}

@@ -41,9 +41,12 @@ func (e *expected) skip(leaf uint64)         { e.skips[leaf] = true }
 func (e *expected) skipped(leaf uint64) bool { return e.skips[leaf] }
 
 // add is called in leaf order; a message's readings have ascending, different times.
-func (e *expected) add(leaf uint64, hash telemetry.Hash, tracker string, readings []telemetry.Reading) {
+func (e *expected) add(leaf uint64, hash telemetry.Hash, tracker string, readings []telemetry.Reading, receivedMS int64) {
 	e.hashes = append(e.hashes, leafHash{leaf, hash})
 	for _, r := range readings {
+		if !r.Counts(receivedMS) {
+			continue // it has no point
+		}
 		e.readings = append(e.readings, want{leaf: leaf, timeMS: r.TimeMS, digest: digest(tracker, r.Values)})
 	}
 }

@@ -149,7 +149,7 @@ func (c *walk) signed(ctx context.Context, m stored.Message, leaf telemetry.Leaf
 	c.column(m, leaf, "kind", m.Kind, int(got.Kind))
 	c.column(m, leaf, "time_ms", m.TimeMS, got.TimeMS)
 	c.columns(m, leaf, stored.Signed, len(got.Readings))
-	c.expect.add(m.Leaf, leaf.Hash, got.Tracker, got.Readings)
+	c.expect.add(m.Leaf, leaf.Hash, got.Tracker, got.Readings, leaf.ReceivedMS)
 	c.chain(m.Leaf, got)
 	return nil
 }
@@ -169,7 +169,7 @@ func (c *walk) plain(m stored.Message, leaf telemetry.Leaf) {
 	c.column(m, leaf, "time_ms", m.TimeMS, o.TimeMS)
 	c.columns(m, leaf, stored.Unsigned, len(o.Readings))
 	// The bytes do not name the tracker: the stored one is all there is, and the readings must agree with it.
-	c.expect.add(m.Leaf, leaf.Hash, m.Tracker, o.Readings)
+	c.expect.add(m.Leaf, leaf.Hash, m.Tracker, o.Readings, leaf.ReceivedMS)
 }
 
 // columns are those that both kinds of message have.
@@ -250,8 +250,11 @@ func (c *walk) compare(ctx context.Context, leaf uint64) error {
 	if err != nil {
 		return err
 	}
-	want, tracker, hash := c.decodeAgain(m)
+	want, tracker, hash, received := c.decodeAgain(m)
 	for _, w := range want {
+		if !w.Counts(received) {
+			continue
+		}
 		var got *stored.Reading
 		err := c.Store.Readings(ctx, stored.ReadingsQuery{Logs: []string{c.log.ID}, FromMS: w.TimeMS, ToMS: w.TimeMS + 1}, func(r stored.Reading, _ time.Time) error {
 			if r.Leaf == leaf && r.TimeMS == w.TimeMS {
@@ -273,19 +276,19 @@ func (c *walk) compare(ctx context.Context, leaf uint64) error {
 	return nil
 }
 
-func (c *walk) decodeAgain(m stored.Message) (readings []telemetry.Reading, tracker string, hash telemetry.Hash) {
+func (c *walk) decodeAgain(m stored.Message) (readings []telemetry.Reading, tracker string, hash telemetry.Hash, receivedMS int64) {
 	leaf, err := telemetry.DecodeLeaf(m.Entry)
 	if err != nil {
-		return nil, "", hash // reported before
+		return nil, "", hash, 0 // reported before
 	}
 	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
 	switch {
 	case err != nil:
-		return nil, "", leaf.Hash
+		return nil, "", leaf.Hash, 0
 	case o.Signed != nil:
-		return o.Readings, o.Signed.Tracker, leaf.Hash
+		return o.Readings, o.Signed.Tracker, leaf.Hash, leaf.ReceivedMS
 	}
-	return o.Readings, m.Tracker, leaf.Hash
+	return o.Readings, m.Tracker, leaf.Hash, leaf.ReceivedMS
 }
 
 func differences(tracker string, want map[string]float64, got *stored.Reading) []string {

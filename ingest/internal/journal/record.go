@@ -109,7 +109,7 @@ type Flags uint16
 
 var flagNames = [...]telemetry.Reason{
 	telemetry.SeqGap, telemetry.Reordered, telemetry.Late, telemetry.Fork, telemetry.BootRegress, telemetry.ChainBreak,
-	telemetry.ClockAhead, telemetry.ClockBehind, telemetry.AfterClose, telemetry.Unassigned,
+	telemetry.ClockAhead, telemetry.ClockBehind, telemetry.AfterClose, telemetry.Unassigned, telemetry.Flawed,
 }
 
 // Flag is the set of one code.
@@ -137,8 +137,9 @@ func (f Flags) Names() []string {
 // with value.
 type Readings []byte
 
-// EncodeReadings packs the readings. skip tells which are left out, for what their time would do to InfluxDB.
-func EncodeReadings(readings []telemetry.Reading, skip func(ms int64) bool) Readings {
+// EncodeReadings packs the readings, without those that have no value, or no time that can be: InfluxDB would make a shard for each
+// invented week.
+func EncodeReadings(readings []telemetry.Reading, receivedMS int64) Readings {
 	size := 2
 	for i := range readings {
 		size += 12 + 9*len(readings[i].Values)
@@ -146,7 +147,7 @@ func EncodeReadings(readings []telemetry.Reading, skip func(ms int64) bool) Read
 	b := binary.AppendUvarint(make([]byte, 0, size), uint64(len(readings)))
 	for i := range readings {
 		r := &readings[i]
-		if skip != nil && skip(r.TimeMS) {
+		if !r.Counts(receivedMS) {
 			continue
 		}
 		b = binary.AppendVarint(b, r.TimeMS)

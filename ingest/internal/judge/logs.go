@@ -167,7 +167,7 @@ func fromStore(m *stored.Message, log [32]byte) *Message {
 				return nil // damaged since ingest took it: verification's business
 			}
 			for _, r := range o.Readings {
-				if telemetry.TimePossible(r.TimeMS, m.ReceivedMS) {
+				if r.Counts(m.ReceivedMS) {
 					fn(r.TimeMS, r.Values)
 				}
 			}

@@ -106,7 +106,7 @@ func (m *memory) message(tracker string, ms int64, values map[string]float64) jo
 	if !slices.ContainsFunc(m.all, func(r stored.Reading) bool { return r.Tracker == tracker && r.TimeMS == ms }) {
 		m.all = append(m.all, stored.Reading{Log: "log", Tracker: tracker, TimeMS: ms, Values: values})
 	}
-	return journal.Message{Shipment: "S", Tracker: tracker, Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: values}}, nil)}
+	return journal.Message{Shipment: "S", Tracker: tracker, Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: values}}, ms)}
 }
 
 func newWatcher(m *memory, cfg Config) *Watcher {

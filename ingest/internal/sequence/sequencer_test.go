@@ -66,7 +66,7 @@ func said(tracker string, boot, seq uint64, prev [32]byte, salt string) *message
 	return &message.Item{
 		Raw: raw, ReceivedMS: 1_700_000_000_000 + int64(seq), TimeMS: 1_700_000_000_000 + int64(boot*1_000_000+seq), Tracker: tracker, Hash: sha256.Sum256(raw),
 		Signed: true, Boot: boot, Seq: seq, Prev: prev, Route: message.Route{Shipment: "S-1", ShipmentTx: "tx", TrackerTx: "tx"},
-		Readings: journal.EncodeReadings(nil, nil),
+		Readings: journal.EncodeReadings(nil, 0),
 	}
 }
 
@@ -204,7 +204,7 @@ func TestPlainMessages(t *testing.T) {
 	s := openSequencer(t, db)
 	plain := func(raw string, received int64, timed bool) *message.Item {
 		return &message.Item{Raw: []byte(raw), Tracker: "T", Hash: sha256.Sum256([]byte(raw)), ReceivedMS: received, TimeMS: received, Timed: timed,
-			Route: message.Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, nil)}
+			Route: message.Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, 0)}
 	}
 	for i, tc := range []struct {
 		it   *message.Item

@@ -122,7 +122,7 @@ func (s *writerSetup) enqueue(t *testing.T, n int) {
 	first := s.db.QueueEnd()
 	for i := range n {
 		raw := make([]byte, 1000-10*i) // an earlier batch is larger
-		m := journal.Message{Leaf: first + uint64(i), Tracker: "T-1", Shipment: "S-1", Raw: raw, Signed: true, Readings: journal.EncodeReadings(nil, nil)}
+		m := journal.Message{Leaf: first + uint64(i), Tracker: "T-1", Shipment: "S-1", Raw: raw, Signed: true, Readings: journal.EncodeReadings(nil, 0)}
 		b.Enqueue(journal.MessageRecord, m.Append)
 	}
 	if err := b.Commit("messages"); err != nil {

@@ -21,7 +21,7 @@ type database struct {
 }
 
 func (d *database) Windows(_ context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error {
-	d.asked = append(d.asked, fmt.Sprintf("%s %d-%d", q.Logs[0][:2], q.FromMS/hourMS, q.ToMS/hourMS))
+	d.asked = append(d.asked, fmt.Sprintf("%s %d-%d", q.Logs[0][:2], q.FromMS/hourMS-hour0, q.ToMS/hourMS-hour0))
 	if d.failing {
 		return stored.ErrUnavailable
 	}
@@ -41,7 +41,7 @@ type batch struct {
 	hours []int64
 }
 
-func (b *batch) Summary(_ string, w *stored.Window) { b.hours = append(b.hours, w.FromMS/hourMS) }
+func (b *batch) Summary(_ string, w *stored.Window) { b.hours = append(b.hours, w.FromMS/hourMS-hour0) }
 func (b *batch) Points() int                        { return len(b.hours) }
 func (b *batch) Reset()                             { b.hours = nil }
 func (b *batch) Write(context.Context) error {
@@ -49,14 +49,18 @@ func (b *batch) Write(context.Context) error {
 	return nil
 }
 
+// hour0 is the beginning of a day in 2015: earlier ones are undated.
+const hour0 = 400_008
+
 func message(log byte, ms int64) journal.Message {
-	return journal.Message{Log: [32]byte{log}, Shipment: "S", Tracker: "T-1", Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": 5}}}, nil)}
+	ms += hour0 * hourMS
+	return journal.Message{Log: [32]byte{log}, Shipment: "S", Tracker: "T-1", Readings: journal.EncodeReadings([]telemetry.Reading{{TimeMS: ms, Values: map[string]float64{"temperature": 5}}}, ms)}
 }
 
 // Ensure that an hour is summed up once it is over and quiet, with its neighbours at once, again when something comes late, and
 // later when the store is away.
 func TestHoursAreSummedUpWhenTheyAreOver(t *testing.T) {
-	now := time.UnixMilli(100*hourMS + 30*60_000)
+	now := time.UnixMilli((hour0+100)*hourMS + 30*60_000)
 	d := &database{}
 	w := New(Config{Database: d, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
 	step := func(what string, after time.Duration, wantAsked []string, wantSummed []int64, messages ...journal.Message) {

@@ -253,17 +253,19 @@ func (v *Verifier) findKey(s *signed) error {
 // finish judges the clock, packs the readings and finds the assignment.
 func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tracker, readings []telemetry.Reading) {
 	at := it.TimeMS
-	switch {
-	case telemetry.TooEarly(at):
-		it.Flags |= journal.Flag(telemetry.ClockBehind)
-		at = it.ReceivedMS
-	case telemetry.TooLate(at, it.ReceivedMS):
-		it.Flags |= journal.Flag(telemetry.ClockAhead)
+	if reason := telemetry.Undated(at, it.ReceivedMS); reason != "" {
+		it.Flags |= journal.Flag(reason)
 		at = it.ReceivedMS
 	}
-	// A reading with an impossible time stays in the message's bytes and gets no point of its own: InfluxDB would make a
-	// shard for each invented week.
-	it.Readings = journal.EncodeReadings(readings, func(ms int64) bool { return !telemetry.TimePossible(ms, it.ReceivedMS) })
+	for i := range readings {
+		if len(readings[i].Flaws) > 0 {
+			it.Flags |= journal.Flag(telemetry.Flawed)
+		}
+		if reason := telemetry.Undated(readings[i].TimeMS, it.ReceivedMS); reason != "" {
+			it.Flags |= journal.Flag(reason)
+		}
+	}
+	it.Readings = journal.EncodeReadings(readings, it.ReceivedMS)
 	window := t.At(at)
 	if window == nil {
 		if again, ok := v.Registry.Refresh(ctx, it.Tracker); ok {

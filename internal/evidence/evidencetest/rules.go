@@ -23,11 +23,7 @@ func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.C
 		if err != nil {
 			continue
 		}
-		readings, err := telemetry.DecodePack(l.Pack, m.Tracker)
-		if err != nil {
-			continue
-		}
-		for _, r := range readings {
+		for _, r := range telemetry.DecodePack(l.Pack, m.Tracker, m.TimeMS) {
 			all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Values)})
 		}
 	}

@@ -1,7 +1,6 @@
 package attack
 
 import (
-	"crypto"
 	"crypto/sha256"
 	"errors"
 
@@ -71,33 +70,6 @@ func loosen(raw []byte) ([]byte, error) {
 		return append([]byte{raw[0], 0x59, 0, raw[2]}, raw[3:]...), nil
 	}
 	return append([]byte{raw[0], 0x5a, 0, 0, raw[2], raw[3]}, raw[4:]...), nil
-}
-
-// overheat signs, with the tracker's own key, a temperature that no sensor has.
-func overheat(raw []byte, signer crypto.Signer) ([]byte, error) {
-	p, s, err := take(raw)
-	if err != nil {
-		return nil, err
-	}
-	var pack []map[int]any
-	if err := canon.UnmarshalCBOR(p.Pack, &pack); err != nil {
-		return nil, err
-	}
-	pack[0][2] = 5000.0
-	packed, err := canon.MarshalCBOR(pack)
-	if err != nil {
-		return nil, err
-	}
-	hash := sha256.Sum256(packed)
-	s.Payload = hash[:]
-	tbs, err := canon.MarshalCBOR([]any{"Signature1", s.Protected, []byte{}, s.Payload})
-	if err != nil {
-		return nil, err
-	}
-	if s.Signature, err = telemetry.Sign(signer, tbs); err != nil {
-		return nil, err
-	}
-	return join(s, packed)
 }
 
 // hashOf is what a leaf of these bytes would carry, if there were one.
