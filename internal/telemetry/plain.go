@@ -241,7 +241,7 @@ func (d *plainDecoder) value(q *Quantity, v scalar) {
 	}
 }
 
-var axes = [...]string{"accel_x", "accel_y", "accel_z"}
+var axes = []string{"accel_x", "accel_y", "accel_z"}
 
 func (d *plainDecoder) acceleration() error {
 	d.known = true
