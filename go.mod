@@ -45,6 +45,8 @@ require (
 	rsc.io/qr v0.2.0
 )
 
+require github.com/go-fonts/dejavu v0.3.2
+
 require (
 	github.com/DataDog/zstd v1.5.7 // indirect
 	github.com/Knetic/govaluate v3.0.1-0.20171022003610-9aa49832a739+incompatible // indirect

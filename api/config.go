@@ -34,6 +34,7 @@ type Config struct {
 	MQTT         secure.Client     `yaml:"mqtt"`          // ca, cert, key and insecure of the api's own connections to it
 	Auth         AuthConfig        `yaml:"auth"`          // who may call
 	DashboardDir string            `yaml:"dashboard_dir"` // served at / when it exists
+	Report       ReportConfig      `yaml:"report"`        // how reports look
 	Log          service.LogConfig `yaml:"log"`
 }
 
@@ -51,6 +52,12 @@ type NodeConfig struct {
 	Member string        `yaml:"member"`
 	URL    string        `yaml:"url"` // https://host:port; http on this machine
 	Client secure.Client `yaml:",inline"`
+}
+
+// ReportConfig says how reports as PDF look.
+type ReportConfig struct {
+	Fonts []string `yaml:"fonts"` // TrueType files for what the built-in fonts lack, asked in this order; absent = those of Debian's packages that are there
+	Logo  string   `yaml:"logo"`  // PNG or JPEG at the top of the first page
 }
 
 // AuthConfig says whose access tokens are accepted. Without issuers and clients_file nobody could call.

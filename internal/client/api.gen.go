@@ -134,22 +134,49 @@ type CreateBody struct {
 	// CarriedFrom Delivered shipments of the lot whose spent budget this one goes on with
 	CarriedFrom []string `json:"carried_from,omitempty,omitzero"`
 	Description string   `json:"description,omitempty,omitzero"`
-	Destination string   `json:"destination,omitempty,omitzero"`
+
+	// Destination Where it is received, in the same form
+	Destination string `json:"destination,omitempty,omitzero"`
 
 	// ID Without a dot, the organisation's name and a dot are put before it; the answer has the id in full
 	ID string `json:"id"`
 
 	// Lot Traceability lot code; shipments of one lot share a stability budget
-	Lot    string `json:"lot,omitempty,omitzero"`
+	Lot string `json:"lot,omitempty,omitzero"`
+
+	// LotSource Traceability lot code source: where the lot got its code (business name, address, phone number), or a reference to it
+	//
+	// Examples: FFRN 12345678901
+	LotSource string `json:"lot_source,omitempty,omitzero"`
+
+	// Origin Where it is shipped from. For FSMA 204: business name, address and phone number
 	Origin string `json:"origin,omitempty,omitzero"`
 
 	// Parties Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there
 	Parties map[string][]string `json:"parties"`
 
+	// Quantity How much there is, above zero
+	//
+	// Examples: 40
+	Quantity string `json:"quantity,omitempty,omitzero"`
+
+	// ReferenceNumber Its number
+	ReferenceNumber string `json:"reference_number,omitempty,omitzero"`
+
+	// ReferenceType Document that goes with the goods
+	//
+	// Examples: bill of lading
+	ReferenceType string `json:"reference_type,omitempty,omitzero"`
+
 	// RuleSet id@version, see /v1/rule-sets
 	//
 	// Examples: general-2-8@1
 	RuleSet string `json:"rule_set"`
+
+	// Unit Unit of the quantity
+	//
+	// Examples: cases
+	Unit string `json:"unit,omitempty,omitzero"`
 }
 
 // Declined defines model for Declined.
@@ -567,15 +594,18 @@ type Shipment struct {
 	Description string     `json:"description"`
 	Destination string     `json:"destination"`
 
-	// Details Of description, origin, destination and lot; null when there are none
+	// Details Of the texts from description to reference_number; null when there are none
 	Details Details `json:"details"`
 	ID      string  `json:"id"`
 
 	// Last Newest value of each quantity
 	Last LastReading `json:"last"`
 
-	// Lot Whose stability budget it draws on
+	// Lot Whose stability budget it draws on; the traceability lot code
 	Lot string `json:"lot"`
+
+	// LotSource Traceability lot code source
+	LotSource string `json:"lot_source"`
 
 	// MayDecline Roles in which another named the organisation that answers, and which it may still decline
 	MayDecline []string `json:"may_decline"`
@@ -590,6 +620,9 @@ type Shipment struct {
 	// Parties Role to the members that hold it
 	Parties         map[string][]string `json:"parties"`
 	PendingHandover Handover            `json:"pending_handover"`
+	Quantity        string              `json:"quantity"`
+	ReferenceNumber string              `json:"reference_number"`
+	ReferenceType   string              `json:"reference_type"`
 	RuleSet         string              `json:"rule_set"`
 	RuleSetHash     string              `json:"rule_set_hash"`
 	State           ShipmentState       `json:"state"`
@@ -598,7 +631,8 @@ type Shipment struct {
 	StatedDeliveryAt time.Time `json:"stated_delivery_at"`
 
 	// Tx Transaction that answered, or that created it
-	Tx string `json:"tx"`
+	Tx   string `json:"tx"`
+	Unit string `json:"unit"`
 
 	// Unknown Members that could not be asked for just now and say nothing: verdict, last, messages
 	//

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Details are what people write and who they are: the goods, places, notes, reasons, names. They stay off the ledger, which every
@@ -18,7 +19,13 @@ type Details struct {
 	Description string `json:"description,omitempty"`
 	Origin      string `json:"origin,omitempty"`
 	Destination string `json:"destination,omitempty"`
-	Lot         string `json:"lot,omitempty"` // production lot whose stability budget it draws on
+	Lot         string `json:"lot,omitempty"`        // production lot whose stability budget it draws on; the traceability lot code
+	LotSource   string `json:"lot_source,omitempty"` // who gave the lot its code, and where: a location or a reference to one
+	Quantity    string `json:"quantity,omitempty"`   // of the goods, a decimal above zero
+	Unit        string `json:"unit,omitempty"`       // of the quantity
+
+	ReferenceType   string `json:"reference_type,omitempty"` // document that goes with the goods, such as a bill of lading
+	ReferenceNumber string `json:"reference_number,omitempty"`
 
 	Note   string `json:"note,omitempty"`   // of a handover, by who proposed it
 	Reason string `json:"reason,omitempty"` // of a rejection or withdrawal, by who ended the handover; of what is signed
@@ -99,13 +106,21 @@ func (s *Shipment) Written(handovers []Handover) map[string]Written {
 }
 
 func (d Details) validate() error {
-	err := first(checkHex("salt", d.Salt, SaltSize, SaltSize), checkText("description", d.Description, 0, 512), checkText("origin", d.Origin, 0, 256),
-		checkText("destination", d.Destination, 0, 256), checkText("lot", d.Lot, 0, 128), checkText("note", d.Note, 0, 1024), checkText("reason", d.Reason, 0, 1024))
+	err := first(checkHex("salt", d.Salt, SaltSize, SaltSize), checkText("description", d.Description, 0, 512), checkText("origin", d.Origin, 0, 512),
+		checkText("destination", d.Destination, 0, 512), checkText("lot", d.Lot, 0, 128), checkText("lot_source", d.LotSource, 0, 512), checkQuantity(d.Quantity), checkText("unit", d.Unit, 0, 32),
+		checkText("reference_type", d.ReferenceType, 0, 64), checkText("reference_number", d.ReferenceNumber, 0, 128), checkText("note", d.Note, 0, 1024), checkText("reason", d.Reason, 0, 1024))
 	if err != nil || d.Signer == (Signer{}) {
 		return err
 	}
 	return first(checkText("signer.name", d.Signer.Name, 1, 128), checkText("signer.subject", d.Signer.Subject, 1, 256),
 		checkText("signer.issuer", d.Signer.Issuer, 1, 256), checkText("signer.client", d.Signer.Client, 1, 128))
+}
+
+func checkQuantity(s string) error {
+	if s == "" || len(s) <= 20 && decimal.MatchString(s) && s[0] != '-' && strings.Trim(s, "0.") != "" {
+		return nil
+	}
+	return invalid("quantity must be a decimal above zero of at most 20 digits, such as 40 or 12.5")
 }
 
 // checkDetails checks the hash in an argument; "" says that there are none.

@@ -29,7 +29,8 @@ func TestDetails(t *testing.T) {
 	if _, err := OpenDetails(raw, other); err == nil {
 		t.Error("details were taken for others")
 	}
-	longest := Details{Description: strings.Repeat(`"`, 512), Origin: strings.Repeat(`"`, 256), Destination: strings.Repeat(`"`, 256), Lot: strings.Repeat(`"`, 128), Note: strings.Repeat(`"`, 1024),
+	longest := Details{Description: strings.Repeat(`"`, 512), Origin: strings.Repeat(`"`, 512), Destination: strings.Repeat(`"`, 512), Lot: strings.Repeat(`"`, 128), LotSource: strings.Repeat(`"`, 512),
+		Quantity: "12345678901234567.25", Unit: strings.Repeat(`"`, 32), ReferenceType: strings.Repeat(`"`, 64), ReferenceNumber: strings.Repeat(`"`, 128), Note: strings.Repeat(`"`, 1024),
 		Reason: strings.Repeat(`"`, 1024), Signer: Signer{strings.Repeat(`"`, 128), strings.Repeat(`"`, 256), strings.Repeat(`"`, 256), strings.Repeat(`"`, 128)}}
 	if raw, hash, err = longest.Seal(salt); err != nil {
 		t.Fatal(err)
@@ -51,7 +52,8 @@ func TestDetailsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, d := range map[string]Details{
-		"description": {Description: long}, "origin": {Origin: long}, "destination": {Destination: long}, "lot": {Lot: long}, "note": {Note: long}, "reason": {Reason: long},
+		"description": {Description: long}, "origin": {Origin: long}, "destination": {Destination: long}, "lot": {Lot: long}, "lot source": {LotSource: long}, "unit": {Unit: long}, "reference type": {ReferenceType: long}, "reference number": {ReferenceNumber: long},
+		"quantity in words": {Quantity: "forty"}, "no quantity": {Quantity: "0.00"}, "negative quantity": {Quantity: "-1"}, "long quantity": {Quantity: "123456789012345678.25"}, "note": {Note: long}, "reason": {Reason: long},
 		"control": {Note: "a\nb"}, "not text": {Note: "\xff"},
 		"no name": signed(func(s *Signer) { s.Name = "" }), "name of two lines": signed(func(s *Signer) { s.Name = "a\nb" }), "no subject": signed(func(s *Signer) { s.Subject = "" }),
 		"no issuer": signed(func(s *Signer) { s.Issuer = "" }), "no client": signed(func(s *Signer) { s.Client = "" }), "long subject": signed(func(s *Signer) { s.Subject = strings.Repeat("x", 257) }),

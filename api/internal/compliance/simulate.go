@@ -203,7 +203,7 @@ func judgeTrip(ctx context.Context, try trial, rules judging.RuleSetInfo) (*judg
 	for _, tracker := range slices.Sorted(maps.Keys(first)) {
 		facts.Trackers = append(facts.Trackers, detect.Tracker{ID: tracker, Windows: []detect.Window{{FromMS: first[tracker]}}, Sensors: []detect.Stated{{Sensors: try.Sensors}}})
 	}
-	j := &judging.Judged{Rules: rules, Gaps: judging.NewGaps(int64(rules.MaxGapS) * 1000)}
+	j := &judging.Judged{Rules: rules}
 	if j.Result, err = judgeInOrder(ctx, try, rules, facts); errors.Is(err, compliance.ErrStale) {
 		j.Result, err = judgeSorted(ctx, try, rules, facts, n)
 	}

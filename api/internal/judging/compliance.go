@@ -134,12 +134,12 @@ type JudgedRecorder struct {
 }
 
 // Pinned judges a shipment by its pinned rules and joins what the ledger holds about it.
-func (s *Judge) Pinned(ctx context.Context, r ledger.Shipment) (*Judged, Compliance, error) {
+func (s *Judge) Pinned(ctx context.Context, r ledger.Shipment, observers ...Observer) (*Judged, Compliance, error) {
 	rules, err := s.Rules.Pinned(ctx, r)
 	if err != nil {
 		return nil, Compliance{}, err
 	}
-	j, err := s.Judge(ctx, r, rules)
+	j, err := s.Judge(ctx, r, rules, observers...)
 	if err != nil {
 		return nil, Compliance{}, err
 	}
@@ -235,7 +235,7 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 	slices.SortStableFunc(v.Excursions, func(a, b shapes.Excursion) int { return cmp.Compare(a.Start, b.Start) })
 	v.Allowed = AllowedStays{res.Allowed.Count, inS(res.Allowed.OutMS)}
 	for _, l := range res.Legs {
-		v.Legs = append(v.Legs, showLeg(s.Members, l, j.handovers))
+		v.Legs = append(v.Legs, showLeg(s.Members, l, j.Handovers))
 	}
 	for _, f := range res.Figures {
 		v.Figures = append(v.Figures, JudgedFigure(f))

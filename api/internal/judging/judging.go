@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/records"
-	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -42,24 +41,27 @@ type Judged struct {
 	Rules     RuleSetInfo
 	Result    compliance.Result
 	legs      []detect.Leg
-	handovers []ledger.Handover
+	Handovers []ledger.Handover // ended ones
 	Trackers  []ledger.Tracker
 	Refs      []records.LogRef
-	Gaps      *Gaps
 	// Strays are the readings in the shipment's logs that lie outside of all windows of their tracker, and Wide what the rules say with
 	// them; nil without any.
 	Strays int
 	Wide   *compliance.Result
 }
 
+// Observer is shown each reading in the order of time, with what was measured alone: a sensor's error values are left out. judged tells that
+// it lies in a window of its tracker.
+type Observer func(x stored.Reading, judged bool)
+
 // Judge judges a shipment's stored readings by a rule set, which may be another than the pinned one.
-func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo) (*Judged, error) {
-	j := &Judged{Rules: rules, Gaps: NewGaps(int64(rules.MaxGapS) * 1000)}
+func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo, observers ...Observer) (*Judged, error) {
+	j := &Judged{Rules: rules}
 	var err error
 	if j.Refs, err = s.Logs.Of(ctx, r); err != nil {
 		return nil, err
 	}
-	if j.handovers, err = ledger.ShipmentHandover.All(ctx, s.Ledger, r.ID, records.Max); err != nil {
+	if j.Handovers, err = ledger.ShipmentHandover.All(ctx, s.Ledger, r.ID, records.Max); err != nil {
 		return nil, err
 	}
 	if j.Trackers, err = s.assigned(ctx, r); err != nil {
@@ -69,7 +71,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 	if err != nil {
 		return nil, err
 	}
-	facts := journey.Of(r, j.handovers, j.Trackers)
+	facts := journey.Of(r, j.Handovers, j.Trackers)
 	j.legs = facts.Legs
 	place := make(map[string]uint64, len(j.Refs))
 	for i, ref := range j.Refs {
@@ -95,9 +97,15 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo)
 		return judge.Result(0)
 	}
 	j.Result, err = judge(facts, func(x stored.Reading) {
-		j.Gaps.take(x.TimeMS, measured(&r, &x))
-		if !journey.Judges(facts, x.Tracker, x.TimeMS) {
+		in := journey.Judges(facts, x.Tracker, x.TimeMS)
+		if !in {
 			j.Strays++
+		}
+		if len(observers) > 0 {
+			x.Values = measured(&r, &x)
+		}
+		for _, see := range observers {
+			see(x, in)
 		}
 	})
 	if err != nil || j.Strays == 0 {
@@ -217,48 +225,4 @@ func (s *Judge) deciding(ctx context.Context, j *Judged) (map[string]shapes.Deci
 		out[text] = m
 	}
 	return out, nil
-}
-
-// Gaps finds the times at which no tracker knew a metric, from readings in the order of time. It is for pictures: the verdict
-// counts unknown time for each tracker.
-type Gaps struct {
-	maxMS int64
-	known map[string]int64 // metric -> until when its last value holds
-	spans map[string][]report.Span
-}
-
-// maxGaps bounds what a chart shades.
-const maxGaps = 2000
-
-func NewGaps(maxMS int64) *Gaps {
-	return &Gaps{maxMS: maxMS, known: map[string]int64{}, spans: map[string][]report.Span{}}
-}
-
-func (g *Gaps) take(ms int64, values map[string]float64) {
-	for name := range values {
-		g.seen(name, ms)
-	}
-	for _, a := range []string{"accel_x", "accel_y", "accel_z"} {
-		if _, ok := values[a]; !ok {
-			return
-		}
-	}
-	g.seen("acceleration", ms)
-}
-
-func (g *Gaps) seen(metric string, ms int64) {
-	until, ok := g.known[metric]
-	if ok && ms > until && len(g.spans[metric]) < maxGaps {
-		g.spans[metric] = append(g.spans[metric], report.Span{FromMS: until, ToMS: ms})
-	}
-	g.known[metric] = max(until, ms+g.maxMS)
-}
-
-// of gives a metric's gaps up to the end of judging.
-func (g *Gaps) Of(metric string, toMS int64) []report.Span {
-	out := g.spans[metric]
-	if until, ok := g.known[metric]; ok && toMS > until {
-		out = append(out[:len(out):len(out)], report.Span{FromMS: until, ToMS: toMS})
-	}
-	return out
 }

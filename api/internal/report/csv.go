@@ -9,7 +9,7 @@ import (
 // Header of the CSV: one fact a row, so that every part fits one table that can be sorted and filtered.
 var csvHeader = []string{"section", "item", "field", "value", "unit", "from", "to"}
 
-// CSV writes the report as RFC 4180 with a header. Times are RFC 3339 in UTC, durations in seconds.
+// CSV writes the report as RFC 4180 with a header. Times are RFC 3339, in UTC or with the offset of the reader's zone, durations in seconds.
 func CSV(w io.Writer, r *Report) error { return writeCSV(w, csvHeader, facts(r)) }
 
 func writeCSV(w io.Writer, head []string, rows [][]string) error {
@@ -24,6 +24,10 @@ func writeCSV(w io.Writer, head []string, rows [][]string) error {
 // facts are the rows. A number is a decimal that we made, so a minus in front is a sign and begins no formula.
 func facts(r *Report) [][]string {
 	var f [][]string
+	stamp := stamp
+	if c := clockOf(r.Zone); !c.utc() {
+		stamp = c.stamp
+	}
 	number := func(section, item, field, value, unit string, from, to int64) {
 		if value != "" {
 			f = append(f, []string{section, cell(item), field, value, unit, stamp(from), stamp(to)})
@@ -38,12 +42,16 @@ func facts(r *Report) [][]string {
 	text("shipment", r.Shipment, "origin", r.Origin)
 	text("shipment", r.Shipment, "destination", r.Destination)
 	text("shipment", r.Shipment, "lot", r.Lot)
+	text("shipment", r.Shipment, "lot_source", r.LotSource)
+	number("shipment", r.Shipment, "quantity", r.Quantity, cell(r.Unit), 0, 0)
+	text("shipment", r.Shipment, "reference", r.Reference)
 	text("shipment", r.Shipment, "state", r.State)
 	for _, p := range r.Parties {
 		text("shipment", r.Shipment, p.Role, p.Org)
 	}
 	moment("shipment", r.Shipment, "created", r.CreatedMS)
 	moment("shipment", r.Shipment, "delivered", r.DeliveredMS)
+	moment("shipment", r.Shipment, "delivered_stated", r.StatedMS)
 	moment("shipment", r.Shipment, "closed", r.ClosedMS)
 	moment("report", r.Shipment, "generated", r.GeneratedMS)
 	text("report", r.Shipment, "generated_by", r.By)
@@ -59,16 +67,27 @@ func facts(r *Report) [][]string {
 		text("rule", x.ID, "text", x.Text)
 		text("rule", x.ID, "state", x.State)
 	}
-	for _, m := range r.Metrics {
+	metric := func(section, item string, m Metric) {
 		if !m.Unjudged {
-			seconds("metric", m.Name, "in_range", m.InMS, 0, 0)
-			seconds("metric", m.Name, "out_of_range", m.OutMS, 0, 0)
-			seconds("metric", m.Name, "unknown", m.UnknownMS, 0, 0)
+			seconds(section, item, "in_range", m.InMS, 0, 0)
+			seconds(section, item, "out_of_range", m.OutMS, 0, 0)
+			seconds(section, item, "above", m.OutMS-m.BelowMS, 0, 0)
+			seconds(section, item, "below", m.BelowMS, 0, 0)
+			seconds(section, item, "unknown", m.UnknownMS, 0, 0)
 		}
-		number("metric", m.Name, "min", m.Min, m.Unit, 0, 0)
-		number("metric", m.Name, "max", m.Max, m.Unit, 0, 0)
-		number("metric", m.Name, "mean", m.Mean, m.Unit, 0, 0)
-		number("metric", m.Name, "readings", strconv.Itoa(m.Readings), "", 0, 0)
+		number(section, item, "min", m.Min, m.Unit, 0, 0)
+		number(section, item, "max", m.Max, m.Unit, 0, 0)
+		number(section, item, "mean", m.Mean, m.Unit, 0, 0)
+		number(section, item, "readings", strconv.Itoa(m.Readings), "", 0, 0)
+	}
+	for _, m := range r.Metrics {
+		metric("metric", m.Name, m)
+	}
+	for _, x := range r.Summary {
+		item := x.Tracker + " " + x.Name
+		metric("summary", item, x.Metric)
+		number("summary", item, "mean_kinetic_temperature", x.MKT, x.Unit, 0, 0)
+		number("summary", item, "gaps", strconv.Itoa(x.Gaps), "", 0, 0)
 	}
 	for _, x := range r.Figures {
 		number("figure", x.Rule+" "+x.Tracker, x.Name, x.Value, x.Unit, 0, 0)
@@ -84,6 +103,8 @@ func facts(r *Report) [][]string {
 	for _, e := range r.Excursions {
 		number("excursion", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
 		number("excursion", e.ID, "limit", e.Limit, e.Metric, e.StartMS, e.EndMS)
+		seconds("excursion", e.ID, "out_of_range", e.lasted(), e.StartMS, e.EndMS)
+		text("excursion", e.ID, "what", e.What)
 		text("excursion", e.ID, "rule", e.Rule)
 		text("excursion", e.ID, "severity", e.Severity)
 		text("excursion", e.ID, "tracker", e.Tracker)
@@ -94,6 +115,7 @@ func facts(r *Report) [][]string {
 	for _, e := range r.Allowed {
 		number("allowed", e.ID, "peak", e.Peak, e.Metric, e.StartMS, e.EndMS)
 		number("allowed", e.ID, "limit", e.Limit, e.Metric, e.StartMS, e.EndMS)
+		seconds("allowed", e.ID, "out_of_range", e.lasted(), e.StartMS, e.EndMS)
 	}
 	if r.AllowedCount > 0 {
 		number("allowed", r.Shipment, "stays", strconv.Itoa(r.AllowedCount), "", 0, 0)
@@ -131,6 +153,12 @@ func facts(r *Report) [][]string {
 		moment(a.Kind, a.Subject, "signed_at", a.TimeMS)
 		text(a.Kind, a.Subject, "transaction", a.Tx)
 	}
+	for _, x := range r.Records {
+		text("ledger", x.Tx, "what", x.What)
+		text("ledger", x.Tx, "by", x.By)
+		moment("ledger", x.Tx, "recorded", x.TimeMS)
+		moment("ledger", x.Tx, "stated", x.StatedMS)
+	}
 	for _, t := range r.Trackers {
 		text("tracker", t.ID, "trust", t.Trust)
 		if t.Recorded {
@@ -142,6 +170,9 @@ func facts(r *Report) [][]string {
 	for _, l := range r.Logs {
 		number("log", l.Log, "size", strconv.FormatUint(l.Size, 10), "leaves", 0, 0)
 		text("log", l.Log, "root", l.Root)
+	}
+	if r.AnchorCount > 0 {
+		number("anchor", r.Shipment, "count", strconv.Itoa(r.AnchorCount), "", 0, 0)
 	}
 	for _, a := range r.Anchors {
 		text("anchor", a.Tx, "root", a.Root)

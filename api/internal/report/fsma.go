@@ -4,68 +4,96 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 )
 
 // TrackingEvent is one critical tracking event of FSMA 204 (21 CFR 1.1340, 1.1345): the shipping or the receiving of a
-// traceability lot, as custody moved on the ledger. Members that the ledger does not hold are "", and are named in the
-// column "missing", so that nobody takes a blank for a fact.
+// traceability lot, as custody moved on the ledger between those who are no transporters. Members that nobody gave are "", and are named in
+// the column "missing", so that nobody takes a blank for a fact.
 type TrackingEvent struct {
-	Kind         string // shipping | receiving
-	Lot          string // traceability lot code
-	Product      string
-	Quantity     string
-	Unit         string
-	FromLocation string // description of the immediate previous source, or where it was shipped from
-	ToLocation   string
-	TimeMS       int64
-	LotSource    string // traceability lot code source
-	Shipment     string // reference document number
-	Document     string // reference document type
-	Tx           string
+	Kind           string // shipping | receiving
+	Lot            string // traceability lot code
+	Product        string
+	Quantity       string
+	Unit           string
+	FromLocation   string // where it was shipped from: the immediate previous source
+	ToLocation     string // where it was received: the immediate subsequent recipient
+	TimeMS         int64  // 0 = not known
+	OrderMS        int64  // place in the list: its time, or that of the receiving to which it belongs
+	LotSource      string // traceability lot code source
+	Document       string // reference document type
+	DocumentNumber string
+	Shipment       string
+	Tx             string
 }
 
-var fsmaHeader = []string{"Critical tracking event", "Traceability lot code", "Product description", "Quantity", "Unit of measure", "Ship-from location", "Ship-to location", "Date", "Time (UTC)",
-	"Traceability lot code source", "Reference document type", "Reference document number", "Ledger transaction", "Missing key data elements"}
+// keyData are the members that the rule asks for, by their place among the columns.
+const keyData = 12
 
-func (e *TrackingEvent) cells() []string {
-	day, clock, _ := strings.Cut(stamp(e.TimeMS), "T")
-	row := []string{e.Kind, e.Lot, e.Product, e.Quantity, e.Unit, e.FromLocation, e.ToLocation, day, strings.TrimSuffix(clock, "Z"), e.LotSource, e.Document, e.Shipment, e.Tx}
+func fsmaHead(c clock) []string {
+	return []string{"Critical tracking event", "Traceability lot code", "Product description", "Quantity", "Unit of measure", "Ship-from location", "Ship-to location", "Date (" + c.name() + ")", "Time (" + c.name() + ")",
+		"Traceability lot code source", "Reference document type", "Reference document number", "Time (UTC)", "Trackseal shipment", "Ledger transaction", "Missing key data elements"}
+}
+
+// cells of a row, in the form of a workbook.
+func (e *TrackingEvent) cells(c clock) []any {
+	var date, hour any
+	if e.TimeMS != 0 {
+		date, hour = day{c.in(e.TimeMS)}, timeOfDay{c.in(e.TimeMS)}
+	}
+	row := []any{e.Kind, e.Lot, e.Product, decimal(e.Quantity), e.Unit, e.FromLocation, e.ToLocation, date, hour, e.LotSource, e.Document, e.DocumentNumber, at(e.TimeMS), e.Shipment, e.Tx}
 	var missing []string
-	for i, v := range row[:10] {
-		if v == "" {
-			missing = append(missing, strings.ToLower(fsmaHeader[i]))
+	for i, v := range row[:keyData] {
+		if i != 8 && (v == nil || v == "") { // the rule asks for no time of day
+			name, _, _ := strings.Cut(fsmaHead(c)[i], " (")
+			missing = append(missing, strings.ToLower(name))
 		}
 	}
 	return append(row, strings.Join(missing, ", "))
 }
 
 // FSMACSV writes the sortable list as CSV.
-func FSMACSV(w io.Writer, events []TrackingEvent) error {
+func FSMACSV(w io.Writer, events []TrackingEvent, zone *time.Location) error {
+	c := clockOf(zone)
 	rows := make([][]string, len(events))
-	for i := range events {
-		rows[i] = events[i].cells()
-		for j := range rows[i] {
-			rows[i][j] = cell(rows[i][j])
+	for i, e := range events {
+		for _, v := range e.cells(c) {
+			text := ""
+			switch x := v.(type) {
+			case nil:
+			case day:
+				text = x.Format("2006-01-02")
+			case timeOfDay:
+				text = x.Format("15:04:05-07:00")
+			case time.Time:
+				text = stamp(e.TimeMS)
+			case string:
+				text = cell(x)
+			case float64:
+				text = e.Quantity
+			}
+			rows[i] = append(rows[i], text)
 		}
 	}
-	return writeCSV(w, fsmaHeader, rows)
+	return writeCSV(w, fsmaHead(c), rows)
 }
 
-// FSMAXLSX writes the electronic sortable spreadsheet that the rule asks for.
-func FSMAXLSX(w io.Writer, events []TrackingEvent) error {
+// FSMAXLSX writes the electronic sortable spreadsheet that the rule asks for. Dates and times are cells of that kind.
+func FSMAXLSX(w io.Writer, events []TrackingEvent, zone *time.Location) error {
 	f := excelize.NewFile()
 	defer f.Close()
-	b := &book{File: f}
+	b := &book{File: f, clock: clockOf(zone)}
 	b.styles()
-	sheet(b, "Tracking events", fsmaHeader, events, func(e TrackingEvent) []any {
-		var cells []any
-		for _, v := range e.cells() {
-			cells = append(cells, v)
-		}
-		return cells
-	})
+	t := table{title: "Tracking events"}
+	for _, h := range fsmaHead(b.clock) {
+		t.head = append(t.head, column{head: h})
+	}
+	for i := range events {
+		t.rows = append(t.rows, events[i].cells(b.clock))
+	}
+	b.table(t)
 	b.keep(f.DeleteSheet("Sheet1"))
 	if b.err != nil {
 		return fmt.Errorf("tracking events as XLSX: %w", b.err)

@@ -21,11 +21,19 @@ type Report struct {
 	Origin      string
 	Destination string
 	Lot         string
+	LotSource   string
+	Quantity    string
+	Unit        string
+	Reference   string // document that goes with the goods
 	State       string
 	Parties     []Party
 	CreatedMS   int64
-	DeliveredMS int64
+	DeliveredMS int64 // when the ledger heard of it
+	StatedMS    int64 // when it was, as both sides stated; 0 = not stated
 	ClosedMS    int64
+
+	// Zone is the reader's, beside UTC; nil = UTC alone.
+	Zone *time.Location
 
 	// GeneratedMS is when the report was made, By the organisation whose server made it.
 	GeneratedMS int64
@@ -41,7 +49,10 @@ type Report struct {
 	Rules         []Rule
 
 	Metrics      []Metric
+	Summary      []Summary // by metric as in Metrics, then tracker; their times add up to those
+	MaxGapS      int       // for how long a value holds
 	Excursions   []Excursion
+	More         int         // excursions beyond those that are listed
 	Allowed      []Excursion // stays that broke nothing, and how many there are in all, for how long
 	AllowedCount int
 	AllowedMS    int64
@@ -52,10 +63,13 @@ type Report struct {
 	Legs         []Leg
 	Revisions    []Revision
 	Acts         []Act
+	Records      []Record // what the ledger holds of the shipment, by time
 	Trackers     []Tracker
-	Anchors      []stored.Head    // accepted ones that cover the shipment's logs
+	Anchors      []stored.Head    // accepted ones that cover the shipment's logs, the newest ones of them
+	AnchorCount  int              // of all
 	Logs         []ledger.LogHead // with the newest head of each
 	Series       []Series
+	Map          Map
 	Verification Verification
 }
 
@@ -74,23 +88,42 @@ type Party struct{ Role, Org string }
 type Rule struct{ ID, Text, Severity, State string }
 
 // Metric is for how long a metric was in range, out of it and unknown (tracker-time), and its extremes. Of one that no rule
-// asks about these times say nothing: Unjudged.
+// asks about these times say nothing: Unjudged. BelowMS is what of OutMS was below a limit.
 type Metric struct {
-	Name, Unit             string
-	InMS, OutMS, UnknownMS int64
-	Min, Max, Mean         string
-	Readings               int
-	Unjudged               bool
+	Name, Unit                      string
+	InMS, OutMS, BelowMS, UnknownMS int64
+	Min, Max, Mean                  string
+	Readings                        int
+	Unjudged                        bool
+}
+
+// Summary is what one tracker says of one metric.
+type Summary struct {
+	Tracker string
+	Metric
+	MKT  string // mean kinetic temperature, "" = none
+	Gaps int    // between readings, each longer than a value holds
 }
 
 // Excursion is one time that a rule was broken.
 type Excursion struct {
 	ID, Rule, Metric, Tracker, Severity string
-	StartMS, EndMS                      int64 // EndMS 0 = not over
+	What                                string // in words: "temperature above 8 °C"
+	Unit                                string // of peak and limit
+	StartMS, EndMS                      int64  // EndMS 0 = not over
+	OutMS                               int64  // known time out of range in it; a cumulative one spans its stays, and what lies between them
 	Peak, Limit, Note                   string
 	Custodian                           string // who held the goods when it began
 	Tx                                  string // ledger transaction, "" = not recorded
 	Verified                            bool   // every endorsing peer checked the signed reading itself
+}
+
+// lasted is for how long it was out of range; of one that has no such time, how long it was.
+func (e *Excursion) lasted() int64 {
+	if e.OutMS != 0 || e.EndMS == 0 {
+		return e.OutMS
+	}
+	return max(0, e.EndMS-e.StartMS)
 }
 
 // Leg is a time during which one party held the goods.
@@ -98,7 +131,8 @@ type Leg struct {
 	Custodian    string
 	FromMS, ToMS int64
 	Excursions   int
-	OutMS        int64
+	Trackers     int    // that these are of
+	OutMS        int64  // the longest of one metric on one tracker
 	Verdict      string // on the ledger at the handover that ended the leg; "" = none
 }
 
@@ -117,6 +151,12 @@ type Act struct {
 	TimeMS                                        int64
 }
 
+// Record is an act on the ledger.
+type Record struct {
+	TimeMS, StatedMS int64 // of the transaction; as those concerned stated it, 0 = not stated
+	What, By, Tx     string
+}
+
 // Tracker is one device of the shipment.
 type Tracker struct {
 	ID, Trust, Model     string
@@ -124,11 +164,13 @@ type Tracker struct {
 	Recorded             bool // the window was stated as a whole when it was over
 	Calibration          string
 	CalibrationValidToMS int64
+	By, Tx               string // who assigned it, in which transaction
 }
 
 // Series is what a chart shows of one metric: one curve a tracker, each point an interval's extremes.
 type Series struct {
 	Metric, Unit string
+	Stems        bool // each value is of a moment: a shock
 	Limits       []Line
 	Curves       []Curve
 	// Unknown and Out are the shaded times.
@@ -178,44 +220,11 @@ func Word(verdict string) string {
 	return "No verdict"
 }
 
-// when shows a time with its zone; a dash for none.
-func when(ms int64) string {
-	if ms == 0 {
-		return "–"
-	}
-	return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC")
-}
-
-// at is when without the zone, for columns whose head names it.
-func at(ms int64) string { return strings.TrimSuffix(when(ms), " UTC") }
-
-// short shows the beginning of a hash or an id: enough to find it in the spreadsheet.
-func short(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n] + "…"
-}
-
-// stamp is the machine-readable form; "" for none.
-func stamp(ms int64) string {
-	if ms == 0 {
-		return ""
-	}
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
-}
-
-// minutes is for columns that are summed.
-func minutes(ms int64) float64 { return float64(ms) / 60000 }
-
 // plain makes text safe to show on one line: controls, line ends, and what changes the direction of the text after it become blanks.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return ' '
-		}
-		if r > 0xffff { // the PDF's fonts hold the basic plane only
-			return '□'
 		}
 		return r
 	}, s)

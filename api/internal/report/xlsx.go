@@ -4,15 +4,10 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
 	"rsc.io/qr"
-
-	"github.com/trackseal/trackseal/internal/compliance"
-	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/internal/stored"
 )
 
 // XLSX writes the report as a workbook: a sheet for each part and a chart of each metric. Text cells are typed as text, so
@@ -20,54 +15,12 @@ import (
 func XLSX(w io.Writer, r *Report) error {
 	f := excelize.NewFile()
 	defer f.Close() // closes temporary files of streams; there are none
-	b := &book{File: f, report: r}
+	b := &book{File: f, report: r, clock: clockOf(r.Zone)}
 	b.styles()
 	b.summary()
-	sheet(b, "Metrics", []string{"Metric", "Unit", "In range (min)", "Out of range (min)", "Unknown (min)", "Min", "Max", "Mean", "Readings"}, r.Metrics, func(m Metric) []any {
-		if m.Unjudged {
-			return []any{m.Name, m.Unit, nil, nil, nil, decimal(m.Min), decimal(m.Max), decimal(m.Mean), m.Readings}
-		}
-		return []any{m.Name, m.Unit, minutes(m.InMS), minutes(m.OutMS), minutes(m.UnknownMS), decimal(m.Min), decimal(m.Max), decimal(m.Mean), m.Readings}
-	})
-	sheet(b, "Rules", []string{"Rule", "What it asks", "Severity", "State"}, r.Rules, func(x Rule) []any {
-		return []any{x.ID, x.Text, x.Severity, x.State}
-	})
-	sheet(b, "Excursions", []string{"Id", "Rule", "Metric", "Tracker", "Severity", "Began (UTC)", "Ended (UTC)", "Minutes", "Peak", "Limit", "Held by", "Note", "Transaction", "Verified by all peers"}, r.Excursions, func(e Excursion) []any {
-		var length any
-		if e.EndMS != 0 {
-			length = minutes(e.EndMS - e.StartMS)
-		}
-		return []any{e.ID, e.Rule, e.Metric, e.Tracker, e.Severity, moment(e.StartMS), moment(e.EndMS), length, decimal(e.Peak), decimal(e.Limit), e.Custodian, e.Note, e.Tx, e.Verified}
-	})
-	sheet(b, "Allowed stays", []string{"Id", "Rule", "Metric", "Tracker", "Began (UTC)", "Ended (UTC)", "Minutes", "Peak", "Limit"}, r.Allowed, func(e Excursion) []any {
-		return []any{e.ID, e.Rule, e.Metric, e.Tracker, moment(e.StartMS), moment(e.EndMS), minutes(max(0, e.EndMS-e.StartMS)), e.Peak, e.Limit}
-	})
-	sheet(b, "Ledger only", []string{"Id", "Rule", "Metric", "Tracker", "Began (UTC)", "Ended (UTC)", "Peak", "Limit", "Transaction", "Verified by all peers"}, r.LedgerOnly, func(e Excursion) []any {
-		return []any{e.ID, e.Rule, e.Metric, e.Tracker, moment(e.StartMS), moment(e.EndMS), decimal(e.Peak), decimal(e.Limit), e.Tx, e.Verified}
-	})
-	sheet(b, "Stray readings", []string{"Readings", "With them"}, r.Strays, func(x Strays) []any { return []any{x.Readings, x.text()} })
-	sheet(b, "Figures", []string{"Rule", "Tracker", "Figure", "Value", "Unit"}, r.Figures, func(x compliance.Figure) []any {
-		return []any{x.Rule, x.Tracker, x.Name, decimal(x.Value), x.Unit}
-	})
-	sheet(b, "Budget", []string{"Rule", "Band", "State", "Spent (min)", "Allowed (min)", "Longest stay (min)", "Carried in (min)", "Unknown charged (min)"}, r.Budget, func(x compliance.BudgetUse) []any {
-		return []any{x.Rule, x.Band, x.Level, minutes(x.SpentMS), minutes(x.MaxMS), minutes(x.LongestMS), minutes(x.CarriedMS), minutes(x.ChargedMS)}
-	})
-	sheet(b, "Legs", []string{"Custodian", "From (UTC)", "To (UTC)", "Excursions", "Out of range (min)", "Verdict at handover"}, r.Legs, func(l Leg) []any {
-		return []any{l.Custodian, moment(l.FromMS), moment(l.ToMS), l.Excursions, minutes(l.OutMS), l.Verdict}
-	})
-	sheet(b, "Verdicts", []string{"Revision", "Result", "Judged up to (UTC)", "Recorded (UTC)", "By", "Reason", "Logs (id size root)", "Transaction"}, r.Revisions, func(v Revision) []any {
-		return []any{v.N, v.Result, moment(v.ToMS), moment(v.RecordedMS), v.By, v.Reason, judgedFrom(v.Logs), v.Tx}
-	})
-	sheet(b, "Signed acts", []string{"Act", "Of", "Signed by", "Organisation", "Meaning", "Time (UTC)", "Reason", "Transaction"}, r.Acts, func(a Act) []any {
-		return []any{a.Kind, a.Subject, a.Name, a.Org, a.Meaning, moment(a.TimeMS), a.Reason, a.Tx}
-	})
-	sheet(b, "Trackers", []string{"Tracker", "Trust", "Model", "From (UTC)", "To (UTC)", "Stated afterwards", "Calibration", "Valid to (UTC)"}, r.Trackers, func(t Tracker) []any {
-		return []any{t.ID, t.Trust, t.Model, moment(t.FromMS), moment(t.ToMS), t.Recorded, t.Calibration, moment(t.CalibrationValidToMS)}
-	})
-	sheet(b, "Logs", []string{"Log", "Size", "Root"}, r.Logs, func(l ledger.LogHead) []any { return []any{l.Log, l.Size, l.Root} })
-	sheet(b, "Anchors", []string{"Transaction", "Block", "Size", "Root", "Time (UTC)"}, r.Anchors, func(a stored.Head) []any {
-		return []any{a.Tx, a.Block, a.Size, a.Root, moment(a.TimeMS)}
-	})
+	for _, t := range tables(r) {
+		b.table(t)
+	}
 	for i := range r.Series {
 		b.series(i, &r.Series[i])
 	}
@@ -86,9 +39,11 @@ func XLSX(w io.Writer, r *Report) error {
 // book keeps the first error: the calls below are many and their errors are all programming mistakes.
 type book struct {
 	*excelize.File
-	report           *Report
-	head, time, wrap int
-	err              error
+	report         *Report
+	clock          clock
+	head, time     int
+	day, clockOnly int
+	err            error
 }
 
 func (b *book) keep(err error) {
@@ -106,7 +61,9 @@ func (b *book) styles() {
 	format := "yyyy-mm-dd hh:mm:ss"
 	b.head = style(&excelize.Style{Font: &excelize.Font{Bold: true}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"E9EDF0"}}})
 	b.time = style(&excelize.Style{CustomNumFmt: &format})
-	b.wrap = style(&excelize.Style{Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}})
+	days, hours := "yyyy-mm-dd", "hh:mm:ss"
+	b.day = style(&excelize.Style{CustomNumFmt: &days})
+	b.clockOnly = style(&excelize.Style{CustomNumFmt: &hours})
 }
 
 // set writes one cell by its type. Text is never a formula.
@@ -120,36 +77,104 @@ func (b *book) set(sheet string, col, row int, v any) {
 			b.keep(b.SetCellStr(sheet, at, plain(x)))
 		}
 	case time.Time:
-		if !x.IsZero() {
-			b.keep(b.SetCellValue(sheet, at, x))
-			b.keep(b.SetCellStyle(sheet, at, at, b.time))
-		}
+		b.date(sheet, at, x, b.time)
+	case day:
+		b.date(sheet, at, wall(x.Time).Truncate(24*time.Hour), b.day)
+	case timeOfDay:
+		t := wall(x.Time)
+		b.keep(b.SetCellValue(sheet, at, float64(t.Sub(t.Truncate(24*time.Hour)))/float64(24*time.Hour)))
+		b.keep(b.SetCellStyle(sheet, at, at, b.clockOnly))
 	default:
 		b.keep(b.SetCellValue(sheet, at, v))
 	}
 }
 
-// sheet writes a table with a frozen, filterable head.
-func sheet[T any](b *book, name string, head []string, items []T, row func(T) []any) {
+// kinds of cells that the workbook has beside the report's.
+type day struct{ time.Time }       // without the time of day
+type timeOfDay struct{ time.Time } // without the day
+
+// heads of a column: a time has one in UTC, and in another zone one more with its offset, since an hour can come twice.
+func (b *book) heads(c column) []string {
+	switch {
+	case c.kind == instant && b.clock.utc():
+		return []string{c.head + " (UTC)"}
+	case c.kind == instant:
+		return []string{c.head + " (UTC)", c.head + " (" + b.clock.name() + ")", c.head + ", UTC offset"}
+	case c.kind == length:
+		return []string{c.head + " (min)"}
+	case c.kind == measure:
+		return []string{c.head, c.head + ", unit"}
+	}
+	return []string{c.head}
+}
+
+// cells are what a cell of the report is in the workbook, as many as its column has heads.
+func (b *book) cells(c column, cell any) []any {
+	switch x := cell.(type) {
+	case moment:
+		if c := b.clock; x.ms != 0 && !c.utc() {
+			return []any{at(x.ms), wall(c.in(x.ms)), c.in(x.ms).Format("-07:00")}
+		}
+		return append([]any{at(x.ms)}, make([]any, len(b.heads(c))-1)...)
+	case span:
+		if x.none != "" {
+			return []any{nil}
+		}
+		return []any{minutes(x.ms)}
+	case value:
+		return []any{decimal(x.number), x.unit}
+	case number:
+		return []any{decimal(string(x))}
+	}
+	return append([]any{cell}, make([]any, len(b.heads(c))-1)...)
+}
+
+// wall is the time that a clock of the zone shows, as a workbook has no zones.
+func wall(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
+
+// table writes one with a frozen head that filters.
+func (b *book) table(t table) {
+	name := t.sheet
+	if name == "" {
+		name = t.title
+	}
+	name = sheetName(name)
 	_, err := b.NewSheet(name)
 	b.keep(err)
-	for i, h := range head {
+	var heads []string
+	for _, c := range t.head {
+		heads = append(heads, b.heads(c)...)
+	}
+	for i, h := range heads {
 		b.set(name, i+1, 1, h)
 	}
-	last, err := excelize.CoordinatesToCellName(len(head), 1)
+	last, err := excelize.CoordinatesToCellName(len(heads), 1)
 	b.keep(err)
 	b.keep(b.SetCellStyle(name, "A1", last, b.head))
-	for i, x := range items {
-		for j, v := range row(x) {
-			b.set(name, j+1, i+2, v)
+	for i, row := range t.rows {
+		at := 1
+		for j, cell := range row {
+			for _, v := range b.cells(t.head[j], cell) {
+				b.set(name, at, i+2, v)
+				at++
+			}
 		}
 	}
-	column, err := excelize.ColumnNumberToName(len(head))
+	column, err := excelize.ColumnNumberToName(len(heads))
 	b.keep(err)
 	b.keep(b.SetColWidth(name, "A", column, 19))
 	b.keep(b.SetPanes(name, &excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}))
-	if n := len(items); n > 0 {
+	if n := len(t.rows); n > 0 {
 		b.keep(b.AutoFilter(name, fmt.Sprintf("A1:%s%d", column, n+1), nil))
+	}
+}
+
+func (b *book) date(sheet, cell string, t time.Time, style int) {
+	if !t.IsZero() {
+		b.keep(b.SetCellValue(sheet, cell, t))
+		b.keep(b.SetCellStyle(sheet, cell, cell, style))
 	}
 }
 
@@ -166,24 +191,41 @@ func (b *book) summary() {
 	add("Verdict", Word(r.Verdict))
 	b.keep(b.SetCellStyle(name, "A1", "B2", b.head))
 	add("Goods", r.Description)
+	add("Quantity", decimal(r.Quantity))
+	add("Unit", r.Unit)
+	add("Lot", r.Lot)
+	add("Lot source", r.LotSource)
+	add("Reference", r.Reference)
 	add("From", r.Origin)
 	add("To", r.Destination)
-	add("Lot", r.Lot)
-	add("State", r.State)
-	for _, p := range r.Parties {
-		add("Party: "+p.Role, p.Org)
+	add("State", inWords(r.State))
+	for _, p := range roles(r.Parties) {
+		add("Party: "+p[0], p[1])
 	}
-	add("Created (UTC)", moment(r.CreatedMS))
-	add("Delivered (UTC)", moment(r.DeliveredMS))
-	add("Closed (UTC)", moment(r.ClosedMS))
-	add("Judged up to (UTC)", moment(r.EvaluatedToMS))
+	when := func(label string, ms int64) {
+		add(label+" (UTC)", at(ms))
+		if !b.clock.utc() {
+			local := any(nil)
+			if ms != 0 {
+				local = b.clock.local(ms)
+			}
+			add(label+" ("+b.clock.name()+")", local)
+		}
+	}
+	when("Created", r.CreatedMS)
+	if r.StatedMS != 0 {
+		when("Delivered, as both sides stated", r.StatedMS)
+	}
+	when("Delivered", r.DeliveredMS)
+	when("Closed", r.ClosedMS)
+	when("Judged up to", r.EvaluatedToMS)
 	add("Rule set", r.RuleSet+", "+r.RuleSetTitle)
 	add("Rule set SHA-256", r.RuleSetHash)
 	add("Algorithm", r.Algorithm)
 	for _, reason := range r.Reasons {
 		add("Reason", reason)
 	}
-	add("Report made (UTC)", moment(r.GeneratedMS))
+	when("Report made", r.GeneratedMS)
 	add("Report made by", r.By)
 	add("Evidence", r.Verification.EvidenceURL)
 	for _, c := range r.Verification.Commands {
@@ -202,35 +244,30 @@ func (b *book) summary() {
 
 // series is a sheet of chart points with the chart beside them.
 func (b *book) series(i int, s *Series) {
-	name := sheetName("Chart " + strconv.Itoa(i+1) + " " + s.Metric)
-	type line struct {
-		tracker string
-		Point
+	t := table{title: "Chart " + strconv.Itoa(i+1) + " " + s.Metric, head: []column{{"Tracker", 0, prose, false}, {"Time", 0, instant, false}, {"Min", 0, count, false}, {"Mean", 0, count, false}, {"Max", 0, count, false}}}
+	for _, l := range s.Limits {
+		t.head = append(t.head, column{head: "Limit " + l.Label})
 	}
-	var lines []line
 	for _, c := range s.Curves {
 		for _, p := range c.Points {
-			lines = append(lines, line{c.Tracker, p})
+			row := []any{c.Tracker, moment{ms: p.MS}, p.Min, p.Mean, p.Max}
+			for _, x := range s.Limits {
+				row = append(row, x.Value)
+			}
+			t.rows = append(t.rows, row)
 		}
 	}
-	if len(lines) == 0 {
+	if len(t.rows) == 0 {
 		return
 	}
-	head := []string{"Tracker", "Time (UTC)", "Min", "Mean", "Max"}
-	for _, l := range s.Limits {
-		head = append(head, "Limit "+l.Label)
-	}
-	sheet(b, name, head, lines, func(l line) []any {
-		row := []any{l.tracker, moment(l.MS), l.Min, l.Mean, l.Max}
-		for _, x := range s.Limits {
-			row = append(row, x.Value)
-		}
-		return row
-	})
+	name := sheetName(t.title)
+	b.table(t)
+	times := len(b.heads(t.head[1])) // columns of the time
+	mean, limits := 3+times, 5+times
 	chart := &excelize.Chart{Type: excelize.Scatter, Title: excelize.ChartTitle{Paragraph: []excelize.RichTextRun{{Text: plain(s.Metric + ", " + s.Unit)}}},
-		Dimension: excelize.ChartDimension{Width: 960, Height: 380}, XAxis: excelize.ChartAxis{NumFmt: excelize.ChartNumFmt{CustomNumFmt: "dd.mm hh:mm"}},
+		Dimension: excelize.ChartDimension{Width: 960, Height: 380}, XAxis: excelize.ChartAxis{NumFmt: excelize.ChartNumFmt{CustomNumFmt: "yyyy-mm-dd hh:mm"}},
 		Legend: excelize.ChartLegend{Position: "bottom"}}
-	at := func(col, first, last int) string {
+	cells := func(col, first, last int) string {
 		letter, err := excelize.ColumnNumberToName(col)
 		b.keep(err)
 		return fmt.Sprintf("'%s'!$%s$%d:$%s$%d", name, letter, first, letter, last)
@@ -240,16 +277,16 @@ func (b *book) series(i int, s *Series) {
 	for _, c := range s.Curves {
 		last := first + len(c.Points) - 1
 		if len(c.Points) > 0 {
-			chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$A$%d", name, first), Categories: at(2, first, last), Values: at(4, first, last), Marker: none, Line: excelize.LineOptions{Type: excelize.LineSolid, Width: 1.25}})
+			chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$A$%d", name, first), Categories: cells(2, first, last), Values: cells(mean, first, last), Marker: none, Line: excelize.LineOptions{Type: excelize.LineSolid, Width: 1.25}})
 		}
 		first = last + 1
 	}
 	for j := range s.Limits {
-		letter, err := excelize.ColumnNumberToName(6 + j)
+		letter, err := excelize.ColumnNumberToName(limits + j)
 		b.keep(err)
-		chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$%s$1", name, letter), Categories: at(2, 2, len(lines)+1), Values: at(6+j, 2, len(lines)+1), Marker: none, Line: excelize.LineOptions{Type: excelize.LineSolid, Width: 1}})
+		chart.Series = append(chart.Series, excelize.ChartSeries{Name: fmt.Sprintf("'%s'!$%s$1", name, letter), Categories: cells(2, 2, len(t.rows)+1), Values: cells(limits+j, 2, len(t.rows)+1), Marker: none, Line: excelize.LineOptions{Type: excelize.LineSolid, Width: 1}})
 	}
-	place, err := excelize.CoordinatesToCellName(len(head)+2, 2)
+	place, err := excelize.CoordinatesToCellName(limits+len(s.Limits)+1, 2)
 	b.keep(err)
 	b.keep(b.AddChart(name, place, chart))
 }
@@ -261,8 +298,8 @@ func sheetName(s string) string {
 	return s
 }
 
-// moment is a time cell; none stays empty.
-func moment(ms int64) any {
+// at is a time cell; none stays empty.
+func at(ms int64) any {
 	if ms == 0 {
 		return nil
 	}
@@ -274,14 +311,8 @@ func decimal(s string) any {
 	if v, err := strconv.ParseFloat(s, 64); err == nil {
 		return v
 	}
-	return s
-}
-
-// judgedFrom names the logs of a verdict, one a line.
-func judgedFrom(logs []ledger.LogHead) string {
-	lines := make([]string, len(logs))
-	for i, l := range logs {
-		lines[i] = fmt.Sprintf("%s %d %s", l.Log, l.Size, l.Root)
+	if s == "" {
+		return nil
 	}
-	return strings.Join(lines, "\n")
+	return s
 }

@@ -7,10 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/trackseal/trackseal/api/internal/judging"
-	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/compliance"
@@ -19,11 +17,12 @@ import (
 )
 
 // model fills a report.
-func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judged, v *judging.Compliance) (*report.Report, error) {
+func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judged, v *judging.Compliance, seen *survey) (*report.Report, error) {
 	d, from := shapes.ReadDetails(ctx, s.Records, r.ID, r.Creator, r.Details)
-	m := &report.Report{Shipment: r.ID, Description: cmp.Or(from.Value().Elsewhere(), d.Description), Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, State: r.State, CreatedMS: r.CreatedMS,
-		DeliveredMS: r.DeliveredMS, ClosedMS: r.ClosedMS, GeneratedMS: s.Now().UnixMilli(), By: s.Org, Verdict: v.Verdict, Reasons: v.Reasons, EvaluatedToMS: j.Result.ToMS,
-		Algorithm: v.Algorithm, RuleSet: v.RuleSet.Ref, RuleSetTitle: v.RuleSet.Title, RuleSetHash: r.RuleSetHash}
+	m := &report.Report{Shipment: r.ID, Description: cmp.Or(from.Value().Elsewhere(), d.Description), Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, LotSource: d.LotSource,
+		Quantity: d.Quantity, Unit: d.Unit, Reference: strings.TrimSpace(d.ReferenceType + " " + d.ReferenceNumber), State: r.State, CreatedMS: r.CreatedMS,
+		DeliveredMS: r.DeliveredMS, StatedMS: r.StatedDeliveryMS, ClosedMS: r.ClosedMS, GeneratedMS: s.Now().UnixMilli(), By: s.Org, Verdict: v.Verdict, Reasons: v.Reasons, EvaluatedToMS: j.Result.ToMS,
+		Algorithm: v.Algorithm, RuleSet: v.RuleSet.Ref, RuleSetTitle: v.RuleSet.Title, RuleSetHash: r.RuleSetHash, MaxGapS: v.RuleSet.MaxGapS, More: v.More}
 	for _, role := range ledger.Roles {
 		for _, msp := range r.Parties[role] {
 			m.Parties = append(m.Parties, report.Party{Role: role, Org: s.Members.Name(msp)})
@@ -40,16 +39,17 @@ func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judg
 		m.Strays = []report.Strays{{Readings: j.Strays, Reasons: j.Wide.Reasons, Broken: j.Wide.Verdict == compliance.NonCompliant && j.Result.Verdict != compliance.NonCompliant}}
 	}
 	custody(m, j, v)
-	signatures(m, v)
+	signatures(m, j, v)
 	for _, a := range r.Assignments {
-		m.Trackers = append(m.Trackers, trackerLine(a, j.Trackers))
+		m.Trackers = append(m.Trackers, trackerLine(a, s.Members.Name(a.By), j.Trackers))
 	}
 	if err := s.logsAndAnchors(ctx, m, j); err != nil {
 		return nil, err
 	}
-	if err := s.series(ctx, m, j); err != nil {
+	if err := s.records(ctx, m, r, j); err != nil {
 		return nil, err
 	}
+	seen.into(m, j)
 	m.Verification = s.howToVerify(r.ID)
 	return m, nil
 }
@@ -57,8 +57,8 @@ func (s *Resource) model(ctx context.Context, r ledger.Shipment, j *judging.Judg
 // custody fills who held the goods when what happened.
 func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 	for _, e := range v.Excursions {
-		x := report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, StartMS: int64(e.Start), EndMS: int64(e.End.Value()),
-			Peak: e.Peak, Limit: e.Limit, Note: e.Note, Custodian: e.HeldBy.Value(), Tx: e.LedgerTx.Value(), Verified: e.Verified}
+		x := report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, What: what(j.Rules.Rules, e.Rule, e.Kind, e.Metric, e.Note), Unit: unit(e.Kind, e.Metric),
+			StartMS: int64(e.Start), EndMS: int64(e.End.Value()), OutMS: ms(e.OutS), Peak: e.Peak, Limit: e.Limit, Note: e.Note, Custodian: e.HeldBy.Value(), Tx: e.LedgerTx.Value(), Verified: e.Verified}
 		if e.Allowed {
 			m.Allowed = append(m.Allowed, x)
 		} else {
@@ -66,8 +66,16 @@ func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 		}
 	}
 	m.AllowedCount, m.AllowedMS = v.Allowed.Count, j.Result.Allowed.OutMS
+	tracker := make(map[string]string, len(v.Excursions))
+	for _, e := range v.Excursions {
+		tracker[e.ID] = e.Tracker
+	}
 	for i, l := range v.Legs {
-		m.Legs = append(m.Legs, report.Leg{Custodian: l.Custodian, FromMS: int64(l.From), ToMS: j.Result.Legs[i].ToMS, Excursions: len(l.Excursions), OutMS: int64(l.OutS * 1000),
+		of := map[string]bool{}
+		for _, id := range l.Excursions {
+			of[tracker[id]] = true
+		}
+		m.Legs = append(m.Legs, report.Leg{Custodian: l.Custodian, FromMS: int64(l.From), ToMS: j.Result.Legs[i].ToMS, Excursions: len(l.Excursions), Trackers: len(of), OutMS: ms(l.OutS),
 			Verdict: l.AtHandover.Value().Result})
 	}
 	for _, f := range j.Result.Figures {
@@ -77,7 +85,7 @@ func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 	m.Budget = j.Result.Budget
 }
 
-func signatures(m *report.Report, v *judging.Compliance) {
+func signatures(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 	for _, r := range v.Revisions {
 		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), Logs: r.Logs, By: r.By, Tx: r.Tx,
 			Reason: strings.Join(r.Reasons, "; ")})
@@ -87,7 +95,8 @@ func signatures(m *report.Report, v *judging.Compliance) {
 	}
 	for _, x := range v.Recorded {
 		if !x.Found {
-			m.LedgerOnly = append(m.LedgerOnly, report.Excursion{ID: x.ID, Rule: x.Rule, Metric: x.Metric, Tracker: x.Tracker, StartMS: int64(x.Start), EndMS: int64(x.End.Value()),
+			kind := kindOf(j.Rules.Rules, x.Rule)
+			m.LedgerOnly = append(m.LedgerOnly, report.Excursion{ID: x.ID, Rule: x.Rule, Metric: x.Metric, Tracker: x.Tracker, What: what(j.Rules.Rules, x.Rule, kind, x.Metric, ""), Unit: unit(kind, x.Metric), StartMS: int64(x.Start), EndMS: int64(x.End.Value()),
 				Peak: x.Peak, Limit: x.Limit, Tx: x.OpenTx, Verified: x.Verified})
 		}
 		for _, a := range x.Signatures {
@@ -111,8 +120,8 @@ func signedBy(s shapes.Signer) string {
 	return s.Name
 }
 
-func trackerLine(a ledger.Assignment, trackers []ledger.Tracker) report.Tracker {
-	t := report.Tracker{ID: a.Tracker, FromMS: a.FromMS, ToMS: a.ToMS, Recorded: a.Recorded(), Trust: "unknown"}
+func trackerLine(a ledger.Assignment, by string, trackers []ledger.Tracker) report.Tracker {
+	t := report.Tracker{ID: a.Tracker, FromMS: a.FromMS, ToMS: a.ToMS, Recorded: a.Recorded(), Trust: "unknown", By: by, Tx: a.AssignTx}
 	if c := a.Calibration; c != nil { // the one that the verdict rests on
 		t.Calibration, t.CalibrationValidToMS = c.Ref, c.ValidToMS
 	}
@@ -141,161 +150,17 @@ func (s *Resource) logsAndAnchors(ctx context.Context, m *report.Report, j *judg
 	slices.SortFunc(m.Anchors, func(a, b stored.Head) int {
 		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Size, b.Size))
 	})
-	if n := len(m.Anchors); n > maxAnchorLines { // the newest ones cover all that the others do
+	m.AnchorCount = len(m.Anchors)
+	if n := m.AnchorCount; n > maxAnchorLines { // the newest ones cover all that the others do
 		m.Anchors = m.Anchors[n-maxAnchorLines:]
 	}
 	return nil
 }
 
-const (
-	chartPoints    = 600 // of one curve
-	maxCharts      = 6
-	maxAnchorLines = 1000
-)
+// maxAnchorLines bounds the list; the newest ones cover all that the others do.
+const maxAnchorLines = 1000
 
-// nicer steps than an even split, so that a window has the width that its label says.
-var steps = []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute,
-	30 * time.Minute, time.Hour, 2 * time.Hour, 4 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
-
-func stepOf(spanMS int64) time.Duration {
-	for _, d := range steps {
-		if spanMS/d.Milliseconds() <= chartPoints {
-			return d
-		}
-	}
-	return time.Duration(math.Ceil(float64(spanMS)/chartPoints/86_400_000)) * 24 * time.Hour
-}
-
-// series fills the charts and the metrics' extremes, from the store's own windows.
-func (s *Resource) series(ctx context.Context, m *report.Report, j *judging.Judged) error {
-	from, to := int64(0), int64(0)
-	for _, t := range j.Result.Trackers {
-		if t.Readings > 0 {
-			if from == 0 || t.FirstMS < from {
-				from = t.FirstMS
-			}
-			to = max(to, t.LastMS)
-		}
-	}
-	times := map[string]compliance.MetricTime{}
-	for _, x := range j.Result.Metrics {
-		times[x.Metric] = x
-	}
-	if from == 0 {
-		for _, x := range j.Result.Metrics {
-			m.Metrics = append(m.Metrics, report.Metric{Name: x.Metric, Unit: report.Unit(x.Metric), InMS: x.InMS, OutMS: x.OutMS, UnknownMS: x.UnknownMS})
-		}
-		return nil
-	}
-	step := stepOf(to - from)
-	stats := map[string]*metricStats{}
-	err := s.Telemetry.Windows(ctx, stored.ReadingsQuery{Logs: records.LogIDs(j.Refs), FromMS: from, ToMS: to + 1}, step, func(b stored.Window) error {
-		for name, n := range b.Count {
-			st := stats[name]
-			if st == nil {
-				st = &metricStats{min: math.Inf(1), max: math.Inf(-1), curves: map[string][]report.Point{}}
-				stats[name] = st
-			}
-			st.take(b, name, n)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, name := range metricOrder(stats, times) {
-		x := report.Metric{Name: name, Unit: report.Unit(name), InMS: times[name].InMS, OutMS: times[name].OutMS, UnknownMS: times[name].UnknownMS}
-		_, judged := times[name]
-		x.Unjudged = !judged
-		st := stats[name]
-		if st == nil {
-			m.Metrics = append(m.Metrics, x)
-			continue
-		}
-		x.Min, x.Max, x.Mean, x.Readings = number(st.min), number(st.max), strconv.FormatFloat(st.sum/float64(st.count), 'f', 2, 64), int(st.count)
-		m.Metrics = append(m.Metrics, x)
-		if len(m.Series) < maxCharts && (judged || len(m.Series) == 0 || name == "temperature" || name == "humidity") {
-			m.Series = append(m.Series, st.series(name, step, j))
-		}
-	}
-	return nil
-}
-
-// metricStats gathers one metric's windows.
-type metricStats struct {
-	min, max, sum float64
-	count         int64
-	curves        map[string][]report.Point
-}
-
-func (st *metricStats) take(b stored.Window, name string, n int64) {
-	st.min, st.max = min(st.min, b.Min[name]), max(st.max, b.Max[name])
-	st.sum += b.Mean[name] * float64(n)
-	st.count += n
-	st.curves[b.Tracker] = append(st.curves[b.Tracker], report.Point{MS: b.FromMS, WidthMS: b.ToMS - b.FromMS, Min: b.Min[name], Max: b.Max[name], Mean: b.Mean[name]})
-}
-
-func (st *metricStats) series(name string, step time.Duration, j *judging.Judged) report.Series {
-	x := report.Series{Metric: name, Unit: report.Unit(name), Limits: limitsOf(j.Rules.Rules, name), Unknown: j.Gaps.Of(name, j.Result.ToMS)}
-	for _, t := range j.Result.Trackers { // in the order of their ids
-		if points := st.curves[t.ID]; len(points) > 0 {
-			x.Curves = append(x.Curves, report.Curve{Tracker: t.ID, GapMS: max(int64(j.Rules.MaxGapS)*1000, step.Milliseconds()), Points: points})
-		}
-	}
-	for _, e := range j.Result.Excursions {
-		// What breaks a limit is where it breaks; a window's figure, such as a mean kinetic temperature, has no moment in the curve.
-		if e.Metric == name && e.Kind == "limit" && e.Severity != "info" {
-			x.Out = append(x.Out, report.Span{FromMS: e.StartMS, ToMS: max(e.EndMS, e.StartMS)})
-		}
-	}
-	return x
-}
-
-// limitsOf are the lines to draw: each limit of the metric, nested ones too, once.
-func limitsOf(rules []compliance.Rule, metric string) []report.Line {
-	var out []report.Line
-	for i := range rules {
-		r := &rules[i]
-		if c := r.Limit; c != nil && c.Metric == metric {
-			if v, err := strconv.ParseFloat(c.Value, 64); err == nil {
-				out = append(out, report.Line{Value: v, Label: r.ID + " " + c.Op + " " + c.Value})
-			}
-		}
-		out = append(out, limitsOf(r.All, metric)...)
-		out = append(out, limitsOf(r.Any, metric)...)
-	}
-	return out
-}
-
-// metricOrder: temperature first, then the judged ones, then the others, by name.
-func metricOrder(stats map[string]*metricStats, times map[string]compliance.MetricTime) []string {
-	var names []string
-	for n := range stats {
-		names = append(names, n)
-	}
-	for n := range times {
-		if stats[n] == nil {
-			names = append(names, n)
-		}
-	}
-	rank := func(n string) int {
-		_, judged := times[n]
-		switch {
-		case n == "temperature":
-			return 0
-		case judged:
-			return 1
-		}
-		return 2
-	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
-	return names
-}
-
-// number shows a measured value without the tail that a sum of binary fractions has.
-func number(v float64) string {
-	return strconv.FormatFloat(math.Round(v*1e6)/1e6, 'f', -1, 64)
-}
+func ms(seconds float64) int64 { return int64(math.Round(seconds * 1000)) }
 
 func (s *Resource) howToVerify(id string) report.Verification {
 	evidence := s.PublicURL + "/v1/shipments/" + id + "/evidence"

@@ -44,8 +44,13 @@ type Shipment struct {
 	Description      string                  `json:"description"`
 	Origin           string                  `json:"origin"`
 	Destination      string                  `json:"destination"`
-	Lot              string                  `json:"lot" doc:"Whose stability budget it draws on"`
-	Details          rest.Null[Details]      `json:"details" doc:"Of description, origin, destination and lot; null when there are none"`
+	Lot              string                  `json:"lot" doc:"Whose stability budget it draws on; the traceability lot code"`
+	LotSource        string                  `json:"lot_source" doc:"Traceability lot code source"`
+	Quantity         string                  `json:"quantity"`
+	Unit             string                  `json:"unit"`
+	ReferenceType    string                  `json:"reference_type"`
+	ReferenceNumber  string                  `json:"reference_number"`
+	Details          rest.Null[Details]      `json:"details" doc:"Of the texts from description to reference_number; null when there are none"`
 	Carried          []ledger.Spent          `json:"carried" doc:"What earlier shipments of the lot had spent, by rule and band"`
 	CarriedFrom      []CarriedFrom           `json:"carried_from"`
 	CreatedAt        rest.Instant            `json:"created_at"`
@@ -171,7 +176,8 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 		tx = r.CreateTx
 	}
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
-		RuleSetHash: r.RuleSetHash, Description: d.Description, Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, Details: details, CreatedAt: rest.Instant(r.CreatedMS),
+		RuleSetHash: r.RuleSetHash, Description: d.Description, Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, LotSource: d.LotSource,
+		Quantity: d.Quantity, Unit: d.Unit, ReferenceType: d.ReferenceType, ReferenceNumber: d.ReferenceNumber, Details: details, CreatedAt: rest.Instant(r.CreatedMS),
 		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
 		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}, Creator: names.Name(r.Creator), MayDecline: mayDecline(r, own.MSP), Declined: []Declined{}, Opinions: []Opinion{}}
 	for _, c := range r.CarriedFrom {

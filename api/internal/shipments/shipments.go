@@ -35,7 +35,7 @@ func (s *Resource) Register(api *rest.API) {
 	const tag = "Shipments"
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: "/v1/shipments", ID: "create-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Create a shipment",
-		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines, 2 pallets", "origin": "Rotterdam", "destination": "Vienna",
+		Example: rest.Object{"id": "SHIP-2026-0042", "rule_set": "general-2-8@1", "description": "vaccines", "quantity": "2", "unit": "pallets", "origin": "Rotterdam", "destination": "Vienna",
 			"parties": rest.Object{ledger.Carrier: []string{"coldroad", "northferry"}, ledger.Shipper: []string{"vaxcorp"}, ledger.Consignee: []string{"city-hospital"}}}}, s.createShipment)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments", ID: "list-shipments", Tag: tag, Scope: access.ShipmentsRead,
 		Summary: "List the organisation's shipments", Errors: []int{http.StatusBadRequest}}, s.listShipments)
@@ -85,10 +85,17 @@ type createBody struct {
 	Parties     shapes.Parties `json:"parties" minProperties:"1" maxProperties:"4" doc:"Role (carrier, shipper, consignee, auditor) to the names of the members that hold it, 1 to 8; a carrier and a consignee must be there"`
 	RuleSet     string         `json:"rule_set" maxLength:"128" doc:"id@version, see /v1/rule-sets" example:"general-2-8@1"`
 	Description string         `json:"description,omitempty" maxLength:"256"`
-	Origin      string         `json:"origin,omitempty" maxLength:"128"`
-	Destination string         `json:"destination,omitempty" maxLength:"128"`
+	Origin      string         `json:"origin,omitempty" maxLength:"256" doc:"Where it is shipped from. For FSMA 204: business name, address and phone number"`
+	Destination string         `json:"destination,omitempty" maxLength:"256" doc:"Where it is received, in the same form"`
 	Lot         string         `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
-	CarriedFrom []string       `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
+	LotSource   string         `json:"lot_source,omitempty" maxLength:"256" doc:"Traceability lot code source: where the lot got its code (business name, address, phone number), or a reference to it" example:"FFRN 12345678901"`
+	Quantity    string         `json:"quantity,omitempty" maxLength:"20" pattern:"^(0|[1-9][0-9]*)(\.[0-9]+)?$" patternDescription:"a decimal" doc:"How much there is, above zero" example:"40"`
+	Unit        string         `json:"unit,omitempty" maxLength:"32" doc:"Unit of the quantity" example:"cases"`
+
+	ReferenceType   string `json:"reference_type,omitempty" maxLength:"64" doc:"Document that goes with the goods" example:"bill of lading"`
+	ReferenceNumber string `json:"reference_number,omitempty" maxLength:"128" doc:"Its number"`
+
+	CarriedFrom []string `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
 }
 
 type createInput struct {
@@ -112,7 +119,8 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err := s.sameLot(ctx, b); err != nil {
 		return nil, err
 	}
-	said := ledger.Details{Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot}
+	said := ledger.Details{Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, LotSource: b.LotSource, Quantity: b.Quantity, Unit: b.Unit,
+		ReferenceType: b.ReferenceType, ReferenceNumber: b.ReferenceNumber}
 	id := s.OwnID(b.ID)
 	hash, err := s.Details.Keep(id, said)
 	if err != nil {
