@@ -132,6 +132,11 @@ func facts(r *Report) [][]string {
 		number("strays", r.Shipment, "readings", strconv.Itoa(x.Readings), "", 0, 0)
 		text("strays", r.Shipment, "with_them", x.text())
 	}
+	for _, x := range r.Faults {
+		item := x.Tracker + " " + x.Metric
+		number("fault", item, "readings", strconv.Itoa(x.Readings), "", x.FirstMS, x.LastMS)
+		text("fault", item, "reason", x.Text)
+	}
 	for i, l := range r.Legs {
 		item := strconv.Itoa(i+1) + " " + l.Custodian
 		number("leg", item, "excursions", strconv.Itoa(l.Excursions), "", l.FromMS, l.ToMS)

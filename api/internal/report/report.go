@@ -58,6 +58,7 @@ type Report struct {
 	AllowedMS    int64
 	LedgerOnly   []Excursion // recorded or verified on the ledger, and not among those that the readings show
 	Strays       []Strays    // at most one
+	Faults       []Fault
 	Figures      []compliance.Figure
 	Budget       []compliance.BudgetUse
 	Legs         []Leg
@@ -79,6 +80,13 @@ type Strays struct {
 	Readings int
 	Broken   bool
 	Reasons  []string // of the judgement with them
+}
+
+// Fault is of readings that give no measurement of a metric: unknown time.
+type Fault struct {
+	Tracker, Metric, Text string
+	Readings              int
+	FirstMS, LastMS       int64
 }
 
 // Party is an organisation in a role.

@@ -11,7 +11,7 @@ import (
 
 // tables are the report's parts, in their order on the page.
 func tables(r *Report) []table {
-	return []table{summary(r), excursions(r), allowed(r), ledgerOnly(r), strays(r), rules(r), figures(r), budget(r), legs(r), records(r), verdicts(r), acts(r), trackers(r), logs(r), anchors(r)}
+	return []table{summary(r), excursions(r), allowed(r), ledgerOnly(r), strays(r), faults(r), rules(r), figures(r), budget(r), legs(r), records(r), verdicts(r), acts(r), trackers(r), logs(r), anchors(r)}
 }
 
 func summary(r *Report) table {
@@ -147,6 +147,15 @@ func (x Strays) text() string {
 		return "a rule is broken that the judgement takes for kept: " + strings.Join(x.Reasons, "; ")
 	}
 	return "the verdict is the same"
+}
+
+func faults(r *Report) table {
+	t := table{title: "Values that are no measurements", sheet: "Faults", note: "What a sensor says in the place of a measurement is unknown time, and breaks no rule.",
+		head: []column{{"Logger", 36, prose, false}, {"Quantity", 24, prose, false}, {"Why", 42, prose, false}, {"Readings", 16, count, false}, {"First", 31, instant, false}, {"Last", 31, instant, false}}}
+	for _, x := range r.Faults {
+		t.rows = append(t.rows, []any{x.Tracker, inWords(x.Metric), x.Text, x.Readings, moment{ms: x.FirstMS}, moment{ms: x.LastMS}})
+	}
+	return t
 }
 
 func figures(r *Report) table {

@@ -65,6 +65,9 @@ func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 			m.Excursions = append(m.Excursions, x)
 		}
 	}
+	for _, f := range v.Faults {
+		m.Faults = append(m.Faults, report.Fault{Tracker: f.Tracker, Metric: f.Metric, Text: f.Text, Readings: f.Readings, FirstMS: int64(f.First), LastMS: int64(f.Last)})
+	}
 	m.AllowedCount, m.AllowedMS = v.Allowed.Count, j.Result.Allowed.OutMS
 	tracker := make(map[string]string, len(v.Excursions))
 	for _, e := range v.Excursions {

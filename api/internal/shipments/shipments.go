@@ -89,7 +89,7 @@ type createBody struct {
 	Destination string         `json:"destination,omitempty" maxLength:"256" doc:"Where it is received, in the same form"`
 	Lot         string         `json:"lot,omitempty" maxLength:"128" doc:"Traceability lot code; shipments of one lot share a stability budget"`
 	LotSource   string         `json:"lot_source,omitempty" maxLength:"256" doc:"Traceability lot code source: where the lot got its code (business name, address, phone number), or a reference to it" example:"FFRN 12345678901"`
-	Quantity    string         `json:"quantity,omitempty" maxLength:"20" pattern:"^(0|[1-9][0-9]*)(\.[0-9]+)?$" patternDescription:"a decimal" doc:"How much there is, above zero" example:"40"`
+	Quantity    string         `json:"quantity,omitempty" maxLength:"20" pattern:"^(0|[1-9][0-9]*)(\\.[0-9]+)?$" patternDescription:"a decimal" doc:"How much there is, above zero" example:"40"`
 	Unit        string         `json:"unit,omitempty" maxLength:"32" doc:"Unit of the quantity" example:"cases"`
 
 	ReferenceType   string `json:"reference_type,omitempty" maxLength:"64" doc:"Document that goes with the goods" example:"bill of lading"`
