@@ -83,7 +83,9 @@ var owners = []struct {
 	{"github.com/HdrHistogram/hdrhistogram-go", []string{"tracker-sim"}, "the load generator's latencies; servers measure with Prometheus"},
 	{"golang.org/x/oauth2", []string{"internal/client"}, "one client of the API knows how it gets its tokens"},
 	{"github.com/fxamacker/cbor/v2", []string{"internal/canon"}, "one CBOR reader and writer: two could take different bytes for the same"},
-	{"golang.org/x/text", []string{"internal/recording"}, "what others wrote in other code pages is read in one place"},
+	{"golang.org/x/text/encoding", []string{"internal/recording"}, "what others wrote in other code pages is read in one place"},
+	{"golang.org/x/text/unicode", []string{"api/internal/report"}, "what a document cannot show is spelled out in one place"},
+	{"github.com/go-fonts/dejavu", []string{"api/internal/report"}, "one place sets text"},
 	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
 }
 
