@@ -82,10 +82,10 @@ func NewConsumer(cfg ConsumerConfig) (*Consumer, error) {
 // Receive waits for the next message. ack sends its PUBACK, and must be called once, after the message is durable or refused, or never.
 // After a reconnect it does nothing: the broker delivers the message again. A reason reaches nobody: the broker has accepted the
 // message long ago.
-func (c *Consumer) Receive(ctx context.Context) (topic string, payload []byte, ack func(refused telemetry.Reason), err error) {
+func (c *Consumer) Receive(ctx context.Context) (topic string, payload []byte, ack func(refused *telemetry.Reject), err error) {
 	select {
 	case m := <-c.deliveries:
-		return m.Topic(), m.Payload(), func(telemetry.Reason) { m.Ack() }, nil
+		return m.Topic(), m.Payload(), func(*telemetry.Reject) { m.Ack() }, nil
 	case <-ctx.Done():
 		return "", nil, nil, ctx.Err()
 	}

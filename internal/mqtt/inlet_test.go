@@ -32,7 +32,7 @@ func startLocal(t *testing.T, partitions string, patience time.Duration) (*broke
 
 // source is what ingest needs of either: a client of a broker, or the broker in its own process.
 type source interface {
-	Receive(ctx context.Context) (topic string, payload []byte, ack func(telemetry.Reason), err error)
+	Receive(ctx context.Context) (topic string, payload []byte, ack func(*telemetry.Reject), err error)
 	Publish(topic string, payload []byte)
 	Ready(ctx context.Context) error
 }
@@ -57,7 +57,7 @@ func sources(t *testing.T, test func(t *testing.T, s source, b *broker.Broker, u
 type message struct {
 	topic   string
 	payload []byte
-	ack     func(telemetry.Reason)
+	ack     func(*telemetry.Reject)
 }
 
 func next(t *testing.T, s source) message {
@@ -91,7 +91,7 @@ func TestSourceCarriesMessagesAndAcks(t *testing.T) {
 			if m.topic != telemetry.Topic("T-1", channel) || string(m.payload) != "hello "+channel {
 				t.Fatalf("got %q %q", m.topic, m.payload)
 			}
-			m.ack("")
+			m.ack(nil)
 		}
 		testkit.WaitFor(t, 10*time.Second, "ack comes down", func() bool {
 			s.Publish(telemetry.Topic("T-1", telemetry.Down), []byte(`{"type":"ack","boot":3,"seq":41}`))
@@ -141,7 +141,7 @@ func TestSourceHoldsPublishersBack(t *testing.T) {
 				t.Fatalf("device %d: message %d after %d", i, n, last[i])
 			}
 			last[i] = n
-			m.ack("")
+			m.ack(nil)
 		}
 		wg.Wait()
 		if n := b.Stats().Dropped; n != 0 || sent.Load() != devices*each {
@@ -165,7 +165,7 @@ func TestInletAcknowledgesLast(t *testing.T) {
 		t.Fatalf("acknowledged before it was: %v", err)
 	case <-time.After(300 * time.Millisecond):
 	}
-	c.ack("")
+	c.ack(nil)
 	if err := <-second; err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestInletAcknowledgesLast(t *testing.T) {
 		t.Fatalf("acknowledged with another message: %v", err)
 	default:
 	}
-	a.ack("")
+	a.ack(nil)
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
@@ -190,11 +190,11 @@ func TestInletSurvivesItsClients(t *testing.T) {
 	m := next(t, b)
 	d.Cut()
 	testkit.WaitFor(t, 10*time.Second, "the connection ends", func() bool { return b.Stats().Clients == 0 })
-	m.ack("")
+	m.ack(nil)
 	again := dial(t, url, "T-1")
 	done := make(chan error, 1)
 	go func() { done <- again.Publish(t.Context(), telemetry.Topic("T-1", telemetry.Up), []byte("x")) }()
-	next(t, b).ack("")
+	next(t, b).ack(nil)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -225,7 +225,7 @@ func TestInletLosesPatience(t *testing.T) {
 	for range cap(dropped) - 1 {
 		<-dropped
 	}
-	next(t, b).ack("") // goes nowhere
+	next(t, b).ack(nil) // goes nowhere
 }
 
 // Ensure that partitions of other instances go to their subscribers, and that another subscriber gets copies of the local
@@ -247,7 +247,7 @@ func TestInletLeavesOthersTheirs(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := next(t, c)
-	m.ack("")
+	m.ack(nil)
 	if string(m.payload) != "foreign" {
 		t.Fatalf("%q", m.payload)
 	}
@@ -283,7 +283,7 @@ func TestInletWithMosquittoClients(t *testing.T) {
 			if string(m.payload) != version+qos {
 				t.Errorf("got %q", m.payload)
 			}
-			m.ack("")
+			m.ack(nil)
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("%s, QoS %s: %v", version, qos, err)
 			}
@@ -320,7 +320,7 @@ func TestInletEnds(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	m.ack("")
+	m.ack(nil)
 	if err := b.Ready(t.Context()); err == nil {
 		t.Error("ready after its end")
 	}

@@ -133,7 +133,7 @@ func TestUnacknowledgedMessageIsDeliveredAgain(t *testing.T) {
 	for i := range 3 {
 		m := next(t, c)
 		if i == 0 {
-			m.ack("")
+			m.ack(nil)
 		}
 	}
 	stop()
@@ -143,7 +143,7 @@ func TestUnacknowledgedMessageIsDeliveredAgain(t *testing.T) {
 	for range 2 {
 		m := next(t, c)
 		got[m.payload[0]] = true
-		m.ack("")
+		m.ack(nil)
 	}
 	if !got[1] || !got[2] {
 		t.Fatalf("delivered again: %v, want 1 and 2", got)
@@ -276,7 +276,7 @@ func TestMosquitto(t *testing.T) {
 		if i%10 == 9 {
 			for range 10 {
 				m := next(t, c)
-				m.ack("")
+				m.ack(nil)
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func TestPaceHoldsOneTrackerBack(t *testing.T) {
 	others := 0
 	for range n + 1 {
 		m := next(t, b)
-		m.ack("")
+		m.ack(nil)
 		if strings.Contains(m.topic, "T-other") {
 			others++
 			continue
@@ -128,15 +128,36 @@ func (c v5) publish(topic string, id byte, payload string) {
 	c.send(0x32, text(topic), []byte{0, id, 0}, []byte(payload))
 }
 
-func dialV5(t *testing.T, url, tracker string, properties ...byte) v5 {
+func v5Of(t *testing.T, conn net.Conn) v5 { return v5{t, conn, bufio.NewReader(conn)} }
+
+// dialV5 begins a session; a name that begins like the service's is the service's.
+func dialV5(t *testing.T, url, client string, properties ...byte) v5 {
+	t.Helper()
+	return connectV5(t, url, client, 0xc2, properties)
+}
+
+// resumeV5 goes on with the session of T-1.
+func resumeV5(t *testing.T, url, client string, properties ...byte) v5 {
+	t.Helper()
+	return connectV5(t, url, client, 0xc0, properties)
+}
+
+func connectV5(t *testing.T, url, client string, flags byte, properties []byte) v5 {
 	t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "tcp://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	c := v5{t, conn, bufio.NewReader(conn)}
-	c.send(0x10, text("MQTT"), []byte{5, 0xc2, 0, 60, byte(len(properties))}, properties, text(tracker), text(tracker), text("pw-"+tracker))
+	c := v5Of(t, conn)
+	user, password := client, "pw-"+client
+	switch {
+	case strings.HasPrefix(client, "ingest-x"):
+		user, password = "ingest-x", servicePassword
+	case flags == 0xc0:
+		user, password = "T-1", "pw-T-1"
+	}
+	c.send(0x10, text("MQTT"), []byte{5, flags, 0, 60, byte(len(properties))}, properties, text(client), text(user), text(password))
 	if kind, body := c.receive(); kind != 0x20 || body[1] != 0 {
 		t.Fatalf("CONNACK %x %x", kind, body)
 	}
@@ -155,7 +176,7 @@ func TestRefusedByPuback(t *testing.T) {
 		}
 	}
 	c.publish(topic, 7, "much too fast")
-	expect(c, "too fast", "\x00\x07\x97\x0f\x1f\x00\x0crate_limited")
+	expect(c, "too fast", "\x00\x07\x97\x24\x1f\x00\x21rate_limited: send it again later")
 	quiet := dialV5(t, url, "T-6", 0x17, 0) // no problem information, please
 	quiet.publish(telemetry.Topic("T-6", telemetry.Up), 8, "much too fast")
 	expect(quiet, "without words", "\x00\x08\x97")
@@ -165,26 +186,27 @@ func TestPubackNamesTheReason(t *testing.T) {
 	b, url := startLocal(t, "00-ff", time.Minute)
 	c := dialV5(t, url, "T-5")
 	for i, tc := range []struct {
-		reason telemetry.Reason
-		want   string
+		refused *telemetry.Reject
+		want    string
 	}{
-		{"", "\x00\x01"},
-		{telemetry.BadSignature, "\x00\x02\x87\x10\x1f\x00\x0dbad_signature"},
-		{telemetry.Malformed, "\x00\x03\x99\x0c\x1f\x00\x09malformed"},
-		{telemetry.TopicMismatch, "\x00\x04\x90\x11\x1f\x00\x0etopic_mismatch"},
-		{"", "\x00\x05"},
+		{nil, "\x00\x01"},
+		{&telemetry.Reject{Reason: telemetry.BadSignature, Detail: "a"}, "\x00\x02\x87\x13\x1f\x00\x10bad_signature: a"},
+		{&telemetry.Reject{Reason: telemetry.Malformed, Detail: "\x00\u00fc\xff"}, "\x00\x03\x99\x12\x1f\x00\x0fmalformed: ?\u00fc?"},
+		{&telemetry.Reject{Reason: telemetry.Oversized, Detail: strings.Repeat("é", 100)}, "\x00\x04\x95\x7a\x1f\x00\x77oversized: " + strings.Repeat("é", 54)},
+		{&telemetry.Reject{Reason: telemetry.TopicMismatch}, "\x00\x05\x90\x13\x1f\x00\x10topic_mismatch: "},
+		{nil, "\x00\x06"},
 	} {
 		c.publish(telemetry.Topic("T-5", telemetry.Up), byte(i+1), "x")
-		next(t, b).ack(tc.reason)
+		next(t, b).ack(tc.refused)
 		if kind, body := c.receive(); kind != 0x40 || string(body) != tc.want {
-			t.Errorf("%q: packet %x %q, expected a PUBACK %q", tc.reason, kind, body, tc.want)
+			t.Errorf("%v: packet %x %q, expected a PUBACK %q", tc.refused, kind, body, tc.want)
 		}
 	}
 	// MQTT 3 has no words for it.
 	d := dial(t, url, "T-3")
 	done := make(chan error, 1)
 	go func() { done <- d.Publish(t.Context(), telemetry.Topic("T-3", telemetry.Up), []byte("x")) }()
-	next(t, b).ack(telemetry.Malformed)
+	next(t, b).ack(&telemetry.Reject{Reason: telemetry.Malformed})
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
@@ -209,7 +231,7 @@ func TestRefusedRateEndsTheConnection(t *testing.T) {
 	mu.Unlock()
 	testkit.WaitFor(t, 60*time.Second, "it is sent again", func() bool {
 		m := next(t, b)
-		m.ack("")
+		m.ack(nil)
 		return string(m.payload) == "12345"
 	})
 }

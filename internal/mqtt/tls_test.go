@@ -50,7 +50,7 @@ func TestTLS(t *testing.T) {
 	if m.topic != topic || string(m.payload) != "hello" {
 		t.Fatalf("got %q on %s, want hello on %s", m.payload, m.topic, topic)
 	}
-	m.ack("")
+	m.ack(nil)
 
 	nobody, err := secure.Client{CA: a.CA}.Each()
 	if err != nil {

@@ -20,6 +20,12 @@ const (
 	OutOfRange     Reason = "out_of_range"
 	RateLimited    Reason = "rate_limited" // not kept at all: the tracker sends it again
 
+	// Of the broker inside ingest: what never becomes a message.
+	BadLogin      Reason = "bad_login"
+	ProtocolError Reason = "protocol_error"
+	WillIgnored   Reason = "will_ignored" // the login itself was accepted
+	Busy          Reason = "busy"         // not for good: the client comes again
+
 	Duplicate Reason = "duplicate"
 
 	// What only shows when all is there.

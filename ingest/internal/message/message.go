@@ -11,7 +11,7 @@ type Item struct {
 	Topic      string
 	Raw        []byte
 	ReceivedMS int64
-	Ack        func(refused telemetry.Reason) // the MQTT acknowledgement; "" when the message is durable
+	Ack        func(refused *telemetry.Reject) // the MQTT acknowledgement; nil when the message is durable
 
 	Reject  *telemetry.Reject // set: goes to the quarantine, the rest below is empty
 	Tracker string
@@ -34,14 +34,6 @@ type Item struct {
 	Outcome Outcome
 	// Repeated: a duplicate only because equal bytes came a moment before; it may have been a measurement of its own.
 	Repeated bool
-}
-
-// Reason is why the message was refused, "" when it was not.
-func (it *Item) Reason() telemetry.Reason {
-	if it.Reject == nil {
-		return ""
-	}
-	return it.Reject.Reason
 }
 
 // Route is where a message belongs by the ledger's assignments.

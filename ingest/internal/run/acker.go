@@ -60,7 +60,7 @@ func (a *acker) run(ctx context.Context) error {
 		case c := <-a.commits:
 			for _, it := range c.items {
 				if it.Ack != nil {
-					it.Ack(it.Reason())
+					it.Ack(it.Reject)
 				}
 			}
 			for _, ack := range c.acks {

@@ -107,9 +107,9 @@ type pointedSource struct {
 	f *failpoint
 }
 
-func (s pointedSource) Receive(ctx context.Context) (string, []byte, func(telemetry.Reason), error) {
+func (s pointedSource) Receive(ctx context.Context) (string, []byte, func(*telemetry.Reject), error) {
 	topic, payload, ack, err := s.Source.Receive(ctx)
-	return topic, payload, func(r telemetry.Reason) { s.f.hit("ack:before"); ack(r); s.f.hit("ack:after") }, err
+	return topic, payload, func(r *telemetry.Reject) { s.f.hit("ack:before"); ack(r); s.f.hit("ack:after") }, err
 }
 
 func crashChild() {

@@ -144,7 +144,7 @@ func (s *memorySource) poke() {
 	}
 }
 
-func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(telemetry.Reason), error) {
+func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(*telemetry.Reject), error) {
 	for {
 		s.mu.Lock()
 		if len(s.queue) > 0 {
@@ -152,7 +152,7 @@ func (s *memorySource) Receive(ctx context.Context) (string, []byte, func(teleme
 			s.queue = s.queue[1:]
 			s.unacked[m.n] = m
 			s.mu.Unlock()
-			return m.topic, m.payload, func(telemetry.Reason) { s.mu.Lock(); delete(s.unacked, m.n); s.mu.Unlock() }, nil
+			return m.topic, m.payload, func(*telemetry.Reject) { s.mu.Lock(); delete(s.unacked, m.n); s.mu.Unlock() }, nil
 		}
 		s.mu.Unlock()
 		select {

@@ -16,7 +16,7 @@ import (
 type Source interface {
 	// Receive waits for a message. ack must be called once, after the message is durable or refused, with the reason, or never; a message
 	// that is not acknowledged comes again. Only one goroutine receives.
-	Receive(ctx context.Context) (topic string, payload []byte, ack func(refused telemetry.Reason), err error)
+	Receive(ctx context.Context) (topic string, payload []byte, ack func(refused *telemetry.Reject), err error)
 	// Publish sends to a tracker and does not wait. It may be lost.
 	Publish(topic string, payload []byte)
 	// Ready says why nothing can arrive, or nil.

@@ -20,6 +20,9 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Account is a service (ingest, a load tool) with a password: it may subscribe below trackseal/v1/ and publish to `down`
@@ -32,7 +35,7 @@ type Config struct {
 	TLS      *tls.Config // nil = plain text
 	Accounts []Account
 	// Authenticate checks a tracker's password; until is when the connection must end (zero = never). It is called
-	// concurrently. Client id and user name are equal and a valid tracker id already.
+	// concurrently. The user name is a valid tracker id already.
 	Authenticate func(tracker, password string) (until time.Time, err error)
 	// Local, if set, says which topics are not for subscribers but for Receive; the channels are up and json. Other services
 	// that subscribe to them get copies, as far as they keep up.
@@ -41,6 +44,8 @@ type Config struct {
 	// slow broker, and nothing of what it sends loses its order. When the wait would be longer than patience, ok is false and the
 	// message is refused: by its PUBACK in MQTT 5, else by ending the connection. Called concurrently.
 	Pace func(tracker string, bytes int, patience time.Duration) (wait time.Duration, ok bool)
+	// Refused, if set, hears of everything that is refused here and does not get to Receive. Called concurrently; it must not wait.
+	Refused func(Refusal)
 	// MaxClients connected at once; 0 = 20,000.
 	MaxClients int
 	// Patience is how long a publisher waits for ingest before its connection is dropped; 0 = 10 s.
@@ -48,8 +53,20 @@ type Config struct {
 	Log      *slog.Logger
 }
 
+// Refusal is something that the broker refused by itself.
+type Refusal struct {
+	Tracker  string // the user name, "" when it is not a tracker's id
+	LoggedIn bool   // by the tracker's password
+	Client   string // client id
+	Remote   string
+	Topic    string
+	Raw      []byte // of a message that was read
+	telemetry.Reject
+}
+
 const (
-	maxPacket = 64 << 10
+	// maxPacket is far more than ingest takes, so that what is too large is read and refused in words; beyond it the connection ends.
+	maxPacket = 256 << 10
 	// window is how many messages a consumer may leave unacknowledged before publishers wait. It stays below
 	// writesPending, since mochi drops what does not fit into that queue. The queue is allocated for every client,
 	// so it is small.
@@ -81,10 +98,9 @@ func New(cfg Config) (*Broker, error) {
 	limits.MaximumPacketSize = maxPacket
 	limits.MaximumSessionExpiryInterval = sessionExpiry
 	limits.MaximumMessageExpiryInterval = 0 // an unacknowledged message does not grow old
-	limits.MaximumQos = 1
-	limits.SharedSubAvailable = 0 // shared subscriptions lose a tracker's order
+	limits.SharedSubAvailable = 0           // shared subscriptions lose a tracker's order
 	limits.TopicAliasMaximum = 0
-	limits.MinimumProtocolVersion = 4
+	limits.MinimumProtocolVersion = 3 // MQTT 3.1
 	server := mochi.New(&mochi.Options{
 		Capabilities:           limits,
 		Logger:                 slog.New(errorsOnly{cfg.Log.Handler()}),
@@ -117,7 +133,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	if b.cfg.TLS != nil {
 		ln = tls.NewListener(ln, b.cfg.TLS)
 	}
-	if err := b.server.AddListener(listeners.NewNet("mqtt", ln)); err != nil {
+	if err := b.server.AddListener(listener{listeners.NewNet("mqtt", ln), b.gate}); err != nil {
 		return fmt.Errorf("mqtt broker: %w", err)
 	}
 	if err := b.server.Serve(); err != nil {
@@ -144,7 +160,7 @@ func (b *Broker) Run(ctx context.Context) error {
 // Disconnect drops a tracker's connection, for example when it has been revoked.
 func (b *Broker) Disconnect(tracker string) {
 	if cl, ok := b.server.Clients.Get(tracker); ok {
-		cl.Stop(errors.New("tracker revoked"))
+		b.gate.end(cl, packets.Code{Code: packets.ErrNotAuthorized.Code, Reason: "the tracker was revoked, or has another secret"})
 	}
 }
 
@@ -152,7 +168,7 @@ func (b *Broker) Disconnect(tracker string) {
 type Stats struct {
 	Clients int64 // connected now
 	Waiting int64 // publishers held back because ingest is behind
-	Refused int64 // connections, subscriptions and publishes that were not allowed
+	Refused int64 // what Config.Refused heard
 	Dropped int64 // messages to a client that does not read; never to ingest
 }
 

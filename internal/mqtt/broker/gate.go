@@ -35,6 +35,9 @@ type gate struct {
 	freed    chan struct{}
 	stopped  chan struct{}
 
+	// met are connections whose CONNECT could be read; turnedAway says why a login is refused, until its CONNACK is written.
+	met, turnedAway sync.Map // net.Conn -> struct{}, telemetry.Reject
+
 	waiting, refused, dropped atomic.Int64
 }
 
@@ -54,49 +57,62 @@ func (g *gate) ID() string { return "trackseal-gate" }
 
 func (g *gate) Provides(b byte) bool {
 	return bytes.IndexByte([]byte{
-		mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnDisconnect, mochi.OnSubscribed, mochi.OnPublish,
-		mochi.OnPacketProcessed, mochi.OnQosComplete, mochi.OnPublishDropped,
+		mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnDisconnect, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnPublish,
+		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnQosComplete, mochi.OnPublishDropped,
 	}, b) >= 0
 }
 
-// OnConnectAuthenticate: a service by its password; a tracker whose client id, user name and last will are its own, by
-// Authenticate.
+// OnConnectAuthenticate: a service by its password; a tracker by Authenticate. The session is the tracker's whatever client id it came
+// with, so that nobody takes over another's.
 func (g *gate) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
-	ok := g.authenticate(cl, pk)
-	if !ok {
-		g.refused.Add(1)
+	why := g.authenticate(cl, pk)
+	if why != "" {
+		g.turnedAway.Store(cl.Net.Conn, telemetry.Reject{Reason: telemetry.BadLogin, Detail: why})
 	}
-	return ok
+	return why == ""
 }
 
-func (g *gate) authenticate(cl *mochi.Client, pk packets.Packet) bool {
+// authenticate says why a login is refused, "" when it is not.
+func (g *gate) authenticate(cl *mochi.Client, pk packets.Packet) (why string) {
 	user := string(pk.Connect.Username)
 	if want, ok := g.accounts[user]; ok {
 		got := sha256.Sum256(pk.Connect.Password)
-		return subtle.ConstantTimeCompare(got[:], want[:]) == 1 && strings.HasPrefix(cl.ID, user) && !pk.Connect.WillFlag
+		switch {
+		case subtle.ConstantTimeCompare(got[:], want[:]) != 1:
+			return "wrong password of a service"
+		case !strings.HasPrefix(cl.ID, user):
+			return "the client id of a service begins with its user name"
+		case pk.Connect.WillFlag:
+			return "a service has no last will"
+		}
+		return ""
 	}
-	if user != cl.ID || !telemetry.ValidID(user) {
-		return false
+	if !telemetry.ValidID(user) {
+		return "the user name is not a tracker's id"
 	}
 	for service := range g.accounts {
 		if strings.HasPrefix(user, service) { // it could take over the service's session
-			return false
+			return "the user name begins like a service's"
 		}
-	}
-	if pk.Connect.WillFlag && pk.Connect.WillTopic != telemetry.Topic(user, telemetry.Status) {
-		return false
 	}
 	until, err := g.cfg.Authenticate(user, string(pk.Connect.Password))
 	if err != nil {
-		g.cfg.Log.Info("tracker refused", "tracker", user, "remote", cl.Net.Remote, "err", err)
-		return false
+		return err.Error()
+	}
+	cl.ID = user
+	if cl.Properties.Props.AssignedClientID != "" {
+		cl.Properties.Props.AssignedClientID = user
 	}
 	if !until.IsZero() {
 		g.mu.Lock()
 		g.until[cl] = until
 		g.mu.Unlock()
 	}
-	return true
+	if pk.Connect.WillFlag && pk.Connect.WillTopic != telemetry.Topic(user, telemetry.Status) {
+		cl.Properties.Will = mochi.Will{}
+		g.refuse(cl, Refusal{Topic: pk.Connect.WillTopic, Reject: telemetry.Reject{Reason: telemetry.WillIgnored, Detail: "a last will is kept on the tracker's status topic only"}})
+	}
+	return ""
 }
 
 // service: one of the accounts, or the ingest of this process.
@@ -108,24 +124,35 @@ func (g *gate) service(cl *mochi.Client) bool {
 	return ok
 }
 
-// OnACLCheck: trackers publish their own up, json and status and subscribe to their own down, by its exact name.
+// OnACLCheck: trackers subscribe to their own down, by its exact name. What they publish is for OnPublish, which has the packet.
 func (g *gate) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
-	var ok bool
-	if g.service(cl) {
+	if !g.service(cl) {
 		if write {
-			_, channel, err := telemetry.ParseTopic(topic)
-			ok = err == nil && channel == telemetry.Down
-		} else {
-			ok = strings.HasPrefix(topic, telemetry.TopicPrefix)
+			return true
 		}
-	} else {
-		tracker, channel, err := telemetry.ParseTopic(topic)
-		ok = err == nil && tracker == cl.ID && (channel == telemetry.Down) == !write
+		if topic == telemetry.Topic(cl.ID, telemetry.Down) {
+			return true
+		}
+		g.refuse(cl, Refusal{Topic: topic, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "a tracker may subscribe to its own down topic only"}})
+		return false
+	}
+	ok := strings.HasPrefix(topic, telemetry.TopicPrefix)
+	if write {
+		_, channel, err := telemetry.ParseTopic(topic)
+		ok = err == nil && channel == telemetry.Down
 	}
 	if !ok {
-		g.refused.Add(1)
+		g.refuse(cl, Refusal{Topic: topic, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "not a service's topic"}})
 	}
 	return ok
+}
+
+// OnSubscribe: nothing is sent with QoS 2, so that a consumer's window counts each message once.
+func (g *gate) OnSubscribe(_ *mochi.Client, pk packets.Packet) packets.Packet {
+	for i := range pk.Filters {
+		pk.Filters[i].Qos = min(pk.Filters[i].Qos, 1)
+	}
+	return pk
 }
 
 // OnSubscribed keeps the list of consumers: services that read what trackers publish.
@@ -139,7 +166,8 @@ func (g *gate) OnSubscribed(cl *mochi.Client, pk packets.Packet, _ []byte) {
 	g.consumers.Store(&all)
 }
 
-func (g *gate) OnDisconnect(cl *mochi.Client, _ error, expire bool) {
+func (g *gate) OnDisconnect(cl *mochi.Client, err error, expire bool) {
+	g.broken(cl, err)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inlet.forget(cl)
@@ -157,11 +185,13 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	if g.service(cl) {
 		return pk, nil
 	}
-	_, channel, err := telemetry.ParseTopic(pk.TopicName)
-	if err != nil || pk.FixedHeader.Retain && channel != telemetry.Status {
-		g.refused.Add(1)
-		cl.Stop(packets.ErrNotAuthorized)
+	tracker, channel, err := telemetry.ParseTopic(pk.TopicName)
+	if err != nil || tracker != cl.ID || channel == telemetry.Down {
+		g.refusePublish(cl, &pk, telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "a tracker may publish to its own up, json and status topics only"})
 		return pk, packets.ErrRejectPacket
+	}
+	if channel != telemetry.Status {
+		pk.FixedHeader.Retain = false // what a device measured once must not look like a new measurement to who comes later
 	}
 	if g.cfg.Pace != nil && !g.pace(cl, &pk) {
 		return pk, packets.ErrRejectPacket
@@ -171,7 +201,7 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	if g.inlet.wants != nil && g.inlet.wants(pk.TopicName) {
 		if g.inlet.offer(g, cl, &pk) != nil {
-			cl.Stop(packets.ErrServerBusy)
+			g.busy(cl)
 		} else if len(*g.consumers.Load()) > 0 {
 			_ = g.server.Publish(pk.TopicName, pk.Payload, false, pk.FixedHeader.Qos) // fails only without an inline client
 		}
@@ -181,7 +211,7 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 		g.admitted.Store(cl, struct{}{})
 		return pk, nil
 	}
-	cl.Stop(packets.ErrServerBusy)
+	g.busy(cl)
 	return pk, packets.ErrRejectPacket
 }
 
@@ -190,7 +220,7 @@ func (g *gate) pace(cl *mochi.Client, pk *packets.Packet) bool {
 	wait, ok := g.cfg.Pace(cl.ID, len(pk.Payload), g.cfg.Patience)
 	if !ok {
 		if pk.FixedHeader.Qos > 0 && cl.Properties.ProtocolVersion == 5 {
-			g.inlet.pubacks(cl).add(pk.PacketID, telemetry.RateLimited)
+			g.inlet.pubacks(cl).add(acknowledges(pk), pk.PacketID, tooFast)
 		} else if pk.FixedHeader.Qos > 0 {
 			cl.Stop(packets.ErrQuotaExceeded) // it sends again what has no PUBACK
 		}
@@ -281,13 +311,17 @@ func (g *gate) OnPublishDropped(cl *mochi.Client, _ packets.Packet) {
 
 // expire ends connections whose password is no longer good.
 func (g *gate) expire(now time.Time) {
+	var over []*mochi.Client
 	g.mu.Lock()
-	defer g.mu.Unlock()
 	for cl, until := range g.until {
 		if now.After(until) {
-			cl.Stop(packets.ErrNotAuthorized)
+			over = append(over, cl)
 			delete(g.until, cl)
 		}
+	}
+	g.mu.Unlock()
+	for _, cl := range over {
+		g.end(cl, packets.Code{Code: packets.ErrNotAuthorized.Code, Reason: "the password has expired"})
 	}
 }
 

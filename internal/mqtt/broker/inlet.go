@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -35,7 +39,7 @@ type inlet struct {
 type delivery struct {
 	topic   string
 	payload []byte
-	ack     func(refused telemetry.Reason)
+	ack     func(refused *telemetry.Reject)
 }
 
 const (
@@ -67,12 +71,12 @@ func (in *inlet) offer(g *gate, cl *mochi.Client, pk *packets.Packet) error {
 			return errors.New("connection closed")
 		}
 	}
-	ack := func(telemetry.Reason) { in.room.Release(cost) }
+	ack := func(*telemetry.Reject) { in.room.Release(cost) }
 	if pk.FixedHeader.Qos > 0 {
-		q, id := in.pubacks(cl), pk.PacketID
-		ack = func(refused telemetry.Reason) {
+		q, kind, id := in.pubacks(cl), acknowledges(pk), pk.PacketID
+		ack = func(refused *telemetry.Reject) {
 			in.room.Release(cost)
-			q.add(id, refused)
+			q.add(kind, id, refused)
 		}
 	}
 	in.deliveries <- delivery{pk.TopicName, pk.Payload, ack}
@@ -107,7 +111,15 @@ func (in *inlet) finish() {
 	in.writers.Wait()
 }
 
-// pubacks are one connection's PUBACKs. What is acknowledged together leaves together, written beside the acknowledging
+// acknowledges is the packet by which a message is acknowledged: PUBACK, or the PUBREC of QoS 2.
+func acknowledges(pk *packets.Packet) byte {
+	if pk.FixedHeader.Qos == 2 {
+		return packets.Pubrec
+	}
+	return packets.Puback
+}
+
+// pubacks are one connection's PUBACKs and PUBRECs. What is acknowledged together leaves together, written beside the acknowledging
 // goroutine: a client that does not read delays nobody else.
 type pubacks struct {
 	inlet  *inlet
@@ -119,17 +131,21 @@ type pubacks struct {
 }
 
 // add acknowledges a message. MQTT 5 has words for a refused one; to a client of MQTT 3 a PUBACK says that ingest is done with it.
-func (q *pubacks) add(id uint16, refused telemetry.Reason) {
+func (q *pubacks) add(kind byte, id uint16, refused *telemetry.Reject) {
+	told := refused != nil && q.client.Properties.ProtocolVersion == 5
+	if kind == packets.Pubrec && !told {
+		q.received(id)
+	}
 	q.mu.Lock()
 	if len(q.out) > maxUnread {
 		q.mu.Unlock()
 		q.client.Stop(errors.New("does not read its PUBACKs"))
 		return
 	}
-	if v5 := q.client.Properties.ProtocolVersion == 5; v5 && refused != "" {
-		q.out = appendRefusal(q.out, id, refused, &q.client.Properties.Props)
+	if told {
+		q.out = appendRefusal(q.out, kind, id, refused, &q.client.Properties.Props)
 	} else {
-		q.out = append(q.out, packets.Puback<<4, 2, byte(id>>8), byte(id))
+		q.out = append(q.out, kind<<4, 2, byte(id>>8), byte(id))
 	}
 	start := !q.writing
 	q.writing = true
@@ -139,24 +155,55 @@ func (q *pubacks) add(id uint16, refused telemetry.Reason) {
 	}
 }
 
-// appendRefusal is a PUBACK of MQTT 5 (3.4) with a reason code and, unless the client does not want to hear it, our reason in words.
-func appendRefusal(b []byte, id uint16, refused telemetry.Reason, client *packets.Properties) []byte {
+// received remembers a message of QoS 2 in its client's session until the PUBREL, which mochi answers. One that is sent again until
+// then is not a new one. A restart of ingest forgets the sessions, and its clients with them.
+func (q *pubacks) received(id uint16) {
+	open := q.client.State.Inflight
+	if open.Set(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pubrec}, PacketID: id, Created: time.Now().Unix()}) {
+		open.DecreaseReceiveQuota() // the PUBREL gives it back: so bounded is what a client may leave open
+	}
+}
+
+var tooFast = &telemetry.Reject{Reason: telemetry.RateLimited, Detail: "send it again later"}
+
+// appendRefusal is a PUBACK or PUBREC of MQTT 5 (3.4, 3.5) with a reason code and, unless the client does not want to hear it, our
+// reason and its detail.
+func appendRefusal(b []byte, kind byte, id uint16, refused *telemetry.Reject, client *packets.Properties) []byte {
 	code := packets.ErrPayloadFormatInvalid.Code
-	switch refused {
+	switch refused.Reason {
 	case telemetry.RateLimited:
 		code = packets.ErrQuotaExceeded.Code
+	case telemetry.Oversized:
+		code = packets.ErrPacketTooLarge.Code
 	case telemetry.TopicMismatch:
 		code = packets.ErrTopicNameInvalid.Code
 	case telemetry.UnknownTracker, telemetry.Revoked, telemetry.BadSignature, telemetry.WrongKey, telemetry.WrongAlg:
 		code = packets.ErrNotAuthorized.Code
 	}
-	if client.RequestProblemInfoFlag && client.RequestProblemInfo == 0 {
-		return append(b, packets.Puback<<4, 3, byte(id>>8), byte(id), code)
+	text := words(refused)
+	silent := client.RequestProblemInfoFlag && client.RequestProblemInfo == 0
+	if size := client.MaximumPacketSize; silent || size > 0 && int(size) < len(text)+9 {
+		return append(b, kind<<4, 3, byte(id>>8), byte(id), code)
 	}
 	const reasonString = 0x1f
-	n := byte(len(refused)) // a short word: the lengths below stay under 128
-	b = append(b, packets.Puback<<4, 7+n, byte(id>>8), byte(id), code, 3+n, reasonString, 0, n)
-	return append(b, refused...)
+	n := byte(len(text)) // the lengths below stay under 128: one byte each
+	b = append(b, kind<<4, 7+n, byte(id>>8), byte(id), code, 3+n, reasonString, 0, n)
+	return append(b, text...)
+}
+
+// words are what fits into a reason string of 120 bytes.
+func words(r *telemetry.Reject) string {
+	text := strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || c == utf8.RuneError {
+			return '?'
+		}
+		return c
+	}, r.Error())
+	for len(text) > 120 {
+		_, last := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-last]
+	}
+	return text
 }
 
 func (in *inlet) write(q *pubacks) {
@@ -193,7 +240,7 @@ func (q *pubacks) write() {
 
 // Receive waits for the next message of Config.Local. ack lets its PUBACK go, and must be called once, after the message is
 // durable or refused for good, or never: its tracker then sends it again.
-func (b *Broker) Receive(ctx context.Context) (topic string, payload []byte, ack func(refused telemetry.Reason), err error) {
+func (b *Broker) Receive(ctx context.Context) (topic string, payload []byte, ack func(refused *telemetry.Reject), err error) {
 	select {
 	case d := <-b.gate.inlet.deliveries:
 		return d.topic, d.payload, d.ack, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -31,7 +32,7 @@ func TestPubacksKeepOrder(t *testing.T) {
 	const n = 3000
 	go func() {
 		for id := range uint16(n) {
-			q.add(id, "")
+			q.add(packets.Puback, id, nil)
 		}
 	}()
 	got := make([]byte, 4*n)
@@ -55,7 +56,7 @@ func TestPubacksToWhoDoesNotRead(t *testing.T) {
 	go func() {
 		defer close(added)
 		for id := range uint16(3 * maxUnread / 4) { // what is being written does not count
-			q.add(id, "")
+			q.add(packets.Puback, id, nil)
 		}
 	}()
 	select {
@@ -78,7 +79,7 @@ func TestPubacksAfterTheEnd(t *testing.T) {
 	in := newInlet(nil)
 	in.end()
 	in.finish()
-	(&pubacks{inlet: in, client: cl}).add(1, "")
+	(&pubacks{inlet: in, client: cl}).add(packets.Puback, 1, nil)
 	if err := in.room.Acquire(context.Background(), inletRoom); err != nil {
 		t.Fatal(err)
 	}
