@@ -80,7 +80,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 			Pace: func(tracker string, bytes int, patience time.Duration) (time.Duration, bool) {
 				return p.Pace(tracker, bytes, patience)
 			},
-			Local: partitions.Has, Log: log,
+			Refused: func(r broker.Refusal) { p.Refused(run.Refusal(r)) },
+			Local:   partitions.Has, Log: log,
 		})
 		if err != nil {
 			return err

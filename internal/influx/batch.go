@@ -119,20 +119,6 @@ func (b *batch) Head(h *stored.Head) {
 	b.end(pointTime(h.TimeMS, h.Index))
 }
 
-// maxQuarantined keeps the base64 of a quarantined message inside InfluxDB's 64 KiB for one string.
-const maxQuarantined = 49_149
-
-// Rejected appends a `rejected` point; n tells two of one millisecond apart.
-func (b *batch) Rejected(r *stored.Rejected, n uint64) {
-	b.buf = append(b.buf, "rejected"...)
-	b.tag("reason", r.Reason)
-	b.string(" detail=", clip(r.Detail, 1024))
-	b.base64(",raw=", r.Raw[:min(len(r.Raw), maxQuarantined)])
-	b.int(",received_ms=", r.ReceivedMS)
-	b.string(",topic=", clip(r.Topic, 1024))
-	b.end(pointTime(r.ReceivedMS, n))
-}
-
 func (b *batch) era(leaf uint64) {
 	b.buf = append(b.buf, ",era="...)
 	b.buf = strconv.AppendUint(b.buf, leaf/eraLeaves, 10)

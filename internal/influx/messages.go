@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/trackseal/trackseal/internal/stored"
 )
@@ -130,4 +131,51 @@ func readMessage(r *row) stored.Message {
 		m.Flags = strings.Split(f, ",")
 	}
 	return m
+}
+
+// MessagesOf calls fn for a tracker's messages in some logs, newest first by (time of receipt, log). fn's error stops it.
+func (c *Client) MessagesOf(ctx context.Context, q stored.MessagesQuery, fn func(stored.Message, time.Time) error) error {
+	stop := int64(maxNS)
+	if !q.Before.IsZero() {
+		stop = q.Before.UnixNano() + 1
+	}
+	if len(q.Logs) == 0 {
+		return nil
+	}
+	type timed struct {
+		stored.Message
+		ns int64
+	}
+	page, err := gather(ctx, c, fmt.Sprintf("SELECT %s FROM message WHERE %s AND tracker = %s AND %s ORDER BY time DESC LIMIT %d",
+		idents("leaf", "boot", "seq", "kind", "readings", "time_ms", "entry", "raw", "flags", "tracker", "shipment", "trust", "log"),
+		anyOf("log", q.Logs), quote(q.Tracker), within(minNS, stop), q.Limit+sameTime), func(r *row) timed {
+		t := timed{readMessage(r), r.ns()}
+		t.Log = r.text("log")
+		return t
+	})
+	slices.SortStableFunc(page, func(a, b timed) int { return cmp.Or(cmp.Compare(b.ns, a.ns), cmp.Compare(a.Log, b.Log)) })
+	given := 0
+	for _, m := range page {
+		if m.ns == stop-1 && !q.Before.IsZero() && m.Log <= q.BeforeLog {
+			continue
+		}
+		if given++; err != nil || given > q.Limit {
+			break
+		}
+		err = fn(m.Message, time.Unix(0, m.ns))
+	}
+	return err
+}
+
+// sameTime is how many messages of a tracker may have one time: each is of another log.
+const sameTime = 16
+
+// ShipmentsOf lists the logs with messages of a tracker.
+func (c *Client) ShipmentsOf(ctx context.Context, tracker string) ([]stored.LogOf, error) {
+	all, err := gather(ctx, c, fmt.Sprintf("SELECT first(leaf) FROM message WHERE tracker = %s AND %s GROUP BY %s", quote(tracker), within(minNS, maxNS), idents("log", "shipment")),
+		func(r *row) stored.LogOf { return stored.LogOf{Log: r.tags["log"], Shipment: r.tags["shipment"]} })
+	slices.SortFunc(all, func(a, b stored.LogOf) int {
+		return cmp.Or(cmp.Compare(a.Log, b.Log), cmp.Compare(a.Shipment, b.Shipment))
+	})
+	return all, err
 }

@@ -44,6 +44,9 @@ type DownMessage struct {
 	Reason telemetry.Reason `json:"reason"`
 	Count  uint64           `json:"count"`
 	Detail string           `json:"detail"`
+	// Bytes and Hash (SHA-256, hex) name the newest message that a nack is about.
+	Bytes int    `json:"bytes"`
+	Hash  string `json:"hash"`
 }
 
 // DownBeacon is the newest anchor.

@@ -55,12 +55,35 @@ type MessageInfoQuery struct {
 	FromMS, ToMS int64  // received in [FromMS, ToMS); ToMS 0 = no end
 }
 
-// Rejected is a quarantined message.
+// Rejected is something of a tracker's that was refused: a message, or what its device tried at the broker. The quarantine.
 type Rejected struct {
-	Reason, Topic, Detail string
-	Raw                   []byte
-	ReceivedMS            int64
+	Reason, Tracker, Topic, Detail string // Tracker "" = none that the ledger knows
+	Count                          uint64 // so many were refused alike since the last entry, with this one
+	Raw                            []byte // the message, cut when it is long; empty when it was none
+	Bytes                          int    // of the whole message
+	Hash                           string // SHA-256 of its bytes, hex; "" when it was none
+	ReceivedMS                     int64
 }
+
+// RejectedQuery selects what was refused of one tracker.
+type RejectedQuery struct {
+	Tracker string
+	Before  time.Time // exclusive; zero = the newest first
+	Limit   int
+	Raw     bool // with the bytes
+}
+
+// MessagesQuery selects one tracker's messages in some logs.
+type MessagesQuery struct {
+	Tracker   string
+	Logs      []string
+	Before    time.Time // cursor: (Before, BeforeLog) is the last one that was given; zero = the newest first
+	BeforeLog string
+	Limit     int
+}
+
+// LogOf is a log and the shipment that it is of, "" for a tracker's own.
+type LogOf struct{ Log, Shipment string }
 
 // Reading is what a tracker measured at one time, by quantity, with the leaf of its message.
 type Reading struct {

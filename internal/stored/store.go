@@ -32,6 +32,12 @@ type Store interface {
 	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(QualityHour) error) error
 	// QualityFlags of single readings of these trackers in [fromMS, toMS), in the order of time.
 	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(QualityFlag) error) error
+	// RejectedOf a tracker, newest first, with the time that a cursor goes on from.
+	RejectedOf(ctx context.Context, q RejectedQuery, fn func(Rejected, time.Time) error) error
+	// MessagesOf a tracker, newest first by (time of receipt, log), with the time that a cursor goes on from.
+	MessagesOf(ctx context.Context, q MessagesQuery, fn func(Message, time.Time) error) error
+	// ShipmentsOf are the logs with messages of a tracker, and whose they are.
+	ShipmentsOf(ctx context.Context, tracker string) ([]LogOf, error)
 	Ping(ctx context.Context) error
 }
 

@@ -69,6 +69,7 @@ func Routes(mux *http.ServeMux, p Pipeline, store Store, own string, who *node.C
 		"GET /v1/logs/{log}/messages":               s.messages,
 		"GET /v1/trackers/{id}/quality":             s.quality,
 		"GET /v1/shipments/{id}/outside":            s.outside,
+		"GET /v1/trackers/{id}/rejected":            s.rejected,
 	} {
 		mux.Handle(pattern, s.protect(handle))
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
@@ -20,6 +21,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/node/nodetest"
+	"github.com/trackseal/trackseal/internal/stored"
 )
 
 const (
@@ -121,24 +123,30 @@ func (s served) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestWhoMayAsk(t *testing.T) {
 	w := newWorld(t)
 	for path, want := range map[string][5]int{ // nobody, a party with the right to it, a party without, no party, a party's ingest
-		"GET /v1/status":                                {401, 200, 200, 200, 403},
-		"GET /v1/nothing":                               {401, 404, 404, 404, 403},
-		"GET /v1/logs?shipment=" + ours:                 {401, 200, 200, 404, 403},
-		"GET /v1/shipments/" + ours + "/trackers/T-1":   {401, 200, 200, 404, 403},
-		"POST /v1/shipments/" + ours + "/seal":          {401, 200, 403, 404, 403},
-		"GET /v1/proof/consistency?first=0&second=0":    {401, 200, 200, 200, 403},
-		"GET /v1/logs?shipment=" + absent:               {401, 404, 404, 404, 403},
-		"GET /v1/shipments/" + absent + "/trackers/T-1": {401, 404, 404, 404, 403},
-		"POST /v1/shipments/" + absent + "/seal":        {401, 404, 404, 404, 403},
-		"POST /v1/shipments/carrier.S-live/seal":        {401, 409, 409, 409, 403},
-		"POST /v1/shipments/carrier.S-away/seal":        {401, 503, 503, 503, 403},
-		"POST /v1/shipments/a%20b/seal":                 {401, 400, 400, 400, 403},
-		"GET /v1/logs":                                  {401, 400, 400, 400, 403},
-		"GET /v1/logs?tracker=carrier.T-1":              {401, 400, 400, 400, 403},
-		"GET /v1/logs?shipment=..%2F":                   {401, 400, 400, 400, 403},
-		"GET /v1/proof/consistency?first=2&second=1":    {401, 400, 400, 400, 403},
-		"GET /v1/proof/consistency?first=0&second=1":    {401, 400, 400, 400, 403}, // the heads log is empty
-		"GET /v1/proof/consistency?first=-1&second=x":   {401, 400, 400, 400, 403},
+		"GET /v1/status":                                            {401, 200, 200, 200, 403},
+		"GET /v1/nothing":                                           {401, 404, 404, 404, 403},
+		"GET /v1/logs?shipment=" + ours:                             {401, 200, 200, 404, 403},
+		"GET /v1/shipments/" + ours + "/trackers/T-1":               {401, 200, 200, 404, 403},
+		"POST /v1/shipments/" + ours + "/seal":                      {401, 200, 403, 404, 403},
+		"GET /v1/proof/consistency?first=0&second=0":                {401, 200, 200, 200, 403},
+		"GET /v1/logs?shipment=" + absent:                           {401, 404, 404, 404, 403},
+		"GET /v1/shipments/" + absent + "/trackers/T-1":             {401, 404, 404, 404, 403},
+		"POST /v1/shipments/" + absent + "/seal":                    {401, 404, 404, 404, 403},
+		"POST /v1/shipments/carrier.S-live/seal":                    {401, 409, 409, 409, 403},
+		"POST /v1/shipments/carrier.S-away/seal":                    {401, 503, 503, 503, 403},
+		"POST /v1/shipments/a%20b/seal":                             {401, 400, 400, 400, 403},
+		"GET /v1/trackers/shipper.T-1/rejected":                     {401, 404, 200, 404, 403},
+		"GET /v1/trackers/carrier.T-9/rejected":                     {401, 404, 404, 404, 403},
+		"GET /v1/trackers/shipper.T-1/rejected?limit=201":           {401, 400, 400, 400, 403},
+		"GET /v1/trackers/shipper.T-1/rejected?limit=1&before_ns=x": {401, 400, 400, 400, 403},
+		"GET /v1/trackers/shipper.T-1/rejected?before_ns=13":        {401, 404, 503, 404, 403},
+		"GET /v1/trackers/a%20b/rejected":                           {401, 400, 400, 400, 403},
+		"GET /v1/logs":                                              {401, 400, 400, 400, 403},
+		"GET /v1/logs?tracker=carrier.T-1":                          {401, 400, 400, 400, 403},
+		"GET /v1/logs?shipment=..%2F":                               {401, 400, 400, 400, 403},
+		"GET /v1/proof/consistency?first=2&second=1":                {401, 400, 400, 400, 403},
+		"GET /v1/proof/consistency?first=0&second=1":                {401, 400, 400, 400, 403}, // the heads log is empty
+		"GET /v1/proof/consistency?first=-1&second=x":               {401, 400, 400, 400, 403},
 	} {
 		method, target, _ := strings.Cut(path, " ")
 		for i, caller := range []struct{ org, role string }{
@@ -178,6 +186,18 @@ func TestAssigned(t *testing.T) {
 	for tracker, want := range map[string]string{"carrier.T-1": `{"assigned":true}`, "carrier.T-2": `{"assigned":false}`, "carrier.T-3": `{"assigned":false}`} {
 		if a := w.ask(t, "consignee", contract.Operator, "GET", "/v1/shipments/"+ours+"/trackers/"+tracker); strings.TrimSpace(a.Body.String()) != want {
 			t.Errorf("%s: came %s, expected %s", tracker, a.Body, want)
+		}
+	}
+}
+
+func TestRejected(t *testing.T) {
+	w := newWorld(t)
+	for query, want := range map[string]string{
+		"limit=1":             `{"items":[{"at_ns":20,"received_ms":7,"reason":"malformed","detail":"d","topic":"t","count":2,"bytes":3,"hash":"h"}]}`,
+		"limit=1&include=raw": `{"items":[{"at_ns":20,"received_ms":7,"reason":"malformed","detail":"d","topic":"t","count":2,"bytes":3,"hash":"h","raw":"cmF3"}]}`,
+	} {
+		if a := w.ask(t, "shipper", contract.Operator, "GET", "/v1/trackers/shipper.T-1/rejected?"+query); strings.TrimSpace(a.Body.String()) != want {
+			t.Errorf("%s: came %s, expected %s", query, a.Body, want)
 		}
 	}
 }

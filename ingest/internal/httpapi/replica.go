@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -26,6 +27,7 @@ type Store interface {
 	// HeadsFrom gives the heads in a heads log from an index on that are not older than sinceMS, in their order.
 	HeadsFrom(ctx context.Context, heads string, index uint64, sinceMS int64) ([]stored.Head, error)
 	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error
+	RejectedOf(ctx context.Context, q stored.RejectedQuery, fn func(stored.Rejected, time.Time) error) error
 	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error
 }
 

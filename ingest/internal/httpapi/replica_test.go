@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/message"
@@ -61,6 +62,22 @@ func (s *fakeStore) HeadsFrom(_ context.Context, _ string, index uint64, _ int64
 func (s *fakeStore) QualityHours(_ context.Context, _ string, _, _ int64, fn func(stored.QualityHour) error) error {
 	for _, h := range s.hours {
 		if err := fn(h); err != nil {
+			return err
+		}
+	}
+	return s.err()
+}
+
+func (s *fakeStore) RejectedOf(_ context.Context, q stored.RejectedQuery, fn func(stored.Rejected, time.Time) error) error {
+	if q.Before.Equal(time.Unix(0, 13)) {
+		return stored.ErrUnavailable
+	}
+	r := stored.Rejected{Reason: "malformed", Detail: "d", Topic: "t", Count: 2, Bytes: 3, Hash: "h", ReceivedMS: 7}
+	if q.Raw {
+		r.Raw = []byte("raw")
+	}
+	for n := range min(q.Limit, 2) {
+		if err := fn(r, time.Unix(0, int64(20-n))); err != nil {
 			return err
 		}
 	}

@@ -37,9 +37,12 @@ type Message struct {
 
 // Rejected is a refused message in the quarantine.
 type Rejected struct {
-	Reason, Topic, Detail string
-	Raw                   []byte
-	ReceivedMS            int64
+	Reason, Tracker, Topic, Detail string // Tracker "" = none that the ledger knows
+	Count                          uint64 // so many were refused alike since the last entry, with this one
+	Raw                            []byte // empty when it was no message
+	Bytes                          int
+	Hash                           string // SHA-256 of the bytes, hex
+	ReceivedMS                     int64
 }
 
 // Append encodes m.
@@ -90,8 +93,12 @@ func DecodeMessage(b []byte) (Message, error) {
 // Append encodes r.
 func (r *Rejected) Append(b []byte) []byte {
 	b = appendBytes(b, r.Reason)
+	b = appendBytes(b, r.Tracker)
 	b = appendBytes(b, r.Topic)
 	b = appendBytes(b, r.Detail)
+	b = binary.AppendUvarint(b, r.Count)
+	b = binary.AppendUvarint(b, uint64(r.Bytes))
+	b = appendBytes(b, r.Hash)
 	b = binary.AppendVarint(b, r.ReceivedMS)
 	return append(b, r.Raw...)
 }
@@ -99,7 +106,8 @@ func (r *Rejected) Append(b []byte) []byte {
 // DecodeRejected reads what Append wrote.
 func DecodeRejected(b []byte) (Rejected, error) {
 	d := decoder{b: b}
-	r := Rejected{Reason: string(d.bytes()), Topic: string(d.bytes()), Detail: string(d.bytes()), ReceivedMS: d.varint()}
+	r := Rejected{Reason: string(d.bytes()), Tracker: string(d.bytes()), Topic: string(d.bytes()), Detail: string(d.bytes()),
+		Count: d.uvarint(), Bytes: int(d.uvarint()), Hash: string(d.bytes()), ReceivedMS: d.varint()}
 	r.Raw = d.b
 	return r, d.err
 }

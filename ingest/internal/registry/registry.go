@@ -144,6 +144,12 @@ func (r *Registry) Refresh(ctx context.Context, id string) (*Tracker, bool) {
 	return t, t != nil
 }
 
+// Known reports whether a tracker is known here, without asking the ledger.
+func (r *Registry) Known(id string) bool {
+	t, err := r.get(id)
+	return err == nil && t != nil
+}
+
 // find returns a tracker without asking the ledger, nil when it is not known. A journal that cannot be read is no reason to call a
 // tracker unknown: find tries again until ctx ends.
 func (r *Registry) find(ctx context.Context, id string) *Tracker {

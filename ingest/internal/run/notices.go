@@ -23,8 +23,11 @@ type notice struct {
 
 type told struct {
 	notice
-	Count  uint64 `json:"count"`            // since the last notice of this kind
-	Detail string `json:"detail,omitempty"` // of the newest
+	Count uint64 `json:"count"` // since the last notice of this kind
+	// Of the newest: what was wrong, how many bytes it has, and their SHA-256.
+	Detail string `json:"detail,omitempty"`
+	Bytes  int    `json:"bytes,omitempty"`
+	Hash   string `json:"hash,omitempty"`
 }
 
 const (
@@ -32,7 +35,8 @@ const (
 	maxNoticed  = 10_000 // trackers at a time
 )
 
-func (n *notices) add(tracker string, kind notice, detail string) {
+// add takes of newest what is not kind and count.
+func (n *notices) add(tracker string, kind notice, newest told) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	of := n.all[tracker]
@@ -46,13 +50,11 @@ func (n *notices) add(tracker string, kind notice, detail string) {
 		of = map[notice]*told{}
 		n.all[tracker] = of
 	}
-	t := of[kind]
-	if t == nil {
-		t = &told{notice: kind}
-		of[kind] = t
+	newest.notice, newest.Count = kind, 1
+	if t := of[kind]; t != nil {
+		newest.Count += t.Count
 	}
-	t.Count++
-	t.Detail = detail
+	of[kind] = &newest
 }
 
 // each takes all notices.
@@ -73,19 +75,18 @@ const onceIn10s = "the same bytes within 10 s are one message: give each reading
 
 // told counts what was not kept, and tells its tracker.
 func (p *Pipeline) told(it *message.Item) {
-	kind, detail := notice{Type: "nack"}, ""
+	kind, newest := notice{Type: "nack"}, told{}
 	switch {
 	case it.Outcome == message.Rejected:
-		kind.Reason, detail = it.Reject.Reason, it.Reject.Detail
+		kind.Reason, newest = it.Reject.Reason, about(it)
 		p.rejects.add(it.Reject.Reason)
-		p.cfg.Log.Debug("message refused", "topic", it.Topic, "reason", it.Reject.Reason, "detail", it.Reject.Detail)
 	case it.Repeated:
-		kind.Reason, detail = telemetry.Duplicate, onceIn10s
+		kind.Reason, newest.Detail = telemetry.Duplicate, onceIn10s
 		p.repeated.Add(1)
 	default:
 		return
 	}
 	if tracker, _, err := telemetry.ParseTopic(it.Topic); err == nil {
-		p.acker.notices.add(tracker, kind, detail)
+		p.acker.notices.add(tracker, kind, newest)
 	}
 }

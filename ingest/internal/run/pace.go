@@ -17,10 +17,12 @@ func (p *Pipeline) Pace(tracker string, bytes int, patience time.Duration) (wait
 	case !ok:
 		p.received.Add(1)
 		p.rejects.add(telemetry.RateLimited)
-		p.acker.notices.add(tracker, notice{"nack", telemetry.RateLimited}, tooFast(wait))
+		p.acker.notices.add(tracker, notice{"nack", telemetry.RateLimited}, told{Detail: tooFast(wait)})
+		lines, _ := p.refusals.weigh(tracker, telemetry.RateLimited, false, p.cfg.Now())
+		p.logRefusal(lines, tracker, "", &telemetry.Reject{Reason: telemetry.RateLimited, Detail: tooFast(wait)}, "bytes", bytes)
 	case wait > 0:
 		p.heldBack.Add(1)
-		p.acker.notices.add(tracker, notice{"slow", telemetry.RateLimited}, "")
+		p.acker.notices.add(tracker, notice{"slow", telemetry.RateLimited}, told{})
 	}
 	return wait, ok
 }

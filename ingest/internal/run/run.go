@@ -79,6 +79,8 @@ type Pipeline struct {
 	summary  *summary.Writer
 	acker    *acker
 	rejects  rejectCounter
+	refusals *refusals
+	turned   chan *message.Item // refused by the broker
 	limiter  *limit.Limiter
 	metrics  *prometheus.Registry
 
@@ -109,7 +111,7 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}, limiter: limit.New(cfg.Limit)}
+	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}, refusals: newRefusals(), turned: make(chan *message.Item, queueDepth), limiter: limit.New(cfg.Limit)}
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -182,6 +184,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "acknowledge", Run: p.acker.run},
 		{Name: "store", Run: p.writer.Run},
 		{Name: "quarantine", Run: p.refused.Run},
+		{Name: "refusals", Run: p.list},
 		{Name: "forget", Run: p.forget},
 		{Name: "anchor", Run: p.anchorer.Run},
 		{Name: "registry", Run: p.registry.Run},
@@ -236,6 +239,7 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*message.Item) erro
 		if !p.waitForRoom(ctx) {
 			return nil
 		}
+		p.weigh(items)
 		acks, ok := p.apply(ctx, items)
 		if !ok {
 			return nil

@@ -213,10 +213,14 @@ func (s *Sequencer) acks(items []*message.Item) []Ack {
 func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 	if it.Reject != nil {
 		it.Outcome = message.Rejected
-		if it.Reject.Reason == telemetry.RateLimited {
-			return nil // its tracker sends it again; keeping it would make a flood as costly as it wants to be
+		if it.Reject.Reason == telemetry.RateLimited || it.Alike == 0 {
+			return nil // its tracker sends it again, or there are enough like it: a flood must not be as costly as it wants to be
 		}
-		batch.Quarantine(&journal.Rejected{Reason: string(it.Reject.Reason), Topic: it.Topic, Detail: it.Reject.Detail, Raw: it.Raw, ReceivedMS: it.ReceivedMS})
+		r := journal.Rejected{Reason: string(it.Reject.Reason), Tracker: it.Tracker, Topic: it.Topic, Detail: it.Reject.Detail, Count: it.Alike, Raw: it.Raw, Bytes: len(it.Raw), ReceivedMS: it.ReceivedMS}
+		if it.Raw != nil {
+			r.Hash = hex.EncodeToString(it.Hash[:])
+		}
+		batch.Quarantine(&r)
 		return nil
 	}
 	flags, duplicate, err := s.recognise(batch, it)

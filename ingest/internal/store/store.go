@@ -5,6 +5,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -160,11 +161,13 @@ func (w *Writer) setAside(ctx context.Context, points stored.Batch, r *record, c
 	if err := b.Commit("aside"); err != nil {
 		return err
 	}
-	q := stored.Rejected{Reason: Unstorable, Detail: cause.Detail, ReceivedMS: time.Now().UnixMilli(), Raw: r.body}
+	q := stored.Rejected{Reason: Unstorable, Detail: cause.Detail, ReceivedMS: time.Now().UnixMilli(), Raw: r.body, Count: 1}
 	if r.kind == journal.MessageRecord {
 		m := &r.message
-		q.Raw, q.ReceivedMS, q.Topic = m.Raw, m.ReceivedMS, telemetry.Topic(m.Tracker, telemetry.Up)
+		q.Raw, q.ReceivedMS, q.Tracker, q.Topic = m.Raw, m.ReceivedMS, m.Tracker, telemetry.Topic(m.Tracker, telemetry.Up)
 	}
+	sum := sha256.Sum256(q.Raw)
+	q.Bytes, q.Hash = len(q.Raw), hex.EncodeToString(sum[:])
 	points.Reset()
 	points.Rejected(&q, r.n)
 	err := points.Write(ctx)
