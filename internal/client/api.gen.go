@@ -378,7 +378,7 @@ type MQTT struct {
 	TopicUp string `json:"topic_up,omitempty,omitzero"`
 	URL     string `json:"url"`
 
-	// Username Also the client id
+	// Username The client id may be any
 	Username string `json:"username"`
 }
 
@@ -737,14 +737,14 @@ type GetTelemetryParams struct {
 	Every string
 	// Quantities; all when absent
 	Fields []string
-	// Only readings of this tracker
-	Tracker string
 	// quality adds the reasons why a reading looks wrong; not with every
 	Include string
 	// Items of a page
 	Limit int64
 	// next of the page before
 	Cursor string
+	// Only readings of this tracker
+	Tracker string
 }
 
 // ListHeads calls GET /v1/heads: The newest anchor of every heads log.
@@ -809,7 +809,7 @@ func (c *Client) ListMessages(ctx context.Context, id string, params ListMessage
 
 // GetTelemetry calls GET /v1/shipments/{id}/telemetry: Get readings, or windows of them.
 func (c *Client) GetTelemetry(ctx context.Context, id string, params GetTelemetryParams) (ListReading, error) {
-	return call[ListReading](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/telemetry", url.PathEscape(id)), query{"from": text(params.From), "to": text(params.To), "every": text(params.Every), "fields": strings.Join(params.Fields, ","), "tracker": text(params.Tracker), "include": text(params.Include), "limit": text(params.Limit), "cursor": text(params.Cursor)}, nil})
+	return call[ListReading](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/telemetry", url.PathEscape(id)), query{"from": text(params.From), "to": text(params.To), "every": text(params.Every), "fields": strings.Join(params.Fields, ","), "include": text(params.Include), "limit": text(params.Limit), "cursor": text(params.Cursor), "tracker": text(params.Tracker)}, nil})
 }
 
 // EnrolTracker calls POST /v1/trackers: Enrol a tracker.

@@ -191,6 +191,85 @@ func TestHeadsAndRejectedComeBack(t *testing.T) {
 	}
 }
 
+// What was refused of a tracker, and what it said, are there newest first and in pages of any size, without what is another's.
+func TestOfOneTracker(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	ctx := context.Background()
+	base := time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC).UnixMilli()
+	b := c.NewBatch()
+	const n = 25
+	for i := range uint64(n) {
+		at := base + int64(i/3) // several in one millisecond
+		b.Rejected(&stored.Rejected{Reason: []string{"malformed", "bad_login"}[i%2], Tracker: "carrier.T-1", Topic: "a b", Detail: fmt.Sprint(i), Count: i + 1, Raw: []byte{byte(i)}, Bytes: 1, Hash: "h", ReceivedMS: at}, i)
+		b.Rejected(&stored.Rejected{Reason: "malformed", Tracker: "carrier.T-2", ReceivedMS: at}, i)
+		// Leaves of two logs of the same time: each has its own time in nanoseconds only within one.
+		m := stored.Message{Log: fmt.Sprintf("%02x", i%3), Leaf: i / 3, Tracker: "carrier.T-1", Trust: stored.Unsigned, ReceivedMS: base + int64(i/9), TimeMS: int64(i), Raw: []byte("x"), Entry: []byte("y"), Readings: 1}
+		if i%3 == 1 {
+			m.Shipment = "carrier.S-1"
+		}
+		b.Message(&m)
+		m.Tracker, m.Leaf = "carrier.T-2", m.Leaf+n
+		b.Message(&m)
+	}
+	b.Rejected(&stored.Rejected{Reason: "malformed", ReceivedMS: base}, 99)
+	if err := b.Write(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{1, 2, 7, 100} {
+		var got []stored.Rejected
+		for before := (time.Time{}); ; {
+			some := 0
+			err := c.RejectedOf(ctx, stored.RejectedQuery{Tracker: "carrier.T-1", Before: before, Limit: limit, Raw: true}, func(r stored.Rejected, at time.Time) error {
+				got, before, some = append(got, r), at, some+1
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if some == 0 {
+				break
+			}
+		}
+		for i, r := range got {
+			k := uint64(n - 1 - i)
+			want := stored.Rejected{Reason: []string{"malformed", "bad_login"}[k%2], Tracker: "carrier.T-1", Topic: "a b", Detail: fmt.Sprint(k), Count: k + 1, Raw: []byte{byte(k)}, Bytes: 1, Hash: "h", ReceivedMS: base + int64(k/3)}
+			if fmt.Sprint(r) != fmt.Sprint(want) {
+				t.Fatalf("in pages of %d: %d is %+v, expected %+v", limit, i, r, want)
+			}
+		}
+		if len(got) != n {
+			t.Errorf("in pages of %d: %d refused, expected %d", limit, len(got), n)
+		}
+		seen := map[string]bool{}
+		last, q := time.Unix(1<<40, 0), stored.MessagesQuery{Tracker: "carrier.T-1", Logs: []string{"00", "01"}, Limit: limit}
+		for some := 1; some > 0; {
+			some = 0
+			err := c.MessagesOf(ctx, q, func(m stored.Message, at time.Time) error {
+				key := fmt.Sprint(m.Log, " ", m.Leaf)
+				if seen[key] || at.After(last) || m.Tracker != "carrier.T-1" || m.Log == "02" || (m.Shipment != "") != (m.Log == "01") || string(m.Raw) != "x" {
+					t.Fatalf("in pages of %d: %+v at %s after %s", limit, m, at, last)
+				}
+				seen[key], last, some = true, at, some+1
+				q.Before, q.BeforeLog = at, m.Log
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(seen) != 17 {
+			t.Errorf("in pages of %d: %d messages, expected 17", limit, len(seen))
+		}
+	}
+	if logs, err := c.ShipmentsOf(ctx, "carrier.T-1"); err != nil || fmt.Sprint(logs) != "[{00 } {01 carrier.S-1} {02 }]" {
+		t.Errorf("logs %v (%v)", logs, err)
+	}
+	if logs, err := c.ShipmentsOf(ctx, "carrier.T-3"); err != nil || len(logs) != 0 {
+		t.Errorf("logs of none: %v (%v)", logs, err)
+	}
+}
+
 func TestErrorsSayWhatToDo(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)

@@ -206,6 +206,41 @@ func (s *Store) LogsOf(_ context.Context, tracker string, fromMS, toMS int64) ([
 	return slices.Compact(logs), err
 }
 
+// MessagesOf a tracker in some logs.
+func (s *Store) MessagesOf(ctx context.Context, q stored.MessagesQuery, fn func(stored.Message, time.Time) error) error {
+	all, _, _, err := s.snapshot()
+	if err != nil {
+		return err
+	}
+	at := func(m stored.Message) time.Time { return instant(m.ReceivedMS).Add(nanos(m.Leaf)) }
+	slices.SortStableFunc(all, func(a, b stored.Message) int { return cmp.Or(at(b).Compare(at(a)), cmp.Compare(a.Log, b.Log)) })
+	given := 0
+	for _, m := range all {
+		if m.Tracker != q.Tracker || !slices.Contains(q.Logs, m.Log) || !q.Before.IsZero() && (at(m).After(q.Before) || at(m).Equal(q.Before) && m.Log <= q.BeforeLog) {
+			continue
+		}
+		if given++; given > q.Limit {
+			break
+		}
+		if err := cmp.Or(ctx.Err(), fn(m, at(m))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ShipmentsOf lists the logs with messages of a tracker.
+func (s *Store) ShipmentsOf(_ context.Context, tracker string) ([]stored.LogOf, error) {
+	all, _, _, err := s.snapshot()
+	var logs []stored.LogOf
+	for _, m := range all {
+		if l := (stored.LogOf{Log: m.Log, Shipment: m.Shipment}); m.Tracker == tracker && !slices.Contains(logs, l) {
+			logs = append(logs, l)
+		}
+	}
+	return logs, err
+}
+
 // QualityHours of a tracker.
 func (s *Store) QualityHours(_ context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error {
 	if _, _, _, err := s.snapshot(); err != nil {

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -57,6 +58,7 @@ type world struct {
 	// telemetry is the store unless a test sets it and opens again.
 	telemetry httpapi.Telemetry
 	ingest    *ingest
+	second    *ingest // another instance
 	feed      *feed.Feed
 	details   *details.Book
 	nodes     map[string]*nodeOf // by member, of all worlds with this ledger
@@ -154,6 +156,9 @@ func (w *world) open() {
 		w.ingest = &ingest{}
 	}
 	cfg.Ingest = []ingestclient.Instance{w.ingest}
+	if w.second != nil {
+		cfg.Ingest = append(cfg.Ingest, w.second)
+	}
 	if w.noStore {
 		cfg.Telemetry = nil
 	}
@@ -413,9 +418,11 @@ func (shareLink) Authenticate(r *http.Request) (*access.Principal, error) {
 type ingest struct {
 	mu sync.Mutex
 	*fakestore.Ingest
-	down  bool
-	seals int
-	queue uint64 // leaves that it has logged and not stored yet
+	down   bool
+	seals  int
+	queue  uint64                  // leaves that it has logged and not stored yet
+	named  string                  // "" = carrier.ingest-1
+	turned []ingestclient.Rejected // newest first
 }
 
 func (i *ingest) set(f *fakestore.Ingest) {
@@ -424,7 +431,23 @@ func (i *ingest) set(f *fakestore.Ingest) {
 	i.Ingest = f
 }
 
-func (i *ingest) ID() string { return "carrier.ingest-1" }
+func (i *ingest) ID() string { return cmp.Or(i.named, "carrier.ingest-1") }
+
+func (i *ingest) Rejected(_ context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]ingestclient.Rejected, error) {
+	if _, err := i.state(); err != nil || !strings.HasPrefix(tracker, "carrier.") {
+		return nil, err
+	}
+	var some []ingestclient.Rejected
+	for _, r := range i.turned {
+		if (beforeNS == 0 || r.AtNS < beforeNS) && len(some) < limit {
+			if !raw {
+				r.Raw = nil
+			}
+			some = append(some, r)
+		}
+	}
+	return some, nil
+}
 
 func (i *ingest) state() (*fakestore.Ingest, error) {
 	i.mu.Lock()

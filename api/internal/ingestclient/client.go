@@ -28,6 +28,8 @@ type Instance interface {
 	Assigned(ctx context.Context, shipment, tracker string) (bool, error)
 	// Consistency is the RFC 9162 proof of the instance's heads log between two sizes.
 	Consistency(ctx context.Context, first, second uint64) ([][32]byte, error)
+	// Rejected lists what the instance refused of one of this organisation's trackers, newest first; beforeNS 0 = from the newest on.
+	Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]Rejected, error)
 	// Status is passed on as it is.
 	Status(ctx context.Context) (json.RawMessage, error)
 }
@@ -46,6 +48,19 @@ type Log struct {
 	Sealed       bool    `json:"sealed"`
 	AnchoredSize uint64  `json:"anchored_size"`
 	Heads        string  `json:"heads"`
+}
+
+// Rejected is one entry.
+type Rejected struct {
+	AtNS       int64  `json:"at_ns"`
+	ReceivedMS int64  `json:"received_ms"`
+	Reason     string `json:"reason"`
+	Detail     string `json:"detail"`
+	Topic      string `json:"topic"`
+	Count      uint64 `json:"count"`
+	Bytes      int    `json:"bytes"`
+	Hash       string `json:"hash"`
+	Raw        []byte `json:"raw"`
 }
 
 // Sealed tells how far one instance is.
@@ -109,8 +124,21 @@ func (c *Client) Assigned(ctx context.Context, shipment, tracker string) (bool, 
 	return a.Assigned, known(err)
 }
 
-// errUnknown: the instance has not heard of the shipment, or its organisation is no party of it.
-var errUnknown = errors.New("knows of no such shipment")
+// Rejected lists refusals.
+func (c *Client) Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]Rejected, error) {
+	var page struct {
+		Items []Rejected `json:"items"`
+	}
+	path := fmt.Sprintf("/v1/trackers/%s/rejected?limit=%d&before_ns=%d", url.PathEscape(tracker), limit, beforeNS)
+	if raw {
+		path += "&include=raw"
+	}
+	err := c.call(ctx, readTime, http.MethodGet, path, &page)
+	return page.Items, known(err)
+}
+
+// errUnknown: the instance has not heard of the shipment or tracker, or its organisation is no party of it.
+var errUnknown = errors.New("knows of no such thing")
 
 // known takes that for no news.
 func known(err error) error {

@@ -24,6 +24,10 @@ type Telemetry interface {
 	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
 	Windows(ctx context.Context, q stored.ReadingsQuery, every time.Duration, fn func(stored.Window) error) error
 	Heads(ctx context.Context, log string) ([]stored.Head, error)
+	// MessagesOf a tracker in some logs, newest first.
+	MessagesOf(ctx context.Context, q stored.MessagesQuery, fn func(stored.Message, time.Time) error) error
+	// ShipmentsOf are the logs with messages of a tracker, and whose they are.
+	ShipmentsOf(ctx context.Context, tracker string) ([]stored.LogOf, error)
 	// QualityFlags are the odd readings of these trackers with times in [fromMS, toMS), oldest first.
 	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error
 }
@@ -54,6 +58,7 @@ func (s *Resource) Register(api *rest.API) {
 		Summary: "List the quantities that trackers report", About: "With units and bounds; the last one is derived. In one answer."},
 		func(context.Context, *struct{}) (*rest.Answer[rest.List[Quantity]], error) { return out, nil })
 	s.messageRoutes(api)
+	s.trackerRoutes(api)
 }
 
 // Reading is one reading, or one window of them.
@@ -95,11 +100,16 @@ type Oddity struct {
 
 type telemetryInput struct {
 	shapes.ShipmentPath
+	Asked
+	Tracker string `query:"tracker" doc:"Only readings of this tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
+}
+
+// Asked is which readings, and how.
+type Asked struct {
 	From    rest.When `query:"from" doc:"First time, inclusive"`
 	To      rest.When `query:"to" doc:"Last time, exclusive"`
 	Every   string    `query:"every" maxLength:"16" pattern:"^([0-9]+(s|m|h))*$" patternDescription:"a time from 1s to 24h in whole numbers, such as 30s, 1m or 1h30m" doc:"Window, 1s to 24h" example:"1m"`
 	Fields  []string  `query:"fields" maxItems:"64" doc:"Quantities; all when absent"`
-	Tracker string    `query:"tracker" doc:"Only readings of this tracker" pattern:"^([A-Za-z0-9][A-Za-z0-9._-]{0,63})?$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit"`
 	Include string    `query:"include" enum:"quality" doc:"quality adds the reasons why a reading looks wrong; not with every"`
 	Limit   int       `query:"limit" minimum:"1" maximum:"5000" default:"500" doc:"Items of a page"`
 	Cursor  string    `query:"cursor" maxLength:"2048" doc:"next of the page before"`
@@ -114,7 +124,19 @@ type place struct {
 var errEnough = errors.New("page is full")
 
 func (s *Resource) telemetry(ctx context.Context, in *telemetryInput) (*rest.Answer[rest.List[Reading]], error) {
-	route := "telemetry/" + strings.Join([]string{in.ID, in.From.String(), in.To.String(), in.Every, strings.Join(in.Fields, ","), in.Tracker}, "\x00")
+	return s.readings(ctx, "telemetry/"+in.ID, &in.Asked, in.Tracker, func() ([]string, error) {
+		r, err := s.Shipment(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		refs, err := s.Logs.Of(ctx, r)
+		return records.LogIDs(refs), err
+	})
+}
+
+// readings of the logs that are found once the question makes sense; tracker "" = all.
+func (s *Resource) readings(ctx context.Context, of string, in *Asked, tracker string, logs func() ([]string, error)) (*rest.Answer[rest.List[Reading]], error) {
+	route := strings.Join([]string{of, in.From.String(), in.To.String(), in.Every, strings.Join(in.Fields, ","), tracker}, "\x00")
 	var at place
 	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
@@ -130,18 +152,14 @@ func (s *Resource) telemetry(ctx context.Context, in *telemetryInput) (*rest.Ans
 	if in.Include != "" && in.Every != "" {
 		return nil, rest.InvalidField("query.include", "is for single readings: leave every out")
 	}
-	r, err := s.Shipment(ctx, in.ID)
+	found, err := logs()
 	if err != nil {
 		return nil, err
 	}
-	refs, err := s.Logs.Of(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	if len(refs) == 0 {
+	if len(found) == 0 {
 		return &rest.Answer[rest.List[Reading]]{Body: rest.List[Reading]{Items: []Reading{}}}, nil // without logs a query means all that a tracker measured
 	}
-	q := stored.ReadingsQuery{Logs: records.LogIDs(refs), Tracker: in.Tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
+	q := stored.ReadingsQuery{Logs: found, Tracker: tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
 		Limit: in.Limit + 1} // one more tells whether there is a next page
 	if in.Cursor != "" {
 		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker

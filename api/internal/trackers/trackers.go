@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
@@ -32,6 +33,7 @@ type Telemetry interface {
 type Resource struct {
 	*records.Records
 	Telemetry Telemetry
+	Ingest    []ingestclient.Instance
 	Cursors   rest.Cursors
 	Key       []byte // derives the secrets of trackers that cannot sign
 	MQTTURL   string // told to those who enrol a tracker
@@ -68,7 +70,7 @@ type Calibration struct {
 // MQTT is how the tracker connects.
 type MQTT struct {
 	URL         string `json:"url"`
-	Username    string `json:"username" doc:"Also the client id"`
+	Username    string `json:"username" doc:"The client id may be any"`
 	TopicUp     string `json:"topic_up,omitempty" doc:"Signed messages"`
 	TopicJSON   string `json:"topic_json,omitempty" doc:"Plain messages, of a tracker that cannot sign"`
 	TopicDown   string `json:"topic_down"`
@@ -149,6 +151,7 @@ func (s *Resource) Register(api *rest.API) {
 		"hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"}), s.calibrate)
 	rest.Add(api, change("sensors", "State the tracker's sensors anew, for the assignments that are made from now on", rest.Object{"sensors": []any{rest.Object{"quantity": "temperature", "model": "ds18b20"}}}), s.sensors)
 	s.qualityRoutes(api)
+	s.rejectedRoutes(api)
 }
 
 type enrolInput struct {

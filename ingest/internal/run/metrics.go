@@ -49,7 +49,7 @@ func (c byReason) Collect(ch chan<- prometheus.Metric) {
 func (p *Pipeline) newMetrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(
-		newByReason("trackseal_messages_rejected_total", "Messages refused, by reason code; all but rate_limited are quarantined.", p.rejects.all),
+		newByReason("trackseal_messages_rejected_total", "Messages, logins and all else that was refused, by reason code.", p.rejects.all),
 		newByReason("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", p.quality.Counts),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, f func() uint64) {
