@@ -124,18 +124,25 @@ type place struct {
 var errEnough = errors.New("page is full")
 
 func (s *Resource) telemetry(ctx context.Context, in *telemetryInput) (*rest.Answer[rest.List[Reading]], error) {
-	return s.readings(ctx, "telemetry/"+in.ID, &in.Asked, in.Tracker, func() ([]string, error) {
+	return s.readings(ctx, "telemetry/"+in.ID, &in.Asked, in.Tracker, func() (from, error) {
 		r, err := s.Shipment(ctx, in.ID)
 		if err != nil {
-			return nil, err
+			return from{}, err
 		}
 		refs, err := s.Logs.Of(ctx, r)
-		return records.LogIDs(refs), err
+		return from{logs: records.LogIDs(refs), sensors: r.Sensors, outside: func(tracker string, ms int64) bool { return r.AssignedAt(tracker, ms) == nil }}, err
 	})
 }
 
+// from is where readings come from, and what the ledger says about one by its tracker and time.
+type from struct {
+	logs    []string
+	sensors func(tracker string, ms int64) *telemetry.Sensors
+	outside func(tracker string, ms int64) bool
+}
+
 // readings of the logs that are found once the question makes sense; tracker "" = all.
-func (s *Resource) readings(ctx context.Context, of string, in *Asked, tracker string, logs func() ([]string, error)) (*rest.Answer[rest.List[Reading]], error) {
+func (s *Resource) readings(ctx context.Context, of string, in *Asked, tracker string, find func() (from, error)) (*rest.Answer[rest.List[Reading]], error) {
 	route := strings.Join([]string{of, in.From.String(), in.To.String(), in.Every, strings.Join(in.Fields, ","), tracker}, "\x00")
 	var at place
 	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
@@ -152,14 +159,14 @@ func (s *Resource) readings(ctx context.Context, of string, in *Asked, tracker s
 	if in.Include != "" && in.Every != "" {
 		return nil, rest.InvalidField("query.include", "is for single readings: leave every out")
 	}
-	found, err := logs()
+	found, err := find()
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
+	if len(found.logs) == 0 {
 		return &rest.Answer[rest.List[Reading]]{Body: rest.List[Reading]{Items: []Reading{}}}, nil // without logs a query means all that a tracker measured
 	}
-	q := stored.ReadingsQuery{Logs: found, Tracker: tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
+	q := stored.ReadingsQuery{Logs: found.logs, Tracker: tracker, FromMS: int64(in.From.Instant), ToMS: int64(in.To.Instant), Fields: slices.Clone(in.Fields),
 		Limit: in.Limit + 1} // one more tells whether there is a next page
 	if in.Cursor != "" {
 		q.AfterTime, q.AfterTracker = time.Unix(0, at.NS), at.Tracker
@@ -180,7 +187,7 @@ func (s *Resource) readings(ctx context.Context, of string, in *Asked, tracker s
 	} else {
 		err = s.Telemetry.Readings(ctx, q, func(x stored.Reading, t time.Time) error {
 			return take(Reading{Time: rest.Some(rest.Instant(x.TimeMS)), Tracker: x.Tracker, Leaf: &x.Leaf, Values: x.Values,
-				Faults: faultsOf(r.Sensors(x.Tracker, x.TimeMS), x.Values), Outside: r.AssignedAt(x.Tracker, x.TimeMS) == nil}, t.UnixNano())
+				Faults: faultsOf(found.sensors(x.Tracker, x.TimeMS), x.Values), Outside: found.outside(x.Tracker, x.TimeMS)}, t.UnixNano())
 		})
 	}
 	if err != nil && !errors.Is(err, errEnough) {

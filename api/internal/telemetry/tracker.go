@@ -10,7 +10,9 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // What a tracker said, whatever it was attached to: for its owner, and of a shipment only while the owner is a party of it.
@@ -19,7 +21,7 @@ func (s *Resource) trackerRoutes(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}/messages", ID: "list-tracker-messages", Tag: "Telemetry", Scope: access.TelemetryRead,
 		Summary: "List a tracker's messages, the newest first", About: whose, Errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.trackerMessages)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/trackers/{id}/readings", ID: "list-tracker-readings", Tag: "Telemetry", Scope: access.TelemetryRead,
-		Summary: "Get a tracker's readings, or windows of them, in the order of time", About: whose + " As `/v1/shipments/{id}/telemetry` otherwise.",
+		Summary: "Get a tracker's readings, or windows of them, in the order of time", About: whose + " As `/v1/shipments/{id}/telemetry` otherwise; faults are by what the tracker's record states now.",
 		Errors: []int{http.StatusBadRequest, http.StatusNotFound}}, s.trackerReadings)
 }
 
@@ -47,7 +49,7 @@ func (s *Resource) trackerMessages(ctx context.Context, in *trackerMessagesInput
 	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
-	logs, err := s.logsOf(ctx, in.ID)
+	_, logs, err := s.logsOf(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -86,26 +88,29 @@ type trackerReadingsInput struct {
 }
 
 func (s *Resource) trackerReadings(ctx context.Context, in *trackerReadingsInput) (*rest.Answer[rest.List[Reading]], error) {
-	return s.readings(ctx, "tracker-readings/"+in.ID, &in.Asked, in.ID, func() ([]string, error) { return s.logsOf(ctx, in.ID) })
+	return s.readings(ctx, "tracker-readings/"+in.ID, &in.Asked, in.ID, func() (from, error) {
+		r, logs, err := s.logsOf(ctx, in.ID)
+		sensors := telemetry.SensorsOf(r.Sensors)
+		return from{logs: logs, sensors: func(string, int64) *telemetry.Sensors { return sensors }, outside: func(string, int64) bool { return false }}, err
+	})
 }
 
 // logsOf are the logs with messages of one of our trackers that we may read: its own, and those of shipments that we take part in.
-func (s *Resource) logsOf(ctx context.Context, tracker string) ([]string, error) {
-	if _, err := s.Tracker(ctx, tracker); err != nil {
-		return nil, err
+func (s *Resource) logsOf(ctx context.Context, tracker string) (r ledger.Tracker, logs []string, err error) {
+	if r, err = s.Tracker(ctx, tracker); err != nil {
+		return r, nil, err
 	}
 	all, err := s.Telemetry.ShipmentsOf(ctx, tracker)
 	if err != nil {
-		return nil, err
+		return r, nil, err
 	}
-	var logs []string
 	open := map[string]bool{"": true}
 	for _, l := range all {
 		ours, asked := open[l.Shipment]
 		if !asked {
 			_, err := s.Shipment(ctx, l.Shipment)
 			if ours = err == nil; !ours && !rest.IsNotFound(err) {
-				return nil, err
+				return r, nil, err
 			}
 			open[l.Shipment] = ours
 		}
@@ -113,5 +118,5 @@ func (s *Resource) logsOf(ctx context.Context, tracker string) ([]string, error)
 			logs = append(logs, l.Log)
 		}
 	}
-	return logs, nil
+	return r, logs, nil
 }

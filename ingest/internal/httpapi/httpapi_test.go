@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
@@ -21,7 +20,6 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/node/nodetest"
-	"github.com/trackseal/trackseal/internal/stored"
 )
 
 const (
