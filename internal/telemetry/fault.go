@@ -50,7 +50,7 @@ type Fault struct {
 
 // Of reports whether a metric is unknown by the fault: the quantity itself, or the acceleration by one of its axes.
 func (f Fault) Of(metric string) bool {
-	return f.Quantity == metric || metric == Acceleration.Name && slices.Contains(axes, f.Quantity)
+	return f.Quantity == metric || metric == Acceleration.Name && slices.Contains(axes[:], f.Quantity)
 }
 
 func (f Fault) String() string {

@@ -111,9 +111,9 @@ func (w *world) fill(t *testing.T, n int) (shipment, tracker string) {
 	var items []*message.Item
 	for i := range n + 1 {
 		raw := fmt.Appendf(nil, "message %d", i)
-		it := &message.Item{Raw: raw, Tracker: theirs, Hash: sha256.Sum256(raw), Timed: true, Route: message.Route{TrackerTx: "enrol"}, Readings: journal.EncodeReadings(nil, 0)}
+		it := &message.Item{Raw: raw, Tracker: theirs, Hash: sha256.Sum256(raw), Timed: true, TrackerTx: "enrol", Readings: journal.EncodeReadings(nil, 0)}
 		if i < n {
-			it.Route.Shipment, it.Route.ShipmentTx = ours, "create"
+			it.Routes = []message.Route{{Shipment: ours, ShipmentTx: "create"}}
 		}
 		items = append(items, it)
 	}

@@ -30,18 +30,17 @@ type Item struct {
 
 	Readings journal.Readings
 	Flags    journal.Flags // clock_*
-	Route    Route
+	// Routes are the shipments that it belongs to, by the ledger's assignments: none for the tracker's own log alone.
+	Routes    []Route
+	TrackerTx string // the tracker's enrolment
 
 	Outcome Outcome
 	// Repeated: a duplicate only because equal bytes came a moment before; it may have been a measurement of its own.
 	Repeated bool
 }
 
-// Route is where a message belongs by the ledger's assignments.
-type Route struct {
-	Shipment, ShipmentTx string // "" when no assignment covers its time
-	TrackerTx            string // the tracker's enrolment
-}
+// Route is a shipment that a message belongs to, and the transaction that created it.
+type Route struct{ Shipment, ShipmentTx string }
 
 // Outcome of an item.
 type Outcome uint8

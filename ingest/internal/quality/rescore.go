@@ -87,26 +87,51 @@ var errEnough = errors.New("enough readings")
 // replay scores a tracker's readings of [fromMS, toMS), toMS 0 = no end, with what the checks need to know of the time before.
 func (w *Watcher) replay(ctx context.Context, id string, t *tracker, fromMS, toMS int64, flag func(quality.Flag)) (*quality.Scorer, error) {
 	s, n, log := &quality.Scorer{}, 0, ""
-	err := w.cfg.Database.Readings(ctx, stored.ReadingsQuery{Tracker: id, FromMS: fromMS - lookBack, ToMS: toMS}, func(r stored.Reading, _ time.Time) error {
-		if r.Log != log { // another shipment
-			s.Pause()
-			log = r.Log
-		}
-		s.Add(quality.NewReading(r.TimeMS, r.Values, w.cfg.Sensors(t.shipment, id, r.TimeMS)), func(f quality.Flag) {
-			if f.MS >= fromMS {
-				flag(f)
-			}
+	var same []stored.Reading // of one time: a message of two shipments gives each of its readings twice
+	score := func() {
+		slices.SortStableFunc(same, func(a, b stored.Reading) int { // first those of the log that goes on
+			return cmp.Compare(other(a.Log, log), other(b.Log, log))
 		})
+		for i, r := range same {
+			if slices.ContainsFunc(same[:i], func(x stored.Reading) bool { return maps.Equal(x.Values, r.Values) }) {
+				continue
+			}
+			if r.Log != log { // another shipment
+				s.Pause()
+				log = r.Log
+			}
+			sensors, _ := w.cfg.Assigned(t.shipment, id, r.TimeMS)
+			s.Add(quality.NewReading(r.TimeMS, r.Values, sensors), func(f quality.Flag) {
+				if f.MS >= fromMS {
+					flag(f)
+				}
+			})
+		}
+		same = same[:0]
+	}
+	err := w.cfg.Database.Readings(ctx, stored.ReadingsQuery{Tracker: id, FromMS: fromMS - lookBack, ToMS: toMS}, func(r stored.Reading, _ time.Time) error {
+		if len(same) > 0 && same[0].TimeMS != r.TimeMS {
+			score()
+		}
+		same = append(same, r)
 		if n++; n == maxRescore {
 			return errEnough
 		}
 		return nil
 	})
+	score()
 	w.replayed += n
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
 	return s, err
+}
+
+func other(a, b string) int {
+	if a != b {
+		return 1
+	}
+	return 0
 }
 
 // renew scores the two hours again that a tracker's scorer counts. Readings that wait in the queue are in InfluxDB too: it

@@ -82,6 +82,9 @@ func (w *Watcher) list(ctx context.Context) bool {
 
 // score takes one message.
 func (w *Watcher) score(st *journal.Message) {
+	if !w.any(st) {
+		return
+	}
 	t, known := w.trackers[st.Tracker]
 	if !known {
 		t = &tracker{shipment: st.Shipment}
@@ -99,6 +102,10 @@ func (w *Watcher) score(st *journal.Message) {
 	g.used = t.used
 	w.changed[st.Tracker] = true
 	err := st.Readings.Each(func(ms int64, values []journal.Value) {
+		sensors, assigned := w.cfg.Assigned(st.Shipment, st.Tracker, ms)
+		if !assigned {
+			return
+		}
 		if newest, ok := t.scorer.NewestMS(); ok && newest < t.latest && quality.HourOf(ms) > quality.HourOf(newest) {
 			// The scorer had gone back: what lies between, and this hour, has been scored before.
 			t.scorer.Pause()
@@ -108,7 +115,7 @@ func (w *Watcher) score(st *journal.Message) {
 		if !known && (w.evicted || w.recent[st.Tracker] || ms < w.listedMS) {
 			w.askAgain(hourKey{st.Tracker, quality.HourOf(ms)}) // InfluxDB may hold more of this hour
 		}
-		r := quality.NewReading(ms, named(values), w.cfg.Sensors(st.Shipment, st.Tracker, ms))
+		r := quality.NewReading(ms, named(values), sensors)
 		if !t.scorer.Add(r, func(f quality.Flag) { w.flag(st.Tracker, t, f) }) {
 			w.late(st.Tracker, t, r)
 			return
@@ -122,6 +129,15 @@ func (w *Watcher) score(st *journal.Message) {
 	if err != nil {
 		w.cfg.Log.Error("readings cannot be scored", "tracker", st.Tracker, "err", err)
 	}
+}
+
+// any reports whether a message has a reading of its shipment. A damaged one is told of when it is scored.
+func (w *Watcher) any(st *journal.Message) (any bool) {
+	err := st.Readings.Each(func(ms int64, _ []journal.Value) {
+		_, assigned := w.cfg.Assigned(st.Shipment, st.Tracker, ms)
+		any = any || assigned
+	})
+	return any || err != nil
 }
 
 // flag counts a flag and keeps it to be written.

@@ -39,8 +39,9 @@ type Config struct {
 	Database Database
 	Log      *slog.Logger
 	Now      func() time.Time
-	// Sensors tells what is stated of a tracker's sensors at a time on a shipment; nil = of none.
-	Sensors func(shipment, tracker string, ms int64) *telemetry.Sensors
+	// Assigned tells whether a tracker was on a shipment at a time, and what was stated of its sensors; nil = it was, and nothing. A message
+	// of two shipments is heard twice: each reading counts where it belongs.
+	Assigned func(shipment, tracker string, ms int64) (*telemetry.Sensors, bool)
 	// Every is how often points are written; 0 = 10 s.
 	Every time.Duration
 	// MaxTrackers is how many trackers are kept in memory (about 2 KiB each); 0 = 20,000. Others are scored again from
@@ -71,8 +72,8 @@ type Watcher struct {
 
 // New makes a watcher; Run works.
 func New(cfg Config) *Watcher {
-	if cfg.Sensors == nil {
-		cfg.Sensors = func(string, string, int64) *telemetry.Sensors { return telemetry.NoSensors }
+	if cfg.Assigned == nil {
+		cfg.Assigned = func(string, string, int64) (*telemetry.Sensors, bool) { return telemetry.NoSensors, true }
 	}
 	cfg.Every = cmp.Or(cfg.Every, 10*time.Second)
 	cfg.MaxTrackers, cfg.MaxQueue = cmp.Or(cfg.MaxTrackers, 20_000), cmp.Or(cfg.MaxQueue, 65_536)

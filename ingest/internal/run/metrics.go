@@ -60,7 +60,7 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	}
 	counter("trackseal_messages_received_total", "Messages that arrived over MQTT, whatever became of them.", p.received.Load)
 	counter("trackseal_messages_logged_total", "New messages that have a leaf and are durable in the journal.", func() uint64 { return p.seq.Counts().Logged })
-	counter("trackseal_messages_stored_total", "Messages that are in InfluxDB.", p.writer.Stored)
+	counter("trackseal_messages_stored_total", "Messages that are in InfluxDB, one of several shipments once for each.", p.writer.Stored)
 	counter("trackseal_messages_anchored_total", "Messages whose log head is valid on the ledger.", func() uint64 { return p.seq.Counts().Anchored })
 	counter("trackseal_messages_duplicate_total", "Messages that were held already.", func() uint64 { return p.seq.Counts().Duplicates })
 	counter("trackseal_messages_repeated_total", "Of the duplicates, plain messages without time and seq whose bytes had come within 10 s.", p.repeated.Load)

@@ -133,7 +133,7 @@ func (p *Pipeline) open() error {
 	p.judge = judge.New(judge.Config{
 		Channel: p.cfg.Channel, Instance: p.cfg.ID, Own: p.has, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
 	})
-	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now, Sensors: p.sensors})
+	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now, Assigned: p.assigned})
 	p.summary = summary.New(summary.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
 	p.writer = store.New(store.Config{Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, OnStored: func(stored []journal.Message) {
 		p.judge.Observe(judged(stored))
@@ -315,10 +315,11 @@ func judged(all []journal.Message) []judge.Message {
 	return out
 }
 
-// sensors are those that a shipment's record states of a tracker.
-func (p *Pipeline) sensors(shipment, tracker string, ms int64) *telemetry.Sensors {
-	if s, ok := p.registry.Shipment(shipment); ok {
-		return s.Sensors(tracker, ms)
+// assigned tells what a shipment's record says of a tracker at a time.
+func (p *Pipeline) assigned(shipment, tracker string, ms int64) (*telemetry.Sensors, bool) {
+	s, ok := p.registry.Shipment(shipment)
+	if !ok {
+		return telemetry.NoSensors, true
 	}
-	return telemetry.NoSensors
+	return s.Sensors(tracker, ms), s.AssignedAt(tracker, ms) != nil
 }

@@ -37,7 +37,7 @@ func TestForget(t *testing.T) {
 		return items
 	}
 	plain := func(raw string) *message.Item {
-		return &message.Item{Raw: []byte(raw), Tracker: "P", Hash: sha256.Sum256([]byte(raw)), Timed: true, Route: message.Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, 0)}
+		return &message.Item{Raw: []byte(raw), Tracker: "P", Hash: sha256.Sum256([]byte(raw)), Timed: true, TrackerTx: "tx", Readings: journal.EncodeReadings(nil, 0)}
 	}
 	outcome := func(it *message.Item) message.Outcome { apply(t, s, it); return it.Outcome }
 	a := chain("A", 10, 10)

@@ -36,7 +36,7 @@ func TestStoredLogs(t *testing.T) {
 	}
 	first, second := chain("A", 5), chain("B", 3)
 	for _, it := range second {
-		it.Route.Shipment = "S-2"
+		it.Routes[0].Shipment = "S-2"
 	}
 	apply(t, s, append(first[:3:3], second...)...)
 	apply(t, s, first[3:]...)

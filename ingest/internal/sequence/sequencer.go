@@ -67,6 +67,7 @@ type Sequencer struct {
 	freshForks map[fork]bool
 	freshPlain map[fork]int64
 	touched    map[string]*trackerchain.Progress
+	leaves     uint64 // as many as messages, or more: one of several shipments has several
 	grown      map[[32]byte]*logState
 	keyBuf     []byte
 	valueBuf   []byte
@@ -133,6 +134,7 @@ func (s *Sequencer) turn() {
 
 func (s *Sequencer) clearBatch() {
 	s.fresh, s.freshForks, s.freshPlain = map[seen][32]byte{}, map[fork]bool{}, map[fork]int64{}
+	s.leaves = 0
 	s.touched, s.grown = map[string]*trackerchain.Progress{}, map[[32]byte]*logState{}
 }
 
@@ -181,8 +183,8 @@ func (s *Sequencer) Apply(items []*message.Item) (acks []Ack, err error) {
 	for id, l := range s.grown {
 		s.dirty[id] = l
 	}
-	s.growth.Add(logged)
-	s.unanchored.Add(logged)
+	s.growth.Add(s.leaves)
+	s.unanchored.Add(s.leaves)
 	s.logged.Add(logged)
 	s.duplicates.Add(duplicates)
 	s.rejected.Add(rejected)
@@ -236,18 +238,34 @@ func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 	if it.ReceivedMS-it.TimeMS > lateMS {
 		flags |= flagLate
 	}
-	kind, subject, tx, shipment := anchor.Tracker, it.Tracker, it.Route.TrackerTx, ""
-	sealed, err := s.isSealed(it.Route.Shipment)
-	switch {
-	case err != nil:
-		return err
-	case it.Route.Shipment == "":
+	own := len(it.Routes) == 0 // the tracker's own log takes what no shipment's does
+	if own {
 		flags |= flagUnassigned
-	case sealed:
-		flags |= flagAfterClose
-	default:
-		kind, subject, tx, shipment = anchor.Shipment, it.Route.Shipment, it.Route.ShipmentTx, it.Route.Shipment
 	}
+	for _, r := range it.Routes {
+		sealed, err := s.isSealed(r.Shipment)
+		if err != nil {
+			return err
+		}
+		if sealed {
+			own = true
+			continue
+		}
+		if err := s.leaf(batch, it, flags, anchor.Shipment, r.Shipment, r.ShipmentTx); err != nil {
+			return err
+		}
+	}
+	if !own {
+		return nil
+	}
+	if len(it.Routes) > 0 {
+		flags |= flagAfterClose
+	}
+	return s.leaf(batch, it, flags, anchor.Tracker, it.Tracker, it.TrackerTx)
+}
+
+// leaf gives a message one in the log of a shipment or a tracker, which tx opened.
+func (s *Sequencer) leaf(batch *journal.Batch, it *message.Item, flags journal.Flags, kind, subject, tx string) error {
 	l, fresh, err := s.openLog(kind, subject, tx)
 	if err != nil {
 		return err
@@ -260,11 +278,15 @@ func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 		leaf.Kind = telemetry.LeafSigned
 	}
 	m := journal.Message{
-		Log: l.id, Leaf: l.log.Size(), Entry: leaf.Encode(), Raw: it.Raw, Tracker: it.Tracker, Shipment: shipment, Signed: it.Signed,
+		Log: l.id, Leaf: l.log.Size(), Entry: leaf.Encode(), Raw: it.Raw, Tracker: it.Tracker, Signed: it.Signed,
 		Boot: it.Boot, Seq: it.Seq, Kind: uint8(it.Kind), TimeMS: it.TimeMS, ReceivedMS: it.ReceivedMS, Flags: flags, Readings: it.Readings,
+	}
+	if kind == anchor.Shipment {
+		m.Shipment = subject
 	}
 	l.log.Append(merkle.LeafHash(m.Entry), nil)
 	s.grown[l.id] = l
+	s.leaves++
 	batch.Enqueue(journal.MessageRecord, m.Append)
 	return nil
 }

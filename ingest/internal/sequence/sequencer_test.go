@@ -65,7 +65,7 @@ func said(tracker string, boot, seq uint64, prev [32]byte, salt string) *message
 	raw := fmt.Appendf(nil, "%s %d %d %x %s", tracker, boot, seq, prev, salt)
 	return &message.Item{
 		Raw: raw, ReceivedMS: 1_700_000_000_000 + int64(seq), TimeMS: 1_700_000_000_000 + int64(boot*1_000_000+seq), Tracker: tracker, Hash: sha256.Sum256(raw),
-		Signed: true, Boot: boot, Seq: seq, Prev: prev, Route: message.Route{Shipment: "S-1", ShipmentTx: "tx", TrackerTx: "tx"},
+		Signed: true, Boot: boot, Seq: seq, Prev: prev, Routes: []message.Route{{Shipment: "S-1", ShipmentTx: "tx"}}, TrackerTx: "tx",
 		Readings: journal.EncodeReadings(nil, 0),
 	}
 }
@@ -204,7 +204,7 @@ func TestPlainMessages(t *testing.T) {
 	s := openSequencer(t, db)
 	plain := func(raw string, received int64, timed bool) *message.Item {
 		return &message.Item{Raw: []byte(raw), Tracker: "T", Hash: sha256.Sum256([]byte(raw)), ReceivedMS: received, TimeMS: received, Timed: timed,
-			Route: message.Route{TrackerTx: "tx"}, Readings: journal.EncodeReadings(nil, 0)}
+			TrackerTx: "tx", Readings: journal.EncodeReadings(nil, 0)}
 	}
 	for i, tc := range []struct {
 		it   *message.Item
@@ -356,7 +356,10 @@ func TestWhatWasForgottenComesBack(t *testing.T) {
 		var sent []*message.Item
 		for i := range rapid.IntRange(2, 5).Draw(t, "trackers") {
 			for _, it := range chain(fmt.Sprintf("T-%d", i), rapid.SliceOfN(rapid.IntRange(1, 8), 1, 3).Draw(t, "boots")...) {
-				it.Route.Shipment = rapid.SampledFrom([]string{"", "S-1", "S-2", "S-3"}).Draw(t, "shipment")
+				it.Routes = nil
+				for _, id := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"S-1", "S-2", "S-3"}), 0, 3, rapid.ID[string]).Draw(t, "shipments") {
+					it.Routes = append(it.Routes, message.Route{Shipment: id, ShipmentTx: "tx"})
+				}
 				sent = append(sent, it)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
@@ -266,17 +267,35 @@ func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tra
 		}
 	}
 	it.Readings = journal.EncodeReadings(readings, it.ReceivedMS)
-	window := t.At(at)
-	if window == nil {
-		if again, ok := v.Registry.Refresh(ctx, it.Tracker); ok {
-			t = again
-			window = t.At(at)
+	v.route(ctx, it, t, at, readings)
+}
+
+// route finds the shipments that a message belongs to: those in whose windows one of its readings was measured, and the one that the tracker
+// was on when it sent it. at is the message's time, or that of its receipt where the message's says nothing.
+func (v *Verifier) route(ctx context.Context, it *message.Item, t *registry.Tracker, at int64, readings []telemetry.Reading) {
+	newest := at
+	for i := range readings {
+		if ms := readings[i].TimeMS; telemetry.Undated(ms, it.ReceivedMS) == "" {
+			newest = max(newest, ms)
 		}
 	}
-	it.Route.TrackerTx = t.EnrolTx
-	if window != nil {
-		it.Route.Shipment, it.Route.ShipmentTx = window.Shipment, window.CreateTx
+	if t.At(at) == nil || t.At(newest) == nil {
+		if again, ok := v.Registry.Refresh(ctx, it.Tracker); ok {
+			t = again
+		}
 	}
+	it.TrackerTx, it.Routes = t.EnrolTx, it.Routes[:0]
+	add := func(ms int64) {
+		if w := t.At(ms); w != nil && !slices.ContainsFunc(it.Routes, func(r message.Route) bool { return r.Shipment == w.Shipment }) {
+			it.Routes = append(it.Routes, message.Route{Shipment: w.Shipment, ShipmentTx: w.CreateTx})
+		}
+	}
+	for i := range readings {
+		if ms := readings[i].TimeMS; telemetry.Undated(ms, it.ReceivedMS) == "" {
+			add(ms)
+		}
+	}
+	add(at)
 }
 
 func refuse(r telemetry.Reason, format string, args ...any) *telemetry.Reject {
