@@ -213,9 +213,7 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 		return
 	}
 	tolerance := v.policy.ClockMS
-	if !tr.within(m.TimeMS, tolerance) {
-		v.book.fail(Unbound, where(), fmt.Sprintf("a time within the assignment of %s", m.Tracker), "%d", m.TimeMS)
-	}
+	v.bound(where, tr, m, pack, receivedMS)
 	if !k.Covers(m.TimeMS, receivedMS) {
 		v.book.fail(KeyWindow, where(), fmt.Sprintf("a time in which key %d was in force, %d to %d", k.index, k.FromMS, k.ToMS), "signed %d, received %d", m.TimeMS, receivedMS)
 	}
@@ -230,6 +228,26 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 	if v.in.Kind == WholeShipment {
 		v.judgeSigned(m, pack, receivedMS, covering)
 	}
+}
+
+// bound: a message is the shipment's when it was signed in an assignment, or holds a reading of one. Batches begin before an assignment and
+// end after it.
+func (v *verifier) bound(where func() string, tr *tracker, m *telemetry.Message, pack []byte, receivedMS int64) {
+	tolerance := v.policy.ClockMS
+	if tr.within(m.TimeMS, tolerance) {
+		return
+	}
+	expected := "a time within the assignment of " + m.Tracker + ", or a reading of it"
+	if pack == nil {
+		v.book.unknown(Unbound, where(), expected, "%d, and the readings are withheld", m.TimeMS)
+		return
+	}
+	for _, r := range telemetry.DecodePack(pack, m.Tracker, m.TimeMS) {
+		if r.Counts(receivedMS) && tr.within(r.TimeMS, tolerance) {
+			return
+		}
+	}
+	v.book.fail(Unbound, where(), expected, "%d", m.TimeMS)
 }
 
 func sentOf(m *telemetry.Message, k *key) sent {

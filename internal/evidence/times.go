@@ -145,16 +145,16 @@ func (v *verifier) stated(most int64, result, other compliance.Result) {
 }
 
 // strays looks at the readings in the shipment's log that lie outside of all windows of their trackers. The rules do not see them, so
-// whoever set the windows could have meant to leave them out: they are judged as if each tracker's windows were one, from the first
-// one's beginning to the end of the journey, and that end lies behind what was anchored before the delivery. Earlier ones are of a time
-// before the tracker was the shipment's.
+// whoever set the windows could have meant to leave them out: they are judged as if each tracker's windows were one, as far as clocks are
+// apart, and the end of the journey lies behind what was anchored before the delivery. Earlier and later ones are of times when the tracker was not
+// the shipment's: they came in one message with others.
 func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict string) error {
 	if v.judging.strays == 0 {
 		return nil
 	}
 	const where, expected = "readings", "only readings of a time when their tracker was assigned"
 	found := fmt.Sprintf("%d of other times", v.judging.strays)
-	j = journey.Wide(j)
+	j = journey.Wide(j, v.policy.ClockMS)
 	if last := v.judging.lastMS; last > 0 && j.EndMS == v.shipment.DeliveredMS { // not where both sides stated an earlier time
 		j.EndMS = max(j.EndMS, last+1)
 	}

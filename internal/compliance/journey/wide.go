@@ -6,14 +6,26 @@ import (
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 )
 
-// Wide takes each tracker's windows for one, from the first one's beginning to the end of the journey. Readings in the shipment's log that lie
-// outside of all windows are not seen by the rules, so whoever set the windows could have meant to leave them out: the wide journey
-// shows what they would change.
-func Wide(j detect.Journey) detect.Journey {
+// Wide takes each tracker's windows for one, from the first one's beginning to the last one's end, and as far behind it as clocks are apart.
+// Readings in the shipment's log that lie between windows, or so near to the end, are not seen by the rules, so whoever set the windows
+// could have meant to leave them out: the wide journey shows what they would change. What a message holds of other times, before and
+// after, is not the shipment's.
+func Wide(j detect.Journey, clockMS int64) detect.Journey {
 	j.Trackers = slices.Clone(j.Trackers)
 	for i := range j.Trackers {
 		t := &j.Trackers[i]
-		t.Windows = []detect.Window{{FromMS: t.Windows[0].FromMS}}
+		w := detect.Window{FromMS: t.Windows[0].FromMS, ToMS: t.Windows[0].ToMS}
+		for _, x := range t.Windows {
+			if w.ToMS == 0 || x.ToMS == 0 {
+				w.ToMS = 0
+				break
+			}
+			w.ToMS = max(w.ToMS, x.ToMS)
+		}
+		if w.ToMS != 0 {
+			w.ToMS += clockMS
+		}
+		t.Windows = []detect.Window{w}
 	}
 	return j
 }
