@@ -92,7 +92,7 @@ func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Read
 		if late || !v.trackers[tracker].judges(r.TimeMS) {
 			v.judging.strays++
 		}
-		p := detect.NewPoint(r.TimeMS, message, r.Values)
+		p := detect.NewPoint(r.TimeMS, message, r.Said())
 		if v.judging.promised {
 			p.NextDueS = uint32(min(nextDueS, math.MaxUint32))
 		}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -55,7 +56,7 @@ type Report struct {
 	Readings  int      `json:"readings"`
 	Empty     int      `json:"empty" doc:"Rows without any value"`
 	Missing   []Count  `json:"missing" doc:"Cells with a word for no value"`
-	Faults    []Count  `json:"faults" doc:"Values that no sensor can have measured; they count as no value"`
+	Faults    []Count  `json:"faults" doc:"Values that no sensor can have measured; for the rules they are unknown time"`
 }
 
 const (
@@ -277,7 +278,7 @@ func (f *file) row(fields []string, line int) error {
 			f.value(c, text, fields, &r)
 		}
 	}
-	if len(r.reading.Values) == 0 && len(f.faults) == faults { // an event, a remark, the end
+	if len(r.reading.Values) == 0 && len(r.reading.Flaws) == 0 && len(f.faults) == faults { // an event, a remark, the end
 		f.report.Empty++
 		return nil
 	}
@@ -378,6 +379,7 @@ func (f *file) value(c *column, text string, fields []string, r *row) {
 	if q := c.quantity; v < q.Min || v > q.Max {
 		f.report.Faults = counted(f.report.Faults, Count{c.header, text, r.line, 1}, false)
 		f.good[c.i] += 0 // seen
+		r.reading.Flaws = append(r.reading.Flaws, telemetry.Flaw{Name: c.quantity.Name, Text: strconv.FormatFloat(v, 'g', -1, 64), Reason: telemetry.OutOfRange})
 		return
 	}
 	f.good[c.i]++

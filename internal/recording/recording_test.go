@@ -103,7 +103,7 @@ func TestFilesAsExported(t *testing.T) {
 		"words in cells": {"time,temperature,humidity\n2026-03-03T10:00:00Z,4.1,51\n2026-03-03T10:05:00Z,---,52\n2026-03-03T10:10:00Z,NC,52\n2026-03-03T10:15:00Z,ERR,52\n2026-03-03T10:20:00Z,nan,52\n2026-03-03T10:25:00Z,N/A,53\n2026-03-03T10:30:00Z,4.6,53\n", Options{},
 			"2026-03-03T10:00:00Z temperature=4.1 humidity=51\n2026-03-03T10:05:00Z humidity=52\n2026-03-03T10:10:00Z humidity=52\n2026-03-03T10:15:00Z humidity=52\n2026-03-03T10:20:00Z humidity=52\n2026-03-03T10:25:00Z humidity=53\n2026-03-03T10:30:00Z temperature=4.6 humidity=53\n"},
 		"values that cannot be": {"time,temperature,humidity\n2026-03-03T10:00:00Z,4.1,99.5\n2026-03-03T10:05:00Z,-327.67,101.7\n2026-03-03T10:10:00Z,4.4,104.1\n", Options{},
-			"2026-03-03T10:00:00Z temperature=4.1 humidity=99.5\n2026-03-03T10:10:00Z temperature=4.4\n"},
+			"2026-03-03T10:00:00Z temperature=4.1 humidity=99.5\n2026-03-03T10:05:00Z\n2026-03-03T10:10:00Z temperature=4.4\n"},
 	} {
 		got, _, err := lines(c.in, c.o)
 		if err != nil || got != c.want {

@@ -125,8 +125,8 @@ func CheckSensors(list []Sensor) error {
 			return fmt.Errorf("sensors[%d].error_values: one is empty", i)
 		}
 		low, high := decimalOr(s.Min, q.Min), decimalOr(s.Max, q.Max)
-		if low >= high {
-			return fmt.Errorf("sensors[%d]: min must be below max", i)
+		if low < q.Min || high > q.Max || low >= high {
+			return fmt.Errorf("sensors[%d]: min must be below max, both within %v … %v", i, q.Min, q.Max)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -14,7 +15,28 @@ type Reading struct {
 
 // Counts reports whether the reading is stored and judged as one of its time, by when its message was received.
 func (r *Reading) Counts(receivedMS int64) bool {
-	return len(r.Values) > 0 && Undated(r.TimeMS, receivedMS) == ""
+	return Undated(r.TimeMS, receivedMS) == "" && (len(r.Values) > 0 || len(r.Said()) > 0)
+}
+
+// Said are the values with the numbers that are out of range: what is stored and judged. No sensor measures those, so they are faults
+// (Sensors), and what was measured before does not hold through them.
+func (r *Reading) Said() map[string]float64 {
+	said := r.Values
+	for i := range r.Flaws {
+		f := &r.Flaws[i]
+		v, ok := f.Value()
+		if _, there := said[f.Name]; there || !ok || f.Reason != OutOfRange {
+			continue
+		}
+		if len(said) == len(r.Values) {
+			said = maps.Clone(r.Values)
+			if said == nil {
+				said = map[string]float64{}
+			}
+		}
+		said[f.Name] = v
+	}
+	return said
 }
 
 // contradicted reports whether a quantity was contradicted before.

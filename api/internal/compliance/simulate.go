@@ -246,7 +246,7 @@ func eachPoint(ctx context.Context, try trial, give func(compliance.Reading) err
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return give(compliance.Reading{Tracker: cmp.Or(tracker, noTracker), Point: detect.NewPoint(r.TimeMS, [32]byte{}, r.Values)})
+		return give(compliance.Reading{Tracker: cmp.Or(tracker, noTracker), Point: detect.NewPoint(r.TimeMS, [32]byte{}, r.Said())})
 	})
 	return err
 }

@@ -76,7 +76,7 @@ func (i *Ingest) append(m stored.Message, leaf telemetry.Leaf, readings []teleme
 		if !r.Counts(leaf.ReceivedMS) {
 			continue
 		}
-		i.Store.Points = append(i.Store.Points, Point{stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Values},
+		i.Store.Points = append(i.Store.Points, Point{stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Said()},
 			instant(r.TimeMS).Add(nanos(m.Leaf))})
 	}
 }

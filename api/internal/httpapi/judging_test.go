@@ -298,7 +298,7 @@ func TestSimulate(t *testing.T) {
 		want(t, name+": status", r.Code, 200)
 		r.into(&sim)
 		want(t, name+": excursion", excursionOf(t, sim.Compliance, "hot").ID, "hot/csv/1769846460000")
-		want(t, name+": how it was read", fmt.Sprint(sim.File), "{UTF-8 semicolon 2 Europe/Berlin [{Zeit time } {Temp (°F) temperature °F}] [Taupunkt] [Fühler] 2 1 [] [{Temp (°F) 2000 5 1}]}")
+		want(t, name+": how it was read", fmt.Sprint(sim.File), "{UTF-8 semicolon 2 Europe/Berlin [{Zeit time } {Temp (°F) temperature °F}] [Taupunkt] [Fühler] 3 0 [] [{Temp (°F) 2000 5 1}]}")
 	}
 	// Readings far out of order give what they give in order.
 	rows := make([]string, 2000)
@@ -535,4 +535,43 @@ func TestAStaleBeatIsRenewed(t *testing.T) {
 	want(t, "renewals", w.ledger.Count(ledger.BeatRenew), 1)
 	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s2"))
 	want(t, "renewals", w.ledger.Count(ledger.BeatRenew), 1)
+}
+
+// What sensors send in the place of a measurement is unknown time with a reason, in a file too.
+func TestSimulateFaults(t *testing.T) {
+	w := newWorld(t)
+	csv := func(values ...string) string {
+		file := "time,temperature\n"
+		for i, v := range values {
+			file += fmt.Sprintf("2026-03-03T%02d:%02d:00Z,%s\n", 10+i/12, i%12*5, v)
+		}
+		return file
+	}
+	ds18b20 := csv("4.3", "4.4", "85.0", "85.0", "4.4", "4.5", "-127.0", "-127.0", "4.5", "4.4", "4.4", "4.5")
+	for name, tc := range map[string]struct {
+		query, file, verdict string
+		faults               []string
+	}{
+		"stated":              {"&sensor=temperature:ds18b20", ds18b20, "inconclusive", []string{"2 sensor error value 85", "2 sensor error value -127"}},
+		"stated by its value": {"&sensor=temperature:error=85,error=-127", ds18b20, "inconclusive", []string{"2 sensor error value 85", "2 sensor error value -127"}},
+		"not stated":          {"", ds18b20, "non_compliant", []string{"2 sensor error value -127"}},
+		"no probe":            {"", csv("4.3", "4.4", "327.67", "4.4", "4.5", "-163.84", "4.5", "4.4", "4.4", "4.5"), "inconclusive", []string{"1 sensor error value 327.67", "1 sensor error value -163.84"}},
+		"below zero":          {"", csv("4.3", "4.4", "-327.67", "4.4", "4.5"), "inconclusive", []string{"1 sensor error value -327.67"}},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/rule-sets/simulate?rule_set=general-2-8@1"+tc.query, strings.NewReader(tc.file))
+		r.Header.Set("Authorization", "Bearer "+w.token("carrier-admin"))
+		r.Header.Set("Content-Type", "text/csv")
+		var got judging.Compliance
+		answer := w.send(r)
+		want(t, name+": status", answer.Code, 200)
+		answer.into(&got)
+		var faults []string
+		for _, f := range got.Faults {
+			faults = append(faults, fmt.Sprint(f.Readings, " ", f.Text))
+		}
+		want(t, name+": verdict", got.Verdict, tc.verdict)
+		want(t, name+": faults", faults, tc.faults)
+	}
+	bad := w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-03-03T10:00:00Z,4\n","sensors":[{"quantity":"pressure"}]}`)
+	want(t, "an unknown quantity", bad.Code, 422)
 }

@@ -61,7 +61,7 @@ func (s *Resource) send(ctx context.Context, in *input, tracker, secret string, 
 				return err
 			}
 		}
-		readings, seen[r.TimeMS] = append(readings, r), true
+		readings, seen[r.TimeMS] = append(readings, telemetry.Reading{TimeMS: r.TimeMS, Values: r.Said()}), true
 		return nil
 	})
 	if err == nil {

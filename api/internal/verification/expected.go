@@ -47,7 +47,7 @@ func (e *expected) add(leaf uint64, hash telemetry.Hash, tracker string, reading
 		if !r.Counts(receivedMS) {
 			continue // it has no point
 		}
-		e.readings = append(e.readings, want{leaf: leaf, timeMS: r.TimeMS, digest: digest(tracker, r.Values)})
+		e.readings = append(e.readings, want{leaf: leaf, timeMS: r.TimeMS, digest: digest(tracker, r.Said())})
 	}
 }
 

@@ -269,7 +269,7 @@ func (c *walk) compare(ctx context.Context, leaf uint64) error {
 			c.finding(Fields, m, &hash, "the reading at %s is missing from the store", stamp(w.TimeMS))
 			continue
 		}
-		for _, d := range differences(tracker, w.Values, got) {
+		for _, d := range differences(tracker, w.Said(), got) {
 			c.finding(Fields, m, &hash, "at %s %s", stamp(w.TimeMS), d)
 		}
 	}

@@ -159,9 +159,10 @@ func EncodeReadings(readings []telemetry.Reading, receivedMS int64) Readings {
 			continue
 		}
 		b = binary.AppendVarint(b, r.TimeMS)
-		b = append(b, byte(len(r.Values)))
+		values := r.Said()
+		b = append(b, byte(len(values)))
 		for q := range telemetry.Quantities {
-			if v, ok := r.Values[telemetry.Quantities[q].Name]; ok {
+			if v, ok := values[telemetry.Quantities[q].Name]; ok {
 				b = append(b, byte(q))
 				b = binary.BigEndian.AppendUint64(b, math.Float64bits(v))
 			}

@@ -168,7 +168,7 @@ func fromStore(m *stored.Message, log [32]byte) *Message {
 			}
 			for _, r := range o.Readings {
 				if r.Counts(m.ReceivedMS) {
-					fn(r.TimeMS, r.Values)
+					fn(r.TimeMS, r.Said())
 				}
 			}
 			return nil

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -432,4 +433,59 @@ func queueOf(t tester, db *journal.DB) (all string) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// A message of several shipments has one leaf in each of their logs, and is one message: once a duplicate, once acknowledged, once
+// in the tracker's own log for all shipments that have ended.
+func TestOneMessageOfSeveralShipments(t *testing.T) {
+	dir := t.TempDir()
+	db := openDB(t, dir, nil)
+	s := openSequencer(t, db)
+	c := chain("T", 3)
+	route := func(it *message.Item, shipments ...string) *message.Item {
+		it = again(it)
+		it.Routes = nil
+		for _, id := range shipments {
+			it.Routes = append(it.Routes, message.Route{Shipment: id, ShipmentTx: "tx"})
+		}
+		return it
+	}
+	if err := s.Seal("S-9"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Seal("S-8"); err != nil {
+		t.Fatal(err)
+	}
+	both := route(c[0], "S-1", "S-2")
+	acks := apply(t, s, both, route(c[0], "S-1", "S-2"), route(c[1], "S-2", "S-8", "S-9"))
+	if len(acks) != 1 || acks[0].Seq != 1 || both.Outcome != message.Logged {
+		t.Errorf("acks %+v, outcome %d", acks, both.Outcome)
+	}
+	if n := s.Counts(); n.Logged != 2 || n.Duplicates != 1 || s.Growth() != 4 || s.Unanchored() != 4 {
+		t.Errorf("%+v, growth %d, unanchored %d; want 2 messages, 1 duplicate, 4 leaves", n, s.Growth(), s.Unanchored())
+	}
+	if acks := apply(t, s, route(c[0], "S-1", "S-2")); len(acks) != 1 || s.Growth() != 4 {
+		t.Errorf("again: acks %+v, growth %d", acks, s.Growth())
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = openDB(t, dir, nil)
+	defer db.Close()
+	s = openSequencer(t, db)
+	if s.Growth() != 4 || s.Unanchored() != 4 {
+		t.Errorf("after a restart growth %d, unanchored %d", s.Growth(), s.Unanchored())
+	}
+	var got []string
+	if err := db.Queued(0, func(_ uint64, _ journal.RecordKind, body []byte) (bool, error) {
+		m, err := journal.DecodeMessage(body)
+		got = append(got, fmt.Sprintf("%d %q leaf %d %v", m.Seq, m.Shipment, m.Leaf, m.Flags.Names()))
+		return true, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{`0 "S-1" leaf 0 []`, `0 "S-2" leaf 0 []`, `1 "S-2" leaf 1 []`, `1 "" leaf 0 [after_close]`}
+	if !slices.Equal(got, want) {
+		t.Errorf("queued\n%q, want\n%q", got, want)
+	}
 }

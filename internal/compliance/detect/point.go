@@ -143,7 +143,10 @@ func (p *Point) Faults() []Fault {
 	return p.lost.faults
 }
 
-// NewPoint makes a point of the values that fit a decimal; others are left out, which makes them unknown, never in range.
+// most is the largest decimal.
+const most = Decimal(1e9*Micro - 1)
+
+// NewPoint makes a point of values; larger ones than a decimal has room for become the largest.
 func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
 	p := Point{MS: ms, Message: message}
 	var all [Metrics]Decimal
@@ -152,7 +155,13 @@ func NewPoint(ms int64, message [32]byte, values map[string]float64) Point {
 		if !ok || m == Acceleration {
 			continue
 		}
-		if all[m], ok = FromFloat(v); ok {
+		if all[m], ok = FromFloat(v); !ok && v == v { // no sensor measures so much: Observed says so
+			all[m], ok = most, true
+			if v < 0 {
+				all[m] = -most
+			}
+		}
+		if ok {
 			p.has |= 1 << m
 		}
 	}

@@ -24,7 +24,7 @@ func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.C
 			continue
 		}
 		for _, r := range telemetry.DecodePack(l.Pack, m.Tracker, m.TimeMS) {
-			all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Values)})
+			all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Said())})
 		}
 	}
 	r := must(compliance.Judge(rules, journey.Of(*s, nil, nil), all, 0))

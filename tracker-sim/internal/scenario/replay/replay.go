@@ -56,7 +56,9 @@ func Read(r io.Reader, o recording.Options) (*Recording, error) {
 			return ErrTrackers
 		}
 		of = tracker
-		rec.Readings = append(rec.Readings, reading)
+		if len(reading.Values) > 0 { // what is out of range cannot be signed; the report tells of it
+			rec.Readings = append(rec.Readings, telemetry.Reading{TimeMS: reading.TimeMS, Values: reading.Values})
+		}
 		return nil
 	})
 	if err != nil {
