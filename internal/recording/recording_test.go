@@ -229,7 +229,7 @@ func TestEveryFaultIsTold(t *testing.T) {
 func TestReport(t *testing.T) {
 	in := "Trip 7\n\ntime;tracker;Temp °F;rh;Dew Point;remark\n2026-03-03T10:00:00Z;T1;39,2;101;1,5;start\n2026-03-03T10:05:00Z;T1;NC;50;1,5;\n2026-03-03T10:10:00Z;T1;NC;102;1,5;\n2026-03-03T10:15:00Z;;;;;end\n"
 	_, got, err := lines(in, Options{Ignore: []string{"dew*"}})
-	want := "{UTF-8 semicolon 3  [{time time } {tracker tracker } {Temp °F temperature °F} {rh humidity %RH}] [Dew Point] [remark] 2 2 [{Temp °F NC 5 2}] [{rh 101 4 2}]}"
+	want := "{UTF-8 semicolon 3  [{time time } {tracker tracker } {Temp °F temperature °F} {rh humidity %RH}] [Dew Point] [remark] 3 1 [{Temp °F NC 5 2}] [{rh 101 4 2}]}"
 	if text := fmt.Sprint(got); err != nil || text != want {
 		t.Errorf("got  %s, %v\nwant %s", text, err, want)
 	}
