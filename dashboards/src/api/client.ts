@@ -51,6 +51,16 @@ export class Client {
     return dataOf(this.rest.GET("/v1/trackers/{id}/quality", { params: { path: { id: tracker }, query: window }, ...given({ signal }) }));
   }
 
+  // heard is what was last refused of a tracker, and the last message that was taken.
+  async heard(tracker: string, signal?: AbortSignal) {
+    const asked = { params: { path: { id: tracker }, query: { limit: 1 } }, ...given({ signal }) };
+    const [rejected, messages] = await Promise.all([
+      dataOf(this.rest.GET("/v1/trackers/{id}/rejected", asked)),
+      dataOf(this.rest.GET("/v1/trackers/{id}/messages", asked)),
+    ]);
+    return { rejected: rejected.items?.[0], message: messages.items?.[0] };
+  }
+
   quantities(signal?: AbortSignal) {
     return dataOf(this.rest.GET("/v1/quantities", given({ signal })));
   }

@@ -1,4 +1,4 @@
-import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Revision, Shipment, Signature, ComplianceState } from "#rest";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Rejected, Revision, Shipment, Signature, ComplianceState } from "#rest";
 import { displayName } from "./member";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
@@ -101,6 +101,12 @@ export function flagsText(flags: Quality["total"]["flags"]): string {
 
 export const availabilityText = (share: number | null | undefined) =>
   typeof share === "number" ? `${(Math.floor(share * 1000) / 10).toFixed(share >= 1 ? 0 : 1)}\u00a0% of the expected minutes have a reading` : "";
+
+// refusedText says why, and how often since the time before.
+export function refusedText(r: Pick<Rejected, "reason" | "detail" | "count">): string {
+  const why = r.detail ? `${sentence(r.reason).toLowerCase()}, ${r.detail}` : sentence(r.reason).toLowerCase();
+  return r.count > 1 ? `${why} (${count(r.count)} times)` : why;
+}
 
 // recordsOf are the ledger's records of an excursion: that with its id, and breaches that the peers verified within it.
 export function recordsOf(e: Excursion, recorded: RecordedExcursion[]): RecordedExcursion[] {

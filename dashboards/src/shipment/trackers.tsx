@@ -1,19 +1,24 @@
 import { useState } from "preact/hooks";
 import type { Assignment, JudgedTracker, Shipment, Compliance } from "#rest";
 import { useSigned } from "../context";
-import { availabilityText, flagsText } from "../format/judged";
+import { availabilityText, flagsText, refusedText } from "../format/judged";
 import { plural } from "../format/words";
-import { useResource } from "../resource";
+import { useEvery, useResource } from "../resource";
 import { Time } from "../ui/time";
 
 const longest = 31 * 86_400_000; // that the api answers
 const mostAtOnce = 12; // each is a query
+const lately = 86_400_000; // what was refused before is history
+const heardEvery = 30_000;
 
 // Trackers counts the readings of each tracker and, when asked, what looked odd among them.
 export function Trackers({ shipment, compliance }: { shipment: Shipment; compliance: Compliance | undefined }) {
   const { scopes } = useSigned();
   const [asked, setAsked] = useState(false);
-  const trackers = compliance?.trackers ?? [];
+  const judged = compliance?.trackers ?? [];
+  // One of which nothing was taken yet is the one to look at.
+  const silent = [...new Set(shipment.assignments?.filter((a) => !a.to && !judged.some((t) => t.id === a.tracker)).map((a) => a.tracker))];
+  const trackers: Shown[] = [...judged, ...silent.map((id) => ({ id, readings: 0, first: null, last: null }))];
   if (trackers.length === 0) return null;
   return (
     <section class="card" aria-labelledby="trackers-title">
@@ -41,6 +46,7 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
                   </>
                 )}
               </p>
+              {n < mostAtOnce && scopes.includes("trackers:read") && scopes.includes("telemetry:read") && <Heard tracker={t.id} />}
             </div>
             {asked && n < mostAtOnce && <Flags tracker={t} assignment={shipment.assignments?.findLast((a) => a.tracker === t.id)} />}
           </li>
@@ -51,7 +57,32 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
   );
 }
 
-function Flags({ tracker, assignment }: { tracker: JudgedTracker; assignment: Assignment | undefined }) {
+type Shown = Pick<JudgedTracker, "id" | "readings" | "first" | "last">;
+
+// Heard says what a tracker's owner has to look after: that something was refused, or taken with values that do not count.
+function Heard({ tracker }: { tracker: string }) {
+  const { api } = useSigned();
+  const heard = useResource(`heard ${tracker}`, (signal) => api.heard(tracker, signal));
+  useEvery(heardEvery, heard.reload);
+  const { rejected, message } = heard.data ?? {}; // of another organisation's tracker nothing is told
+  const recent = (at: string) => Date.now() - Date.parse(at) < lately;
+  return (
+    <>
+      {rejected && recent(rejected.time) && (
+        <p class="sub warn">
+          Last refused <Time at={rejected.time} />: {refusedText(rejected)}
+        </p>
+      )}
+      {message && message.flags?.includes("flawed") && recent(message.received_at) && (
+        <p class="sub warn">
+          In the message of <Time at={message.received_at} /> some values did not count
+        </p>
+      )}
+    </>
+  );
+}
+
+function Flags({ tracker, assignment }: { tracker: Shown; assignment: Assignment | undefined }) {
   const { api } = useSigned();
   const to = assignment?.to ? Date.parse(assignment.to) : Date.now();
   const from = assignment ? Math.max(Date.parse(assignment.from), to - longest) : to - 86_400_000;

@@ -234,6 +234,25 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     expect(api.seen.find((r) => r.includes("trk-0041/quality"))).toContain("from=2026-11-21T14");
   });
 
+  test("says what was refused of a tracker lately, and whose values do not count", async () => {
+    const page = await shipment();
+    const quality = page.getByRole("region", { name: "Quality of the readings" });
+    await quality.getByText("trk-0041").waitFor();
+    expect(await quality.getByText("Last refused").count()).toBe(0);
+    api.rejected = [fixtures.rejected(fixtures.now - 120_000)];
+    api.heard = [fixtures.heard(fixtures.now - 60_000, ["late", "flawed"])];
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when somebody comes back to it
+    await quality.getByText(/Last refused .*: malformed, humidity is not a number \(3 times\)/).waitFor();
+    await quality.getByText(/In the message of .* some values did not count/).waitFor();
+    expect(await quality.getByText("Last refused").count()).toBe(1); // nothing is told of another organisation's tracker
+    if (process.env.TRACKSEAL_SHOTS) await quality.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/refused.png` });
+    api.rejected = [fixtures.rejected(fixtures.now - 90_000_000)];
+    api.heard = [fixtures.heard(fixtures.now, ["late"])];
+    await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when somebody comes back to it
+    await quality.getByText("Last refused").waitFor({ state: "detached" });
+    expect(await quality.getByText("some values did not count").count()).toBe(0);
+  });
+
   for (const dark of [false, true]) {
     for (const width of [390, 768, 1280]) {
       test(`forms fit ${width} px, ${dark ? "dark" : "light"}, without an obstacle`, async () => {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListShipment, Network, Problem, Quality, Shipment, Signed, Signer, Token, Verification, Ways, Session as Granted } from "#rest";
+import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListRejected, ListShipment, ListTrackerMessage, Network, Problem, Quality, Shipment, Signed, Signer, Token, Verification, Ways, Session as Granted } from "#rest";
 import * as fixtures from "./fixtures";
 
 // MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
@@ -14,6 +14,8 @@ export class MockApi {
   network: Network = fixtures.network;
   shipments = [...fixtures.shipments];
   compliance = structuredClone(fixtures.compliance);
+  rejected: NonNullable<ListRejected["items"]> = []; // of trk-0041, as is what was heard of it
+  heard: NonNullable<ListTrackerMessage["items"]> = [];
   provider = false; // people sign in at it
   private asked: { nonce: string; challenge: string } | null = null; // of it, for the next code
   signer: Signer = fixtures.mia; // who the token was given to
@@ -175,6 +177,8 @@ export class MockApi {
       if (parts[1] === "trk-0042") return problem(response, 404, "not_found", "there is no tracker trk-0042");
       return json<Quality>(response, fixtures.quality);
     }
+    if (parts[0] === "trackers" && parts[1] === "trk-0041" && parts[2] === "rejected") return json<ListRejected>(response, { items: this.rejected });
+    if (parts[0] === "trackers" && parts[1] === "trk-0041" && parts[2] === "messages") return json<ListTrackerMessage>(response, { items: this.heard });
     const shipment = this.shipments.find((s) => s.id === parts[1]);
     if (parts[0] !== "shipments" || !shipment) return problem(response, 404, "not_found", "no such shipment");
     const rich = shipment.id === "VAX-2026-0117";
