@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { obstacles } from "./axe";
 import { browserMissing, launch, open, type Watched } from "./chromium";
 import * as fixtures from "./fixtures";
+import { heard, rejected } from "./fixtures-refused";
 import { MockApi } from "./mock";
 
 const id = "VAX-2026-0117";
@@ -239,15 +240,15 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     const quality = page.getByRole("region", { name: "Quality of the readings" });
     await quality.getByText("trk-0041").waitFor();
     expect(await quality.getByText("Last refused").count()).toBe(0);
-    api.rejected = [fixtures.rejected(fixtures.now - 120_000)];
-    api.heard = [fixtures.heard(fixtures.now - 60_000, ["late", "flawed"])];
+    api.rejected = [rejected(fixtures.now - 120_000)];
+    api.heard = [heard(fixtures.now - 60_000, ["late", "flawed"])];
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when somebody comes back to it
     await quality.getByText(/Last refused .*: malformed, humidity is not a number \(3 times\)/).waitFor();
     await quality.getByText(/In the message of .* some values did not count/).waitFor();
     expect(await quality.getByText("Last refused").count()).toBe(1); // nothing is told of another organisation's tracker
     if (process.env.TRACKSEAL_SHOTS) await quality.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/refused.png` });
-    api.rejected = [fixtures.rejected(fixtures.now - 90_000_000)];
-    api.heard = [fixtures.heard(fixtures.now, ["late"])];
+    api.rejected = [rejected(fixtures.now - 90_000_000)];
+    api.heard = [heard(fixtures.now, ["late"])];
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when somebody comes back to it
     await quality.getByText("Last refused").waitFor({ state: "detached" });
     expect(await quality.getByText("some values did not count").count()).toBe(0);

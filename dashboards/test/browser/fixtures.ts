@@ -10,12 +10,10 @@ import type {
   Quality,
   Quantity,
   Reading,
-  Rejected,
   RecordedExcursion,
   Revision,
   RuleSetInfo,
   Shipment,
-  TrackerMessage,
   Signature,
   Signer,
   Verification,
@@ -473,10 +471,6 @@ export const quality: Quality = {
   items: [],
   total: { hours: 20, readings: 1_158, availability: 0.9652, flags: { sensor_fault: 0, jump: 3, constancy: 0, outlier: 1, drift: 0, teleport: 0, availability: 1 } },
 };
-
-export const rejected = (at: number): Rejected => ({ time: iso(at), reason: "malformed", detail: "humidity is not a number", topic: "trackseal/v1/aa/trk-0041/json", count: 3, bytes: 57, hash: hex("refused"), ingest: "carrier.ingest-1" });
-
-export const heard = (at: number, flags: string[]): TrackerMessage => ({ log: hex("log 1"), leaf: 7, tracker: "trk-0041", trust: "unsigned", kind: "", boot: 0, seq: 0, time: iso(at), received_at: iso(at), flags, readings: 1, hash: hex("heard"), status: "logged", shipment: "VAX-2026-0117" });
 
 export const handovers: Handover[] = [
   handover({ n: 1, from: "shipper", to: "carrier", state: "accepted", note: "Loaded at dock 4, seals intact", proposed_at: iso(start - 40 * minute), answered_at: iso(start - 10 * minute), propose_tx: hex("p0"), answer_tx: hex("a0") }),
