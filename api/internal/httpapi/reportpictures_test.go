@@ -1,9 +1,14 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -12,6 +17,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/api/internal/judging"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -113,7 +119,9 @@ func tenth(v float64) float64 { return math.Round(v*10) / 10 }
 func (w *world) keepReport(id, name, query string) {
 	w.t.Helper()
 	for _, format := range []string{"pdf", "xlsx", "csv"} {
+		began := time.Now()
 		body := w.must(200, "GET", "/v1/shipments/"+id+"/report?format="+format+query, "").Body
+		w.t.Logf("%s as %s: %s, %d bytes", id, format, time.Since(began).Round(time.Millisecond), len(body))
 		if *keepReports != "" {
 			if err := os.WriteFile(filepath.Join(*keepReports, name+"."+format), []byte(body), 0o600); err != nil {
 				w.t.Fatal(err)
@@ -210,4 +218,52 @@ func TestReportsOfManyKinds(t *testing.T) {
 	consignee.must(200, "POST", "/v1/shipments/carrier.legs/handovers/current/accept", "")
 	consignee.must(200, "POST", "/v1/shipments/carrier.legs/deliver", "")
 	w.keepReport("carrier.legs", "legs", "&tz=America/New_York")
+
+	// Everything at once: a logo, fences, shocks, allowed stays, faults, long texts, signatures.
+	w = newWorld(t)
+	logo := image.NewNRGBA(image.Rect(0, 0, 300, 90))
+	draw.Draw(logo, logo.Bounds(), image.NewUniform(color.NRGBA{0, 92, 140, 255}), image.Point{}, draw.Src)
+	draw.Draw(logo, image.Rect(20, 20, 70, 70), image.NewUniform(color.White), image.Point{}, draw.Src)
+	var picture bytes.Buffer
+	if err := png.Encode(&picture, logo); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.style.Logo, err = report.ReadLogo(picture.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	w.reopen()
+	w.publish(`{"schema":"trackseal-rule-set/1","id":"carrier.rich","version":1,"title":"Fragile biologics between Basel and Zürich, as agreed in the quality agreement of 2026-03-01, revision 4, annex B","max_gap_s":900,"rules":[
+		{"id":"warm","severity":"major","limit":{"metric":"temperature","op":">","value":"8","mode":"cumulative","duration_s":5400}},
+		{"id":"warm-now","severity":"critical","limit":{"metric":"temperature","op":">","value":"8.4","mode":"consecutive","duration_s":3600,"list_allowed":true}},
+		{"id":"hit","severity":"minor","limit":{"metric":"shock","op":">=","value":"200","mode":"instant"}},
+		{"id":"quiet","severity":"minor","silence":{"max_s":1200}},
+		{"id":"route","severity":"minor","geofence":{"forbid":"enter","fences":[{"id":"harbour","circle":{"lat":"47.5","lon":"8.1","radius_m":6000}},{"id":"border-zone","polygon":[["47.40","8.30"],["47.46","8.30"],["47.46","8.42"],["47.40","8.42"]]}]}},
+		{"id":"mkt","severity":"major","mkt":{"metric":"temperature","max":"8","window_s":86400,"min_coverage":"0.5","activation_k":"10000"}}]}`)
+	w.travel(trip{id: "carrier.rich-0123456789-0123456789-0123456789-0123456789-0123", ruleSet: "carrier.rich@1", loggers: []string{"RICH-1"}, from: start.Add(-9 * time.Hour), every: 5 * time.Minute, n: 100,
+		words: `"description":"Monoclonal antibody concentrate in glass vials, upright, 12 boxes of 48 with gel packs conditioned at 5 °C, not to be frozen, not to be shaken, open with the quality agreement at hand","origin":"Biologics Manufacturing Basel AG, Klybeckstrasse 141, 4057 Basel, Switzerland, +41 61 555 01 00","destination":"Universitätsspital Zürich, Apotheke, Rämistrasse 100, 8091 Zürich, Switzerland","lot":"MAB-2026-11-0042"`,
+		values: func(_, i int) map[string]float64 {
+			v := 5 + wave(i, 25)/2
+			if i >= 20 && i < 30 || i >= 60 && i < 70 {
+				v = 8.6
+			}
+			if i > 80 && i < 86 {
+				return nil
+			}
+			x := map[string]float64{"temperature": tenth(v), "lat": 47.56 - float64(i)*0.0019, "lon": 7.6 + float64(i)*0.0095}
+			if i%30 == 7 {
+				x["shock"], x["shock_ms"] = 150+float64(i), 6
+			}
+			return x
+		}})
+	const rich = "carrier.rich-0123456789-0123456789-0123456789-0123456789-0123"
+	w.must(201, "POST", "/v1/shipments/"+rich+"/handovers", `{"to":"consignee"}`)
+	consignee = newWorldOf(t, "consignee", w)
+	consignee.must(200, "POST", "/v1/shipments/"+rich+"/handovers/current/accept", "")
+	consignee.must(200, "POST", "/v1/shipments/"+rich+"/deliver", "")
+	var c judging.Compliance
+	w.must(200, "GET", "/v1/shipments/"+rich+"/compliance", "").into(&c)
+	w.record(rich, c)
+	consignee.must(201, "POST", "/v1/shipments/"+rich+"/disposition", `{"decision":"quarantine","verdict_by":"carrier","verdict_revision":1,"meaning":"responsibility","reason":"breakage and warm time, to be assessed by the product owner before any use"}`)
+	w.keepReport(rich, "rich", "&tz=Europe/Zurich")
 }

@@ -13,6 +13,7 @@ import (
 
 const (
 	chartHeight = 48.0
+	leastHeight = 40.0 // where that much is left of a page
 	axisWidth   = 14.0
 )
 
@@ -23,9 +24,11 @@ func (d *document) chart(s *Series) {
 	if !ok {
 		return
 	}
-	d.need(chartHeight + 20 + 3.9*math.Ceil(float64(len(s.Curves))/4))
+	around := 20 + 3.9*math.Ceil(float64(min(len(s.Curves), len(curves)))/4)
+	d.need(leastHeight + around)
+	h := min(chartHeight, bottom-d.GetY()-around)
 	d.title(s.title())
-	x0, y0, w, h := left+axisWidth, d.GetY(), width-axisWidth, chartHeight
+	x0, y0, w := left+axisWidth, d.GetY(), width-axisWidth
 	x := func(ms int64) float64 { return x0 + w*float64(ms-from)/float64(to-from) }
 	y := func(v float64) float64 { return y0 + h*(high-v)/(high-low) }
 	shade := func(spans []Span, c rgb) {

@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -130,6 +132,9 @@ func (d *document) degrees(x0, y0, w, h, midLon, midLat, perLon, perLat float64)
 
 func (d *document) areas(areas []Area, x, y func(float64) float64) {
 	for _, a := range areas {
+		if len(a.Ring) == 0 {
+			continue
+		}
 		d.line(unsure)
 		d.SetLineWidth(0.25)
 		d.SetDashPattern([]float64{1.4, 1}, 0)
@@ -143,10 +148,9 @@ func (d *document) areas(areas []Area, x, y func(float64) float64) {
 		d.ClosePath()
 		d.DrawPath("D")
 		d.SetDashPattern(nil, 0)
-		if len(a.Ring) > 0 {
-			d.ink(unsure)
-			d.put(x(a.Ring[0].Lon)+1, y(a.Ring[0].Lat)-3, style{size: 6}, d.text(a.Name))
-		}
+		top := slices.MaxFunc(a.Ring, func(a, b Fix) int { return cmp.Compare(a.Lat, b.Lat) })
+		d.ink(unsure)
+		d.put(x(top.Lon)+1, y(top.Lat)-3, style{size: 6}, d.text(a.Name))
 	}
 }
 

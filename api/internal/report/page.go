@@ -106,7 +106,7 @@ func (d *document) foot() {
 	s := style{size: 7}
 	d.ink(soft)
 	d.put(right-19, 286, s, fmt.Sprintf("page %d of {pages}", d.PageNo()))
-	d.put(left, 286, s, d.fit(s, d.text(fmt.Sprintf("Trackseal · shipment %s · made %s by %s", d.report.Shipment, d.clock.full(d.report.GeneratedMS), d.report.By)), width-24))
+	d.put(left, 286, s, d.fit(s, d.text(fmt.Sprintf("Trackseal · %s · made %s by %s", d.report.Shipment, d.clock.brief(d.report.GeneratedMS), d.report.By)), width-24))
 }
 
 // head is the title with the organisation's logo at the right.

@@ -99,7 +99,7 @@ func (c clock) heading(col column) string {
 
 const (
 	maxRows   = 60 // of a table of the page; the spreadsheet has all rows
-	cellLines = 4  // of a cell before it is shortened
+	cellLines = 6  // of a cell before it is shortened
 )
 
 var (

@@ -87,7 +87,7 @@ func excursions(r *Report) table {
 			on = "yes"
 		}
 		row := breach(e, "goes on")
-		row[3] = e.What + " (" + e.Severity + ", rule " + e.Rule + ")"
+		row[3] = e.What + "\n" + joined(e.Severity, "rule "+e.Rule)
 		t.rows = append(t.rows, append(row, joined(e.Tracker, e.Custodian), on, e.ID, e.Rule, e.Metric, e.Tracker, e.Severity, e.Custodian, e.Note, e.Tx, e.Verified))
 	}
 	if r.More > 0 {
@@ -228,7 +228,7 @@ func judgedFrom(logs []ledger.LogHead) string {
 
 func acts(r *Report) table {
 	t := table{title: "Signed acts",
-		head: []column{{"Act", 27, prose, false}, {"Of", 31, prose, false}, {"Signed by", 36, prose, false}, {"Meaning", 20, prose, false}, {"Time", 30, instant, false}, {"Reason", 36, prose, false},
+		head: []column{{"Act", 27, prose, false}, {"Of", 31, prose, false}, {"Signed by", 36, prose, false}, {"Meaning", 20, prose, false}, {"Time", 32, instant, false}, {"Reason", 34, prose, false},
 			{"Name", 0, prose, false}, {"Organisation", 0, prose, false}, {"Transaction", 0, prose, false}}}
 	for _, a := range r.Acts {
 		t.rows = append(t.rows, []any{inWords(a.Kind), a.Subject, joined(a.Name, a.Org), inWords(a.Meaning), moment{ms: a.TimeMS}, a.Reason, a.Name, a.Org, a.Tx})

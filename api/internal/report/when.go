@@ -48,6 +48,14 @@ func (c clock) full(ms int64) string {
 	return c.in(ms).Format("Mon 2006-01-02 15:04:05 -07:00") + " (" + utc(ms) + ")"
 }
 
+// brief is the time with what tells its zone.
+func (c clock) brief(ms int64) string {
+	if c.utc() {
+		return utc(ms)
+	}
+	return c.local(ms)
+}
+
 func utc(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04:05 UTC") }
 
 // stamp is the machine-readable form; "" for none.

@@ -59,6 +59,9 @@ func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 	for _, e := range v.Excursions {
 		x := report.Excursion{ID: e.ID, Rule: e.Rule, Metric: e.Metric, Tracker: e.Tracker, Severity: e.Severity, What: what(j.Rules.Rules, e.Rule, e.Kind, e.Metric, e.Note), Unit: unit(e.Kind, e.Metric),
 			StartMS: int64(e.Start), EndMS: int64(e.End.Value()), OutMS: ms(e.OutS), Peak: e.Peak, Limit: e.Limit, Note: e.Note, Custodian: e.HeldBy.Value(), Tx: e.LedgerTx.Value(), Verified: e.Verified}
+		if e.Kind == "geofence" { // a border has no measure
+			x.Limit = ""
+		}
 		if e.Allowed {
 			m.Allowed = append(m.Allowed, x)
 		} else {

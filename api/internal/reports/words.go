@@ -69,6 +69,8 @@ func unit(kind, metric string) string {
 	switch kind {
 	case "silence":
 		return "s"
+	case "geofence", "corridor":
+		return "m"
 	case "limit", "mkt", "budget", "all", "any", "vibration", "shock":
 		return report.Unit(metric)
 	}
