@@ -48,10 +48,7 @@ func (i *Ingest) Signed(raw []byte) error {
 	if err != nil {
 		return err
 	}
-	m := o.Signed
-	i.append(stored.Message{Raw: raw, Tracker: m.Tracker, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS},
-		telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: o.Hash}, o.Readings)
-	return nil
+	return i.append(o.Signed.Tracker, raw, telemetry.LeafSigned, &o)
 }
 
 // Plain logs a plain message of a tracker.
@@ -60,25 +57,20 @@ func (i *Ingest) Plain(tracker string, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	i.append(stored.Message{Raw: raw, Tracker: tracker, Trust: stored.Unsigned, TimeMS: o.TimeMS}, telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: o.Hash}, o.Readings)
-	return nil
+	return i.append(tracker, raw, telemetry.LeafUnsigned, &o)
 }
 
-func (i *Ingest) append(m stored.Message, leaf telemetry.Leaf, readings []telemetry.Reading) {
-	leaf.ReceivedMS, leaf.Ingest = i.NowMS(), i.Name
-	m.Log, m.Leaf, m.Shipment, m.ReceivedMS, m.Readings = i.LogID(), i.log.Size(), i.Shipment.ID, leaf.ReceivedMS, len(readings)
-	m.Entry = leaf.Encode()
-	i.log.Append(merkle.LeafHash(m.Entry))
-	i.Store.mu.Lock()
-	defer i.Store.mu.Unlock()
-	i.Store.Stored = append(i.Store.Stored, m)
-	for _, r := range readings {
-		if !r.Counts(leaf.ReceivedMS) {
-			continue
-		}
-		i.Store.Points = append(i.Store.Points, Point{stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Said()},
-			instant(r.TimeMS).Add(nanos(m.Leaf))})
+func (i *Ingest) append(tracker string, raw []byte, kind uint8, o *telemetry.Opened) error {
+	leaf := telemetry.Leaf{Kind: kind, Hash: o.Hash, ReceivedMS: i.NowMS(), Ingest: i.Name}
+	entry := leaf.Encode()
+	m := stored.NewMessage(i.LogID(), i.log.Size(), entry, leaf, o)
+	m.Raw, m.Tracker, m.Shipment = raw, tracker, i.Shipment.ID
+	i.log.Append(merkle.LeafHash(entry))
+	b := i.Store.NewBatch()
+	if err := stored.AddOpened(b, &m, o); err != nil {
+		return err
 	}
+	return b.Write(context.Background())
 }
 
 // Anchor puts the log's state on the ledger and writes its head point.

@@ -27,6 +27,7 @@ type Store struct {
 	Hours    []stored.QualityHour
 	Flags    []stored.QualityFlag // in the order of time
 	Down     bool
+	Writes   int // of batches
 }
 
 func (s *Store) snapshot() ([]stored.Message, []Point, []stored.Head, error) {

@@ -194,19 +194,9 @@ func (t *enrolled) key(m *telemetry.Message, receivedMS int64) (telemetry.Public
 	if t.err != "" {
 		return telemetry.PublicKey{}, t.err
 	}
-	kid := hex.EncodeToString(m.KID[:])
-	for i, k := range t.Keys {
-		if k.KID != kid {
-			continue
-		}
-		raw, err := hex.DecodeString(k.Public)
-		if err != nil {
-			return telemetry.PublicKey{}, "the key on the ledger is not hex"
-		}
-		if !t.Term(i).Covers(m.TimeMS, receivedMS) {
-			return telemetry.PublicKey{}, fmt.Sprintf("key %s… was not in force then", kid[:16])
-		}
-		return telemetry.PublicKey{Alg: telemetry.Alg(k.Alg), Raw: raw}, ""
+	key, err := t.KeyOf(m, receivedMS)
+	if err != nil {
+		return key, err.Error()
 	}
-	return telemetry.PublicKey{}, fmt.Sprintf("key %s… was never enrolled for tracker %s", kid[:16], m.Tracker)
+	return key, ""
 }

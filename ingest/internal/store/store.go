@@ -195,18 +195,18 @@ func encode(b stored.Batch, r *record) error {
 }
 
 func encodeMessage(b stored.Batch, m *journal.Message) error {
-	log := hex.EncodeToString(m.Log[:])
 	point := stored.Message{
-		Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: stored.Unsigned,
+		Log: hex.EncodeToString(m.Log[:]), Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: stored.Unsigned,
 		Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS, Flags: m.Flags.Names(), Readings: m.Readings.Count(),
 	}
 	if m.Signed {
 		point.Trust = stored.Signed
 	}
-	b.Message(&point)
-	return m.Readings.Each(func(ms int64, values []journal.Value) {
-		b.Reading(log, m.Tracker, m.Leaf, ms, len(values), func(i int) (string, float64) {
-			return telemetry.Quantities[values[i].Quantity].Name, values[i].Value
+	return stored.Add(b, &point, func(reading func(int64, int, func(int) (string, float64))) error {
+		return m.Readings.Each(func(ms int64, values []journal.Value) {
+			reading(ms, len(values), func(i int) (string, float64) {
+				return telemetry.Quantities[values[i].Quantity].Name, values[i].Value
+			})
 		})
 	})
 }
