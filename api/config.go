@@ -43,6 +43,8 @@ type IngestConfig struct {
 	ID  string `yaml:"id"`
 	Org string `yaml:"org"`
 	URL string `yaml:"url"` // https://host:port; http on this machine
+	// Pull: what it stores is copied into influx, verified. For every instance that does not write there itself.
+	Pull bool `yaml:"pull"`
 
 	Client secure.Client `yaml:",inline"` // ca, cert, key, insecure
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
@@ -94,7 +95,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer chain.Close()
-	instances, err := openIngest(cfg.Ingest, chain)
+	instances, pulled, err := openIngest(cfg.Ingest, chain)
 	if err != nil {
 		return err
 	}
@@ -116,6 +117,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	live := feed.New(chain.MSP(), chain, store, log)
 
 	health, metrics := new(service.Health), prometheus.NewRegistry()
+	var copies *replica.Replica // nil: the store has what every instance writes
+	if len(pulled) > 0 {
+		copies = replica.New(replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now})
+	}
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	health.Register("influxdb", store.Ping)
 	health.Register("members", func(context.Context) error { return directory.Check(cfg.Org, chain.MSP()) })
@@ -125,7 +130,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL, Style: style,
-		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, log), Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
+		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, copies, log), Copies: copies, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Ops: cfg.Ops == "" && secure.Local(cfg.Listen), Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
@@ -137,6 +142,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},
 		web.Part("http"))
+	if copies != nil {
+		parts = append(parts, service.Part{Name: "replica", Run: copies.Run})
+	}
 	if cfg.Ops != "" {
 		parts = append(parts, (&service.HTTP{Listen: cfg.Ops, TLS: served, Handler: health.Mux(true, metrics), Log: log}).Part("ops"))
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
@@ -76,21 +78,24 @@ func openIssuer(is IssuerConfig, log *slog.Logger) (*access.RemoteKeys, *access.
 	return provider.Keys, provider, nil
 }
 
-// openIngest asks the instances with the organisation's ledger identity.
-func openIngest(configs []IngestConfig, as node.Identity) ([]ingestclient.Instance, error) {
-	var instances []ingestclient.Instance
+// openIngest asks the instances with the organisation's ledger identity; pulled are those whose logs are copied.
+func openIngest(configs []IngestConfig, as node.Identity) (instances []ingestclient.Instance, pulled []replica.Operator, err error) {
 	for _, c := range configs {
 		through, err := c.Client.Transport()
 		if err != nil {
-			return nil, fmt.Errorf("ingest %s: %w", c.ID, err)
+			return nil, nil, fmt.Errorf("ingest %s: %w", c.ID, err)
 		}
 		client, err := ingestclient.New(c.ID, c.URL, &node.Transport{Identity: as, Audience: c.ID, Through: through, Now: time.Now})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if c.Pull {
+			client.OtherStore()
+			pulled = append(pulled, client)
 		}
 		instances = append(instances, client)
 	}
-	return instances, nil
+	return instances, pulled, nil
 }
 
 // openNodes signs what is asked of the other members' nodes as this organisation.
@@ -121,8 +126,13 @@ func openSealingKey(path string) ([]byte, error) {
 }
 
 // openEvidence says where evidence comes from.
-func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances []ingestclient.Instance, log *slog.Logger) *bundle.Source {
+func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances []ingestclient.Instance, copies *replica.Replica, log *slog.Logger) *bundle.Source {
+	var around bundle.Outside
+	if copies != nil {
+		around = copies.Outside
+	}
 	return &bundle.Source{
+		Outside: around,
 		Channel: cfg.Fabric.Channel, Chaincode: cfg.Fabric.Chaincode, Ledger: chain, Store: store, Log: log,
 		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
 			for _, i := range instances {
@@ -130,7 +140,7 @@ func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instan
 					return i.Consistency(ctx, first, second)
 				}
 			}
-			return nil, fmt.Errorf("ingest instance %s is not configured", ingest)
+			return nil, fmt.Errorf("%w: instance %s is not configured", problem.ErrIngest, ingest)
 		},
 	}
 }

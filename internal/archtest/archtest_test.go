@@ -145,6 +145,8 @@ var standsOn = []struct {
 	{"api/internal/rest", []string{"api/internal/access", "api/internal/audit", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
 	{"api/internal/access", []string{"internal/canon", "internal/secure"}, "who asks is settled before anything is looked up"},
 	{"api/internal/state", nil, "the store knows no tenant"},
+	{"api/internal/replica", []string{"api/internal/state", "internal/anchor", "internal/ledger", "internal/merkle", "internal/service", "internal/stored", "internal/stored/outside", "internal/stored/transfer", "internal/telemetry"},
+		"any node of a member can run it: it knows no route, no adapter, and of an operator only what it gives"},
 }
 
 // core is CORE's folders, one a line; .ci/test reads the same list.

@@ -129,6 +129,52 @@ type ComplianceState struct {
 	Verified int64 `json:"verified"`
 }
 
+// Copy defines model for Copy.
+type Copy struct {
+	// Anchored Heads of logs that the instance has anchored on the ledger
+	Anchored int64 `json:"anchored"`
+
+	// BehindS Since the first anchor that is not looked through, seconds; 0 when there is none
+	BehindS float64 `json:"behind_s"`
+
+	// Copied Of these, looked through here; what is ours is copied and verified
+	Copied int64  `json:"copied"`
+	Error  string `json:"error,omitempty,omitzero"`
+
+	// Findings Oldest first, at most 200
+	Findings []CopyFinding `json:"findings"`
+	Ingest   string        `json:"ingest"`
+
+	// More Findings that are not listed
+	More int64 `json:"more"`
+
+	// Ok Nothing is found, and the copy goes on
+	Ok bool `json:"ok"`
+}
+
+// CopyFinding defines model for CopyFinding.
+type CopyFinding struct {
+	Detail string `json:"detail"`
+
+	// Leaf The first one concerned
+	Leaf int64 `json:"leaf"`
+
+	// Log Empty when it is about the instance as a whole
+	Log string `json:"log"`
+
+	// Since Examples: 2026-11-22T10:00:00.000Z
+	Since time.Time `json:"since"`
+
+	// Subject Shipment or tracker whose log it is
+	Subject string `json:"subject"`
+
+	// What form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it
+	What CopyFindingWhat `json:"what"`
+}
+
+// CopyFindingWhat form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it
+type CopyFindingWhat string
+
 // CreateBody defines model for CreateBody.
 type CreateBody struct {
 	// CarriedFrom Delivered shipments of the lot whose spent budget this one goes on with
@@ -424,6 +470,8 @@ type MessageTrust string
 
 // Network defines model for Network.
 type Network struct {
+	// Copies This member's own copy of what other operators' instances have stored; empty at an operator that has no other
+	Copies []Copy         `json:"copies"`
 	Influx Health         `json:"influx"`
 	Ingest []IngestHealth `json:"ingest"`
 	Ledger Health         `json:"ledger"`

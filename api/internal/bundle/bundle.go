@@ -278,12 +278,14 @@ func (c *collector) newest(ctx context.Context) (evidence.Position, error) {
 	return last, nil
 }
 
+// chosen is a head that goes into the bundle, of the log with a number.
+type chosen struct {
+	stored.Head
+	log int
+}
+
 // heads picks anchors of each log: the first, the last, and some between.
 func (c *collector) heads(ctx context.Context, b *Bundle) error {
-	type chosen struct {
-		stored.Head
-		log int
-	}
 	byIngest := map[string][]chosen{}
 	var order []string
 	for _, l := range c.request.Logs {
@@ -312,21 +314,26 @@ func (c *collector) heads(ctx context.Context, b *Bundle) error {
 	for _, ingest := range order {
 		list := byIngest[ingest]
 		slices.SortStableFunc(list, func(a, b chosen) int { return int(a.HeadsSize) - int(b.HeadsSize) })
-		inst := evidence.Instance{Ingest: ingest}
-		var size uint64
+		used, attested := maps.Clone(c.used), slices.Clone(c.attested)
+		inst, err := c.instance(ctx, ingest, list)
+		if last := list[len(list)-1]; errors.Is(err, errNoProof) && ctx.Err() == nil && !slices.ContainsFunc(list, func(h chosen) bool { return h.log != last.log }) {
+			// The last anchor covers the whole log and needs no proof. What is lost is how early the leaves were there.
+			c.Log.WarnContext(ctx, "evidence with the last anchor alone: the writer of the log does not prove that the others lead to it", "ingest", ingest, "error", err)
+			list, c.used, c.attested = list[len(list)-1:], used, attested
+			inst, err = c.instance(ctx, ingest, list)
+		}
+		if err != nil {
+			return err
+		}
+		at, size := -1, uint64(0)
 		for _, h := range list {
 			if h.HeadsSize != size {
-				a, err := c.anchor(ctx, ingest, size, h.Head)
-				if err != nil {
-					return err
-				}
-				inst.Anchors = append(inst.Anchors, a)
-				size = h.HeadsSize
+				at, size = at+1, h.HeadsSize
 			}
 			path := make([]evidence.Hash, len(h.Proof))
 			copy(path, h.Proof)
 			l := &c.manifest.Logs[h.log]
-			l.Heads = append(l.Heads, evidence.Head{Anchor: len(inst.Anchors) - 1, Index: h.Index, Entry: h.Entry, Path: path})
+			l.Heads = append(l.Heads, evidence.Head{Anchor: at, Index: h.Index, Entry: h.Entry, Path: path})
 		}
 		c.manifest.Instances = append(c.manifest.Instances, inst)
 	}
@@ -335,6 +342,25 @@ func (c *collector) heads(ctx context.Context, b *Bundle) error {
 	}
 	return nil
 }
+
+// instance has the anchors of some heads, each with the proof that it follows from the one before.
+func (c *collector) instance(ctx context.Context, ingest string, list []chosen) (evidence.Instance, error) {
+	inst, size := evidence.Instance{Ingest: ingest}, uint64(0)
+	for _, h := range list {
+		if h.HeadsSize == size {
+			continue
+		}
+		a, err := c.anchor(ctx, ingest, size, h.Head)
+		if err != nil {
+			return inst, err
+		}
+		inst.Anchors, size = append(inst.Anchors, a), h.HeadsSize
+	}
+	return inst, nil
+}
+
+// errNoProof: the writer of a log does not prove its heads log.
+var errNoProof = errors.New("no consistency proof")
 
 // sealed drops what a store could hold beyond the closing record's head.
 func (c *collector) sealed(l Log, heads []stored.Head) []stored.Head {
@@ -351,7 +377,7 @@ func (c *collector) sealed(l Log, heads []stored.Head) []stored.Head {
 				return heads[:i+1]
 			}
 		}
-		return heads
+		return nil // the final one is not here yet
 	}
 	return nil // not named by the closing record: not of the shipment
 }
@@ -376,7 +402,7 @@ func (c *collector) anchor(ctx context.Context, ingest string, before uint64, h 
 	a := evidence.Anchor{Position: p}
 	if before > 0 {
 		if a.Consistency, err = c.Consistency(ctx, ingest, before, h.HeadsSize); err != nil {
-			return a, err
+			return a, fmt.Errorf("%w: %w", errNoProof, err)
 		}
 	}
 	c.used[p.Block] = h.Tx

@@ -2,7 +2,9 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -15,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/judging"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/records"
+	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/api/internal/verification"
@@ -35,7 +38,8 @@ type Resource struct {
 	Telemetry verification.Store
 	Peers     Peers
 	Ingest    []ingestclient.Instance
-	Evidence  *bundle.Source // nil: no bundles
+	Evidence  *bundle.Source   // nil: no bundles
+	Copies    *replica.Replica // nil: the store has what every instance writes
 	Cursors   rest.Cursors
 	Heavy     *rest.Queue
 	Metrics   *prometheus.Registry
@@ -89,6 +93,9 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 	if job.Close, err = s.Close(ctx, r); err != nil {
 		return nil, err
 	}
+	if s.Copies != nil {
+		job.Copied = s.copied
+	}
 	if s.Evidence != nil {
 		job.Offline = func(ctx context.Context) ([]proof.Finding, error) { return s.offline(ctx, r.ID) }
 	}
@@ -100,6 +107,16 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 		s.findings.WithLabelValues(c.Check).Add(float64(c.Count))
 	}
 	return rest.Reply(Verification{OK: rep.OK, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}, nil)
+}
+
+// copied is what the copying found wrong with a log, under the checks that it belongs to. A copy that is only behind is none.
+func (s *Resource) copied(log string) []verification.Finding {
+	var all []verification.Finding
+	for _, f := range s.Copies.FindingsOf(log) {
+		check := map[string]string{replica.Forged: verification.Signature, replica.Differs: verification.Hash, replica.Root: verification.Root, replica.Anchor: verification.Anchor}[f.What]
+		all = append(all, verification.Finding{Log: f.Log, Leaf: f.Leaf, Check: cmp.Or(check, verification.Leaf), Detail: fmt.Sprintf("%s gives it otherwise, or not at all: %s", f.Operator, f.Detail)})
+	}
+	return all
 }
 
 // offline collects the shipment's evidence and verifies it. Evidence that cannot be made because of what is stored is a finding; a part

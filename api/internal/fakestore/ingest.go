@@ -38,6 +38,9 @@ func (i *Ingest) LogID() string {
 	return hex.EncodeToString(id[:])
 }
 
+// ID of the shipment's log.
+func (i *Ingest) ID() anchor.Hash { return i.id() }
+
 func (i *Ingest) id() anchor.Hash {
 	return anchor.LogID(ledger.Channel, anchor.Shipment, i.Shipment.ID, i.Shipment.CreateTx, i.Name)
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/network"
 	"github.com/trackseal/trackseal/api/internal/recordings"
 	"github.com/trackseal/trackseal/api/internal/records"
+	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/report"
 	"github.com/trackseal/trackseal/api/internal/reports"
 	"github.com/trackseal/trackseal/api/internal/rest"
@@ -72,7 +73,8 @@ type Config struct {
 	Dial        Dial // to the broker
 	Ingest      []ingestclient.Instance
 	Feed        *feed.Feed
-	Evidence    *bundle.Source // nil: no evidence routes
+	Evidence    *bundle.Source   // nil: no evidence routes
+	Copies      *replica.Replica // nil: every ingest instance writes into Telemetry
 	Access      access.Chain
 	Issuer      *access.Issuer // nil: no development issuer
 	SignIn      *access.Page   // nil: no OIDC provider at which the page signs people in
@@ -154,9 +156,9 @@ func New(cfg Config) *Server {
 		&telemetry.Resource{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Cursors: cursors},
 		&compliance.Resource{Records: own, Logs: logs, Judge: judge, Rules: rules, Telemetry: cfg.Telemetry, Cursors: cursors, Heavy: heavy, Now: cfg.Now},
 		&reports.Resource{Records: own, Judge: judge, Telemetry: cfg.Telemetry, Org: cfg.Org, PublicURL: cfg.PublicURL, Heavy: heavy, Style: cfg.Style, Now: cfg.Now},
-		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Cursors: cursors,
+		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Copies: cfg.Copies, Cursors: cursors,
 			Heavy: heavy, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
-		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members},
+		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members, Copies: cfg.Copies},
 		&auditlog.Resource{Audit: cfg.Audit, Cursors: cursors, Log: cfg.Log},
 		&live.Resource{Records: own, Feed: cfg.Feed, Stopping: stopping, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
 	} {

@@ -12,6 +12,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -33,6 +34,7 @@ type Resource struct {
 	Telemetry Telemetry
 	Ingest    []ingestclient.Instance
 	Members   *members.Directory
+	Copies    *replica.Replica // nil: every instance writes into our store
 }
 
 // Register adds the routes.
@@ -49,6 +51,7 @@ type Network struct {
 	Org    string         `json:"org" doc:"Whose api this is"`
 	Nodes  []ledger.Node  `json:"nodes" doc:"Peers and orderers of the channel"`
 	Ingest []IngestHealth `json:"ingest"`
+	Copies []Copy         `json:"copies" doc:"This member's own copy of what other operators' instances have stored; empty at an operator that has no other"`
 	Influx Health         `json:"influx"`
 	Ledger Health         `json:"ledger"`
 }
@@ -59,6 +62,28 @@ type IngestHealth struct {
 	OK     bool            `json:"ok"`
 	Error  string          `json:"error,omitempty"`
 	Status json.RawMessage `json:"status,omitempty" doc:"The instance's own report"`
+}
+
+// Copy is what this node has copied from one instance.
+type Copy struct {
+	Ingest   string        `json:"ingest"`
+	OK       bool          `json:"ok" doc:"Nothing is found, and the copy goes on"`
+	Error    string        `json:"error,omitempty"`
+	Anchored uint64        `json:"anchored" doc:"Heads of logs that the instance has anchored on the ledger"`
+	Copied   uint64        `json:"copied" doc:"Of these, looked through here; what is ours is copied and verified"`
+	Behind   float64       `json:"behind_s" doc:"Since the first anchor that is not looked through, seconds; 0 when there is none"`
+	Findings []CopyFinding `json:"findings" doc:"Oldest first, at most 200"`
+	More     int           `json:"more" doc:"Findings that are not listed"`
+}
+
+// CopyFinding names what an instance gives that does not verify, or does not give. It is not copied.
+type CopyFinding struct {
+	Log     string       `json:"log" doc:"Empty when it is about the instance as a whole"`
+	Subject string       `json:"subject" doc:"Shipment or tracker whose log it is"`
+	Leaf    uint64       `json:"leaf" doc:"The first one concerned"`
+	What    string       `json:"what" enum:"form,missing,differs,forged,root,anchor,lagging,unstorable" doc:"form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it"`
+	Detail  string       `json:"detail"`
+	Since   rest.Instant `json:"since"`
 }
 
 // Health of one thing.
@@ -105,6 +130,10 @@ func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Netwo
 	}
 	_ = g.Wait() // each part reports in the answer
 	n.OK = n.Ledger.OK && n.Influx.OK
+	n.Copies = s.copies()
+	for _, c := range n.Copies {
+		n.OK = n.OK && c.OK
+	}
 	var greatest uint64
 	for _, x := range n.Nodes {
 		greatest = max(greatest, x.Height)
@@ -116,6 +145,24 @@ func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Netwo
 		n.OK = n.OK && x.OK
 	}
 	return &rest.Answer[Network]{Body: n}, nil
+}
+
+func (s *Resource) copies() []Copy {
+	all := []Copy{}
+	if s.Copies == nil {
+		return all
+	}
+	for _, st := range s.Copies.States() {
+		c := Copy{Ingest: st.Operator, OK: st.Trouble == "" && len(st.Findings) == 0, Anchored: st.Anchored, Copied: st.Copied, Behind: st.Behind.Seconds(), Findings: []CopyFinding{}, More: st.More}
+		if st.Trouble != "" {
+			c.Error = "the instance, the ledger or our store cannot be asked; the log of this api says which"
+		}
+		for _, f := range st.Findings {
+			c.Findings = append(c.Findings, CopyFinding{Log: f.Log, Subject: f.Subject, Leaf: f.Leaf, What: f.What, Detail: f.Detail, Since: rest.Instant(f.SinceMS)})
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // Member is an organisation of the network.

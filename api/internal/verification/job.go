@@ -53,6 +53,8 @@ type Job struct {
 	Ledger   Ledger
 	Peers    Peers
 	Store    Store
+	// Copied is what does not verify, or is not given, of a log that is copied from its operator; nil where none is.
+	Copied func(log string) []Finding
 	// Offline is what the offline verifier finds, nil where no evidence can be collected.
 	Offline func(ctx context.Context) ([]evidence.Finding, error)
 }
@@ -70,6 +72,14 @@ func (j *Job) Run(ctx context.Context) (*Report, error) {
 		rep.Messages += lr.Size
 		if seen {
 			rep.Logs = append(rep.Logs, lr)
+		}
+	}
+	for _, l := range j.Logs {
+		if j.Copied == nil {
+			break
+		}
+		for _, f := range j.Copied(l.ID) {
+			r.found.add(f)
 		}
 	}
 	r.sequences()

@@ -5,6 +5,7 @@ package transfer
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -27,6 +28,14 @@ const (
 	MaxAnswer = MaxBytes + 1<<20
 	// MaxQualityMS is the longest time that one answer about quality covers.
 	MaxQualityMS = 49 * 3_600_000
+)
+
+// What an operator's node answers instead of a page. Every other error is that it could not be asked.
+var (
+	ErrNone = errors.New("the operator has no such thing for us")
+	ErrFar  = errors.New("too much came since")
+	// ErrForm: what came is not what was asked for.
+	ErrForm = errors.New("the operator's answer is not in its form")
 )
 
 // Messages are the leaves of a log from the number asked for on, without a hole.
@@ -132,10 +141,10 @@ func DecodeOutside(raw []byte) (o Outside, err error) {
 
 func decode(raw []byte, what string, into any, got *uint64) error {
 	if err := canon.UnmarshalCBOR(raw, into); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("%w: %s: %w", ErrForm, what, err)
 	}
 	if *got != version {
-		return fmt.Errorf("%s: version %d is not known", what, *got)
+		return fmt.Errorf("%w: %s: version %d is not known", ErrForm, what, *got)
 	}
 	return nil
 }

@@ -1,0 +1,280 @@
+package replica
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/outside"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// aside is what is copied beside the logs: how good readings were, which stands on the operator's word, and the signed messages around a
+// shipment, which an evidence bundle needs when the operator is gone.
+type aside struct {
+	s *source
+
+	mu    sync.Mutex
+	dirty map[string]*measured // trackers with new readings
+	next  map[string]*visit    // shipments whose surroundings are asked for again
+}
+
+// measured is a tracker whose quality is asked for.
+type measured struct {
+	fromMS int64
+	left   int // so many more times: ingest scores some seconds after it stores
+}
+
+// visit is when a shipment's surroundings are asked for next, and how long after that again.
+type visit struct {
+	at    time.Time
+	again time.Duration
+}
+
+const (
+	asideEvery = 10 * time.Second
+	// looks is how often the quality of new readings is asked for.
+	looks       = 3
+	maxMeasured = 50_000
+	maxVisits   = 50_000
+	lastVisit   = 24 * time.Hour
+	askOutside  = 5 * time.Second
+)
+
+func newAside(s *source) *aside {
+	return &aside{s: s, dirty: map[string]*measured{}, next: map[string]*visit{}}
+}
+
+// measured notes new readings of a tracker.
+func (a *aside) measured(tracker string, ms int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ms -= ms % 3_600_000
+	switch m := a.dirty[tracker]; {
+	case m != nil:
+		m.fromMS, m.left = min(m.fromMS, ms), looks
+	case len(a.dirty) < maxMeasured:
+		a.dirty[tracker] = &measured{ms, looks}
+	}
+}
+
+// runAside copies until ctx ends.
+func (s *source) runAside(ctx context.Context) {
+	for pause(ctx, asideEvery) {
+		a := s.aside
+		for _, err := range []error{a.quality(ctx), a.surroundings(ctx)} {
+			if err != nil && ctx.Err() == nil {
+				s.cfg.Log.DebugContext(ctx, "what stands beside an operator's logs is not copied; trying again", "ingest", s.id, "error", err)
+			}
+		}
+	}
+}
+
+// quality copies hours and odd readings of the trackers with new readings.
+func (a *aside) quality(ctx context.Context) error {
+	a.mu.Lock()
+	now := map[string]measured{}
+	for tracker, m := range a.dirty {
+		now[tracker] = *m
+	}
+	a.mu.Unlock()
+	b := a.s.cfg.Store.NewBatch()
+	for tracker, m := range now {
+		end := a.s.cfg.Now().Add(time.Hour).UnixMilli()
+		for from := max(m.fromMS, 0); from < end; from += transfer.MaxQualityMS {
+			q, err := a.s.operator.Quality(ctx, tracker, from, min(end, from+transfer.MaxQualityMS))
+			if err != nil {
+				return fmt.Errorf("quality of %s: %w", tracker, err)
+			}
+			addQuality(b, tracker, q)
+			if b.Points() >= maxPoints {
+				if err := write(ctx, b); err != nil {
+					return err
+				}
+			}
+		}
+		a.looked(tracker)
+	}
+	return write(ctx, b)
+}
+
+func (a *aside) looked(tracker string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if m := a.dirty[tracker]; m != nil {
+		if m.left--; m.left == 0 {
+			delete(a.dirty, tracker)
+		}
+	}
+}
+
+// addQuality takes what has names that may stand in a point.
+func addQuality(b stored.Batch, tracker string, q transfer.Quality) {
+	for _, h := range q.Hours {
+		named := true
+		for reason := range h.Flags {
+			named = named && flagName.MatchString(reason)
+		}
+		if named && h.StartMS >= 0 {
+			b.QualityHour(&stored.QualityHour{Tracker: tracker, StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected, Flags: h.Flags})
+		}
+	}
+	for _, f := range q.Flags {
+		_, known := telemetry.FindQuantity(f.Metric)
+		if (known || flagName.MatchString(f.Metric)) && flagName.MatchString(f.Reason) && telemetry.ValidID(f.Shipment) && f.TimeMS >= 0 {
+			b.QualityFlag(&stored.QualityFlag{Tracker: tracker, Shipment: f.Shipment, Reason: f.Reason, Metric: f.Metric, TimeMS: f.TimeMS, Value: f.Value, Against: f.Against})
+		}
+	}
+}
+
+// surroundings asks for what lies around the shipments of which something was written: at once, and again with growing patience, since
+// the message after the last one comes when the tracker is used again.
+func (a *aside) surroundings(ctx context.Context) error {
+	a.mu.Lock()
+	now := a.s.cfg.Now()
+	for _, id := range a.s.subjects.takeMoved(a.s.id) {
+		if len(a.next) >= maxVisits {
+			break
+		}
+		a.next[id] = &visit{at: now, again: asideEvery}
+	}
+	var due []string
+	for id, v := range a.next {
+		if !now.Before(v.at) {
+			due = append(due, id)
+		}
+	}
+	a.mu.Unlock()
+	for _, id := range due {
+		r, err := ledger.ShipmentGet.Ask(ctx, a.s.cfg.Ledger, ledger.IDArgs{ID: id})
+		if ledger.CodeOf(err) != "" || err == nil && !r.IsParty(a.s.cfg.Ledger.MSP()) {
+			a.forget(id)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		log := anchor.LogID(a.s.cfg.Channel, anchor.Shipment, r.ID, r.CreateTx, a.s.id)
+		heads, err := a.s.cfg.Store.Heads(ctx, hex.EncodeToString(log[:]))
+		if err != nil {
+			return err
+		}
+		if len(heads) > 0 {
+			sortHeads(heads)
+			if _, err := a.outside(ctx, id, heads[len(heads)-1].Size); err != nil {
+				return err
+			}
+		}
+		a.visited(id)
+	}
+	return nil
+}
+
+func (a *aside) forget(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.next, id)
+}
+
+func (a *aside) visited(id string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v := a.next[id]
+	if v == nil {
+		return
+	}
+	if v.again > lastVisit {
+		delete(a.next, id)
+		return
+	}
+	v.at, v.again = a.s.cfg.Now().Add(v.again), 2*v.again
+}
+
+// outside asks for the messages around a shipment, and keeps those that their trackers have signed.
+func (a *aside) outside(ctx context.Context, shipment string, size uint64) ([][]byte, error) {
+	page, err := a.s.operator.Outside(ctx, shipment, size)
+	if err != nil {
+		return nil, err
+	}
+	good := transfer.Outside{Items: [][]byte{}}
+	for _, cose := range page.Items[:min(len(page.Items), transfer.MaxOutside)] {
+		ok, err := a.signed(ctx, shipment, cose)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			good.Items = append(good.Items, cose)
+		}
+	}
+	return good.Items, a.s.cfg.Kept.Set(a.key(shipment), good.Encode())
+}
+
+func (a *aside) key(shipment string) []byte { return []byte("outside/" + shipment + "/" + a.s.id) }
+
+// signed reports whether a tracker of the shipment signed a message with a key of its own. When the key was in force is for who judges
+// the evidence: without the leaf nothing shows when the message was received.
+func (a *aside) signed(ctx context.Context, shipment string, cose []byte) (bool, error) {
+	m, err := telemetry.DecodeCOSE(cose)
+	if err != nil {
+		return false, nil
+	}
+	t, err := a.s.trackers.get(ctx, subject{kind: anchor.Shipment, id: shipment}, m.Tracker, false)
+	if err != nil || t == nil {
+		return false, err
+	}
+	key, err := t.KeyOf(m, 0)
+	return err == nil && m.Verify(key) == nil, nil
+}
+
+// Outside gives the signed messages around a shipment: as the operators give them now, else as they were kept.
+func (r *Replica) Outside(ctx context.Context, shipment string, logs []outside.Log) ([][]byte, error) {
+	var all [][]byte
+	for _, s := range r.sources {
+		s.aside.gather(ctx, shipment, logs, func(cose []byte) {
+			if !slices.ContainsFunc(all, func(o []byte) bool { return string(o) == string(cose) }) {
+				all = append(all, cose)
+			}
+		})
+	}
+	return all, ctx.Err()
+}
+
+func (a *aside) gather(ctx context.Context, shipment string, logs []outside.Log, add func([]byte)) {
+	size, here := uint64(0), false
+	if r, err := ledger.ShipmentGet.Ask(ctx, a.s.cfg.Ledger, ledger.IDArgs{ID: shipment}); err == nil {
+		id := anchor.LogID(a.s.cfg.Channel, anchor.Shipment, r.ID, r.CreateTx, a.s.id)
+		for _, l := range logs {
+			if l.ID == hex.EncodeToString(id[:]) {
+				size, here = l.Leaves, true
+			}
+		}
+	}
+	asking, cancel := context.WithTimeout(ctx, askOutside)
+	defer cancel()
+	if here {
+		items, err := a.outside(asking, shipment, size)
+		if err == nil {
+			for _, cose := range items {
+				add(cose)
+			}
+			return
+		}
+		a.s.cfg.Log.DebugContext(ctx, "an operator does not give the messages around a shipment; taking what is kept", "ingest", a.s.id, "shipment", shipment, "error", err)
+	}
+	raw, err := a.s.cfg.Kept.Get(a.key(shipment))
+	if err != nil || raw == nil {
+		return
+	}
+	if kept, err := transfer.DecodeOutside(raw); err == nil {
+		for _, cose := range kept.Items {
+			add(cose)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package replica
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
+	"github.com/trackseal/trackseal/internal/telemetry"
+)
+
+// fault is why something is not taken: what is one of the words of a Finding.
+type fault struct{ what, detail string }
+
+func (f *fault) Error() string { return f.what + ": " + f.detail }
+
+func faulty(what, format string, args ...any) *fault {
+	return &fault{what, fmt.Sprintf(format, args...)}
+}
+
+// opened is a message that may be written.
+type opened struct {
+	stored.Message
+	said telemetry.Opened
+}
+
+var flagName = regexp.MustCompile(`^[a-z_]{1,32}$`)
+
+const maxFlags = 32
+
+// checkEntry decodes a leaf's entry, which must be of the instance whose log it is.
+func checkEntry(entry []byte, instance string) (telemetry.Leaf, *fault) {
+	leaf, err := telemetry.DecodeLeaf(entry)
+	switch {
+	case err != nil:
+		return leaf, faulty(Differs, "the entry is not a leaf's: %v", err)
+	case leaf.Ingest != instance:
+		return leaf, faulty(Differs, "the entry is of ingest %s", leaf.Ingest)
+	case leaf.Kind == telemetry.LeafNote:
+		return leaf, faulty(Differs, "the entry is a server's note, which no shipment's log has")
+	}
+	return leaf, nil
+}
+
+// check verifies one message of a log: its bytes are those that the entry names, and its tracker, which the ledger knows, signed them
+// with a key that was in force. What is not signed is of a tracker that cannot sign, and whose it is stands on the operator's word.
+// A fault, or an error that the ledger could not be asked.
+func check(ctx context.Context, trackers *trackers, of subject, log string, n uint64, item *transfer.Message, leaf telemetry.Leaf) (*opened, *fault, error) {
+	if len(item.Raw) > telemetry.MaxMessage {
+		return nil, faulty(Form, "the message has %d bytes", len(item.Raw)), nil
+	}
+	if leaf.Kind == telemetry.LeafUnsigned && sha256.Sum256(item.Raw) != leaf.Hash {
+		return nil, faulty(Differs, "the bytes are not those that were logged"), nil
+	}
+	said, err := telemetry.Open(leaf.Kind, "", item.Raw, leaf.ReceivedMS)
+	if err != nil {
+		return nil, faulty(Differs, "the bytes are no message: %v", err), nil
+	}
+	if said.Hash != leaf.Hash {
+		return nil, faulty(Differs, "the bytes are not those that were logged"), nil
+	}
+	tracker := item.Tracker
+	if said.Signed != nil {
+		tracker = said.Signed.Tracker
+	}
+	if f := checkFlags(item.Flags); f != nil {
+		return nil, f, nil
+	}
+	if of.kind == anchor.Tracker && tracker != of.id {
+		return nil, faulty(Forged, "the message is of tracker %s", tracker), nil
+	}
+	if !telemetry.ValidID(tracker) {
+		return nil, faulty(Form, "%q is not a tracker id", tracker), nil
+	}
+	if f, err := authentic(ctx, trackers, of, tracker, leaf, said.Signed); f != nil || err != nil {
+		return nil, f, err
+	}
+	m := stored.NewMessage(log, n, item.Entry, leaf, &said)
+	m.Raw, m.Tracker, m.Flags = item.Raw, tracker, item.Flags
+	if of.kind == anchor.Shipment {
+		m.Shipment = of.id
+	}
+	return &opened{m, said}, nil, nil
+}
+
+func checkFlags(flags []string) *fault {
+	if len(flags) > maxFlags {
+		return faulty(Form, "the message has %d flags", len(flags))
+	}
+	for _, f := range flags {
+		if !flagName.MatchString(f) {
+			return faulty(Form, "%.40q is not a flag", f)
+		}
+	}
+	return nil
+}
+
+// authentic asks the ledger about the tracker, once more when what is known of it says no: it may have changed a moment ago.
+func authentic(ctx context.Context, trackers *trackers, of subject, tracker string, leaf telemetry.Leaf, m *telemetry.Message) (*fault, error) {
+	for again := false; ; again = true {
+		t, err := trackers.get(ctx, of, tracker, again)
+		if err != nil {
+			return nil, err
+		}
+		if f := judge(t, tracker, leaf, m); f == nil || again {
+			return f, nil
+		}
+	}
+}
+
+func judge(t *ledger.Tracker, tracker string, leaf telemetry.Leaf, m *telemetry.Message) *fault {
+	switch {
+	case t == nil:
+		return faulty(Forged, "tracker %s is not on the ledger, or was never on this shipment", tracker)
+	case m == nil && len(t.Keys) > 0:
+		return faulty(Forged, "tracker %s signs its messages, and this one is not signed", tracker)
+	case m == nil:
+		return nil
+	}
+	key, err := t.KeyOf(m, leaf.ReceivedMS)
+	if err == nil {
+		err = m.Verify(key)
+	}
+	if err != nil {
+		return faulty(Forged, "%v", err)
+	}
+	return nil
+}
+
+// trackers are the ledger's records, as they were asked for.
+type trackers struct {
+	ledger ledger.Evaluator
+	now    func() time.Time
+
+	mu    sync.Mutex
+	known map[string]known // by tracker and shipment
+}
+
+type known struct {
+	record *ledger.Tracker // nil: there is none for us
+	at     time.Time
+}
+
+const (
+	// trackerAge is how long an answer is good that would refuse a message.
+	trackerAge = time.Second
+	// trackerLife bounds how long any answer is good; changes are told by events.
+	trackerLife = 10 * time.Minute
+	maxTrackers = 20_000
+)
+
+// get gives a tracker's record as a party of the shipment, or as its owner, may see it; fresh asks the ledger unless it has just been asked.
+func (c *trackers) get(ctx context.Context, of subject, tracker string, fresh bool) (*ledger.Tracker, error) {
+	args := ledger.TrackerArgs{ID: tracker}
+	if of.kind == anchor.Shipment {
+		args.Shipment = of.id
+	}
+	key := args.ID + "\x00" + args.Shipment
+	c.mu.Lock()
+	k, ok := c.known[key]
+	c.mu.Unlock()
+	age := trackerLife
+	if fresh {
+		age = trackerAge
+	}
+	if ok && c.now().Sub(k.at) < age {
+		return k.record, nil
+	}
+	record, err := ledger.TrackerGet.Ask(ctx, c.ledger, args)
+	k = known{record: &record, at: c.now()}
+	switch code := ledger.CodeOf(err); {
+	case code == ledger.NotFound || code == ledger.Forbidden:
+		k.record = nil
+	case err != nil:
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) >= maxTrackers {
+		clear(c.known)
+	}
+	c.known[key] = k
+	return k.record, nil
+}
+
+// changed forgets a tracker.
+func (c *trackers) changed(tracker string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for key := range c.known {
+		if len(key) > len(tracker) && key[:len(tracker)] == tracker && key[len(tracker)] == 0 {
+			delete(c.known, key)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+// Package replica keeps a member's own copy of what operators have stored: the logs of the shipments of which it is a party, and of the
+// trackers that it owns. It follows the ledger, pulls what is new from the operators' nodes, verifies it, and writes it into the member's
+// own store as ingest writes it into the operator's. So nobody reads another organisation's database, and an operator that lies, withholds
+// or is gone takes nothing away.
+//
+// Only what an anchor on the ledger covers is taken, and nothing that does not verify is written. Leaves come before the head that covers
+// them: the newest head in the own store is where a new process goes on. A crash anywhere leaves points that are written again.
+package replica
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/trackseal/trackseal/api/internal/state"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
+)
+
+// Operator is the node of one ingest instance. Errors are those of package transfer, all others say that it cannot be asked.
+type Operator interface {
+	ID() string // of the instance
+	NewHeads(ctx context.Context, from uint64, sinceMS int64) (transfer.Heads, error)
+	LogHeads(ctx context.Context, log string, from uint64) (transfer.Heads, error)
+	Messages(ctx context.Context, log string, from, to uint64, entries bool) (transfer.Messages, error)
+	Quality(ctx context.Context, tracker string, fromMS, toMS int64) (transfer.Quality, error)
+	Outside(ctx context.Context, shipment string, size uint64) (transfer.Outside, error)
+}
+
+// Ledger is read at the own organisation's peer. Errors are those of package ledger.
+type Ledger interface {
+	Evaluate(ctx context.Context, fn string, arg any) ([]byte, error)
+	Events(ctx context.Context, from uint64, handle func(ledger.Event) error, atHead func(height uint64)) error
+	Network(ctx context.Context) ([]ledger.Node, error)
+	TxStatus(ctx context.Context, txID string) (found bool, code int32, block uint64, err error)
+	MSP() string
+}
+
+// Store is the member's own.
+type Store interface {
+	NewBatch() stored.Batch
+	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	Heads(ctx context.Context, log string) ([]stored.Head, error)
+}
+
+// Config of a replica. Every member must be set but Metrics and Every.
+type Config struct {
+	Channel   string
+	Operators []Operator
+	Ledger    Ledger
+	Store     Store
+	Kept      *state.Tenant // what has no place in the store: messages from outside of the logs
+	Metrics   prometheus.Registerer
+	Log       *slog.Logger
+	Now       func() time.Time
+	// Every is how often an operator is looked at when the ledger tells nothing new; 0 = 5 s.
+	Every time.Duration
+}
+
+// Replica is safe for concurrent use.
+type Replica struct {
+	cfg      Config
+	subjects *subjects
+	trackers *trackers
+	sources  []*source
+}
+
+// New makes a replica; Run works.
+func New(cfg Config) *Replica {
+	if cfg.Every == 0 {
+		cfg.Every = 5 * time.Second
+	}
+	r := &Replica{cfg: cfg, trackers: &trackers{ledger: cfg.Ledger, now: cfg.Now, known: map[string]known{}}}
+	r.subjects = newSubjects(&r.cfg, r.trackers.changed, func() {
+		for _, s := range r.sources {
+			s.wakeUp()
+		}
+	})
+	for _, o := range cfg.Operators {
+		r.sources = append(r.sources, newSource(r, o))
+	}
+	if cfg.Metrics != nil {
+		r.measure(cfg.Metrics)
+	}
+	return r
+}
+
+// Run copies until ctx ends.
+func (r *Replica) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { r.subjects.run(ctx) })
+	for _, s := range r.sources {
+		wg.Go(func() { s.run(ctx) })
+		wg.Go(func() { s.runAside(ctx) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// State of one operator's copy.
+type State struct {
+	Operator string
+	Anchored uint64        // leaves of the heads log that the ledger has
+	Copied   uint64        // of these, looked through here
+	Behind   time.Duration // since the first anchor that is not looked through came; 0 = none
+	Trouble  string        // why nothing comes, "" = all is well
+	Findings []Finding     // oldest first
+	More     int           // findings that are not kept
+}
+
+// States of all operators, in the order of the configuration.
+func (r *Replica) States() []State {
+	all := make([]State, len(r.sources))
+	for i, s := range r.sources {
+		all[i] = s.state()
+	}
+	return all
+}
+
+// FindingsOf are those about one log.
+func (r *Replica) FindingsOf(log string) []Finding {
+	var of []Finding
+	for _, st := range r.States() {
+		for _, f := range st.Findings {
+			if f.Log == log {
+				of = append(of, f)
+			}
+		}
+	}
+	return of
+}
+
+func (r *Replica) measure(to prometheus.Registerer) {
+	label := []string{"ingest"}
+	lag := prometheus.NewDesc("trackseal_replica_lag_seconds", "Since the first anchor of an operator that the own copy has not looked through; 0 = none.", label, nil)
+	found := prometheus.NewDesc("trackseal_replica_findings", "What an operator gives that does not verify, or does not give.", label, nil)
+	leaves := prometheus.NewDesc("trackseal_replica_leaves_total", "Leaves that were copied.", label, nil)
+	to.MustRegister(collector{[]*prometheus.Desc{lag, found, leaves}, func(out chan<- prometheus.Metric) {
+		for i, st := range r.States() {
+			out <- prometheus.MustNewConstMetric(lag, prometheus.GaugeValue, st.Behind.Seconds(), st.Operator)
+			out <- prometheus.MustNewConstMetric(found, prometheus.GaugeValue, float64(len(st.Findings)+st.More), st.Operator)
+			out <- prometheus.MustNewConstMetric(leaves, prometheus.CounterValue, float64(r.sources[i].leaves.Load()), st.Operator)
+		}
+	}})
+}
+
+type collector struct {
+	descs   []*prometheus.Desc
+	collect func(chan<- prometheus.Metric)
+}
+
+func (c collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		out <- d
+	}
+}
+func (c collector) Collect(out chan<- prometheus.Metric) { c.collect(out) }
+
+// pages walks a listing of the ledger.
+func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each func(T)) error {
+	for x, err := range list.Each(ctx, l, "") {
+		if err != nil {
+			return err
+		}
+		each(x)
+	}
+	return nil
+}
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool { return service.Pause(ctx, d) }
+
+// temporary reports that asking again can help, whatever the operator does.
+func temporary(err error) bool {
+	return errors.Is(err, stored.ErrUnavailable) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func sortHeads(heads []stored.Head) {
+	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
+}

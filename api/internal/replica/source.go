@@ -1,0 +1,415 @@
+package replica
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
+)
+
+// source is the copying from one operator's instance. All but state, findings and wake belongs to run's goroutine.
+type source struct {
+	*Replica
+	operator Operator
+	id       string // of the instance
+	heads    string // id of its heads log
+	anchors  *anchors
+	found    *findings
+	aside    *aside
+	wake     chan struct{}
+	leaves   atomic.Uint64
+
+	news   int                // of the subjects that logs has
+	wanted map[string]subject // by log
+	logs   map[string]*copied // opened so far
+	list   map[string]bool    // logs whose heads are asked for one by one: new subjects, and what was not taken
+	begun  bool
+	cursor uint64 // heads below are looked through
+	since  int64  // no head from there on is older
+	wrong  *fault // with the newest answer about all logs
+
+	mu       sync.Mutex
+	anchored uint64
+	copied   uint64
+	behind   time.Time // since when not all that is anchored is here
+	trouble  string
+}
+
+func newSource(r *Replica, o Operator) *source {
+	id := anchor.HeadsID(r.cfg.Channel, o.ID())
+	heads := hex.EncodeToString(id[:])
+	s := &source{Replica: r, operator: o, id: o.ID(), heads: heads, wake: make(chan struct{}, 1), found: &findings{now: r.cfg.Now, all: map[string][]Finding{}},
+		anchors: &anchors{ledger: r.cfg.Ledger, heads: heads, known: map[uint64]ledger.Head{}, blocks: map[string]uint64{}},
+		wanted:  map[string]subject{}, logs: map[string]*copied{}, list: map[string]bool{}}
+	s.aside = newAside(s)
+	return s
+}
+
+func (s *source) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+const (
+	// soon is how long after an anchor its heads may need to be in the operator's own store.
+	soon = 300 * time.Millisecond
+	// patience is how long an operator may lag, or a record on the ledger may name more than it gives, before that is a finding.
+	patience = 20 * time.Second
+)
+
+// run copies until ctx ends.
+func (s *source) run(ctx context.Context) {
+	retry, quick := time.Second, soon
+	for {
+		err := s.round(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := s.cfg.Every
+		switch {
+		case err != nil:
+			s.troubled(ctx, err)
+			wait, retry = retry, min(2*retry, 30*time.Second)
+		case s.isBehind():
+			s.troubled(ctx, nil)
+			wait, quick, retry = quick, min(2*quick, s.cfg.Every), time.Second
+		default:
+			s.troubled(ctx, nil)
+			quick, retry = soon, time.Second
+		}
+		if err != nil {
+			if !pause(ctx, wait) {
+				return
+			}
+			continue
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return
+		case <-s.wake:
+			t.Stop()
+		case <-t.C:
+		}
+	}
+}
+
+// troubled notes why nothing comes, and says so when that changes.
+func (s *source) troubled(ctx context.Context, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	s.mu.Lock()
+	was := s.trouble
+	s.trouble = text
+	s.mu.Unlock()
+	switch {
+	case text != "" && was == "":
+		s.cfg.Log.WarnContext(ctx, "an operator's logs are not copied; trying again", "ingest", s.id, "error", err)
+	case text == "" && was != "":
+		s.cfg.Log.InfoContext(ctx, "an operator's logs are copied again", "ingest", s.id)
+	}
+}
+
+func (s *source) isBehind() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.behind.IsZero()
+}
+
+// reached notes how far the ledger and the copy are.
+func (s *source) reached(newest ledger.Head) {
+	s.mu.Lock()
+	s.anchored, s.copied = newest.Size, s.cursor
+	switch {
+	case s.cursor >= newest.Size:
+		s.behind = time.Time{}
+	case s.behind.IsZero():
+		s.behind = s.cfg.Now()
+	}
+	behind := s.behind
+	s.mu.Unlock()
+	var found []Finding
+	if s.wrong != nil {
+		found = append(found, Finding{Operator: s.id, What: s.wrong.what, Detail: s.wrong.detail})
+	}
+	if !behind.IsZero() && s.cfg.Now().Sub(behind) >= patience {
+		found = append(found, Finding{Operator: s.id, What: Lagging, Detail: fmt.Sprintf("the ledger has %d heads anchored, the operator gives them up to %d", newest.Size, s.cursor)})
+	}
+	s.report("", found)
+}
+
+func (s *source) report(log string, found []Finding) {
+	for _, f := range s.found.set(log, found) {
+		s.cfg.Log.Warn("an operator's log does not verify", "ingest", f.Operator, "log", f.Log, "subject", f.Subject, "leaf", f.Leaf, "what", f.What, "detail", f.Detail)
+	}
+}
+
+func (s *source) state() State {
+	s.mu.Lock()
+	st := State{Operator: s.id, Anchored: s.anchored, Copied: s.copied, Trouble: s.trouble}
+	if !s.behind.IsZero() {
+		st.Behind = s.cfg.Now().Sub(s.behind)
+	}
+	s.mu.Unlock()
+	st.Findings, st.More = s.found.list()
+	return st
+}
+
+// round looks once for what is new. Errors: the operator, the ledger or the own store cannot be asked.
+func (s *source) round(ctx context.Context) error {
+	if !s.know() {
+		return nil // the ledger was not listed yet
+	}
+	newest, err := s.anchors.newest(ctx)
+	if err != nil {
+		return err
+	}
+	// Before anything is asked of the operator, so that one that does not answer lags.
+	s.reached(newest)
+	if !s.begun {
+		s.begun, s.cursor = true, 0
+	}
+	s.due()
+	for log := range s.list {
+		if c := s.logs[log]; c != nil && s.cfg.Now().Before(c.retry) {
+			continue
+		}
+		if err := s.one(ctx, log, newest); err != nil {
+			return err
+		}
+	}
+	for s.cursor < newest.Size {
+		more, err := s.feed(ctx, newest)
+		if err != nil || !more {
+			s.reached(newest)
+			return err
+		}
+	}
+	s.reached(newest)
+	return nil
+}
+
+// know takes over which logs are wanted. It is false before that is known.
+func (s *source) know() bool {
+	all, news, listed := s.subjects.since(s.news)
+	if !listed || news == s.news {
+		return listed
+	}
+	first := !s.begun // then all heads are looked through
+	s.news = news
+	now := make(map[string]subject, len(all))
+	for _, of := range all {
+		id := anchor.LogID(s.cfg.Channel, of.kind, of.id, of.openTx, s.id)
+		log := hex.EncodeToString(id[:])
+		now[log] = of
+		if _, known := s.wanted[log]; !known && !first {
+			s.list[log] = true // what was anchored of it before is behind the cursor
+		}
+	}
+	s.wanted = now
+	for log := range s.logs {
+		if _, wanted := now[log]; !wanted {
+			delete(s.logs, log)
+			delete(s.list, log)
+			s.report(log, nil)
+		}
+	}
+	return true
+}
+
+// due lists again the logs of which the ledger names more than is here for too long.
+func (s *source) due() {
+	for log, size := range s.subjects.overdue() {
+		if _, wanted := s.wanted[log]; wanted && (s.logs[log] == nil || s.logs[log].size < size) {
+			s.list[log] = true
+		}
+	}
+}
+
+// opened is a log as far as it is copied.
+func (s *source) opened(ctx context.Context, log string) (*copied, error) {
+	if c := s.logs[log]; c != nil {
+		return c, nil
+	}
+	c, err := s.open(ctx, s.wanted[log], log)
+	if err == nil {
+		s.logs[log] = c
+	}
+	return c, err
+}
+
+// one asks for the heads of one log, and takes them.
+func (s *source) one(ctx context.Context, log string, newest ledger.Head) error {
+	c, err := s.opened(ctx, log)
+	if err != nil {
+		return err
+	}
+	for {
+		page, err := s.operator.LogHeads(ctx, log, uint64(c.last+1))
+		if errors.Is(err, transfer.ErrNone) {
+			page, err = transfer.Heads{}, nil // it has no such log, or has not heard of the shipment yet
+		}
+		var heads []stored.Head
+		var f *fault
+		if err == nil {
+			heads, f = s.placed(page, newest, log)
+		}
+		if errors.Is(err, transfer.ErrForm) {
+			f, err = faulty(Form, "heads of the log: %v", err), nil
+		}
+		if err != nil {
+			return err
+		}
+		before := c.last
+		if err := s.copy(ctx, c, heads, f); err != nil {
+			return err
+		}
+		if c.last == before || len(page.Items) < transfer.MaxHeads {
+			return nil
+		}
+	}
+}
+
+// copy takes heads of a log, and notes what came of it.
+func (s *source) copy(ctx context.Context, c *copied, heads []stored.Head, f *fault) error {
+	found, err := s.extend(ctx, c, heads)
+	if f != nil {
+		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: c.size, What: f.what, Detail: f.detail})
+	}
+	if err != nil {
+		return err
+	}
+	n, named := s.subjects.nameOf(c.log)
+	waits := named && n.head.Size > c.size
+	if waits && len(found) == 0 && s.cfg.Now().Sub(n.at) >= patience {
+		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: c.size, What: Missing,
+			Detail: fmt.Sprintf("%s names %d leaves of the log, the operator gives %d", n.by, n.head.Size, c.size)})
+	}
+	if len(found) == 0 {
+		delete(s.list, c.log)
+		c.wait = 0
+	} else {
+		c.wait = min(max(2*c.wait, firstRetry), lastRetry)
+		c.retry = s.cfg.Now().Add(c.wait)
+		s.list[c.log] = true
+	}
+	for _, h := range c.hidden {
+		if !hasFinding(found, h) {
+			found = append(found, h)
+		}
+	}
+	s.report(c.log, found)
+	return nil
+}
+
+func hasFinding(all []Finding, f Finding) bool {
+	for _, o := range all {
+		if o.What == f.What && o.Leaf == f.Leaf {
+			return true
+		}
+	}
+	return false
+}
+
+// placed are the heads of a page that stand in the heads log where they say, those of one log unless it is "". What lies beyond the
+// newest anchor that is known here is left for later.
+func (s *source) placed(page transfer.Heads, newest ledger.Head, log string) ([]stored.Head, *fault) {
+	var heads []stored.Head
+	for i := range page.Items {
+		h, err := page.Items[i].Stored(s.heads)
+		switch {
+		case err != nil:
+			return heads, faulty(Anchor, "head %d does not stand where it says: %v", page.Items[i].Index, err)
+		case log != "" && h.Log != log:
+			return heads, faulty(Form, "head %d is of log %s", h.Index, h.Log)
+		case h.HeadsSize > newest.Size:
+			return heads, nil
+		}
+		heads = append(heads, h)
+	}
+	return heads, nil
+}
+
+// feed asks for heads of all logs from the cursor on, and takes them. more is false when the operator has no more for now.
+func (s *source) feed(ctx context.Context, newest ledger.Head) (more bool, err error) {
+	page, err := s.operator.NewHeads(ctx, s.cursor, s.since)
+	switch {
+	case errors.Is(err, transfer.ErrFar):
+		// Too much came since: each log is asked for, and what comes from now on.
+		s.cursor, s.since = newest.Size-min(newest.Size, recentHeads), 0
+		for log := range s.wanted {
+			s.list[log] = true
+		}
+		return false, nil
+	case errors.Is(err, transfer.ErrForm):
+		s.wrong = faulty(Form, "%v", err)
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	heads, f := s.placed(page, newest, "")
+	if s.wrong = f; f != nil && len(heads) == 0 {
+		return false, nil
+	}
+	by := map[string][]stored.Head{}
+	for _, h := range heads {
+		if _, wanted := s.wanted[h.Log]; wanted { // else its subject comes, and then the log is asked for
+			by[h.Log] = append(by[h.Log], h)
+		}
+		s.since = max(s.since, h.TimeMS)
+	}
+	for log, heads := range by {
+		c, err := s.opened(ctx, log)
+		if err != nil {
+			return false, err
+		}
+		if s.list[log] || c.last < int64(heads[len(heads)-1].Index) && !follows(c, heads) {
+			s.list[log] = true
+			if s.cfg.Now().Before(c.retry) {
+				continue
+			}
+			if err := s.one(ctx, log, newest); err != nil {
+				return false, err
+			}
+			continue
+		}
+		if err := s.copy(ctx, c, heads, nil); err != nil {
+			return false, err
+		}
+	}
+	next := min(page.Next, newest.Size)
+	if len(heads) < len(page.Items) { // the rest has to come again
+		next = min(next, page.Items[len(heads)].Index)
+	}
+	if next <= s.cursor {
+		return false, nil
+	}
+	s.cursor = next
+	return true, nil
+}
+
+// recentHeads is less than an operator chooses one answer from.
+const recentHeads = 5_000
+
+// follows reports whether the heads go on where the copy ends.
+func follows(c *copied, heads []stored.Head) bool {
+	for _, h := range heads {
+		if int64(h.Index) > c.last {
+			return h.Prev == c.last
+		}
+	}
+	return true
+}
