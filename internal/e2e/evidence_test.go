@@ -45,7 +45,7 @@ func (s *stack) policy(t *testing.T) *evidence.Policy {
 	return p
 }
 
-// download fetches a bundle; an API that is busy with others is asked again.
+// download fetches a bundle; an API that is busy with others, or whose copy of the logs has not come so far, is asked again.
 func (a *api) download(path string) []byte {
 	a.t.Helper()
 	var raw []byte
@@ -61,8 +61,8 @@ func (a *api) download(path string) []byte {
 		}
 		defer resp.Body.Close()
 		raw, err = io.ReadAll(resp.Body)
-		if resp.StatusCode == http.StatusTooManyRequests {
-			return false, resp.Status
+		if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusConflict {
+			return false, fmt.Sprintf("%s %s", resp.Status, raw)
 		}
 		if err != nil || resp.StatusCode != http.StatusOK {
 			a.t.Fatalf("%s: %s %v %.300s", path, resp.Status, err, raw)

@@ -44,7 +44,7 @@ func (s *stack) processes(t *testing.T) map[string]process {
 // acknowledged and accounts for every message at the end: none lost, none doubled, none invented.
 func TestStackKill(t *testing.T) {
 	s := load(t)
-	for _, victim := range []string{"ingest-carrier", "api-carrier", "influxdb", "orderer-shipper", "peer-carrier", "peer-consignee", "chaincode-carrier"} {
+	for _, victim := range []string{"ingest-carrier", "api-carrier", "influxdb-carrier", "orderer-shipper", "peer-carrier", "peer-consignee", "chaincode-carrier"} {
 		t.Run(victim, func(t *testing.T) {
 			before := s.processes(t)[victim]
 			if before.PID == 0 {

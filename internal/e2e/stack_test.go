@@ -27,17 +27,12 @@ import (
 
 // stack is what stack.json says.
 type stack struct {
-	Dir     string `json:"dir"`
-	Channel string `json:"channel"`
-	CA      string `json:"ca"` // "" = plain text
-	MQTT    string `json:"mqtt"`
-	Influx  struct {
-		URL       string `json:"url"`
-		Org       string `json:"org"`
-		Bucket    string `json:"bucket"`
-		TokenFile string `json:"token_file"`
-	} `json:"influx"`
-	Ingest []struct {
+	Dir     string              `json:"dir"`
+	Channel string              `json:"channel"`
+	CA      string              `json:"ca"` // "" = plain text
+	MQTT    string              `json:"mqtt"`
+	Influx  map[string]influxOf `json:"influx"` // by organisation
+	Ingest  []struct {
 		ID  string `json:"id"`
 		Org string `json:"org"`
 		URL string `json:"url"`
@@ -52,6 +47,15 @@ type stack struct {
 	} `json:"processes"`
 
 	tls func() *tls.Config // of connections to the broker
+}
+
+// influxOf an organisation.
+type influxOf struct {
+	URL       string `json:"url"`
+	Org       string `json:"org"`
+	Bucket    string `json:"bucket"`
+	TokenFile string `json:"token_file"`
+	APIToken  string `json:"api_token_file"`
 }
 
 var trust sync.Once
@@ -250,14 +254,15 @@ func (s *stack) sim(t *testing.T, within time.Duration, args ...string) (string,
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
-// influxWrite writes points past ingest, as the database's own user.
+// influxWrite writes points past ingest, as the administrator of the operator's database.
 func (s *stack) influxWrite(t *testing.T, lines string) {
 	t.Helper()
-	token, err := os.ReadFile(s.Influx.TokenFile)
+	in := s.Influx["carrier"]
+	token, err := os.ReadFile(in.TokenFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequest("POST", s.Influx.URL+"/api/v2/write?precision=ns&bucket="+url.QueryEscape(s.Influx.Bucket)+"&org="+url.QueryEscape(s.Influx.Org), strings.NewReader(lines))
+	req, err := http.NewRequest("POST", in.URL+"/api/v2/write?precision=ns&bucket="+url.QueryEscape(in.Bucket)+"&org="+url.QueryEscape(in.Org), strings.NewReader(lines))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,16 +278,17 @@ func (s *stack) influxWrite(t *testing.T, lines string) {
 	}
 }
 
-// influxQL runs a statement on InfluxDB 1.8's own interface: what an administrator with a shell can do.
+// influxQL runs a statement on InfluxDB 1.8's own interface: what the operator's administrator with a shell can do.
 func (s *stack) influxQL(t *testing.T, statement string) []map[string]any {
 	t.Helper()
-	token, err := os.ReadFile(s.Influx.TokenFile)
+	in := s.Influx["carrier"]
+	token, err := os.ReadFile(in.TokenFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	user, password, _ := strings.Cut(strings.TrimSpace(string(token)), ":")
-	db, _, _ := strings.Cut(s.Influx.Bucket, "/")
-	req, err := http.NewRequest("POST", s.Influx.URL+"/query?"+url.Values{"db": {db}, "q": {statement}, "epoch": {"ns"}}.Encode(), nil)
+	db, _, _ := strings.Cut(in.Bucket, "/")
+	req, err := http.NewRequest("POST", in.URL+"/query?"+url.Values{"db": {db}, "q": {statement}, "epoch": {"ns"}}.Encode(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

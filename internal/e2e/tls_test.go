@@ -17,7 +17,10 @@ import (
 // shows a replaced certificate without a restart. A stack without has addresses of this machine only.
 func TestStackIsEncrypted(t *testing.T) {
 	s := load(t)
-	all := map[string]string{"mqtt": s.MQTT, "influxdb": s.Influx.URL}
+	all := map[string]string{"mqtt": s.MQTT}
+	for org, in := range s.Influx {
+		all["influxdb "+org] = in.URL
+	}
 	for _, in := range s.Ingest {
 		all["ingest "+in.ID] = in.URL
 	}

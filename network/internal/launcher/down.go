@@ -143,9 +143,9 @@ func (l *Launcher) Reset(ctx context.Context) error {
 	// reset that was cut short can be repeated.
 	var names []string
 	for _, o := range topology.Orgs {
-		names = append(names, l.Stack.APIDir(o))
+		names = append(names, l.Stack.APIDir(o), l.Stack.InfluxDir(o))
 	}
-	names = append(names, l.Stack.FleetDir(), l.Stack.IngestDir(), l.Stack.InfluxDir(), l.Stack.FabricDir(), l.Stack.LogDir(),
+	names = append(names, l.Stack.FleetDir(), l.Stack.IngestDir(), l.Stack.FabricDir(), l.Stack.LogDir(),
 		l.Stack.StackFile())
 	programs, err := os.ReadDir(l.Stack.BinDir())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -25,7 +25,7 @@ func (l *Launcher) Env() error {
 		export("TRACKSEAL_CA", l.Stack.Authority())
 	}
 	export("TRACKSEAL_MQTT", l.Stack.MQTTURL())
-	export("TRACKSEAL_INFLUX", l.Stack.URL(topology.Influx))
+	export("TRACKSEAL_INFLUX", l.Stack.URL(topology.InfluxProcess(topology.Operator)))
 	for _, o := range topology.Orgs {
 		secrets, err := l.clientSecrets(o)
 		if errors.Is(err, os.ErrNotExist) {

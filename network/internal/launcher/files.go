@@ -24,6 +24,14 @@ const (
 	influxAPI    = "api"
 )
 
+// influxUsers of an organisation's InfluxDB.
+func influxUsers(o topology.Org) []string {
+	if o == topology.Operator {
+		return []string{influxAdmin, influxIngest, influxAPI}
+	}
+	return []string{influxAdmin, influxAPI}
+}
+
 // Scopes of the two clients that every organisation's api knows.
 var (
 	readScopes  = []string{"trackers:read", "shipments:read", "telemetry:read", "anchors:read", "network:read"}
@@ -47,9 +55,11 @@ func (l *Launcher) makeSecrets(context.Context, func(string)) (string, error) {
 		made++
 		return l.write(path, []byte(prefix+secret()+"\n"))
 	}
-	for _, user := range []string{influxAdmin, influxIngest, influxAPI} {
-		if err := once(l.Stack.InfluxToken(user), user+":"); err != nil {
-			return "", err
+	for _, o := range topology.Orgs {
+		for _, user := range influxUsers(o) {
+			if err := once(l.Stack.InfluxToken(o, user), user+":"); err != nil {
+				return "", err
+			}
 		}
 	}
 	if err := once(l.Stack.MQTTPassword(), ""); err != nil {

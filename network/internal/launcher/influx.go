@@ -17,67 +17,85 @@ import (
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
-// startInflux starts influxd and does not wait: it needs a few seconds to open its port, in which the ledger starts.
+// startInflux starts every organisation's influxd and does not wait: it needs a few seconds to open its port, in which the ledger starts.
 func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, error) {
-	spec, err := l.influxSpec()
-	if err != nil {
-		return "", err
-	}
 	var started counter
-	if err := l.begin(ctx, &started, spec, unlessMarked(l.influxMark(), l.influxData())); err != nil {
-		return "", err
+	for _, o := range topology.Orgs {
+		spec, err := l.influxSpec(o)
+		if err != nil {
+			return "", err
+		}
+		if err := l.begin(ctx, &started, spec, unlessMarked(l.influxMark(o), l.influxData(o))); err != nil {
+			return "", err
+		}
 	}
-	if started.n.Load() > 0 {
-		return "starting", nil
+	if n := started.n.Load(); n > 0 {
+		return fmt.Sprintf("starting %d of %d", n, len(topology.Orgs)), nil
 	}
 	return "running", nil
 }
 
-func (l *Launcher) influxSpec() (proc.Spec, error) {
+func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
+	name := topology.InfluxProcess(o)
 	// influxd reads its certificate once. (Our own programs look at theirs again.)
-	in, err := inputs(l.Stack.InfluxConfig(), l.Stack.ServerCert(topology.Influx), l.Stack.ServerKey(topology.Influx))
+	in, err := inputs(l.Stack.InfluxConfig(o), l.Stack.ServerCert(name), l.Stack.ServerKey(name))
+	// Under load influxd spends a fifth of its time collecting garbage, nearly all of it gone by then; the limit bounds
+	// what collecting less often costs. The others' have a copy of some of the operator's.
+	env := []string{"GOGC=100", "GOMEMLIMIT=256MiB"}
+	if o == topology.Operator {
+		env = []string{"GOGC=300", "GOMEMLIMIT=768MiB"}
+	}
 	return proc.Spec{
-		Name: topology.Influx, Path: filepath.Join(l.servers.influx, "influxd"), Args: []string{"-config", l.Stack.InfluxConfig()},
-		Dir: l.Stack.InfluxDir(), Log: l.Stack.Log(topology.Influx), Inputs: in,
-		// Under load influxd spends a fifth of its time collecting garbage, nearly all of it gone by then; the limit bounds
-		// what collecting less often costs.
-		Env:   []string{"GOGC=300", "GOMEMLIMIT=768MiB"},
-		Ready: l.probe(topology.Influx, "/ping"),
+		Name: name, Path: filepath.Join(l.servers.influx, "influxd"), Args: []string{"-config", l.Stack.InfluxConfig(o)},
+		Dir: l.Stack.InfluxDir(o), Log: l.Stack.Log(name), Inputs: in, Env: env, Ready: l.probe(name, "/ping"),
 	}, err
 }
 
-// openDatabase waits for influxd and makes users and database, once.
+// openDatabase waits for each influxd and makes its users and database, once.
 func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string, error) {
 	note("waiting for influxd")
-	spec, err := l.influxSpec()
-	if err != nil {
-		return "", err
+	made := 0
+	for _, o := range topology.Orgs {
+		spec, err := l.influxSpec(o)
+		if err != nil {
+			return "", err
+		}
+		if err := l.ready(ctx, spec); err != nil {
+			return "", err
+		}
+		mark := l.influxMark(o)
+		if mark.Is(topology.Database) {
+			continue
+		}
+		if err := l.prepareInflux(ctx, o); err != nil {
+			return "", fmt.Errorf("%s: %w", spec.Name, err)
+		}
+		if err := mark.Set(topology.Database); err != nil {
+			return "", err
+		}
+		made++
 	}
-	if err := l.ready(ctx, spec); err != nil {
-		return "", err
-	}
-	mark := l.influxMark()
-	if mark.Is(topology.Database) {
+	if made == 0 {
 		return "kept", nil
 	}
-	if err := l.prepareInflux(ctx); err != nil {
-		return "", err
-	}
-	return "made", mark.Set(topology.Database)
+	return fmt.Sprintf("%d made", made), nil
 }
 
-func (l *Launcher) influxData() string { return filepath.Join(l.Stack.InfluxDir(), "data") }
+func (l *Launcher) influxData(o topology.Org) string {
+	return filepath.Join(l.Stack.InfluxDir(o), "data")
+}
 
 // influxMark says that the database was opened; it vanishes with it.
-func (l *Launcher) influxMark() steps.Mark {
-	return steps.Mark(filepath.Join(l.influxData(), ".ready"))
+func (l *Launcher) influxMark(o topology.Org) steps.Mark {
+	return steps.Mark(filepath.Join(l.influxData(o), ".ready"))
 }
 
-// prepareInflux may be repeated: every statement accepts that its effect is there already.
-func (l *Launcher) prepareInflux(ctx context.Context) error {
+// prepareInflux may be repeated: every statement accepts that its effect is there already. Where ingest writes, the api only reads; elsewhere
+// it keeps its own copy.
+func (l *Launcher) prepareInflux(ctx context.Context, o topology.Org) error {
 	tokens := map[string]string{}
-	for _, user := range []string{influxAdmin, influxIngest, influxAPI} {
-		data, err := os.ReadFile(l.Stack.InfluxToken(user))
+	for _, user := range influxUsers(o) {
+		data, err := os.ReadFile(l.Stack.InfluxToken(o, user))
 		if err != nil {
 			return err
 		}
@@ -88,23 +106,26 @@ func (l *Launcher) prepareInflux(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	base := l.Stack.URL(topology.InfluxProcess(o))
 	asAdmin := func(q string) error {
-		return influxQL(ctx, client, l.Stack.URL(topology.Influx), influxAdmin, tokens[influxAdmin], q)
+		return influxQL(ctx, client, base, influxAdmin, tokens[influxAdmin], q)
 	}
 	if err := asAdmin("SHOW DATABASES"); err != nil {
 		// Only the first administrator may be made without a login.
 		q := fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s' WITH ALL PRIVILEGES", influxAdmin, tokens[influxAdmin])
-		if err := influxQL(ctx, client, l.Stack.URL(topology.Influx), "", "", q); err != nil {
+		if err := influxQL(ctx, client, base, "", "", q); err != nil {
 			return err
 		}
 	}
-	for _, q := range []string{
-		"CREATE DATABASE " + topology.Database + " WITH DURATION INF SHARD DURATION 7d NAME autogen",
-		fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s'", influxIngest, tokens[influxIngest]),
-		fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s'", influxAPI, tokens[influxAPI]),
-		fmt.Sprintf("GRANT ALL ON %s TO %s", topology.Database, influxIngest),
-		fmt.Sprintf("GRANT READ ON %s TO %s", topology.Database, influxAPI),
-	} {
+	statements := []string{"CREATE DATABASE " + topology.Database + " WITH DURATION INF SHARD DURATION 7d NAME autogen"}
+	for _, user := range influxUsers(o)[1:] {
+		right := "ALL"
+		if o == topology.Operator && user == influxAPI {
+			right = "READ"
+		}
+		statements = append(statements, fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s'", user, tokens[user]), fmt.Sprintf("GRANT %s ON %s TO %s", right, topology.Database, user))
+	}
+	for _, q := range statements {
 		if err := asAdmin(q); err != nil {
 			return err
 		}

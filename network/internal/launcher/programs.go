@@ -102,14 +102,14 @@ func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 	case topology.GroupIngest:
 		s.Dir = l.Stack.IngestDir()
 		s.Args = []string{"--config", l.Stack.IngestConfig()}
-		read = append(read, l.Stack.IngestConfig(), l.Stack.Profile(topology.Operator), l.Stack.MQTTPassword(), l.Stack.InfluxToken(influxIngest))
+		read = append(read, l.Stack.IngestConfig(), l.Stack.Profile(topology.Operator), l.Stack.MQTTPassword(), l.Stack.InfluxToken(topology.Operator, influxIngest))
 		s.Ready = l.probe(p.Name, "/readyz")
 	case topology.GroupAPI:
 		_, org, _ := strings.Cut(p.Name, "-")
 		o := topology.Org(org)
 		s.Dir = l.Stack.APIDir(o)
 		s.Args = []string{"--config", l.Stack.APIConfig(o)}
-		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.InfluxToken(influxAPI))
+		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.InfluxToken(o, influxAPI))
 		s.Ready = l.probe(p.Name, "/readyz")
 	case topology.GroupFleet:
 		s.Dir = l.Stack.FleetDir()

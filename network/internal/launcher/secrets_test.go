@@ -16,7 +16,7 @@ import (
 
 func TestSecrets(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
-	for _, want := range []string{"12 made", "kept"} {
+	for _, want := range []string{"18 made", "kept"} {
 		if got, err := l.makeSecrets(t.Context(), nil); err != nil || got != want {
 			t.Errorf("%q %v, want %q", got, err, want)
 		}

@@ -68,7 +68,7 @@ type File struct {
 }
 
 // All renders what Fabric's programs read (certificates' and channel's description, one configuration per node, the external
-// builder, the clients' connection profiles), the configurations of influxd, ingest and the four api, and stack.json.
+// builder, the clients' connection profiles), the configurations of the four influxd, ingest and the four api, and stack.json.
 func All(s topology.Stack) ([]File, error) {
 	var all []File
 	var problems []error
@@ -79,9 +79,9 @@ func All(s topology.Stack) ([]File, error) {
 	}
 	add("crypto-config.yaml.tmpl", "", s.CryptoConfig())
 	add("configtx.yaml.tmpl", "", s.ConfigtxFile())
-	add("influxdb.conf.tmpl", "", s.InfluxConfig())
 	add("ingest.yaml.tmpl", topology.Operator, s.IngestConfig())
 	for _, o := range topology.Orgs {
+		add("influxdb.conf.tmpl", o, s.InfluxConfig(o))
 		add("core.yaml.tmpl", o, s.PeerConfig(o))
 		add("orderer.yaml.tmpl", o, s.OrdererConfig(o))
 		add("profile.yaml.tmpl", o, s.Profile(o))

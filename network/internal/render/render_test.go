@@ -32,7 +32,7 @@ func TestGolden(t *testing.T) {
 	// One of each kind; the other organisations' differ in names and ports only.
 	kinds := []string{
 		"crypto-config.yaml", "configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
-		"profiles/auditor.yaml", "influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release",
+		"profiles/auditor.yaml", "influxdb-consignee/influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release",
 	}
 	secured := stack(topology.BFT)
 	secured.TLS = true

@@ -8,26 +8,27 @@ import (
 
 // StackFile is stack.json: where everything is, for tests and for programs that take `--stack DIR`. Members are only added.
 type StackFile struct {
-	Dir        string              `json:"dir"`
-	Channel    string              `json:"channel"`
-	Chaincode  string              `json:"chaincode"`
-	Deployment string              `json:"deployment"`
-	Orderers   string              `json:"orderers"`     // bft | raft
-	CA         string              `json:"ca,omitempty"` // PEM file of the authority of all addresses below; "" = they are plain text
-	MQTT       string              `json:"mqtt"`
-	Influx     StackInflux         `json:"influx"`
-	Ingest     []StackIngest       `json:"ingest"`
-	API        map[string]StackAPI `json:"api"`  // by organisation
-	Orgs       map[string]StackOrg `json:"orgs"` // by organisation
-	Processes  []StackProcess      `json:"processes"`
+	Dir        string                 `json:"dir"`
+	Channel    string                 `json:"channel"`
+	Chaincode  string                 `json:"chaincode"`
+	Deployment string                 `json:"deployment"`
+	Orderers   string                 `json:"orderers"`     // bft | raft
+	CA         string                 `json:"ca,omitempty"` // PEM file of the authority of all addresses below; "" = they are plain text
+	MQTT       string                 `json:"mqtt"`
+	Influx     map[string]StackInflux `json:"influx"` // by organisation
+	Ingest     []StackIngest          `json:"ingest"`
+	API        map[string]StackAPI    `json:"api"`  // by organisation
+	Orgs       map[string]StackOrg    `json:"orgs"` // by organisation
+	Processes  []StackProcess         `json:"processes"`
 }
 
-// StackInflux is the database and an administrator's token.
+// StackInflux is an organisation's database, with the token of its administrator and that of its api.
 type StackInflux struct {
 	URL       string `json:"url"`
 	Org       string `json:"org"`
 	Bucket    string `json:"bucket"`
 	TokenFile string `json:"token_file"`
+	APIToken  string `json:"api_token_file"`
 }
 
 // StackIngest is one ingest instance.
@@ -62,7 +63,7 @@ func stackFile(s topology.Stack) (File, error) {
 	f := StackFile{
 		Dir: s.Dir, Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment,
 		Orderers: string(s.Orderers), MQTT: s.MQTTURL(),
-		Influx: StackInflux{URL: s.URL(topology.Influx), Bucket: topology.Bucket, TokenFile: s.InfluxToken("admin")},
+		Influx: map[string]StackInflux{},
 		Ingest: []StackIngest{{ID: topology.IngestID, Org: string(topology.Operator), URL: s.URL(topology.IngestProcess)}},
 		API:    map[string]StackAPI{},
 		Orgs:   map[string]StackOrg{},
@@ -75,6 +76,7 @@ func stackFile(s topology.Stack) (File, error) {
 		for _, u := range o.Users() {
 			users = append(users, u.Name)
 		}
+		f.Influx[string(o)] = StackInflux{URL: s.URL(topology.InfluxProcess(o)), Bucket: topology.Bucket, TokenFile: s.InfluxToken(o, "admin"), APIToken: s.InfluxToken(o, "api")}
 		f.API[string(o)] = StackAPI{URL: s.URL(topology.APIProcess(o)), ClientsFile: s.APIClients(o), SecretsFile: s.APISecrets(o)}
 		f.Orgs[string(o)] = StackOrg{MSP: o.MSP(), Profile: s.Profile(o), Users: users}
 	}

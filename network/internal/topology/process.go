@@ -22,8 +22,6 @@ var Groups = []Group{GroupFabric, GroupInflux, GroupIngest, GroupAPI, GroupFleet
 
 // Names of processes and of listeners that are not a process of their own.
 const (
-	Influx        = "influxdb"
-	InfluxRPC     = "influxdb.rpc"
 	IngestProcess = "ingest-" + string(Operator)
 	IngestID      = string(Operator) + ".ingest-1" // names its heads log
 	MQTT          = "mqtt"
@@ -36,6 +34,7 @@ func OrdererProcess(o Org) string   { return "orderer-" + string(o) }
 func PeerProcess(o Org) string      { return "peer-" + string(o) }
 func ChaincodeProcess(o Org) string { return "chaincode-" + string(o) }
 func APIProcess(o Org) string       { return "api-" + string(o) }
+func InfluxProcess(o Org) string    { return "influxdb-" + string(o) }
 
 // Process is one long-running program.
 type Process struct {
@@ -59,7 +58,10 @@ func Processes() []Process {
 		n := ChaincodeProcess(o)
 		all = append(all, Process{n, GroupFabric, []string{n}})
 	}
-	all = append(all, Process{Influx, GroupInflux, []string{Influx, InfluxRPC}})
+	for _, o := range Orgs {
+		n := InfluxProcess(o)
+		all = append(all, Process{n, GroupInflux, []string{n, n + ".rpc"}})
+	}
 	all = append(all, Process{IngestProcess, GroupIngest, []string{IngestProcess, MQTT}})
 	for _, o := range Orgs {
 		all = append(all, Process{APIProcess(o), GroupAPI, []string{APIProcess(o)}})
@@ -72,23 +74,24 @@ func Processes() []Process {
 type Ports map[string]int
 
 // Span is how many ports, from the base on, PortsFrom may use.
-const Span = 54
+const Span = 60
 
-// DefaultPorts are the well-known ones: 7050 up for Fabric, 1883 MQTT, 8086 InfluxDB, 8070 ingest, 8080 to 8083 api.
+// DefaultPorts are the well-known ones: 7050 up for Fabric, 1883 MQTT, 8070 ingest, 8080 to 8083 api, 8086 up InfluxDB.
 func DefaultPorts() Ports {
-	return ports(7050, 8080, Ports{IngestProcess: 8070, MQTT: 1883, Influx: 8086, InfluxRPC: 8088})
+	return ports(7050, 8080, 8086, Ports{IngestProcess: 8070, MQTT: 1883})
 }
 
 // PortsFrom gives all ports out of base … base+Span-1.
 func PortsFrom(base int) Ports {
-	return ports(base, base+40, Ports{IngestProcess: base + 50, MQTT: base + 51, Influx: base + 52, InfluxRPC: base + 53})
+	return ports(base, base+40, base+52, Ports{IngestProcess: base + 50, MQTT: base + 51})
 }
 
-// ports adds every organisation's to p: ten for Fabric each, and one for its api.
-func ports(fabric, api int, p Ports) Ports {
+// ports adds every organisation's to p: ten for Fabric each, one for its api, two for its InfluxDB.
+func ports(fabric, api, influx int, p Ports) Ports {
 	for i, o := range Orgs {
 		at := fabric + 10*i
 		p[APIProcess(o)] = api + i
+		p[InfluxProcess(o)], p[InfluxProcess(o)+".rpc"] = influx+2*i, influx+2*i+1
 		p[OrdererProcess(o)] = at
 		p[PeerProcess(o)] = at + 1
 		p[PeerProcess(o)+".chaincode"] = at + 2

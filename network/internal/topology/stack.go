@@ -147,11 +147,13 @@ func (s Stack) BuilderDir() string   { return s.path("fabric", "builder") }
 func (s Stack) Package(o Org) string { return s.path("fabric", "packages", string(o)+".tar.gz") }
 func (s Stack) Profile(o Org) string { return s.path("fabric", "profiles", string(o)+".yaml") }
 
-// InfluxDB.
+// InfluxDB, one for each organisation.
 
-func (s Stack) InfluxDir() string              { return s.path("influxdb") }
-func (s Stack) InfluxConfig() string           { return s.path("influxdb", "influxdb.conf") }
-func (s Stack) InfluxToken(user string) string { return s.path("influxdb", user+"-token") }
+func (s Stack) InfluxDir(o Org) string    { return s.path(InfluxProcess(o)) }
+func (s Stack) InfluxConfig(o Org) string { return s.path(InfluxProcess(o), "influxdb.conf") }
+func (s Stack) InfluxToken(o Org, user string) string {
+	return s.path(InfluxProcess(o), user+"-token")
+}
 
 // Our programs.
 

@@ -24,15 +24,15 @@ func TestPortsFromStayInTheirSpan(t *testing.T) {
 
 func TestPortsValidate(t *testing.T) {
 	missing := DefaultPorts()
-	delete(missing, Influx)
+	delete(missing, InfluxProcess(Operator))
 	twice := DefaultPorts()
-	twice[Influx] = twice[MQTT]
+	twice[InfluxProcess(Operator)] = twice[MQTT]
 	for name, tt := range map[string]struct {
 		ports Ports
 		want  string
 	}{
-		"missing": {missing, "port of influxdb is 0"},
-		"twice":   {twice, "influxdb and mqtt have the same port 1883"},
+		"missing": {missing, "port of influxdb-carrier is 0"},
+		"twice":   {twice, "influxdb-carrier and mqtt have the same port 1883"},
 	} {
 		if err := tt.ports.Validate(); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", name, err, tt.want)
