@@ -92,9 +92,10 @@ export class Client {
     return dataOf(this.rest.POST("/v1/shipments/{id}/decline", { params: { path: { id }, header: { "Idempotency-Key": key } } }));
   }
 
-  async report(id: string, format: ReportFormat): Promise<{ name: string; blob: Blob }> {
+  // tz is the reader's zone, an IANA name.
+  async report(id: string, format: ReportFormat, tz: string): Promise<{ name: string; blob: Blob }> {
     try {
-      const { data, response } = await answered(this.rest.GET("/v1/shipments/{id}/report", { params: { path: { id }, query: { format } }, parseAs: "blob" }));
+      const { data, response } = await answered(this.rest.GET("/v1/shipments/{id}/report", { params: { path: { id }, query: { format, tz } }, parseAs: "blob" }));
       const name = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? `${id}.${format}`;
       return { name, blob: data };
     } catch (cause) {

@@ -2,6 +2,8 @@ import { useState } from "preact/hooks";
 import type { ReportFormat } from "../api/client";
 import { Problem } from "../api/problem";
 import { useSigned } from "../context";
+import { zone } from "../settings";
+import { useStore } from "../store";
 import { Icon } from "../ui/icon";
 import { Trouble } from "../ui/states";
 
@@ -10,6 +12,7 @@ const formats: ReportFormat[] = ["pdf", "xlsx", "csv"];
 // Report saves the report as a file. The token travels in a header, so a plain link cannot fetch it.
 export function Report({ id }: { id: string }) {
   const { api } = useSigned();
+  const z = useStore(zone); // a report shows the times that the page shows
   const [busy, setBusy] = useState<ReportFormat | null>(null);
   const [problem, setProblem] = useState<{ of: ReportFormat; problem: Problem } | null>(null);
   const [saved, setSaved] = useState("");
@@ -19,7 +22,7 @@ export function Report({ id }: { id: string }) {
     setProblem(null);
     setSaved("");
     try {
-      const { name, blob } = await api.report(id, format);
+      const { name, blob } = await api.report(id, format, z === "utc" ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
       save(name, blob);
       setSaved(name);
     } catch (cause) {

@@ -1,8 +1,8 @@
-import type { MetricTimes } from "#rest";
+import type { RangeTimes } from "#rest";
 import { formatSpan } from "../format/time";
 
 // TimeBar shows where the time went. Unknown time is neither good nor bad; the text below says what the colours do.
-export function TimeBar({ label, time }: { label?: string; time: MetricTimes }) {
+export function TimeBar({ label, time }: { label?: string; time: Omit<RangeTimes, "below_s"> }) {
   const total = time.in_s + time.out_s + time.unknown_s;
   if (total <= 0) return null;
   const part = (s: number) => (s / total) * 100;

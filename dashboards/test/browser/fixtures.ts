@@ -6,7 +6,7 @@ import type {
   Excursion,
   Handover,
   JudgedRule,
-  MetricTimes,
+  RangeTimes,
   Quality,
   Quantity,
   Reading,
@@ -258,8 +258,8 @@ export function buckets(from: number, to: number, every: number): Reading[] {
 }
 
 // Where the time of both trackers went: a reading holds until its tracker's next one, or for no time before a silence.
-function times(metric: string, out: (value: number) => boolean, from = start, to = now): MetricTimes {
-  const spent = { in_s: 0, out_s: 0, unknown_s: 0 };
+function times(metric: string, out: (value: number) => boolean, from = start, to = now): RangeTimes {
+  const spent = { in_s: 0, out_s: 0, unknown_s: 0, below_s: 0 };
   for (const tracker of ["trk-0041", "trk-0042"]) {
     const own = all.filter((r) => r.tracker === tracker);
     own.forEach((r, n) => {
@@ -418,7 +418,7 @@ export const compliance: Compliance = {
     judged("door", { text: "No opening, as told by the door, if it is measured", kind: "opening", state: "not_judged", in_s: 0, unknown_s: 0, reasons: ["no tracker measures it"] }),
   ],
   excursions: [warm, humid, dropped, briefly],
-  more_excursions: 0,
+  ...{ more_excursions: 0, faults: [] },
   allowed: { count: 1, out_s: briefly.out_s },
   legs: [
     { custodian: "shipper", from: iso(start - 40 * minute), to: iso(start - 10 * minute), metrics: {}, excursions: [], out_s: 0, severity: "", at_handover: { result: "", reason: "", opinions: [], open: 0, total: 0, verified: 0 } },
@@ -442,8 +442,8 @@ export const compliance: Compliance = {
     { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: legTimes(start + 16 * hour, now), excursions: [], out_s: outIn(start + 16 * hour, now), severity: "", at_handover: null },
   ],
   trackers: [
-    { id: "trk-0041", readings: all.length / 2, first: all[0]!.time, last: newest.time },
-    { id: "trk-0042", readings: all.length / 2, first: all[1]!.time, last: all.at(-1)!.time },
+    { id: "trk-0041", readings: all.length / 2, first: all[0]!.time, last: newest.time, metrics: {} },
+    { id: "trk-0042", readings: all.length / 2, first: all[1]!.time, last: all.at(-1)!.time, metrics: {} },
   ],
   figures: [
     { rule: "mkt", tracker: "trk-0041", name: "mean_kinetic_temperature", value: "5.214", unit: "Cel" },
