@@ -313,16 +313,18 @@ func (t *trip) publish(a act) error {
 	return t.route(m.device, m.raw, t.nowMS())
 }
 
-// route chooses the log as ingest does: by the message's own time and the tracker's assignments.
+// route chooses the log as ingest does: by the times of the message and of its readings, and the tracker's assignments.
 func (t *trip) route(d *device, raw []byte, receivedMS int64) error {
 	m, err := telemetry.Decode(raw)
 	if err != nil {
 		return err
 	}
 	l, shipment := d.log, ""
-	if t.record != nil && !t.log.sealed && slices.ContainsFunc(t.record.Assignments, func(a ledger.Assignment) bool {
-		return a.Tracker == d.ID && m.TimeMS >= a.FromMS && (a.ToMS == 0 || m.TimeMS < a.ToMS)
-	}) {
+	times := []int64{m.TimeMS}
+	for _, r := range m.Readings {
+		times = append(times, r.TimeMS)
+	}
+	if t.record != nil && !t.log.sealed && slices.ContainsFunc(times, func(ms int64) bool { return t.record.AssignedAt(d.ID, ms) != nil }) {
 		l, shipment = t.log, t.shipment()
 	}
 	return l.append(t.heads.ingest, shipment, raw, receivedMS)
