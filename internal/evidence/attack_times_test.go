@@ -127,6 +127,25 @@ var timeAttacks = []attack{
 		t.Trackers[1].Temperature = func(int64) float64 { return 31 }
 		t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
 	}, policy: requireCompliant},
+	{name: "window dated to end before the warm reading of a batch that was anchored", code: evidence.StrayBreach, status: evidence.Unknown, setup: written(ledger.ShipmentUnassign, func(tx *evidencetest.Tx, s *ledger.Shipment) {
+		tx.TimeMS -= 3000
+		s.Assignments[0].ToMS, s.LastMS = tx.TimeMS, tx.TimeMS
+	}), during: func(t *evidencetest.Trip) {
+		off := t.Trackers[0]
+		t.Drive(4, 2)
+		off.Buffered = append(off.Buffered, evidencetest.Reading(t.C.NowMS-5000, 4.5))
+		off.Temperature = func(int64) float64 { return 31 }
+		t.Log(off.Message(t.C.NowMS, nil))
+		t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+		t.Anchor(false)
+		t.Unassign(off)
+		t.C.NowMS += 3000
+		for range 4 {
+			t.Log(t.Trackers[1].Message(t.C.NowMS, nil))
+			t.C.NowMS += minute
+		}
+		t.Anchor(false)
+	}, policy: requireCompliant},
 	{name: "breach that the peers verified and the readings lack", code: evidence.BreachMissing, during: func(t *evidencetest.Trip) {
 		t.Drive(6, 2)
 		t.OnClose = func(c *ledger.Close) {

@@ -24,7 +24,14 @@ type judging struct {
 	withheld  uint64              // messages whose readings are not there
 	promised  bool                // a rule asks when the next message was due
 	strays    int                 // readings that no window has, or that were anchored before the delivery which is dated before them
+	elsewhere map[reading]bool    // those of them that came in a batch with others, after their tracker had been taken off
 	lastMS    int64               // the newest of the latter
+}
+
+// reading is one of a message.
+type reading struct {
+	message Hash
+	ms      int64
 }
 
 // handover keeps a handover's record that a transaction of the shipment wrote.
@@ -81,6 +88,10 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 
 func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, receivedMS int64, nextDueS uint64, covering *anchored) {
 	early := v.delivery != nil && before(Position(covering.tx.Position), Position(v.delivery.Position))
+	t := v.trackers[tracker]
+	spans := t.off != nil && before(*t.off, Position(covering.tx.Position)) && slices.ContainsFunc(readings, func(r telemetry.Reading) bool {
+		return r.Counts(receivedMS) && t.judges(r.TimeMS)
+	})
 	for _, r := range readings {
 		if !r.Counts(receivedMS) {
 			continue
@@ -89,8 +100,14 @@ func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Read
 		if late {
 			v.judging.lastMS = max(v.judging.lastMS, r.TimeMS)
 		}
-		if late || !v.trackers[tracker].judges(r.TimeMS) {
+		if late || !t.judges(r.TimeMS) {
 			v.judging.strays++
+		}
+		if spans && r.TimeMS >= t.windows[len(t.windows)-1].toMS {
+			if v.judging.elsewhere == nil {
+				v.judging.elsewhere = map[reading]bool{}
+			}
+			v.judging.elsewhere[reading{message, r.TimeMS}] = true
 		}
 		p := detect.NewPoint(r.TimeMS, message, r.Said())
 		if v.judging.promised {

@@ -29,6 +29,7 @@ type tracker struct {
 	record  ledger.Tracker
 	keys    map[[32]byte]*key
 	windows []window
+	off     *Position // the change that ended the last of them, nil while it is open
 	sent    []sent
 }
 
@@ -171,7 +172,13 @@ func (v *verifier) bind() error {
 		if s.DeliveredMS != 0 && (w.endMS == 0 || s.DeliveredMS < w.endMS) {
 			w.endMS = s.DeliveredMS
 		}
-		tr.windows = append(tr.windows, w)
+		tr.windows, tr.off = append(tr.windows, w), nil
+		for i := range v.changes {
+			if tx := v.changes[i].tx; a.UnassignTx != "" && tx.ID == a.UnassignTx {
+				at := Position(tx.Position)
+				tr.off = &at
+			}
+		}
 	}
 	f := &v.report.Facts
 	f.Parties, f.RuleSet = s.Parties, s.RuleSet

@@ -147,7 +147,7 @@ func (v *verifier) stated(most int64, result, other compliance.Result) {
 // strays looks at the readings in the shipment's log that lie outside of all windows of their trackers. The rules do not see them, so
 // whoever set the windows could have meant to leave them out: they are judged as if each tracker's windows were one, as far as clocks are
 // apart, and the end of the journey lies behind what was anchored before the delivery. Earlier and later ones are of times when the tracker was not
-// the shipment's: they came in one message with others.
+// the shipment's, and so are those behind its end that came in one message with others and were anchored after the tracker was taken off.
 func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict string) error {
 	if v.judging.strays == 0 {
 		return nil
@@ -158,9 +158,13 @@ func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict s
 	if last := v.judging.lastMS; last > 0 && j.EndMS == v.shipment.DeliveredMS { // not where both sides stated an earlier time
 		j.EndMS = max(j.EndMS, last+1)
 	}
-	wide, err := v.judgeBy(rules, j)
+	all := v.judging.readings
+	if len(v.judging.elsewhere) > 0 {
+		all = slices.DeleteFunc(slices.Clone(all), func(r compliance.Reading) bool { return v.judging.elsewhere[reading{r.Point.Message, r.Point.MS}] })
+	}
+	wide, err := compliance.Judge(*rules, j, all, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("judge by %s: %w", v.shipment.RuleSet, err)
 	}
 	if wide.Verdict == compliance.NonCompliant && verdict != compliance.NonCompliant {
 		v.book.unknown(StrayBreach, where, expected, "%s, and with them: %s", found, strings.Join(wide.Reasons, "; "))

@@ -337,6 +337,28 @@ func TestVerify(t *testing.T) {
 			trip.C.NowMS += trip.StepMS
 			trip.Drive(4, 2)
 		}, code: evidence.StrayBreach},
+		"batches across assignments": {closed: true, drive: func(trip *evidencetest.Trip) {
+			on := trip.Trackers[0]
+			for i := range int64(10) { // warm before it was on the goods
+				on.Buffered = append(on.Buffered, evidencetest.Reading(trip.C.NowMS-(30-i)*trip.StepMS, 31))
+			}
+			trip.Drive(4, 2)
+			on.Buffered = append(on.Buffered, evidencetest.Reading(trip.C.NowMS, 4.5))
+			trip.Log(trip.Trackers[1].Message(trip.C.NowMS, nil))
+			trip.C.NowMS += trip.StepMS
+			trip.Unassign(on)
+			for range 10 { // and after
+				trip.C.NowMS += trip.StepMS
+				on.Buffered = append(on.Buffered, evidencetest.Reading(trip.C.NowMS, 31))
+				trip.Log(trip.Trackers[1].Message(trip.C.NowMS, nil))
+			}
+			trip.C.NowMS += trip.StepMS
+			on.Temperature = func(int64) float64 { return 31 }
+			trip.Log(on.Message(trip.C.NowMS, nil))
+			on.Temperature = nil
+			trip.C.NowMS += trip.StepMS
+			trip.Anchor(false)
+		}},
 		"message edited": {closed: true, change: func(w *world) { w.store.Stored[3].Raw = w.store.Stored[4].Raw }, code: evidence.MsgHash},
 	} {
 		w := newWorld(t, fabricproof.BFT, tt.closed, tt.drive)

@@ -111,7 +111,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 	if err != nil || j.Strays == 0 {
 		return j, err
 	}
-	wide, err := judge(journey.Wide(facts, telemetry.ClockTolerance), func(stored.Reading) {})
+	wide, err := judge(journey.Wide(facts, 0), func(stored.Reading) {})
 	j.Wide = &wide
 	return j, err
 }
