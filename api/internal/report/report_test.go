@@ -162,7 +162,7 @@ func TestHostileReports(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, name := range f.GetSheetList() {
-			all, err := f.GetRows(name)
+			all, err := f.GetRows(name, excelize.Options{RawCellValue: true})
 			if err != nil {
 				t.Fatal(err)
 			}
