@@ -2,14 +2,21 @@ package httpapi_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/api/internal/judging"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 func TestQualityOfATracker(t *testing.T) {
@@ -166,4 +173,63 @@ func TestReadingsOfOneTrackerOfAShipment(t *testing.T) {
 			t.Errorf("%q: %v", every, sizes)
 		}
 	}
+}
+
+// A reading tells which of its values are no measurements, by the sensors that the assignment keeps, and whether it was measured at another
+// time than the shipment's. The online check finds nothing wrong with either.
+func TestReadingsTellFaultsAndOtherTimes(t *testing.T) {
+	w := newWorld(t)
+	w.age = time.Hour
+	w.must(201, "POST", "/v1/trackers", strings.Replace(enrolBody(t, "carrier", "carrier.t-s1"), `"id"`, `"sensors":[{"quantity":"temperature","model":"ds18b20"}],"id"`, 1))
+	w.must(201, "POST", "/v1/shipments", shipmentBody("carrier.s1"))
+	from := time.Now().Add(-time.Hour).Truncate(time.Second)
+	w.must(201, "POST", "/v1/shipments/carrier.s1/assignments", `{"tracker":"carrier.t-s1","from":"`+rest.Instant(from.UnixMilli()).String()+`"}`)
+	r, err := ledger.ShipmentGet.Ask(t.Context(), w.ledger, ledger.IDArgs{ID: "carrier.s1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ingest := &fakestore.Ingest{Name: "carrier.ingest-1", Store: w.store, Ledger: w.ledger, Shipment: r, NowMS: func() int64 { return time.Now().UnixMilli() }}
+	w.ingest.set(ingest)
+	at := func(minutes int64) int64 { return from.UnixMilli() + minutes*60_000 }
+	value := func(minutes int64, celsius float64) telemetry.Reading {
+		return telemetry.Reading{TimeMS: at(minutes), Values: map[string]float64{"temperature": celsius, "lat": 0, "lon": 0}}
+	}
+	raw, err := telemetry.Encode(trackerKey("carrier.t-s1"), telemetry.Claims{Tracker: "carrier.t-s1", Boot: 1, TimeMS: at(10)},
+		[]telemetry.Reading{value(-10, 31), value(-5, 30), value(0, 4), value(5, 85), value(10, 4)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ingest.Signed(raw), ingest.Anchor(t.Context(), false)); err != nil {
+		t.Fatal(err)
+	}
+	var page struct {
+		Items []struct {
+			Values  map[string]float64
+			Faults  []telemetryapi.Fault
+			Outside bool
+		}
+	}
+	w.must(200, "GET", "/v1/shipments/carrier.s1/telemetry", "").into(&page)
+	var got []string
+	for _, r := range page.Items {
+		line := fmt.Sprint(r.Values["temperature"], " ", r.Outside)
+		for _, f := range r.Faults {
+			line += " " + f.Metric + " " + f.Reason
+		}
+		got = append(got, line)
+	}
+	const noFix = " lat no_fix lon no_fix"
+	want(t, "readings", got, []string{"31 true" + noFix, "30 true" + noFix, "4 false" + noFix, "85 false temperature error_value" + noFix, "4 false" + noFix})
+	var c judging.Compliance
+	w.must(200, "GET", "/v1/shipments/carrier.s1/compliance", "").into(&c)
+	want(t, "verdict", c.Verdict, "inconclusive")
+	want(t, "excursions", len(c.Excursions), 0)
+	var faults []string
+	for _, f := range c.Faults {
+		faults = append(faults, fmt.Sprint(f.Reason, " ", f.Readings, " ", f.Text))
+	}
+	want(t, "faults", faults, []string{"no_fix 3 no fix", "error_value 1 sensor error value 85"})
+	var check struct{ OK bool }
+	w.must(200, "GET", "/v1/shipments/carrier.s1/verification", "").into(&check)
+	want(t, "the online check", check.OK, true)
 }
