@@ -56,6 +56,10 @@ export function healthOf(n: Network): Health {
     ...(n.ledger.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
     ...ingests.filter((i) => !i.ok).map((i) => `Ingest ${i.id} does not answer`),
     ...(n.influx.ok ? [] : ["Telemetry store does not answer"]),
+    ...n.copies.flatMap((c) => [
+      ...(c.error ? [`The copy of what ${c.ingest} stores does not go on`] : []),
+      ...c.findings.map((f) => `${c.ingest}${f.subject && ` for ${f.subject}, from message ${f.leaf} on`}: ${f.detail}`),
+    ]),
   ];
   return {
     peersUp: peers.filter((p) => p.up).length,

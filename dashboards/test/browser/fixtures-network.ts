@@ -24,6 +24,7 @@ export const network: Network = {
       },
     },
   ],
+  copies: [],
   influx: { ok: true },
   ledger: { ok: true },
 };

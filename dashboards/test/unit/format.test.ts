@@ -86,6 +86,7 @@ describe("health", () => {
     ok: true,
     nodes: [peer("a", 10), peer("b", 9), { ...peer("a", 10), role: "orderer" }],
     ingest: [{ id: "i", ok: true, status: { logged: 10, anchored: 7, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
+    copies: [],
     influx: { ok: true },
     ledger: { ok: true },
   };
@@ -99,6 +100,18 @@ describe("health", () => {
       ...well,
       nodes: [peer("a", 10), peer("b", 5), peer("c", 0, false), { ...peer("a", 0, false), role: "orderer" }, { ...peer("b", 4), role: "orderer" }],
       ingest: [{ id: "i", ok: false }],
+      copies: [
+        {
+          ingest: "i",
+          ok: false,
+          error: "no",
+          anchored: 2,
+          copied: 1,
+          behind_s: 30,
+          findings: [{ log: "ab", subject: "S-1", leaf: 3, what: "differs", detail: "other bytes", since: "2026-01-01T00:00:00.000Z" }],
+          more: 0,
+        },
+      ],
       influx: { ok: false },
     };
     expect(healthOf(sick).trouble).toEqual([
@@ -108,6 +121,8 @@ describe("health", () => {
       "Orderer of b is 6 blocks behind",
       "Ingest i does not answer",
       "Telemetry store does not answer",
+      "The copy of what i stores does not go on",
+      "i for S-1, from message 3 on: other bytes",
     ]);
     expect(healthOf(sick).lag).toBeNull();
     expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["Ledger network does not answer"]);
