@@ -24,7 +24,9 @@ func TestPagesAreBounded(t *testing.T) {
 		"away":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
 		"refused":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
 		"nonsense": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("[]")) },
-		"another":  func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(transfer.Outside{Items: [][]byte{}}.Encode()) },
+		"another": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write(transfer.Outside{Items: [][]byte{}}.Encode())
+		},
 		"huge": func(w http.ResponseWriter, _ *http.Request) {
 			part := []byte(strings.Repeat("x", 1<<20))
 			for range 64 {

@@ -9,7 +9,6 @@ package replica
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -176,11 +175,6 @@ func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each fu
 
 // pause waits; false when ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool { return service.Pause(ctx, d) }
-
-// temporary reports that asking again can help, whatever the operator does.
-func temporary(err error) bool {
-	return errors.Is(err, stored.ErrUnavailable) || errors.Is(err, ledger.ErrUnavailable) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
 
 func sortHeads(heads []stored.Head) {
 	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
