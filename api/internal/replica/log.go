@@ -144,14 +144,18 @@ func (s *source) sound(ctx context.Context, c *copied, heads []stored.Head) (goo
 	return good, f, nil
 }
 
-// take writes the leaves of some heads and then the heads. First the entries alone: they must have the roots of the heads. Then the messages,
+// maxHeld is how many bytes of messages are kept while the roots are computed. What lies beyond is asked for once more: its entries count, and a
+// message must be the one that its entry names.
+var maxHeld = 16 << 20
+
+// take writes the leaves of some heads and then the heads. First the entries: they must have the roots of the heads. Then the messages,
 // each of which must be the one that its entry names.
 func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Finding, error) {
 	var found []Finding
 	say := func(leaf uint64, f *fault) {
 		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: leaf, What: f.what, Detail: f.detail})
 	}
-	leaves, whole, f, err := s.entries(ctx, c, heads)
+	leaves, held, whole, f, err := s.entries(ctx, c, heads)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +170,7 @@ func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Fi
 	if len(heads) == 0 {
 		return found, nil
 	}
-	bad, err := s.messages(ctx, c, heads[whole-1].Size, leaves)
+	bad, err := s.messages(ctx, c, heads[whole-1].Size, leaves, held)
 	end := heads[whole-1].Size
 	for _, b := range bad {
 		end = min(end, b.Leaf)
@@ -198,8 +202,10 @@ func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Fi
 	return found, nil
 }
 
-// entries gives the hashes of the leaves that the heads add, and of how many heads they have the roots. The fault is of the leaf after the last.
-func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (leaves []merkle.Hash, whole int, f *fault, err error) {
+// entries gives the hashes of the leaves that the heads add, the first messages, as many as are kept, and of how many heads the leaves have the
+// roots. The fault is of the leaf after the last.
+func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (leaves []merkle.Hash, held []transfer.Message, whole int, f *fault, err error) {
+	size := 0 // of what is kept
 	tree, end := c.tree.Clone(), heads[len(heads)-1].Size
 	rooted := func() bool {
 		for ; whole < len(heads) && heads[whole].Size == tree.Size(); whole++ {
@@ -210,13 +216,18 @@ func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (l
 		return true
 	}
 	for ok := rooted(); ok && tree.Size() < end; {
-		page, f, err := s.page(ctx, c.log, tree.Size(), end, true)
+		keep := size < maxHeld
+		page, f, err := s.page(ctx, c.log, tree.Size(), end, !keep)
 		if f != nil || err != nil {
-			return leaves, whole, f, err
+			return leaves, held, whole, f, err
 		}
 		for i := 0; i < len(page) && ok; i++ {
 			if _, f := checkEntry(page[i].Entry, s.id); f != nil {
-				return leaves, whole, f, nil
+				return leaves, held, whole, f, nil
+			}
+			if keep {
+				held = append(held, page[i])
+				size += len(page[i].Entry) + len(page[i].Raw) + 200
 			}
 			hash := merkle.LeafHash(page[i].Entry)
 			leaves = append(leaves, hash)
@@ -224,11 +235,12 @@ func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (l
 			ok = rooted()
 		}
 	}
-	return leaves, whole, nil, nil
+	return leaves, held, whole, nil, nil
 }
 
-// messages writes those of the leaves up to before end that verify, and names the others. Hashes are those of the entries from c.size on.
-func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []merkle.Hash) (bad []Finding, err error) {
+// messages writes those of the leaves up to before end that verify, and names the others. Hashes are those of the entries from c.size on, held the
+// messages that are here already.
+func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []merkle.Hash, held []transfer.Message) (bad []Finding, err error) {
 	say := func(leaf uint64, f *fault) {
 		if len(bad) < maxFindings {
 			bad = append(bad, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: leaf, What: f.what, Detail: f.detail})
@@ -236,13 +248,16 @@ func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []m
 	}
 	b := s.cfg.Store.NewBatch()
 	for n := c.size; n < end; {
-		page, f, err := s.page(ctx, c.log, n, end, false)
-		if err != nil {
-			return bad, err
-		}
-		if f != nil {
-			say(n, f)
-			break
+		page := held[min(n-c.size, uint64(len(held))):]
+		if page = page[:min(uint64(len(page)), end-n)]; len(page) == 0 {
+			var f *fault
+			if page, f, err = s.page(ctx, c.log, n, end, false); err != nil {
+				return bad, err
+			}
+			if f != nil {
+				say(n, f)
+				break
+			}
 		}
 		for i := range page {
 			m, f, err := s.message(ctx, c, n, &page[i], hashes[n-c.size])

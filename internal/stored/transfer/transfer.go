@@ -19,7 +19,7 @@ const MediaType = "application/cbor"
 
 // Bounds of one page. A page ends when it has so many items, or with the item by which it reaches so many bytes.
 const (
-	MaxMessages = 1000
+	MaxMessages = 2000
 	MaxHeads    = 1000
 	MaxFlags    = 2000
 	MaxOutside  = 2000
