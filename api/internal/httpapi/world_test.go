@@ -348,10 +348,8 @@ func trackerOf(shipment string) string { return strings.Replace(shipment, ".", "
 func (w *world) ship(id string) {
 	w.t.Helper()
 	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(w.t, w.org, trackerOf(id)))
-	body, from := shipmentBody(id), ""
-	if w.age != 0 {
-		from = `,"from":"` + rest.Instant(time.Now().Add(-w.age).UnixMilli()).String() + `"`
-	}
+	// The trip's ten minutes are over: no tracker measures ahead of the receipt.
+	body, from := shipmentBody(id), `,"from":"`+rest.Instant(time.Now().Add(-max(w.age, 10*time.Minute)).UnixMilli()).String()+`"`
 	if w.words != "" {
 		body = strings.Replace(body, `"description":"vaccines"`, w.words, 1)
 	}
