@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // ErrStale: the evaluator no longer holds what it would need. Build a new one from all readings.
@@ -18,6 +19,8 @@ var ErrStale = errors.New("readings or ledger records changed what was judged to
 type Reading struct {
 	Tracker string
 	Point   detect.Point
+	// Aside, if not nil, is what does not count; there is no point then. See Evaluator.AddAside.
+	Aside *telemetry.Aside
 }
 
 // Evaluator absorbs readings in any order, with repeats, and gives the same Result for the same set of readings and the same
@@ -30,6 +33,7 @@ type Evaluator struct {
 	// passed over: readings outside all windows, which another journey might have put into one.
 	passed bool
 	stale  bool
+	aside  map[string]*aside // by tracker
 }
 
 // New judges by a valid rule set.
@@ -56,7 +60,7 @@ func (e *Evaluator) plan(journey detect.Journey) error {
 		}
 		all[t.ID] = newSeries(p)
 	}
-	e.journey, e.series = c, all
+	e.journey, e.series, e.aside = c, all, map[string]*aside{}
 	return nil
 }
 
@@ -82,13 +86,22 @@ func (e *Evaluator) Add(tracker string, p detect.Point) {
 	s.add(&p)
 }
 
+// AddReading takes a reading, or what does not count.
+func (e *Evaluator) AddReading(r Reading) {
+	if r.Aside != nil {
+		e.AddAside(r.Tracker, *r.Aside)
+		return
+	}
+	e.Add(r.Tracker, r.Point)
+}
+
 // Load takes many readings, in any order, without ever getting stale by them. It sorts them in place.
 func (e *Evaluator) Load(all []Reading) {
 	slices.SortFunc(all, func(a, b Reading) int {
 		return cmp.Or(cmp.Compare(a.Tracker, b.Tracker), a.Point.Compare(&b.Point))
 	})
 	for _, r := range all {
-		e.Add(r.Tracker, r.Point)
+		e.AddReading(r)
 	}
 }
 
@@ -99,7 +112,7 @@ func (e *Evaluator) SetJourney(journey detect.Journey) error {
 		return nil
 	}
 	was := e.series
-	e.stale = e.Stale() || e.passed
+	e.stale = e.Stale() || e.passed || len(e.aside) > 0
 	for _, s := range was {
 		e.stale = e.stale || s.floor != nil
 	}
@@ -163,6 +176,7 @@ func (e *Evaluator) Result(toMS int64) (Result, error) {
 		toMS = end
 	}
 	a := newAssembly(&e.rules, e.journey, toMS)
+	a.aside = e.aside
 	for _, t := range e.journey.Trackers { // by id
 		s := e.series[t.ID]
 		if len(s.now.windows) == 0 || s.now.windows[0].from > toMS {

@@ -104,7 +104,7 @@ func drawReadings(t *rapid.T, most int) (out []Reading, end int64) {
 		}
 		p := detect.NewPoint(at, [32]byte{byte(rapid.IntRange(0, 3).Draw(t, "message"))}, v)
 		p.NextDueS = rapid.SampledFrom([]uint32{0, 0, 60, 1000}).Draw(t, "due")
-		out = append(out, Reading{rapid.SampledFrom([]string{"A", "A", "B"}).Draw(t, "tracker"), p})
+		out = append(out, Reading{Tracker: rapid.SampledFrom([]string{"A", "A", "B"}).Draw(t, "tracker"), Point: p})
 	}
 	return out, at
 }
@@ -153,7 +153,7 @@ func TestLateReadingsInLongHistories(t *testing.T) {
 			if rng.IntN(5) == 0 {
 				v["shock"] = float64(rng.IntN(250))
 			}
-			all = append(all, Reading{"T", detect.NewPoint(t0+int64(i)*minute+int64(rng.IntN(20_000)), [32]byte{byte(i)}, v)})
+			all = append(all, Reading{Tracker: "T", Point: detect.NewPoint(t0+int64(i)*minute+int64(rng.IntN(20_000)), [32]byte{byte(i)}, v)})
 		}
 		c := oneTracker()
 		c.DepartMS = t0 + int64(n/2)*minute

@@ -15,7 +15,7 @@ const faultMinute = 60_000
 // everyFive makes readings five minutes apart.
 func everyFive(values ...float64) (out []Reading) {
 	for i, v := range values {
-		out = append(out, Reading{"T", detect.NewPoint(int64(i)*5*faultMinute, [32]byte{byte(i + 1)}, map[string]float64{"temperature": v})})
+		out = append(out, Reading{Tracker: "T", Point: detect.NewPoint(int64(i)*5*faultMinute, [32]byte{byte(i + 1)}, map[string]float64{"temperature": v})})
 	}
 	return out
 }
@@ -129,7 +129,7 @@ func TestNoFixLeavesNoYard(t *testing.T) {
 		{"id":"stop","severity":"major","stop":{"max_s":7200,"radius_m":100}}]}`
 	var readings []Reading
 	for i, fix := range [][2]float64{{52.5, 13.4}, {52.500167, 13.4}, {52.500333, 13.4}, {52.5005, 13.4}, {0, 0}, {0, 0}, {52.501, 13.4}, {52.501167, 13.4}, {52.5, -13.4}, {52.5015, 13.4}, {52.501667, 13.4}, {52.501833, 13.4}} {
-		readings = append(readings, Reading{"T", detect.NewPoint(int64(i)*5*faultMinute, [32]byte{byte(i + 1)}, map[string]float64{"lat": fix[0], "lon": fix[1], "temperature": 4})})
+		readings = append(readings, Reading{Tracker: "T", Point: detect.NewPoint(int64(i)*5*faultMinute, [32]byte{byte(i + 1)}, map[string]float64{"lat": fix[0], "lon": fix[1], "temperature": 4})})
 	}
 	res := judgeFaults(t, rules, nil, readings)
 	states := map[string]string{}
@@ -175,7 +175,7 @@ func TestEveryKindTakesAFaultAsUnknown(t *testing.T) {
 					if i == 12 {
 						values = odd
 					}
-					readings = append(readings, Reading{"T", detect.NewPoint(int64(i)*5*faultMinute, [32]byte{byte(i + 1)}, values)})
+					readings = append(readings, Reading{Tracker: "T", Point: detect.NewPoint(int64(i)*5*faultMinute, [32]byte{byte(i + 1)}, values)})
 				}
 				return judgeFaults(t, rules, nil, readings).Rules[0]
 			}

@@ -45,7 +45,7 @@ func TestMovementAndPlaceInAnyOrder(t *testing.T) {
 				}
 			}
 			v["accel_x"], v["accel_y"] = 0, 0
-			all = append(all, Reading{"a", detect.NewPoint(now, [32]byte{byte(i)}, v)})
+			all = append(all, Reading{Tracker: "a", Point: detect.NewPoint(now, [32]byte{byte(i)}, v)})
 		}
 		shuffled := rapid.Permutation(all).Draw(t, "arrival")
 		late, err := New(rs, journey)

@@ -30,7 +30,7 @@ func oneTracker() detect.Journey {
 }
 
 func reading(tracker string, ms int64, values map[string]float64) Reading {
-	return Reading{tracker, detect.NewPoint(ms, [32]byte{}, values)}
+	return Reading{Tracker: tracker, Point: detect.NewPoint(ms, [32]byte{}, values)}
 }
 
 // temps is one reading a minute from t0; NaN is none.
@@ -122,7 +122,7 @@ func TestExcursionDetail(t *testing.T) {
 	message := func(b byte) [32]byte { return [32]byte{b} }
 	var readings []Reading
 	for i, v := range []float64{5, 9, 11.25, 10, 5} {
-		readings = append(readings, Reading{"T", detect.NewPoint(t0+int64(i)*minute, message(byte(i)), map[string]float64{"temperature": v})})
+		readings = append(readings, Reading{Tracker: "T", Point: detect.NewPoint(t0+int64(i)*minute, message(byte(i)), map[string]float64{"temperature": v})})
 	}
 	r := judge(t, set(warm(Consecutive, 120)), oneTracker(), readings, 0)
 	if len(r.Excursions) != 1 {

@@ -45,7 +45,7 @@ func recordedTrip(t *testing.T) []Reading {
 				values[name] = mg * 9.80665e-3
 			}
 		}
-		out = append(out, Reading{"xdk", detect.NewPoint(at.UnixMilli(), [32]byte{byte(i), byte(i >> 8)}, values)})
+		out = append(out, Reading{Tracker: "xdk", Point: detect.NewPoint(at.UnixMilli(), [32]byte{byte(i), byte(i >> 8)}, values)})
 	}
 	return out
 }
@@ -140,7 +140,7 @@ func TestTilt(t *testing.T) {
 			if s >= 100 && s < 100+tc.forS {
 				v = tc.degrees
 			}
-			all = append(all, Reading{"a", detect.NewPoint(s*1000, [32]byte{byte(s)}, map[string]float64{"tilt": v})})
+			all = append(all, Reading{Tracker: "a", Point: detect.NewPoint(s*1000, [32]byte{byte(s)}, map[string]float64{"tilt": v})})
 		}
 		r, err := Judge(rs, detect.Journey{Trackers: []detect.Tracker{{ID: "a", Windows: []detect.Window{{}}}}}, all, 0)
 		if err != nil || r.Verdict != tc.want {

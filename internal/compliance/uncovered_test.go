@@ -37,7 +37,7 @@ func TestTakingTheTrackerOffIsNoWayOut(t *testing.T) {
 				if m >= tc.off && m < tc.on {
 					continue
 				}
-				all = append(all, Reading{tracker, detect.NewPoint(m*minute, [32]byte{byte(m)}, map[string]float64{"temperature": 5})})
+				all = append(all, Reading{Tracker: tracker, Point: detect.NewPoint(m*minute, [32]byte{byte(m)}, map[string]float64{"temperature": 5})})
 			}
 			got, err := Judge(rs, c, all, 0)
 			if err != nil || got.Verdict != tc.want || (got.Verdict == Inconclusive) != strings.Contains(strings.Join(got.Reasons, ";"), "no tracker was assigned for") {

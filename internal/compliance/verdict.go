@@ -21,6 +21,7 @@ type assembly struct {
 	metrics  tallies
 	byLeg    []tallies // of the tracker with the most time out of range
 	res      Result
+	aside    map[string]*aside
 	silent   []string // trackers that never reported
 	adequate map[string]*Adequacy
 	worst    detect.State // of the rules together, once judged
@@ -48,7 +49,11 @@ func (a *assembly) result() Result {
 		}
 	}
 	for _, id := range a.silent {
-		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("tracker %s never reported", id))
+		words := "never reported"
+		if x := a.aside[id]; x != nil && x.undated {
+			words = "reported only at times that no clock can have shown"
+		}
+		a.res.Reasons = append(a.res.Reasons, fmt.Sprintf("tracker %s %s", id, words))
 	}
 	if ms := a.uncovered(); ms > 0 {
 		a.res.Reasons = append(a.res.Reasons, "no tracker was assigned for "+detect.Span(ms))
@@ -105,6 +110,9 @@ func (a *assembly) rule(i int) {
 		}
 		judged, worst = true, max(worst, x.f.State)
 		a.finding(r, x.task, x.st, x.f, &out)
+	}
+	if judged && worst == detect.Met && a.setAside(i, &out) {
+		worst = detect.Unknown
 	}
 	if judged {
 		out.State = worst.String()

@@ -126,9 +126,12 @@ var operatorAttacks = []attack{
 		t.Drive(4, 2)
 		t.Log(t.Trackers[0].Message(t.C.NowMS-2*t.StepMS, nil))
 	}},
-	{name: "message signed after its arrival", code: evidence.Future, during: func(t *evidencetest.Trip) {
-		t.Drive(2, 2)
-		t.Log(t.Trackers[0].Message(t.C.NowMS+30_000, nil))
+	{name: "receipt set back, so that a breach counts as undated", code: evidence.BeforeBeacon, during: func(t *evidencetest.Trip) {
+		t.Drive(4, 2)
+		raw := t.Trackers[0].Message(t.C.NowMS, nil)
+		t.C.NowMS -= 3 * t.StepMS
+		t.Log(raw)
+		t.C.NowMS += 3 * t.StepMS
 	}},
 	{name: "arrival after the anchor", code: evidence.Future, during: func(t *evidencetest.Trip) {
 		t.Drive(1, 2)

@@ -66,11 +66,12 @@ const (
 	ReadingsWithheld Code = "E_READINGS_WITHHELD" // not all readings are there to be judged
 	NotJudged        Code = "E_NOT_JUDGED"        // the rules are not known, or there is only one message
 
-	BeforeBeacon Code = "E_TIME_BEFORE_BEACON" // says it was signed before an anchor that it names
-	Future       Code = "E_TIME_FUTURE"        // says it was signed after it was received or anchored
+	BeforeBeacon Code = "E_TIME_BEFORE_BEACON" // says it was signed, or was received, before an anchor that it names
+	Future       Code = "E_TIME_FUTURE"        // received after it was anchored
 
 	GapDeclared    Code = "W_GAP_DECLARED" // the tracker lost messages and said so
 	Reboot         Code = "W_REBOOT"       // the tracker restarted
+	Undated        Code = "W_UNDATED"      // a tracker's clock was wrong: its messages are its own, their times say nothing
 	ClockStep      Code = "W_CLOCK_STEP"   // the tracker's clock went back
 	Silence        Code = "W_SILENCE"      // the tracker was silent for longer than it had promised
 	ReceivedOrder  Code = "W_RECEIVED_ORDER"
@@ -130,7 +131,7 @@ var questionOf = map[Code]Question{
 	LeafInclusion: Anchored,
 	MsgHash:       Authentic, MsgCanon: Authentic, Alg: Authentic, KeyUnknown: Authentic, KeyWindow: Authentic,
 	KeyRevoked: Authentic, MsgSig: Authentic, Unbound: Authentic, Pack: Authentic, Withheld: Authentic, Unsigned: Authentic,
-	Fork: Authentic, BeforeBeacon: Authentic, Future: Authentic, ClockStep: Authentic, ReceivedOrder: Authentic,
+	Fork: Authentic, BeforeBeacon: Authentic, Future: Authentic, Undated: Authentic, ClockStep: Authentic, ReceivedOrder: Authentic,
 	PackWithheld: Authentic, UnsignedOK: Authentic,
 	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
 	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,

@@ -36,6 +36,24 @@ func TestHonestTrips(t *testing.T) {
 			}
 			t.Drive(2, 2)
 		}},
+		{name: "a clock that falls back to 1980", warns: evidence.Undated, during: func(t *evidencetest.Trip) {
+			t.Drive(4, 2)
+			t.Log(t.Trackers[0].Message(315_964_812_000, nil))
+			t.C.NowMS += 5000
+			t.Drive(2, 2)
+		}},
+		{name: "a clock that is three minutes fast for a message", warns: evidence.Undated, during: func(t *evidencetest.Trip) {
+			t.Drive(4, 2)
+			t.Log(t.Trackers[0].Message(t.C.NowMS+180_000, nil))
+			t.C.NowMS += 5000
+			t.Drive(2, 2)
+		}},
+		{name: "a clock that is a little fast", during: func(t *evidencetest.Trip) {
+			t.Drive(4, 2)
+			t.Log(t.Trackers[0].Message(t.C.NowMS+4000, nil))
+			t.C.NowMS += 5000
+			t.Drive(2, 2)
+		}},
 		{name: "details kept to themselves", after: func(t *evidencetest.Trip) { t.Manifest.Details = nil }},
 		{name: "key rotation, to another algorithm", during: func(t *evidencetest.Trip) {
 			t.Drive(2, 2)

@@ -54,12 +54,12 @@ func (v *verifier) handover(t *fabricproof.Transaction, s *ledger.Shipment) erro
 }
 
 // judgeSigned keeps the readings of a message whose signature was checked, and judgeUnsigned those of one that has none.
-func (v *verifier) judgeSigned(m *telemetry.Message, pack []byte, receivedMS int64, covering *anchored) {
-	if pack == nil {
+func (v *verifier) judgeSigned(m *telemetry.Message, there bool, readings []telemetry.Reading, receivedMS int64, covering *anchored) {
+	if !there {
 		v.judging.withheld++
 		return
 	}
-	v.judge(m.Tracker, m.COSEHash, telemetry.DecodePack(pack, m.Tracker, m.TimeMS), receivedMS, m.NextDueS, covering)
+	v.judge(m.Tracker, m.COSEHash, readings, receivedMS, m.NextDueS, covering)
 }
 
 func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64, covering *anchored) {
@@ -83,6 +83,7 @@ func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS
 		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
 		return
 	}
+	v.trackers[only].clocks.take(o.TimeMS, o.Readings, receivedMS)
 	v.judge(only, hash, o.Readings, receivedMS, 0, covering)
 }
 
@@ -92,6 +93,9 @@ func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Read
 	spans := t.off != nil && before(*t.off, Position(covering.tx.Position)) && slices.ContainsFunc(readings, func(r telemetry.Reading) bool {
 		return r.Counts(receivedMS) && t.judges(r.TimeMS)
 	})
+	for _, a := range telemetry.AsideOf(readings, receivedMS) {
+		v.judging.readings = append(v.judging.readings, compliance.Reading{Tracker: tracker, Aside: &a})
+	}
 	for _, r := range readings {
 		if !r.Counts(receivedMS) {
 			continue

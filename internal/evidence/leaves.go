@@ -199,6 +199,7 @@ type sent struct {
 	key     int
 	kind    telemetry.Kind
 	outside bool // not in the shipment's logs
+	undated bool // its time says nothing
 }
 
 // signed checks signature, key and time of a message of the shipment.
@@ -213,41 +214,49 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 		return
 	}
 	tolerance := v.policy.ClockMS
-	v.bound(where, tr, m, pack, receivedMS)
+	undated := telemetry.Undated(m.TimeMS, receivedMS)
+	var readings []telemetry.Reading
+	if pack != nil {
+		readings = telemetry.DecodePack(pack, m.Tracker, m.TimeMS)
+	}
+	v.bound(where, tr, m, pack != nil, readings, receivedMS)
 	if !k.Covers(m.TimeMS, receivedMS) {
 		v.book.fail(KeyWindow, where(), fmt.Sprintf("a time in which key %d was in force, %d to %d", k.index, k.FromMS, k.ToMS), "signed %d, received %d", m.TimeMS, receivedMS)
 	}
 	if r := tr.record.RevokedMS; r != 0 && (receivedMS > r+tolerance || covering.tx.TimeMS > r+tolerance) {
 		v.book.fail(KeyRevoked, where(), fmt.Sprintf("received and anchored before the tracker was revoked, %d", r), "received %d, anchored %d", receivedMS, covering.tx.TimeMS)
 	}
-	if limit := min(receivedMS, covering.head.TimeMS); m.TimeMS > limit+tolerance {
-		v.book.fail(Future, where(), fmt.Sprintf("signed before it was received and anchored, %d", limit), "%d", m.TimeMS)
-	}
-	v.beacon(where, m)
-	tr.sent = append(tr.sent, sentOf(m, k))
+	v.beacon(where, m, receivedMS)
+	s := sentOf(m, k)
+	s.undated = undated != ""
+	tr.sent = append(tr.sent, s)
+	tr.clocks.take(m.TimeMS, readings, receivedMS)
 	if v.in.Kind == WholeShipment {
-		v.judgeSigned(m, pack, receivedMS, covering)
+		v.judgeSigned(m, pack != nil, readings, receivedMS, covering)
 	}
 }
 
 // bound: a message is the shipment's when it was signed in an assignment, or holds a reading of one. Batches begin before an assignment and
 // end after it.
-func (v *verifier) bound(where func() string, tr *tracker, m *telemetry.Message, pack []byte, receivedMS int64) {
-	tolerance := v.policy.ClockMS
-	if tr.within(m.TimeMS, tolerance) {
+func (v *verifier) bound(where func() string, tr *tracker, m *telemetry.Message, there bool, readings []telemetry.Reading, receivedMS int64) {
+	at, tolerance := m.TimeMS, v.policy.ClockMS
+	if telemetry.Undated(at, receivedMS) != "" { // it goes by its receipt
+		at = receivedMS
+	}
+	if tr.within(at, tolerance) {
 		return
 	}
 	expected := "a time within the assignment of " + m.Tracker + ", or a reading of it"
-	if pack == nil {
-		v.book.unknown(Unbound, where(), expected, "%d, and the readings are withheld", m.TimeMS)
+	if !there {
+		v.book.unknown(Unbound, where(), expected, "%d, and the readings are withheld", at)
 		return
 	}
-	for _, r := range telemetry.DecodePack(pack, m.Tracker, m.TimeMS) {
+	for _, r := range readings {
 		if r.Counts(receivedMS) && tr.within(r.TimeMS, tolerance) {
 			return
 		}
 	}
-	v.book.fail(Unbound, where(), expected, "%d", m.TimeMS)
+	v.book.fail(Unbound, where(), expected, "%d", at)
 }
 
 func sentOf(m *telemetry.Message, k *key) sent {
@@ -281,8 +290,9 @@ func (v *verifier) authentic(where func() string, tr *tracker, m *telemetry.Mess
 	return nil, false
 }
 
-// beacon: a message that names an anchor was signed after it. An anchor that the bundle does not hold bounds nothing.
-func (v *verifier) beacon(where func() string, m *telemetry.Message) {
+// beacon: a message that names an anchor was signed after it, and received after it whatever its clock said. An anchor that the bundle does not
+// hold bounds nothing.
+func (v *verifier) beacon(where func() string, m *telemetry.Message, receivedMS int64) {
 	if m.Beacon == nil {
 		return
 	}
@@ -291,8 +301,12 @@ func (v *verifier) beacon(where func() string, m *telemetry.Message) {
 			if a.tx.Position.Block != m.Beacon.Block || !bytes.Equal(a.root[:], m.Beacon.Root[:]) {
 				continue
 			}
-			if m.TimeMS < a.head.TimeMS-v.policy.ClockMS {
+			earliest := a.head.TimeMS - v.policy.ClockMS
+			if m.TimeMS < earliest && telemetry.Undated(m.TimeMS, receivedMS) == "" {
 				v.book.fail(BeforeBeacon, where(), fmt.Sprintf("signed after the anchor that it names, %d", a.head.TimeMS), "%d (root %s)", m.TimeMS, hex.EncodeToString(a.root[:4]))
+			}
+			if receivedMS < earliest {
+				v.book.fail(BeforeBeacon, where(), fmt.Sprintf("received after the anchor that it names, %d", a.head.TimeMS), "%d (root %s)", receivedMS, hex.EncodeToString(a.root[:4]))
 			}
 			return
 		}

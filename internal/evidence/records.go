@@ -31,6 +31,7 @@ type tracker struct {
 	windows []window
 	off     *Position // the change that ended the last of them, nil while it is open
 	sent    []sent
+	clocks  clocks
 }
 
 // records rebuilds the shipment's record from the transactions that wrote it. Each must have read what the one before it

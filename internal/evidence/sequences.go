@@ -156,6 +156,9 @@ func (v *verifier) step(id string, tr *tracker, i int, chain *trackerchain.Chain
 
 // times looks at the pause between two linked messages.
 func (v *verifier) times(id string, a, b *sent) {
+	if a.undated || b.undated {
+		return // told already; such a time shows neither
+	}
 	if b.TimeMS < a.TimeMS-v.policy.ClockMS && b.kind != telemetry.Clock {
 		v.book.warn(ClockStep, spot(id, b), fmt.Sprintf("a time after %d", a.TimeMS), "%d", b.TimeMS)
 	}
@@ -167,7 +170,13 @@ func (v *verifier) times(id string, a, b *sent) {
 // missing: a message from outside whose time lies well within an assignment belongs in a log.
 func (v *verifier) missing(id string, tr *tracker, list []sent) {
 	for i := range list {
-		if s := &list[i]; s.outside && tr.expects(s.TimeMS, v.policy.ClockMS) {
+		s := &list[i]
+		switch {
+		case !s.outside || !tr.expects(s.TimeMS, v.policy.ClockMS):
+		case i > 0 && list[i-1].undated || i+1 < len(list) && list[i+1].undated:
+			// Nothing tells when it was received, and the clock of the one beside it was wrong.
+			v.book.unknown(StartOpen, spot(id, s), "a message from before or after the shipment", "one whose clock may have been wrong, as that of the message beside it was")
+		default:
 			v.book.fail(SeqGap, spot(id, s), "a message of that time in the shipment's log", "it is outside")
 		}
 	}
@@ -209,6 +218,9 @@ func (v *verifier) trackerFacts() {
 				continue
 			}
 			f.Messages++
+			if s.undated {
+				continue
+			}
 			if f.FirstMS == 0 || s.TimeMS < f.FirstMS {
 				f.FirstMS = s.TimeMS
 			}

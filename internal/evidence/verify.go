@@ -113,6 +113,7 @@ func (v *verifier) run(r io.Reader) error {
 	} else if err := v.leaves(); err != nil {
 		return err
 	}
+	v.undated()
 	v.sequences()
 	if in.Kind == WholeShipment {
 		if err := v.compliance(); err != nil {

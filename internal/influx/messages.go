@@ -9,17 +9,31 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// What one query holds in memory on both sides: a message is below 20 KiB, usually below 1 KiB, an info is a few numbers.
+// What one query holds in memory on both sides: a message is below 200 KiB, usually below 1 KiB, an info is a few numbers.
 const (
-	pageMessages = 5_000
+	pageMessages = 1_000
 	pageInfos    = 50_000
 )
 
 // Messages calls fn for the leaves [from, to) of a log in leaf order; to 0 means all. fn's error stops it.
 func (c *Client) Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error {
-	index, err := c.leafTimes(ctx, log, minNS, maxNS, from, to)
+	return c.messages(ctx, log, from, to, "", fn)
+}
+
+// Flagged calls fn for the messages of a log that have one of the flags.
+func (c *Client) Flagged(ctx context.Context, log string, flags []telemetry.Reason, fn func(stored.Message) error) error {
+	var any []string
+	for _, f := range flags { // letters and underscores: nothing to quote
+		any = append(any, string(f))
+	}
+	return c.messages(ctx, log, 0, 0, fmt.Sprintf(" AND flags =~ /(^|,)(%s)(,|$)/", strings.Join(any, "|")), fn)
+}
+
+func (c *Client) messages(ctx context.Context, log string, from, to uint64, and string, fn func(stored.Message) error) error {
+	index, err := c.leafTimes(ctx, log, minNS, maxNS, from, to, and)
 	if err != nil {
 		return err
 	}
@@ -33,7 +47,7 @@ func (c *Client) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn
 	if start >= stop {
 		return nil
 	}
-	index, err := c.leafTimes(ctx, q.Log, start, stop, 0, q.Leaves)
+	index, err := c.leafTimes(ctx, q.Log, start, stop, 0, q.Leaves, "")
 	if err != nil {
 		return err
 	}
@@ -56,12 +70,12 @@ type leafTime struct {
 
 // leafTimes lists the leaves [from, to) of a log that were received in [start, stop). The leaf numbers alone are small: they say
 // which times to ask for, page by page.
-func (c *Client) leafTimes(ctx context.Context, log string, start, stop int64, from, to uint64) ([]leafTime, error) {
+func (c *Client) leafTimes(ctx context.Context, log string, start, stop int64, from, to uint64, and string) ([]leafTime, error) {
 	q := fmt.Sprintf(`SELECT leaf FROM message WHERE %s AND %s AND leaf >= %d`, anyOf("log", []string{log}), within(start, stop), from)
 	if to > 0 {
 		q += fmt.Sprintf(" AND leaf < %d", to)
 	}
-	index, err := gather(ctx, c, q, func(r *row) leafTime { return leafTime{uint64(r.int("leaf")), r.ns()} })
+	index, err := gather(ctx, c, q+and, func(r *row) leafTime { return leafTime{uint64(r.int("leaf")), r.ns()} })
 	slices.SortFunc(index, func(a, b leafTime) int { return cmp.Or(cmp.Compare(a.leaf, b.leaf), cmp.Compare(a.ns, b.ns)) })
 	return index, err
 }

@@ -2,10 +2,13 @@ package stored
 
 import "github.com/trackseal/trackseal/internal/telemetry"
 
-// NewMessage makes the record of leaf n of a log from its entry and what the tracker said in it. Raw, Tracker, Shipment and Flags are
-// the caller's to add.
+// NewMessage makes the record of leaf n of a log from its entry and what the tracker said in it. Its flags are those of what it says. Raw, Tracker, Shipment and
+// the flags of its place are the caller's to add.
 func NewMessage(log string, n uint64, entry []byte, leaf telemetry.Leaf, o *telemetry.Opened) Message {
 	m := Message{Log: log, Leaf: n, Entry: entry, Trust: Unsigned, TimeMS: o.TimeMS, ReceivedMS: leaf.ReceivedMS, Readings: len(o.Readings)}
+	for _, f := range o.Flags(leaf.ReceivedMS) {
+		m.Flags = append(m.Flags, string(f))
+	}
 	if s := o.Signed; s != nil {
 		m.Trust, m.Boot, m.Seq, m.Kind = Signed, s.Boot, s.Seq, int(s.Kind)
 	}

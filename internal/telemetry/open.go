@@ -21,9 +21,56 @@ func (o *Opened) NextDueS() uint64 {
 	return o.Signed.NextDueS
 }
 
-// Flawed reports whether a member of a reading gave no value.
-func (o *Opened) Flawed() bool {
-	return slices.ContainsFunc(o.Readings, func(r Reading) bool { return len(r.Flaws) > 0 })
+// Flags are the reason codes that the message's own content gives it, by when it was received: flawed, clock_ahead and clock_behind.
+func (o *Opened) Flags(receivedMS int64) (flags []Reason) {
+	note := func(r Reason) {
+		if r != "" && !slices.Contains(flags, r) {
+			flags = append(flags, r)
+		}
+	}
+	note(Undated(o.TimeMS, receivedMS))
+	for i := range o.Readings {
+		r := &o.Readings[i]
+		note(Undated(r.TimeMS, receivedMS))
+		if len(r.Flaws) > 0 {
+			note(Flawed)
+		}
+	}
+	return flags
+}
+
+// Aside are the values of a message that were reported and do not count, by when it was received: undated ones, and those that contradict each other.
+func (o *Opened) Aside(receivedMS int64) []Aside { return AsideOf(o.Readings, receivedMS) }
+
+// AsideOf does the same for the readings alone.
+func AsideOf(readings []Reading, receivedMS int64) (out []Aside) {
+	for i := range readings {
+		r := &readings[i]
+		if why := Undated(r.TimeMS, receivedMS); why != "" && len(r.Values) > 0 {
+			out = append(out, Aside{why, r.Values})
+		}
+		for j := range r.Flaws {
+			f := &r.Flaws[j]
+			if v, ok := f.Value(); ok && f.Reason == Repeated { // what is out of range is told as a fault: Said
+				out = append(out, Aside{f.Reason, map[string]float64{f.Name: v}})
+			}
+		}
+	}
+	return out
+}
+
+// AsideFlags are the flags of messages that may hold what is set aside.
+var AsideFlags = []Reason{Flawed, ClockAhead, ClockBehind}
+
+// SetsAside reports whether a message's flags have one of them.
+func SetsAside(flags []string) bool {
+	return slices.ContainsFunc(flags, func(f string) bool { return slices.Contains(AsideFlags, Reason(f)) })
+}
+
+// Aside is what was reported at once and does not count, and why: clock_behind, clock_ahead or repeated.
+type Aside struct {
+	Why    Reason
+	Values map[string]float64
 }
 
 // Open reads a tracker's message: nothing else makes readings of bytes. kind is that of its leaf, receivedMS the time for readings that

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Point is a stored reading and where it stands.
@@ -68,6 +69,16 @@ func (s *Store) Messages(ctx context.Context, log string, from, to uint64, fn fu
 		}
 	}
 	return nil
+}
+
+// Flagged gives the messages with one of the flags.
+func (s *Store) Flagged(ctx context.Context, log string, flags []telemetry.Reason, fn func(stored.Message) error) error {
+	return s.Messages(ctx, log, 0, 0, func(m stored.Message) error {
+		if slices.ContainsFunc(flags, func(f telemetry.Reason) bool { return slices.Contains(m.Flags, string(f)) }) {
+			return fn(m)
+		}
+		return nil
+	})
 }
 
 // Readings in (time, tracker) order.

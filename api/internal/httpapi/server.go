@@ -100,6 +100,7 @@ type Peers interface {
 // Telemetry reads what ingest stored. Callbacks run one after another; an error from one ends the call. Errors wrap
 // stored.ErrUnavailable when trying again can help.
 type Telemetry interface {
+	judging.Telemetry
 	telemetry.Telemetry
 	trackers.Telemetry
 	shipmentview.Telemetry

@@ -25,6 +25,8 @@ import (
 // Telemetry is what the store holds of a log.
 type Telemetry interface {
 	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	// Flagged gives the messages of a log that have one of the flags.
+	Flagged(ctx context.Context, log string, flags []telemetry.Reason, fn func(stored.Message) error) error
 	Readings(ctx context.Context, q stored.ReadingsQuery, fn func(stored.Reading, time.Time) error) error
 }
 
@@ -71,6 +73,10 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 	if err != nil {
 		return nil, err
 	}
+	asides, err := s.asides(ctx, j.Refs)
+	if err != nil {
+		return nil, err
+	}
 	facts := journey.Of(r, j.Handovers, j.Trackers)
 	j.legs = facts.Legs
 	place := make(map[string]uint64, len(j.Refs))
@@ -82,6 +88,9 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 		judge, err := compliance.New(rules.RuleSet, facts)
 		if err != nil {
 			return compliance.Result{}, err
+		}
+		for _, a := range asides {
+			judge.AddReading(a)
 		}
 		err = s.Telemetry.Readings(ctx, stored.ReadingsQuery{Logs: records.LogIDs(j.Refs)}, func(x stored.Reading, _ time.Time) error {
 			log := place[x.Log]
@@ -146,6 +155,24 @@ func (s *Judge) assigned(ctx context.Context, r ledger.Shipment) ([]ledger.Track
 			return nil, err
 		}
 		out = append(out, t)
+	}
+	return out, nil
+}
+
+// asides are the values that were reported and do not count. They stand in the messages' bytes only.
+func (s *Judge) asides(ctx context.Context, refs []records.LogRef) (out []compliance.Reading, err error) {
+	for _, ref := range refs {
+		err := s.Telemetry.Flagged(ctx, ref.ID, telemetry.AsideFlags, func(m stored.Message) error {
+			if o, err := m.Open(); err == nil { // a damaged one is verification's business
+				for _, a := range o.Aside(m.ReceivedMS) {
+					out = append(out, compliance.Reading{Tracker: m.Tracker, Aside: &a})
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

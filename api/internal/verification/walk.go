@@ -148,7 +148,7 @@ func (c *walk) signed(ctx context.Context, m stored.Message, leaf telemetry.Leaf
 	c.column(m, leaf, "seq", m.Seq, got.Seq)
 	c.column(m, leaf, "kind", m.Kind, int(got.Kind))
 	c.column(m, leaf, "time_ms", m.TimeMS, got.TimeMS)
-	c.columns(m, leaf, stored.Signed, len(got.Readings))
+	c.columns(m, leaf, stored.Signed, &o)
 	c.expect.add(m.Leaf, leaf.Hash, got.Tracker, got.Readings, leaf.ReceivedMS)
 	c.chain(m.Leaf, got)
 	return nil
@@ -167,15 +167,19 @@ func (c *walk) plain(m stored.Message, leaf telemetry.Leaf) {
 		return
 	}
 	c.column(m, leaf, "time_ms", m.TimeMS, o.TimeMS)
-	c.columns(m, leaf, stored.Unsigned, len(o.Readings))
+	c.columns(m, leaf, stored.Unsigned, &o)
 	// The bytes do not name the tracker: the stored one is all there is, and the readings must agree with it.
 	c.expect.add(m.Leaf, leaf.Hash, m.Tracker, o.Readings, leaf.ReceivedMS)
 }
 
 // columns are those that both kinds of message have.
-func (c *walk) columns(m stored.Message, leaf telemetry.Leaf, trust string, readings int) {
+func (c *walk) columns(m stored.Message, leaf telemetry.Leaf, trust string, o *telemetry.Opened) {
 	c.column(m, leaf, "trust", m.Trust, trust)
-	c.column(m, leaf, "readings", m.Readings, readings)
+	c.column(m, leaf, "readings", m.Readings, len(o.Readings))
+	flags := o.Flags(leaf.ReceivedMS)
+	for _, f := range telemetry.AsideFlags { // judging finds values that do not count by these
+		c.column(m, leaf, "flag "+string(f), slices.Contains(m.Flags, string(f)), slices.Contains(flags, f))
+	}
 	c.column(m, leaf, "received_ms", m.ReceivedMS, leaf.ReceivedMS)
 	c.column(m, leaf, "shipment", m.Shipment, c.Shipment.ID)
 }

@@ -20,6 +20,7 @@ type Message struct {
 	Leaf              uint64
 	Entry, Raw        []byte // the leaf's bytes, and the message as published
 	Signed            bool
+	Aside             bool // flagged: it may hold values that do not count
 	// Each gives the readings; the map is that of the next one, too.
 	Each func(fn func(ms int64, values map[string]float64)) error
 }
@@ -36,9 +37,17 @@ type taken struct {
 func take(m *Message, due bool) (taken, error) {
 	t := taken{log: m.Log, leaf: m.Leaf, hash: merkle.LeafHash(m.Entry)}
 	var promised uint32
-	if due && m.Signed {
-		if o, err := telemetry.Open(telemetry.LeafSigned, "", m.Raw, 0); err == nil {
+	if due && m.Signed || m.Aside {
+		leaf, err := telemetry.DecodeLeaf(m.Entry)
+		if err != nil {
+			return t, err
+		}
+		o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
+		if err == nil && due { // else it is damaged since ingest took it: verification's business
 			promised = uint32(min(o.NextDueS(), math.MaxUint32))
+		}
+		for _, a := range o.Aside(leaf.ReceivedMS) {
+			t.readings = append(t.readings, compliance.Reading{Tracker: m.Tracker, Aside: &a})
 		}
 	}
 	err := m.Each(func(ms int64, values map[string]float64) {
@@ -154,13 +163,13 @@ func (c *shipmentCase) absorb(readings []compliance.Reading) {
 		return
 	}
 	for _, r := range readings {
-		c.eval.Add(r.Tracker, r.Point)
+		c.eval.AddReading(r)
 	}
 }
 
 // fromStore reads a stored message as ingest read it.
 func fromStore(m *stored.Message, log [32]byte) *Message {
-	return &Message{Shipment: m.Shipment, Tracker: m.Tracker, Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Signed: m.Trust == stored.Signed,
+	return &Message{Shipment: m.Shipment, Tracker: m.Tracker, Log: log, Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Signed: m.Trust == stored.Signed, Aside: telemetry.SetsAside(m.Flags),
 		Each: func(fn func(int64, map[string]float64)) error {
 			o, err := m.Open()
 			if err != nil {

@@ -295,13 +295,21 @@ func (p *Pipeline) apply(ctx context.Context, items []*message.Item) ([]sequence
 	}
 }
 
+// asideFlags are those of messages that may hold what does not count.
+var asideFlags = func() (f journal.Flags) {
+	for _, r := range telemetry.AsideFlags {
+		f |= journal.Flag(r)
+	}
+	return f
+}()
+
 // judged are the stored messages as the judge takes them.
 func judged(all []journal.Message) []judge.Message {
 	out := make([]judge.Message, len(all))
 	measured := map[string]float64{} // of one reading after the other
 	for i := range all {
 		st := &all[i]
-		out[i] = judge.Message{Shipment: st.Shipment, Tracker: st.Tracker, Log: st.Log, Leaf: st.Leaf, Entry: st.Entry, Raw: st.Raw, Signed: st.Signed,
+		out[i] = judge.Message{Shipment: st.Shipment, Tracker: st.Tracker, Log: st.Log, Leaf: st.Leaf, Entry: st.Entry, Raw: st.Raw, Signed: st.Signed, Aside: st.Flags&asideFlags != 0,
 			Each: func(fn func(int64, map[string]float64)) error {
 				return st.Readings.Each(func(ms int64, values []journal.Value) {
 					clear(measured)

@@ -191,7 +191,7 @@ func (v *Verifier) accept(ctx context.Context, s *signed) {
 	it, m := s.item, s.message
 	it.Signed, it.Hash, it.TimeMS = true, m.COSEHash, m.TimeMS
 	it.Boot, it.Seq, it.Prev, it.Kind, it.Gap = m.Boot, m.Seq, m.Prev, m.Kind, m.Gap
-	v.finish(ctx, it, s.tracker, m.Readings)
+	v.finish(ctx, it, s.tracker, &telemetry.Opened{TimeMS: m.TimeMS, Readings: m.Readings})
 }
 
 func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
@@ -209,7 +209,7 @@ func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
 	}
 	it.Hash, it.TimeMS = o.Hash, o.TimeMS
 	it.JSONSeq, it.Timed = o.Seq, o.Timed || o.Seq != nil
-	v.finish(ctx, it, t, o.Readings)
+	v.finish(ctx, it, t, &o)
 	return nil
 }
 
@@ -252,22 +252,16 @@ func (v *Verifier) findKey(s *signed) error {
 }
 
 // finish judges the clock, packs the readings and finds the assignment.
-func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tracker, readings []telemetry.Reading) {
+func (v *Verifier) finish(ctx context.Context, it *message.Item, t *registry.Tracker, o *telemetry.Opened) {
 	at := it.TimeMS
-	if reason := telemetry.Undated(at, it.ReceivedMS); reason != "" {
-		it.Flags |= journal.Flag(reason)
+	if telemetry.Undated(at, it.ReceivedMS) != "" {
 		at = it.ReceivedMS
 	}
-	for i := range readings {
-		if len(readings[i].Flaws) > 0 {
-			it.Flags |= journal.Flag(telemetry.Flawed)
-		}
-		if reason := telemetry.Undated(readings[i].TimeMS, it.ReceivedMS); reason != "" {
-			it.Flags |= journal.Flag(reason)
-		}
+	for _, reason := range o.Flags(it.ReceivedMS) {
+		it.Flags |= journal.Flag(reason)
 	}
-	it.Readings = journal.EncodeReadings(readings, it.ReceivedMS)
-	v.route(ctx, it, t, at, readings)
+	it.Readings = journal.EncodeReadings(o.Readings, it.ReceivedMS)
+	v.route(ctx, it, t, at, o.Readings)
 }
 
 // route finds the shipments that a message belongs to: those in whose windows one of its readings was measured, and the one that the tracker

@@ -23,8 +23,15 @@ func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.C
 		if err != nil {
 			continue
 		}
-		for _, r := range telemetry.DecodePack(l.Pack, m.Tracker, m.TimeMS) {
-			all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Said())})
+		entry := must(telemetry.DecodeLeaf(l.Entry))
+		readings := telemetry.DecodePack(l.Pack, m.Tracker, m.TimeMS)
+		for _, a := range telemetry.AsideOf(readings, entry.ReceivedMS) {
+			all = append(all, compliance.Reading{Tracker: m.Tracker, Aside: &a})
+		}
+		for _, r := range readings {
+			if r.Counts(entry.ReceivedMS) {
+				all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Said())})
+			}
 		}
 	}
 	r := must(compliance.Judge(rules, journey.Of(*s, nil, nil), all, 0))
