@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,7 +83,12 @@ func check(ctx context.Context, trackers *trackers, of subject, log string, n ui
 		return nil, f, err
 	}
 	m := stored.NewMessage(log, n, item.Entry, leaf, &said)
-	m.Raw, m.Tracker, m.Flags = item.Raw, tracker, item.Flags
+	m.Raw, m.Tracker = item.Raw, tracker
+	for _, f := range item.Flags { // what the message itself shows is not the operator's to say
+		if !slices.Contains(telemetry.AsideFlags, telemetry.Reason(f)) {
+			m.Flags = append(m.Flags, f)
+		}
+	}
 	if of.kind == anchor.Shipment {
 		m.Shipment = of.id
 	}
