@@ -179,7 +179,17 @@ type CopyFindingWhat string
 type CreateBody struct {
 	// CarriedFrom Delivered shipments of the lot whose spent budget this one goes on with
 	CarriedFrom []string `json:"carried_from,omitempty,omitzero"`
-	Description string   `json:"description,omitempty,omitzero"`
+
+	// DeliverBy When the goods are to be delivered: RFC 3339 with the zone's offset, or a local time beside deliver_by_zone. Rules of the kind deadline judge by it
+	//
+	// Examples: 2026-12-01T18:00:00+01:00
+	DeliverBy string `json:"deliver_by,omitempty,omitzero"`
+
+	// DeliverByZone IANA zone of a deliver_by without an offset; an hour that its clocks skip or show twice is refused
+	//
+	// Examples: Europe/Vienna
+	DeliverByZone string `json:"deliver_by_zone,omitempty,omitzero"`
+	Description   string `json:"description,omitempty,omitzero"`
 
 	// Destination Where it is received, in the same form
 	Destination string `json:"destination,omitempty,omitzero"`
@@ -223,6 +233,11 @@ type CreateBody struct {
 	//
 	// Examples: cases
 	Unit string `json:"unit,omitempty,omitzero"`
+}
+
+// Deadline defines model for Deadline.
+type Deadline struct {
+	GraceS int64 `json:"grace_s,omitempty,omitzero"`
 }
 
 // Declined defines model for Declined.
@@ -637,10 +652,13 @@ type Shipment struct {
 	Custodian string `json:"custodian"`
 
 	// Declined Who was named as a party and declined
-	Declined    []Declined `json:"declined"`
-	DeliveredAt time.Time  `json:"delivered_at"`
-	Description string     `json:"description"`
-	Destination string     `json:"destination"`
+	Declined []Declined `json:"declined"`
+
+	// DeliverBy When the goods are to be delivered, as the creator stated it
+	DeliverBy   time.Time `json:"deliver_by"`
+	DeliveredAt time.Time `json:"delivered_at"`
+	Description string    `json:"description"`
+	Destination string    `json:"destination"`
 
 	// Details Of the texts from description to reference_number; null when there are none
 	Details Details `json:"details"`

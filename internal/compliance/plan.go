@@ -68,7 +68,7 @@ func newPlan(rs *RuleSet, c *detect.Journey, t *detect.Tracker) (*plan, error) {
 	var all []ready
 	for i := range rs.Rules {
 		r := &rs.Rules[i]
-		if excluded(rs, r) != "" {
+		if excluded(rs, r) != "" || r.Deadline != nil {
 			continue
 		}
 		where, hours := applies(c, p.windows, r), clockOf(rs, r.Hours)

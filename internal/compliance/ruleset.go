@@ -69,6 +69,7 @@ type Rule struct {
 	Stop      *place.Stop       `json:"stop,omitempty"`
 	Silence   *Silence          `json:"silence,omitempty"`
 	Recorder  *Recorder         `json:"recorder,omitempty"`
+	Deadline  *Deadline         `json:"deadline,omitempty"`
 	All       []Rule            `json:"all,omitempty"` // broken while all of these are
 	Any       []Rule            `json:"any,omitempty"` // broken while one of these is
 }

@@ -137,6 +137,9 @@ func (p *problems) rule(place string, r *Rule, depth int) {
 	if depth > 0 && r.Limit != nil && r.Limit.Mode == AtLeast {
 		p.bad(place+".limit.mode", "at_least stands alone: it is broken only when the goods are delivered")
 	}
+	if r.Deadline != nil && (depth > 0 || r.Optional || len(r.Stages) > 0 || r.SettleS != 0 || r.Hours != nil || r.Per != "" || len(r.Escalation) > 0) {
+		p.bad(place+".deadline", "stands alone, and has only id, title and severity beside it: it is about the whole shipment")
+	}
 	p.kind(place, r, depth)
 }
 

@@ -98,6 +98,21 @@ func (a *assembly) rule(i int) {
 		a.res.Rules = append(a.res.Rules, out)
 		return
 	}
+	if r.Deadline != nil {
+		a.deadline(r, &out)
+	} else {
+		a.tracked(i, r, &out)
+	}
+	a.res.Rules = append(a.res.Rules, out)
+	if r.Severity != severities[0] {
+		for _, s := range out.Reasons {
+			a.res.Reasons = append(a.res.Reasons, r.ID+": "+s)
+		}
+	}
+}
+
+// tracked joins what a rule's units found on the trackers.
+func (a *assembly) tracked(i int, r *Rule, out *RuleResult) {
 	measured := a.measured(i)
 	worst, judged := detect.Met, false
 	all := a.found(i, measured || !r.Optional, measured)
@@ -109,7 +124,7 @@ func (a *assembly) rule(i int) {
 			x.f.State, x.f.Excursions = detect.Unknown, nil
 		}
 		judged, worst = true, max(worst, x.f.State)
-		a.finding(r, x.task, x.st, x.f, &out)
+		a.finding(r, x.task, x.st, x.f, out)
 	}
 	if judged && worst == detect.Met && a.setAside(i, &out) {
 		worst = detect.Unknown
@@ -118,12 +133,6 @@ func (a *assembly) rule(i int) {
 		out.State = worst.String()
 		if r.Severity != severities[0] {
 			a.weigh(worst)
-		}
-	}
-	a.res.Rules = append(a.res.Rules, out)
-	if r.Severity != severities[0] {
-		for _, s := range out.Reasons {
-			a.res.Reasons = append(a.res.Reasons, r.ID+": "+s)
 		}
 	}
 }

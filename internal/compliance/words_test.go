@@ -38,8 +38,10 @@ func TestRulesInWords(t *testing.T) {
 		`"silence":{"max_s":900,"promise":true}`:                                                                                                          "A reading at least every 15 min, and whenever the tracker promised one",
 		`"recorder":{"standard":"EN12830","coverage":"0.95","calibration":true}`:                                                                          "Trackers must take readings as often as EN12830 asks, cover 95 % of the time, be calibrated for the whole trip",
 		`"recorder":{"intervals":[{"trip_below_s":86400,"max_interval_s":300},{"max_interval_s":900}],"min":"-30","max":"30","measures":["temperature"]}`: "Trackers must take a reading every 5 min on trips shorter than 24 h, take a reading every 15 min, measure from -30 to 30 °C, measure temperature",
-		`"all":[{"id":"x",` + limit + `},{"id":"y","silence":{"max_s":60}}]`:                                                                              "At least one of these must hold at any time: Temperature must not be above 8 °C at any moment; A reading at least every 1 min",
-		`"any":[{"id":"x",` + limit + `},{"id":"y","silence":{"max_s":60}}]`:                                                                              "Each of these must hold: Temperature must not be above 8 °C at any moment; A reading at least every 1 min",
+		`"deadline":{}`:               "Delivered by the time that the shipment states",
+		`"deadline":{"grace_s":1800}`: "Delivered by the time that the shipment states, or at most 30 min later",
+		`"all":[{"id":"x",` + limit + `},{"id":"y","silence":{"max_s":60}}]`: "At least one of these must hold at any time: Temperature must not be above 8 °C at any moment; A reading at least every 1 min",
+		`"any":[{"id":"x",` + limit + `},{"id":"y","silence":{"max_s":60}}]`: "Each of these must hold: Temperature must not be above 8 °C at any moment; A reading at least every 1 min",
 	} {
 		rs, err := Parse([]byte(`{"schema":"trackseal-rule-set/1","id":"a","version":1,"title":"t","max_gap_s":900,"rules":[{"id":"a","severity":"major",` + rule + `}]}`))
 		if err != nil {

@@ -105,6 +105,8 @@ type Shipment struct {
 	// Carried is what earlier shipments of its lot had spent, by rule and band; CarriedFrom says which shipments.
 	Carried     []Spent       `json:"carried,omitempty"`
 	CarriedFrom []CarriedFrom `json:"carried_from,omitempty"`
+	// DeliverByMS is when the goods are to be delivered, as the creator stated it; 0 = not said. The rule kind deadline judges by it.
+	DeliverByMS int64 `json:"deliver_by_ms,omitempty"`
 }
 
 // Assignment is a tracker bound to a shipment for a time window [FromMS, ToMS).

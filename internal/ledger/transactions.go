@@ -147,6 +147,7 @@ type CreateArgs struct {
 	Details     string   `json:"details"` // hash, "" for none
 	Carried     []Spent  `json:"carried,omitempty"`
 	CarriedFrom []string `json:"carried_from,omitempty"` // shipment ids
+	DeliverByMS int64    `json:"deliver_by_ms,omitempty"`
 }
 
 // AssignArgs binds a tracker of the caller's, who is a carrier of the shipment or holds the goods. FromMS 0 means now; it may lie

@@ -89,7 +89,7 @@ func (a CreateArgs) Validate() error {
 	if err != nil {
 		return err
 	}
-	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateCarried())
+	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateCarried(), checkTime("deliver_by_ms", a.DeliverByMS, true))
 }
 
 func (a AssignArgs) Validate() error {

@@ -55,6 +55,7 @@ type Shipment struct {
 	CarriedFrom      []CarriedFrom           `json:"carried_from"`
 	CreatedAt        rest.Instant            `json:"created_at"`
 	DeliveredAt      rest.Null[rest.Instant] `json:"delivered_at"`
+	DeliverBy        rest.Null[rest.Instant] `json:"deliver_by" doc:"When the goods are to be delivered, as the creator stated it"`
 	StatedDeliveryAt rest.Null[rest.Instant] `json:"stated_delivery_at" doc:"When the goods arrived, as both sides of the last handover stated it"`
 	ClosedAt         rest.Null[rest.Instant] `json:"closed_at"`
 	Assignments      []Assignment            `json:"assignments"`
@@ -119,6 +120,7 @@ type Assignment struct {
 	From    rest.Instant            `json:"from"`
 	To      rest.Null[rest.Instant] `json:"to"`
 	By      string                  `json:"by"`
+	Ours    bool                    `json:"ours" doc:"The tracker is the organisation's that answers"`
 	// Recorded windows were written as a whole after they had ended.
 	Recorded bool `json:"recorded" doc:"The window was given as a whole after it had ended: a logger that was read out later"`
 	// Sensors that are judged by.
@@ -178,7 +180,7 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 	v := Shipment{ID: r.ID, State: r.State, Parties: showParties(names, r.Parties), Custodian: names.Name(r.Custodian), RuleSet: r.RuleSet,
 		RuleSetHash: r.RuleSetHash, Description: d.Description, Origin: d.Origin, Destination: d.Destination, Lot: d.Lot, LotSource: d.LotSource,
 		Quantity: d.Quantity, Unit: d.Unit, ReferenceType: d.ReferenceType, ReferenceNumber: d.ReferenceNumber, Details: details, CreatedAt: rest.Instant(r.CreatedMS),
-		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
+		DeliveredAt: rest.InstantOrNull(r.DeliveredMS), DeliverBy: rest.InstantOrNull(r.DeliverByMS), StatedDeliveryAt: rest.InstantOrNull(r.StatedDeliveryMS), ClosedAt: rest.InstantOrNull(r.ClosedMS), Assignments: []Assignment{}, Verdict: "none", Tx: tx,
 		Carried: rest.OrEmpty(r.Carried), CarriedFrom: []CarriedFrom{}, Creator: names.Name(r.Creator), MayDecline: mayDecline(r, own.MSP), Declined: []Declined{}, Opinions: []Opinion{}}
 	for _, c := range r.CarriedFrom {
 		from := CarriedFrom{Shipment: c.Shipment, Verdicts: []VerdictRef{}}
@@ -191,7 +193,7 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 		v.Declined = append(v.Declined, Declined{names.Name(d.Member), d.Roles, rest.Instant(d.TimeMS), d.Tx})
 	}
 	for _, a := range r.Assignments {
-		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Recorded: a.Recorded(), Sensors: a.Sensors})
+		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Ours: a.By == own.MSP, Recorded: a.Recorded(), Sensors: a.Sensors})
 	}
 	if r.Pending != nil {
 		v.PendingHandover = rest.Some(ShowHandover(ctx, own, r.ID, *r.Pending))

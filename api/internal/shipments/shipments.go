@@ -95,6 +95,9 @@ type createBody struct {
 	ReferenceType   string `json:"reference_type,omitempty" maxLength:"64" doc:"Document that goes with the goods" example:"bill of lading"`
 	ReferenceNumber string `json:"reference_number,omitempty" maxLength:"128" doc:"Its number"`
 
+	DeliverBy     string `json:"deliver_by,omitempty" maxLength:"40" doc:"When the goods are to be delivered: RFC 3339 with the zone's offset, or a local time beside deliver_by_zone. Rules of the kind deadline judge by it" example:"2026-12-01T18:00:00+01:00"`
+	DeliverByZone string `json:"deliver_by_zone,omitempty" maxLength:"64" doc:"IANA zone of a deliver_by without an offset; an hour that its clocks skip or show twice is refused" example:"Europe/Vienna"`
+
 	CarriedFrom []string `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
 }
 
@@ -119,6 +122,10 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err := s.sameLot(ctx, b); err != nil {
 		return nil, err
 	}
+	by, err := deliverBy(b.DeliverBy, b.DeliverByZone)
+	if err != nil {
+		return nil, err
+	}
 	said := ledger.Details{Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, LotSource: b.LotSource, Quantity: b.Quantity, Unit: b.Unit,
 		ReferenceType: b.ReferenceType, ReferenceNumber: b.ReferenceNumber}
 	id := s.OwnID(b.ID)
@@ -126,7 +133,7 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.CreateArgs{ID: id, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash, Details: hash, CarriedFrom: b.CarriedFrom}
+	args := ledger.CreateArgs{ID: id, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash, Details: hash, CarriedFrom: b.CarriedFrom, DeliverByMS: by}
 	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
 	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
@@ -160,7 +167,7 @@ func (s *Resource) sameLot(ctx context.Context, b createBody) error {
 
 // createdAs tells whether a shipment is what a request asks for, but for its details.
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
-	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash &&
+	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash && r.DeliverByMS == a.DeliverByMS &&
 		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
 }
 

@@ -46,7 +46,7 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
                   </>
                 )}
               </p>
-              {n < mostAtOnce && scopes.includes("trackers:read") && scopes.includes("telemetry:read") && <Heard tracker={t.id} />}
+              {n < mostAtOnce && shipment.assignments?.some((a) => a.tracker === t.id && a.ours) && scopes.includes("trackers:read") && scopes.includes("telemetry:read") && <Heard tracker={t.id} />}
             </div>
             {asked && n < mostAtOnce && <Flags tracker={t} assignment={shipment.assignments?.findLast((a) => a.tracker === t.id)} />}
           </li>
@@ -64,7 +64,7 @@ function Heard({ tracker }: { tracker: string }) {
   const { api } = useSigned();
   const heard = useResource(`heard ${tracker}`, (signal) => api.heard(tracker, signal));
   useEvery(heardEvery, heard.reload);
-  const { rejected, message } = heard.data ?? {}; // of another organisation's tracker nothing is told
+  const { rejected, message } = heard.data ?? {};
   const recent = (at: string) => Date.now() - Date.parse(at) < lately;
   return (
     <>

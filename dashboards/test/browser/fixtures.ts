@@ -107,6 +107,7 @@ function shipment(id: string, more: Partial<Shipment>): Shipment {
     created_at: iso(now - 26 * hour),
     delivered_at: null,
     stated_delivery_at: null,
+    deliver_by: null,
     closed_at: null,
     ...{ lot: "", lot_source: "", quantity: "", unit: "", reference_type: "", reference_number: "" },
     carried: [],
@@ -151,8 +152,8 @@ export const shipments: Shipment[] = [
   shipment("VAX-2026-0117", {
     description: "Influenza vaccine, 4 pallets",
     assignments: [
-      { tracker: "trk-0041", from: iso(start), to: null, by: "carrier", recorded: false },
-      { tracker: "trk-0042", from: iso(start), to: null, by: "carrier", recorded: false },
+      { tracker: "trk-0041", from: iso(start), to: null, by: "carrier", recorded: false, ours: true },
+      { tracker: "trk-0042", from: iso(start), to: null, by: "carrier", recorded: false, ours: false },
     ],
     verdict: "non_compliant",
     last: { time: newest.time, values: newest.values },
@@ -166,7 +167,7 @@ export const shipments: Shipment[] = [
     destination: "Wien AT",
     verdict: "compliant",
     last: { time: iso(now - 45_000), values: { temperature: 4.4, humidity: 51 } },
-    assignments: [{ tracker: "trk-0007", from: iso(now - 90 * minute), to: null, by: "carrier", recorded: false }],
+    assignments: [{ tracker: "trk-0007", from: iso(now - 90 * minute), to: null, by: "carrier", recorded: false, ours: false }],
     messages: 541,
   }),
   shipment("FISH-88", {
@@ -176,7 +177,7 @@ export const shipments: Shipment[] = [
     verdict: "inconclusive",
     custodian: "shipper",
     last: { time: iso(now - 3 * hour), values: { temperature: 1.2, humidity: 88 } },
-    assignments: [{ tracker: "trk-0013", from: iso(now - 30 * hour), to: null, by: "shipper", recorded: false }],
+    assignments: [{ tracker: "trk-0013", from: iso(now - 30 * hour), to: null, by: "shipper", recorded: false, ours: false }],
     messages: 1_204,
   }),
   shipment("BLOOD-07", {

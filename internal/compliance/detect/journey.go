@@ -11,9 +11,11 @@ type Journey struct {
 	// yet.
 	DepartMS, DeliverMS int64
 	// EndMS is when judging ends for good: the delivery, or 0 before it.
-	EndMS    int64
-	Legs     []Leg
-	Trackers []Tracker
+	EndMS int64
+	// DeliverByMS is when the goods are to be delivered, 0 = the shipment does not say.
+	DeliverByMS int64
+	Legs        []Leg
+	Trackers    []Tracker
 	// Carried is the stability budget that the lot had spent before this shipment.
 	Carried []Carried
 }

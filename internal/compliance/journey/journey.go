@@ -21,7 +21,7 @@ import (
 // so does the delivery's; ByLedger leaves them out.
 func Of(s ledger.Shipment, handovers []ledger.Handover, trackers []ledger.Tracker) detect.Journey {
 	s, handovers = agreed(s, handovers)
-	c := detect.Journey{FromMS: s.CreatedMS, EndMS: s.DeliveredMS}
+	c := detect.Journey{FromMS: s.CreatedMS, EndMS: s.DeliveredMS, DeliverByMS: s.DeliverByMS}
 	if until, ok := recordedUntil(s); ok && c.EndMS > until {
 		c.EndMS = until
 	}
