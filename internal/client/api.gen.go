@@ -59,6 +59,9 @@ type Assignment struct {
 	// From Examples: 2026-11-22T10:00:00.000Z
 	From time.Time `json:"from"`
 
+	// Ours The tracker is the organisation's that answers
+	Ours bool `json:"ours"`
+
 	// Recorded The window was given as a whole after it had ended: a logger that was read out later
 	Recorded bool `json:"recorded"`
 

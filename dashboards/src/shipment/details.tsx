@@ -54,6 +54,14 @@ export function Details({ shipment, compliance }: { shipment: Shipment; complian
             <Time at={shipment.created_at} />
           </dd>
         </div>
+        {shipment.deliver_by && (
+          <div>
+            <dt>To be delivered by</dt>
+            <dd>
+              <Time at={shipment.deliver_by} />
+            </dd>
+          </div>
+        )}
         {shipment.delivered_at && (
           <div>
             <dt>Delivered</dt>
