@@ -15,10 +15,7 @@ const heardEvery = 30_000;
 export function Trackers({ shipment, compliance }: { shipment: Shipment; compliance: Compliance | undefined }) {
   const { scopes } = useSigned();
   const [asked, setAsked] = useState(false);
-  const judged = compliance?.trackers ?? [];
-  // One of which nothing was taken yet is the one to look at.
-  const silent = [...new Set(shipment.assignments?.filter((a) => !a.to && !judged.some((t) => t.id === a.tracker)).map((a) => a.tracker))];
-  const trackers: Shown[] = [...judged, ...silent.map((id) => ({ id, readings: 0, first: null, last: null }))];
+  const trackers = compliance?.trackers ?? [];
   if (trackers.length === 0) return null;
   return (
     <section class="card" aria-labelledby="trackers-title">
@@ -57,8 +54,6 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
   );
 }
 
-type Shown = Pick<JudgedTracker, "id" | "readings" | "first" | "last">;
-
 // Heard says what a tracker's owner has to look after: that something was refused, or taken with values that do not count.
 function Heard({ tracker }: { tracker: string }) {
   const { api } = useSigned();
@@ -82,7 +77,7 @@ function Heard({ tracker }: { tracker: string }) {
   );
 }
 
-function Flags({ tracker, assignment }: { tracker: Shown; assignment: Assignment | undefined }) {
+function Flags({ tracker, assignment }: { tracker: JudgedTracker; assignment: Assignment | undefined }) {
   const { api } = useSigned();
   const to = assignment?.to ? Date.parse(assignment.to) : Date.now();
   const from = assignment ? Math.max(Date.parse(assignment.from), to - longest) : to - 86_400_000;
