@@ -47,7 +47,7 @@ func TestDeadline(t *testing.T) {
 		for _, id := range []string{"T-1", "T-2"} { // it is judged once, however many trackers there are
 			c.Trackers = append(c.Trackers, detect.Tracker{ID: id, Windows: []detect.Window{{FromMS: from}}})
 			for ms := from; ms <= by+tc.newest*minute; ms += 10 * minute {
-				all = append(all, Reading{id, detect.NewPoint(ms, [32]byte{}, map[string]float64{"temperature": 5})})
+				all = append(all, Reading{Tracker: id, Point: detect.NewPoint(ms, [32]byte{}, map[string]float64{"temperature": 5})})
 			}
 		}
 		to := by + tc.newest*minute

@@ -126,7 +126,7 @@ func (a *assembly) tracked(i int, r *Rule, out *RuleResult) {
 		judged, worst = true, max(worst, x.f.State)
 		a.finding(r, x.task, x.st, x.f, out)
 	}
-	if judged && worst == detect.Met && a.setAside(i, &out) {
+	if judged && worst == detect.Met && a.setAside(i, out) {
 		worst = detect.Unknown
 	}
 	if judged {
