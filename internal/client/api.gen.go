@@ -308,6 +308,24 @@ type Field struct {
 	Field string `json:"field"`
 }
 
+// Flaw defines model for Flaw.
+type Flaw struct {
+	// Name As sent, its first 64 bytes; time for the reading's time, pack for all that was signed
+	//
+	// Examples: humidity
+	Name string `json:"name"`
+
+	// Reason docs/formats.md tells what each means
+	//
+	// Examples: out_of_range
+	Reason string `json:"reason"`
+
+	// Text The value as sent, its first 64 bytes
+	//
+	// Examples: 104
+	Text string `json:"text"`
+}
+
 // Handover defines model for Handover.
 type Handover struct {
 	// AgreedAt The same, when the receiver has accepted with it
@@ -448,8 +466,17 @@ type MQTT struct {
 
 // Message defines model for Message.
 type Message struct {
-	Boot  int64    `json:"boot"`
-	Flags []string `json:"flags"`
+	Boot int64 `json:"boot"`
+
+	// ClockOffsetMs Of an undated message: its time less that of its receipt
+	ClockOffsetMs int64    `json:"clock_offset_ms,omitempty,omitzero"`
+	Flags         []string `json:"flags"`
+
+	// FlawCount How many flaws it has in all
+	FlawCount int64 `json:"flaw_count,omitempty,omitzero"`
+
+	// Flaws Members that gave no value, the first 20; of a message with the flag flawed
+	Flaws []Flaw `json:"flaws,omitempty,omitzero"`
 
 	// Hash What the leaf carries, hex
 	Hash string `json:"hash"`
@@ -478,6 +505,9 @@ type Message struct {
 	Time    time.Time    `json:"time"`
 	Tracker string       `json:"tracker"`
 	Trust   MessageTrust `json:"trust"`
+
+	// Undated true: the time does not count, since the tracker's clock was wrong
+	Undated bool `json:"undated,omitempty,omitzero"`
 }
 
 // MessageStatus How far the message has come

@@ -3,11 +3,17 @@ package httpapi_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/rest"
+	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 type page struct {
@@ -100,5 +106,69 @@ func TestMessagesAndReadingsOfATracker(t *testing.T) {
 	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(t, w.org, "carrier.T-new"))
 	if all := w.walk("/v1/trackers/carrier.T-new/readings?limit=1"); len(all) != 0 {
 		t.Errorf("of a tracker that said nothing: %v", all)
+	}
+}
+
+// What does not count of a message is named in it, and whether its time does.
+func TestFlawsOfMessages(t *testing.T) {
+	w := newWorld(t)
+	const shipment, tracker = "carrier.S-1", "carrier.t-S-1"
+	w.ship(shipment)
+	now := time.Now().UnixMilli()
+	signed := func(seq uint64, at int64, pack []byte) {
+		t.Helper()
+		raw := testkit.SignPack(t, trackerKey(tracker), telemetry.Claims{Tracker: tracker, Boot: 1, Seq: seq, TimeMS: at}, pack)
+		if err := w.ingest.Ingest.Signed(raw); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signed(10, now, testkit.HumidPack(tracker, now, 26.5))
+	signed(11, now, []byte("no CBOR"))
+	signed(12, now+600_000, testkit.HumidPack(tracker, now+600_000, 5))
+	humid := []telemetryapi.Flaw{{Name: "humidity", Text: "101.7", Reason: "out_of_range"}}
+	for _, path := range []string{"/v1/shipments/" + shipment + "/messages?limit=50", "/v1/trackers/" + tracker + "/messages?limit=50"} {
+		var list rest.List[telemetryapi.TrackerMessage]
+		w.must(http.StatusOK, http.MethodGet, path, "").into(&list)
+		seen := 0
+		for _, m := range list.Items {
+			switch {
+			case m.Seq == 9:
+				want(t, "flaws of a good message", m.Flaws == nil && m.FlawCount == 0 && !m.Undated && m.ClockOffsetMS == 0, true)
+			case m.Seq == 10:
+				want(t, "a humid message is dated", m.Undated, false)
+				want(t, "its flaws", slices.Equal(m.Flaws, humid) && m.FlawCount == 1, true)
+			case m.Seq == 11:
+				if len(m.Flaws) != 1 || m.FlawCount != 1 || m.Flaws[0].Name != "pack" || m.Flaws[0].Reason != "malformed" {
+					t.Errorf("a pack that is no CBOR: %+v", m.Flaws)
+				}
+			case m.Seq == 12:
+				if d := m.ClockOffsetMS; !m.Undated || d < 540_000 || d > 600_000 || !slices.Equal(m.Flaws, humid) {
+					t.Errorf("ten minutes ahead: undated %v by %d ms, flaws %+v", m.Undated, d, m.Flaws)
+				}
+			default:
+				continue
+			}
+			seen++
+		}
+		if seen < 4 {
+			t.Errorf("%s: %d of the messages are there", path, seen)
+		}
+	}
+	plain := func(text string) {
+		t.Helper()
+		if err := w.ingest.Ingest.Plain("carrier.t-plain", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plain(`{"temperature":5,"time":"yesterday"}`)
+	plain(`[` + strings.Repeat(`{"temperature":null,"humidity":5},`, 24) + `{"temperature":null}]`)
+
+	all := w.walk("/v1/shipments/" + shipment + "/messages?limit=50")
+	m := all[13]
+	if got := fmt.Sprint(m["undated"], m["flaws"], m["flaw_count"]); got != "true [map[name:time reason:not_a_time text:yesterday]] 1" || m["clock_offset_ms"].(float64) > -1e12 {
+		t.Errorf("nobody can say when: %s, %v", got, m["clock_offset_ms"])
+	}
+	if m := all[14]; m["undated"] != nil || len(m["flaws"].([]any)) != 20 || m["flaw_count"] != 25.0 {
+		t.Errorf("many flaws: %v, want 20 of 25 listed", m)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/access"
@@ -16,21 +17,34 @@ import (
 
 // Message as it stands in a log.
 type Message struct {
-	Log        string       `json:"log"`
-	Leaf       uint64       `json:"leaf"`
-	Tracker    string       `json:"tracker"`
-	Trust      string       `json:"trust" enum:"signed,unsigned"`
-	Kind       string       `json:"kind" doc:"data, boot, gap, sleep, rotate, clock, end; empty for unsigned messages"`
-	Boot       uint64       `json:"boot"`
-	Seq        uint64       `json:"seq"`
-	Time       rest.Instant `json:"time" doc:"Signed time, or that of the first reading"`
-	ReceivedAt rest.Instant `json:"received_at"`
-	Flags      []string     `json:"flags"`
-	Readings   int          `json:"readings" doc:"How many"`
-	Hash       string       `json:"hash" doc:"What the leaf carries, hex"`
-	Status     string       `json:"status" enum:"logged,anchored" doc:"How far the message has come"`
-	Raw        []byte       `json:"raw,omitempty" doc:"Exact bytes published, base64; with include=raw"`
+	Log           string       `json:"log"`
+	Leaf          uint64       `json:"leaf"`
+	Tracker       string       `json:"tracker"`
+	Trust         string       `json:"trust" enum:"signed,unsigned"`
+	Kind          string       `json:"kind" doc:"data, boot, gap, sleep, rotate, clock, end; empty for unsigned messages"`
+	Boot          uint64       `json:"boot"`
+	Seq           uint64       `json:"seq"`
+	Time          rest.Instant `json:"time" doc:"Signed time, or that of the first reading"`
+	ReceivedAt    rest.Instant `json:"received_at"`
+	Undated       bool         `json:"undated,omitempty" doc:"true: the time does not count, since the tracker's clock was wrong"`
+	ClockOffsetMS int64        `json:"clock_offset_ms,omitempty" doc:"Of an undated message: its time less that of its receipt"`
+	Flags         []string     `json:"flags"`
+	Flaws         []Flaw       `json:"flaws,omitempty" doc:"Members that gave no value, the first 20; of a message with the flag flawed"`
+	FlawCount     int          `json:"flaw_count,omitempty" doc:"How many flaws it has in all"`
+	Readings      int          `json:"readings" doc:"How many"`
+	Hash          string       `json:"hash" doc:"What the leaf carries, hex"`
+	Status        string       `json:"status" enum:"logged,anchored" doc:"How far the message has come"`
+	Raw           []byte       `json:"raw,omitempty" doc:"Exact bytes published, base64; with include=raw"`
 }
+
+// Flaw is a member of a reading that gave no value.
+type Flaw struct {
+	Name   string `json:"name" doc:"As sent, its first 64 bytes; time for the reading's time, pack for all that was signed" example:"humidity"`
+	Text   string `json:"text" doc:"The value as sent, its first 64 bytes" example:"104"`
+	Reason string `json:"reason" doc:"docs/formats.md tells what each means" example:"out_of_range"`
+}
+
+const maxFlaws = 20 // of one message that are listed
 
 var kinds = []string{"data", "boot", "gap", "sleep", "rotate", "clock", "end"}
 
@@ -123,6 +137,12 @@ func showMessage(m stored.Message, anchored uint64, raw bool) Message {
 	if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil { // a damaged entry is verification's business
 		v.Hash = hex.EncodeToString(leaf.Hash[:])
 	}
+	if v.Undated = telemetry.Undated(m.TimeMS, m.ReceivedMS) != ""; v.Undated {
+		v.ClockOffsetMS = m.TimeMS - m.ReceivedMS
+	}
+	if slices.Contains(m.Flags, string(telemetry.Flawed)) {
+		v.Flaws, v.FlawCount = flawsOf(m)
+	}
 	if m.Leaf < anchored {
 		v.Status = "anchored"
 	}
@@ -130,4 +150,19 @@ func showMessage(m stored.Message, anchored uint64, raw bool) Message {
 		v.Raw = m.Raw
 	}
 	return v
+}
+
+// flawsOf a message: the first of them, and how many there are. Bytes that are no message have none: verification names those.
+func flawsOf(m stored.Message) (first []Flaw, all int) {
+	o, err := m.Open()
+	if err != nil {
+		return nil, 0
+	}
+	for _, r := range o.Readings {
+		all += len(r.Flaws)
+		for _, f := range r.Flaws[:min(len(r.Flaws), maxFlaws-len(first))] {
+			first = append(first, Flaw{f.Name, f.Text, string(f.Reason)})
+		}
+	}
+	return first, all
 }
