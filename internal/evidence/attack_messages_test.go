@@ -122,7 +122,7 @@ var operatorAttacks = []attack{
 		cose[i+2] = 0x28                                 // -9
 		t.LogLeaf(telemetry.LeafSigned, cose, pack, nil)
 	}},
-	{name: "backdated message with a later beacon", code: evidence.BeforeBeacon, during: func(t *evidencetest.Trip) {
+	{name: "backdated message with a later beacon", code: evidence.SlowClock, status: evidence.Unknown, policy: requireCompliant, during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)
 		t.Log(t.Trackers[0].Message(t.C.NowMS-2*t.StepMS, nil))
 	}},

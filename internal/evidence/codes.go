@@ -66,7 +66,8 @@ const (
 	ReadingsWithheld Code = "E_READINGS_WITHHELD" // not all readings are there to be judged
 	NotJudged        Code = "E_NOT_JUDGED"        // the rules are not known, or there is only one message
 
-	BeforeBeacon Code = "E_TIME_BEFORE_BEACON" // says it was signed, or was received, before an anchor that it names
+	BeforeBeacon Code = "E_TIME_BEFORE_BEACON" // was received before an anchor that it names
+	SlowClock    Code = "E_CLOCK_BEHIND"       // says it was signed before an anchor that it names: a slow clock, or dated back
 	Future       Code = "E_TIME_FUTURE"        // received after it was anchored
 
 	GapDeclared    Code = "W_GAP_DECLARED" // the tracker lost messages and said so
@@ -137,7 +138,7 @@ var questionOf = map[Code]Question{
 	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,
 	Rules: Authentic, DetailsDiffer: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
 	OldClaim: Compliant, FalseOpinion: Compliant, NoClaim: Compliant, BreachMissing: Compliant, StrayBreach: Compliant, StrayReading: Compliant,
-	RecordedTrip: Compliant, StatedTime: Compliant, RecordedWindow: Compliant,
+	RecordedTrip: Compliant, SlowClock: Compliant, StatedTime: Compliant, RecordedWindow: Compliant,
 }
 
 func question(c Code) Question {

@@ -290,8 +290,9 @@ func (v *verifier) authentic(where func() string, tr *tracker, m *telemetry.Mess
 	return nil, false
 }
 
-// beacon: a message that names an anchor was signed after it, and received after it whatever its clock said. An anchor that the bundle does not
-// hold bounds nothing.
+// beacon: a message that names an anchor was signed after it, and received after it whatever its clock said. When its own time is earlier, its
+// clock is slow or somebody dated it back: the signature stands, and what its readings' times are worth is open. An anchor that the bundle
+// does not hold bounds nothing.
 func (v *verifier) beacon(where func() string, m *telemetry.Message, receivedMS int64) {
 	if m.Beacon == nil {
 		return
@@ -303,7 +304,7 @@ func (v *verifier) beacon(where func() string, m *telemetry.Message, receivedMS 
 			}
 			earliest := a.head.TimeMS - v.policy.ClockMS
 			if m.TimeMS < earliest && telemetry.Undated(m.TimeMS, receivedMS) == "" {
-				v.book.fail(BeforeBeacon, where(), fmt.Sprintf("signed after the anchor that it names, %d", a.head.TimeMS), "%d (root %s)", m.TimeMS, hex.EncodeToString(a.root[:4]))
+				v.book.unknown(SlowClock, where(), fmt.Sprintf("signed after the anchor that it names, %d", a.head.TimeMS), "%d (root %s): its clock is slow, or it was dated back", m.TimeMS, hex.EncodeToString(a.root[:4]))
 			}
 			if receivedMS < earliest {
 				v.book.fail(BeforeBeacon, where(), fmt.Sprintf("received after the anchor that it names, %d", a.head.TimeMS), "%d (root %s)", receivedMS, hex.EncodeToString(a.root[:4]))

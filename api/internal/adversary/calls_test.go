@@ -31,6 +31,9 @@ func (t *trip) call(ctx context.Context, a act) (ledger.Function, any, error) {
 	msp := who{org: a.to}.msp()
 	switch a.kind {
 	case "enrol":
+		if t.odd != nil {
+			return t.odd.enrol(t, d)
+		}
 		return t.enrol(d)
 	case "decoy":
 		// A tracker in a fridge, which keeps what it measures until it is bound to the goods, from an earlier time on.
@@ -56,6 +59,8 @@ func (t *trip) call(ctx context.Context, a act) (ledger.Function, any, error) {
 		return ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: d.ID, FromMS: past(a.ms)}, nil
 	case "recorded":
 		return ledger.ShipmentAssign, ledger.AssignArgs{Shipment: id, Tracker: d.ID, FromMS: now + a.ms, ToMS: now - a.untilS*1000}, nil
+	case "window":
+		return ledger.ShipmentAssign, t.odd.window, nil
 	case "unassign":
 		return ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: id, Tracker: d.ID}, nil
 	case "propose":
@@ -163,12 +168,17 @@ func (t *trip) verdict(ctx context.Context, a act) (ledger.Function, any, error)
 	}
 	var all []compliance.Reading
 	for _, m := range t.log.messages {
-		d, err := telemetry.Decode(m.Raw)
+		o, err := m.Open()
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, r := range d.Readings {
-			all = append(all, compliance.Reading{Tracker: d.Tracker, Point: detect.NewPoint(r.TimeMS, d.COSEHash, r.Values)})
+		for _, a := range telemetry.AsideOf(o.Readings, m.ReceivedMS) {
+			all = append(all, compliance.Reading{Tracker: m.Tracker, Aside: &a})
+		}
+		for _, r := range o.Readings {
+			if r.Counts(m.ReceivedMS) {
+				all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, o.Hash, r.Said())})
+			}
 		}
 	}
 	r, err := compliance.Judge(rules, journey.Of(*t.record, t.truth.handovers, nil), all, 0)

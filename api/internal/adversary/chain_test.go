@@ -100,8 +100,8 @@ type state struct{ *evidencetest.Sim }
 
 func (s state) Get(key string) ([]byte, error) { return s.Sim.Get(key), nil }
 
-func (state) Page(string, string, int) ([]contract.Record, string, error) {
-	return nil, "", errors.New("the adversary's ledger has no listings")
+func (s state) Page(prefix, start string, limit int) ([]contract.Record, string, error) {
+	return contract.Map(s.Committed()).Page(prefix, start, limit)
 }
 
 func (m *memory) run(by who, aheadMS int64, fn ledger.Function, arg any) (*endorsed, error) {
@@ -176,3 +176,16 @@ func (m *memory) ask(_ context.Context, by who, fn ledger.Function, arg any) ([]
 	}
 	return e.payload, nil
 }
+
+// Evaluate and EvaluateAt ask as the carrier's node.
+func (m *memory) Evaluate(ctx context.Context, fn string, arg any) ([]byte, error) {
+	return m.ask(ctx, who{carrier, contract.Operator}, named(fn), arg)
+}
+
+func (m *memory) EvaluateAt(ctx context.Context, _, fn string, arg any) ([]byte, error) {
+	return m.Evaluate(ctx, fn, arg)
+}
+
+type named string
+
+func (n named) Name() string { return string(n) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -157,16 +158,24 @@ type log struct {
 
 func (l *log) name() string { return hex.EncodeToString(l.id[:]) }
 
-// append logs a message with the time of its receipt.
+// append logs a signed message with the time of its receipt.
 func (l *log) append(ingest, shipment string, raw []byte, receivedMS int64) error {
-	m, err := telemetry.Decode(raw)
+	return l.add(telemetry.LeafSigned, "", ingest, shipment, raw, receivedMS)
+}
+
+// add logs a message; only one that is not signed needs to be told whose it is.
+func (l *log) add(kind uint8, tracker, ingest, shipment string, raw []byte, receivedMS int64) error {
+	o, err := telemetry.Open(kind, "", raw, receivedMS)
 	if err != nil {
 		return err
 	}
-	l.messages = append(l.messages, stored.Message{
-		Log: l.name(), Leaf: uint64(len(l.messages)), Entry: telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash, ReceivedMS: receivedMS, Ingest: ingest}.Encode(),
-		Raw: raw, Tracker: m.Tracker, Shipment: shipment, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: receivedMS, Readings: len(m.Readings),
-	})
+	leaf := telemetry.Leaf{Kind: kind, Hash: o.Hash, ReceivedMS: receivedMS, Ingest: ingest}
+	m := stored.NewMessage(l.name(), uint64(len(l.messages)), leaf.Encode(), leaf, &o)
+	m.Raw, m.Tracker, m.Shipment = raw, tracker, shipment
+	if o.Signed != nil {
+		m.Tracker = o.Signed.Tracker
+	}
+	l.messages = append(l.messages, m)
 	return nil
 }
 
@@ -202,7 +211,16 @@ func store(logs ...*log) *fakestore.Store {
 		for i, m := range l.messages {
 			m.Leaf = uint64(i)
 			s.Stored = append(s.Stored, m)
-			s.Points = append(s.Points, fakestore.Point{Reading: stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: m.TimeMS}})
+			o, err := m.Open()
+			if err != nil {
+				panic(err)
+			}
+			for _, r := range o.Readings {
+				if r.Counts(m.ReceivedMS) {
+					at := time.UnixMilli(r.TimeMS).Add(time.Duration(m.Leaf))
+					s.Points = append(s.Points, fakestore.Point{Reading: stored.Reading{Log: m.Log, Tracker: m.Tracker, Leaf: m.Leaf, TimeMS: r.TimeMS, Values: r.Said()}, At: at})
+				}
+			}
 		}
 		s.HeadList = append(s.HeadList, slices.Clone(l.heads)...)
 	}

@@ -63,6 +63,7 @@ type trip struct {
 	lost       []string // those that were never valid
 	said       []string // what happened, in words
 	passed     bool     // an answer passes all questions
+	odd        *odd     // nil: its trackers have no faults
 }
 
 func newTrip(c chain, h *headsLog, p *plan, name string) *trip {
@@ -156,6 +157,8 @@ func (t *trip) do(ctx context.Context, a act) error {
 		return t.send(ctx, a)
 	case "publish":
 		return t.publish(a)
+	case "read out":
+		return t.odd.readOut(ctx, t, a)
 	}
 	fn, arg, err := t.call(ctx, a)
 	if err != nil {
@@ -231,6 +234,9 @@ func (t *trip) send(ctx context.Context, a act) error {
 func (t *trip) measure(tick int) error {
 	now := t.nowMS()
 	t.measuredMS = now
+	if t.odd != nil {
+		return t.odd.measure(t, tick)
+	}
 	for i, d := range t.devices {
 		if !d.enrolled {
 			continue

@@ -75,6 +75,15 @@ func (s *Sim) Put(key string, record any) {
 // State is a committed value.
 func (c *Consortium) State(key string) []byte { return c.state[key].value }
 
+// Committed is the whole committed state.
+func (s *Sim) Committed() map[string][]byte {
+	out := make(map[string][]byte, len(s.c.state))
+	for key, e := range s.c.state {
+		out[key] = e.value
+	}
+	return out
+}
+
 // Submit runs a transaction as a client of an organisation; it waits in the next block until Cut.
 func (c *Consortium) Submit(org *Org, fn ledger.Function, arg any, run func(*Sim)) (evidence.Position, string) {
 	tx, _ := c.Endorse(org, c.NowMS, fn, arg, func(s *Sim) error { run(s); return nil })

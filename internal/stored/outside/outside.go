@@ -55,13 +55,16 @@ func Find(ctx context.Context, store Store, of Shipment) ([]*telemetry.Message, 
 		s.last.TimeMS, s.last.ReceivedMS = a.ToMS, a.ToMS
 		stays[a.Tracker] = append(stays[a.Tracker], s)
 	}
+	for _, list := range stays {
+		slices.SortFunc(list, func(a, b *stay) int { return cmp.Compare(a.fromMS, b.fromMS) })
+	}
 	for _, log := range of.Logs {
 		if log.Leaves == 0 {
 			continue
 		}
 		err := store.MessageInfos(ctx, stored.MessageInfoQuery{Log: log.ID, Leaves: log.Leaves}, func(p stored.MessageInfo) error {
-			for _, s := range stays[p.Tracker] {
-				s.add(p)
+			if list := stays[p.Tracker]; len(list) > 0 {
+				stayOf(list, p).add(p)
 			}
 			return nil
 		})
@@ -71,7 +74,6 @@ func Find(ctx context.Context, store Store, of Shipment) ([]*telemetry.Message, 
 	}
 	var found []*telemetry.Message
 	for _, id := range slices.Sorted(maps.Keys(stays)) {
-		slices.SortFunc(stays[id], func(a, b *stay) int { return cmp.Compare(a.fromMS, b.fromMS) })
 		own, err := of.Own(id)
 		if err != nil {
 			return nil, err
@@ -85,11 +87,21 @@ func Find(ctx context.Context, store Store, of Shipment) ([]*telemetry.Message, 
 	return found, nil
 }
 
-// add takes a message of the shipment's logs into its assignment: a message's own time decides, as it did in ingest.
-func (s *stay) add(p stored.MessageInfo) {
-	if p.TimeMS < s.fromMS || s.toMS != 0 && p.TimeMS >= s.toMS {
-		return
+// stayOf is the stay that a message of the shipment's logs belongs to: the one that had begun by its own time, or by its receipt when its own
+// says nothing. One that was signed after the end of a stay is there for its earlier readings.
+func stayOf(list []*stay, p stored.MessageInfo) *stay {
+	at := p.TimeMS
+	if telemetry.Undated(at, p.ReceivedMS) != "" {
+		at = p.ReceivedMS
 	}
+	i := 0
+	for i+1 < len(list) && list[i+1].fromMS <= at {
+		i++
+	}
+	return list[i]
+}
+
+func (s *stay) add(p stored.MessageInfo) {
 	if !s.seen || positionOf(p).Less(positionOf(s.first)) {
 		s.first = p
 	}
