@@ -37,7 +37,7 @@ type Config struct {
 	Log      *slog.Logger
 	// OnAck sees every message once, when ingest has acknowledged it. It must not call the device.
 	OnAck func([]Message)
-	// OnGiveUp sees messages that the full buffer dropped, under the same terms.
+	// OnGiveUp sees messages that the full buffer dropped, or that ingest refused for good, under the same terms.
 	OnGiveUp func([]Message)
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -304,7 +306,7 @@ func TestOneProcessHasAHome(t *testing.T) {
 	}
 }
 
-// What ingest refuses is counted and stays in the buffer; what it says beyond that changes nothing.
+// What ingest refuses for now is counted and stays in the buffer; what it says beyond that changes nothing.
 func TestRefusalsAreHeard(t *testing.T) {
 	key := newKey(t, telemetry.Ed25519)
 	s := newIngest(t, key)
@@ -337,6 +339,71 @@ func TestRefusalsAreHeard(t *testing.T) {
 	if n := strings.Count(log.String(), "rate_limited"); n != 1 {
 		t.Errorf("the reason is logged %d times, expected once:\n%s", n, log.String())
 	}
+}
+
+// What ingest refuses for good is declared lost, and the buffer drains past it, also when it could tell of only one at a time.
+func TestBufferDrainsPastWhatIsRefusedForGood(t *testing.T) {
+	for _, alg := range []telemetry.Alg{telemetry.Ed25519, 0} {
+		var key crypto.Signer
+		cfg := device.Config{ID: "t-1", Deployment: "trackseal", AckTimeout: 50 * time.Millisecond}
+		if alg != 0 {
+			key = newKey(t, alg)
+			cfg.Signer = key
+		} else {
+			cfg.Secret = "secret"
+		}
+		s := newIngest(t, key)
+		cfg.Dial = func(ctx context.Context, id string, password func() string) (device.Conn, error) {
+			c, err := s.dial(ctx, id, password)
+			return picky{c}, err
+		}
+		d, err := device.Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if alg != 0 {
+			if err := d.Boot(0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 9 {
+			r := reading(i)
+			if i == 2 || i == 3 || i == 7 {
+				r[0].Values["light"] = 666
+			}
+			if err := d.Record(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		stop := start(t, d)
+		drained(t, d)
+		stop()
+		if st := d.Stats(); st.GivenUp != 3 || st.Acked != st.Signed-3 {
+			t.Errorf("%v: %+v, want three given up and the others acknowledged", alg, st)
+		}
+		for seq := range uint64(10) {
+			if p := (telemetry.Position{Boot: 1, Seq: seq}); alg != 0 && !s.accounted(p) {
+				t.Errorf("%v is neither held nor declared lost", p)
+			}
+		}
+	}
+}
+
+// picky refuses what has a certain light.
+type picky struct{ device.Conn }
+
+func (c picky) Publish(ctx context.Context, topic string, payload []byte) error {
+	kind := uint8(telemetry.LeafSigned)
+	if strings.HasSuffix(topic, string(telemetry.JSON)) {
+		kind = telemetry.LeafUnsigned
+	}
+	o, err := telemetry.Open(kind, "", payload, time.Now().UnixMilli())
+	if err != nil || len(o.Readings) == 0 || o.Readings[0].Values["light"] != 666 {
+		return c.Conn.Publish(ctx, topic, payload)
+	}
+	hash := sha256.Sum256(payload)
+	c.Conn.(*conn).tell(mqtt.DownMessage{Type: "nack", Reason: telemetry.Malformed, Count: 1, Hash: hex.EncodeToString(hash[:])})
+	return nil
 }
 
 // talk is a connection on which the test speaks.

@@ -2,6 +2,7 @@ package device
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
 	"sort"
 
@@ -44,7 +45,23 @@ func (o *outbox) add(m Message) (dropped []Message) {
 // giveUp drops the oldest message, but none that starts a boot as long as there is another: it carries the link to the boot
 // before, without which nobody can tell where that boot ended.
 func (o *outbox) giveUp() Message {
-	i := max(0, slices.IndexFunc(o.queue, func(m Message) bool { return m.Pos.Seq != 0 || m.Pos.Boot == 0 }))
+	return o.remove(max(0, slices.IndexFunc(o.queue, Message.mayGo)))
+}
+
+// mayGo reports whether a message starts no boot.
+func (m Message) mayGo() bool { return m.Pos.Seq != 0 || m.Pos.Boot == 0 }
+
+// refused drops the message of this SHA-256 that ingest will never take, if it is here and starts no boot.
+func (o *outbox) refused(hash [32]byte) (m Message, ok bool) {
+	i := slices.IndexFunc(o.queue, func(m Message) bool { return sha256.Sum256(m.Raw) == hash })
+	if i < 0 || !o.queue[i].mayGo() {
+		return Message{}, false
+	}
+	return o.remove(i), true
+}
+
+// remove takes a message out and remembers that it is lost.
+func (o *outbox) remove(i int) Message {
 	m := o.queue[i]
 	copy(o.queue[1:i+1], o.queue[:i])
 	o.queue[0] = m

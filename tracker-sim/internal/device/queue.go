@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/mqtt"
@@ -95,8 +96,7 @@ func (d *Device) receive(msg mqtt.DownMessage) error {
 	switch msg.Type {
 	case "ack":
 	case "nack", "slow":
-		d.refused(msg)
-		return nil
+		return d.refused(msg)
 	default:
 		return nil // a newer ingest may say more
 	}
@@ -108,9 +108,14 @@ func (d *Device) receive(msg mqtt.DownMessage) error {
 	return d.acknowledged(msg)
 }
 
-// refused counts what ingest did not take, and says so once for each reason. What it refused for good stays in the buffer until it is the
-// oldest of a full one: nothing that was signed may be missing without a word.
-func (d *Device) refused(msg mqtt.DownMessage) {
+// forGood are the refusals that are about the message itself. Of the others the tracker's record is the cause: it may change, and then
+// the same bytes are taken.
+var forGood = []telemetry.Reason{telemetry.Malformed, telemetry.NotCanonical, telemetry.Oversized, telemetry.TopicMismatch, telemetry.BadSignature,
+	telemetry.WrongAlg, telemetry.PackMismatch, telemetry.OutOfRange}
+
+// refused counts what ingest did not take, and says so once for each reason. What it refused for good leaves the buffer and is declared
+// lost: nothing that was signed may be missing without a word, and nothing behind it waits for ever.
+func (d *Device) refused(msg mqtt.DownMessage) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if msg.Type == "slow" {
@@ -125,6 +130,20 @@ func (d *Device) refused(msg mqtt.DownMessage) {
 		d.told[msg.Reason] = true
 		d.cfg.Log.Warn("ingest does not take messages as they come", "type", msg.Type, "reason", msg.Reason, "detail", msg.Detail)
 	}
+	hash, err := hex.DecodeString(msg.Hash)
+	if msg.Type != "nack" || !slices.Contains(forGood, msg.Reason) || err != nil || len(hash) != len(telemetry.Hash{}) {
+		return nil
+	}
+	m, ok := d.out.refused([32]byte(hash))
+	if !ok {
+		return nil
+	}
+	d.poke()
+	d.changed.Broadcast()
+	if err := d.gaveUp([]Message{m}); err != nil {
+		return storeError{fmt.Errorf("tracker %s: %w", d.cfg.ID, err)}
+	}
+	return nil
 }
 
 // heard keeps the newest anchor; the next messages name it.
