@@ -14,6 +14,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
@@ -337,5 +338,33 @@ func TestHostileParametersStayText(t *testing.T) {
 	}
 	if err := c.Readings(t.Context(), stored.ReadingsQuery{Logs: []string{"aa"}}, func(stored.Reading, time.Time) error { return found }); !errors.Is(err, found) {
 		t.Errorf("the reading itself: %v", err)
+	}
+}
+
+// TestLargestMessage: bytes as many as a message may have come back as they went in.
+func TestLargestMessage(t *testing.T) {
+	d := testkit.StartInfluxd(t)
+	c := open(t, d)
+	log := strings.Repeat("ef", 32)
+	raw := make([]byte, telemetry.MaxMessage)
+	for i := range raw {
+		raw[i] = byte(i * i >> 3)
+	}
+	b := c.NewBatch()
+	for leaf := range uint64(3) {
+		b.Message(&stored.Message{Log: log, Leaf: leaf, Entry: []byte{1}, Raw: raw, Tracker: "T-1", Trust: stored.Signed, Boot: 1, Seq: leaf, TimeMS: 1_700_000_000_000, ReceivedMS: 1_700_000_000_000})
+	}
+	b.Rejected(&stored.Rejected{Reason: "oversized", Topic: "trackseal/v1/T-1/up", Raw: raw, ReceivedMS: 1_700_000_000_000}, 1)
+	if err := b.Write(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	if err := c.Messages(t.Context(), log, 0, 0, func(m stored.Message) error {
+		if n++; !slices.Equal(m.Raw, raw) {
+			return fmt.Errorf("leaf %d came back with %d bytes, want %d", m.Leaf, len(m.Raw), len(raw))
+		}
+		return nil
+	}); err != nil || n != 3 {
+		t.Fatalf("%d of 3 messages, %v", n, err)
 	}
 }
