@@ -1,4 +1,4 @@
-import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Rejected, Revision, Shipment, Signature, ComplianceState } from "#rest";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Rejected, Revision, Shipment, Signature, ComplianceState, TrackerMessage } from "#rest";
 import { displayName } from "./member";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
@@ -106,6 +106,16 @@ export const availabilityText = (share: number | null | undefined) =>
 export function refusedText(r: Pick<Rejected, "reason" | "detail" | "count">): string {
   const why = r.detail ? `${sentence(r.reason).toLowerCase()}, ${r.detail}` : sentence(r.reason).toLowerCase();
   return r.count > 1 ? `${why} (${count(r.count)} times)` : why;
+}
+
+// clockText says how wrong a tracker's clock is, by a message: its time against that of its receipt. One that comes after its time may
+// have waited, so a slow clock is never certain; after a quarter of an hour it says nothing.
+export function clockText(m: Pick<TrackerMessage, "time" | "received_at" | "trust" | "undated">): string {
+  const off = (Date.parse(m.time) - Date.parse(m.received_at)) / 1000;
+  if (off > 30) return `Clock ${formatSpan(off)} fast${m.undated ? ": its times do not count" : ""}`;
+  if (m.trust !== "signed") return ""; // its time is that of a reading, which may be old
+  if (m.undated) return "Clock not set: its times do not count";
+  return off < -30 && off >= -900 ? `Clock ${formatSpan(-off)} slow, or the message was delayed` : "";
 }
 
 // recordsOf are the ledger's records of an excursion: that with its id, and breaches that the peers verified within it.

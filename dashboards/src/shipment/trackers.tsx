@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Assignment, JudgedTracker, Shipment, Compliance } from "#rest";
 import { useSigned } from "../context";
-import { availabilityText, flagsText, refusedText } from "../format/judged";
+import { availabilityText, clockText, flagsText, refusedText } from "../format/judged";
 import { plural } from "../format/words";
 import { useEvery, useResource } from "../resource";
 import { Time } from "../ui/time";
@@ -54,12 +54,14 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
   );
 }
 
-// Heard says what a tracker's owner has to look after: that something was refused, or taken with values that do not count.
+// Heard says what a tracker's owner has to look after: that something was refused, or taken with values that do not count,
+// or that its clock is wrong.
 function Heard({ tracker }: { tracker: string }) {
   const { api } = useSigned();
   const heard = useResource(`heard ${tracker}`, (signal) => api.heard(tracker, signal));
   useEvery(heardEvery, heard.reload);
   const { rejected, message } = heard.data ?? {};
+  const clock = message && clockText(message);
   const recent = (at: string) => Date.now() - Date.parse(at) < lately;
   return (
     <>
@@ -73,6 +75,7 @@ function Heard({ tracker }: { tracker: string }) {
           In the message of <Time at={message.received_at} /> some values did not count
         </p>
       )}
+      {message && clock && recent(message.received_at) && <p class="sub warn">{clock}</p>}
     </>
   );
 }

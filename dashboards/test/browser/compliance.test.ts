@@ -5,6 +5,7 @@ import { obstacles } from "./axe";
 import { browserMissing, launch, open, type Watched } from "./chromium";
 import * as fixtures from "./fixtures";
 import { heard, rejected } from "./fixtures-refused";
+import { iso } from "./made-up";
 import { MockApi } from "./mock";
 
 const id = "VAX-2026-0117";
@@ -245,12 +246,14 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when somebody comes back to it
     await quality.getByText(/Last refused .*: malformed, humidity is not a number \(3 times\)/).waitFor();
     await quality.getByText(/In the message of .* some values did not count/).waitFor();
+    expect(await quality.getByText(/^Clock /).count()).toBe(0);
     expect(await quality.getByText("Last refused").count()).toBe(1); // nothing is told of another organisation's tracker
     if (process.env.TRACKSEAL_SHOTS) await quality.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/refused.png` });
     api.rejected = [rejected(fixtures.now - 90_000_000)];
-    api.heard = [heard(fixtures.now, ["late"])];
+    api.heard = [{ ...heard(fixtures.now, ["clock_ahead"]), received_at: iso(fixtures.now - 180_000), undated: true }];
     await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // as when somebody comes back to it
     await quality.getByText("Last refused").waitFor({ state: "detached" });
+    await quality.getByText(/^Clock 3\smin fast: its times do not count$/).waitFor();
     expect(await quality.getByText("some values did not count").count()).toBe(0);
   });
 

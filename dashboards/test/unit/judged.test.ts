@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JudgedBand, Excursion, RecordedExcursion, Shipment } from "#rest";
-import { availabilityText, bandPart, bandText, figureValue, flagsText, meaningWord, newestOf, opinionsText, recordsOf, ruleStateWord, complianceStateText, signer } from "../../src/format/judged";
+import { availabilityText, bandPart, bandText, clockText, figureValue, flagsText, meaningWord, newestOf, opinionsText, recordsOf, ruleStateWord, complianceStateText, signer } from "../../src/format/judged";
 import { quantities } from "../../src/format/quantity";
 import * as fixtures from "../browser/fixtures";
 
@@ -27,6 +27,20 @@ describe("what was judged, in words", () => {
     expect(complianceStateText({ ...none, opinions: [by("carrier", "non_compliant")], result: "non_compliant", open: 0, total: 2, verified: 2 })).toBe("Not compliant, revision 3; 2 verified breaches");
     const differ = { ...none, opinions: [by("carrier", "non_compliant"), by("shipper", "compliant")], result: "inconclusive", reason: "the parties differ: …" };
     expect(complianceStateText({ ...differ, open: 0, total: 0 })).toBe("Inconclusive: the parties differ: …; no excursion");
+  });
+
+  test("a wrong clock", () => {
+    const received_at = "2026-11-30T12:00:00.000Z";
+    const at = (time: string, undated = false, trust: "signed" | "unsigned" = "signed") => plain(clockText({ time, received_at, trust, ...(undated ? { undated } : {}) }));
+    expect(at("2026-11-30T12:00:30.000Z")).toBe("");
+    expect(at("2026-11-30T12:01:00.000Z")).toBe("Clock 1 min fast");
+    expect(at("2026-11-30T12:03:00.000Z", true, "unsigned")).toBe("Clock 3 min fast: its times do not count");
+    expect(at("1980-01-06T00:00:00.000Z", true)).toBe("Clock not set: its times do not count");
+    expect(at("1970-01-01T00:00:00.000Z", true, "unsigned")).toBe("");
+    expect(at("2026-11-30T11:59:31.000Z")).toBe("");
+    expect(at("2026-11-30T11:57:00.000Z")).toBe("Clock 3 min slow, or the message was delayed");
+    expect(at("2026-11-30T11:57:00.000Z", false, "unsigned")).toBe("");
+    expect(at("2026-11-30T11:44:00.000Z")).toBe("");
   });
 
   test("the parties' opinions", () => {
