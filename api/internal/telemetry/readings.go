@@ -248,7 +248,7 @@ type Quantity struct {
 	Unit      string `json:"unit" doc:"SenML unit" example:"Cel"`
 	Symbol    string `json:"symbol" doc:"The unit as people write it; empty for none" example:"°C"`
 	Derived   bool   `json:"derived" doc:"Computed from others: rules can be about it, readings do not have it"`
-	Accepted  Range  `json:"accepted" doc:"A message with a value outside is refused"`
+	Accepted  Range  `json:"accepted" doc:"A value outside is a flaw: kept with its message, flagged, and no measurement"`
 	Plausible Range  `json:"plausible" doc:"A value outside is no measurement, unless the tracker's record states another range"`
 }
 
