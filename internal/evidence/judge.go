@@ -25,13 +25,22 @@ type judging struct {
 	promised  bool                // a rule asks when the next message was due
 	strays    int                 // readings that no window has, or that were anchored before the delivery which is dated before them
 	elsewhere map[reading]bool    // those of them that came in a batch with others, after their tracker had been taken off
-	lastMS    int64               // the newest of the latter
+	late      map[reading]bool    // those of them that were anchored before the delivery, and lastMS the newest
+	lastMS    int64
 }
 
 // reading is one of a message.
 type reading struct {
 	message Hash
 	ms      int64
+}
+
+func put(m map[reading]bool, r reading) map[reading]bool {
+	if m == nil {
+		m = map[reading]bool{}
+	}
+	m[r] = true
+	return m
 }
 
 // handover keeps a handover's record that a transaction of the shipment wrote.
@@ -103,15 +112,13 @@ func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Read
 		late := early && r.TimeMS >= v.shipment.DeliveredMS
 		if late {
 			v.judging.lastMS = max(v.judging.lastMS, r.TimeMS)
+			v.judging.late = put(v.judging.late, reading{message, r.TimeMS})
 		}
 		if late || !t.judges(r.TimeMS) {
 			v.judging.strays++
 		}
 		if spans && r.TimeMS >= t.windows[len(t.windows)-1].toMS {
-			if v.judging.elsewhere == nil {
-				v.judging.elsewhere = map[reading]bool{}
-			}
-			v.judging.elsewhere[reading{message, r.TimeMS}] = true
+			v.judging.elsewhere = put(v.judging.elsewhere, reading{message, r.TimeMS})
 		}
 		p := detect.NewPoint(r.TimeMS, message, r.Said())
 		if v.judging.promised {

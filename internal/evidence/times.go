@@ -155,12 +155,17 @@ func (v *verifier) strays(rules *compliance.RuleSet, j detect.Journey, verdict s
 	const where, expected = "readings", "only readings of a time when their tracker was assigned"
 	found := fmt.Sprintf("%d of other times", v.judging.strays)
 	j = journey.Wide(j, v.policy.ClockMS)
-	if last := v.judging.lastMS; last > 0 && j.EndMS == v.shipment.DeliveredMS { // not where both sides stated an earlier time
-		j.EndMS = max(j.EndMS, last+1)
+	later := v.judging.lastMS > 0 && j.EndMS == v.shipment.DeliveredMS // not where both sides stated an earlier time
+	if later {
+		j.EndMS = max(j.EndMS, v.judging.lastMS+1)
 	}
 	all := v.judging.readings
-	if len(v.judging.elsewhere) > 0 {
-		all = slices.DeleteFunc(slices.Clone(all), func(r compliance.Reading) bool { return v.judging.elsewhere[reading{r.Point.Message, r.Point.MS}] })
+	if later || len(v.judging.elsewhere) > 0 {
+		all = slices.DeleteFunc(slices.Clone(all), func(r compliance.Reading) bool {
+			at := reading{r.Point.Message, r.Point.MS}
+			// One tracker's fast clock does not make what another one measured after the delivery the shipment's.
+			return v.judging.elsewhere[at] || later && at.ms >= v.shipment.DeliveredMS && !v.judging.late[at]
+		})
 	}
 	wide, err := compliance.Judge(*rules, j, all, 0)
 	if err != nil {
