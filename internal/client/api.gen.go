@@ -413,7 +413,7 @@ type LastReading struct {
 	// Time Examples: 2026-11-22T10:00:00.000Z
 	Time time.Time `json:"time"`
 
-	// Values Newest value of each quantity that was ever reported
+	// Values Newest value of each quantity that was ever reported; left out where it is no measurement but a sensor's error value
 	Values map[string]float64 `json:"values"`
 }
 

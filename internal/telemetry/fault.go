@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -262,6 +263,19 @@ func (s *Sensors) Faults(values map[string]float64) (out []Fault) {
 		if reason != "" {
 			out = append(out, Fault{name, reason, v})
 		}
+	}
+	return out
+}
+
+// Measured are the values that are measurements. It does not change values.
+func (s *Sensors) Measured(values map[string]float64) map[string]float64 {
+	faults := s.Faults(values)
+	if len(faults) == 0 {
+		return values
+	}
+	out := maps.Clone(values)
+	for _, f := range faults {
+		delete(out, f.Quantity)
 	}
 	return out
 }

@@ -125,6 +125,13 @@ func TestFlawsOfMessages(t *testing.T) {
 	signed(10, now, testkit.HumidPack(tracker, now, 26.5))
 	signed(11, now, []byte("no CBOR"))
 	signed(12, now+600_000, testkit.HumidPack(tracker, now+600_000, 5))
+	var shown map[string]any
+	w.must(http.StatusOK, http.MethodGet, "/v1/shipments/"+shipment, "").into(&shown)
+	values := shown["last"].(map[string]any)["values"].(map[string]any)
+	want(t, "the newest temperature", values["temperature"], any(26.5))
+	if v, there := values["humidity"]; there && v == 101.7 {
+		t.Error("a humidity of 101.7 is shown as what was measured last")
+	}
 	humid := []telemetryapi.Flaw{{Name: "humidity", Text: "101.7", Reason: "out_of_range"}}
 	for _, path := range []string{"/v1/shipments/" + shipment + "/messages?limit=50", "/v1/trackers/" + tracker + "/messages?limit=50"} {
 		var list rest.List[telemetryapi.TrackerMessage]

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"maps"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -111,7 +110,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 			j.Strays++
 		}
 		if len(observers) > 0 {
-			x.Values = measured(&r, &x)
+			x.Values = r.Sensors(x.Tracker, x.TimeMS).Measured(x.Values)
 		}
 		for _, see := range observers {
 			see(x, in)
@@ -123,19 +122,6 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 	wide, err := judge(journey.Wide(facts, 0), func(stored.Reading) {})
 	j.Wide = &wide
 	return j, err
-}
-
-// measured are the values of a reading that are measurements.
-func measured(r *ledger.Shipment, x *stored.Reading) map[string]float64 {
-	faults := r.Sensors(x.Tracker, x.TimeMS).Faults(x.Values)
-	if len(faults) == 0 {
-		return x.Values
-	}
-	out := maps.Clone(x.Values)
-	for _, f := range faults {
-		delete(out, f.Quantity)
-	}
-	return out
 }
 
 // assigned are the records of the shipment's trackers, as far as the ledger has them.

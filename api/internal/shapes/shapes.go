@@ -111,7 +111,7 @@ func ShowOpinions(names *members.Directory, all []ledger.Opinion) (verdict, reas
 // LastReading is the newest that is known of a shipment.
 type LastReading struct {
 	Time   rest.Instant       `json:"time"`
-	Values map[string]float64 `json:"values" doc:"Newest value of each quantity that was ever reported"`
+	Values map[string]float64 `json:"values" doc:"Newest value of each quantity that was ever reported; left out where it is no measurement but a sensor's error value"`
 }
 
 // Assignment of a tracker.

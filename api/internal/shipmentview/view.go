@@ -94,6 +94,7 @@ func (s *View) latest(ctx context.Context, r ledger.Shipment) (latest, error) {
 		if !ok {
 			continue
 		}
+		got.Values = r.Sensors(got.Tracker, got.TimeMS).Measured(got.Values)
 		if l.last == nil || got.TimeMS > newest {
 			newest = got.TimeMS
 			values := got.Values
