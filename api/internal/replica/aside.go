@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/outside"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
@@ -22,14 +24,14 @@ type aside struct {
 	s *source
 
 	mu    sync.Mutex
-	dirty map[string]*measured // trackers with new readings
-	next  map[string]*visit    // shipments whose surroundings are asked for again
+	dirty map[span]int      // with new readings; asked for so many more times: ingest scores some seconds after it stores
+	next  map[string]*visit // shipments whose surroundings are asked for again
 }
 
-// measured is a tracker whose quality is asked for.
-type measured struct {
-	fromMS int64
-	left   int // so many more times: ingest scores some seconds after it stores
+// span is as much of a tracker's time as is asked for at once, by its number since 1970.
+type span struct {
+	tracker string
+	n       int64
 }
 
 // visit is when a shipment's surroundings are asked for next, and how long after that again.
@@ -41,33 +43,35 @@ type visit struct {
 const (
 	asideEvery = 10 * time.Second
 	// looks is how often the quality of new readings is asked for.
-	looks       = 3
-	maxMeasured = 50_000
-	maxVisits   = 50_000
-	lastVisit   = 24 * time.Hour
-	askOutside  = 5 * time.Second
+	looks      = 3
+	maxSpans   = 50_000
+	maxVisits  = 50_000
+	lastVisit  = 24 * time.Hour
+	askOutside = 5 * time.Second
 )
 
 func newAside(s *source) *aside {
-	return &aside{s: s, dirty: map[string]*measured{}, next: map[string]*visit{}}
+	return &aside{s: s, dirty: map[span]int{}, next: map[string]*visit{}}
 }
 
-// measured notes new readings of a tracker.
-func (a *aside) measured(tracker string, ms int64) {
+// measured notes a message's readings. Those of a time that says nothing have no quality.
+func (a *aside) measured(tracker string, readings []telemetry.Reading, receivedMS int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	ms -= ms % 3_600_000
-	switch m := a.dirty[tracker]; {
-	case m != nil:
-		m.fromMS, m.left = min(m.fromMS, ms), looks
-	case len(a.dirty) < maxMeasured:
-		a.dirty[tracker] = &measured{ms, looks}
+	for i := range readings {
+		if !readings[i].Counts(receivedMS) {
+			continue
+		}
+		x := span{tracker, readings[i].TimeMS / transfer.MaxQualityMS}
+		if _, noted := a.dirty[x]; noted || len(a.dirty) < maxSpans {
+			a.dirty[x] = looks
+		}
 	}
 }
 
 // runAside copies until ctx ends.
 func (s *source) runAside(ctx context.Context) {
-	for pause(ctx, asideEvery) {
+	for service.Pause(ctx, asideEvery) {
 		a := s.aside
 		for _, err := range []error{a.quality(ctx), a.surroundings(ctx)} {
 			if err != nil && ctx.Err() == nil {
@@ -77,41 +81,33 @@ func (s *source) runAside(ctx context.Context) {
 	}
 }
 
-// quality copies hours and odd readings of the trackers with new readings.
+// quality copies hours and odd readings of the spans with new readings.
 func (a *aside) quality(ctx context.Context) error {
 	a.mu.Lock()
-	now := map[string]measured{}
-	for tracker, m := range a.dirty {
-		now[tracker] = *m
-	}
+	now := slices.Collect(maps.Keys(a.dirty))
 	a.mu.Unlock()
 	b := a.s.cfg.Store.NewBatch()
-	for tracker, m := range now {
-		end := a.s.cfg.Now().Add(time.Hour).UnixMilli()
-		for from := max(m.fromMS, 0); from < end; from += transfer.MaxQualityMS {
-			q, err := a.s.operator.Quality(ctx, tracker, from, min(end, from+transfer.MaxQualityMS))
-			if err != nil {
-				return fmt.Errorf("quality of %s: %w", tracker, err)
-			}
-			addQuality(b, tracker, q)
-			if b.Points() >= maxPoints {
-				if err := write(ctx, b); err != nil {
-					return err
-				}
+	for _, x := range now {
+		q, err := a.s.operator.Quality(ctx, x.tracker, x.n*transfer.MaxQualityMS, (x.n+1)*transfer.MaxQualityMS)
+		if err != nil {
+			return fmt.Errorf("quality of %s: %w", x.tracker, err)
+		}
+		addQuality(b, x.tracker, q)
+		if b.Points() >= maxPoints {
+			if err := write(ctx, b); err != nil {
+				return err
 			}
 		}
-		a.looked(tracker)
+		a.looked(x)
 	}
 	return write(ctx, b)
 }
 
-func (a *aside) looked(tracker string) {
+func (a *aside) looked(x span) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if m := a.dirty[tracker]; m != nil {
-		if m.left--; m.left == 0 {
-			delete(a.dirty, tracker)
-		}
+	if a.dirty[x]--; a.dirty[x] <= 0 {
+		delete(a.dirty, x)
 	}
 }
 

@@ -19,8 +19,6 @@ import (
 // fault is why something is not taken: what is one of the words of a Finding.
 type fault struct{ what, detail string }
 
-func (f *fault) Error() string { return f.what + ": " + f.detail }
-
 func faulty(what, format string, args ...any) *fault {
 	return &fault{what, fmt.Sprintf(format, args...)}
 }

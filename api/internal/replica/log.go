@@ -9,7 +9,6 @@ import (
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
-	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // copied is one log as the own store has it: all leaves of its newest head, verified.
@@ -56,7 +55,9 @@ func (s *source) open(ctx context.Context, of subject, log string) (*copied, err
 			c.tree.Append(merkle.LeafHash(m.Entry), nil)
 		}
 		if m.ReceivedMS >= recent && m.Shipment != "" {
-			s.aside.measured(m.Tracker, m.TimeMS)
+			if o, err := m.Open(); err == nil { // a damaged one is found by the root, below
+				s.aside.measured(m.Tracker, o.Readings, m.ReceivedMS)
+			}
 		}
 		return nil
 	})
@@ -269,7 +270,7 @@ func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []m
 			} else if err := stored.AddOpened(b, &m.Message, &m.said); err != nil {
 				return bad, err
 			} else if m.Shipment != "" {
-				s.aside.measured(m.Tracker, firstMS(&m.said))
+				s.aside.measured(m.Tracker, m.said.Readings, m.ReceivedMS)
 			}
 			n++
 			if b.Points() >= maxPoints || b.Bytes() >= maxBytes {
@@ -291,13 +292,6 @@ func (s *source) message(ctx context.Context, c *copied, n uint64, item *transfe
 		return nil, f, nil
 	}
 	return check(ctx, s.trackers, c.subject, c.log, n, item, leaf)
-}
-
-func firstMS(o *telemetry.Opened) int64 {
-	if len(o.Readings) > 0 {
-		return o.Readings[0].TimeMS
-	}
-	return o.TimeMS
 }
 
 // write stores a batch and empties it.

@@ -18,7 +18,6 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
@@ -172,9 +171,6 @@ func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each fu
 	}
 	return nil
 }
-
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, d time.Duration) bool { return service.Pause(ctx, d) }
 
 func sortHeads(heads []stored.Head) {
 	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })

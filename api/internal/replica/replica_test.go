@@ -489,6 +489,29 @@ func TestQualityIsCopied(t *testing.T) {
 	}
 }
 
+// Quality is asked for where readings are: neither a clock that fell back to 1980 nor a trip of years ago has an operator asked for all the time since.
+func TestQualityIsAskedForWhereReadingsAre(t *testing.T) {
+	w := newWorld(t)
+	for _, ms := range []int64{315_964_812_000, 1_450_000_000_000} {
+		w.ms += 1000
+		if err := w.ingest.Plain("carrier.t-plain", fmt.Appendf(nil, `{"time":%d,"temperature":5.5}`, ms)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.log(1)
+	w.rounds()
+	a := w.source().aside
+	for range looks {
+		if err := a.quality(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Two trackers measured today, one of them years ago as well.
+	if want := 3 * looks; w.node.scored != want {
+		t.Errorf("quality was asked for %d times, want %d", w.node.scored, want)
+	}
+}
+
 // The whole of it, as it runs.
 func TestRun(t *testing.T) {
 	w := newWorld(t)

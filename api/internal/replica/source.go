@@ -11,6 +11,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
@@ -88,7 +89,7 @@ func (s *source) run(ctx context.Context) {
 			quick, retry = soon, time.Second
 		}
 		if err != nil {
-			if !pause(ctx, wait) {
+			if !service.Pause(ctx, wait) {
 				return
 			}
 			continue

@@ -8,6 +8,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/service"
 )
 
 // subject is a shipment of which the member is a party, or a tracker that it owns: its logs are wanted.
@@ -56,7 +57,7 @@ func (s *subjects) run(ctx context.Context) {
 			return
 		}
 		s.cfg.Log.WarnContext(ctx, "the replica cannot follow the ledger; trying again", "error", err)
-		if !pause(ctx, wait) {
+		if !service.Pause(ctx, wait) {
 			return
 		}
 	}
