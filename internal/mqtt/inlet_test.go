@@ -266,10 +266,7 @@ func TestInletLeavesOthersTheirs(t *testing.T) {
 
 // Ensure that clients that are not ours, of both protocol versions, get a PUBACK they understand.
 func TestInletWithMosquittoClients(t *testing.T) {
-	path, err := exec.LookPath("mosquitto_pub")
-	if err != nil {
-		t.Skip("needs mosquitto_pub in PATH")
-	}
+	path := testkit.MosquittoPub(t)
 	b, url := startLocal(t, "00-ff", time.Minute)
 	host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "tcp://"))
 	for _, version := range []string{"mqttv311", "mqttv5"} {

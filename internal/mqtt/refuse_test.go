@@ -3,7 +3,6 @@ package mqtt_test
 import (
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -63,13 +62,7 @@ func startTold(t *testing.T) (*broker.Broker, string, *refusals) {
 // mosquitto is a client that others wrote, in all versions of the protocol.
 func mosquitto(t *testing.T, url string, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := exec.LookPath("mosquitto_pub")
-	if err != nil {
-		if os.Getenv("TRACKSEAL_REQUIRE") != "" {
-			t.Fatal("needs mosquitto_pub in PATH")
-		}
-		t.Skip("needs mosquitto_pub in PATH")
-	}
+	path := testkit.MosquittoPub(t)
 	host, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "tcp://"))
 	return exec.Command(path, append([]string{"-h", host, "-p", port, "-u", "T-1"}, args...)...)
 }

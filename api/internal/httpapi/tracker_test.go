@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -41,11 +41,11 @@ func TestRejectedOfATracker(t *testing.T) {
 	w.second = &ingest{named: "carrier.ingest-2"}
 	w.reopen()
 	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrolBody(t, w.org, "carrier.T-1"))
-	entry := func(ns int64, reason string) ingestclient.Rejected {
-		return ingestclient.Rejected{AtNS: ns, ReceivedMS: ns / 1e6, Reason: reason, Detail: "d", Topic: "t", Count: 3, Bytes: 4, Hash: "h", Raw: []byte("raw")}
+	entry := func(ns int64, reason string) transfer.Rejected {
+		return transfer.Rejected{AtNS: ns, ReceivedMS: ns / 1e6, Reason: reason, Detail: "d", Topic: "t", Count: 3, Bytes: 4, Hash: "h", Raw: []byte("raw")}
 	}
-	w.ingest.turned = []ingestclient.Rejected{entry(9e9, "a9"), entry(7e9, "a7"), entry(5e9, "a5"), entry(1e9, "a1")}
-	w.second.turned = []ingestclient.Rejected{entry(8e9, "b8"), entry(7e9, "b7"), entry(5e9, "b5")}
+	w.ingest.turned = []transfer.Rejected{entry(9e9, "a9"), entry(7e9, "a7"), entry(5e9, "a5"), entry(1e9, "a1")}
+	w.second.turned = []transfer.Rejected{entry(8e9, "b8"), entry(7e9, "b7"), entry(5e9, "b5")}
 	for _, limit := range []int{1, 2, 3, 7, 50} {
 		var got []string
 		for _, item := range w.walk(fmt.Sprintf("/v1/trackers/carrier.T-1/rejected?limit=%d", limit)) {

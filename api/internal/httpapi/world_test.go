@@ -42,6 +42,7 @@ import (
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/node/nodetest"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -418,9 +419,9 @@ type ingest struct {
 	*fakestore.Ingest
 	down   bool
 	seals  int
-	queue  uint64                  // leaves that it has logged and not stored yet
-	named  string                  // "" = carrier.ingest-1
-	turned []ingestclient.Rejected // newest first
+	queue  uint64              // leaves that it has logged and not stored yet
+	named  string              // "" = carrier.ingest-1
+	turned []transfer.Rejected // newest first
 }
 
 func (i *ingest) set(f *fakestore.Ingest) {
@@ -431,11 +432,11 @@ func (i *ingest) set(f *fakestore.Ingest) {
 
 func (i *ingest) ID() string { return cmp.Or(i.named, "carrier.ingest-1") }
 
-func (i *ingest) Rejected(_ context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]ingestclient.Rejected, error) {
+func (i *ingest) Rejected(_ context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]transfer.Rejected, error) {
 	if _, err := i.state(); err != nil || !strings.HasPrefix(tracker, "carrier.") {
 		return nil, err
 	}
-	var some []ingestclient.Rejected
+	var some []transfer.Rejected
 	for _, r := range i.turned {
 		if (beforeNS == 0 || r.AtNS < beforeNS) && len(some) < limit {
 			if !raw {

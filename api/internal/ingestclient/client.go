@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
 // Instance is one ingest instance, as the API asks it. Errors wrap problem.ErrIngest when it cannot be asked.
@@ -29,7 +30,7 @@ type Instance interface {
 	// Consistency is the RFC 9162 proof of the instance's heads log between two sizes.
 	Consistency(ctx context.Context, first, second uint64) ([][32]byte, error)
 	// Rejected lists what the instance refused of one of this organisation's trackers, newest first; beforeNS 0 = from the newest on.
-	Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]Rejected, error)
+	Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]transfer.Rejected, error)
 	// Status is passed on as it is.
 	Status(ctx context.Context) (json.RawMessage, error)
 }
@@ -48,19 +49,6 @@ type Log struct {
 	Sealed       bool    `json:"sealed"`
 	AnchoredSize uint64  `json:"anchored_size"`
 	Heads        string  `json:"heads"`
-}
-
-// Rejected is one entry.
-type Rejected struct {
-	AtNS       int64  `json:"at_ns"`
-	ReceivedMS int64  `json:"received_ms"`
-	Reason     string `json:"reason"`
-	Detail     string `json:"detail"`
-	Topic      string `json:"topic"`
-	Count      uint64 `json:"count"`
-	Bytes      int    `json:"bytes"`
-	Hash       string `json:"hash"`
-	Raw        []byte `json:"raw"`
 }
 
 // Sealed tells how far one instance is.
@@ -134,9 +122,9 @@ func (c *Client) Assigned(ctx context.Context, shipment, tracker string) (bool, 
 }
 
 // Rejected lists refusals.
-func (c *Client) Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]Rejected, error) {
+func (c *Client) Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]transfer.Rejected, error) {
 	var page struct {
-		Items []Rejected `json:"items"`
+		Items []transfer.Rejected `json:"items"`
 	}
 	path := fmt.Sprintf("/v1/trackers/%s/rejected?limit=%d&before_ns=%d", url.PathEscape(tracker), limit, beforeNS)
 	if raw {

@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/access"
-	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
 // Rejected is a message that was refused, or something else that the tracker's device tried in vain.
@@ -54,7 +54,7 @@ func (s *Resource) rejected(ctx context.Context, in *rejectedInput) (*rest.Answe
 		return nil, err
 	}
 	type entry struct {
-		ingestclient.Rejected
+		transfer.Rejected
 		ingest string
 	}
 	var all []entry

@@ -7,21 +7,9 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
-
-// Rejected is one entry of what was refused of a tracker.
-type Rejected struct {
-	AtNS       int64  `json:"at_ns"` // its place: the next page is before it
-	ReceivedMS int64  `json:"received_ms"`
-	Reason     string `json:"reason"`
-	Detail     string `json:"detail"`
-	Topic      string `json:"topic"`
-	Count      uint64 `json:"count"`
-	Bytes      int    `json:"bytes"`
-	Hash       string `json:"hash"`
-	Raw        []byte `json:"raw,omitempty"`
-}
 
 // maxRejected bounds a page: with their bytes that is 10 MB at most.
 const maxRejected = 200
@@ -44,9 +32,9 @@ func (s *server) rejected(c call) (any, error) {
 	if before > 0 {
 		ask.Before = time.Unix(0, before)
 	}
-	items := []Rejected{}
+	items := []transfer.Rejected{}
 	err := s.store.RejectedOf(c.Context(), ask, func(r stored.Rejected, at time.Time) error {
-		items = append(items, Rejected{AtNS: at.UnixNano(), ReceivedMS: r.ReceivedMS, Reason: r.Reason, Detail: r.Detail, Topic: r.Topic, Count: r.Count, Bytes: r.Bytes, Hash: r.Hash, Raw: r.Raw})
+		items = append(items, transfer.Rejected{AtNS: at.UnixNano(), ReceivedMS: r.ReceivedMS, Reason: r.Reason, Detail: r.Detail, Topic: r.Topic, Count: r.Count, Bytes: r.Bytes, Hash: r.Hash, Raw: r.Raw})
 		return nil
 	})
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -80,13 +79,7 @@ func inside(t *testing.T, change ...func(*Config)) (s *setup, url string, log *l
 
 // What is sent, and what each sort of client, the operator and the tracker's owner hear of it.
 func TestNothingIsRefusedInSilence(t *testing.T) {
-	path, err := exec.LookPath("mosquitto_pub")
-	if err != nil {
-		if os.Getenv("TRACKSEAL_REQUIRE") != "" {
-			t.Fatal("needs mosquitto_pub in PATH")
-		}
-		t.Skip("needs mosquitto_pub in PATH")
-	}
+	path := testkit.MosquittoPub(t)
 	s, addr, log := inside(t)
 	host, port, _ := net.SplitHostPort(addr)
 	const closed, silent = "connection was lost", ""
