@@ -816,6 +816,14 @@ type GetHeadsEvidenceParams struct {
 	Nonce string
 }
 
+// GetEvidenceParams are the query parameters of GetEvidence. What is zero is left out.
+type GetEvidenceParams struct {
+	// Your own random bytes, hex; the peers sign them along, so their answers cannot be old
+	Nonce string
+	// Leave readings out: all, or those of messages with a position; and all details, which name places. Signatures and logs stay checkable
+	Withhold string
+}
+
 // ListMessagesParams are the query parameters of ListMessages. What is zero is left out.
 type ListMessagesParams struct {
 	// Items of a page
@@ -889,6 +897,11 @@ func (c *Client) CloseShipment(ctx context.Context, id string) (Close, error) {
 // DeliverShipment calls POST /v1/shipments/{id}/deliver: Declare the shipment delivered, as the consignee that holds it.
 func (c *Client) DeliverShipment(ctx context.Context, id string, body Stated) (Shipment, error) {
 	return call[Shipment](ctx, c, request{http.MethodPost, fmt.Sprintf("/v1/shipments/%s/deliver", url.PathEscape(id)), nil, body})
+}
+
+// GetEvidence calls GET /v1/shipments/{id}/evidence: Stream the evidence bundle of a shipment.
+func (c *Client) GetEvidence(ctx context.Context, id string, params GetEvidenceParams) ([]byte, error) {
+	return call[[]byte](ctx, c, request{http.MethodGet, fmt.Sprintf("/v1/shipments/%s/evidence", url.PathEscape(id)), query{"nonce": text(params.Nonce), "withhold": text(params.Withhold)}, nil})
 }
 
 // ProposeHandover calls POST /v1/shipments/{id}/handovers: Propose to hand the goods over, as their custodian.

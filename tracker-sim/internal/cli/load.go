@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/account"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario/load"
 )
@@ -221,7 +221,7 @@ func (a *app) accountCommand() *cobra.Command {
 				return err
 			}
 			defer f.Close()
-			h, book, err := load.ReadJournal(f)
+			h, book, err := account.ReadJournal(f)
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}

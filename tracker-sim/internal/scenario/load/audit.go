@@ -9,10 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/account"
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 

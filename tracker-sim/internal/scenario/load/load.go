@@ -20,9 +20,9 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/trackseal/trackseal/internal/account"
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
@@ -115,7 +115,7 @@ const (
 // run is one run under way.
 type run struct {
 	cfg       Config
-	journal   *Journal
+	journal   *account.Journal
 	devices   []*device.Device
 	chains    []device.Chain
 	shipments []string
@@ -152,7 +152,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	}
 	sum.Shipments, r.assigned = r.shipments, time.Now()
 	var err error
-	if r.journal, err = NewJournal(cfg.Journal, Header{Name: cfg.Plan.Name, Shipments: r.shipments}); err != nil {
+	if r.journal, err = account.NewJournal(cfg.Journal, account.Header{Name: cfg.Plan.Name, Shipments: r.shipments}); err != nil {
 		return sum, fmt.Errorf("journal: %w", err)
 	}
 	sum.JournalAt = cfg.Journal
@@ -169,7 +169,7 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	if err != nil {
 		return sum, err
 	}
-	if sum.Report, err = Audit(ctx, cfg.API, r.journal.book, r.shipments, cfg.Drain, cfg.Progress); err != nil {
+	if sum.Report, err = Audit(ctx, cfg.API, r.journal.Book(), r.shipments, cfg.Drain, cfg.Progress); err != nil {
 		return sum, fmt.Errorf("account: %w", err)
 	}
 	if err := r.readBack(ctx, &sum); err != nil {
@@ -264,7 +264,7 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 			if err := d.Boot(boot); err != nil {
 				return err
 			}
-			r.journal.put('S', id, telemetry.Position{Boot: boot}, d.TakeChain().Prev)
+			r.journal.Sent(id, telemetry.Position{Boot: boot}, d.TakeChain().Prev)
 		}
 		chain := d.TakeChain()
 		chain.Next.Boot = boot // without a boot message as well
@@ -288,7 +288,7 @@ func (r *run) connect(ctx context.Context, links *errgroup.Group) error {
 func (r *run) onAck(id string, n int, done []device.Message) {
 	now := time.Now()
 	for _, m := range done {
-		r.journal.put('A', id, m.Pos, m.Hash)
+		r.journal.Acked(id, m.Pos, m.Hash)
 		if m.Pos.Seq == 0 {
 			continue // boot message, before the schedule
 		}

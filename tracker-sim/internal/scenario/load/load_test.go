@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/account"
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 )
 
 func config(t *testing.T, s *system) Config {
@@ -54,7 +54,7 @@ func auditJournal(t *testing.T, cfg Config) (account.Report, error) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	h, book, err := ReadJournal(f)
+	h, book, err := account.ReadJournal(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,30 +160,6 @@ func TestLyingSystemIsRed(t *testing.T) {
 				t.Errorf("verdict %s, want %s with what the case says: %+v", sum.Verdict, VerdictLost, sum)
 			}
 		})
-	}
-}
-
-func TestJournalRefusesGarbage(t *testing.T) {
-	good := `{"format":"trackseal/load/1","name":"x","shipments":["s"]}` + "\n"
-	line := "A t-1 1 0 " + strings.Repeat("ab", 32) + "\n"
-	for name, text := range map[string]string{
-		"empty":      "",
-		"other file": "hello\n",
-		"bad kind":   good + "X" + line[1:],
-		"short hash": good + "A t-1 1 0 abcd\n",
-		"bad seq":    good + "A t-1 1 -1 " + strings.Repeat("ab", 32) + "\n",
-	} {
-		if _, _, err := ReadJournal(strings.NewReader(text)); err == nil {
-			t.Errorf("%s was accepted", name)
-		}
-	}
-	// A crash while writing leaves a piece of a line.
-	_, book, err := ReadJournal(strings.NewReader(good + line + line[:20]))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r := book.Check(false).Report(); r.Acked != 1 {
-		t.Errorf("%d acknowledged, want 1", r.Acked)
 	}
 }
 

@@ -157,7 +157,7 @@ func (r *run) releaseLane(ctx context.Context, ready <-chan planned) error {
 		d := r.devices[next.n]
 		if r.journal != nil {
 			// Before it can be acknowledged: an acknowledgement of an unknown message would look like a phantom.
-			r.journal.put('S', d.ID(), next.m.Pos, next.m.Hash)
+			r.journal.Sent(d.ID(), next.m.Pos, next.m.Hash)
 		}
 		if err := d.Add(next.m); err != nil {
 			return err

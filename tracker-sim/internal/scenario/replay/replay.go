@@ -11,11 +11,11 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/trackseal/trackseal/internal/account"
 	"github.com/trackseal/trackseal/internal/client"
 	"github.com/trackseal/trackseal/internal/recording"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 	"github.com/trackseal/trackseal/tracker-sim/internal/device"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )

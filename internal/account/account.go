@@ -55,6 +55,25 @@ func (b *Book) enter(tracker string, p telemetry.Position, hash telemetry.Hash) 
 	return e
 }
 
+// Message is one that was signed.
+type Message struct {
+	Tracker string
+	telemetry.Position
+	Hash  telemetry.Hash
+	Acked bool // by ingest
+}
+
+// Messages are all that the book has, in no order.
+func (b *Book) Messages() iter.Seq[Message] {
+	return func(yield func(Message) bool) {
+		for hash, e := range b.messages {
+			if !yield(Message{e.tracker, e.pos, hash, e.acked}) {
+				return
+			}
+		}
+	}
+}
+
 // Report is the verdict over one set of messages.
 type Report struct {
 	Sent     int `json:"sent"`     // signed and queued

@@ -1,4 +1,4 @@
-package load
+package account
 
 import (
 	"bufio"
@@ -14,17 +14,16 @@ import (
 
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/tracker-sim/internal/account"
 )
 
-// Journal is the generator's own record of what was sent and what ingest acknowledged: the oracle of the final account.
-// It is a text file: a JSON header, then lines "S tracker boot seq hash" (sent) and "A …" (acknowledged).
+// Journal is a sender's own record of what was sent and what ingest acknowledged: the oracle of an account. It is a text
+// file: a JSON header, then lines "S tracker boot seq hash" (sent) and "A …" (acknowledged).
 type Journal struct {
 	f *os.File
 
 	mu      sync.Mutex // guards all below
 	waiting []byte     // lines that the file does not have yet
-	book    *account.Book
+	book    *Book
 }
 
 // Header says what the journal is about.
@@ -49,18 +48,30 @@ func NewJournal(path string, h Header) (*Journal, error) {
 	if err := json.NewEncoder(f).Encode(h); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Journal{f: f, book: account.NewBook()}, nil
+	return &Journal{f: f, book: NewBook()}, nil
 }
 
-// put adds a line.
+// Book is what the journal says; use it when nothing is entered any more.
+func (j *Journal) Book() *Book { return j.book }
+
+// Sent enters a message before it is published: an acknowledgement of an unknown message would look like a phantom.
+func (j *Journal) Sent(tracker string, p telemetry.Position, hash telemetry.Hash) {
+	j.put('S', tracker, p, hash)
+}
+
+// Acked enters an acknowledgement by ingest.
+func (j *Journal) Acked(tracker string, p telemetry.Position, hash telemetry.Hash) {
+	j.put('A', tracker, p, hash)
+}
+
 func (j *Journal) put(kind byte, tracker string, p telemetry.Position, hash telemetry.Hash) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.waiting = fmt.Appendf(j.waiting, "%c %s %d %d %x\n", kind, tracker, p.Boot, p.Seq, hash)
-	enter(j.book, kind, tracker, p, hash)
+	j.book.line(kind, tracker, p, hash)
 }
 
-func enter(b *account.Book, kind byte, tracker string, p telemetry.Position, hash telemetry.Hash) {
+func (b *Book) line(kind byte, tracker string, p telemetry.Position, hash telemetry.Hash) {
 	if kind == 'A' {
 		b.Acked(tracker, p, hash)
 	} else {
@@ -92,29 +103,58 @@ func (j *Journal) flush() error {
 }
 
 // ReadJournal reads a journal back. A last line that a crash left half written is dropped.
-func ReadJournal(r io.Reader) (h Header, book *account.Book, err error) {
-	br := bufio.NewReaderSize(r, 1<<20)
-	first, err := br.ReadBytes('\n')
-	if err != nil || json.Unmarshal(first, &h) != nil || h.Format != journalFormat {
-		return h, nil, fmt.Errorf("not a journal of load: the first line must hold format %q", journalFormat)
+func ReadJournal(r io.Reader) (Header, *Book, error) {
+	f, err := Follow(r)
+	if err == nil {
+		err = f.Read()
 	}
-	book = account.NewBook()
-	for n := 2; ; n++ {
-		line, err := br.ReadString('\n')
+	if err != nil {
+		return Header{}, nil, err
+	}
+	return f.Header, f.Book, nil
+}
+
+// Follower reads a journal while it grows.
+type Follower struct {
+	Header Header
+	Book   *Book
+
+	r    *bufio.Reader
+	half string // of a line that is being written
+	n    int    // lines read
+}
+
+// Follow reads the header.
+func Follow(r io.Reader) (*Follower, error) {
+	f := &Follower{r: bufio.NewReaderSize(r, 1<<20), Book: NewBook(), n: 1}
+	first, err := f.r.ReadBytes('\n')
+	if err != nil || json.Unmarshal(first, &f.Header) != nil || f.Header.Format != journalFormat {
+		return nil, fmt.Errorf("not a journal of load: the first line must hold format %q", journalFormat)
+	}
+	return f, nil
+}
+
+// Read enters the whole lines that came since the last Read.
+func (f *Follower) Read() error {
+	for {
+		part, err := f.r.ReadString('\n')
+		f.half += part
 		if errors.Is(err, io.EOF) {
-			return h, book, nil
+			return nil
 		}
 		if err != nil {
-			return h, nil, err
+			return err
 		}
+		line := f.half
+		f.half, f.n = "", f.n+1
 		var kind byte
 		var tracker string
 		var p telemetry.Position
 		var hash []byte
 		_, err = fmt.Sscanf(line, "%c %s %d %d %x\n", &kind, &tracker, &p.Boot, &p.Seq, &hash)
 		if err != nil || len(hash) != len(telemetry.Hash{}) || kind != 'S' && kind != 'A' {
-			return h, nil, fmt.Errorf("journal line %d: %q is not \"S|A tracker boot seq hash\"", n, strings.TrimSpace(line))
+			return fmt.Errorf("journal line %d: %q is not \"S|A tracker boot seq hash\"", f.n, strings.TrimSpace(line))
 		}
-		enter(book, kind, tracker, p, telemetry.Hash(hash))
+		f.Book.line(kind, tracker, p, telemetry.Hash(hash))
 	}
 }
