@@ -39,16 +39,18 @@ func (b *batch) Reset()      { b.buf, b.points = b.buf[:0], 0 }
 func (b *batch) Points() int { return b.points }
 func (b *batch) Bytes() int  { return len(b.buf) }
 
-// eraLeaves is how many leaves share a value of the tag `era`, and how many nanosecond slots a millisecond has.
+// eraLeaves is how many leaves share a value of the tag `era`.
 const eraLeaves = 1_000_000
-
-// pointTime is the time of a point that belongs to a leaf (or head) index: the millisecond, made unique by the index.
-func pointTime(ms int64, index uint64) int64 { return ms*1e6 + int64(index%eraLeaves) }
 
 // Message appends a `message` point. The identifiers in m have been checked (telemetry.ValidID, hex): they need no escape. What
 // a log's messages have in common are tags, and what nearly every message says is not written: each field costs InfluxDB
 // about a microsecond. The time of receipt is the point's own time.
-func (b *batch) Message(m *stored.Message) {
+func (b *batch) Message(m *stored.Message) { b.message(m, false) }
+
+// Overwrite appends a `message` point that says also what usually goes without saying, so that nothing of a point in its place stays.
+func (b *batch) Overwrite(m *stored.Message) { b.message(m, true) }
+
+func (b *batch) message(m *stored.Message, all bool) {
 	b.buf = append(b.buf, "message"...)
 	b.era(m.Leaf)
 	b.tag("log", m.Log)
@@ -60,23 +62,23 @@ func (b *batch) Message(m *stored.Message) {
 	b.buf = append(b.buf, ' ')
 	if m.Trust == stored.Signed {
 		b.int("boot=", int64(m.Boot))
-		if m.Kind != 0 {
+		if m.Kind != 0 || all {
 			b.int(",kind=", int64(m.Kind))
 		}
 		b.int(",seq=", int64(m.Seq))
 		b.buf = append(b.buf, ',')
 	}
 	b.base64("entry=", m.Entry)
-	if len(m.Flags) > 0 {
+	if len(m.Flags) > 0 || all {
 		b.string(",flags=", strings.Join(m.Flags, ","))
 	}
 	b.int(",leaf=", int64(m.Leaf))
 	b.base64(",raw=", m.Raw)
-	if m.Readings != 1 {
+	if m.Readings != 1 || all {
 		b.int(",readings=", int64(m.Readings))
 	}
 	b.int(",time_ms=", m.TimeMS)
-	b.end(pointTime(m.ReceivedMS, m.Leaf))
+	b.end(stored.PointNS(m.ReceivedMS, m.Leaf))
 }
 
 // Reading appends a `reading` point of the tracker's message at a leaf.
@@ -92,7 +94,7 @@ func (b *batch) Reading(log, tracker string, leaf uint64, timeMS int64, n int, v
 		b.buf = appendKey(b.buf, name)
 		b.float("=", v)
 	}
-	b.end(pointTime(timeMS, leaf))
+	b.end(stored.PointNS(timeMS, leaf))
 }
 
 // Head appends a `head` point.
@@ -116,7 +118,7 @@ func (b *batch) Head(h *stored.Head) {
 	b.string(",root=", h.Root)
 	b.int(",size=", int64(h.Size))
 	b.string(",tx=", h.Tx)
-	b.end(pointTime(h.TimeMS, h.Index))
+	b.end(stored.PointNS(h.TimeMS, h.Index))
 }
 
 func (b *batch) era(leaf uint64) {

@@ -56,7 +56,7 @@ func (c *Client) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn
 
 // Message reads the message of an info; ok is false when it is not there any more.
 func (c *Client) Message(ctx context.Context, p stored.MessageInfo) (m stored.Message, ok bool, err error) {
-	page, err := c.messagePage(ctx, p.Log, []leafTime{{p.Leaf, pointTime(p.ReceivedMS, p.Leaf)}})
+	page, err := c.messagePage(ctx, p.Log, []leafTime{{p.Leaf, stored.PointNS(p.ReceivedMS, p.Leaf)}})
 	if err != nil || len(page) == 0 {
 		return stored.Message{}, false, err
 	}
@@ -136,7 +136,7 @@ func readMessage(r *row) stored.Message {
 	m := stored.Message{
 		Tracker: r.text("tracker"), Shipment: r.text("shipment"), Trust: r.text("trust"), Entry: r.bytes("entry"), Raw: r.bytes("raw"),
 		Leaf: uint64(r.int("leaf")), Boot: uint64(r.int("boot")), Seq: uint64(r.int("seq")),
-		Kind: int(r.int("kind")), TimeMS: r.int("time_ms"), ReceivedMS: r.ns() / 1e6, Readings: 1,
+		Kind: int(r.int("kind")), TimeMS: r.int("time_ms"), ReceivedMS: r.ns() / 1e6, Readings: 1, PointNS: r.ns(),
 	}
 	if r.has("readings") {
 		m.Readings = int(r.int("readings"))

@@ -25,7 +25,7 @@ func (b *batch) Rejected(r *stored.Rejected, n uint64) {
 	b.base64(",raw=", r.Raw[:min(len(r.Raw), maxQuarantined)])
 	b.int(",received_ms=", r.ReceivedMS)
 	b.string(",topic=", clip(r.Topic, 1024))
-	b.end(pointTime(r.ReceivedMS, n))
+	b.end(stored.PointNS(r.ReceivedMS, n))
 }
 
 // RejectedOf calls fn for what was refused of a tracker, newest first. fn's error stops it.

@@ -28,6 +28,8 @@ type Message struct {
 	ReceivedMS int64
 	Flags      []string
 	Readings   int
+
+	PointNS int64 `json:"-"` // time of its point, of a message that was read from a store; 0 = the store does not say
 }
 
 // Open reads what the tracker said.
@@ -84,6 +86,12 @@ type MessagesQuery struct {
 
 // LogOf is a log and the shipment that it is of, "" for a tracker's own.
 type LogOf struct{ Log, Shipment string }
+
+// LogTags are the points of one log that have the same tags.
+type LogTags struct {
+	Log, Shipment, Tracker string
+	Messages               uint64 // 0: readings alone
+}
 
 // Reading is what a tracker measured at one time, by quantity, with the leaf of its message.
 type Reading struct {

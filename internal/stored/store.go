@@ -38,12 +38,22 @@ type Store interface {
 	MessagesOf(ctx context.Context, q MessagesQuery, fn func(Message, time.Time) error) error
 	// ShipmentsOf are the logs with messages of a tracker, and whose they are.
 	ShipmentsOf(ctx context.Context, tracker string) ([]LogOf, error)
+	// HeadsOf a heads log in the order of their numbers, each point of one.
+	HeadsOf(ctx context.Context, heads string, fn func(Head) error) error
+	// Logs are what the store has messages or readings of, and whose they say they are.
+	Logs(ctx context.Context) ([]LogTags, error)
+	// Places are the places in its chain of each signed message of a tracker, in no order.
+	Places(ctx context.Context, tracker string, fn func(boot, seq uint64)) error
+	// Delete takes points away. What is not there is gone.
+	Delete(ctx context.Context, points []Place) error
 	Ping(ctx context.Context) error
 }
 
 // Batch collects what is written at once. Not safe for concurrent use.
 type Batch interface {
 	Message(m *Message)
+	// Overwrite is Message where a point stands that may say more than it: nothing of that stays.
+	Overwrite(m *Message)
 	// Reading asks value for the quantity and value of 0 … n-1.
 	Reading(log, tracker string, leaf uint64, timeMS int64, n int, value func(i int) (string, float64))
 	Head(h *Head)

@@ -37,6 +37,8 @@ func (b *batch) Message(m *stored.Message) {
 	})
 }
 
+func (b *batch) Overwrite(m *stored.Message) { b.Message(m) }
+
 func (b *batch) Reading(log, tracker string, leaf uint64, timeMS int64, n int, value func(i int) (string, float64)) {
 	one := Point{stored.Reading{Log: log, Tracker: tracker, Leaf: leaf, TimeMS: timeMS, Values: map[string]float64{}}, instant(timeMS).Add(nanos(leaf))}
 	for i := range n {
