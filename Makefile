@@ -13,9 +13,9 @@ down:
 status:
 	@go run ./network status
 
-## reset: stop it and forget its data, keep the built servers
+## reset: stop it and forget its data, keep the built servers; says what it deletes and asks, unless YES=1
 reset:
-	@go run ./network reset
+	@go run ./network reset $(if $(YES),--yes)
 
 ## test: all tests, on a stack of its own; STAGES="check go" runs some of its stages (.ci/test names them)
 test:

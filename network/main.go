@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/trackseal/trackseal/network/internal/cli"
+	"golang.org/x/term"
 )
 
 func main() { os.Exit(run()) }
@@ -18,9 +19,9 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	if err := cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	err := cli.Run(ctx, os.Args[1:], cli.Terminal{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Interactive: term.IsTerminal(int(os.Stdin.Fd()))})
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "network:", err)
-		return 1
 	}
-	return 0
+	return cli.Code(err)
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -19,6 +22,7 @@ func TestScripts(t *testing.T) {
 		Dir: filepath.Join("testdata", "script"),
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"occupy": occupy,
+			"exits":  exits,
 			"onlynetwork": func(ts *testscript.TestScript, _ bool, _ []string) {
 				// Nothing but the program under test and a shell is on the PATH.
 				dir := ts.MkAbs("onlybin")
@@ -54,4 +58,22 @@ func occupy(ts *testscript.TestScript, _ bool, _ []string) {
 		return
 	}
 	ts.Fatalf("no free port")
+}
+
+// exits runs a command and wants an exit status: exits 2 network fly.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS COMMAND [ARG...]")
+	}
+	status := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var ended *exec.ExitError
+		if !errors.As(err, &ended) {
+			ts.Fatalf("%v", err)
+		}
+		status = ended.ExitCode()
+	}
+	if fmt.Sprint(status) != args[0] {
+		ts.Fatalf("%v exits with %d, want %s", args[1:], status, args[0])
+	}
 }

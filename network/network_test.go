@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -87,8 +88,9 @@ func (p program) up(args ...string) time.Duration {
 func (p program) report() launcher.Report {
 	p.t.Helper()
 	var r launcher.Report
-	if err := json.Unmarshal(p.run("status", "--json"), &r); err != nil {
-		p.t.Fatal(err)
+	out, err := p.command("status", "--json").Output() // its exit status says what the report says
+	if e := json.Unmarshal(out, &r); e != nil {
+		p.t.Fatalf("status: %v, %v in %s", err, e, out)
 	}
 	return r
 }
@@ -176,21 +178,34 @@ func TestNetworkHeals(t *testing.T) {
 	}
 
 	// Killed processes come back by themselves.
-	for _, name := range []string{"peer-carrier", "orderer-shipper", "chaincode-auditor"} {
+	for _, name := range []string{"peer-carrier", "orderer-shipper", "chaincode-auditor", "guard", "supervisor"} {
 		old := p.kill(name)
 		p.eventually(name+" is back", func() bool {
 			s := p.process(name)
-			return s.State == launcher.Ready && s.PID != old
+			return s.State == launcher.Ready && s.PID != old && s.Restarts > 0
 		})
 	}
-	// Without the supervisor `up` brings them back, and the supervisor too.
-	supervisor := p.kill("supervisor")
+	// A frozen one is killed, in its time, and started again.
+	frozen := p.process("orderer-auditor").PID
+	if err := syscall.Kill(frozen, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually("orderer-auditor is back", func() bool {
+		s := p.process("orderer-auditor")
+		return s.State == launcher.Ready && s.PID != frozen && strings.Contains(s.LastRestart, "did not answer")
+	})
+	// Without both watchers the status says so, and `up` brings them back.
+	for _, pid := range []int{p.process("guard").PID, p.process("supervisor").PID} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.command("status").Run(); err == nil {
+		t.Error("status is content without a supervisor")
+	}
 	p.kill("peer-auditor")
 	p.up()
 	p.wantUp()
-	if p.process("supervisor").PID == supervisor {
-		t.Error("the supervisor is the killed one")
-	}
 
 	p.run("down")
 	p.wantNothingLeft()

@@ -17,16 +17,46 @@ import (
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
-// Run parses args (without the program's name) and does what they say. Every error is for the operator's eyes.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	cmd := command(stdout)
-	cmd.SetArgs(args)
-	cmd.SetOut(stdout)
-	cmd.SetErr(stderr)
-	return cmd.ExecuteContext(ctx)
+// Terminal is where the operator sits.
+type Terminal struct {
+	In          io.Reader
+	Out, Err    io.Writer
+	Interactive bool // somebody answers at In
 }
 
-func command(out io.Writer) *cobra.Command {
+// Run parses args (without the program's name) and does what they say. Every error is for the operator's eyes.
+func Run(ctx context.Context, args []string, t Terminal) error {
+	understood := false
+	root := command(t)
+	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	root.SetArgs(args)
+	root.SetIn(t.In)
+	root.SetOut(t.Out)
+	root.SetErr(t.Err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil || understood {
+		return err
+	}
+	return launcher.Misuse{Err: fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
+}
+
+// Code is the exit status for what Run returned: 0 done, 1 failed or (up, status) something that ought to run is not ready, 2 the
+// command line is wrong, 3 (status) nothing ought to run.
+func Code(err error) int {
+	_, misused := errors.AsType[launcher.Misuse](err)
+	switch {
+	case err == nil:
+		return 0
+	case misused:
+		return 2
+	case errors.Is(err, launcher.ErrDown):
+		return 3
+	}
+	return 1
+}
+
+func command(t Terminal) *cobra.Command {
+	out := t.Out
 	var dir string
 	root := &cobra.Command{
 		Use:   "network",
@@ -54,7 +84,9 @@ ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and liv
 	}
 	var asJSON, follow, policy bool
 	status := &cobra.Command{
-		Use: "status", Short: "Show every process: state, port, memory", Args: cobra.NoArgs,
+		Use: "status", Short: "Show every process: state, port, memory, restarts", Args: cobra.NoArgs,
+		Long: `Show every process: state, port, memory, restarts and why it is not ready. The exit status is 0 when everything that
+ought to run is ready, 1 when something is not, 3 when nothing ought to run.`,
 		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error {
 			return l.Status(cmd.Context(), asJSON)
 		}),
@@ -67,10 +99,17 @@ ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and liv
 		}),
 	}
 	logs.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what is added")
+	var yes bool
 	reset := &cobra.Command{
-		Use: "reset", Short: "Stop everything and delete the state: ledger, readings, keys. Built servers stay", Args: cobra.NoArgs,
-		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error { return l.Reset(cmd.Context()) }),
+		Use: "reset", Short: "Stop everything and delete the state: ledger, readings, keys. Built servers and overrides stay", Args: cobra.NoArgs,
+		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error {
+			if err := agree(t, l, yes); err != nil {
+				return err
+			}
+			return l.Reset(cmd.Context())
+		}),
 	}
+	reset.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	env := &cobra.Command{
 		Use: "env", Short: "Print addresses and credentials as shell variables", Args: cobra.NoArgs,
 		RunE: with(func(_ *cobra.Command, l *launcher.Launcher, _ []string) error {
@@ -81,12 +120,14 @@ ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and liv
 		}),
 	}
 	env.Flags().BoolVar(&policy, "policy", false, "print the verify program's policy for this stack instead (JSON)")
+	var watcher string
 	supervise := &cobra.Command{ // what `up` starts in the background
 		Use: "supervise", Hidden: true, Args: cobra.NoArgs,
 		RunE: with(func(cmd *cobra.Command, l *launcher.Launcher, _ []string) error {
-			return l.Supervise(cmd.Context(), slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil)))
+			return l.Supervise(cmd.Context(), slog.New(slog.NewTextHandler(cmd.OutOrStdout(), nil)), watcher)
 		}),
 	}
+	supervise.Flags().StringVar(&watcher, "as", topology.Supervisor, "supervisor or guard")
 	root.AddCommand(up, down, status, logs, reset, env, supervise)
 	return root
 }
@@ -153,7 +194,7 @@ func parseGroups(names []string, noFleet bool) ([]topology.Group, error) {
 	for _, n := range names {
 		g := topology.Group(n)
 		if !slices.Contains(topology.Groups, g) {
-			return nil, fmt.Errorf("--only %s: must be some of %s, separated by commas", n, groupNames())
+			return nil, launcher.Misuse{Err: fmt.Errorf("--only %s: must be some of %s, separated by commas", n, groupNames())}
 		}
 		groups = append(groups, g)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // errKeysLost: certificates cannot be made anew for a ledger that trusts the old ones.
-var errKeysLost = errors.New("the certificates are gone but the ledger that trusts them is there: put fabric/crypto back, or run `network reset`")
+var errKeysLost = errors.New("the certificates are gone but the ledger that trusts them is there: put fabric/crypto back from a backup, or start anew with " + startAnew)
 
 // makeCertificates fills fabric/crypto in one step: it exists complete or not at all.
 func (l *Launcher) makeCertificates(ctx context.Context, note func(string)) (string, error) {

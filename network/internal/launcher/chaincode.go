@@ -262,6 +262,7 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 			"--client-ca", l.Stack.TLSCACert(o),
 		},
 		Ready: proc.Probe{TLS: l.Stack.Addr(name)},
+		Live:  proc.Probe{TLS: l.Stack.Addr(name)},
 	}, err
 }
 

@@ -183,6 +183,7 @@ func (l *Launcher) nodeSpec(name, config, program string, args ...string) proc.S
 		Env:    append(fabricLogging(), "FABRIC_CFG_PATH="+l.Stack.NodeDir(name)),
 		Inputs: in,
 		Ready:  l.probe(name+".ops", "/healthz"),
+		Live:   l.probe(name+".ops", "/healthz"),
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -68,8 +67,7 @@ func (l *Launcher) takeOver(ctx context.Context) (release func(), err error) {
 	return nil, fmt.Errorf("another launcher%s holds %s and does not end", l.holder(), l.Stack.Dir)
 }
 
-// stopAll ends the supervisor first, so that it restarts nothing, and takes the wishes away, so that another one would not
-// either.
+// stopAll takes the wishes away, without which nobody restarts anything, and ends first who would.
 func (l *Launcher) stopAll(ctx context.Context) (stopped int, err error) {
 	var mu sync.Mutex
 	var errs []error
@@ -85,7 +83,9 @@ func (l *Launcher) stopAll(ctx context.Context) (stopped int, err error) {
 	if err := os.Remove(wishFile(l.Stack)); !errors.Is(err, os.ErrNotExist) {
 		errs = append(errs, err)
 	}
-	stop(topology.Supervisor)
+	for _, name := range slices.Backward(topology.Watchers) {
+		stop(name)
+	}
 	all := topology.Processes()
 	slices.Reverse(all)
 	for len(all) > 0 {
@@ -120,66 +120,4 @@ func (l *Launcher) stopOrphans(ctx context.Context) error {
 func kindOf(process string) string {
 	kind, _, _ := strings.Cut(process, "-")
 	return kind
-}
-
-// Reset is Down, and deletes everything that the stack made except the built servers.
-func (l *Launcher) Reset(ctx context.Context) error {
-	if !l.isStack() && len(l.table.Strays()) == 0 {
-		if err := l.ours(); err != nil {
-			return fmt.Errorf("nothing was deleted: %w", err)
-		}
-		fmt.Fprintln(l.Out, "nothing to delete")
-		return nil
-	}
-	release, err := l.takeOver(ctx)
-	if err != nil {
-		return err
-	}
-	defer release()
-	if _, err := l.stopAll(ctx); err != nil {
-		return err
-	}
-	// By name: a file that somebody put here is not ours to delete. The run folder, which makes the folder ours, goes last: a
-	// reset that was cut short can be repeated.
-	var names []string
-	for _, o := range topology.Orgs {
-		names = append(names, l.Stack.APIDir(o), l.Stack.InfluxDir(o))
-	}
-	names = append(names, l.Stack.FleetDir(), l.Stack.IngestDir(), l.Stack.FabricDir(), l.Stack.LogDir(),
-		l.Stack.StackFile())
-	programs, err := os.ReadDir(l.Stack.BinDir())
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	for _, p := range programs {
-		if path := filepath.Join(l.Stack.BinDir(), p.Name()); path != l.Stack.ServersDir() {
-			names = append(names, path)
-		}
-	}
-	for _, n := range append(names, l.Stack.Settings()) {
-		if err := os.RemoveAll(n); err != nil {
-			return err
-		}
-	}
-	if err := l.leave(); err != nil {
-		return err
-	}
-	fmt.Fprintf(l.Out, "deleted the state in %s\n", l.Stack.Dir)
-	return nil
-}
-
-// leave takes the last traces away. A folder that still holds something, like built servers, stays marked as ours.
-func (l *Launcher) leave() error {
-	_ = os.Remove(l.Stack.BinDir()) // only when it is empty
-	rest, err := os.ReadDir(l.Stack.Dir)
-	if err != nil {
-		return err
-	}
-	if err := os.RemoveAll(l.Stack.RunDir()); err != nil {
-		return err
-	}
-	if len(rest) > 1 {
-		return l.write(l.lockFile(), nil)
-	}
-	return os.Remove(l.Stack.Dir)
 }

@@ -47,7 +47,7 @@ func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
 	}
 	return proc.Spec{
 		Name: name, Path: filepath.Join(l.servers.influx, "influxd"), Args: []string{"-config", l.Stack.InfluxConfig(o)},
-		Dir: l.Stack.InfluxDir(o), Log: l.Stack.Log(name), Inputs: in, Env: env, Ready: l.probe(name, "/ping"),
+		Dir: l.Stack.InfluxDir(o), Log: l.Stack.Log(name), Inputs: in, Env: env, Ready: l.probe(name, "/ping"), Live: l.probe(name, "/ping"),
 	}, err
 }
 

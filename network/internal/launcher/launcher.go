@@ -28,6 +28,7 @@ type Launcher struct {
 
 	table   proc.Table
 	servers servers
+	killed  killed
 	wishing sync.Mutex // one change of the wishes at a time
 	opening sync.Once
 	open    *http.Client // of the stack's own servers; see client
@@ -45,21 +46,30 @@ type UpOptions struct {
 	Chaincode string // a chaincode program to run instead of the checkout's
 }
 
+// Misuse is an order that no folder could fulfil.
+type Misuse struct{ Err error }
+
+func (m Misuse) Error() string { return m.Err.Error() }
+
+func (m Misuse) Unwrap() error { return m.Err }
+
+func misuse(format string, args ...any) error { return Misuse{fmt.Errorf(format, args...)} }
+
 // validate finds what no folder could make right, before one is made.
 func (o UpOptions) validate() error {
 	switch topology.Consensus(o.Orderers) {
 	case "", topology.BFT, topology.Raft:
 	default:
-		return fmt.Errorf("--orderers %q: must be bft or raft", o.Orderers)
+		return misuse("--orderers %q: must be bft or raft", o.Orderers)
 	}
 	if o.Ports != "auto" {
 		if _, err := choosePorts(o.Ports); err != nil {
-			return err
+			return Misuse{err}
 		}
 	}
 	if o.Chaincode != "" {
 		if info, err := os.Stat(o.Chaincode); err != nil || info.IsDir() {
-			return fmt.Errorf("--chaincode %s: there is no such program", o.Chaincode)
+			return misuse("--chaincode %s: there is no such program", o.Chaincode)
 		}
 	}
 	return nil
@@ -164,7 +174,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if opt.NoFleet {
 		list = append(list, steps.Step{Name: "fleet", Run: l.stopFleet})
 	}
-	list = append(list, steps.Step{Name: "supervisor", Run: l.startSupervisor})
+	list = append(list, steps.Step{Name: "supervisor", Run: l.startWatchers})
 	if err := steps.Run(ctx, p, list...); err != nil {
 		return err
 	}

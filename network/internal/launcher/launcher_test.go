@@ -111,7 +111,7 @@ func TestLostSettings(t *testing.T) {
 	if err := l.write(l.Stack.ChannelBlock(), []byte("block")); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.settle(UpOptions{}); err == nil || !strings.Contains(err.Error(), "put it back, or run `network reset`") {
+	if err := l.settle(UpOptions{}); err == nil || !strings.Contains(err.Error(), "put it back from a backup, or start anew with `network reset`, which deletes") {
 		t.Error(err)
 	}
 }

@@ -171,5 +171,8 @@ func startOrder() map[string]int {
 	for i, p := range topology.Processes() {
 		order[p.Name] = i
 	}
+	for _, name := range topology.Watchers {
+		order[name] = len(order)
+	}
 	return order
 }

@@ -48,7 +48,7 @@ func TestSupervisorRestartsAndEndsWithTheStack(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	sleepers(t, l, topology.InfluxProcess(topology.Operator), topology.Fleet)
 	done := make(chan error, 1)
-	go func() { done <- l.Supervise(t.Context(), slog.New(slog.DiscardHandler)) }()
+	go func() { done <- l.Supervise(t.Context(), slog.New(slog.DiscardHandler), topology.Supervisor) }()
 
 	first, err := l.table.Lookup(topology.InfluxProcess(topology.Operator))
 	if err != nil {

@@ -103,14 +103,14 @@ func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 		s.Dir = l.Stack.IngestDir()
 		s.Args = []string{"--config", l.Stack.IngestConfig()}
 		read = append(read, l.Stack.IngestConfig(), l.Stack.Profile(topology.Operator), l.Stack.MQTTPassword(), l.Stack.InfluxToken(topology.Operator, influxIngest))
-		s.Ready = l.probe(p.Name, "/readyz")
+		s.Ready, s.Live = l.probe(p.Name, "/readyz"), l.probe(p.Name, "/healthz")
 	case topology.GroupAPI:
 		_, org, _ := strings.Cut(p.Name, "-")
 		o := topology.Org(org)
 		s.Dir = l.Stack.APIDir(o)
 		s.Args = []string{"--config", l.Stack.APIConfig(o)}
 		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.InfluxToken(o, influxAPI))
-		s.Ready = l.probe(p.Name, "/readyz")
+		s.Ready, s.Live = l.probe(p.Name, "/readyz"), l.probe(p.Name, "/healthz")
 	case topology.GroupFleet:
 		s.Dir = l.Stack.FleetDir()
 		s.Args = []string{"run", "--stack", l.Stack.Dir}

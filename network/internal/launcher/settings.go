@@ -24,20 +24,26 @@ type settings struct {
 	TLS      bool               `json:"tls,omitempty"` // nothing in the ledger names it, but every program's configuration does
 }
 
+// startAnew is the way out that is always open. Whoever names it says what it costs.
+const startAnew = "`network reset`, which deletes ledger, readings and keys"
+
 func loadSettings(path string) (settings, error) {
 	var s settings
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return s, err
 	}
+	broken := func(err error) (settings, error) {
+		return s, fmt.Errorf("%s: %w: put it back from a backup, or start anew with %s", path, err, startAnew)
+	}
 	if err := json.Unmarshal(data, &s); err != nil {
-		return s, fmt.Errorf("%s: %w; `network reset` starts anew", path, err)
+		return broken(err)
 	}
 	if s.Orderers != topology.BFT && s.Orderers != topology.Raft {
-		return s, fmt.Errorf("%s: orderers %q: must be bft or raft; `network reset` starts anew", path, s.Orderers)
+		return broken(fmt.Errorf("orderers %q: must be bft or raft", s.Orderers))
 	}
 	if err := s.Ports.Validate(); err != nil {
-		return s, fmt.Errorf("%s: %w; `network reset` starts anew", path, err)
+		return broken(err)
 	}
 	return s, nil
 }
@@ -53,7 +59,7 @@ func (l *Launcher) settle(opt UpOptions) error {
 	}
 	if _, err := os.Stat(l.Stack.ChannelBlock()); err == nil {
 		// The ledger's first block names ports and consensus: new ones would not fit.
-		return fmt.Errorf("%s is gone but the ledger that was made with it is there: put it back, or run `network reset`", l.Stack.Settings())
+		return fmt.Errorf("%s is gone but the ledger that was made with it is there: put it back from a backup, or start anew with %s", l.Stack.Settings(), startAnew)
 	}
 	s := settings{Orderers: topology.Consensus(opt.Orderers), TLS: opt.TLS}
 	if s.Orderers == "" {
@@ -69,10 +75,10 @@ func (l *Launcher) settle(opt UpOptions) error {
 func (l *Launcher) compare(old settings, opt UpOptions) error {
 	l.Stack.Orderers, l.Stack.Ports, l.Stack.TLS = old.Orderers, old.Ports, old.TLS
 	if opt.TLS && !old.TLS {
-		return fmt.Errorf("%s was set up without --tls: use another --dir, or run `network reset` first", l.Stack.Dir)
+		return fmt.Errorf("%s was set up without --tls: use another --dir, or start anew with %s", l.Stack.Dir, startAnew)
 	}
 	if want := topology.Consensus(opt.Orderers); want != "" && want != old.Orderers {
-		return fmt.Errorf("%s was set up with --orderers %s: use another --dir, or run `network reset` first", l.Stack.Dir, old.Orderers)
+		return fmt.Errorf("%s was set up with --orderers %s: use another --dir, or start anew with %s", l.Stack.Dir, old.Orderers, startAnew)
 	}
 	if opt.Ports == "" || opt.Ports == "auto" {
 		return nil // auto: found once, kept since
@@ -82,7 +88,7 @@ func (l *Launcher) compare(old settings, opt UpOptions) error {
 		return err
 	}
 	if !maps.Equal(want, old.Ports) {
-		return fmt.Errorf("%s was set up with other ports: use another --dir, or run `network reset` first", l.Stack.Dir)
+		return fmt.Errorf("%s was set up with other ports: use another --dir, or start anew with %s", l.Stack.Dir, startAnew)
 	}
 	return nil
 }
@@ -161,7 +167,7 @@ func (l *Launcher) checkPorts(ctx context.Context, groups []topology.Group) erro
 		}
 		for _, listener := range p.Listeners {
 			if port := l.Stack.Port(listener); !portFreed(ctx, port) {
-				return fmt.Errorf("port %d, which %s needs, is in use: stop the program that holds it, or choose other ports in a new folder: `up --dir DIR --ports auto` (or `reset` this one first)", port, listener)
+				return fmt.Errorf("port %d, which %s needs, is in use: stop the program that holds it, or choose other ports in a new folder: `up --dir DIR --ports auto`", port, listener)
 			}
 		}
 	}

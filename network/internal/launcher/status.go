@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,7 +37,18 @@ type ProcessStatus struct {
 	Port    int    `json:"port,omitempty"`
 	Memory  int64  `json:"rss_bytes,omitempty"`
 	UptimeS int64  `json:"uptime_s,omitempty"`
-	Detail  string `json:"detail,omitempty"`
+	// Restarts counts those since `up` that nobody asked for; LastRestart says why the last one was needed.
+	Restarts    int    `json:"restarts,omitempty"`
+	LastRestart string `json:"last_restart,omitempty"`
+	Detail      string `json:"detail,omitempty"` // why it is not ready
+}
+
+// remark is what a person wants to know first.
+func (p ProcessStatus) remark() string {
+	if p.Detail == "" && p.LastRestart != "" {
+		return "restarted: " + p.LastRestart
+	}
+	return p.Detail
 }
 
 // Report is all of `status --json`.
@@ -58,9 +70,16 @@ func (l *Launcher) Report(ctx context.Context) (Report, error) {
 	}
 	rep := Report{Dir: l.Stack.Dir, Up: len(wanted) > 0}
 	if len(wanted) > 0 {
-		wanted[topology.Supervisor] = proc.Spec{Name: topology.Supervisor}
+		for _, name := range topology.Watchers { // also when `up` was killed before it started them
+			if _, known := wanted[name]; !known {
+				wanted[name] = proc.Spec{Name: name}
+			}
+		}
 	}
-	all := append(topology.Processes(), topology.Process{Name: topology.Supervisor})
+	all := topology.Processes()
+	for _, name := range topology.Watchers {
+		all = append(all, topology.Process{Name: name})
+	}
 	rep.Processes = make([]ProcessStatus, len(all))
 	var wg sync.WaitGroup
 	for i, p := range all {
@@ -95,6 +114,7 @@ func (l *Launcher) status(ctx context.Context, p topology.Process, spec proc.Spe
 	st.PID = r.PID
 	st.Memory = proc.Memory(r.PID)
 	st.UptimeS = int64(time.Since(r.Started).Seconds())
+	st.Restarts, st.LastRestart = r.Restarts, r.Why
 	st.State = Ready
 	if err := spec.Ready.Check(ctx); err != nil {
 		st.State, st.Detail = NotReady, err.Error()
@@ -120,29 +140,58 @@ func markBehind(all []ProcessStatus, channel []stall.Reading) {
 	}
 }
 
-// Status writes the report for people, or as JSON.
+// How a stack is that is not as it ought to be.
+var (
+	ErrNotReady = errors.New("not ready")
+	ErrDown     = errors.New("down: nothing ought to run; `network up` starts it")
+)
+
+// fault of the stack; nil when all that ought to run is ready.
+func (r Report) fault() error {
+	var names []string
+	for _, p := range r.Processes {
+		if p.State == Dead || p.State == NotReady {
+			names = append(names, p.Name)
+		}
+	}
+	switch {
+	case len(names) > 0:
+		return fmt.Errorf("%w: %s", ErrNotReady, strings.Join(names, ", "))
+	case !r.Up:
+		return ErrDown
+	}
+	return nil
+}
+
+// statusTime bounds a look at all processes; each of them has less.
+const statusTime = 15 * time.Second
+
+// Status writes the report for people, or as JSON. Its error is ErrDown when nothing ought to run, and ErrNotReady when something
+// that ought to run is dead or unready.
 func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
 	rep, err := l.Report(ctx)
 	if err != nil {
 		return err
 	}
 	if asJSON {
-		return errors.Join(l.printJSON(rep), l.broken)
+		return cmp.Or(l.printJSON(rep), l.broken, rep.fault())
 	}
 	tw := tabwriter.NewWriter(l.Out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "PROCESS\tSTATE\tPORT\tPID\tMEMORY\tUPTIME\t")
+	fmt.Fprintln(tw, "PROCESS\tSTATE\tPORT\tPID\tMEMORY\tUPTIME\tRESTARTS\t")
 	var total int64
 	for _, p := range rep.Processes {
 		if p.State == Stopped {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t\t\t\t\n", p.Name, p.State, number(p.Port))
+			fmt.Fprintf(tw, "%s\t%s\t%s\t\t\t\t\t\n", p.Name, p.State, number(p.Port))
 			continue
 		}
 		total += p.Memory
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.State, number(p.Port), number(p.PID), mebibytes(p.Memory),
-			time.Duration(p.UptimeS)*time.Second, p.Detail)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.State, number(p.Port), number(p.PID), mebibytes(p.Memory),
+			time.Duration(p.UptimeS)*time.Second, number(p.Restarts), p.remark())
 	}
-	fmt.Fprintf(tw, "\t\t\t\t%s\t\t\n", mebibytes(total))
-	return errors.Join(tw.Flush(), l.broken) // what runs is worth knowing all the same
+	fmt.Fprintf(tw, "\t\t\t\t%s\t\t\t\n", mebibytes(total))
+	return cmp.Or(tw.Flush(), l.broken, rep.fault()) // what runs is worth knowing all the same
 }
 
 func (l *Launcher) printJSON(v any) error {

@@ -6,23 +6,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
-
+	"github.com/trackseal/trackseal/network/internal/hang"
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/stall"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
-// startSupervisor starts the process that restarts the others. It runs from a copy of this program: the one of `go run` is
-// deleted when it ends.
-func (l *Launcher) startSupervisor(ctx context.Context, _ func(string)) (string, error) {
+// startWatchers starts the process that restarts the others, and the one that restarts it. They run from a copy of this program:
+// the one of `go run` is deleted when it ends.
+func (l *Launcher) startWatchers(ctx context.Context, _ func(string)) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
@@ -35,21 +32,26 @@ func (l *Launcher) startSupervisor(ctx context.Context, _ func(string)) (string,
 	if _, err := replace(program, data, 0o700); err != nil {
 		return "", err
 	}
+	var started counter
+	for _, name := range topology.Watchers {
+		spec, err := l.watcherSpec(name, program)
+		if err != nil {
+			return "", err
+		}
+		if err := l.begin(ctx, &started, spec, nil); err != nil {
+			return "", err
+		}
+	}
+	return started.of(len(topology.Watchers)), nil
+}
+
+func (l *Launcher) watcherSpec(name, program string) (proc.Spec, error) {
 	hash, err := fileHash(program)
-	if err != nil {
-		return "", err
-	}
-	did, err := l.table.Ensure(ctx, proc.Spec{
-		Name: topology.Supervisor, Path: program, Args: []string{"supervise", "--dir", l.Stack.Dir},
-		Dir: l.Stack.Dir, Log: l.Stack.Log(topology.Supervisor), Inputs: hash,
-	}, nil)
-	if err != nil {
-		return "", err
-	}
-	if did {
-		return "started", nil
-	}
-	return "running", nil
+	beat := proc.Probe{Beat: l.Stack.Beat(name)}
+	return proc.Spec{
+		Name: name, Path: program, Args: []string{"supervise", "--as", name, "--dir", l.Stack.Dir},
+		Dir: l.Stack.Dir, Log: l.Stack.Log(name), Inputs: hash, Ready: beat, Live: beat,
+	}, err
 }
 
 // Pauses of the supervisor.
@@ -66,39 +68,49 @@ const (
 type patience struct {
 	delay time.Duration
 	due   time.Time // zero: nothing pending
+	why   string    // it is down
 }
 
-// Supervise restarts what ought to run and does not, or runs and has stopped working, until ctx ends or the stack is taken
-// down. It starts nothing on its own account: the list of wishes is the launcher's.
-func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger) error {
+// Supervise restarts what ought to run and does not, or runs and has stopped answering or working, until ctx ends or the stack is
+// taken down. As the supervisor it watches all processes but itself, as the guard it watches the supervisor only. It starts nothing
+// on its own account: the list of wishes is the launcher's.
+func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger, as string) error {
 	log.InfoContext(ctx, "watching", "dir", l.Stack.Dir)
 	ctx, cancel := context.WithCancel(ctx)
-	var stalls sync.WaitGroup
-	defer stalls.Wait()
+	var looking sync.WaitGroup
+	defer looking.Wait()
 	defer cancel()
-	stalls.Go(func() { l.watchStalls(ctx, log, stall.New(len(topology.Orgs), stall.Patience), lookEvery) })
+	looking.Go(func() { l.watchHangs(ctx, log, as, hang.New(hang.Patience), lookEvery) })
+	if as == topology.Supervisor {
+		looking.Go(func() { l.watchStalls(ctx, log, stall.New(len(topology.Orgs), stall.Patience), lookEvery) })
+	}
 	waiting := map[string]*patience{}
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	trimmed := time.Now()
-	unreadable := ""
+	said := ""
 	for {
 		w, err := readWishes(l.Stack)
 		if errors.Is(err, os.ErrNotExist) {
 			log.InfoContext(ctx, "the stack is down")
 			return nil
 		}
+		if err == nil {
+			err = beat(l.Stack.Beat(as))
+		}
 		switch {
 		case err == nil:
-			unreadable = ""
-		case err.Error() != unreadable: // said once, not at every look
-			unreadable = err.Error()
-			log.ErrorContext(ctx, "list of processes cannot be read", "error", err)
+			said = ""
+		case err.Error() != said: // said once, not at every look
+			said = err.Error()
+			log.ErrorContext(ctx, "the supervisor's files cannot be used", "error", err)
 		}
 		for _, s := range w.Processes {
-			l.watch(ctx, log, s, waiting)
+			if watches(as, s.Name) {
+				l.watch(ctx, log, s, waiting)
+			}
 		}
-		if time.Since(trimmed) > trimEvery {
+		if as == topology.Supervisor && time.Since(trimmed) > trimEvery {
 			trimmed = time.Now()
 			l.trimLogs(ctx, log)
 		}
@@ -109,6 +121,24 @@ func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// watches tells whether a process is the business of this watcher.
+func watches(watcher, process string) bool {
+	if watcher == topology.Guard {
+		return process == topology.Supervisor
+	}
+	return process != topology.Supervisor
+}
+
+// beat shows that who watches is at work.
+func beat(path string) error {
+	now := time.Now()
+	err := os.Chtimes(path, now, now)
+	if errors.Is(err, os.ErrNotExist) {
+		return os.WriteFile(path, nil, 0o600)
+	}
+	return err
 }
 
 // watch looks at one process and starts it again, the later the more often it died.
@@ -129,21 +159,55 @@ func (l *Launcher) watch(ctx context.Context, log *slog.Logger, s proc.Spec, wai
 		return
 	case p.due.IsZero():
 		p.due = now.Add(p.delay)
-		log.WarnContext(ctx, "process has ended", "process", s.Name, "restart_in", p.delay.String())
+		p.why = l.killed.take(s.Name)
+		if p.why == "" {
+			p.why = "it had ended: " + lastLine(s.Log)
+		}
+		log.WarnContext(ctx, "process has ended", "process", s.Name, "why", p.why, "restart_in", p.delay.String())
 		return
 	case now.Before(p.due) || ctx.Err() != nil:
 		return
 	}
 	p.due = time.Time{}
 	p.delay = min(2*p.delay, maxDelay)
-	did, err := l.table.Ensure(ctx, s, nil)
+	did, err := l.table.Restart(ctx, s, p.why)
 	if err != nil {
 		log.ErrorContext(ctx, "process cannot be started", "process", s.Name, "error", err)
 		return
 	}
 	if did {
-		log.InfoContext(ctx, "process restarted", "process", s.Name)
+		r, _ := l.table.Lookup(s.Name) // gone again: the next look says so
+		log.InfoContext(ctx, "process restarted", "process", s.Name, "why", p.why, "restarts", r.Restarts)
 	}
+}
+
+// killed says why processes were killed, until they are started again.
+type killed struct {
+	mu  sync.Mutex
+	why map[string]string // by process
+}
+
+// kill ends a process and remembers why. Starting it again is the main loop's work: a crash in between leaves a dead process that
+// the next supervisor starts as any other.
+func (l *Launcher) kill(ctx context.Context, log *slog.Logger, r proc.Record, process, why string) {
+	log.WarnContext(ctx, "process is killed, to be restarted", "process", process, "pid", r.PID, "why", why)
+	l.killed.mu.Lock()
+	if l.killed.why == nil {
+		l.killed.why = map[string]string{}
+	}
+	l.killed.why[process] = why
+	l.killed.mu.Unlock()
+	if err := proc.Kill(ctx, r); err != nil {
+		log.ErrorContext(ctx, "process cannot be killed", "process", process, "error", err)
+	}
+}
+
+func (k *killed) take(process string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	why := k.why[process]
+	delete(k.why, process)
+	return why
 }
 
 // trimLogs keeps the newest part of long logs. They are opened for appending, so their writers go on at the new end.
@@ -182,106 +246,4 @@ func trim(path string) error {
 		return fmt.Errorf("truncate: %w", err)
 	}
 	return nil
-}
-
-// lookEvery is the pause between two looks at the channel's nodes: each makes them write all their metrics.
-const lookEvery = 5 * time.Second
-
-// What Fabric's nodes call these figures in their metrics.
-const (
-	metricHeight  = "ledger_blockchain_height"
-	metricWaiting = "consensus_smartbft_pool_count_of_elements"
-)
-
-// watchStalls kills nodes that answer and have stopped working, until ctx ends. Starting them again is the other half of the
-// supervisor's work: a crash in between leaves a dead process that it starts as any other.
-func (l *Launcher) watchStalls(ctx context.Context, log *slog.Logger, watch *stall.Watch, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		finding, found := watch.Look(time.Now(), l.readChannel(ctx))
-		if !found || ctx.Err() != nil {
-			continue
-		}
-		log.WarnContext(ctx, "node has stopped working and is killed", "process", finding.Node, "finding", finding.String(),
-			"for", time.Since(finding.Since).Round(time.Second).String())
-		if err := l.table.Kill(finding.Node); err != nil {
-			log.ErrorContext(ctx, "node cannot be killed", "process", finding.Node, "error", err)
-		}
-	}
-}
-
-// readChannel looks at all orderers and peers that ought to run, side by side: a frozen one answers only with a timeout.
-func (l *Launcher) readChannel(ctx context.Context) []stall.Reading {
-	w, err := readWishes(l.Stack)
-	if err != nil {
-		return nil // the supervisor's other half says so
-	}
-	nodes := map[string]bool{} // to whether it orders
-	for _, o := range topology.Orgs {
-		nodes[topology.OrdererProcess(o)], nodes[topology.PeerProcess(o)] = true, false
-	}
-	var readings []stall.Reading
-	for _, s := range w.Processes {
-		if orders, isNode := nodes[s.Name]; isNode {
-			readings = append(readings, stall.Reading{Node: s.Name, Orderer: orders})
-		}
-	}
-	var group sync.WaitGroup
-	for i := range readings {
-		group.Go(func() {
-			r := &readings[i]
-			figures, err := l.figures(ctx, r.Node)
-			height, known := figures[metricHeight]
-			r.Up, r.Height, r.Waiting = err == nil && known, uint64(height), int(figures[metricWaiting])
-		})
-	}
-	group.Wait()
-	return readings
-}
-
-// metricsTime: a node on a busy machine may be slow to answer, and one that does not answer is not looked at.
-const metricsTime = 4 * time.Second
-
-// figures of a node about the channel, by the metric's name.
-func (l *Launcher) figures(ctx context.Context, node string) (map[string]float64, error) {
-	client, err := l.client()
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, metricsTime)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Stack.URL(node+".ops")+"/metrics", nil)
-	if err != nil {
-		return nil, err
-	}
-	res, err := client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", req.URL, res.Status)
-	}
-	parser := expfmt.NewTextParser(model.LegacyValidation)
-	families, err := parser.TextToMetricFamilies(res.Body)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", req.URL, err)
-	}
-	figures := map[string]float64{}
-	for _, name := range []string{metricHeight, metricWaiting} {
-		for _, m := range families[name].GetMetric() {
-			for _, label := range m.GetLabel() {
-				if label.GetName() == "channel" && label.GetValue() == topology.Channel {
-					figures[name] = m.GetGauge().GetValue()
-				}
-			}
-		}
-	}
-	return figures, nil
 }

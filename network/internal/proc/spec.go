@@ -11,7 +11,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/secure"
@@ -28,11 +30,14 @@ type Spec struct {
 	// Inputs stands for the content of the program and of its configuration: a change restarts the process.
 	Inputs string `json:"inputs,omitempty"`
 	Ready  Probe  `json:"ready"`
+	// Live asks whether the process answers at all. One that is busy or waits for another answers, and is not ready; one that
+	// does not answer for long is started again. The zero Probe asks nothing.
+	Live Probe `json:"live,omitzero"`
 }
 
 // Hash changes when the process has to be restarted to follow its spec.
 func (s Spec) Hash() string {
-	s.Ready = Probe{}
+	s.Ready, s.Live = Probe{}, Probe{}
 	data, _ := json.Marshal(s) // strings only: cannot fail
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])
@@ -43,7 +48,14 @@ type Probe struct {
 	HTTP string `json:"http,omitempty"` // URL that answers 2xx
 	CA   string `json:"ca,omitempty"`   // PEM file of the authority of an https URL
 	TLS  string `json:"tls,omitempty"`  // host:port that completes a TLS greeting
+	Beat string `json:"beat,omitempty"` // file that the process touches all the time
 }
+
+// ErrRefused: nobody listens there, as while a process starts.
+var ErrRefused = errors.New("nobody listens")
+
+// staleBeat is how old a beat may be: who beats may wait for a lock for a while.
+const staleBeat = 30 * time.Second
 
 // probeClient keeps no connections: a probe must see the process as it is now.
 func probeClient(ca string) (*http.Client, error) {
@@ -64,6 +76,19 @@ func (p Probe) Check(ctx context.Context) error {
 		return checkHTTP(ctx, p.HTTP, p.CA)
 	case p.TLS != "":
 		return checkTLS(ctx, p.TLS)
+	case p.Beat != "":
+		return checkBeat(p.Beat)
+	}
+	return nil
+}
+
+func checkBeat(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("%w to: %w", ErrRefused, err) // it starts
+	}
+	if d := time.Since(info.ModTime()); d > staleBeat {
+		return fmt.Errorf("it has done nothing for %s", d.Round(time.Second))
 	}
 	return nil
 }
@@ -82,14 +107,45 @@ func checkHTTP(ctx context.Context, url, ca string) error {
 		return fmt.Errorf("%s: %w", url, err)
 	}
 	if err != nil {
-		return fmt.Errorf("no answer at %s", url)
+		return noAnswer(url, err)
 	}
 	defer res.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+	body, _ := io.ReadAll(io.LimitReader(res.Body, 16<<10))
 	if res.StatusCode/100 == 2 {
 		return nil
 	}
-	return fmt.Errorf("%s answers %d: %s", url, res.StatusCode, strings.Join(strings.Fields(string(body)), " "))
+	if said := failing(body); said != "" {
+		return errors.New(said)
+	}
+	return fmt.Errorf("%s answers %d: %.500s", url, res.StatusCode, strings.Join(strings.Fields(string(body)), " "))
+}
+
+func noAnswer(at string, err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w at %s", ErrRefused, at)
+	}
+	return fmt.Errorf("no answer at %s", at)
+}
+
+// failing is what our own programs say of themselves at /readyz when they are not ready; "" when it is not that.
+func failing(body []byte) string {
+	var answer struct {
+		Checks []struct {
+			Name   string `json:"name"`
+			OK     bool   `json:"ok"`
+			Detail string `json:"detail"`
+		} `json:"checks"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return ""
+	}
+	var said []string
+	for _, c := range answer.Checks {
+		if !c.OK {
+			said = append(said, c.Name+": "+c.Detail)
+		}
+	}
+	return strings.Join(said, "; ")
 }
 
 func checkTLS(ctx context.Context, addr string) error {
@@ -98,8 +154,9 @@ func checkTLS(ctx context.Context, addr string) error {
 	d := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		if _, refused := err.(*net.OpError); refused {
-			return fmt.Errorf("no answer at %s", addr)
+		_, dialed := errors.AsType[*net.OpError](err)
+		if dialed || ctx.Err() != nil {
+			return noAnswer(addr, err)
 		}
 		return fmt.Errorf("%s: %w", addr, err)
 	}

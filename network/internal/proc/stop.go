@@ -12,6 +12,9 @@ import (
 // grace is how long a process may take to end by itself.
 const grace = 12 * time.Second
 
+// dumpTime is how long a process may take to write down its goroutines.
+const dumpTime = 2 * time.Second
+
 // terminate asks the process to end, kills it after the grace time or when ctx ends, and returns when it is gone.
 func terminate(ctx context.Context, id Identity) error {
 	if err := signal(id, syscall.SIGTERM); err != nil {

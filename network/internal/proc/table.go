@@ -24,7 +24,13 @@ type Record struct {
 	Identity
 	Spec    string    `json:"spec"` // Spec.Hash at its start
 	Started time.Time `json:"started"`
+	// Restarts counts the starts since the last Stop that nobody but the supervisor asked for; Why is the reason of the last one.
+	Restarts int    `json:"restarts,omitempty"`
+	Why      string `json:"why,omitempty"`
 }
+
+// Run is another text for every run of a process.
+func (r Record) Run() string { return fmt.Sprintf("%d %s %s", r.PID, r.Start, r.Boot) }
 
 // Table is the processes of one stack. Several programs (launcher, supervisor) may use the same one at once.
 type Table struct {
@@ -33,9 +39,7 @@ type Table struct {
 
 // Lookup returns the record of a process that runs now; ErrGone if none does.
 func (t Table) Lookup(name string) (Record, error) {
-	var r Record
-	data, err := os.ReadFile(t.pidFile(name))
-	if err == nil && json.Unmarshal(data, &r) == nil && r.Alive() {
+	if r := t.last(name); r.Alive() {
 		return r, nil
 	}
 	return Record{}, ErrGone
@@ -45,6 +49,15 @@ func (t Table) Lookup(name string) (Record, error) {
 // alone. prepare, unless nil, is called right before a start, when the process is sure not to run. started tells whether it
 // did something.
 func (t Table) Ensure(ctx context.Context, s Spec, prepare func() error) (started bool, err error) {
+	return t.ensure(ctx, s, prepare, "")
+}
+
+// Restart is Ensure for a process that nobody stopped; why it runs no more is kept with its record.
+func (t Table) Restart(ctx context.Context, s Spec, why string) (started bool, err error) {
+	return t.ensure(ctx, s, nil, why)
+}
+
+func (t Table) ensure(ctx context.Context, s Spec, prepare func() error, why string) (started bool, err error) {
 	unlock, err := t.lock(ctx, s.Name)
 	if err != nil {
 		return false, err
@@ -68,7 +81,20 @@ func (t Table) Ensure(ctx context.Context, s Spec, prepare func() error) (starte
 			return false, err
 		}
 	}
-	return true, t.start(s)
+	history := t.last(s.Name)
+	if why != "" {
+		history.Restarts, history.Why = history.Restarts+1, why
+	}
+	return true, t.start(s, history)
+}
+
+// last record of a process, which may run no more; the zero Record when there is none.
+func (t Table) last(name string) Record {
+	var r Record
+	if data, err := os.ReadFile(t.pidFile(name)); err != nil || json.Unmarshal(data, &r) != nil {
+		return Record{}
+	}
+	return r
 }
 
 // recover finds a process whose starter died between starting it and writing its record.
@@ -91,7 +117,8 @@ func (t Table) recover(name string) (Record, error) {
 // markOf is a process's mark: no other stack and no other name has the same beginning.
 func (t Table) markOf(name, hash string) string { return t.Dir + "|" + name + "|" + hash }
 
-func (t Table) start(s Spec) error {
+// start a process; of its history the restarts go on counting.
+func (t Table) start(s Spec, history Record) error {
 	if err := os.MkdirAll(filepath.Dir(s.Log), 0o700); err != nil {
 		return err
 	}
@@ -116,7 +143,7 @@ func (t Table) start(s Spec) error {
 	if err != nil {
 		return fmt.Errorf("start %s: it ended at once, see %s", s.Name, s.Log)
 	}
-	return t.write(s.Name, Record{Identity: id, Spec: s.Hash(), Started: time.Now().UTC()})
+	return t.write(s.Name, Record{Identity: id, Spec: s.Hash(), Started: time.Now().UTC(), Restarts: history.Restarts, Why: history.Why})
 }
 
 // inherited is the part of the caller's environment that programs get: enough to run, and no configuration by accident.
@@ -155,11 +182,13 @@ func (t Table) Stop(ctx context.Context, name string) (stopped bool, err error) 
 	return stopped, nil
 }
 
-// Kill ends a process that runs and does not work, without asking it, and leaves its record to whoever starts it again. It does
-// not fail when nothing runs.
-func (t Table) Kill(name string) error {
-	r, err := t.Lookup(name)
-	if err != nil {
+// Kill ends exactly this process, which runs and does not work, and leaves its record to whoever starts it again. A Go program is
+// asked first to write down what each of its goroutines does; one that is stopped cannot. Nothing happens when it has ended.
+func Kill(ctx context.Context, r Record) error {
+	if err := signal(r.Identity, syscall.SIGQUIT); err != nil {
+		return err
+	}
+	if await(ctx, r.Identity, dumpTime) {
 		return nil
 	}
 	return kill(r.Identity)

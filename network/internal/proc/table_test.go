@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -175,7 +176,7 @@ func TestLostRecord(t *testing.T) {
 func TestSpecHashIgnoresTheProbe(t *testing.T) {
 	a := Spec{Name: "x", Path: "/bin/x"}
 	b := a
-	b.Ready.HTTP = "http://127.0.0.1:1"
+	b.Ready.HTTP, b.Live.HTTP = "http://127.0.0.1:1", "http://127.0.0.1:2"
 	c := a
 	c.Args = []string{"y"}
 	if a.Hash() != b.Hash() || a.Hash() == c.Hash() {
@@ -265,5 +266,106 @@ func TestSpecIsStoredWhole(t *testing.T) {
 	var back Spec
 	if err := json.Unmarshal(data, &back); err != nil || back.Hash() != s.Hash() || back.Ready != s.Ready {
 		t.Errorf("%+v %v", back, err)
+	}
+}
+
+// What the supervisor restarted is counted and told with its reason, until the process is stopped on purpose.
+func TestRestartsAreCounted(t *testing.T) {
+	table, s := sleeper(t)
+	r := ensure(t, table, s, true)
+	if r.Restarts != 0 || r.Why != "" {
+		t.Errorf("a first start counts as a restart: %+v", r)
+	}
+	for i, why := range []string{"it had ended", "did not answer"} {
+		if err := Kill(t.Context(), r); err != nil || r.Alive() {
+			t.Fatalf("killed: alive %t, %v", r.Alive(), err)
+		}
+		if started, err := table.Restart(t.Context(), s, why); err != nil || !started {
+			t.Fatalf("started %t, %v", started, err)
+		}
+		var err error
+		if r, err = table.Lookup(s.Name); err != nil || r.Restarts != i+1 || r.Why != why {
+			t.Errorf("%+v %v, want %d restarts, the last since %s", r, err, i+1, why)
+		}
+	}
+	if started, err := table.Restart(t.Context(), s, "again"); err != nil || started {
+		t.Errorf("a running process was started again: %t %v", started, err)
+	}
+	s.Inputs = "changed"
+	if r = ensure(t, table, s, true); r.Restarts != 2 {
+		t.Errorf("%d restarts after a start that was asked for, want 2", r.Restarts)
+	}
+	if _, err := table.Stop(t.Context(), s.Name); err != nil {
+		t.Fatal(err)
+	}
+	if r = ensure(t, table, s, true); r.Restarts != 0 {
+		t.Errorf("%d restarts after a stop, want 0", r.Restarts)
+	}
+}
+
+// A stopped process can neither write anything down nor end by itself.
+func TestKillOfAStoppedProcess(t *testing.T) {
+	table, s := sleeper(t)
+	r := ensure(t, table, s, true)
+	if err := syscall.Kill(r.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if err := Kill(t.Context(), r); err != nil || r.Alive() {
+		t.Errorf("alive %t, %v", r.Alive(), err)
+	}
+	if err := Kill(t.Context(), r); err != nil {
+		t.Errorf("of one that is gone: %v", err)
+	}
+}
+
+// Who does not listen yet starts; who listens and says nothing may hang.
+func TestProbeTellsSilenceFromAbsence(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	at := ln.Addr().String()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	for name, p := range map[string]Probe{"http": {HTTP: "http://" + at}, "tls": {TLS: at}} {
+		if err := p.Check(ctx); err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "no answer at") {
+			t.Errorf("%s, silent: %v", name, err)
+		}
+	}
+	ln.Close()
+	for name, p := range map[string]Probe{"http": {HTTP: "http://" + at}, "tls": {TLS: at}, "beat": {Beat: filepath.Join(t.TempDir(), "beat")}} {
+		if err := p.Check(t.Context()); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s, absent: %v", name, err)
+		}
+	}
+}
+
+func TestProbeOfABeat(t *testing.T) {
+	p := Probe{Beat: filepath.Join(t.TempDir(), "beat")}
+	if err := os.WriteFile(p.Beat, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(p.Beat, past, past); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "has done nothing for 1h0m0s") {
+		t.Error(err)
+	}
+}
+
+// An unready program's own words are told, not its JSON.
+func TestProbeTellsReasons(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"ready":false,"checks":[{"name":"a","ok":true},{"name":"disk","ok":false,"detail":"almost full"},{"name":"ledger","ok":false,"detail":"away"}]}`))
+	}))
+	defer srv.Close()
+	if err := (Probe{HTTP: srv.URL}).Check(t.Context()); err == nil || err.Error() != "disk: almost full; ledger: away" {
+		t.Errorf("%v, want the failing checks", err)
 	}
 }

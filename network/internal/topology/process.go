@@ -26,8 +26,9 @@ const (
 	IngestID      = string(Operator) + ".ingest-1" // names its heads log
 	MQTT          = "mqtt"
 	Fleet         = "fleet"
-	Supervisor    = "supervisor"
-	LauncherName  = "launcher" // in the certificate that reads the nodes' metrics
+	Supervisor    = "supervisor" // watches all others
+	Guard         = "guard"      // watches the supervisor
+	LauncherName  = "launcher"   // in the certificate that reads the nodes' metrics
 )
 
 func OrdererProcess(o Org) string   { return "orderer-" + string(o) }
@@ -42,6 +43,9 @@ type Process struct {
 	Group     Group
 	Listeners []string // names in Ports, the main one first
 }
+
+// Watchers start the others again, and each other. They start last and stop first.
+var Watchers = []string{Supervisor, Guard}
 
 // Processes in the order of their start; stopping goes the other way.
 func Processes() []Process {

@@ -67,6 +67,7 @@ func (s Stack) ServersDir() string         { return s.path("bin", "servers") }
 func (s Stack) RunDir() string             { return s.path("run") }
 func (s Stack) LogDir() string             { return s.path("logs") }
 func (s Stack) Log(process string) string  { return s.path("logs", process+".log") }
+func (s Stack) Beat(watcher string) string { return s.path("run", watcher+".beat") }
 
 // TLS of everything but Fabric's own connections, whose certificates come from the organisations.
 
