@@ -2,15 +2,13 @@ package verification
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/audit"
 )
 
 // agreeing is how many organisations' peers must hold an anchor. One more than the operator of ingest.
@@ -65,31 +63,14 @@ func (r *run) anchorFinding(c *walk, h *stored.Head, format string, args ...any)
 
 // head checks one stored head without the ledger: its bytes, its place in the heads log, and the log's root at its size.
 func (r *run) head(c *walk, h *stored.Head) bool {
-	leaf, err := anchor.DecodeHeadLeaf(h.Entry)
-	if err != nil {
-		r.anchorFinding(c, h, "its stored entry is not one: %v", err)
+	leaf, faults, _, ok := audit.CheckHead(h)
+	for _, f := range faults {
+		r.anchorFinding(c, h, "%s", f)
+	}
+	if !ok {
 		return false
 	}
-	prev := int64(-1)
-	if leaf.Prev != nil {
-		prev = int64(*leaf.Prev)
-	}
-	sound := true
-	for _, f := range []struct {
-		name         string
-		stored, want any
-	}{
-		{"log", h.Log, hex.EncodeToString(leaf.Log[:])},
-		{"size", h.Size, leaf.Size},
-		{"root", h.Root, hex.EncodeToString(leaf.Root[:])},
-		{"prev", h.Prev, prev},
-		{"closed", h.Closed, leaf.Closed},
-	} {
-		if f.stored != f.want {
-			r.anchorFinding(c, h, "its column %s is %v in the store, its entry says %v", f.name, f.stored, f.want)
-			sound = false
-		}
-	}
+	sound := len(faults) == 0
 	switch {
 	case h.Log != c.log.ID:
 		r.anchorFinding(c, h, "it is of another log")
@@ -98,16 +79,7 @@ func (r *run) head(c *walk, h *stored.Head) bool {
 		r.anchorFinding(c, h, "it is in another heads log than its ingest instance's")
 		sound = false
 	}
-	root, err := hex.DecodeString(h.HeadsRoot)
-	if err != nil || len(root) != 32 {
-		r.anchorFinding(c, h, "its heads root is not a hash")
-		return false
-	}
-	if err := merkle.VerifyInclusion(h.Index, h.HeadsSize, merkle.LeafHash(h.Entry), h.Proof, merkle.Hash(root)); err != nil {
-		r.anchorFinding(c, h, "its inclusion proof does not verify: %v", err)
-		sound = false
-	}
-	if got := c.roots[leaf.Size]; got != hex.EncodeToString(leaf.Root[:]) {
+	if got := c.Roots[leaf.Size]; got != audit.Text(leaf.Root) {
 		detail := fmt.Sprintf("the root at size %d is %s, the anchored head says %x", leaf.Size, got, leaf.Root)
 		if got == "" {
 			detail = fmt.Sprintf("the root at size %d cannot be recomputed, because a leaf before it is missing", leaf.Size)

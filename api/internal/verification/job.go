@@ -6,16 +6,14 @@ package verification
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/audit"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -98,9 +96,6 @@ type run struct {
 	anchors  *anchorBook
 }
 
-// window bounds how many expected readings are held at a time: 32 bytes each.
-var window = 1_000_000
-
 // log verifies one log; seen is false for a log of which there is nothing anywhere.
 func (r *run) log(ctx context.Context, l Log) (LogReport, bool, error) {
 	rep := LogReport{Log: l.ID, Anchored: Anchored{Peers: []Peer{}}}
@@ -109,38 +104,37 @@ func (r *run) log(ctx context.Context, l Log) (LogReport, bool, error) {
 		return rep, false, err
 	}
 	closing := r.closing(l.ID)
-	c := &walk{run: r, log: l, tree: new(merkle.Log), whole: true, roots: map[uint64]string{}}
+	c := &walk{run: r, log: l}
+	c.Walk = audit.Walk{Store: r.Store, Log: audit.Log{ID: l.ID, Ingest: l.Ingest, Shipment: r.Shipment.ID}, Signed: c.signed, Say: c.say, Room: r.found.room}
 	for _, h := range heads {
 		// The entry decides; a column that says otherwise is a finding.
 		if leaf, err := anchor.DecodeHeadLeaf(h.Entry); err == nil {
-			c.wanted = append(c.wanted, leaf.Size)
+			c.Sizes = append(c.Sizes, leaf.Size)
 		}
 	}
 	if closing != nil {
-		c.wanted = append(c.wanted, closing.Size)
+		c.Sizes = append(c.Sizes, closing.Size)
 	}
-	slices.Sort(c.wanted)
-	if err := c.all(ctx); err != nil {
+	if err := c.Run(ctx); err != nil {
 		return rep, false, err
 	}
-	rep.Size = c.size
-	end := max(l.Size, c.size)
-	for _, size := range c.wanted {
+	rep.Size = c.Size
+	end := max(l.Size, c.Size)
+	for _, size := range c.Sizes {
 		end = max(end, size)
 	}
-	c.missing(c.next, end)
-	if c.whole {
-		root := c.tree.Root()
-		rep.Root = hex.EncodeToString(root[:])
+	c.Missing(c.Next, end)
+	if c.Whole {
+		rep.Root = audit.Text(c.Tree.Root())
 	}
 	if err := r.heads(ctx, c, heads, &rep); err != nil {
 		return rep, false, err
 	}
-	if n := c.size; n > rep.Anchored.Size {
+	if n := c.Size; n > rep.Anchored.Size {
 		rep.Logged = n - rep.Anchored.Size
 	}
 	r.checkClosing(c, closing)
-	return rep, c.size > 0 || len(heads) > 0 || closing != nil || l.Size > 0, nil
+	return rep, c.Size > 0 || len(heads) > 0 || closing != nil || l.Size > 0, nil
 }
 
 func (r *run) closing(log string) *ledger.LogHead {
@@ -165,13 +159,13 @@ func (r *run) checkClosing(c *walk, closing *ledger.LogHead) {
 	}
 	switch {
 	case closing == nil:
-		if c.size > 0 {
-			say("the closing record does not name this log, which has %d leaves", c.size)
+		if c.Size > 0 {
+			say("the closing record does not name this log, which has %d leaves", c.Size)
 		}
-	case c.next != closing.Size:
-		say("the log has %d leaves, the closing record says %d", c.next, closing.Size)
-	case c.roots[closing.Size] != closing.Root:
-		say("the root at size %d is %s, the closing record says %s", closing.Size, cmp.Or(c.roots[closing.Size], "not computable"), closing.Root)
+	case c.Next != closing.Size:
+		say("the log has %d leaves, the closing record says %d", c.Next, closing.Size)
+	case c.Roots[closing.Size] != closing.Root:
+		say("the root at size %d is %s, the closing record says %s", closing.Size, cmp.Or(c.Roots[closing.Size], "not computable"), closing.Root)
 	}
 }
 

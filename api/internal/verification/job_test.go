@@ -18,6 +18,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/audit"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -151,8 +152,8 @@ func run1(t *testing.T, j Job) *Report {
 func TestCleanShipment(t *testing.T) {
 	for _, size := range []int{1, 5, 1_000_000} {
 		t.Run(fmt.Sprint("window ", size), func(t *testing.T) {
-			defer func(was int) { window = was }(window)
-			window = size
+			defer func(was int) { audit.Window = was }(audit.Window)
+			audit.Window = size
 			w := newWorld(t)
 			rep := run1(t, w.job())
 			if !rep.OK || rep.Messages != 12 {

@@ -1,17 +1,19 @@
 package verification
 
+import "github.com/trackseal/trackseal/internal/stored/audit"
+
 // Names of the checks, in the order in which a report has them.
 const (
-	Entry     = "entry"     // a leaf entry decodes strictly, and the message is where it says
-	Leaf      = "leaf"      // no leaf is missing or doubled
-	Hash      = "hash"      // the stored bytes are those that were logged
-	Signature = "signature" // the tracker's enrolled key signed them
-	Fields    = "fields"    // the stored values are those in the bytes
-	Sequence  = "sequence"  // no message of a tracker is missing between two others
-	Root      = "root"      // the recomputed root is that of the head
-	Anchor    = "anchor"    // the head is in a heads log that the ledger has anchored
-	Closing   = "close"     // a closed shipment's logs are as its closing record says
-	Offline   = "offline"   // the offline verifier, on the shipment's evidence, finds nothing wrong with its record
+	Entry     = audit.Entry  // a leaf entry decodes strictly, and the message is where it says
+	Leaf      = audit.Leaf   // no leaf is missing or doubled
+	Hash      = audit.Hash   // the stored bytes are those that were logged
+	Signature = "signature"  // the tracker's enrolled key signed them
+	Fields    = audit.Fields // the stored values are those in the bytes
+	Sequence  = "sequence"   // no message of a tracker is missing between two others
+	Root      = audit.Root   // the recomputed root is that of the head
+	Anchor    = audit.Anchor // the head is in a heads log that the ledger has anchored
+	Closing   = "close"      // a closed shipment's logs are as its closing record says
+	Offline   = "offline"    // the offline verifier, on the shipment's evidence, finds nothing wrong with its record
 )
 
 var checks = []string{Entry, Leaf, Hash, Signature, Fields, Sequence, Root, Anchor, Closing, Offline}

@@ -1,4 +1,4 @@
-package verification
+package audit
 
 import (
 	"cmp"
@@ -34,7 +34,10 @@ type leafHash struct {
 
 func newExpected(from uint64) *expected { return &expected{from: from, skips: map[uint64]bool{}} }
 
-func (e *expected) full() bool { return len(e.readings) >= window }
+// Window bounds how many expected readings are held at a time: 32 bytes each.
+var Window = 1_000_000
+
+func (e *expected) full() bool { return len(e.readings) >= Window }
 
 // skip leaves out a message that is a finding already.
 func (e *expected) skip(leaf uint64)         { e.skips[leaf] = true }
