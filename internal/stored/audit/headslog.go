@@ -15,6 +15,7 @@ type rebuilt struct {
 	log    merkle.Log
 	next   uint64
 	whole  bool
+	size   uint64 // of the newest anchor
 	proven uint64 // heads below are proven by the root of an anchor
 }
 
@@ -26,6 +27,7 @@ func (j *Job) headsLog(ctx context.Context) (n uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	t.size = size
 	var last *stored.Head
 	take := func(h stored.Head) error {
 		if last != nil && last.Index == h.Index {

@@ -50,9 +50,8 @@ type Job struct {
 	Done func(ctx context.Context, w *Walk, r Resolved) error
 	Say  func(Finding)
 
-	tree   rebuilt
-	logs   map[string]bool // with a head
-	failed bool            // something could not be proven
+	tree rebuilt
+	logs map[string]bool // with a head
 }
 
 // Resolved says what is known of a log's damaged leaves, once its roots were compared.
@@ -178,14 +177,16 @@ func (j *Job) log(ctx context.Context, of Log) (w *Walk, beyond uint64, err erro
 	slices.SortStableFunc(heads, func(a, b stored.Head) int { return cmp.Compare(a.Index, b.Index) })
 	w = &Walk{Store: j.Store, Log: of, Live: j.Live, Say: j.Say}
 	var proven []anchor.HeadLeaf
-	unproven := 0
+	var unproven *stored.Head // the newest one that could be in an anchor that was given
 	for i := range heads {
 		leaf, ok, err := j.proven(ctx, of, &heads[i])
 		if err != nil {
 			return nil, 0, err
 		}
 		if !ok {
-			unproven++
+			if heads[i].HeadsSize <= j.tree.size {
+				unproven = &heads[i]
+			}
 			continue
 		}
 		proven = append(proven, leaf)
@@ -197,21 +198,19 @@ func (j *Job) log(ctx context.Context, of Log) (w *Walk, beyond uint64, err erro
 	if err := w.Run(ctx); err != nil {
 		return nil, 0, err
 	}
-	stored := w.Next
+	end := w.Next
 	if j.Tail != nil {
 		if err := j.Tail(ctx, w); err != nil {
 			return nil, 0, err
 		}
+		end = w.Next
 	}
 	r := j.roots(w, proven)
-	if j.Live {
-		beyond = max(stored, r.Proven) - r.Proven
-	} else {
-		beyond = max(w.Next, r.Proven) - r.Proven
+	if !j.All && unproven != nil && unproven.Size > r.Proven {
+		j.Say(Finding{What: Unproven, Log: of.ID, Subject: of.subject(), Leaf: number(r.Proven), To: unproven.Size,
+			Detail: fmt.Sprintf("head %d is in the anchor of size %d, which none of the evidence given has", unproven.Index, unproven.HeadsSize)})
 	}
-	if (len(proven) == 0 || unproven > 0 && !j.All) && w.Size > 0 && beyond > 0 && !j.Live && j.Tail == nil {
-		j.Say(Finding{What: Unproven, Log: of.ID, Subject: of.subject(), Leaf: number(r.Proven), To: max(w.Next, r.Proven+1), Detail: "no anchor that was given covers them"})
-	}
+	beyond = max(end, r.Proven) - r.Proven
 	if j.Done != nil {
 		err = j.Done(ctx, w, r)
 	}

@@ -223,6 +223,12 @@ func (w *Walk) grow(entry, rebuilt []byte) {
 	w.mark()
 }
 
+// Extend takes the leaf behind the last one, which is not in the store yet.
+func (w *Walk) Extend(entry []byte) {
+	w.Next++
+	w.grow(entry, entry)
+}
+
 // Missing reports leaves [from, to) that the store does not hold. Roots beyond them cannot be computed.
 func (w *Walk) Missing(from, to uint64) {
 	if from >= to {

@@ -25,7 +25,7 @@ type options struct {
 
 // Run runs verify and returns its exit code: 0 all that the policy requires passed, 1 something failed, 2 something is
 // unknown, 64 the call was wrong or a file could not be read.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open OpenStore) int {
 	exit := evidence.ExitPass
 	var o options
 	run := func(kind string) func(*cobra.Command, []string) error {
@@ -44,7 +44,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Long: `verify reads an evidence bundle (.tsb) and your own policy file and answers five questions: are the messages the
 trackers' (authentic), does the consortium's ledger hold their root (anchored), do enough organisations hold that as
 valid (final), was nothing left out (complete), were the rules kept (compliant). It needs no network. Other commands check the
-proof of one message, anchors, a fork file; monitor follows the ledger's anchors over time.
+proof of one message, anchors, a fork file, a whole store; monitor follows the ledger's anchors over time.
 
 Exit code: 0 all that the policy requires passed, 1 something failed, 2 something is unknown, 64 wrong call.`,
 		Args: cobra.ExactArgs(1), RunE: run(evidence.WholeShipment), SilenceErrors: true, SilenceUsage: true,
@@ -66,14 +66,14 @@ Exit code: 0 all that the policy requires passed, 1 something failed, 2 somethin
 		f.BoolVar(&o.asJSON, "json", false, "print the report as JSON")
 		f.BoolVar(&o.quiet, "quiet", false, "no progress")
 	}
-	root.AddCommand(message, heads, forkCommand(&exit, stdout), monitorCommand(&exit, stdout))
+	root.AddCommand(message, heads, forkCommand(&exit, stdout), monitorCommand(&exit, stdout), storeCommand(&exit, stdout, open))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(stderr, "verify:", err)
-		if exit == evidence.ExitFail {
-			return exit // what the monitor found matters more than that it could not go on
+		if exit == evidence.ExitFail || exit == evidence.ExitUnknown {
+			return exit // what was found matters more than that it could not go on
 		}
 		return evidence.ExitUsage
 	}

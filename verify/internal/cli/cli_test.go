@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 	}
 	for _, c := range cases {
 		var out, errs bytes.Buffer
-		if exit := Run(t.Context(), c.args, &out, &errs); exit != c.exit {
+		if exit := Run(t.Context(), c.args, &out, &errs, nil); exit != c.exit {
 			t.Errorf("%v: exit %d instead of %d\n%s%s", c.args, exit, c.exit, out.String(), errs.String())
 		}
 		if !strings.Contains(out.String()+errs.String(), c.out) {

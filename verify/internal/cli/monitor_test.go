@@ -79,7 +79,7 @@ func TestMonitorAndFork(t *testing.T) {
 	run := func(exit int, text string, args ...string) string {
 		t.Helper()
 		var out, errs bytes.Buffer
-		if got := Run(t.Context(), args, &out, &errs); got != exit || !strings.Contains(out.String()+errs.String(), text) {
+		if got := Run(t.Context(), args, &out, &errs, nil); got != exit || !strings.Contains(out.String()+errs.String(), text) {
 			t.Errorf("%v: exit %d instead of %d, or no %q in\n%s%s", args, got, exit, text, out.String(), errs.String())
 		}
 		if exit == 64 && strings.Count(errs.String(), "\n") != 1 {
