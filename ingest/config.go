@@ -74,6 +74,9 @@ func (c *Config) Validate() error {
 		c.Partitions = "00-ff"
 	}
 	need(telemetry.ValidID(c.ID) && ledger.MemberOf(c.ID) == c.Fabric.Org, "id: must be fabric.org, a dot and a name of its own, such as %s.ingest-1", c.Fabric.Org)
+	_, life := ledger.LifeOf(c.ID)
+	need(life == 1, "id: must not end with .life-N, which names the lives of an instance")
+	need(len(c.ID)+len(".life-100") <= 64, "id: must be at most %d characters, so that .life-N fits behind it", 64-len(".life-100"))
 	need(c.Deployment != "", "deployment: must be set, trackers sign their passwords for it")
 	need(c.Dir != "", "dir: must name a folder for the journal")
 	need(c.HTTP != "", "http: must be host:port")

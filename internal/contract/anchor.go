@@ -80,10 +80,10 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 		return nil, ledger.Refuse(ledger.BadProof, "new_root does not extend the head: %v", err)
 	}
 	if head == nil {
-		if len(inService) >= ledger.MaxInstances {
-			return nil, ledger.Refuse(ledger.BadState, "%s has %d ingest instances in service, which is the most: retire one", t.MSP, ledger.MaxInstances)
+		if inService, err = enter(inService, a.Ingest, t.MSP); err != nil {
+			return nil, err
 		}
-		if err := t.put(ledger.InstancesKey(t.MSP), append(inService, a.Ingest)); err != nil {
+		if err := t.put(ledger.InstancesKey(t.MSP), inService); err != nil {
 			return nil, err
 		}
 	}
@@ -91,6 +91,24 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 		return nil, err
 	}
 	return next, t.put(ledger.AnchorKey(a.Heads, next.N), next)
+}
+
+// enter takes an instance into service with its first anchor. A later life takes the place of the one before: whoever still has that one's
+// journal cannot anchor any more. Lives follow each other, so the logs of all of them are found from the one that is in service.
+func enter(inService []string, ingest, msp string) ([]string, error) {
+	if instance, life := ledger.LifeOf(ingest); life > 1 {
+		before := ledger.LifeID(instance, life-1)
+		i := slices.Index(inService, before)
+		if i < 0 {
+			return nil, ledger.Refuse(ledger.BadState, "ingest %s is not in service, so %s cannot follow it", before, ingest)
+		}
+		inService[i] = ingest
+		return inService, nil
+	}
+	if len(inService) >= ledger.MaxInstances {
+		return nil, ledger.Refuse(ledger.BadState, "%s has %d ingest instances in service, which is the most: retire one", msp, ledger.MaxInstances)
+	}
+	return append(inService, ingest), nil
 }
 
 // retire takes an instance of the caller's out of service for good: its heads log ends, and no shipment waits for its seal any more.

@@ -46,6 +46,9 @@ func (v *verifier) checkAnchors() error {
 		if len(list) == 0 {
 			return stop(BundleFormat, "instance "+i.Ingest, "an anchor", "none")
 		}
+		if instance, life := ledger.LifeOf(i.Ingest); life > 1 {
+			v.book.warn(NewLife, "instance "+i.Ingest, "an ingest instance that has gone on with one journal", "life %d of %s: what was received and not stored before may be lost, and earlier logs were anchored again", life, instance)
+		}
 		v.anchors = append(v.anchors, list)
 	}
 	return nil
@@ -152,9 +155,8 @@ type head struct {
 func (v *verifier) heads() error {
 	seen := map[Hash]bool{}
 	for _, l := range v.in.Manifest.Logs {
-		ingest := v.in.Manifest.Instances[l.Instance].Ingest
-		id := anchor.LogID(v.policy.Channel, anchor.Shipment, v.shipment.ID, v.shipment.CreateTx, ingest)
-		out := &shipmentLog{id: id, name: fmt.Sprintf("log %x of %s", id[:4], ingest)}
+		out := v.logOf(v.in.Manifest.Instances[l.Instance].Ingest, l)
+		id, ingest := out.id, out.ingest
 		if seen[id] {
 			return stop(BundleFormat, out.name, "each log once", "a second entry")
 		}
@@ -171,6 +173,23 @@ func (v *verifier) heads() error {
 		v.logs = append(v.logs, out)
 	}
 	return v.checkClose()
+}
+
+// logOf is the log of a life of an instance: its own, or that of an earlier life, which ends in the heads log of a later one. Its heads say
+// which; a head of none of them is found later.
+func (v *verifier) logOf(ingest string, l Log) *shipmentLog {
+	of := func(life string) *shipmentLog {
+		id := anchor.LogID(v.policy.Channel, anchor.Shipment, v.shipment.ID, v.shipment.CreateTx, life)
+		return &shipmentLog{id: id, ingest: life, name: fmt.Sprintf("log %x of %s", id[:4], life)}
+	}
+	if leaf, err := anchor.DecodeHeadLeaf(l.Heads[0].Entry); err == nil {
+		for _, life := range ledger.Lives(ingest) {
+			if out := of(life); out.id == leaf.Log {
+				return out
+			}
+		}
+	}
+	return of(ingest)
 }
 
 func (v *verifier) head(l *shipmentLog, a *anchored, h Head) (head, error) {

@@ -81,6 +81,7 @@ const (
 	UnsignedOK     Code = "W_UNSIGNED" // accepted by the policy
 	NoNonce        Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
 	NoDefinition   Code = "W_CC_DEFINITION"
+	NewLife        Code = "W_NEW_LIFE"       // an ingest instance went on with a new journal: its earlier logs were anchored again
 	OldClaim       Code = "W_OLD_VERDICT"    // the ledger's verdict was made from less than the whole logs
 	FalseOpinion   Code = "W_OPINION"        // a party's verdict is not what the readings and the pinned rules give, another's is
 	StrayReading   Code = "W_STRAY_READINGS" // readings outside of the windows, which change nothing
@@ -135,7 +136,7 @@ var questionOf = map[Code]Question{
 	Fork: Authentic, BeforeBeacon: Authentic, Future: Authentic, Undated: Authentic, ClockStep: Authentic, ReceivedOrder: Authentic,
 	PackWithheld: Authentic, UnsignedOK: Authentic,
 	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,
-	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete,
+	NoMessage: Complete, NotWhole: Complete, GapDeclared: Complete, Reboot: Complete, Silence: Complete, Duplicate: Complete, NewLife: Complete,
 	Rules: Authentic, DetailsDiffer: Authentic, NotJudged: Compliant, RulesBroken: Compliant, NotConclusive: Compliant, Claim: Compliant, ReadingsWithheld: Compliant,
 	OldClaim: Compliant, FalseOpinion: Compliant, NoClaim: Compliant, BreachMissing: Compliant, StrayBreach: Compliant, StrayReading: Compliant,
 	RecordedTrip: Compliant, SlowClock: Compliant, StatedTime: Compliant, RecordedWindow: Compliant,

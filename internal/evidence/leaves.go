@@ -114,8 +114,8 @@ func (v *verifier) message(l *shipmentLog, at uint64, leaf Leaf, covering *ancho
 	if err != nil {
 		return stop(MsgHash, where(), "a leaf entry in its one valid form", "%v", err)
 	}
-	if ingest := covering.head.Ingest; entry.Ingest != ingest {
-		return stop(MsgHash, where(), "a leaf of "+ingest, "of %s", entry.Ingest)
+	if entry.Ingest != l.ingest {
+		return stop(MsgHash, where(), "a leaf of "+l.ingest, "of %s", entry.Ingest)
 	}
 	tolerance := v.policy.ClockMS
 	if entry.ReceivedMS > covering.head.TimeMS+tolerance {

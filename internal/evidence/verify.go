@@ -204,12 +204,13 @@ func (r *Report) Exit() int {
 
 // shipmentLog is one log while its leaves come by.
 type shipmentLog struct {
-	id    Hash
-	name  string
-	heads []head
-	tree  merkle.Log
-	next  int // index of the next head to compare
-	last  int64
+	id     Hash
+	ingest string // the life of an instance that wrote it
+	name   string
+	heads  []head
+	tree   merkle.Log
+	next   int // index of the next head to compare
+	last   int64
 	// The opinions on the ledger name the log at these sizes; its readings begin at claimStart.
 	claims     map[uint64]*reached
 	claimStart int

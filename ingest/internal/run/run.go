@@ -69,6 +69,7 @@ type Config struct {
 type Pipeline struct {
 	cfg      Config
 	db       *journal.DB
+	id       string // of the instance's life
 	seq      *sequence.Sequencer
 	registry *registry.Registry
 	writer   *store.Writer
@@ -119,8 +120,12 @@ func New(cfg Config) (*Pipeline, error) {
 }
 
 func (p *Pipeline) open() error {
-	var err error
-	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.cfg.ID, Keep: p.cfg.Keep}); err != nil {
+	life, err := p.db.Life()
+	if err != nil {
+		return fmt.Errorf("recovery: %w", err)
+	}
+	p.id = ledger.LifeID(p.cfg.ID, life)
+	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.id, Keep: p.cfg.Keep}); err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}
 	p.registry, err = registry.Open(registry.Config{
@@ -131,7 +136,7 @@ func (p *Pipeline) open() error {
 		return fmt.Errorf("recovery: %w", err)
 	}
 	p.judge = judge.New(judge.Config{
-		Channel: p.cfg.Channel, Instance: p.cfg.ID, Own: p.has, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
+		Channel: p.cfg.Channel, Instance: p.id, Own: p.has, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
 	})
 	p.quality = quality.New(quality.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now, Assigned: p.assigned})
 	p.summary = summary.New(summary.Config{Database: p.cfg.Database, Log: p.cfg.Log, Now: p.cfg.Now})
@@ -144,7 +149,7 @@ func (p *Pipeline) open() error {
 		Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, BytesADay: int(p.cfg.Journal.QuarantineBytes), RecordsADay: p.cfg.Journal.QuarantineRecords,
 	})
 	p.anchorer = anchorer.New(anchorer.Config{
-		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.cfg.ID, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
+		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.id, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
 		OnAnchored: func(a sequence.Anchored) {
 			p.acker.setBeacon(a)
 			p.writer.Wake()

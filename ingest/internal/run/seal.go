@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/registry"
+	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -73,17 +74,21 @@ func (p *Pipeline) Seal(ctx context.Context, shipment, by string) (SealResult, e
 	}
 }
 
-// submitSeal puts the seal on the ledger. An instance that has nothing there is waited for by nobody.
+// submitSeal puts the seals of all lives on the ledger. An instance that has nothing there is waited for by nobody.
 func (p *Pipeline) submitSeal(ctx context.Context, shipment string) error {
-	final, anchored, err := p.seq.Final(shipment)
-	if err != nil || !anchored {
-		return err
+	finals, err := p.seq.Finals(shipment)
+	for i := 0; err == nil && i < len(finals); i++ {
+		err = p.submitFinal(ctx, shipment, finals[i])
 	}
+	return err
+}
+
+func (p *Pipeline) submitFinal(ctx context.Context, shipment string, final sequence.Final) error {
 	for try := 0; ; try++ {
-		_, _, err := ledger.ShipmentSeal.Do(ctx, p.cfg.Ledger, ledger.SealArgs{ID: shipment, Ingest: p.cfg.ID, Final: final})
+		_, _, err := ledger.ShipmentSeal.Do(ctx, p.cfg.Ledger, ledger.SealArgs{ID: shipment, Ingest: final.Ingest, Final: final.Head})
 		switch ledger.CodeOf(err) {
 		case ledger.Exists: // for an instance that was thought to be gone, by another one of the operator
-			p.cfg.Log.Error("the shipment was sealed otherwise for this instance", "shipment", shipment, "err", err)
+			p.cfg.Log.Error("the shipment was sealed otherwise for this instance", "ingest", final.Ingest, "shipment", shipment, "err", err)
 			return nil
 		case ledger.NotFound, ledger.BadState: // a peer lags behind the delivery or the anchor
 			if try < lagTries && service.Pause(ctx, lagPoll) {

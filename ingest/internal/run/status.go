@@ -4,11 +4,13 @@ import (
 	"context"
 
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // Status is the answer of /v1/status.
 type Status struct {
 	ID           string             `json:"id"`
+	Life         int                `json:"life"` // 1, and one more each time that its journal was lost
 	Heads        string             `json:"heads"`
 	Received     uint64             `json:"received"`
 	Stored       uint64             `json:"stored"`
@@ -45,6 +47,7 @@ func (p *Pipeline) Status(ctx context.Context) Status {
 		JournalBytes: j.QueueBytes, PendingStore: j.Queue, PendingLog: p.seq.Unanchored(),
 		Quarantine: Quarantine{j.Quarantine, j.QuarantineBytes, j.QuarantineDropped}, Judging: p.judge.Depth(), Problems: map[string]string{},
 	}
+	_, s.Life = ledger.LifeOf(p.id)
 	s.Trackers, s.Shipments = p.registry.Size()
 	if last := p.seq.Last(); last.Size > 0 {
 		s.LastAnchor = &last

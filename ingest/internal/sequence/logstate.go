@@ -25,6 +25,8 @@ type logMeta struct {
 	Subject string `json:"subject"`
 	OpenTx  string `json:"open_tx"`
 	Sealed  bool   `json:"sealed,omitempty"`
+	// Ingest is the earlier life of this instance that wrote the log, "" for the present one. Nothing is added to it any more.
+	Ingest string `json:"ingest,omitempty"`
 	// Headed is the size in the newest leaf of the heads log, Head that leaf's index plus one (0 = none), HeadPrev the previous
 	// leaf's index, which it names.
 	Headed       uint64  `json:"headed,omitempty"`

@@ -1,8 +1,10 @@
 package sequence
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -44,7 +46,7 @@ func (s *Sequencer) Logs(kind, subject string) ([]LogInfo, error) {
 func (s *Sequencer) info(l *logState) LogInfo {
 	root := l.log.Root()
 	return LogInfo{
-		Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: s.cfg.Ingest,
+		Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: cmp.Or(l.Ingest, s.cfg.Ingest),
 		Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Sealed: l.Sealed, Anchored: l.Anchored,
 		AnchoredClosed: l.AnchoredClosed, Heads: s.HeadsID(),
 	}
@@ -184,21 +186,38 @@ func (s *Sequencer) Seal(shipment string) (err error) {
 	return nil
 }
 
-// Final is what this instance seals of a shipment whose logs have ended and whose final head is anchored: nil when it has no log of it.
-// anchored is false when nothing of this instance is on the ledger at all.
-func (s *Sequencer) Final(shipment string) (final *ledger.FinalHead, anchored bool, err error) {
+// Final is what is sealed for one life of this instance: nil when it has no log of the shipment.
+type Final struct {
+	Ingest string
+	Head   *ledger.FinalHead
+}
+
+// Finals are what this instance seals of a shipment whose logs have ended and whose final heads are anchored, its earlier lives first. There
+// are none when nothing of this instance is on the ledger at all.
+func (s *Sequencer) Finals(shipment string) (finals []Final, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.turn()
 	logs, err := s.subjectLogs(anchor.Shipment, shipment)
 	at := s.heads.last
-	if err != nil || len(logs) == 0 {
-		return nil, at.Size > 0, err
+	if err != nil || at.Size == 0 {
+		return nil, err
 	}
-	l := logs[0] // one for each shipment: the id follows from it
-	root := l.log.Root()
-	proof, err := merkle.Inclusion(nodes{s.db, nil}, l.Head-1, at.Size)
-	return &ledger.FinalHead{Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Prev: l.HeadPrev, Index: l.Head - 1, Anchor: at.N, Proof: hexHashes(proof)}, true, err
+	for _, life := range ledger.Lives(s.cfg.Ingest) {
+		f := Final{Ingest: life}
+		// One for each life and shipment: the id follows from them.
+		if i := slices.IndexFunc(logs, func(l *logState) bool { return cmp.Or(l.Ingest, s.cfg.Ingest) == life }); i >= 0 {
+			l := logs[i]
+			root := l.log.Root()
+			proof, err := merkle.Inclusion(nodes{s.db, nil}, l.Head-1, at.Size)
+			if err != nil {
+				return nil, err
+			}
+			f.Head = &ledger.FinalHead{Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Prev: l.HeadPrev, Index: l.Head - 1, Anchor: at.N, Proof: hexHashes(proof)}
+		}
+		finals = append(finals, f)
+	}
+	return finals, nil
 }
 
 // isSealed reports whether a shipment's logs have ended here.
