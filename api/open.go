@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,9 +19,11 @@ import (
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/replica"
+	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/secure"
@@ -135,9 +138,11 @@ func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instan
 		Outside: around,
 		Channel: cfg.Fabric.Channel, Chaincode: cfg.Fabric.Chaincode, Ledger: chain, Store: store, Log: log,
 		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
+			instance, _ := ledger.LifeOf(ingest)
+			heads := anchor.HeadsID(cfg.Fabric.Channel, ingest)
 			for _, i := range instances {
-				if i.ID() == ingest {
-					return i.Consistency(ctx, first, second)
+				if i.ID() == instance {
+					return i.Consistency(ctx, hex.EncodeToString(heads[:]), first, second)
 				}
 			}
 			return nil, fmt.Errorf("%w: instance %s is not configured", problem.ErrIngest, ingest)

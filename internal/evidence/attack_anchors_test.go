@@ -34,6 +34,18 @@ var headAttacks = []attack{
 		t.Drive(4, 2)
 		t.OnHead = func(h *anchor.HeadLeaf) { h.Size = 2 }
 	}, after: func(t *evidencetest.Trip) { t.Leaves = t.Leaves[:2] }},
+	{name: "leaves of a later life in the log of an earlier one", code: evidence.MsgHash, during: func(t *evidencetest.Trip) {
+		earlier(t)
+		t.Ingest += ".life-2"
+		t.Drive(4, 2)
+	}},
+	{name: "log of a later life in the heads log of an earlier one", code: evidence.HeadInclusion, during: func(t *evidencetest.Trip) {
+		life := t.Ingest
+		t.Ingest += ".life-2"
+		earlier(t)
+		t.Drive(4, 5)
+		t.Ingest = life
+	}},
 	{name: "head not in the heads log", code: evidence.HeadInclusion, after: func(t *evidencetest.Trip) { t.Manifest.Logs[0].Heads[1].Path[0][0] ^= 1 }},
 	{name: "rewritten heads log", code: evidence.HeadsFork, during: func(t *evidencetest.Trip) {
 		t.Drive(4, 2)

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
@@ -11,6 +12,12 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
+
+// earlier has the trip's log be that of the instance's life now, whichever life anchors it.
+func earlier(t *evidencetest.Trip) {
+	log := anchor.LogID(ledger.Channel, anchor.Shipment, t.Shipment, t.CreateTx, t.Ingest)
+	t.OnHead = func(h *anchor.HeadLeaf) { h.Log = log }
+}
 
 // What happens to honest shipments must not look like an attack.
 func TestHonestTrips(t *testing.T) {
@@ -53,6 +60,15 @@ func TestHonestTrips(t *testing.T) {
 			t.Log(t.Trackers[0].Message(t.C.NowMS+4000, nil))
 			t.C.NowMS += 5000
 			t.Drive(2, 2)
+		}},
+		{name: "an ingest instance in its second life", warns: evidence.NewLife, during: func(t *evidencetest.Trip) {
+			t.Ingest += ".life-2"
+			t.Drive(4, 2)
+		}},
+		{name: "a log of an earlier life, which ends in the heads log of the second", warns: evidence.NewLife, during: func(t *evidencetest.Trip) {
+			earlier(t)
+			t.Drive(4, 5)
+			t.Ingest += ".life-2"
 		}},
 		{name: "details kept to themselves", after: func(t *evidencetest.Trip) { t.Manifest.Details = nil }},
 		{name: "key rotation, to another algorithm", during: func(t *evidencetest.Trip) {

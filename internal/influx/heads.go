@@ -29,7 +29,8 @@ func (c *Client) headsWhere(ctx context.Context, where string) ([]stored.Head, e
 		return h
 	})
 	slices.SortFunc(heads, func(a, b stored.Head) int {
-		return cmp.Or(cmp.Compare(a.Heads, b.Heads), cmp.Compare(a.Index, b.Index))
+		// Indexes tell the order in one heads log; a later life of an instance has another one.
+		return cmp.Or(cmp.Compare(a.TimeMS, b.TimeMS), cmp.Compare(a.Heads, b.Heads), cmp.Compare(a.Index, b.Index))
 	})
 	return heads, err
 }

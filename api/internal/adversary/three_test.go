@@ -83,7 +83,7 @@ func (t *trip) online(ctx context.Context, offline *evidence.Report) (*verificat
 	m := t.chain.(*memory)
 	heads := anchor.HeadsID(ledger.Channel, t.heads.ingest)
 	job := verification.Job{Shipment: *t.record, Close: t.closing, Orgs: m.PeerOrganisations(), Ledger: m, Peers: m, Store: store(t.log),
-		Logs:    []verification.Log{{ID: t.log.name(), Ingest: t.heads.ingest, Heads: fmt.Sprintf("%x", heads[:]), Size: uint64(len(t.log.messages))}},
+		Logs:    []verification.Log{{ID: t.log.name(), Ingest: t.heads.ingest, Heads: []string{fmt.Sprintf("%x", heads[:])}, Size: uint64(len(t.log.messages))}},
 		Offline: func(context.Context) ([]evidence.Finding, error) { return offline.Findings, nil }}
 	return job.Run(ctx)
 }

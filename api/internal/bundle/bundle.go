@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -297,29 +298,30 @@ func (c *collector) heads(ctx context.Context, b *Bundle) error {
 		if len(heads) == 0 {
 			continue
 		}
-		if l.Ingest == "" {
+		ingest := c.anchoredBy(l, heads[0].Heads)
+		if ingest == "" {
 			return fmt.Errorf("nobody knows the writer of log %s", l.ID)
 		}
-		if byIngest[l.Ingest] == nil {
-			order = append(order, l.Ingest)
+		if byIngest[ingest] == nil {
+			order = append(order, ingest)
 		}
 		n := len(b.logs)
 		b.logs = append(b.logs, l.ID)
 		b.sizes = append(b.sizes, heads[len(heads)-1].Size)
 		for _, h := range sample(heads) {
-			byIngest[l.Ingest] = append(byIngest[l.Ingest], chosen{h, n})
+			byIngest[ingest] = append(byIngest[ingest], chosen{h, n})
 		}
-		c.manifest.Logs = append(c.manifest.Logs, evidence.Log{Instance: len(order) - 1})
+		c.manifest.Logs = append(c.manifest.Logs, evidence.Log{Instance: slices.Index(order, ingest)})
 	}
 	for _, ingest := range order {
 		list := byIngest[ingest]
 		slices.SortStableFunc(list, func(a, b chosen) int { return int(a.HeadsSize) - int(b.HeadsSize) })
 		used, attested := maps.Clone(c.used), slices.Clone(c.attested)
 		inst, err := c.instance(ctx, ingest, list)
-		if last := list[len(list)-1]; errors.Is(err, errNoProof) && ctx.Err() == nil && !slices.ContainsFunc(list, func(h chosen) bool { return h.log != last.log }) {
-			// The last anchor covers the whole log and needs no proof. What is lost is how early the leaves were there.
+		if alone := lastAlone(list); errors.Is(err, errNoProof) && ctx.Err() == nil && alone != nil {
+			// The last anchor covers the whole logs and needs no proof. What is lost is how early the leaves were there.
 			c.Log.WarnContext(ctx, "evidence with the last anchor alone: the writer of the log does not prove that the others lead to it", "ingest", ingest, "error", err)
-			list, c.used, c.attested = list[len(list)-1:], used, attested
+			list, c.used, c.attested = alone, used, attested
 			inst, err = c.instance(ctx, ingest, list)
 		}
 		if err != nil {
@@ -343,6 +345,39 @@ func (c *collector) heads(ctx context.Context, b *Bundle) error {
 	return nil
 }
 
+// anchoredBy is the life of an instance whose heads log has the heads of a log: the one that wrote it, or a later one. "" is none that
+// is known.
+func (c *collector) anchoredBy(l Log, heads string) string {
+	for _, other := range c.request.Logs {
+		if l.Ingest == "" || other.Ingest != l.Ingest && !ledger.IsLater(other.Ingest, l.Ingest) {
+			continue
+		}
+		if hexHash(anchor.HeadsID(c.Channel, other.Ingest)) == heads {
+			return other.Ingest
+		}
+	}
+	return ""
+}
+
+// lastAlone are the heads in the last anchor, when that has one of each log; nil when it has not.
+func lastAlone(list []chosen) []chosen {
+	last := list[len(list)-1].HeadsSize
+	alone, logs := []chosen{}, map[int]bool{}
+	for _, h := range list {
+		logs[h.log] = true
+		if h.HeadsSize == last {
+			alone = append(alone, h)
+		}
+	}
+	for _, h := range alone {
+		delete(logs, h.log)
+	}
+	if len(logs) > 0 {
+		return nil
+	}
+	return alone
+}
+
 // instance has the anchors of some heads, each with the proof that it follows from the one before.
 func (c *collector) instance(ctx context.Context, ingest string, list []chosen) (evidence.Instance, error) {
 	inst, size := evidence.Instance{Ingest: ingest}, uint64(0)
@@ -364,22 +399,31 @@ var errNoProof = errors.New("no consistency proof")
 
 // sealed drops what a store could hold beyond the closing record's head.
 func (c *collector) sealed(l Log, heads []stored.Head) []stored.Head {
-	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
+	if len(heads) == 0 {
+		return nil
+	}
 	if c.request.Close == nil {
-		return heads
+		return inOne(heads, heads[len(heads)-1].Heads)
 	}
 	for _, h := range c.request.Close.Heads {
 		if h.Log != l.ID {
 			continue
 		}
-		for i := len(heads) - 1; i >= 0; i-- {
+		for i := range heads { // a later life of the instance anchors the final one once more
 			if heads[i].Closed && heads[i].Size == h.Size && heads[i].Root == h.Root {
-				return heads[:i+1]
+				return inOne(heads[:i+1], heads[i].Heads)
 			}
 		}
 		return nil // the final one is not here yet
 	}
 	return nil // not named by the closing record: not of the shipment
+}
+
+// inOne are those in one heads log, in its order.
+func inOne(heads []stored.Head, log string) []stored.Head {
+	heads = slices.DeleteFunc(heads, func(h stored.Head) bool { return h.Heads != log })
+	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
+	return heads
 }
 
 // sample keeps the first, the last, and evenly spaced ones between.

@@ -22,6 +22,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/api/internal/verification"
 	proof "github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // Peers are those of other organisations too.
@@ -143,7 +144,7 @@ func (s *Resource) offline(ctx context.Context, id string) ([]proof.Finding, err
 // stored yet is on its way: InfluxDB may have been away.
 func (s *Resource) claimedSize(ctx context.Context, shipment string, ref records.LogRef) uint64 {
 	for _, i := range s.Ingest {
-		if i.ID() != ref.Ingest {
+		if instance, _ := ledger.LifeOf(ref.Ingest); i.ID() != instance {
 			continue
 		}
 		logs, err := i.Logs(ctx, shipment)

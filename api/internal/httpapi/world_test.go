@@ -488,7 +488,7 @@ func (i *ingest) Assigned(context.Context, string, string) (bool, error) {
 	return err == nil, err
 }
 
-func (i *ingest) Consistency(context.Context, uint64, uint64) ([][32]byte, error) {
+func (i *ingest) Consistency(context.Context, string, uint64, uint64) ([][32]byte, error) {
 	return nil, problem.ErrIngest
 }
 

@@ -27,8 +27,8 @@ type Instance interface {
 	Seal(ctx context.Context, shipment string) (Sealed, error)
 	// Assigned tells whether the instance has heard that the tracker is on the shipment.
 	Assigned(ctx context.Context, shipment, tracker string) (bool, error)
-	// Consistency is the RFC 9162 proof of the instance's heads log between two sizes.
-	Consistency(ctx context.Context, first, second uint64) ([][32]byte, error)
+	// Consistency is the RFC 9162 proof of a heads log of the instance between two sizes: it has that of its present life.
+	Consistency(ctx context.Context, heads string, first, second uint64) ([][32]byte, error)
 	// Rejected lists what the instance refused of one of this organisation's trackers, newest first; beforeNS 0 = from the newest on.
 	Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]transfer.Rejected, error)
 	// Status is passed on as it is.
@@ -182,12 +182,12 @@ func (c *Client) call(ctx context.Context, limit time.Duration, method, path str
 	return nil
 }
 
-// Consistency is the RFC 9162 proof of the instance's heads log between two sizes.
-func (c *Client) Consistency(ctx context.Context, first, second uint64) ([][32]byte, error) {
+// Consistency is the RFC 9162 proof of a heads log of the instance between two sizes: it has that of its present life.
+func (c *Client) Consistency(ctx context.Context, heads string, first, second uint64) ([][32]byte, error) {
 	var answer struct {
 		Proof []string `json:"proof"`
 	}
-	path := fmt.Sprintf("/v1/proof/consistency?first=%d&second=%d", first, second)
+	path := fmt.Sprintf("/v1/proof/consistency?heads=%s&first=%d&second=%d", url.QueryEscape(heads), first, second)
 	if err := c.call(ctx, readTime, http.MethodGet, path, &answer); err != nil {
 		return nil, err
 	}

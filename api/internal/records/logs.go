@@ -22,8 +22,8 @@ type Logs struct {
 // LogRef is one log of a shipment.
 type LogRef struct {
 	ID     string
-	Ingest string // "" when only the closing record names it
-	Heads  string // id of the ingest instance's heads log
+	Ingest string   // the life of an instance that wrote it; "" when only the closing record names it
+	Heads  []string // ids of the heads logs that may anchor it: of the life of the instance that wrote it, and of later ones
 }
 
 // MaxInstances bounds how many ingest instances a network has.
@@ -40,8 +40,14 @@ func (s *Logs) Of(ctx context.Context, r ledger.Shipment) ([]LogRef, error) {
 	var refs []LogRef
 	for _, ingest := range instances {
 		id := anchor.LogID(s.Channel, anchor.Shipment, r.ID, r.CreateTx, ingest)
-		heads := anchor.HeadsID(s.Channel, ingest)
-		refs = append(refs, LogRef{ID: hex.EncodeToString(id[:]), Ingest: ingest, Heads: hex.EncodeToString(heads[:])})
+		ref := LogRef{ID: hex.EncodeToString(id[:]), Ingest: ingest}
+		for _, life := range instances {
+			if life == ingest || ledger.IsLater(life, ingest) {
+				heads := anchor.HeadsID(s.Channel, life)
+				ref.Heads = append(ref.Heads, hex.EncodeToString(heads[:]))
+			}
+		}
+		refs = append(refs, ref)
 	}
 	closed, err := s.Close(ctx, r)
 	if err != nil {

@@ -157,20 +157,34 @@ func (a *aside) surroundings(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		log := anchor.LogID(a.s.cfg.Channel, anchor.Shipment, r.ID, r.CreateTx, a.s.id)
-		heads, err := a.s.cfg.Store.Heads(ctx, hex.EncodeToString(log[:]))
-		if err != nil {
-			return err
+		size, here := uint64(0), false // of the log of the instance's present life: those of earlier ones count whole
+		for _, log := range a.logs(&r) {
+			heads, err := a.s.cfg.Store.Heads(ctx, log)
+			if err != nil {
+				return err
+			}
+			size, here = 0, here || len(heads) > 0
+			for _, h := range heads {
+				size = max(size, h.Size)
+			}
 		}
-		if len(heads) > 0 {
-			sortHeads(heads)
-			if _, err := a.outside(ctx, id, heads[len(heads)-1].Size); err != nil {
+		if here {
+			if _, err := a.outside(ctx, id, size); err != nil {
 				return err
 			}
 		}
 		a.visited(id)
 	}
 	return nil
+}
+
+// logs of a shipment at the instance, that of its present life last.
+func (a *aside) logs(r *ledger.Shipment) (ids []string) {
+	for _, life := range ledger.Lives(a.s.present()) {
+		id := anchor.LogID(a.s.cfg.Channel, anchor.Shipment, r.ID, r.CreateTx, life)
+		ids = append(ids, hex.EncodeToString(id[:]))
+	}
+	return ids
 }
 
 func (a *aside) forget(id string) {
@@ -245,10 +259,12 @@ func (r *Replica) Outside(ctx context.Context, shipment string, logs []outside.L
 func (a *aside) gather(ctx context.Context, shipment string, logs []outside.Log, add func([]byte)) {
 	size, here := uint64(0), false
 	if r, err := ledger.ShipmentGet.Ask(ctx, a.s.cfg.Ledger, ledger.IDArgs{ID: shipment}); err == nil {
-		id := anchor.LogID(a.s.cfg.Channel, anchor.Shipment, r.ID, r.CreateTx, a.s.id)
-		for _, l := range logs {
-			if l.ID == hex.EncodeToString(id[:]) {
-				size, here = l.Leaves, true
+		for _, id := range a.logs(&r) {
+			size = 0
+			for _, l := range logs {
+				if l.ID == id {
+					size, here = l.Leaves, true
+				}
 			}
 		}
 	}

@@ -13,11 +13,11 @@ import (
 
 // copied is one log as the own store has it: all leaves of its newest head, verified.
 type copied struct {
-	subject
+	wanted
 	log    string
 	tree   *merkle.Log // of the newest head
 	size   uint64
-	last   int64 // number of the newest head in the heads log; -1 = none
+	last   int64 // number of the newest head in the heads log of the instance's present life; -1 = none
 	closed bool
 
 	hidden []Finding // heads that were not given when they were due
@@ -38,17 +38,26 @@ const (
 )
 
 // open finds out where the own store is with a log: its leaves must have the root of its newest head. What is damaged is copied again.
-func (s *source) open(ctx context.Context, of subject, log string) (*copied, error) {
+func (s *source) open(ctx context.Context, of wanted, log string) (*copied, error) {
 	heads, err := s.cfg.Store.Heads(ctx, log)
 	if err != nil {
 		return nil, err
 	}
-	c := &copied{subject: of, log: log, tree: new(merkle.Log), last: -1}
+	c := &copied{wanted: of, log: log, tree: new(merkle.Log), last: -1}
 	if len(heads) == 0 {
 		return c, nil
 	}
 	sortHeads(heads)
-	newest := heads[len(heads)-1]
+	newest, last, closed := heads[0], int64(-1), false
+	for _, h := range heads { // those of an earlier life are in another heads log
+		if h.Size >= newest.Size {
+			newest = h
+		}
+		if h.Heads == s.heads {
+			last = int64(h.Index)
+		}
+		closed = closed || h.Closed
+	}
 	whole, recent := true, s.cfg.Now().Add(-time.Hour).UnixMilli()
 	err = s.cfg.Store.Messages(ctx, log, 0, newest.Size, func(m stored.Message) error {
 		if whole = whole && m.Leaf == c.tree.Size(); whole {
@@ -69,7 +78,7 @@ func (s *source) open(ctx context.Context, of subject, log string) (*copied, err
 		c.tree = new(merkle.Log)
 		return c, nil
 	}
-	c.size, c.last, c.closed = newest.Size, int64(newest.Index), newest.Closed
+	c.size, c.last, c.closed = newest.Size, last, closed
 	return c, nil
 }
 
@@ -128,7 +137,7 @@ func (s *source) sound(ctx context.Context, c *copied, heads []stored.Head) (goo
 		switch {
 		case !ok || a.Root != h.HeadsRoot:
 			return good, faulty(Anchor, "head %d: the ledger has no anchor of size %d with root %s of this heads log", h.Index, h.HeadsSize, h.HeadsRoot), nil
-		case h.Size < size || h.Size == size && !h.Closed && size > 0:
+		case h.Size < size || h.Size == size && !h.Closed && size > 0 && last >= 0: // a later life begins with the same heads
 			return good, faulty(Anchor, "head %d has %d leaves, the head before it %d", h.Index, h.Size, size), nil
 		case h.Size-size > maxGrowth:
 			return good, faulty(Form, "head %d adds %d leaves", h.Index, h.Size-size), nil
@@ -223,7 +232,7 @@ func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (l
 			return leaves, held, whole, f, err
 		}
 		for i := 0; i < len(page) && ok; i++ {
-			if _, f := checkEntry(page[i].Entry, s.id); f != nil {
+			if _, f := checkEntry(page[i].Entry, c.ingest); f != nil {
 				return leaves, held, whole, f, nil
 			}
 			if keep {
@@ -287,7 +296,7 @@ func (s *source) message(ctx context.Context, c *copied, n uint64, item *transfe
 	if merkle.LeafHash(item.Entry) != hash {
 		return nil, faulty(Differs, "the entry is another one than a moment ago"), nil
 	}
-	leaf, f := checkEntry(item.Entry, s.id)
+	leaf, f := checkEntry(item.Entry, c.ingest)
 	if f != nil {
 		return nil, f, nil
 	}

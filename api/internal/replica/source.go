@@ -21,7 +21,7 @@ type source struct {
 	*Replica
 	operator Operator
 	id       string // of the instance
-	heads    string // id of its heads log
+	heads    string // id of the heads log of its present life
 	anchors  *anchors
 	found    *findings
 	aside    *aside
@@ -29,7 +29,7 @@ type source struct {
 	leaves   atomic.Uint64
 
 	news   int                // of the subjects that logs has
-	wanted map[string]subject // by log
+	wanted map[string]wanted  // by log
 	logs   map[string]*copied // opened so far
 	list   map[string]bool    // logs whose heads are asked for one by one: new subjects, and what was not taken
 	begun  bool
@@ -38,6 +38,7 @@ type source struct {
 	wrong  *fault // with the newest answer about all logs
 
 	mu       sync.Mutex
+	life     string // the present life of the instance
 	anchored uint64
 	copied   uint64
 	behind   time.Time // since when not all that is anchored is here
@@ -45,13 +46,52 @@ type source struct {
 }
 
 func newSource(r *Replica, o Operator) *source {
-	id := anchor.HeadsID(r.cfg.Channel, o.ID())
-	heads := hex.EncodeToString(id[:])
-	s := &source{Replica: r, operator: o, id: o.ID(), heads: heads, wake: make(chan struct{}, 1), found: &findings{now: r.cfg.Now, all: map[string][]Finding{}},
-		anchors: &anchors{ledger: r.cfg.Ledger, heads: heads, known: map[uint64]ledger.Head{}, blocks: map[string]uint64{}},
-		wanted:  map[string]subject{}, logs: map[string]*copied{}, list: map[string]bool{}}
+	s := &source{Replica: r, operator: o, id: o.ID(), wake: make(chan struct{}, 1), found: &findings{now: r.cfg.Now, all: map[string][]Finding{}}}
+	s.live(o.ID())
 	s.aside = newAside(s)
 	return s
+}
+
+// wanted is a log that is to be copied, and the life of the instance that wrote it.
+type wanted struct {
+	subject
+	ingest string
+}
+
+// live begins with a life of the instance: its heads log has the heads of all its logs, those of earlier lives too.
+func (s *source) live(life string) {
+	id := anchor.HeadsID(s.cfg.Channel, life)
+	s.heads = hex.EncodeToString(id[:])
+	s.anchors = &anchors{ledger: s.cfg.Ledger, heads: s.heads, known: map[uint64]ledger.Head{}, blocks: map[string]uint64{}}
+	s.news, s.begun, s.since, s.wrong = -1, false, 0, nil
+	s.wanted, s.logs, s.list = map[string]wanted{}, map[string]*copied{}, map[string]bool{}
+	s.mu.Lock()
+	s.life = life
+	s.mu.Unlock()
+}
+
+func (s *source) present() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.life
+}
+
+// follow goes on with a later life of the instance, once the ledger has an anchor of it.
+func (s *source) follow(ctx context.Context) error {
+	for {
+		instance, life := ledger.LifeOf(s.present())
+		next := ledger.LifeID(instance, life+1)
+		id := anchor.HeadsID(s.cfg.Channel, next)
+		_, err := ledger.AnchorHead.Ask(ctx, s.cfg.Ledger, ledger.IDArgs{ID: hex.EncodeToString(id[:])})
+		switch {
+		case ledger.CodeOf(err) == ledger.NotFound, life == ledger.MaxLives:
+			return nil
+		case err != nil:
+			return err
+		}
+		s.cfg.Log.InfoContext(ctx, "an operator's instance goes on in a new life", "ingest", next)
+		s.live(next)
+	}
 }
 
 func (s *source) wakeUp() {
@@ -171,6 +211,9 @@ func (s *source) state() State {
 
 // round looks once for what is new. Errors: the operator, the ledger or the own store cannot be asked.
 func (s *source) round(ctx context.Context) error {
+	if err := s.follow(ctx); err != nil {
+		return err
+	}
 	if !s.know() {
 		return nil // the ledger was not listed yet
 	}
@@ -211,13 +254,16 @@ func (s *source) know() bool {
 	}
 	first := !s.begun // then all heads are looked through
 	s.news = news
-	now := make(map[string]subject, len(all))
+	now := make(map[string]wanted, len(all))
+	lives := ledger.Lives(s.present())
 	for _, of := range all {
-		id := anchor.LogID(s.cfg.Channel, of.kind, of.id, of.openTx, s.id)
-		log := hex.EncodeToString(id[:])
-		now[log] = of
-		if _, known := s.wanted[log]; !known && !first {
-			s.list[log] = true // what was anchored of it before is behind the cursor
+		for _, life := range lives {
+			id := anchor.LogID(s.cfg.Channel, of.kind, of.id, of.openTx, life)
+			log := hex.EncodeToString(id[:])
+			now[log] = wanted{of, life}
+			if _, known := s.wanted[log]; !known && !first {
+				s.list[log] = true // what was anchored of it before is behind the cursor
+			}
 		}
 	}
 	s.wanted = now

@@ -36,10 +36,10 @@ type Store interface {
 
 // Log is one log to verify.
 type Log struct {
-	ID     string // hex
-	Ingest string // "" when not known
-	Heads  string // id of the heads log that anchors it, hex; "" when not known
-	Size   uint64 // that the store should hold, as the writer says; 0 when it cannot be asked
+	ID     string   // hex
+	Ingest string   // "" when not known
+	Heads  []string // ids of the heads logs that may anchor it, hex; none when not known
+	Size   uint64   // that the store should hold, as the writer says; 0 when it cannot be asked
 }
 
 // Job verifies one shipment.

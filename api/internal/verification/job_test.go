@@ -129,7 +129,7 @@ func (w *world) anchor(closed bool) {
 
 func (w *world) job() Job {
 	n, _ := w.ingest.Size()
-	return Job{Shipment: w.ship, Logs: []Log{{ID: w.ingest.LogID(), Ingest: w.ingest.Name, Heads: w.headsID(), Size: n}},
+	return Job{Shipment: w.ship, Logs: []Log{{ID: w.ingest.LogID(), Ingest: w.ingest.Name, Heads: []string{w.headsID()}, Size: n}},
 		Orgs: []string{"carrier", "shipper", "consignee", "auditor"}, Ledger: w.ledger, Peers: w.ledger, Store: w.store}
 }
 

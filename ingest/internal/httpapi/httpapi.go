@@ -232,6 +232,9 @@ func (s *server) consistency(c call) (any, error) {
 	if first > second {
 		return nil, badRequest("first must not be greater than second")
 	}
+	if heads, of := s.p.Sequencer().HeadsID(), c.URL.Query().Get("heads"); of != "" && of != heads {
+		return nil, badRequest("heads must be %s: this instance has no other heads log", heads)
+	}
 	hashes, err := s.p.Sequencer().HeadsConsistency(first, second)
 	if errors.Is(err, sequence.ErrSize) {
 		return nil, badRequest("%v", err)

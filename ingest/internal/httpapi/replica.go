@@ -99,7 +99,9 @@ func (s *server) logHeads(c call) (any, error) {
 	if err != nil {
 		return nil, away(err)
 	}
-	return pageOfHeads(heads, from, end, func(*stored.Head) bool { return true }), nil
+	// Those of earlier lives are in other heads logs, and in this one again.
+	ours := s.p.Sequencer().HeadsID()
+	return pageOfHeads(heads, from, end, func(h *stored.Head) bool { return h.Heads == ours }), nil
 }
 
 // newHeads gives the heads of all logs that the caller may read, from an index on.
@@ -277,12 +279,16 @@ func (s *server) outside(c call) (any, error) {
 		return nil, err
 	}
 	of := outside.Shipment{Assignments: r.Assignments, Own: func(tracker string) ([]string, error) { return s.logIDs(anchor.Tracker, tracker) }}
-	logs, err := s.logIDs(anchor.Shipment, r.ID)
+	logs, err := s.p.Sequencer().Logs(anchor.Shipment, r.ID)
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range logs {
-		of.Logs = append(of.Logs, outside.Log{ID: id, Leaves: size})
+	for _, l := range logs {
+		leaves := size
+		if l.Ended {
+			leaves = l.Size
+		}
+		of.Logs = append(of.Logs, outside.Log{ID: l.Log, Leaves: leaves})
 	}
 	found, err := outside.Find(c.Context(), s.store, of)
 	if err != nil {

@@ -125,6 +125,12 @@ func (p *Pipeline) open() error {
 		return fmt.Errorf("recovery: %w", err)
 	}
 	p.id = ledger.LifeID(p.cfg.ID, life)
+	switch left, err := p.db.Unfinished(); {
+	case err != nil:
+		return fmt.Errorf("recovery: %w", err)
+	case left != nil:
+		return errors.New("this journal was made again, and points that it replaces are still in InfluxDB: run ingest recover once more, with this configuration")
+	}
 	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.id, Keep: p.cfg.Keep}); err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}

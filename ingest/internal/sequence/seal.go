@@ -18,7 +18,8 @@ type LogInfo struct {
 	Kind    string `json:"kind"`
 	Subject string `json:"subject"`
 	OpenTx  string `json:"open_tx"`
-	Ingest  string `json:"ingest"`
+	Ingest  string `json:"ingest"` // the life of this instance that wrote it
+	Ended   bool   `json:"-"`      // that was an earlier life
 	Size    uint64 `json:"size"`
 	// Stored is how many leaves are in InfluxDB, nil when so many records wait that it is not known.
 	Stored   *uint64 `json:"stored_size,omitempty"`
@@ -46,7 +47,7 @@ func (s *Sequencer) Logs(kind, subject string) ([]LogInfo, error) {
 func (s *Sequencer) info(l *logState) LogInfo {
 	root := l.log.Root()
 	return LogInfo{
-		Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: cmp.Or(l.Ingest, s.cfg.Ingest),
+		Log: hex.EncodeToString(l.id[:]), Kind: l.Kind, Subject: l.Subject, OpenTx: l.OpenTx, Ingest: cmp.Or(l.Ingest, s.cfg.Ingest), Ended: l.Ingest != "",
 		Size: l.log.Size(), Root: hex.EncodeToString(root[:]), Sealed: l.Sealed, Anchored: l.Anchored,
 		AnchoredClosed: l.AnchoredClosed, Heads: s.HeadsID(),
 	}
