@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/network/internal/ccpackage"
 	"github.com/trackseal/trackseal/network/internal/fabriccli"
 	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
 	"golang.org/x/sync/errgroup"
 )
@@ -39,6 +40,7 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 			}
 		}
 		note(fmt.Sprintf("installing the chaincode on %d peers", len(topology.Orgs)))
+		founded := l.foundedMark().Exists()
 		var started counter
 		g, gctx := errgroup.WithContext(ctx)
 		for _, o := range topology.Orgs {
@@ -47,7 +49,7 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 				if err != nil {
 					return err
 				}
-				return l.run(gctx, &started, spec)
+				return l.run(gctx, &started, spec, founded)
 			})
 			g.Go(func() error { return l.installChaincode(gctx, o, ids[o]) })
 		}
@@ -58,9 +60,11 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 		if err := l.define(ctx, ids); err != nil {
 			return "", err
 		}
-		note("waiting for the chaincode's first answers")
-		if err := l.answers(ctx); err != nil {
-			return "", err
+		if !founded { // later they are waited for at the end
+			note("waiting for the chaincode's first answers")
+			if err := l.answers(ctx); err != nil {
+				return "", err
+			}
 		}
 		return started.of(len(topology.Orgs)), nil
 	}
@@ -238,6 +242,17 @@ func (l *Launcher) answers(ctx context.Context) error {
 	return g.Wait()
 }
 
+// reachChaincode is answers for a stack that is set up: its error is ErrNotReady.
+func (l *Launcher) reachChaincode(ctx context.Context, program string) error {
+	if _, ok := l.chaincodeProgram(program); !ok {
+		return nil
+	}
+	if err := l.answers(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotReady, err)
+	}
+	return nil
+}
+
 // order repeats a call that has a transaction ordered: young orderers have no leader yet and young peers no blocks, and a wrong
 // call stays wrong until the limit of the repetitions. It names the organisation's own orderer first and another one at every
 // repetition: one that complains about its leader on its own accepts transactions and orders none.
@@ -266,6 +281,11 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 	}, err
 }
 
+// foundedMark says that the ledger is set up: the chaincode answers, and the members are known.
+func (l *Launcher) foundedMark() steps.Mark {
+	return l.nodeMark(topology.PeerProcess(topology.Operator), "founded")
+}
+
 // foundMembers tells the ledger who its first members are. The mark is written after the effect: when a crash came between, the
 // ledger says that it is founded.
 func (l *Launcher) foundMembers(program string) func(context.Context, func(string)) (string, error) {
@@ -278,7 +298,7 @@ func (l *Launcher) foundMembers(program string) func(context.Context, func(strin
 			return "", err
 		}
 		state := "kept"
-		err = l.nodeMark(topology.PeerProcess(topology.Operator), "founded").Once("1", func() error {
+		err = l.foundedMark().Once("1", func() error {
 			state = "founded"
 			as := l.admin(topology.Operator)
 			as.MSPDir = l.Stack.UserMSPDir(topology.Operator, topology.OperatorUser)

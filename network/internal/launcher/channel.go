@@ -60,11 +60,12 @@ func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, e
 
 // runNode starts a node with fresh data as long as it has not joined the channel: nothing is ordered before all have.
 func (l *Launcher) runNode(ctx context.Context, started *counter, s proc.Spec) error {
-	fresh := unlessMarked(l.nodeMark(s.Name, joined), l.Stack.NodeData(s.Name))
-	if err := l.begin(ctx, started, s, fresh); err != nil {
+	mark := l.nodeMark(s.Name, joined)
+	setUp := mark.Exists()
+	if err := l.begin(ctx, started, s, unlessMarked(mark, l.Stack.NodeData(s.Name))); err != nil {
 		return err
 	}
-	return l.ready(ctx, s)
+	return l.await(ctx, s, setUp)
 }
 
 const joined = "joined"

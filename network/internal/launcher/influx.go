@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
+	"golang.org/x/sync/errgroup"
 )
 
 // startInflux starts every organisation's influxd and does not wait: it needs a few seconds to open its port, in which the ledger starts.
@@ -54,31 +56,34 @@ func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
 // openDatabase waits for each influxd and makes its users and database, once.
 func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string, error) {
 	note("waiting for influxd")
-	made := 0
+	var made atomic.Int32
+	g, ctx := errgroup.WithContext(ctx)
 	for _, o := range topology.Orgs {
-		spec, err := l.influxSpec(o)
-		if err != nil {
-			return "", err
-		}
-		if err := l.ready(ctx, spec); err != nil {
-			return "", err
-		}
-		mark := l.influxMark(o)
-		if mark.Is(topology.Database) {
-			continue
-		}
-		if err := l.prepareInflux(ctx, o); err != nil {
-			return "", fmt.Errorf("%s: %w", spec.Name, err)
-		}
-		if err := mark.Set(topology.Database); err != nil {
-			return "", err
-		}
-		made++
+		g.Go(func() error {
+			spec, err := l.influxSpec(o)
+			if err != nil {
+				return err
+			}
+			mark := l.influxMark(o)
+			if err := l.await(ctx, spec, mark.Is(topology.Database)); err != nil {
+				return err
+			}
+			return mark.Once(topology.Database, func() error {
+				made.Add(1)
+				if err := l.prepareInflux(ctx, o); err != nil {
+					return fmt.Errorf("%s: %w", spec.Name, err)
+				}
+				return nil
+			})
+		})
 	}
-	if made == 0 {
+	if err := g.Wait(); err != nil {
+		return "", err
+	}
+	if made.Load() == 0 {
 		return "kept", nil
 	}
-	return fmt.Sprintf("%d made", made), nil
+	return fmt.Sprintf("%d made", made.Load()), nil
 }
 
 func (l *Launcher) influxData(o topology.Org) string {

@@ -166,7 +166,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if with(topology.GroupInflux) {
 		list = append(list, steps.Step{Name: "database", Run: l.openDatabase})
 	}
-	for _, g := range []topology.Group{topology.GroupIngest, topology.GroupAPI, topology.GroupFleet} {
+	for _, g := range []topology.Group{topology.GroupIngest, topology.GroupAPI} {
 		if with(g) {
 			list = append(list, steps.Step{Name: string(g), Run: l.startPrograms(g)})
 		}
@@ -178,8 +178,28 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if err := steps.Run(ctx, p, list...); err != nil {
 		return err
 	}
+	// Everything is set up and looked after. What is not ready keeps nobody from using the rest.
+	var unready error
+	err = steps.Run(ctx, p, steps.Step{Name: "ready", Run: func(ctx context.Context, note func(string)) (said string, err error) {
+		said, unready = l.awaitAll(ctx, note, last)
+		if unready == nil && with(topology.GroupFabric) {
+			unready = l.reachChaincode(ctx, opt.Chaincode)
+		}
+		return said, unready
+	}})
+	if err != nil && (ctx.Err() != nil || !errors.Is(err, ErrNotReady)) {
+		return err
+	}
+	if with(topology.GroupFleet) { // its trackers are enrolled over the APIs
+		if err := steps.Run(ctx, p, steps.Step{Name: "fleet", Run: l.startPrograms(topology.GroupFleet)}); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(l.Out, "\nup after %s\n", p.Elapsed())
 	l.farewell(with)
+	if unready != nil {
+		return fmt.Errorf("up, but %w; the rest can be used, and `network status` shows when it is ready", unready)
+	}
 	return nil
 }
 

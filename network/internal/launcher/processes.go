@@ -10,15 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
-
-// startLimit is how long a process may need to be ready on a slow machine.
-const startLimit = 90 * time.Second
 
 // counter counts the processes that a step had to start.
 type counter struct{ n atomic.Int32 }
@@ -30,16 +26,8 @@ func (c *counter) of(total int) string {
 	return fmt.Sprintf("%d running", total)
 }
 
-// run makes the process run and waits until it is ready. The wish is stored before the start, so that the supervisor and
-// `down` know of everything that may run.
-func (l *Launcher) run(ctx context.Context, started *counter, s proc.Spec) error {
-	if err := l.begin(ctx, started, s, nil); err != nil {
-		return err
-	}
-	return l.ready(ctx, s)
-}
-
-// begin is run without the waiting; prepare, unless nil, is called right before a start.
+// begin makes the process run; prepare, unless nil, is called right before a start. The wish is stored before the start, so that the
+// supervisor and `down` know of everything that may run.
 func (l *Launcher) begin(ctx context.Context, started *counter, s proc.Spec, prepare func() error) error {
 	if err := l.wish(s); err != nil {
 		return err
@@ -63,32 +51,6 @@ func unlessMarked(mark steps.Mark, data string) func() error {
 			return nil
 		}
 		return os.RemoveAll(data)
-	}
-}
-
-// ready waits for the probe. A process that ends instead is started again by the supervisor, if there is one; without,
-// waiting is over.
-func (l *Launcher) ready(ctx context.Context, s proc.Spec) error {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := s.Ready.Check(ctx)
-		if err == nil {
-			return nil
-		}
-		if _, gone := l.table.Lookup(s.Name); gone != nil {
-			return fmt.Errorf("%s has ended: %s (see %s)", s.Name, lastLine(s.Log), s.Log)
-		}
-		select {
-		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.Canceled) {
-				return ctx.Err()
-			}
-			return fmt.Errorf("%s is not ready after %s: %w (see %s)", s.Name, startLimit, err, s.Log)
-		case <-tick.C:
-		}
 	}
 }
 

@@ -28,7 +28,7 @@ func sleepers(t *testing.T, l *Launcher, names ...string) {
 		}
 	})
 	for _, n := range names {
-		if err := l.run(t.Context(), &counter{}, proc.Spec{Name: n, Path: path, Args: []string{"300"}, Dir: l.Stack.Dir, Log: l.Stack.Log(n)}); err != nil {
+		if err := l.run(t.Context(), &counter{}, proc.Spec{Name: n, Path: path, Args: []string{"300"}, Dir: l.Stack.Dir, Log: l.Stack.Log(n)}, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,8 +187,8 @@ func TestAProcessThatEndsIsReportedWithItsLastWords(t *testing.T) {
 	err = l.run(t.Context(), &counter{}, proc.Spec{
 		Name: topology.Fleet, Path: sh, Args: []string{"-c", "sleep 0.2; echo cannot read the map; exit 1"}, Dir: l.Stack.Dir,
 		Log: l.Stack.Log(topology.Fleet), Ready: proc.Probe{HTTP: "http://127.0.0.1:1/"},
-	})
-	if err == nil || !strings.Contains(err.Error(), "fleet has ended: cannot read the map") {
+	}, false)
+	if err == nil || !strings.Contains(err.Error(), "fleet: it has ended: cannot read the map") {
 		t.Error(err)
 	}
 }

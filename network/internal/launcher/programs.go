@@ -14,7 +14,6 @@ import (
 
 	"github.com/trackseal/trackseal/network/internal/proc"
 	"github.com/trackseal/trackseal/network/internal/topology"
-	"golang.org/x/sync/errgroup"
 )
 
 // needs names the program of each group. `tracker-sim` and `verify` are built with a whole stack for the operator's use.
@@ -67,15 +66,15 @@ func (l *Launcher) hasSource(program string) bool {
 	return err == nil
 }
 
-// startPrograms starts the processes of one group of our own programs side by side.
+// startPrograms starts the processes of one group of our own programs and does not wait for them: each answers what it can and says
+// what it lacks.
 func (l *Launcher) startPrograms(g topology.Group) func(context.Context, func(string)) (string, error) {
-	return func(ctx context.Context, note func(string)) (string, error) {
+	return func(ctx context.Context, _ func(string)) (string, error) {
 		if !l.hasSource(needs[g]) {
 			return "left out: the checkout has no " + needs[g], nil
 		}
 		var started counter
 		total := 0
-		eg, ctx := errgroup.WithContext(ctx)
 		for _, p := range topology.Processes() {
 			if p.Group != g {
 				continue
@@ -85,11 +84,9 @@ func (l *Launcher) startPrograms(g topology.Group) func(context.Context, func(st
 				return "", err
 			}
 			total++
-			note("starting " + string(g))
-			eg.Go(func() error { return l.run(ctx, &started, spec) })
-		}
-		if err := eg.Wait(); err != nil {
-			return "", err
+			if err := l.begin(ctx, &started, spec, nil); err != nil {
+				return "", err
+			}
 		}
 		return started.of(total), nil
 	}

@@ -54,6 +54,11 @@ type Probe struct {
 // ErrRefused: nobody listens there, as while a process starts.
 var ErrRefused = errors.New("nobody listens")
 
+// Unready is what a process that answers says of itself.
+type Unready string
+
+func (u Unready) Error() string { return string(u) }
+
 // staleBeat is how old a beat may be: who beats may wait for a lock for a while.
 const staleBeat = 30 * time.Second
 
@@ -115,7 +120,7 @@ func checkHTTP(ctx context.Context, url, ca string) error {
 		return nil
 	}
 	if said := failing(body); said != "" {
-		return errors.New(said)
+		return Unready(said)
 	}
 	return fmt.Errorf("%s answers %d: %.500s", url, res.StatusCode, strings.Join(strings.Fields(string(body)), " "))
 }
