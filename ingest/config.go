@@ -57,6 +57,7 @@ type AnchorConfig struct {
 // JournalConfig bounds the disk.
 type JournalConfig struct {
 	MaxBytes          int64 `yaml:"max_bytes"`          // what may wait for InfluxDB; default 4 GiB
+	MinFreeBytes      int64 `yaml:"min_free_bytes"`     // free space of the disk below which nothing more is acknowledged; default 256 MiB
 	QuarantineBytes   int64 `yaml:"quarantine_bytes"`   // refused messages that may wait beside it, and go to InfluxDB in a day; default 64 MiB
 	QuarantineRecords int   `yaml:"quarantine_records"` // the same, counted; default 100,000
 	RememberDays      int   `yaml:"remember_days"`      // how long a message that comes again is recognised; default 400, at least 30
@@ -100,6 +101,7 @@ func (c *Config) Validate() error {
 	for name, v := range map[string]int{"messages_per_second": c.Limit.MessagesPerSecond, "bytes_per_second": c.Limit.BytesPerSecond, "burst_seconds": c.Limit.BurstSeconds} {
 		need(v >= 0 && v <= 1e9, "tracker_limit.%s: must be positive", name)
 	}
+	need(c.Journal.MinFreeBytes == 0 || c.Journal.MinFreeBytes >= 1<<20, "journal.min_free_bytes: must be at least 1 MiB")
 	need(c.Journal.QuarantineBytes == 0 || c.Journal.QuarantineBytes >= 1<<20, "journal.quarantine_bytes: must be at least 1 MiB")
 	need(c.Journal.RememberDays == 0 || c.Journal.RememberDays >= 30, "journal.remember_days: must be at least 30")
 	need(c.Journal.QuarantineRecords >= 0, "journal.quarantine_records: must not be negative")

@@ -43,11 +43,11 @@ func TestConfig(t *testing.T) {
 	if _, err := load(t, strings.Replace(good, "embedded: true", "embedded: true, url: 'tcp://127.0.0.1:1'", 1)); err == nil || !strings.Contains(err.Error(), "leave it out") {
 		t.Fatalf("url beside the embedded broker: %v", err)
 	}
-	_, err := load(t, "id: 'a b'\npartitions: zz\nmqtt: {url: 'nowhere'}\njournal: {max_bytes: 5}\n")
+	_, err := load(t, "id: 'a b'\npartitions: zz\nmqtt: {url: 'nowhere'}\njournal: {max_bytes: 5, min_free_bytes: 5}\n")
 	if err == nil || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("want one line, got %v", err)
 	}
-	for _, problem := range []string{"id:", "deployment:", "dir:", "http:", "partitions", "mqtt.url:", "mqtt.username:", "mqtt.password_file:", "influx:", "fabric:", "journal.max_bytes:"} {
+	for _, problem := range []string{"id:", "deployment:", "dir:", "http:", "partitions", "mqtt.url:", "mqtt.username:", "mqtt.password_file:", "influx:", "fabric:", "journal.max_bytes:", "journal.min_free_bytes:"} {
 		if !strings.Contains(err.Error(), problem) {
 			t.Errorf("%q is not named in: %v", problem, err)
 		}

@@ -112,7 +112,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 
 	p, err = run.New(run.Config{
 		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir,
-		Journal:  journal.Options{MaxBytes: cfg.Journal.MaxBytes, QuarantineBytes: cfg.Journal.QuarantineBytes, QuarantineRecords: cfg.Journal.QuarantineRecords},
+		Journal:  journal.Options{MaxBytes: cfg.Journal.MaxBytes, MinFree: cfg.Journal.MinFreeBytes, QuarantineBytes: cfg.Journal.QuarantineBytes, QuarantineRecords: cfg.Journal.QuarantineRecords},
 		Remember: time.Duration(cfg.Journal.RememberDays) * 24 * time.Hour,
 		Limit:    cfg.Limit, SourcePaces: cfg.MQTT.Embedded,
 		Every: cfg.Anchor.Every, Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Database: database, Ledger: ledger, Log: log,

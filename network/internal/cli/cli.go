@@ -184,6 +184,7 @@ func upCommand(open func() (*launcher.Launcher, error)) *cobra.Command {
 	cmd.Flags().BoolVar(&opt.TLS, "tls", false, "TLS on every connection, with an authority of the stack's own; decided once per folder")
 	cmd.Flags().StringSliceVar(&only, "only", nil, "start only these: "+groupNames())
 	cmd.Flags().BoolVar(&noFleet, "no-fleet", false, "leave the simulated fleet out")
+	cmd.Flags().StringVar(&opt.Servers, "servers", "", "take Fabric and InfluxDB from this folder, where it has them, instead of compiling them; remembered; build: compile them again")
 	cmd.Flags().StringVar(&opt.Chaincode, "chaincode", "", "run this chaincode program instead of the checkout's")
 	return cmd
 }

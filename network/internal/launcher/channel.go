@@ -178,9 +178,10 @@ func (l *Launcher) peerSpec(o topology.Org) proc.Spec {
 }
 
 func (l *Launcher) nodeSpec(name, config, program string, args ...string) proc.Spec {
-	in, _ := inputs(config) // unreadable: the node says so itself
+	path := filepath.Join(l.servers.fabric, program)
+	in, _ := inputs(append(l.mayChange(path), config)...) // unreadable: the node says so itself
 	return proc.Spec{
-		Name: name, Path: filepath.Join(l.servers.fabric, program), Args: args, Dir: l.Stack.NodeDir(name), Log: l.Stack.Log(name),
+		Name: name, Path: path, Args: args, Dir: l.Stack.NodeDir(name), Log: l.Stack.Log(name),
 		Env:    append(fabricLogging(), "FABRIC_CFG_PATH="+l.Stack.NodeDir(name)),
 		Inputs: in,
 		Ready:  l.probe(name+".ops", "/healthz"),

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 
 	"github.com/trackseal/trackseal/network/internal/proc"
-	"github.com/trackseal/trackseal/network/internal/render"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
@@ -140,26 +139,6 @@ func (l *Launcher) write(path string, data []byte) error {
 		return err
 	}
 	return proc.WriteFile(path, data, 0o600)
-}
-
-// writeFiles renders every configuration again: it is quick, and a changed launcher reaches old stacks this way. A file that
-// is as it should be is not touched.
-func (l *Launcher) writeFiles(context.Context, func(string)) (string, error) {
-	files, err := render.All(l.Stack)
-	if err != nil {
-		return "", err
-	}
-	changed := 0
-	for _, f := range files {
-		did, err := replace(f.Path, f.Data, os.FileMode(f.Mode))
-		if err != nil {
-			return "", err
-		}
-		if did {
-			changed++
-		}
-	}
-	return fmt.Sprintf("%d files, %d changed", len(files), changed), nil
 }
 
 // replace writes a file in one step, and only when it differs.

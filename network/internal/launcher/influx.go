@@ -40,7 +40,8 @@ func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, err
 func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
 	name := topology.InfluxProcess(o)
 	// influxd reads its certificate once. (Our own programs look at theirs again.)
-	in, err := inputs(l.Stack.InfluxConfig(o), l.Stack.ServerCert(name), l.Stack.ServerKey(name))
+	path := filepath.Join(l.servers.influx, "influxd")
+	in, err := inputs(append(l.mayChange(path), l.Stack.InfluxConfig(o), l.Stack.ServerCert(name), l.Stack.ServerKey(name))...)
 	// Under load influxd spends a fifth of its time collecting garbage, nearly all of it gone by then; the limit bounds
 	// what collecting less often costs. The others' have a copy of some of the operator's.
 	env := []string{"GOGC=100", "GOMEMLIMIT=256MiB"}
@@ -48,7 +49,7 @@ func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
 		env = []string{"GOGC=300", "GOMEMLIMIT=768MiB"}
 	}
 	return proc.Spec{
-		Name: name, Path: filepath.Join(l.servers.influx, "influxd"), Args: []string{"-config", l.Stack.InfluxConfig(o)},
+		Name: name, Path: path, Args: []string{"-config", l.Stack.InfluxConfig(o)},
 		Dir: l.Stack.InfluxDir(o), Log: l.Stack.Log(name), Inputs: in, Env: env, Ready: l.probe(name, "/ping"), Live: l.probe(name, "/ping"),
 	}, err
 }

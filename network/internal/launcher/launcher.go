@@ -28,6 +28,7 @@ type Launcher struct {
 
 	table   proc.Table
 	servers servers
+	places  places
 	killed  killed
 	wishing sync.Mutex // one change of the wishes at a time
 	opening sync.Once
@@ -44,6 +45,7 @@ type UpOptions struct {
 	NoFleet   bool   // also stops a fleet that runs
 	TLS       bool   // on every connection; decided once per folder
 	Chaincode string // a chaincode program to run instead of the checkout's
+	Servers   string // folders of installed servers, as in PATH; "" = as before, "build" = none
 }
 
 // Misuse is an order that no folder could fulfil.
@@ -72,7 +74,8 @@ func (o UpOptions) validate() error {
 			return misuse("--chaincode %s: there is no such program", o.Chaincode)
 		}
 	}
-	return nil
+	_, err := places{}.choose("", o.Servers)
+	return err
 }
 
 // plainPath holds no character that means something in the files that we render.
@@ -138,7 +141,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 
 	p := steps.NewProgress(l.Out)
 	list := []steps.Step{
-		{Name: "servers", Run: l.buildServers(with(topology.GroupFabric), with(topology.GroupInflux))},
+		{Name: "servers", Run: l.findServers(with(topology.GroupFabric), with(topology.GroupInflux))},
 		{Name: "programs", Run: l.buildPrograms(opt)},
 		{Name: "secrets", Run: l.makeSecrets},
 		{Name: "TLS", Run: l.makeTLS},

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,37 +26,64 @@ type servers struct {
 	influx string
 }
 
-// cacheVariable names a folder for built servers outside of the stack, so that many stacks build them once.
-const cacheVariable = "TRACKSEAL_SERVER_CACHE"
+// serverModule is a nested module that compiles servers.
+type serverModule struct {
+	name     string   // its folder below network/servers
+	hint     string   // while it is compiled
+	programs []string // that the launcher runs
+	path     string   // of the module that they are made of
+	release  string   // accepted of installed programs: this one and its patches
+}
 
-// buildServers compiles the nested modules, once per version.
-func (l *Launcher) buildServers(fabric, influx bool) func(context.Context, func(string)) (string, error) {
+var (
+	fabricModule = serverModule{"fabric", "compiling Hyperledger Fabric (once, about a minute and a half)",
+		[]string{"peer", "orderer", "configtxgen", "cryptogen", "osnadmin"}, "github.com/hyperledger/fabric", "v3.1"}
+	influxModule = serverModule{"influxdb", "compiling InfluxDB (once, about a minute)", []string{"influxd"}, "github.com/influxdata/influxdb", "v1.8"}
+)
+
+// findServers finds the servers that are wanted among the installed ones, and compiles what is not there, once per version.
+func (l *Launcher) findServers(fabric, influx bool) func(context.Context, func(string)) (string, error) {
 	return func(ctx context.Context, note func(string)) (string, error) {
-		built := false
-		for _, m := range []struct {
-			want   bool
-			module string
-			hint   string
-			dir    *string
-		}{
-			{fabric, "fabric", "compiling Hyperledger Fabric (once, about a minute and a half)", &l.servers.fabric},
-			{influx, "influxdb", "compiling InfluxDB (once, about a minute)", &l.servers.influx},
-		} {
-			if !m.want {
-				continue
-			}
-			note(m.hint)
-			dir, made, err := l.buildServer(ctx, m.module)
+		wanted := map[*string]serverModule{}
+		if fabric {
+			wanted[&l.servers.fabric] = fabricModule
+		}
+		if influx {
+			wanted[&l.servers.influx] = influxModule
+		}
+		var said []string
+		installed := 0
+		for dir, m := range wanted {
+			found, what, err := l.installed(ctx, m)
 			if err != nil {
 				return "", err
 			}
-			*m.dir = dir
-			built = built || made
+			if found != "" {
+				*dir, installed = found, installed+1
+				said = append(said, what)
+			}
 		}
-		if built {
-			return "built", nil
+		if l.places.Servers != "" && installed == 0 && len(wanted) > 0 {
+			return "", misuse("--servers %s: none of the servers is there; `up --servers %s` compiles them", l.places.Servers, compile)
 		}
-		return "built before", nil
+		for dir, m := range wanted {
+			if *dir != "" {
+				continue
+			}
+			note(m.hint)
+			found, built, err := l.buildServer(ctx, m.name)
+			if err != nil {
+				return "", err
+			}
+			*dir = found
+			if built {
+				said = append(said, m.name+" built")
+			} else {
+				said = append(said, m.name+" built before")
+			}
+		}
+		slices.Sort(said)
+		return strings.Join(said, ", "), nil
 	}
 }
 
@@ -66,19 +94,16 @@ func (l *Launcher) buildServer(ctx context.Context, name string) (dir string, bu
 	if err != nil {
 		return "", false, err
 	}
-	cache := os.Getenv(cacheVariable)
+	cache := l.places.ServerCache
 	if cache == "" {
 		cache = l.Stack.ServersDir()
-	}
-	if cache, err = filepath.Abs(cache); err != nil {
-		return "", false, err
 	}
 	dir = filepath.Join(cache, name+"-"+key)
 	if _, err := os.Stat(dir); err == nil {
 		return dir, false, nil
 	}
 	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return "", false, err
+		return "", false, fmt.Errorf("folder for compiled servers: %w: set %s to another one", err, cacheVariable)
 	}
 	// Two stacks with one cache: the second waits and finds it done.
 	unlock, err := proc.Lock(ctx, filepath.Join(cache, name+".lock"))

@@ -17,11 +17,12 @@ import (
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
-// settings are decided once per folder: they are written into the ledger's first block.
+// settings of a folder. All but the places are decided once: they are written into the ledger's first block.
 type settings struct {
 	Orderers topology.Consensus `json:"orderers"`
 	Ports    topology.Ports     `json:"ports"`
 	TLS      bool               `json:"tls,omitempty"` // nothing in the ledger names it, but every program's configuration does
+	places
 }
 
 // startAnew is the way out that is always open. Whoever names it says what it costs.
@@ -52,7 +53,10 @@ func loadSettings(path string) (settings, error) {
 func (l *Launcher) settle(opt UpOptions) error {
 	old, err := loadSettings(l.Stack.Settings())
 	if err == nil {
-		return l.compare(old, opt)
+		if err := l.compare(old, opt); err != nil {
+			return err
+		}
+		return l.remember(old, opt)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -69,7 +73,7 @@ func (l *Launcher) settle(opt UpOptions) error {
 		return err
 	}
 	l.Stack.Orderers, l.Stack.Ports, l.Stack.TLS = s.Orderers, s.Ports, s.TLS
-	return l.writeJSON(l.Stack.Settings(), s)
+	return l.remember(s, opt)
 }
 
 func (l *Launcher) compare(old settings, opt UpOptions) error {

@@ -65,6 +65,8 @@ type File struct {
 	Path string // absolute
 	Data []byte
 	Mode uint32 // permission bits
+	// Process, unless "", reads the file as YAML: it may be overridden.
+	Process string
 }
 
 // All renders what Fabric's programs read (certificates' and channel's description, one configuration per node, the external
@@ -72,20 +74,20 @@ type File struct {
 func All(s topology.Stack) ([]File, error) {
 	var all []File
 	var problems []error
-	add := func(name string, o topology.Org, path string) {
+	add := func(name string, o topology.Org, path, process string) {
 		data, err := render(name, s, o)
 		problems = append(problems, err)
-		all = append(all, File{Path: path, Data: data, Mode: 0o600})
+		all = append(all, File{Path: path, Data: data, Mode: 0o600, Process: process})
 	}
-	add("crypto-config.yaml.tmpl", "", s.CryptoConfig())
-	add("configtx.yaml.tmpl", "", s.ConfigtxFile())
-	add("ingest.yaml.tmpl", topology.Operator, s.IngestConfig())
+	add("crypto-config.yaml.tmpl", "", s.CryptoConfig(), "")
+	add("configtx.yaml.tmpl", "", s.ConfigtxFile(), "")
+	add("ingest.yaml.tmpl", topology.Operator, s.IngestConfig(), topology.IngestProcess)
 	for _, o := range topology.Orgs {
-		add("influxdb.conf.tmpl", o, s.InfluxConfig(o))
-		add("core.yaml.tmpl", o, s.PeerConfig(o))
-		add("orderer.yaml.tmpl", o, s.OrdererConfig(o))
-		add("profile.yaml.tmpl", o, s.Profile(o))
-		add("api.yaml.tmpl", o, s.APIConfig(o))
+		add("influxdb.conf.tmpl", o, s.InfluxConfig(o), "") // TOML
+		add("core.yaml.tmpl", o, s.PeerConfig(o), topology.PeerProcess(o))
+		add("orderer.yaml.tmpl", o, s.OrdererConfig(o), topology.OrdererProcess(o))
+		add("profile.yaml.tmpl", o, s.Profile(o), "")
+		add("api.yaml.tmpl", o, s.APIConfig(o), topology.APIProcess(o))
 	}
 	f, err := stackFile(s)
 	return append(append(all, builder(s)...), f), errors.Join(append(problems, err)...)

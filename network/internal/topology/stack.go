@@ -61,6 +61,7 @@ func (s Stack) path(elem ...string) string {
 
 func (s Stack) Settings() string           { return s.path("settings.json") }
 func (s Stack) StackFile() string          { return s.path("stack.json") }
+func (s Stack) OverrideDir() string        { return s.path("override") }
 func (s Stack) BinDir() string             { return s.path("bin") }
 func (s Stack) Program(name string) string { return s.path("bin", name) }
 func (s Stack) ServersDir() string         { return s.path("bin", "servers") }
