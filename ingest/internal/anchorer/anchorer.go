@@ -27,6 +27,7 @@ type Heads interface {
 	CompleteAnchor(*sequence.Pending, sequence.Anchored) error
 	HeadsID() string
 	Growth() uint64
+	PlaceOf(size uint64, root string) (sequence.Place, error)
 }
 
 // Config of the anchorer.
@@ -48,10 +49,12 @@ type Anchorer struct {
 	kick  chan struct{}
 	grown chan struct{}
 
-	mu    sync.Mutex
-	done  chan struct{} // closed and replaced after each round
-	err   error
-	fatal error
+	mu       sync.Mutex
+	done     chan struct{} // closed and replaced after each round
+	err      error         // of the last round
+	disagree error         // what the ledger's head said when it was asked last
+	asked    bool          // whether the ledger was, since the start; it need not have answered
+	compared bool          // the ledger answered since the start, and fits
 }
 
 // New makes an anchorer; Run works.
@@ -84,18 +87,36 @@ func (a *Anchorer) Round() <-chan struct{} {
 	return a.done
 }
 
-// ErrDisagree: the ledger's head is neither what we had nor what we want. Another instance uses the same ingest id, or the
-// journal was put back to an older state. Anchoring stops until an operator has looked.
-var ErrDisagree = errors.New("the ledger's head does not fit this journal (another ingest with the same id, or an old copy of its data)")
+var (
+	// ErrDisagree: the ledger's head is neither what we had nor what we want. What this journal takes can never be anchored, so nothing more
+	// may be acknowledged until an operator has looked.
+	ErrDisagree = errors.New("journal and ledger disagree: the ledger's head does not fit this journal (an old copy of its data, or another ingest with the same id); " +
+		"put the newest journal back, or run `ingest recover`")
+	// ErrBehind: the ledger's head is one that this journal had before. Whoever answered lags, or was put back to an older state.
+	ErrBehind = errors.New("the peer is behind: it answers an older head than the one that is known to be valid")
+
+	errNotAsked = errors.New("the ledger has not been asked yet whether it fits this journal")
+)
 
 // Ready says why nothing is anchored, or nil.
 func (a *Anchorer) Ready(context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.fatal != nil {
-		return a.fatal
+	if a.disagree != nil {
+		return a.disagree
 	}
 	return a.err
+}
+
+// Fits says why nothing more may be acknowledged: an error that wraps ErrDisagree, or that the ledger was not asked since the start. A
+// ledger that is away, or behind, is no reason.
+func (a *Anchorer) Fits(context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.asked {
+		return errNotAsked
+	}
+	return a.disagree
 }
 
 // Run anchors until ctx ends.
@@ -148,30 +169,29 @@ const (
 	spacing    = 2 * time.Second
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 15 * time.Second
+	// firstAnswer is how long the ledger has to say whether it fits the journal. At the start nothing is acknowledged meanwhile.
+	firstAnswer = 3 * time.Second
 )
 
 func (a *Anchorer) report(err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	first := a.err == nil && a.fatal == nil
-	a.err = err
-	if errors.Is(err, ErrDisagree) {
-		a.fatal = err
-	} else if err == nil {
-		a.fatal = nil
-	}
-	switch {
-	case err != nil && first && errors.Is(err, ErrDisagree):
-		a.cfg.Log.Error("anchoring stopped", "err", err)
-	case err != nil && first:
+	if err != nil && a.err == nil && a.disagree == nil {
 		a.cfg.Log.Warn("anchor not accepted yet, trying again", "err", err)
 	}
+	a.err = err
 	close(a.done)
 	a.done = make(chan struct{})
 }
 
-// round brings one anchor to the ledger, if there is something to anchor.
+// round brings one anchor to the ledger, if there is something to anchor. Once after the start, and after a head that did not fit, the
+// ledger is asked even if there is nothing: an idle instance says as well that its journal is not the one it was.
 func (a *Anchorer) round(ctx context.Context) error {
+	if !a.compared {
+		if err := a.compare(ctx); err != nil {
+			return err
+		}
+	}
 	p, err := a.cfg.Heads.PrepareAnchor()
 	if err != nil || p == nil {
 		return err
@@ -196,15 +216,12 @@ func (a *Anchorer) round(ctx context.Context) error {
 // and root twice is harmless (the chaincode answers the stored head), so what is never done is to prepare another anchor
 // before this one's fate is known.
 func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.Anchored, error) {
-	head, err := a.head(ctx)
+	head, place, err := a.place(ctx)
 	if err != nil {
 		return sequence.Anchored{}, err
 	}
-	if has(head, p) {
+	if place == sequence.Awaited {
 		return a.anchored(ctx, head)
-	}
-	if !fits(head, p) {
-		return sequence.Anchored{}, fmt.Errorf("%w: it has size %d, the journal expects %d", ErrDisagree, head.Size, p.OldSize)
 	}
 	head, result, err := ledger.AnchorExtend.Do(ctx, a.cfg.Ledger, p.Args(a.cfg.Heads.HeadsID(), a.cfg.Ingest, a.cfg.Now().UnixMilli()))
 	if err != nil {
@@ -212,8 +229,10 @@ func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.An
 		// counts. The next round begins with it.
 		return sequence.Anchored{}, err
 	}
-	if !has(head, p) {
-		return sequence.Anchored{}, fmt.Errorf("%w: it answered size %d", ErrDisagree, head.Size)
+	if head.Size != p.NewSize || head.Root != p.NewRoot {
+		err := fmt.Errorf("%w: it answered size %d", ErrDisagree, head.Size)
+		a.answered(err)
+		return sequence.Anchored{}, err
 	}
 	if head.Tx == result.TxID {
 		return sequence.Anchored{Size: head.Size, Root: head.Root, Tx: head.Tx, Block: result.Block, TimeMS: head.TimeMS, N: head.N}, nil
@@ -222,12 +241,48 @@ func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.An
 	return a.anchored(ctx, head)
 }
 
-func has(h ledger.Head, p *sequence.Pending) bool {
-	return h.Size == p.NewSize && h.Root == p.NewRoot
+// compare asks the ledger whether its head fits the journal.
+func (a *Anchorer) compare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	_, _, err := a.place(ctx)
+	return err
 }
 
-func fits(h ledger.Head, p *sequence.Pending) bool {
-	return h.Size == p.OldSize && (p.OldSize == 0 || h.Root == p.OldRoot)
+// place asks the ledger for its head, and the journal where that lies. The place is Newest or Awaited, or there is an error.
+func (a *Anchorer) place(ctx context.Context) (head ledger.Head, place sequence.Place, err error) {
+	defer func() { a.answered(err) }()
+	if head, err = a.head(ctx); err != nil {
+		return head, place, err
+	}
+	place, err = a.cfg.Heads.PlaceOf(head.Size, head.Root)
+	switch {
+	case err != nil:
+	case place == sequence.Older:
+		err = fmt.Errorf("%w: size %d", ErrBehind, head.Size)
+	case place == sequence.Foreign:
+		err = fmt.Errorf("%w: size %d on the ledger", ErrDisagree, head.Size)
+	}
+	return head, place, err
+}
+
+// answered notes what the ledger said of the journal. One that is away or behind says nothing.
+func (a *Anchorer) answered(err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = true
+	switch {
+	case errors.Is(err, ErrDisagree):
+		if a.disagree == nil {
+			a.cfg.Log.Error("anchoring stopped, and nothing more is acknowledged", "err", err)
+		}
+		a.disagree, a.compared = err, false
+	case err == nil:
+		if a.disagree != nil {
+			a.cfg.Log.Info("journal and ledger fit again")
+		}
+		a.disagree, a.compared = nil, true
+	}
 }
 
 // head is the ledger's newest head; the zero Head when there is none.

@@ -33,6 +33,16 @@ func (h *heads) CompleteAnchor(p *sequence.Pending, _ sequence.Anchored) error {
 	return nil
 }
 
+func (h *heads) PlaceOf(size uint64, _ string) (sequence.Place, error) {
+	switch now := h.size.Load(); {
+	case size == now:
+		return sequence.Newest, nil
+	case size < now:
+		return sequence.Older, nil
+	}
+	return sequence.Foreign, nil
+}
+
 func (h *heads) HeadsID() string { return "heads" }
 func (h *heads) Growth() uint64  { return h.leaves.Load() }
 

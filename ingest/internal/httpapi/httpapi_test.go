@@ -62,7 +62,7 @@ func (fake) Tracker(_ context.Context, id string) (*registry.Tracker, bool) {
 }
 
 func (fake) Status(context.Context) run.Status {
-	return run.Status{ID: self, Problems: map[string]string{"influxdb": "no room for " + ours}}
+	return run.Status{ID: self, Problems: map[string]string{"stores": "no room for " + ours}}
 }
 
 // world is the instance, and a log that can be read.
@@ -204,7 +204,7 @@ func TestProblemsAreTheOperatorsOwn(t *testing.T) {
 	w := newWorld(t)
 	for org, want := range map[string]bool{"carrier": true, "shipper": false} {
 		a := w.ask(t, org, contract.Operator, "GET", "/v1/status").Body.String()
-		if strings.Contains(a, ours) != want || !strings.Contains(a, `"influxdb"`) {
+		if strings.Contains(a, ours) != want || !strings.Contains(a, `"stores"`) {
 			t.Errorf("%s sees %s", org, a)
 		}
 	}

@@ -296,6 +296,24 @@ func (db *DB) Queued(from uint64, fn func(n uint64, kind RecordKind, body []byte
 func (db *DB) QueueHead() uint64 { return db.head.Load() }
 func (db *DB) QueueEnd() uint64  { return db.next.Load() }
 
+// WaitingMS is when the oldest queued message was received, or the oldest head was anchored; 0 when none waits or it cannot be read.
+func (db *DB) WaitingMS() (ms int64) {
+	_ = db.Queued(0, func(_ uint64, kind RecordKind, body []byte) (bool, error) {
+		switch kind {
+		case MessageRecord:
+			if m, err := DecodeMessage(body); err == nil {
+				ms = m.ReceivedMS
+			}
+		case HeadRecord:
+			if h, err := DecodeHead(body); err == nil {
+				ms = h.TimeMS
+			}
+		}
+		return false, nil
+	})
+	return ms
+}
+
 // Trim forgets the queued records before upTo, of the given size together: they are in InfluxDB. The removal is not synced.
 // A crash before it reaches the disk only means that the same points are written once more.
 func (db *DB) Trim(upTo uint64, bytes int64) error {

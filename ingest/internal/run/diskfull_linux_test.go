@@ -110,6 +110,21 @@ func TestDiskFull(t *testing.T) {
 			return code == http.StatusServiceUnavailable && strings.Contains(body, "disk is")
 		})
 		testkit.WaitFor(t, 30*time.Second, "the log says it", func() bool { return strings.Contains(log.String(), "disk is") })
+		told := make(chan int, 1) // nothing that is told waits for the disk
+		go func() {
+			w := httptest.NewRecorder()
+			mux.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+			s.Status(t.Context())
+			told <- w.Code
+		}()
+		select {
+		case code := <-told:
+			if code != http.StatusOK {
+				t.Errorf("/metrics on a full disk: %d", code)
+			}
+		case <-time.After(30 * time.Second):
+			t.Error("/metrics and the status wait for the disk")
+		}
 		// What is acknowledged is what the journal has: never more.
 		acknowledged := s.sent - s.src.open()
 		if logged := s.seq.Counts().Logged; uint64(acknowledged) > logged || s.src.open() == 0 {

@@ -2,12 +2,14 @@ package run
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -77,23 +79,27 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	gauge("trackseal_journal_free_bytes", "Free disk space below the journal.", func() float64 { return float64(p.db.Metrics().FreeBytes) })
 	gauge("trackseal_quarantine_bytes", "Bytes of refused messages that are not in InfluxDB.", func() float64 { return float64(p.db.Metrics().QuarantineBytes) })
 	gauge("trackseal_store_lag_records", "Records that wait for InfluxDB.", func() float64 { return float64(p.db.Metrics().Queue) })
+	gauge("trackseal_store_lag_seconds", "Age of the oldest of these records; 0 when there is none.", func() float64 { return p.storeLag().Seconds() })
 	gauge("trackseal_anchor_lag_leaves", "Leaves that no anchor valid on the ledger covers.", func() float64 { return float64(p.seq.Unanchored()) })
-	gauge("trackseal_anchor_age_seconds", "Time since the newest valid anchor; 0 before the first.", func() float64 {
-		last := p.seq.Last()
-		if last.Size == 0 {
-			return 0
-		}
-		return float64(p.cfg.Now().UnixMilli()-last.TimeMS) / 1000
+	gauge("trackseal_anchor_lag_seconds", "Age of the oldest of these leaves; 0 when there is none.", func() float64 { return p.anchorLag().Seconds() })
+	gauge("trackseal_anchor_disagrees", "1 when journal and ledger disagree: nothing is acknowledged.", func() float64 {
+		return one(errors.Is(p.anchorer.Fits(context.Background()), anchorer.ErrDisagree))
 	})
 	gauge("trackseal_heads_size", "Leaves of the heads log that are on the ledger.", func() float64 { return float64(p.seq.Last().Size) })
 	gauge("trackseal_compliance_pending", "Shipments that are to be judged, or whose judgement is not on the ledger yet.", func() float64 { return float64(p.judge.Depth()) })
 	gauge("trackseal_trackers", "Trackers known from the ledger.", func() float64 { t, _ := p.registry.Size(); return float64(t) })
 	gauge("trackseal_shipments", "Shipments known from the ledger.", func() float64 { _, s := p.registry.Size(); return float64(s) })
-	gauge("trackseal_ready", "1 when messages are accepted.", func() float64 {
-		if p.db.Room() && p.cfg.Source.Ready(context.Background()) == nil {
-			return 1
-		}
-		return 0
-	})
+	for _, part := range p.parts() {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "trackseal_ready", Help: "1 when the instance does what it is there for: receives, logs, stores, anchors.", ConstLabels: prometheus.Labels{"what": part.name},
+		}, func() float64 { return one(part.check(context.Background()) == nil) }))
+	}
 	return r
+}
+
+func one(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
 }

@@ -205,14 +205,6 @@ func (p *Pipeline) Parts() []service.Part {
 	}
 }
 
-// Checks registers what readiness depends on. InfluxDB and the ledger being away do not make ingest unready: it goes on
-// receiving. The journal without room does.
-func (p *Pipeline) Checks(h *service.Health) {
-	h.Register("journal", p.db.Ready)
-	h.Register("mqtt", p.cfg.Source.Ready)
-	h.Register("registry", p.registry.Ready)
-}
-
 func (p *Pipeline) receive(ctx context.Context, out chan<- *message.Item) error {
 	defer close(out)
 	var last int64
@@ -247,7 +239,7 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *message.Item) error 
 // nobody was told anything; after it, everything is in the journal, and a repeated delivery is a duplicate.
 func (p *Pipeline) sequence(ctx context.Context, in <-chan []*message.Item) error {
 	for items := range in {
-		if !p.waitForRoom(ctx) {
+		if !p.waitUntilAccepted(ctx) {
 			return nil
 		}
 		p.weigh(items)
@@ -270,12 +262,12 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*message.Item) erro
 	return nil
 }
 
-// waitForRoom stops accepting while the journal or the disk is full. Nothing is acknowledged meanwhile: the broker's
-// window fills, and trackers keep what they have.
-func (p *Pipeline) waitForRoom(ctx context.Context) bool {
+// waitUntilAccepted stops accepting while the journal or the disk is full, or the ledger has another past than the journal. Nothing is
+// acknowledged meanwhile: the broker's window fills, and trackers keep what they have.
+func (p *Pipeline) waitUntilAccepted(ctx context.Context) bool {
 	told := false
 	for {
-		err := p.db.Ready(ctx)
+		err := p.accepts(ctx)
 		if err == nil {
 			if told {
 				p.cfg.Log.Info("receiving again")

@@ -2,7 +2,9 @@ package run
 
 import (
 	"context"
+	"errors"
 
+	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
@@ -23,12 +25,15 @@ type Status struct {
 	JournalBytes int64              `json:"journal_bytes"`
 	Quarantine   Quarantine         `json:"quarantine"`
 	PendingStore uint64             `json:"pending_store"`
+	StoreLagS    float64            `json:"store_lag_s"` // age of the oldest of them; 0 when there is none
 	PendingLog   uint64             `json:"pending_anchor"`
+	AnchorLagS   float64            `json:"anchor_lag_s"`       // age of the oldest of them; 0 when there is none
+	Disagrees    bool               `json:"disagrees"`          // journal and ledger; nothing is acknowledged
 	Judging      int                `json:"pending_compliance"` // shipments to judge, or whose judgement is not on the ledger
 	LastAnchor   *sequence.Anchored `json:"last_anchor"`
 	Trackers     int                `json:"trackers"`
 	Shipments    int                `json:"shipments"`
-	Problems     map[string]string  `json:"problems"` // by part; empty when all is well
+	Problems     map[string]string  `json:"problems"` // why it does not do what it is there for: receives, logs, stores, anchors; empty when all is well
 }
 
 // Quarantine is what was refused and is not in InfluxDB yet. Dropped had to go since the start, for there were too many.
@@ -45,6 +50,7 @@ func (p *Pipeline) Status(ctx context.Context) Status {
 		ID: p.cfg.ID, Heads: p.seq.HeadsID(), Received: p.received.Load(), Stored: p.writer.Stored(), Logged: c.Logged, Anchored: c.Anchored,
 		Duplicates: c.Duplicates, Repeated: p.repeated.Load(), Rejected: p.rejects.all(), HeldBack: p.heldBack.Load(),
 		JournalBytes: j.QueueBytes, PendingStore: j.Queue, PendingLog: p.seq.Unanchored(),
+		StoreLagS: p.storeLag().Seconds(), AnchorLagS: p.anchorLag().Seconds(), Disagrees: errors.Is(p.anchorer.Fits(ctx), anchorer.ErrDisagree),
 		Quarantine: Quarantine{j.Quarantine, j.QuarantineBytes, j.QuarantineDropped}, Judging: p.judge.Depth(), Problems: map[string]string{},
 	}
 	_, s.Life = ledger.LifeOf(p.id)
@@ -52,11 +58,9 @@ func (p *Pipeline) Status(ctx context.Context) Status {
 	if last := p.seq.Last(); last.Size > 0 {
 		s.LastAnchor = &last
 	}
-	for name, check := range map[string]func(context.Context) error{
-		"journal": p.db.Ready, "mqtt": p.cfg.Source.Ready, "registry": p.registry.Ready, "influxdb": p.writer.Ready, "anchor": p.anchorer.Ready,
-	} {
-		if err := check(ctx); err != nil {
-			s.Problems[name] = err.Error()
+	for _, part := range p.parts() {
+		if err := part.check(ctx); err != nil {
+			s.Problems[part.name] = err.Error()
 		}
 	}
 	return s

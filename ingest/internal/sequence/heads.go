@@ -39,6 +39,8 @@ type Pending struct {
 	NewRoot string        `json:"new_root"`
 	Proof   []string      `json:"proof"`
 	Heads   []PendingHead `json:"heads"`
+	// WaitingMS is when the oldest leaf under it was received; 0 when it only ends logs.
+	WaitingMS int64 `json:"waiting_ms,omitempty"`
 }
 
 // PendingHead is one new leaf of the heads log.
@@ -71,7 +73,15 @@ func (s *Sequencer) loadHeads() error {
 			return fmt.Errorf("heads log: %w", err)
 		}
 	}
-	return errors.Join(s.loadJSON(metaPending, &s.pending), s.loadJSON(metaLast, &s.heads.last))
+	err = errors.Join(s.loadJSON(metaPending, &s.pending), s.loadJSON(metaLast, &s.heads.last))
+	s.waiting.Store(s.oldestWaiting())
+	s.setLast(s.heads.last)
+	return err
+}
+
+func (s *Sequencer) setLast(a Anchored) {
+	s.heads.last = a
+	s.last.Store(&a)
 }
 
 func (s *Sequencer) loadJSON(name string, to any) error {
@@ -89,11 +99,7 @@ func (s *Sequencer) loadJSON(name string, to any) error {
 func (s *Sequencer) HeadsID() string { return s.headsID }
 
 // Last is the newest valid anchor; Size 0 when there is none.
-func (s *Sequencer) Last() Anchored {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.heads.last
-}
+func (s *Sequencer) Last() Anchored { return *s.last.Load() }
 
 // PrepareAnchor returns the anchor to submit: the one that is pending, else a new one over all logs that grew or were
 // sealed, else nil.
@@ -135,7 +141,8 @@ func (s *Sequencer) PrepareAnchor() (*Pending, error) {
 		batch.Set(journal.HeadKey(index), entry)
 		p.Heads = append(p.Heads, PendingHead{Index: index, Log: hex.EncodeToString(l.id[:]), Size: leaf.Size, Root: hex.EncodeToString(leaf.Root[:]), Prev: leaf.Prev, Closed: leaf.Closed})
 		next := *l
-		next.Headed, next.HeadedClosed, next.Head, next.HeadPrev = leaf.Size, leaf.Closed, index+1, leaf.Prev
+		p.WaitingMS = earlier(p.WaitingMS, l.WaitingMS)
+		next.Headed, next.HeadedClosed, next.Head, next.HeadPrev, next.WaitingMS = leaf.Size, leaf.Closed, index+1, leaf.Prev, 0
 		changed[i] = &next
 		batch.Set(journal.LogKey(l.id), next.encode())
 	}
@@ -233,9 +240,11 @@ func (s *Sequencer) CompleteAnchor(p *Pending, a Anchored) error {
 	for l, meta := range changed {
 		l.logMeta = meta
 	}
-	s.heads.last, s.pending = a, nil
+	s.setLast(a)
+	s.pending = nil
 	s.anchored.Add(leaves)
 	s.unanchored.Add(-leaves)
+	s.waiting.Store(s.oldestWaiting())
 	return nil
 }
 

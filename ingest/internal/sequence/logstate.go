@@ -30,6 +30,7 @@ type logMeta struct {
 	// Headed is the size in the newest leaf of the heads log, Head that leaf's index plus one (0 = none), HeadPrev the previous
 	// leaf's index, which it names.
 	Headed       uint64  `json:"headed,omitempty"`
+	WaitingMS    int64   `json:"waiting_ms,omitempty"` // receipt of the first leaf after Headed; 0 = none
 	HeadedClosed bool    `json:"headed_closed,omitempty"`
 	Head         uint64  `json:"head,omitempty"`
 	HeadPrev     *uint64 `json:"head_prev,omitempty"`

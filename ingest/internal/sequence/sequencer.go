@@ -75,6 +75,8 @@ type Sequencer struct {
 	logged, duplicates, rejected, anchored atomic.Uint64
 	growth                                 atomic.Uint64 // leaves since the last prepared anchor
 	unanchored                             atomic.Uint64 // leaves that no valid anchor covers
+	waiting                                atomic.Int64  // receipt of the oldest of them, ms; 0 = none
+	last                                   atomic.Pointer[Anchored]
 }
 
 type seen struct {
@@ -182,6 +184,7 @@ func (s *Sequencer) Apply(items []*message.Item) (acks []Ack, err error) {
 	}
 	for id, l := range s.grown {
 		s.dirty[id] = l
+		s.waiting.Store(earlier(s.waiting.Load(), l.WaitingMS))
 	}
 	s.growth.Add(s.leaves)
 	s.unanchored.Add(s.leaves)
@@ -285,6 +288,9 @@ func (s *Sequencer) leaf(batch *journal.Batch, it *message.Item, flags journal.F
 		m.Shipment = subject
 	}
 	l.log.Append(merkle.LeafHash(m.Entry), nil)
+	if l.WaitingMS == 0 {
+		l.WaitingMS = it.ReceivedMS
+	}
 	s.grown[l.id] = l
 	s.leaves++
 	batch.Enqueue(journal.MessageRecord, m.Append)
@@ -410,3 +416,26 @@ func (s *Sequencer) Growth() uint64 { return s.growth.Load() }
 
 // Unanchored is how many leaves no anchor that is valid on the ledger covers.
 func (s *Sequencer) Unanchored() uint64 { return s.unanchored.Load() }
+
+// WaitingMS is when the oldest of these was received; 0 when there is none. Like the other counts it is told also while a commit waits for
+// room on the disk.
+func (s *Sequencer) WaitingMS() int64 { return s.waiting.Load() }
+
+// oldestWaiting looks for it.
+func (s *Sequencer) oldestWaiting() (oldest int64) {
+	if s.pending != nil {
+		oldest = s.pending.WaitingMS
+	}
+	for _, l := range s.dirty {
+		oldest = earlier(oldest, l.WaitingMS)
+	}
+	return oldest
+}
+
+// earlier of two times, of which 0 is none.
+func earlier(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
