@@ -23,6 +23,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/state"
+	"github.com/trackseal/trackseal/internal/checkpoint"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -141,6 +142,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		service.Part{Name: "callers", Run: callers.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},
+		checkpoint.Part(cfg.Dir, log, disk.Checkpoint),
 		web.Part("http"))
 	if copies != nil {
 		parts = append(parts, service.Part{Name: "replica", Run: copies.Run})

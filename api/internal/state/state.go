@@ -28,6 +28,9 @@ func Open(dir string) (*Store, error) {
 // Close flushes and closes.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Checkpoint copies the store as it is now to a folder that does not exist yet. The copy is a store.
+func (s *Store) Checkpoint(to string) error { return s.db.Checkpoint(to, pebble.WithFlushedWAL()) }
+
 // Tenant has the keys below a name of letters.
 func (s *Store) Tenant(name string) *Tenant { return &Tenant{s.db, []byte(name + "/")} }
 

@@ -70,3 +70,25 @@ func TestTenants(t *testing.T) {
 		t.Errorf("Each ends with %v, want the callback's error", err)
 	}
 }
+
+// The copy of a store that goes on is the store of that moment.
+func TestCheckpoint(t *testing.T) {
+	dir, to := t.TempDir(), t.TempDir()+"/copy"
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	hook := s.Tenant("hook")
+	if err := errors.Join(hook.Set([]byte("a"), []byte("before")), s.Checkpoint(to), hook.Set([]byte("a"), []byte("after"))); err != nil {
+		t.Fatal(err)
+	}
+	copied, err := Open(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer copied.Close()
+	if got := keys(t, copied.Tenant("hook")); !slices.Equal(got, []string{"a=before"}) {
+		t.Errorf("the copy has %q, want a=before", got)
+	}
+}

@@ -114,6 +114,15 @@ func (db *DB) Close() error {
 	return db.pebble.Close()
 }
 
+// Checkpoint copies the journal as it is now to a folder that does not exist yet, while it goes on: files that never change again
+// are linked. The copy is a journal.
+func (db *DB) Checkpoint(to string) error {
+	if err := db.pebble.Checkpoint(to, pebble.WithFlushedWAL()); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
 // recover finds the ends of the queue and what it holds.
 func (db *DB) recover() error {
 	if v, err := db.Get(metaKey("stored")); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/summary"
 	"github.com/trackseal/trackseal/ingest/internal/verify"
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/checkpoint"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -202,6 +203,7 @@ func (p *Pipeline) Parts() []service.Part {
 		{Name: "judge", Run: p.judge.Run},
 		{Name: "quality", Run: p.quality.Run},
 		{Name: "summary", Run: p.summary.Run},
+		checkpoint.Part(p.cfg.Dir, p.cfg.Log, p.db.Checkpoint),
 	}
 }
 
