@@ -122,6 +122,9 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		return err
 	}
 	defer unlock()
+	if err := l.whole(); err != nil {
+		return err
+	}
 	if err := l.stopOrphans(ctx); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -78,13 +79,32 @@ const metricsTime = 4 * time.Second
 
 // figures of a node about the channel, by the metric's name.
 func (l *Launcher) figures(ctx context.Context, node string) (map[string]float64, error) {
+	families, err := l.metrics(ctx, node+".ops")
+	if err != nil {
+		return nil, err
+	}
+	figures := map[string]float64{}
+	for _, name := range []string{metricHeight, metricWaiting} {
+		for _, m := range families[name].GetMetric() {
+			for _, label := range m.GetLabel() {
+				if label.GetName() == "channel" && label.GetValue() == topology.Channel {
+					figures[name] = m.GetGauge().GetValue()
+				}
+			}
+		}
+	}
+	return figures, nil
+}
+
+// metrics that a listener of the stack shows.
+func (l *Launcher) metrics(ctx context.Context, listener string) (map[string]*dto.MetricFamily, error) {
 	client, err := l.client()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, metricsTime)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Stack.URL(node+".ops")+"/metrics", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.Stack.URL(listener)+"/metrics", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -101,15 +121,5 @@ func (l *Launcher) figures(ctx context.Context, node string) (map[string]float64
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", req.URL, err)
 	}
-	figures := map[string]float64{}
-	for _, name := range []string{metricHeight, metricWaiting} {
-		for _, m := range families[name].GetMetric() {
-			for _, label := range m.GetLabel() {
-				if label.GetName() == "channel" && label.GetValue() == topology.Channel {
-					figures[name] = m.GetGauge().GetValue()
-				}
-			}
-		}
-	}
-	return figures, nil
+	return families, nil
 }

@@ -69,3 +69,12 @@ func await(ctx context.Context, id Identity, d time.Duration) bool {
 	}
 	return true
 }
+
+// Signal asks a running process for something that it knows to do.
+func (t Table) Signal(name string, s syscall.Signal) error {
+	r, err := t.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return signal(r.Identity, s)
+}
