@@ -60,10 +60,13 @@ var sources = []Source{
 	{Name: "ingest-a", Roots: []string{"ingest/journal", "ingest/password"}, Keys: []string{"ingest/password"}, From: map[string]string{"ingest/journal": "ingest/checkpoint"}},
 }
 
+// reserved has holes, at its end as well.
+var reserved = strings.Repeat("x", 100) + strings.Repeat("\x00", 200_000) + "y" + strings.Repeat("\x00", 70_000)
+
 var stackFiles = map[string]string{
 	"settings.json": "{}", "crypto/ca/key": "K1", "stranger": "not ours",
 	"peer/data/blocks/blockfile_000000": "blocks", "peer/data/index/000001.ldb": "table", "peer/data/index/LOCK": "", "peer/data/index/LOG": "log",
-	"peer/data/packages/p.tar.gz": "K2", "peer/data/tmp/x": "tmp",
+	"peer/data/packages/p.tar.gz": "K2", "peer/data/tmp/x": "tmp", "peer/data/reserved": reserved,
 	"ingest/journal/1.sst": "goes on", "ingest/checkpoint/1.sst": "copied", "ingest/password": "K3",
 }
 
@@ -103,6 +106,7 @@ func TestBackupIsOfItsMoment(t *testing.T) {
 	same(t, got, map[string]string{
 		"data/settings.json": "{}", "keys/crypto/ca/key": "K1",
 		"data/peer/data/blocks/blockfile_000000": "blocks", "data/peer/data/index/000001.ldb": "table", "data/peer/data/index/LOG": "log",
+		"data/peer/data/reserved":          reserved,
 		"keys/peer/data/packages/p.tar.gz": "K2",
 		"data/ingest/journal/1.sst":        "copied", "keys/ingest/password": "K3",
 	})
@@ -134,7 +138,7 @@ func TestBackupIsOfItsMoment(t *testing.T) {
 	}
 	same(t, read(t, to), map[string]string{
 		"settings.json": "{}", "crypto/ca/key": "K1", "peer/data/blocks/blockfile_000000": "blocks", "peer/data/index/000001.ldb": "table",
-		"peer/data/index/LOG": "log", "peer/data/packages/p.tar.gz": "K2", "ingest/journal/1.sst": "copied", "ingest/password": "K3",
+		"peer/data/reserved": reserved, "peer/data/index/LOG": "log", "peer/data/packages/p.tar.gz": "K2", "ingest/journal/1.sst": "copied", "ingest/password": "K3",
 	})
 }
 

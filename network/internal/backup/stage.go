@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -118,6 +119,31 @@ func write(to string, from io.Reader, info fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, from, info.Size())
-	return errors.Join(err, f.Close())
+	return errors.Join(pour(f, from, info.Size(), io.Discard), f.Close())
+}
+
+var zeros [64 << 10]byte
+
+// pour writes size bytes to a new file, and to also. Room that was only reserved, which InfluxDB does by megabytes, takes none here.
+func pour(to *os.File, from io.Reader, size int64, also io.Writer) error {
+	block := make([]byte, len(zeros))
+	for left := size; left > 0; left -= int64(len(block)) {
+		block = block[:min(left, int64(len(block)))]
+		if _, err := io.ReadFull(from, block); err != nil {
+			return err
+		}
+		if _, err := also.Write(block); err != nil {
+			return err
+		}
+		var err error
+		if bytes.Equal(block, zeros[:len(block)]) {
+			_, err = to.Seek(int64(len(block)), io.SeekCurrent)
+		} else {
+			_, err = to.Write(block)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return to.Truncate(size)
 }

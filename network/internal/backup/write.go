@@ -115,8 +115,7 @@ func copyFile(from, to string, size int64) (hash string, err error) {
 		return "", err
 	}
 	h := sha256.New()
-	_, err = io.CopyN(io.MultiWriter(dst, h), src, size)
-	if err := errors.Join(err, dst.Sync(), dst.Close()); err != nil {
+	if err := errors.Join(pour(dst, src, size, h), dst.Sync(), dst.Close()); err != nil {
 		return "", fmt.Errorf("%s: %w", to, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

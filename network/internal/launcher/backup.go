@@ -27,10 +27,11 @@ import (
 // the other fit in no order: a journal that is older than the ledger must be recovered, one that is newer has anchors that are on no
 // ledger, and orderers of different heights may order another block where one of them, or a peer, has one already.
 //
-// So there is one moment. Orderers, peers, InfluxDB and the fleet stand still, which they know how to do and to end: it is their
-// stop. Ingest and the APIs go on, cut off from them: ingest receives into its journal and acknowledges. In that moment ingest and
-// the APIs copy their stores, and the files of the others are linked or copied. It costs the restart of these servers, some
-// seconds in which nobody reads the ledger or telemetry, and no message. The long copy to the backup's folder comes after it.
+// So there is one moment. Orderers, peers, InfluxDB and the fleet are frozen, all together; ingest and the APIs go on, cut off from
+// them: ingest receives into its journal and acknowledges. In that moment ingest and the APIs copy their stores, and the files of the
+// others are linked or copied. These are what kill -9 of all of them would have left, which they recover from at any start.
+// Nothing is stopped: clients wait for a second or so. (A restart would cost half a minute, since influxd is slow to open its
+// port, and could stall orderers.) The long copy to the backup's folder comes after the moment.
 
 // partShared is what belongs to no process.
 const partShared = "stack"
@@ -70,8 +71,7 @@ func (l *Launcher) Backup(ctx context.Context, dir string) error {
 		return fmt.Errorf("no backup: %w", err)
 	}
 	m, err := l.fill(ctx, target, running)
-	var late *slowServers
-	if err != nil && !errors.As(err, &late) {
+	if err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("interrupted")
 		}
@@ -79,17 +79,11 @@ func (l *Launcher) Backup(ctx context.Context, dir string) error {
 	}
 	fmt.Fprintf(l.Out, "%s: %d parts, %d MiB, as of %s\n", dir, len(m.Parts), m.Bytes()>>20, m.Taken.Format(time.RFC3339))
 	if m.Running {
-		fmt.Fprintf(l.Out, "ledger and InfluxDB stood still for %s; messages were received all the while\n", time.Duration(m.StoodStillMS)*time.Millisecond)
+		fmt.Fprintf(l.Out, "ledger and InfluxDB stood still for %d ms; messages were received all the while\n", m.StoodStillMS)
 	}
 	fmt.Fprintf(l.Out, "store %s apart from the rest: it holds every key and secret\n", filepath.Join(dir, "keys"))
-	return err
+	return nil
 }
-
-// slowServers came back late or not at all after the moment of a backup.
-type slowServers struct{ err error }
-
-func (s *slowServers) Error() string { return "the backup is complete, but " + s.err.Error() }
-func (s *slowServers) Unwrap() error { return s.err }
 
 // backupRuns tells whether the stack runs. It does or does not: of a dead process nobody knows what it would have written.
 func (l *Launcher) backupRuns() ([]proc.Spec, error) {
@@ -111,7 +105,7 @@ func (l *Launcher) backupRuns() ([]proc.Spec, error) {
 	return w.Processes, nil
 }
 
-// fill makes the copy. Its error is slowServers when the copy is complete all the same.
+// fill makes the copy.
 func (l *Launcher) fill(ctx context.Context, target *backup.Target, running []proc.Spec) (backup.Manifest, error) {
 	m := backup.Manifest{Version: revision(), Running: len(running) > 0}
 	stage := filepath.Join(l.Stack.RunDir(), "backup")
@@ -124,59 +118,37 @@ func (l *Launcher) fill(ctx context.Context, target *backup.Target, running []pr
 	sources := l.sources(m.Running)
 	m.Heights, m.Heads = l.positions(ctx, running)
 	var staged []backup.Staged
-	took := func() (err error) {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	err := l.table.Still(ctx, still, func() (err error) {
 		m.Taken = time.Now().UTC()
 		if err := l.askCheckpoints(ctx, keepers); err != nil {
 			return err
 		}
 		staged, err = backup.Stage(l.Stack.Dir, stage, sources)
 		return err
-	}
-	if m.Running {
-		fmt.Fprintf(l.Out, "stopping %d servers for a moment\n", len(still))
-	}
-	if err := l.table.Rest(ctx, still, took); err != nil {
+	})
+	if err != nil {
 		return m, err
 	}
-	var late error
 	if m.Running {
-		late = l.allReady(ctx, still)
 		m.StoodStillMS = time.Since(m.Taken).Milliseconds()
-		fmt.Fprintf(l.Out, "copying\n")
 	}
 	sources = slices.DeleteFunc(sources, func(s backup.Source) bool {
 		return !slices.ContainsFunc(staged, func(f backup.Staged) bool { return f.Part == s.Name })
 	})
-	m, err := target.Finish(ctx, m, sources, staged)
-	if err == nil && late != nil {
-		err = &slowServers{late}
-	}
-	return m, err
+	return target.Finish(ctx, m, sources, staged)
 }
 
 // roles says which processes stand still and which copy their own stores. Chaincode keeps nothing.
-func (l *Launcher) roles(running []proc.Spec) (still []proc.Spec, keepers []string) {
+func (l *Launcher) roles(running []proc.Spec) (still, keepers []string) {
 	for _, s := range running {
 		switch kindOf(s.Name) {
 		case "orderer", "peer", "influxdb", topology.Fleet:
-			still = append(still, s)
+			still = append(still, s.Name)
 		case "ingest", "api":
 			keepers = append(keepers, s.Name)
 		}
 	}
 	return still, keepers
-}
-
-// allReady waits until the servers work again.
-func (l *Launcher) allReady(ctx context.Context, specs []proc.Spec) error {
-	var g errgroup.Group
-	for _, s := range specs {
-		g.Go(func() error { return l.ready(ctx, s) })
-	}
-	return g.Wait()
 }
 
 // keeps is the folder below which a program of ours keeps its store.
@@ -256,7 +228,7 @@ func (l *Launcher) sources(live bool) []backup.Source {
 		return p
 	}
 	// A package holds the key by which a peer opens its chaincode.
-	all := []backup.Source{part(partShared, rel(s.TLSDir(), s.CryptoDir(), filepath.Dir(s.Package(""))), rel(s.Settings(), s.ChannelBlock()))}
+	all := []backup.Source{part(partShared, rel(s.TLSDir(), s.CryptoDir(), filepath.Dir(s.Package(""))), rel(s.Settings(), s.ChannelBlock(), s.OverrideDir()))}
 	for _, o := range topology.Orgs {
 		all = append(all, part(topology.OrdererProcess(o), nil, rel(s.NodeData(topology.OrdererProcess(o)))))
 	}

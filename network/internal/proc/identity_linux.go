@@ -85,3 +85,21 @@ func marked(variable string) map[int]string {
 	}
 	return found
 }
+
+// standsStill tells whether every thread of a process is stopped.
+func standsStill(pid int) (bool, error) {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
+	if err != nil || len(threads) == 0 {
+		return false, ErrGone
+	}
+	for _, t := range threads {
+		b, err := os.ReadFile(filepath.Join(t, "stat"))
+		if err != nil {
+			continue // it ended
+		}
+		if rest := bytes.TrimSpace(b[bytes.LastIndexByte(b, ')')+1:]); len(rest) > 0 && !bytes.ContainsAny(rest[:1], "TtZX") {
+			return false, nil
+		}
+	}
+	return true, nil
+}

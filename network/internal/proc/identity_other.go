@@ -33,3 +33,12 @@ func Memory(pid int) int64 {
 
 // marked cannot read other processes' environments here: a process whose record was lost has to be stopped by hand.
 func marked(string) map[int]string { return nil }
+
+// standsStill tells whether a process is stopped.
+func standsStill(pid int) (bool, error) {
+	out, err := exec.Command("ps", "-o", "state=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return false, ErrGone
+	}
+	return strings.HasPrefix(strings.TrimSpace(string(out)), "T"), nil
+}
