@@ -46,7 +46,7 @@ func runningStack(t *testing.T) *Launcher {
 	script := `trap 'mkdir draft; echo copied > draft/1.sst; mv draft checkpoint' USR1; touch ready; while :; do sleep 0.02; done`
 	if err := l.run(t.Context(), &counter{}, proc.Spec{
 		Name: topology.IngestProcess, Path: sh, Args: []string{"-c", script}, Dir: kept, Log: l.Stack.Log(topology.IngestProcess),
-	}); err != nil {
+	}, false); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "ingest listens to signals", func() bool { _, err := os.Stat(ready); return err == nil })
