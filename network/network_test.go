@@ -125,12 +125,17 @@ func (p program) wantUp() {
 
 func (p program) eventually(what string, cond func() bool) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	p.within(time.Minute, what, cond)
+}
+
+func (p program) within(limit time.Duration, what string, cond func() bool) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), limit)
 	defer cancel()
 	for !cond() {
 		select {
 		case <-ctx.Done():
-			p.t.Fatalf("not within a minute: %s", what)
+			p.t.Fatalf("not within %s: %s", limit, what)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
@@ -190,7 +195,7 @@ func TestNetworkHeals(t *testing.T) {
 	if err := syscall.Kill(frozen, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	p.eventually("orderer-auditor is back", func() bool {
+	p.within(3*time.Minute, "orderer-auditor is back", func() bool {
 		s := p.process("orderer-auditor")
 		return s.State == launcher.Ready && s.PID != frozen && strings.Contains(s.LastRestart, "did not answer")
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,9 @@ var (
 	// At the end everything is waited for once more.
 	last = patienceOf{start: 90 * time.Second, same: 30 * time.Second}
 )
+
+// figures in a reason change all the time, such as how much of the disk is free.
+var figures = regexp.MustCompile(`[0-9]+`)
 
 // late is a process that was not ready in its time. The supervisor goes on caring for it.
 type late struct {
@@ -64,7 +68,7 @@ func (l *Launcher) await(ctx context.Context, s proc.Spec, setUp bool) error {
 func (l *Launcher) ready(ctx context.Context, s proc.Spec, p patienceOf, tell func(error)) error {
 	end := time.Now().Add(p.start)
 	since := time.Now() // the reason is the same
-	var said proc.Unready
+	var said string
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -83,8 +87,8 @@ func (l *Launcher) ready(ctx context.Context, s proc.Spec, p patienceOf, tell fu
 		}
 		now := time.Now()
 		reason, answers := errors.AsType[proc.Unready](err)
-		if !answers || reason != said {
-			said, since = reason, now
+		if same := figures.ReplaceAllString(string(reason), "#"); !answers || same != said {
+			said, since = same, now
 		}
 		switch {
 		case answers && (now.After(end) || now.Sub(since) > p.same):

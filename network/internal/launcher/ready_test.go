@@ -3,7 +3,10 @@ package launcher
 import (
 	"context"
 	"errors"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,10 +34,10 @@ func TestOneUnreadyProcess(t *testing.T) {
 	}
 	quick := patienceOf{start: 20 * time.Second, same: 200 * time.Millisecond}
 	_, err := l.awaitAll(t.Context(), note, quick)
-	if want := "not ready: ingest-carrier: journal: disk is almost full"; !errors.Is(err, ErrNotReady) || err.Error() != want {
+	if want := "not ready: ingest-carrier: journal: disk is almost full"; !errors.Is(err, ErrNotReady) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v, want %s", err, want)
 	}
-	if !told["ingest-carrier: journal: disk is almost full"] {
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(told)), func(s string) bool { return strings.HasPrefix(s, "ingest-carrier: journal: disk is almost full") }) {
 		t.Errorf("told while it waited: %v", told)
 	}
 	if err := l.ready(t.Context(), good, quick, nil); err != nil {
