@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -13,8 +15,8 @@ import (
 const stillTime = 10 * time.Second
 
 // Still has processes stand still all at once, calls during while not one of their threads runs, and has them go on, whatever during
-// said. Their files are then what a kill of all of them at this moment would leave. Nobody else starts one meanwhile: whoever
-// wants to, waits. When the caller is killed in between, they stand still until somebody who watches them takes them for hanging.
+// said, also when the caller is killed. Their files are then what a kill of all of them at this moment would leave. Nobody else starts
+// one meanwhile: whoever wants to, waits.
 func (t Table) Still(ctx context.Context, names []string, during func() error) (err error) {
 	each := func(do func(i int, name string) error) error {
 		errs := make([]error, len(names))
@@ -44,6 +46,11 @@ func (t Table) Still(ctx context.Context, names []string, during func() error) (
 	if err := each(func(i int, name string) (err error) { records[i], err = t.Lookup(name); return err }); err != nil {
 		return err
 	}
+	release, err := heir(records)
+	if err != nil {
+		return err
+	}
+	defer release()
 	defer func() {
 		err = errors.Join(err, each(func(i int, _ string) error { return signal(records[i].Identity, syscall.SIGCONT) }))
 	}()
@@ -56,6 +63,31 @@ func (t Table) Still(ctx context.Context, names []string, during func() error) (
 		return err
 	}
 	return during()
+}
+
+// heir starts a process that has others go on when its starter is gone: then the line between the two ends. What ends its starter by
+// signals to a group or a terminal does not reach it.
+func heir(records []Record) (release func(), err error) {
+	if len(records) == 0 {
+		return func() {}, nil
+	}
+	args := []string{"-c", `while read -r _; do :; done; kill -CONT "$@"`, "sh"}
+	for _, r := range records {
+		args = append(args, strconv.Itoa(r.PID))
+	}
+	cmd := exec.Command("sh", args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	line, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return func() {
+		line.Close()
+		_ = cmd.Wait() // that they go on is done already; one that has ended meanwhile is nothing to tell
+	}, nil
 }
 
 // untilStill waits until no thread of a process that was told to stop runs any more.

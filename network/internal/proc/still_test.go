@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -26,6 +27,30 @@ func writer(t *testing.T) (Table, Spec, string) {
 		}
 	})
 	return table, Spec{Name: "writer", Path: sh, Args: []string{"-c", "while :; do echo x >> " + file + "; done"}, Dir: dir, Log: filepath.Join(dir, "log")}, file
+}
+
+// A caller that is killed in the middle leaves nobody standing still.
+func TestStillEndsWithItsCaller(t *testing.T) {
+	const variable = "TRACKSEAL_TEST_STILL"
+	if run := os.Getenv(variable); run != "" {
+		err := Table{Dir: run}.Still(t.Context(), []string{"writer"}, func() error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) })
+		t.Fatalf("still here: %v", err)
+	}
+	table, s, file := writer(t)
+	ensure(t, table, s, true)
+	caller := exec.Command(os.Args[0], "-test.run=^TestStillEndsWithItsCaller$")
+	caller.Env = append(os.Environ(), variable+"="+table.Dir)
+	if out, err := caller.CombinedOutput(); err == nil || len(out) > 0 {
+		t.Fatalf("the caller was not killed: %v, %s", err, out)
+	}
+	before, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it goes on", func() bool {
+		now, err := os.Stat(file)
+		return err == nil && now.Size() > before.Size()
+	})
 }
 
 func TestStill(t *testing.T) {
