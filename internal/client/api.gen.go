@@ -379,11 +379,14 @@ type Hours struct {
 
 // IngestHealth defines model for IngestHealth.
 type IngestHealth struct {
+	// Error Which of these it does not and why, or that it cannot be asked; then it is listed as unknown
 	Error string `json:"error,omitempty,omitzero"`
 	ID    string `json:"id"`
-	Ok    bool   `json:"ok"`
 
-	// Status The instance's own report
+	// Ok It receives, logs, stores and anchors, by its own report
+	Ok bool `json:"ok"`
+
+	// Status The instance's own report; absent when it cannot be asked
 	Status interface{} `json:"status,omitempty,omitzero"`
 }
 
@@ -527,11 +530,16 @@ type Network struct {
 	// Nodes Peers and orderers of the channel
 	Nodes []Node `json:"nodes"`
 
-	// Ok Everything answered
+	// Ok Everything answered, and does what it is there for
 	Ok bool `json:"ok"`
 
 	// Org Whose api this is
 	Org string `json:"org"`
+
+	// Unknown What could not be asked just now, so that nothing is known of it: ledger, influx, the id of an ingest instance, or copy of and that id
+	//
+	// Examples: ["carrier.ingest-1"]
+	Unknown []string `json:"unknown"`
 }
 
 // Node defines model for Node.

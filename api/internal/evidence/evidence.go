@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -66,7 +67,8 @@ func (s *Resource) Register(api *rest.API) {
 
 // Verification is what recomputing a shipment's logs has shown.
 type Verification struct {
-	OK        bool                     `json:"ok" doc:"No check has a finding"`
+	OK        bool                     `json:"ok" doc:"No check has a finding. What is unknown is not checked"`
+	Unknown   []string                 `json:"unknown" doc:"Ingest instances that could not be asked: whether all that they have stored since their newest anchor is here is not known" example:"carrier.ingest-1"`
 	CheckedAt rest.Instant             `json:"checked_at"`
 	Messages  uint64                   `json:"messages"`
 	Logs      []verification.LogReport `json:"logs"`
@@ -88,8 +90,13 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 		return nil, err
 	}
 	job := verification.Job{Shipment: r, Ledger: s.Ledger, Peers: s.Peers, Orgs: s.Peers.PeerOrgs(), Store: s.Telemetry}
+	unknown := []string{}
 	for _, ref := range refs {
-		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: s.claimedSize(ctx, r.ID, ref)})
+		size, asked := s.claimedSize(ctx, r.ID, ref)
+		if !asked && !slices.Contains(unknown, ref.Ingest) {
+			unknown = append(unknown, ref.Ingest)
+		}
+		job.Logs = append(job.Logs, verification.Log{ID: ref.ID, Ingest: ref.Ingest, Heads: ref.Heads, Size: size})
 	}
 	if job.Close, err = s.Close(ctx, r); err != nil {
 		return nil, err
@@ -107,7 +114,7 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 	for _, c := range rep.Checks {
 		s.findings.WithLabelValues(c.Check).Add(float64(c.Count))
 	}
-	return rest.Reply(Verification{OK: rep.OK, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}, nil)
+	return rest.Reply(Verification{OK: rep.OK, Unknown: unknown, CheckedAt: rest.Instant(s.Now().UnixMilli()), Messages: rep.Messages, Logs: rep.Logs, Checks: rep.Checks}, nil)
 }
 
 // copied is what the copying found wrong with a log, under the checks that it belongs to. A copy that is only behind is none.
@@ -139,10 +146,10 @@ func (s *Resource) offline(ctx context.Context, id string) ([]proof.Finding, err
 	return []proof.Finding{{Code: proof.BundleFormat, Severity: proof.Failure, Where: "shipment", Expected: "evidence that can be collected", Found: err.Error()}}, nil
 }
 
-// claimedSize is how many leaves the log's writer says it has stored, 0 when it cannot be asked or does not know. When the store
+// claimedSize is how many leaves the log's writer says it has stored, 0 when it does not know, and whether it could be asked. When the store
 // holds fewer, that is a finding; without the writer only the anchored size can show it. What the writer has logged and not
 // stored yet is on its way: InfluxDB may have been away.
-func (s *Resource) claimedSize(ctx context.Context, shipment string, ref records.LogRef) uint64 {
+func (s *Resource) claimedSize(ctx context.Context, shipment string, ref records.LogRef) (size uint64, asked bool) {
 	for _, i := range s.Ingest {
 		if instance, _ := ledger.LifeOf(ref.Ingest); i.ID() != instance {
 			continue
@@ -150,13 +157,13 @@ func (s *Resource) claimedSize(ctx context.Context, shipment string, ref records
 		logs, err := i.Logs(ctx, shipment)
 		if err != nil {
 			s.Log.DebugContext(ctx, "verifying without the writer's own size", "ingest", ref.Ingest, "error", err)
-			return 0
+			return 0, false
 		}
 		for _, l := range logs {
 			if l.Log == ref.ID && l.Stored != nil {
-				return *l.Stored
+				return *l.Stored, true
 			}
 		}
 	}
-	return 0
+	return 0, true
 }

@@ -153,5 +153,5 @@ func (i *Ingest) Size() (uint64, string) {
 
 // Status is a small report.
 func (i *Ingest) Status(context.Context) (json.RawMessage, error) {
-	return json.RawMessage(fmt.Sprintf(`{"id":%q,"logged":%d}`, i.Name, i.log.Size())), nil
+	return json.RawMessage(fmt.Sprintf(`{"id":%q,"logged":%d,"problems":{}}`, i.Name, i.log.Size())), nil
 }

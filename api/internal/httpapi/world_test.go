@@ -496,5 +496,5 @@ func (i *ingest) Status(ctx context.Context) (json.RawMessage, error) {
 	if _, err := i.state(); err != nil {
 		return nil, err
 	}
-	return json.RawMessage(`{"id":"carrier.ingest-1"}`), nil
+	return json.RawMessage(`{"id":"carrier.ingest-1","problems":{}}`), nil
 }

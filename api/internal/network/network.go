@@ -4,7 +4,10 @@ package network
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,28 +43,31 @@ type Resource struct {
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: access.NetworkRead,
-		Summary: "Health of peers, orderers, ingest and store", About: "Always 200: what is down is in the answer. ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
+		Summary: "Health of peers, orderers, ingest and store", About: "Always 200, within 3 s: what is down is in the answer. What did not answer in time is listed as unknown: nothing is known of it. " +
+			"An ingest instance is ok when it receives, logs, stores and anchors, by its own report. " +
+			"ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "Network", Scope: access.ShipmentsRead,
 		Summary: "List the members of the network, by name"}, s.listMembers)
 }
 
 // Network is the health of what this api talks to.
 type Network struct {
-	OK     bool           `json:"ok" doc:"Everything answered"`
-	Org    string         `json:"org" doc:"Whose api this is"`
-	Nodes  []ledger.Node  `json:"nodes" doc:"Peers and orderers of the channel"`
-	Ingest []IngestHealth `json:"ingest"`
-	Copies []Copy         `json:"copies" doc:"This member's own copy of what other operators' instances have stored; empty at an operator that has no other"`
-	Influx Health         `json:"influx"`
-	Ledger Health         `json:"ledger"`
+	OK      bool           `json:"ok" doc:"Everything answered, and does what it is there for"`
+	Org     string         `json:"org" doc:"Whose api this is"`
+	Unknown []string       `json:"unknown" doc:"What could not be asked just now, so that nothing is known of it: ledger, influx, the id of an ingest instance, or copy of and that id" example:"carrier.ingest-1"`
+	Nodes   []ledger.Node  `json:"nodes" doc:"Peers and orderers of the channel"`
+	Ingest  []IngestHealth `json:"ingest"`
+	Copies  []Copy         `json:"copies" doc:"This member's own copy of what other operators' instances have stored; empty at an operator that has no other"`
+	Influx  Health         `json:"influx"`
+	Ledger  Health         `json:"ledger"`
 }
 
 // IngestHealth is one instance's own report.
 type IngestHealth struct {
 	ID     string          `json:"id"`
-	OK     bool            `json:"ok"`
-	Error  string          `json:"error,omitempty"`
-	Status json.RawMessage `json:"status,omitempty" doc:"The instance's own report"`
+	OK     bool            `json:"ok" doc:"It receives, logs, stores and anchors, by its own report"`
+	Error  string          `json:"error,omitempty" doc:"Which of these it does not and why, or that it cannot be asked; then it is listed as unknown"`
+	Status json.RawMessage `json:"status,omitempty" doc:"The instance's own report; absent when it cannot be asked"`
 }
 
 // Copy is what this node has copied from one instance.
@@ -94,7 +100,7 @@ type Health struct {
 
 func health(err error, what string) Health {
 	if err != nil {
-		return Health{Error: what + " cannot be reached"}
+		return Health{Error: what + " cannot be asked"}
 	}
 	return Health{OK: true}
 }
@@ -103,34 +109,37 @@ func health(err error, what string) Health {
 // catches up, or answers and has stopped working.
 const tolerated = 20
 
+// patience is how long one part may take to answer: one that hangs must not delay what is known of the others. The ledger's nodes have bounds
+// of their own, which are shorter than nodesPatience.
+const (
+	patience      = 1500 * time.Millisecond
+	nodesPatience = 3 * time.Second
+)
+
 func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Network], error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
 	n := Network{Org: s.Org, Ingest: make([]IngestHealth, len(s.Ingest))}
 	var g errgroup.Group
-	g.Go(func() error {
-		nodes, err := s.Peers.Network(ctx)
-		n.Ledger = health(err, "the ledger network")
-		n.Nodes = rest.OrEmpty(nodes)
-		return nil
-	})
-	g.Go(func() error {
-		n.Influx = health(s.Telemetry.Ping(ctx), "the telemetry store")
-		return nil
-	})
-	for i, in := range s.Ingest {
+	within := func(patience time.Duration, ask func(context.Context)) {
 		g.Go(func() error {
-			status, err := in.Status(ctx)
-			n.Ingest[i] = IngestHealth{ID: in.ID(), OK: err == nil, Status: status}
-			if err != nil {
-				n.Ingest[i].Error = "the instance cannot be reached"
-			}
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			ask(ctx)
 			return nil
 		})
 	}
+	within(nodesPatience, func(ctx context.Context) {
+		nodes, err := s.Peers.Network(ctx)
+		n.Ledger = health(err, "the ledger network")
+		n.Nodes = rest.OrEmpty(nodes)
+	})
+	within(patience, func(ctx context.Context) { n.Influx = health(s.Telemetry.Ping(ctx), "the telemetry store") })
+	for i, in := range s.Ingest {
+		within(patience, func(ctx context.Context) { n.Ingest[i] = ingestHealth(ctx, in) })
+	}
 	_ = g.Wait() // each part reports in the answer
-	n.OK = n.Ledger.OK && n.Influx.OK
 	n.Copies = s.copies()
+	n.Unknown = n.unknown()
+	n.OK = len(n.Unknown) == 0
 	for _, c := range n.Copies {
 		n.OK = n.OK && c.OK
 	}
@@ -147,6 +156,54 @@ func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Netwo
 	return &rest.Answer[Network]{Body: n}, nil
 }
 
+// ingestHealth asks one instance, and takes its word for what it does not do.
+func ingestHealth(ctx context.Context, in ingestclient.Instance) IngestHealth {
+	h := IngestHealth{ID: in.ID()}
+	status, err := in.Status(ctx)
+	if err != nil {
+		h.Error = "the instance cannot be asked"
+		return h
+	}
+	h.Status = status
+	var own struct {
+		Problems map[string]string `json:"problems"`
+	}
+	if err := json.Unmarshal(status, &own); err != nil || own.Problems == nil {
+		h.Error = "the instance does not say whether it receives, logs, stores and anchors"
+		return h
+	}
+	var why []string
+	for _, part := range slices.Sorted(maps.Keys(own.Problems)) {
+		why = append(why, part+": "+own.Problems[part])
+	}
+	h.OK, h.Error = len(why) == 0, strings.Join(why, "; ")
+	return h
+}
+
+// unknown lists what did not answer.
+func (n *Network) unknown() []string {
+	names := []string{}
+	for _, part := range []struct {
+		name string
+		h    Health
+	}{{"ledger", n.Ledger}, {"influx", n.Influx}} {
+		if !part.h.OK {
+			names = append(names, part.name)
+		}
+	}
+	for _, i := range n.Ingest {
+		if i.Status == nil {
+			names = append(names, i.ID)
+		}
+	}
+	for _, c := range n.Copies {
+		if c.Error != "" {
+			names = append(names, "copy of "+c.Ingest)
+		}
+	}
+	return names
+}
+
 func (s *Resource) copies() []Copy {
 	all := []Copy{}
 	if s.Copies == nil {
@@ -155,7 +212,7 @@ func (s *Resource) copies() []Copy {
 	for _, st := range s.Copies.States() {
 		c := Copy{Ingest: st.Operator, OK: st.Trouble == "" && len(st.Findings) == 0, Anchored: st.Anchored, Copied: st.Copied, Behind: st.Behind.Seconds(), Findings: []CopyFinding{}, More: st.More}
 		if st.Trouble != "" {
-			c.Error = "the instance, the ledger or our store cannot be asked; the log of this api says which"
+			c.Error = "how far it is is not known: the instance, the ledger or our store cannot be asked; the log of this api says which"
 		}
 		for _, f := range st.Findings {
 			c.Findings = append(c.Findings, CopyFinding{Log: f.Log, Subject: f.Subject, Leaf: f.Leaf, What: f.What, Detail: f.Detail, Since: rest.Instant(f.SinceMS)})

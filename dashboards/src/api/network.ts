@@ -7,11 +7,16 @@ export type IngestStatus = {
   stored?: number;
   logged?: number;
   anchored?: number;
+  pending_anchor?: number;
+  disagrees?: boolean;
   last_anchor?: { size: number; tx: string; block: number; time_ms: number } | null;
   rejected?: Record<string, number> | null;
 };
 
 export const statusOf = (i: IngestHealth) => i.status as IngestStatus | null | undefined;
+
+// cannotBeAsked: nothing is known of the instance. One that answers says itself how it is.
+export const cannotBeAsked = (i: IngestHealth) => !statusOf(i);
 
 export function nodesOf(n: Network, role: "peer" | "orderer"): Node[] {
   return n.nodes.filter((node) => node.role === role);
@@ -29,7 +34,7 @@ export type Health = {
   orderersUp: number;
   orderers: number;
   height: number; // highest block height that a node tells
-  lag: number | null; // logged messages that wait for an anchor; null when an instance does not say
+  lag: number | null; // leaves that wait for an anchor; null when an instance does not say
   anchoredAt: number | null; // ms
   trouble: string[]; // one sentence each, empty when all is well
 };
@@ -43,8 +48,7 @@ export function healthOf(n: Network): Health {
   const late = (nodes: Node[], what: string) =>
     nodes.filter((node) => behindBy(node, height) > 0).map((node) => `${what} of ${displayName(node.org)} is ${behindBy(node, height)} blocks behind`);
   const lags = ingests.map((i) => {
-    const status = statusOf(i);
-    return i.ok && status ? Math.max(0, (status.logged ?? 0) - (status.anchored ?? 0)) : null;
+    return statusOf(i)?.pending_anchor ?? null;
   });
   const lag = lags.some((l) => l === null) ? null : lags.reduce<number>((sum, l) => sum + l!, 0);
   const anchored = ingests.map((i) => statusOf(i)?.last_anchor?.time_ms ?? 0).filter((ms) => ms > 0);
@@ -53,9 +57,9 @@ export function healthOf(n: Network): Health {
     ...late(peers, "Peer"),
     ...orderers.filter((o) => !o.up).map((o) => `Orderer of ${displayName(o.org)} does not answer`),
     ...late(orderers, "Orderer"),
-    ...(n.ledger.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network does not answer"]),
-    ...ingests.filter((i) => !i.ok).map((i) => `Ingest ${i.id} does not answer`),
-    ...(n.influx.ok ? [] : ["Telemetry store does not answer"]),
+    ...(n.ledger.ok || peers.length + orderers.length > 0 ? [] : ["Ledger network cannot be asked"]),
+    ...ingests.filter((i) => !i.ok).map((i) => (cannotBeAsked(i) ? `Ingest ${i.id} cannot be asked` : `Ingest ${i.id} is not ready: ${i.error ?? "it does not say why"}`)),
+    ...(n.influx.ok ? [] : ["Telemetry store cannot be asked"]),
     ...n.copies.flatMap((c) => [
       ...(c.error ? [`The copy of what ${c.ingest} stores does not go on`] : []),
       ...c.findings.map((f) => `${c.ingest}${f.subject && ` for ${f.subject}, from message ${f.leaf} on`}: ${f.detail}`),

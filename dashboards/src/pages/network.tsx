@@ -1,5 +1,5 @@
 import type { IngestHealth, Network, Node } from "#rest";
-import { behindBy, healthOf, nodesOf, statusOf } from "../api/network";
+import { behindBy, cannotBeAsked, healthOf, nodesOf, statusOf } from "../api/network";
 import { useLive, useSigned } from "../context";
 import { displayName } from "../format/member";
 import { count, sentence } from "../format/words";
@@ -60,7 +60,7 @@ export function NetworkPage({ network }: { network: Resource<Network> }) {
             <div class="card-head">
               <h2 id="ingest-title">Ingest and store</h2>
               <p class="card-note">
-                <OkMark ok={n.influx.ok} yes="InfluxDB answers" no="InfluxDB does not answer" />
+                {n.influx.ok ? <Mark icon="ok" tone="good" word="InfluxDB answers" /> : <Mark icon="unknown" tone="unsure" word="InfluxDB cannot be asked" />}
               </p>
             </div>
             {n.ingest.map((i) => (
@@ -141,7 +141,7 @@ function IngestFacts({ ingest }: { ingest: IngestHealth }) {
   return (
     <div class="ingest">
       <p class="ingest-name">
-        {ingest.id} <OkMark ok={ingest.ok} yes="Up" no="Down" />
+        {ingest.id} {cannotBeAsked(ingest) ? <Mark icon="unknown" tone="unsure" word="Cannot be asked" /> : <OkMark ok={ingest.ok} yes="Ready" no="Not ready" />}
         {ingest.error && <span class="muted"> {ingest.error}</span>}
       </p>
       {s && (
@@ -150,6 +150,7 @@ function IngestFacts({ ingest }: { ingest: IngestHealth }) {
           <Step name="Stored" value={s.stored} />
           <Step name="Logged" value={s.logged} />
           <Step name="Anchored" value={s.anchored} />
+          <Step name="Wait for an anchor" value={s.pending_anchor} />
           <div>
             <dt>Newest anchor</dt>
             <dd>

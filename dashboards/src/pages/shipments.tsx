@@ -9,7 +9,7 @@ import { shipmentHref, shipmentsHref } from "../route";
 import { unit } from "../settings";
 import { useStore } from "../store";
 import { Icon } from "../ui/icon";
-import { StateMark, VerdictMark } from "../ui/marks";
+import { CannotBeAsked, StateMark, VerdictMark } from "../ui/marks";
 import { Empty, Loading, Trouble } from "../ui/states";
 import { Ago } from "../ui/time";
 
@@ -105,6 +105,7 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
 function Row({ shipment: s }: { shipment: Shipment }) {
   const u = useStore(unit);
   const values = inOrder(Object.keys(s.last?.values ?? {})).slice(0, 2);
+  const asked = (member: string) => !s.unknown?.includes(member);
   return (
     <tr>
       <th scope="row">
@@ -125,7 +126,7 @@ function Row({ shipment: s }: { shipment: Shipment }) {
         <StateMark state={s.state} />
       </td>
       <td class="cell-verdict">
-        <VerdictMark verdict={s.verdict} />
+        {asked("verdict") ? <VerdictMark verdict={s.verdict} /> : <CannotBeAsked />}
         {s.verdict_reason && <span class="sub">the parties differ</span>}
       </td>
       <td class="cell-custody">
@@ -145,11 +146,13 @@ function Row({ shipment: s }: { shipment: Shipment }) {
               <Ago at={s.last.time} />
             </span>
           </>
-        ) : (
+        ) : asked("last") ? (
           <span class="muted">none yet</span>
+        ) : (
+          <CannotBeAsked />
         )}
       </td>
-      <td class="right cell-messages">{count(s.messages)}</td>
+      <td class="right cell-messages">{asked("messages") ? count(s.messages) : <CannotBeAsked />}</td>
     </tr>
   );
 }

@@ -6,6 +6,7 @@ import { count, sentence } from "../format/words";
 import { unit } from "../settings";
 import { useStore } from "../store";
 import { Hash } from "../ui/hash";
+import { CannotBeAsked } from "../ui/marks";
 import { Ago, Time } from "../ui/time";
 
 const roles = ["shipper", "carrier", "consignee", "auditor"];
@@ -80,7 +81,7 @@ export function Details({ shipment, compliance }: { shipment: Shipment; complian
         )}
         <div>
           <dt>Messages</dt>
-          <dd>{count(shipment.messages ?? 0)}</dd>
+          <dd>{shipment.unknown?.includes("messages") ? <CannotBeAsked /> : count(shipment.messages)}</dd>
         </div>
         {shipment.tx && (
           <div>

@@ -74,10 +74,11 @@ function Outcome({ result }: { result: Verification }) {
   const waiting = logs.reduce((n, log) => n + Math.max(0, log.size - (log.anchored?.size ?? 0)), 0);
   // The server may say "not ok" for a reason that no check names: never show that as fine.
   const broken = failed.length > 0 || !result.ok;
+  const unsure = checks.length === 0 || result.unknown.length > 0;
   return (
     <div class="outcome">
-      <div class={`banner ${broken ? "bad" : checks.length === 0 ? "unsure" : "calm"}`}>
-        <Icon name={broken ? "bad" : checks.length === 0 ? "unknown" : "seal"} size={20} />
+      <div class={`banner ${broken ? "bad" : unsure ? "unsure" : "calm"}`}>
+        <Icon name={broken ? "bad" : unsure ? "unknown" : "seal"} size={20} />
         <div>
           <p class="banner-title">
             {broken
@@ -92,6 +93,11 @@ function Outcome({ result }: { result: Verification }) {
             {plural(result.messages, "message")} in {plural(logs.length, "log")}, checked <Time at={result.checked_at} />.{" "}
             {waiting > 0 && `${plural(waiting, "newest message waits", "newest messages wait")} for the next anchor.`}
           </p>
+          {result.unknown.length > 0 && (
+            <p>
+              {result.unknown.join(", ")} cannot be asked now: whether all that was stored since the newest anchor is here is not known.
+            </p>
+          )}
         </div>
       </div>
       <ul class="checks">

@@ -44,6 +44,9 @@ export function Mark({ icon, tone, word }: { icon: IconName; tone: Tone; word: s
   );
 }
 
+// CannotBeAsked stands for what is not known just now. It is no value, and no zero.
+export const CannotBeAsked = () => <Mark icon="unknown" tone="unsure" word="Cannot be asked now" />;
+
 export function OkMark({ ok, yes = "OK", no = "Failed" }: { ok: boolean; yes?: string; no?: string }) {
   return <Mark icon={ok ? "ok" : "bad"} tone={ok ? "good" : "bad"} word={ok ? yes : no} />;
 }

@@ -26,7 +26,11 @@ export function Strip({ network }: { network: Resource<Network> }) {
   return (
     <nav class="strip" aria-label="Network health">
       <a href={networkHref}>
-        {h.trouble.length > 0 ? (
+        {network.problem ? (
+          <span class="mark warn">
+            <Icon name="warn" /> Network health unknown: {network.problem.title.toLowerCase()}
+          </span>
+        ) : h.trouble.length > 0 ? (
           <span class="mark warn">
             <Icon name="warn" /> {h.trouble.length === 1 ? h.trouble[0] : `${h.trouble.length} problems in the network`}
           </span>

@@ -319,6 +319,24 @@ describe.skipIf(browserMissing())("in Chromium, against a mock api", () => {
     await page.getByRole("region", { name: "Anchors as a table" }).waitFor();
   });
 
+  test("never shows as fine, or as zero, what cannot be asked or has stopped", async () => {
+    const reason = "anchors: journal and ledger disagree; run `ingest recover`";
+    const [ingest] = fixtures.network.ingest;
+    api.network = { ...fixtures.network, ok: false, ingest: [{ ...ingest!, ok: false, error: reason }, { id: "carrier.ingest-2", ok: false, error: "the instance cannot be asked" }], influx: { ok: false, error: "no" }, unknown: ["influx", "carrier.ingest-2"] };
+    const [first] = api.shipments;
+    api.shipments = [{ ...first!, id: "AWAY-1", verdict: "none", messages: 0, last: null, unknown: ["verdict", "last", "messages"] }];
+    const page = await signedIn();
+    await page.getByText("3 problems in the network").waitFor();
+    const row = page.locator(".list tbody tr", { hasText: "AWAY-1" });
+    await expect.poll(() => row.getByText("Cannot be asked now").count()).toBe(3);
+    await page.getByRole("link", { name: "Network", exact: true }).click();
+    await page.getByText(`Ingest carrier.ingest-1 is not ready: ${reason}`).waitFor();
+    await page.getByText("Not ready", { exact: true }).waitFor();
+    await page.getByText("Cannot be asked", { exact: true }).waitFor();
+    await page.getByText("InfluxDB cannot be asked").waitFor();
+    if (process.env.TRACKSEAL_PICTURES) await page.screenshot({ path: `${process.env.TRACKSEAL_PICTURES}/network.png`, fullPage: true });
+  });
+
   test("can be used with the keyboard alone", async () => {
     const page = await signedIn();
     await page.getByRole("link", { name: "VAX-2026-0117" }).waitFor(); // the heading stands before the list has come

@@ -85,8 +85,9 @@ describe("health", () => {
     org: "a",
     ok: true,
     nodes: [peer("a", 10), peer("b", 9), { ...peer("a", 10), role: "orderer" }],
-    ingest: [{ id: "i", ok: true, status: { logged: 10, anchored: 7, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
+    ingest: [{ id: "i", ok: true, status: { logged: 0, anchored: 442, pending_anchor: 3, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
     copies: [],
+    unknown: [],
     influx: { ok: true },
     ledger: { ok: true },
   };
@@ -119,13 +120,16 @@ describe("health", () => {
       "Peer of b is 5 blocks behind",
       "Orderer of a does not answer",
       "Orderer of b is 6 blocks behind",
-      "Ingest i does not answer",
-      "Telemetry store does not answer",
+      "Ingest i cannot be asked",
+      "Telemetry store cannot be asked",
       "The copy of what i stores does not go on",
       "i for S-1, from message 3 on: other bytes",
     ]);
     expect(healthOf(sick).lag).toBeNull();
-    expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["Ledger network does not answer"]);
+    expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["Ledger network cannot be asked"]);
+    const stopped: Network = { ...well, ingest: [{ id: "i", ok: false, error: "anchors: journal and ledger disagree", status: { pending_anchor: 9 } }] };
+    expect(healthOf(stopped).trouble).toEqual(["Ingest i is not ready: anchors: journal and ledger disagree"]);
+    expect(healthOf(stopped).lag).toBe(9);
   });
 
   test("one block of gossip is not behind", () => {

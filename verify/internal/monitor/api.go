@@ -145,7 +145,7 @@ func (c *Client) Waiting(ctx context.Context) ([]Waiting, error) {
 	var out []Waiting
 	for _, i := range network.Ingest {
 		status, _ := i.Status.(map[string]any)
-		if leaves, ok := status["pending_anchor"].(float64); ok && i.Ok && leaves >= 0 && leaves < 1<<53 {
+		if leaves, ok := status["pending_anchor"].(float64); ok && leaves >= 0 && leaves < 1<<53 {
 			out = append(out, Waiting{i.ID, uint64(leaves)})
 		}
 	}

@@ -65,7 +65,7 @@ func TestClient(t *testing.T) {
 		fmt.Fprint(w, `{"items":[{"heads":"aa","ingest":"i","n":3,"size":7,"root":"bb","tx":"cc","time":"2026-01-01T00:00:00.000Z"}]}`)
 	})
 	serve("/v1/network", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"ingest":[{"id":"i","ok":true,"status":{"pending_anchor":4}},{"id":"j","ok":false},{"id":"k","ok":true,"status":{}}]}`)
+		fmt.Fprint(w, `{"ingest":[{"id":"i","ok":true,"status":{"pending_anchor":4}},{"id":"j","ok":false},{"id":"l","ok":false,"status":{"pending_anchor":9}},{"id":"k","ok":true,"status":{}}]}`)
 	})
 	serve("/v1/heads/aa/evidence", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "from %s, nonce %s", r.URL.Query().Get("from"), r.URL.Query().Get("nonce"))
@@ -78,8 +78,8 @@ func TestClient(t *testing.T) {
 		t.Errorf("claims %+v, %v; want %+v", claims, err, want)
 	}
 	waiting, err := c.Waiting(t.Context())
-	if err != nil || len(waiting) != 1 || waiting[0] != (Waiting{"i", 4}) {
-		t.Errorf("waiting %+v, %v; want 4 at i", waiting, err)
+	if err != nil || len(waiting) != 2 || waiting[0] != (Waiting{"i", 4}) || waiting[1] != (Waiting{"l", 9}) {
+		t.Errorf("waiting %+v, %v; want 4 at i, and 9 at l, which is in trouble", waiting, err)
 	}
 	raw, err := c.Evidence(t.Context(), "aa", 5, []byte{1, 2})
 	if err != nil || string(raw) != "from 5, nonce 0102" {

@@ -1,0 +1,88 @@
+package network
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/internal/ledger"
+)
+
+// instance answers what a test says; without, it hangs.
+type instance struct {
+	ingestclient.Instance
+	status string
+	err    error
+}
+
+func (instance) ID() string { return "carrier.ingest-1" }
+func (i instance) Status(ctx context.Context) (json.RawMessage, error) {
+	if i.status == "" && i.err == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return json.RawMessage(i.status), i.err
+}
+
+// others are the ledger and the store.
+type others struct {
+	node ledger.Node
+	err  error
+	hang bool
+}
+
+func (o others) Network(ctx context.Context) ([]ledger.Node, error) {
+	return []ledger.Node{o.node}, o.Ping(ctx)
+}
+func (o others) Ping(ctx context.Context) error {
+	if o.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return o.err
+}
+
+// TestNetworkNeverOverstates: what an instance says of itself counts, and what does not answer is unknown, soon, and not fine.
+func TestNetworkNeverOverstates(t *testing.T) {
+	well := others{node: ledger.Node{Up: true, Height: 7}}
+	for name, c := range map[string]struct {
+		ingest  instance
+		others  others
+		ok      bool
+		reason  string
+		unknown []string
+	}{
+		"all is well":               {instance{status: `{"problems":{}}`}, well, true, "", nil},
+		"it anchors nothing":        {instance{status: `{"problems":{"anchors":"journal and ledger disagree"}}`}, well, false, "anchors: journal and ledger disagree", nil},
+		"two parts":                 {instance{status: `{"problems":{"stores":"b","logs":"a"}}`}, well, false, "logs: a; stores: b", nil},
+		"it does not say":           {instance{status: `{"id":"carrier.ingest-1"}`}, well, false, "the instance does not say whether it receives, logs, stores and anchors", nil},
+		"the instance is away":      {instance{err: errors.New("refused")}, well, false, "the instance cannot be asked", []string{"carrier.ingest-1"}},
+		"the instance hangs":        {instance{}, well, false, "the instance cannot be asked", []string{"carrier.ingest-1"}},
+		"store and ledger are away": {instance{status: `{"problems":{}}`}, others{err: errors.New("refused")}, false, "", []string{"ledger", "influx"}},
+		"all hang":                  {instance{}, others{hang: true}, false, "the instance cannot be asked", []string{"ledger", "influx", "carrier.ingest-1"}},
+		"a peer is down":            {instance{status: `{"problems":{}}`}, others{}, false, "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				s := &Resource{Peers: c.others, Telemetry: c.others, Ingest: []ingestclient.Instance{c.ingest}}
+				a, err := s.network(t.Context(), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				n := a.Body
+				if n.OK != c.ok || n.Ingest[0].Error != c.reason || !slices.Equal(n.Unknown, c.unknown) {
+					t.Errorf("came ok %v, reason %q, unknown %q; expected %v, %q, %q", n.OK, n.Ingest[0].Error, n.Unknown, c.ok, c.reason, c.unknown)
+				}
+				if took := time.Since(start); took > nodesPatience {
+					t.Errorf("the answer took %s, at most %s is meant", took, nodesPatience)
+				}
+			})
+		})
+	}
+}
