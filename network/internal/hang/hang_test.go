@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-var silence = errors.New("no answer at http://127.0.0.1:1/healthz")
+var errSilent = errors.New("no answer at http://127.0.0.1:1/healthz")
 
 // A look a second; each letter is what a process does in it: . answers, x does not, r refuses connections, ! has been restarted and
-// answers, - the watcher is held up for a minute and then sees silence.
+// answers, - the watcher is held up for a minute and then sees errSilent.
 func TestWatch(t *testing.T) {
 	const patience = 4 * time.Second
 	for _, tt := range []struct {
@@ -46,13 +46,13 @@ func TestWatch(t *testing.T) {
 						r := Reading{Process: name}
 						switch play[i] {
 						case 'x':
-							r.Err = silence
+							r.Err = errSilent
 						case 'r':
-							r.Err, r.Refused = silence, true
+							r.Err, r.Refused = errSilent, true
 						case '!':
 							runs[name]++
 						case '-':
-							r.Err, slept = silence, true
+							r.Err, slept = errSilent, true
 						}
 						r.Run = fmt.Sprint(runs[name])
 						readings = append(readings, r)
@@ -83,7 +83,7 @@ func TestPatienceIsForgotten(t *testing.T) {
 		return found
 	}
 	untilFound := func(run string) (looks int) {
-		for looks = 1; !look(run, silence); looks++ {
+		for looks = 1; !look(run, errSilent); looks++ {
 			if looks > 1000 {
 				t.Fatal("not found in 1000 looks")
 			}
@@ -105,7 +105,7 @@ func TestPatienceIsForgotten(t *testing.T) {
 }
 
 func TestFindingSaysWhy(t *testing.T) {
-	f := Finding{Process: "a", For: 31200 * time.Millisecond, Err: silence}
+	f := Finding{Process: "a", For: 31200 * time.Millisecond, Err: errSilent}
 	if want := "did not answer for 31s: no answer at http://127.0.0.1:1/healthz"; f.String() != want {
 		t.Errorf("%q, want %q", f, want)
 	}

@@ -50,6 +50,7 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 		{"tls", "the stack's authority and its keys", 0, []string{l.Stack.TLSDir(), l.Stack.SignInLinks()}},
 		{replacedDir, "what restores replaced", 0, []string{filepath.Join(l.Stack.Dir, replacedDir)}},
 		{"fleet", "the simulated trackers' keys", 0, []string{l.Stack.FleetDir()}},
+		{replacedDir, "what restores took the place of: ledger, readings and keys of before", 0, []string{filepath.Join(l.Stack.Dir, replacedDir)}},
 		{"logs", "logs", 0, []string{l.Stack.LogDir()}},
 		{"bin", "our programs", 0, programs},
 		// The run folder, which makes the folder ours, goes last of all.
