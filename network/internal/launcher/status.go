@@ -37,7 +37,7 @@ type ProcessStatus struct {
 	Port    int    `json:"port,omitempty"`
 	Memory  int64  `json:"rss_bytes,omitempty"`
 	UptimeS int64  `json:"uptime_s,omitempty"`
-	// Restarts counts those since `up` that nobody asked for; LastRestart says why the last one was needed.
+	// Restarts counts those that nobody asked for since `up` started the process; LastRestart says why the last one was needed.
 	Restarts    int    `json:"restarts,omitempty"`
 	LastRestart string `json:"last_restart,omitempty"`
 	Detail      string `json:"detail,omitempty"` // why it is not ready

@@ -24,7 +24,7 @@ type Record struct {
 	Identity
 	Spec    string    `json:"spec"` // Spec.Hash at its start
 	Started time.Time `json:"started"`
-	// Restarts counts the starts since the last Stop that nobody but the supervisor asked for; Why is the reason of the last one.
+	// Restarts counts the starts since Ensure's that nobody but the supervisor asked for; Why is the reason of the last one.
 	Restarts int    `json:"restarts,omitempty"`
 	Why      string `json:"why,omitempty"`
 }
@@ -81,9 +81,9 @@ func (t Table) ensure(ctx context.Context, s Spec, prepare func() error, why str
 			return false, err
 		}
 	}
-	history := t.last(s.Name)
+	var history Record
 	if why != "" {
-		history.Restarts, history.Why = history.Restarts+1, why
+		history.Restarts, history.Why = t.last(s.Name).Restarts+1, why
 	}
 	return true, t.start(s, history)
 }
@@ -117,7 +117,7 @@ func (t Table) recover(name string) (Record, error) {
 // markOf is a process's mark: no other stack and no other name has the same beginning.
 func (t Table) markOf(name, hash string) string { return t.Dir + "|" + name + "|" + hash }
 
-// start a process; of its history the restarts go on counting.
+// start a process; history is how often it was restarted, and why.
 func (t Table) start(s Spec, history Record) error {
 	if err := os.MkdirAll(filepath.Dir(s.Log), 0o700); err != nil {
 		return err

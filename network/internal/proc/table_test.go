@@ -269,7 +269,7 @@ func TestSpecIsStoredWhole(t *testing.T) {
 	}
 }
 
-// What the supervisor restarted is counted and told with its reason, until the process is stopped on purpose.
+// What the supervisor restarted is counted and told with its reason, until somebody else starts the process.
 func TestRestartsAreCounted(t *testing.T) {
 	table, s := sleeper(t)
 	r := ensure(t, table, s, true)
@@ -292,14 +292,8 @@ func TestRestartsAreCounted(t *testing.T) {
 		t.Errorf("a running process was started again: %t %v", started, err)
 	}
 	s.Inputs = "changed"
-	if r = ensure(t, table, s, true); r.Restarts != 2 {
-		t.Errorf("%d restarts after a start that was asked for, want 2", r.Restarts)
-	}
-	if _, err := table.Stop(t.Context(), s.Name); err != nil {
-		t.Fatal(err)
-	}
-	if r = ensure(t, table, s, true); r.Restarts != 0 {
-		t.Errorf("%d restarts after a stop, want 0", r.Restarts)
+	if r = ensure(t, table, s, true); r.Restarts != 0 || r.Why != "" {
+		t.Errorf("%+v after a start that was asked for, want no restarts", r)
 	}
 }
 
