@@ -16,6 +16,13 @@ import (
 func main() {
 	ctx, stop := service.WithSignals(context.Background())
 	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == "fsck" {
+		exit, err := fsckCommand(ctx, os.Args[2:], os.Stdout, os.Stderr)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "ingest fsck:", err)
+		}
+		os.Exit(exit)
+	}
 	if err := command(ctx, os.Args[1:], os.Stderr); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "ingest:", err)

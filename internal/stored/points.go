@@ -24,6 +24,13 @@ func Add(b Batch, m *Message, each func(reading func(timeMS int64, n int, value 
 	})
 }
 
+// Restore is AddOpened where other points may stand: they are written over.
+func Restore(b Batch, m *Message, o *telemetry.Opened) error { return AddOpened(over{b}, m, o) }
+
+type over struct{ Batch }
+
+func (o over) Message(m *Message) { o.Overwrite(m) }
+
 // AddOpened is Add of what the tracker said. A reading that does not count has no point.
 func AddOpened(b Batch, m *Message, o *telemetry.Opened) error {
 	return Add(b, m, func(reading func(int64, int, func(int) (string, float64))) error {

@@ -123,15 +123,19 @@ func (db *DB) Checkpoint(to string) error {
 	return nil
 }
 
-// recover finds the ends of the queue and what it holds.
+// recover finds the ends of the queue and what it holds, and brings the quarantine within its bounds.
 func (db *DB) recover() error {
+	if err := db.findQueue(); err != nil {
+		return err
+	}
+	return db.recoverQuarantine()
+}
+
+func (db *DB) findQueue() error {
 	if v, err := db.Get(metaKey("stored")); err != nil {
 		return err
 	} else if len(v) == 8 {
 		db.head.Store(binary.BigEndian.Uint64(v))
-	}
-	if err := db.recoverQuarantine(); err != nil {
-		return err
 	}
 	db.next.Store(db.head.Load())
 	return db.Scan([]byte{prefixQueue}, func(key, value []byte) error {

@@ -194,7 +194,8 @@ func encode(b stored.Batch, r *record) error {
 	return fmt.Errorf("unknown kind %d", r.kind)
 }
 
-func encodeMessage(b stored.Batch, m *journal.Message) error {
+// Message is what the store has of a queued one.
+func Message(m *journal.Message) stored.Message {
 	point := stored.Message{
 		Log: hex.EncodeToString(m.Log[:]), Leaf: m.Leaf, Entry: m.Entry, Raw: m.Raw, Tracker: m.Tracker, Shipment: m.Shipment, Trust: stored.Unsigned,
 		Boot: m.Boot, Seq: m.Seq, Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: m.ReceivedMS, Flags: m.Flags.Names(), Readings: m.Readings.Count(),
@@ -202,6 +203,11 @@ func encodeMessage(b stored.Batch, m *journal.Message) error {
 	if m.Signed {
 		point.Trust = stored.Signed
 	}
+	return point
+}
+
+func encodeMessage(b stored.Batch, m *journal.Message) error {
+	point := Message(m)
 	return stored.Add(b, &point, func(reading func(int64, int, func(int) (string, float64))) error {
 		return m.Readings.Each(func(ms int64, values []journal.Value) {
 			reading(ms, len(values), func(i int) (string, float64) {

@@ -42,6 +42,9 @@ type Job struct {
 	Only func(l *Log) bool
 	// Whose, if set, knows whose log it is. Else what most of its messages say counts.
 	Whose func(log string) (of Log, ok bool)
+	// Known are logs that there are, also where the store has nothing of them. State, if set, is what is known of one beside its heads.
+	Known []string
+	State func(log string) (leaf anchor.HeadLeaf, ok bool)
 	// Queued are heads that are anchored and wait for the store, in their order.
 	Queued []stored.Head
 	// Tail, if set, is called behind the last leaf that is stored, and may Extend the walk by what waits for the store.
@@ -83,10 +86,8 @@ func (j *Job) Run(ctx context.Context) (s Summary, err error) {
 	for _, t := range tags {
 		by[t.Log] = append(by[t.Log], t)
 	}
-	for log := range j.logs {
-		if by[log] == nil {
-			by[log] = nil
-		}
+	for _, log := range slices.AppendSeq(slices.Clone(j.Known), maps.Keys(j.logs)) {
+		by[log] = append(by[log], []stored.LogTags{}...)
 	}
 	for _, log := range slices.Sorted(maps.Keys(by)) {
 		of := j.whose(log, by[log])
@@ -192,6 +193,13 @@ func (j *Job) log(ctx context.Context, of Log) (w *Walk, beyond uint64, err erro
 		proven = append(proven, leaf)
 		w.Sizes = append(w.Sizes, leaf.Size)
 	}
+	if j.State != nil {
+		if leaf, ok := j.State(of.ID); ok {
+			proven = append(proven, leaf)
+			w.Sizes = append(w.Sizes, leaf.Size)
+		}
+	}
+	slices.SortStableFunc(proven, func(a, b anchor.HeadLeaf) int { return cmp.Compare(a.Size, b.Size) })
 	if j.Partial {
 		j.chain(of, heads)
 	}

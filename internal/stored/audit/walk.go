@@ -50,6 +50,7 @@ type Walk struct {
 
 	rebuilt *merkle.Log
 	expect  *expected
+	gaps    [][2]uint64 // leaves that are missing
 	group   []stored.Message // of one leaf
 }
 
@@ -236,6 +237,7 @@ func (w *Walk) Missing(from, to uint64) {
 	}
 	w.Whole = false
 	w.Next = to
+	w.gaps = append(w.gaps, [2]uint64{from, to})
 	w.Say(Finding{What: Leaf, Log: w.Log.ID, Subject: w.Log.subject(), Leaf: number(from), To: to, Mend: Mend{Replace: true},
 		Detail: "missing: the message was deleted from the store, or its leaf number was changed"})
 }
@@ -324,7 +326,7 @@ func (w *Walk) reading(r stored.Reading, at time.Time) {
 		wrong := stored.Place{Measurement: stored.ReadingPoint, Tags: map[string]string{"log": r.Log, "tracker": r.Tracker}, NS: at.UnixNano()}
 		w.say(Fields, &stored.Message{Leaf: r.Leaf, Tracker: r.Tracker}, hash, Mend{Rewrite: true, Wrong: &wrong, Reading: true}, format, args...)
 	}
-	if w.expect.skipped(r.Leaf) {
+	if w.expect.skipped(r.Leaf) || slices.ContainsFunc(w.gaps, func(g [2]uint64) bool { return g[0] <= r.Leaf && r.Leaf < g[1] }) {
 		return // its message is a finding already
 	}
 	want := w.expect.take(r.Leaf, r.TimeMS)
