@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/fsck"
@@ -84,7 +85,7 @@ func fsckCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (
 	}
 	defer ledger.Close()
 	r, err := fsck.Run(ctx, fsck.Config{
-		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Store: database, Ledger: ledger, StoreOnly: *storeOnly, Repair: *repair, From: from, Now: time.Now,
+		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: filepath.Join(cfg.Dir, "journal"), Store: database, Ledger: ledger, StoreOnly: *storeOnly, Repair: *repair, From: from, Now: time.Now,
 		Say: func(f audit.Finding) { out.print(f, f.String()) },
 		Did: func(what string) {
 			out.print(map[string]string{"what": "repair", "detail": what}, "repair   "+what)
@@ -104,8 +105,11 @@ func fsckCommand(ctx context.Context, args []string, stdout, stderr io.Writer) (
 		audit.Summary
 	}{"summary", cfg.ID, r.Findings, r.Repaired, r.Summary},
 		fmt.Sprintf("%s: %d messages in %d logs, %d heads: %d findings", cfg.ID, r.Messages, r.Logs, r.Heads, r.Findings))
-	if r.Findings > 0 {
+	switch {
+	case r.Findings > 0:
 		return exitDiffers, out.err
+	case r.Unproven > 0:
+		return exitUnknown, out.err
 	}
 	return exitIntact, out.err
 }

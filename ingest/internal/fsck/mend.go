@@ -92,6 +92,7 @@ type writer struct {
 func (c *check) mendLog(ctx context.Context, w *audit.Walk, r audit.Resolved) error {
 	t := c.todo
 	c.todo = &todo{}
+	c.newest(w)
 	if len(t.rewrite) == 0 && len(t.replace) == 0 && len(t.gone) == 0 {
 		return nil
 	}
@@ -257,7 +258,7 @@ func sound(m *stored.Message) bool {
 // restore makes a message's points from its entry and bytes, which must belong together.
 func (x *writer) restore(ctx context.Context, m *stored.Message, from string) error {
 	leaf, err := telemetry.DecodeLeaf(m.Entry)
-	if err != nil || leaf.Ingest != x.c.ID {
+	if err != nil || leaf.Ingest != x.c.id {
 		return nil
 	}
 	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
@@ -352,18 +353,15 @@ func (c *check) mendHeads(ctx context.Context) error {
 	known := map[uint64]stored.Head{}
 	for _, s := range c.sources {
 		for _, h := range s.heads {
-			known[h.Index] = h
+			if h.Heads == c.anchors.heads {
+				known[h.Index] = h
+			}
 		}
 	}
-	entries := map[uint64][]byte{}
+	entries := c.entries
 	if c.fits {
 		for _, h := range c.state.Heads {
 			known[h.Index] = h
-		}
-		for _, l := range c.state.Logs {
-			if l.Newest != nil {
-				entries[l.Head] = l.Newest
-			}
 		}
 		err := c.Store.HeadsOf(ctx, c.anchors.heads, func(h stored.Head) error {
 			if c.heads[h.Index] {
@@ -411,6 +409,24 @@ func (c *check) mendHeads(ctx context.Context) error {
 		return nil
 	}
 	return c.Store.Delete(ctx, c.gone)
+}
+
+// newest notes a log's newest head, which follows from its leaves and the journal.
+func (c *check) newest(w *audit.Walk) {
+	if !c.fits {
+		return
+	}
+	id, err := rootOf(w.Log.ID)
+	if err != nil {
+		return
+	}
+	root, err := rootOf(w.Roots[c.state.Logs[id].HeadSize])
+	if err != nil {
+		return
+	}
+	if index, entry, ok := c.state.Newest(id, root); ok {
+		c.entries[index] = entry
+	}
 }
 
 // rebuilt makes a head of its entry, in the anchor that it came with.

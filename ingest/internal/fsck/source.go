@@ -28,34 +28,42 @@ var ErrEvidence = errors.New("the evidence cannot be used")
 
 // evidence reads the bundles to repair from. A log counts when its leaves have the root of a head that stands in a heads log with the root
 // of one of the ledger's anchors: who made the bundle does not matter.
-func (c *check) evidence(ctx context.Context) (map[string]*source, error) {
-	sources := map[string]*source{}
-	if len(c.From) == 0 {
-		return sources, nil
-	}
-	if err := c.anchors.load(ctx); err != nil {
-		return nil, err
-	}
+func (c *check) evidence(ctx context.Context) error {
+	c.sources = map[string]*source{}
 	for _, path := range c.From {
-		if err := c.bundle(ctx, path, sources); err != nil {
-			return nil, fmt.Errorf("%w: %s: %w", ErrEvidence, path, err)
+		used := false
+		for _, l := range c.lives {
+			c.turn(l)
+			err := c.anchors.load(ctx)
+			if err != nil {
+				return err
+			}
+			some, err := c.bundle(ctx, path)
+			if err != nil {
+				return fmt.Errorf("%w: %s: %w", ErrEvidence, path, err)
+			}
+			used = used || some
+		}
+		if !used {
+			return fmt.Errorf("%w: %s: it has no log of %s", ErrEvidence, path, c.ID)
 		}
 	}
-	return sources, nil
+	return nil
 }
 
-func (c *check) bundle(ctx context.Context, path string, sources map[string]*source) error {
+// bundle takes the logs of the present life.
+func (c *check) bundle(ctx context.Context, path string) (used bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer f.Close()
 	r, err := evidence.NewReader(f)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if r.Kind != evidence.WholeShipment {
-		return errors.New("it is not of a whole shipment")
+		return false, errors.New("it is not of a whole shipment")
 	}
 	trees := make([]merkle.Log, len(r.Manifest.Logs))
 	for {
@@ -64,45 +72,41 @@ func (c *check) bundle(ctx context.Context, path string, sources map[string]*sou
 			break
 		}
 		if err != nil {
-			return err
+			return false, err
 		}
 		trees[log].Append(merkle.LeafHash(leaf.Entry), nil)
 	}
-	used := false
 	for n, l := range r.Manifest.Logs {
-		if r.Manifest.Instances[l.Instance].Ingest != c.ID {
+		if r.Manifest.Instances[l.Instance].Ingest != c.id {
 			continue
 		}
 		last, err := anchor.DecodeHeadLeaf(l.Heads[len(l.Heads)-1].Entry)
 		if err != nil {
-			return err
+			return false, err
 		}
 		s := &source{path: path, log: n, size: last.Size}
 		for _, h := range l.Heads {
 			x, ok, err := c.head(ctx, h.Index, h.Entry, h.Path)
 			if err != nil {
-				return err
+				return false, err
 			}
 			if ok {
 				s.heads = append(s.heads, x)
 			}
 		}
 		if len(s.heads) == 0 || s.heads[len(s.heads)-1].Size != last.Size {
-			return fmt.Errorf("its head of log %x is in no anchor that the ledger has", last.Log)
+			return false, fmt.Errorf("its head of log %x is in no anchor that the ledger has", last.Log)
 		}
 		if trees[n].Size() != last.Size || trees[n].Root() != last.Root {
-			return fmt.Errorf("its leaves of log %x do not have the anchored root", last.Log)
+			return false, fmt.Errorf("its leaves of log %x do not have the anchored root", last.Log)
 		}
 		id := audit.Text(last.Log)
-		if known := sources[id]; known == nil || known.size < s.size {
-			sources[id] = s
+		if known := c.sources[id]; known == nil || known.size < s.size {
+			c.sources[id] = s
 		}
 		used = true
 	}
-	if !used {
-		return fmt.Errorf("it has no log of %s", c.ID)
-	}
-	return nil
+	return used, nil
 }
 
 // head is a head as the store keeps it, when its path leads to the root of one of the ledger's anchors.

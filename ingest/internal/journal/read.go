@@ -1,15 +1,20 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/record"
 )
 
 // ErrDamaged: Pebble cannot read its files any more.
@@ -87,4 +92,48 @@ var (
 func (db *DB) Record(n uint64) ([]byte, error) {
 	key := queueKey(n)
 	return db.Get(key[:])
+}
+
+// Torn names the write-ahead logs that end in a record that is not whole. Pebble passes over it, as it must: a crash leaves such an end, of
+// what was not acknowledged yet. Without a crash it was, and is gone.
+func Torn(dir string) (names []string, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.log"))
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range files {
+		n, err := strconv.ParseUint(strings.TrimSuffix(filepath.Base(path), ".log"), 10, 32)
+		if err != nil {
+			continue
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", err)
+		}
+		if torn(reader(record.NewReader, bytes.NewReader(raw), n)) {
+			names = append(names, filepath.Base(path))
+		}
+	}
+	return names, nil
+}
+
+// reader: the type of a file's number is Pebble's own.
+func reader[N ~uint64](open func(io.Reader, N) *record.Reader, r io.Reader, n uint64) *record.Reader {
+	return open(r, N(n))
+}
+
+func torn(r *record.Reader) bool {
+	for {
+		one, err := r.Next()
+		if err == nil {
+			_, err = io.Copy(io.Discard, one)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF), errors.Is(err, record.ErrZeroedChunk):
+			return false
+		default:
+			return true
+		}
+	}
 }

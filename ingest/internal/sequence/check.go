@@ -1,16 +1,16 @@
 package sequence
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/trackerchain"
 )
 
@@ -24,24 +24,39 @@ type State struct {
 	Sound     bool // its nodes have the roots that it names
 	// What waits for InfluxDB, in its order.
 	Heads   []stored.Head
-	Waiting map[[32]byte][]uint64     // messages: log -> numbers of records
-	Aside   map[[32]byte][][]byte     // messages that InfluxDB refused
-	Places  map[string]map[Place]bool // signed messages of both: tracker -> places
+	Waiting map[[32]byte][]uint64                  // messages: log -> numbers of records
+	Aside   map[[32]byte][][]byte                  // messages that InfluxDB refused
+	Places  map[string]map[telemetry.Position]bool // signed messages of both: tracker -> places
 
-	db *journal.DB
+	db  *journal.DB
+	seq *Sequencer // as far as the heads log goes
 }
 
-// Place of a signed message in its tracker's chain.
-type Place struct{ Boot, Seq uint64 }
+// PlaceOf is that of a Sequencer.
+func (s *State) PlaceOf(size uint64, root string) (Place, error) { return s.seq.PlaceOf(size, root) }
 
 // LogAt is where a log stands.
 type LogAt struct {
 	Kind, Subject string
+	Ingest        string // the life of the instance that wrote it
 	Size          uint64
 	Root          merkle.Hash
-	// Newest is its newest leaf of the heads log, at index Head, where that follows from the state: nothing was logged since.
-	Newest []byte
-	Head   uint64
+	// Of its newest leaf of the heads log: its number plus one (0 = none), and what it says beside the root.
+	Head     uint64
+	HeadSize uint64
+	Prev     *uint64
+	Closed   bool
+}
+
+// Newest is a log's newest leaf of the heads log, when the log's root at that size is as given.
+func (s *State) Newest(id [32]byte, root merkle.Hash) (index uint64, entry []byte, ok bool) {
+	l := s.Logs[id]
+	if l.Head == 0 {
+		return 0, nil, false
+	}
+	entry = anchor.HeadLeaf{Log: id, Size: l.HeadSize, Root: root, Prev: l.Prev, Closed: l.Closed}.Encode()
+	hash, err := s.Node(0, l.Head-1)
+	return l.Head - 1, entry, err == nil && hash == merkle.LeafHash(entry)
 }
 
 // Node of the heads log.
@@ -52,7 +67,7 @@ func (s *State) Node(level uint, index uint64) (merkle.Hash, error) {
 // Check reads all that a journal holds and says what cannot be: what does not decode, and states that contradict one another. Its error is
 // that the journal cannot be read at all.
 func Check(db *journal.DB, cfg Config, say func(what, of, detail string)) (*State, error) {
-	c := &check{db: db, cfg: cfg, say: say, s: &State{Logs: map[[32]byte]LogAt{}, Waiting: map[[32]byte][]uint64{}, Aside: map[[32]byte][][]byte{}, Places: map[string]map[Place]bool{}, db: db}}
+	c := &check{db: db, cfg: cfg, say: say, s: &State{Logs: map[[32]byte]LogAt{}, Waiting: map[[32]byte][]uint64{}, Aside: map[[32]byte][][]byte{}, Places: map[string]map[telemetry.Position]bool{}, db: db}}
 	for _, kind := range journal.Kinds {
 		if err := db.Scan(kind.Prefix, c.each(kind)); err != nil {
 			say("table", kind.Name, err.Error())
@@ -146,9 +161,9 @@ func (c *check) place(m *journal.Message) {
 		return
 	}
 	if c.s.Places[m.Tracker] == nil {
-		c.s.Places[m.Tracker] = map[Place]bool{}
+		c.s.Places[m.Tracker] = map[telemetry.Position]bool{}
 	}
-	c.s.Places[m.Tracker][Place{m.Boot, m.Seq}] = true
+	c.s.Places[m.Tracker][telemetry.Position{Boot: m.Boot, Seq: m.Seq}] = true
 }
 
 // queued checks one record: numbers without a hole, and the leaves of each log too.
@@ -191,6 +206,7 @@ func (c *check) queued(n uint64, value []byte) {
 func (c *check) heads() {
 	of := "heads log"
 	s := &Sequencer{cfg: c.cfg, db: c.db}
+	c.s.seq = s
 	if err := s.loadHeads(); err != nil {
 		c.say("journal", of, err.Error())
 		return
@@ -233,8 +249,9 @@ func (c *check) heads() {
 func (c *check) log(id [32]byte, l *logState) {
 	of := l.Subject
 	say := func(format string, args ...any) { c.say("journal", of, fmt.Sprintf(format, args...)) }
-	c.s.Logs[id] = LogAt{Kind: l.Kind, Subject: l.Subject, Size: l.log.Size(), Root: l.log.Root()}
-	if want := anchor.LogID(c.cfg.Channel, l.Kind, l.Subject, l.OpenTx, c.cfg.Ingest); want != id {
+	ingest := cmp.Or(l.Ingest, c.cfg.Ingest)
+	c.s.Logs[id] = LogAt{Kind: l.Kind, Subject: l.Subject, Ingest: ingest, Size: l.log.Size(), Root: l.log.Root(), Head: l.Head, HeadSize: l.Headed, Prev: l.HeadPrev, Closed: l.HeadedClosed}
+	if want := anchor.LogID(c.cfg.Channel, l.Kind, l.Subject, l.OpenTx, ingest); want != id {
 		say("log %x is kept as that of %s %s, whose id is %x", id, l.Kind, l.Subject, want)
 	}
 	if l.Anchored > l.Headed || l.Headed > l.log.Size() {
@@ -243,30 +260,10 @@ func (c *check) log(id [32]byte, l *logState) {
 	if end, queued := c.ends[id]; queued && end != l.log.Size() {
 		say("log %x has %d leaves, and its queue ends at %d", id, l.log.Size(), end)
 	}
-	if l.Head == 0 || l.Headed != l.log.Size() || l.Sealed != l.HeadedClosed {
+	if l.Head == 0 || l.Ingest != "" || l.Headed != l.log.Size() {
 		return
 	}
-	leaf := anchor.HeadLeaf{Log: id, Size: l.Headed, Root: l.log.Root(), Prev: l.HeadPrev, Closed: l.HeadedClosed}.Encode()
-	hash, err := c.s.Node(0, l.Head-1)
-	if err != nil || hash != merkle.LeafHash(leaf) {
-		say("log %x does not have the state that leaf %d of the heads log is the hash of", id, l.Head-1)
-		return
+	if index, _, ok := c.s.Newest(id, l.log.Root()); !ok {
+		say("log %x does not have the state that leaf %d of the heads log is the hash of", id, index)
 	}
-	at := c.s.Logs[id]
-	at.Newest, at.Head = leaf, l.Head-1
-	c.s.Logs[id] = at
 }
-
-// Fits compares with the newest anchor that the ledger has of the heads log; size 0 = none. It answers nil when the journal can go on from it.
-func (s *State) Fits(head ledger.Head) error {
-	switch {
-	case head.Size == s.Last.Size && (head.Size == 0 || head.Root == s.Last.Root):
-		return nil
-	case s.Pending != nil && head.Size == s.Pending.NewSize && head.Root == s.Pending.NewRoot:
-		return nil
-	}
-	return fmt.Errorf("%w: the ledger's newest anchor has size %d, the journal knows of size %d", ErrFits, head.Size, s.Last.Size)
-}
-
-// ErrFits: the journal is older than the ledger, or another one.
-var ErrFits = errors.New("the journal does not fit the ledger")

@@ -45,6 +45,8 @@ type Job struct {
 	// Known are logs that there are, also where the store has nothing of them. State, if set, is what is known of one beside its heads.
 	Known []string
 	State func(log string) (leaf anchor.HeadLeaf, ok bool)
+	// Sizes, if set, are more sizes at which the root of a log is wanted.
+	Sizes func(log string) []uint64
 	// Queued are heads that are anchored and wait for the store, in their order.
 	Queued []stored.Head
 	// Tail, if set, is called behind the last leaf that is stored, and may Extend the walk by what waits for the store.
@@ -198,6 +200,9 @@ func (j *Job) log(ctx context.Context, of Log) (w *Walk, beyond uint64, err erro
 			proven = append(proven, leaf)
 			w.Sizes = append(w.Sizes, leaf.Size)
 		}
+	}
+	if j.Sizes != nil {
+		w.Sizes = append(w.Sizes, j.Sizes(of.ID)...)
 	}
 	slices.SortStableFunc(proven, func(a, b anchor.HeadLeaf) int { return cmp.Compare(a.Size, b.Size) })
 	if j.Partial {

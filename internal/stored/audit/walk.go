@@ -50,7 +50,7 @@ type Walk struct {
 
 	rebuilt *merkle.Log
 	expect  *expected
-	gaps    [][2]uint64 // leaves that are missing
+	gaps    [][2]uint64      // leaves that are missing
 	group   []stored.Message // of one leaf
 }
 
