@@ -47,7 +47,7 @@ func TestConfig(t *testing.T) {
 		return bent{"key_file: k", `key_file: k, issuers: [{issuer: "https://x", ` + members + `}]`, want}
 	}
 	for name, tc := range map[string]bent{
-		"unknown member":           {"listen:", "listne:", "field listne not found"},
+		"unknown member":           {"listen:", "listne:", "there is no key listne"},
 		"no org":                   {"org: carrier\nlisten", "listen", "org is missing"},
 		"node without a url":       {"mqtt_url", "nodes: [{member: shipper}]\nmqtt_url", `nodes[0].url "": must be`},
 		"node of nobody":           {"mqtt_url", "nodes: [{url: \"http://127.0.0.1:1\"}]\nmqtt_url", "nodes[0].member is missing"},

@@ -25,7 +25,7 @@ func LoadConfig(path string, cfg interface{ Validate() error }) error {
 		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("configuration %s: file is empty", path)
 		}
-		return fmt.Errorf("configuration %s: %s", path, oneLine(err))
+		return fmt.Errorf("configuration %s: %s", path, mistake(err))
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("configuration %s: must be one YAML document", path)

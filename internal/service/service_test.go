@@ -71,7 +71,7 @@ func (c *conf) Validate() error {
 func TestLoadConfig(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"good", "name: a\n", ""},
-		{"unknown member", "nmae: a\n", "field nmae not found"},
+		{"unknown member", "nmae: a\n", "there is no key nmae"},
 		{"all problems", "name: ''\n", "name: missing; second problem"},
 		{"empty", "", "file is empty"},
 		{"two documents", "name: a\n---\nname: b\n", "one YAML document"},

@@ -47,7 +47,7 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 		{"influxdb-*", "readings and messages", 0, readings},
 		{"ingest", "the journal: logs, and what is not yet in InfluxDB", 0, []string{l.Stack.IngestDir()}},
 		{"api-*", "clients and their secrets, signing keys, shipments' details", 0, apis},
-		{"tls", "the stack's authority and its keys", 0, []string{l.Stack.TLSDir(), l.Stack.SignInLinks()}},
+		{"tls", "the stack's authority and its keys; links that sign in", 0, []string{l.Stack.TLSDir(), l.Stack.SignInLinks()}},
 		{replacedDir, "what restores replaced", 0, []string{filepath.Join(l.Stack.Dir, replacedDir)}},
 		{"fleet", "the simulated trackers' keys", 0, []string{l.Stack.FleetDir()}},
 		{replacedDir, "what restores took the place of: ledger, readings and keys of before", 0, []string{filepath.Join(l.Stack.Dir, replacedDir)}},
@@ -120,7 +120,8 @@ func (l *Launcher) Reset(ctx context.Context) error {
 
 // leave takes the last traces away. A folder that still holds something, like built servers, stays marked as ours.
 func (l *Launcher) leave() error {
-	_ = os.Remove(l.Stack.BinDir()) // only when it is empty
+	_ = os.Remove(l.Stack.BinDir()) // only when they are empty
+	_ = os.Remove(l.Stack.OverrideDir())
 	rest, err := os.ReadDir(l.Stack.Dir)
 	if err != nil {
 		return err
