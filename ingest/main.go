@@ -23,6 +23,13 @@ func main() {
 		}
 		os.Exit(exit)
 	}
+	if len(os.Args) > 1 && os.Args[1] == "recover" {
+		exit, err := recoverCommand(ctx, os.Args[2:], os.Stdout, os.Stderr)
+		if err != nil && !errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(os.Stderr, "ingest recover:", err)
+		}
+		os.Exit(exit)
+	}
 	if err := command(ctx, os.Args[1:], os.Stderr); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, "ingest:", err)

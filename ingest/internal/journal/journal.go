@@ -253,6 +253,13 @@ func (b *Batch) Delete(key []byte) {
 	}
 }
 
+// DeleteAll removes all keys with a prefix.
+func (b *Batch) DeleteAll(prefix []byte) {
+	if err := b.b.DeleteRange(prefix, upper(prefix), nil); err != nil {
+		panic(err)
+	}
+}
+
 // Enqueue appends a record to the queue; it gets its number with the commit.
 func (b *Batch) Enqueue(kind RecordKind, body func(dst []byte) []byte) {
 	b.scratch = append(b.scratch[:0], byte(kind))

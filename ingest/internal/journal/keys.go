@@ -22,6 +22,7 @@ const (
 	prefixShipment = 's' // shipment -> its record on the ledger
 	prefixAssigned = 'a' // tracker, shipment -> the windows of the one on the other
 	prefixAside    = 'x' // number -> record that InfluxDB refuses
+	prefixLink     = 'y' // tracker, boot, seq -> what the message says of its place; only while a journal is made again
 
 	prefixQuarantine = 'u' // number -> message that was refused and is not in InfluxDB yet
 )
@@ -40,6 +41,7 @@ var (
 	LogPrefix      = []byte{prefixLog}
 	TrackersPrefix = []byte{prefixTrackers}
 	ShipmentPrefix = []byte{prefixShipment}
+	LinkPrefix     = []byte{prefixLink}
 )
 
 // RepeatPrefixes are of the keys by which repeated messages are recognised, in order.
@@ -85,6 +87,13 @@ func SeenKey(dst []byte, tracker string, boot, seq uint64) []byte {
 	dst = append(dst, 0)
 	dst = binary.BigEndian.AppendUint64(dst, boot)
 	return binary.BigEndian.AppendUint64(dst, seq)
+}
+
+// LinkKey is where a rebuild keeps a message's link.
+func LinkKey(tracker string, boot, seq uint64) []byte {
+	key := SeenKey(nil, tracker, boot, seq)
+	key[0] = prefixLink
+	return key
 }
 
 // ForkKey marks a second message at a position.

@@ -2,7 +2,10 @@ package journal
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // A journal that was made again after a loss is that of a later life of its instance; see ledger.LifeOf.
@@ -38,4 +41,19 @@ func (b *Batch) SetUnfinished(left []byte) {
 		return
 	}
 	b.Set(metaKey(metaMade), left)
+}
+
+// InUse reports whether a process has the journal in dir open.
+func InUse(dir string) bool {
+	lock, err := vfs.Default.Lock(filepath.Join(dir, "LOCK"))
+	if err != nil {
+		return true
+	}
+	return lock.Close() != nil
+}
+
+// Exists reports whether dir has a journal.
+func Exists(dir string) bool {
+	_, err := vfs.Default.Stat(filepath.Join(dir, "LOCK"))
+	return err == nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -128,6 +129,16 @@ func Flag(r telemetry.Reason) Flags {
 		}
 	}
 	panic("not a flag: " + string(r))
+}
+
+// FlagsOf is the set of those codes that are flags.
+func FlagsOf(names []string) (f Flags) {
+	for i, name := range flagNames {
+		if slices.Contains(names, string(name)) {
+			f |= 1 << i
+		}
+	}
+	return f
 }
 
 // Names lists the codes, nil when there are none.

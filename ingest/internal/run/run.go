@@ -109,6 +109,9 @@ func New(cfg Config) (*Pipeline, error) {
 	if cfg.Journal.Log == nil {
 		cfg.Journal.Log = cfg.Log
 	}
+	if err := unfinished(cfg.Dir); err != nil {
+		return nil, err
+	}
 	db, err := journal.Open(filepath.Join(cfg.Dir, "journal"), cfg.Journal)
 	if err != nil {
 		return nil, err
@@ -118,6 +121,17 @@ func New(cfg Config) (*Pipeline, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return p, nil
+}
+
+// errUnfinished: a journal that is made again is not whole before all of it is done.
+var errUnfinished = errors.New("a journal was made again, and not all of it is done: run ingest recover once more, with this configuration")
+
+// unfinished: between its two renames there is no journal. A new one would hide the one that was made.
+func unfinished(dir string) error {
+	if !journal.Exists(filepath.Join(dir, "journal")) && journal.Exists(filepath.Join(dir, "journal.new")) {
+		return errUnfinished
+	}
+	return nil
 }
 
 func (p *Pipeline) open() error {
@@ -130,7 +144,7 @@ func (p *Pipeline) open() error {
 	case err != nil:
 		return fmt.Errorf("recovery: %w", err)
 	case left != nil:
-		return errors.New("this journal was made again, and points that it replaces are still in InfluxDB: run ingest recover once more, with this configuration")
+		return errUnfinished
 	}
 	if p.seq, err = sequence.Open(p.db, sequence.Config{Channel: p.cfg.Channel, Ingest: p.id, Keep: p.cfg.Keep}); err != nil {
 		return fmt.Errorf("recovery: %w", err)
