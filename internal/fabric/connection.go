@@ -133,6 +133,16 @@ func (n *node) renew(old *grpc.ClientConn) {
 	}
 }
 
+// replace has the next call make a new connection.
+func (n *node) replace() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.conn != nil && !n.closed {
+		_ = n.conn.Close()
+		n.conn = nil
+	}
+}
+
 func (n *node) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -55,6 +55,7 @@ type fakeNode struct {
 	role     string
 	address  string
 	server   *grpc.Server
+	wires    *wires
 	asked    atomic.Int64 // chaincode calls, or transactions received
 	badHands atomic.Int64 // failed TLS handshakes
 
@@ -170,7 +171,8 @@ func (n *fakeNode) start() {
 		orderer.RegisterAtomicBroadcastServer(server, fakeOrderer{n})
 	}
 	n.server = server
-	go server.Serve(listener)
+	n.wires = &wires{Listener: listener}
+	go server.Serve(n.wires)
 }
 
 func (n *fakeNode) kill() { n.server.Stop() }

@@ -7,6 +7,9 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -91,12 +94,23 @@ func (h *health) failed(n *node, p part, err error) {
 	close(h.news)
 	h.news = make(chan struct{})
 	h.client.log.Warn("node does not work, using others", "node", n.String(), "part", p.String(), "err", err)
-	h.client.spawn(func() { h.probe(key) })
+	h.client.spawn(func() { h.probe(key, silence(err)) })
 }
 
-// probe waits until the part works again.
-func (h *health) probe(key healthKey) {
+// silence tells whether a failure was that nothing came back.
+func silence(err error) bool {
+	return errors.Is(err, errSlow) || errors.Is(err, context.DeadlineExceeded) || status.Code(err) == codes.DeadlineExceeded
+}
+
+// probe waits until the part works again. After a silence it may be the connection that is dead and not the node: nobody is told when
+// a firewall or a router forgets one, and the keepalive, which Fabric allows once a minute, takes two. If a new connection is answered,
+// the old one is given up. What else is under way on it fails at once; it would have, later.
+func (h *health) probe(key healthKey, silent bool) {
 	for wait := probeFirst; pause(h.client.ctx, wait); wait = min(2*wait, probeMax) {
+		if silent && h.client.knocks(key.node) {
+			key.node.replace()
+			silent = false
+		}
 		if h.client.works(h.client.ctx, key.node, key.part) == nil {
 			h.mu.Lock()
 			delete(h.down, key)
@@ -105,6 +119,13 @@ func (h *health) probe(key healthKey) {
 			return
 		}
 	}
+}
+
+// knocks tells whether a node answers a new connection.
+func (c *Client) knocks(n *node) bool {
+	ctx, cancel := context.WithTimeout(c.ctx, 2*c.cfg.Timeouts.Hedge)
+	defer cancel()
+	return n.knock(ctx) == nil
 }
 
 // works asks a part for something small.
