@@ -1,5 +1,5 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
-.PHONY: up down status quick test fuzz bench reset generate verify.html
+.PHONY: up down status quick test fuzz bench chaos reset generate verify.html
 
 ## up: build and start the whole system with a demo fleet; prints the dashboard's address
 up:
@@ -28,6 +28,10 @@ quick:
 ## fuzz: every fuzz target for a while: the evidence verifier's for FUZZTIME (10s), the others for 10 s
 fuzz:
 	@go run -buildvcs=false ./.ci/fuzz -dir .trackseal/test/fuzz -long $${FUZZTIME:-10s} -short 10s
+
+## chaos: the fault table on a real stack under load, half an hour; writes docs/faults.md (CHAOS="-rows 5 -seed 7" plays one row again)
+chaos:
+	@.ci/chaos
 
 ## bench: the figures that the project holds itself to
 bench:

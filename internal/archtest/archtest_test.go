@@ -86,6 +86,7 @@ var owners = []struct {
 	{"golang.org/x/text/encoding", []string{"internal/recording"}, "what others wrote in other code pages is read in one place"},
 	{"golang.org/x/text/unicode", []string{"api/internal/report"}, "what a document cannot show is spelled out in one place"},
 	{"github.com/go-fonts/dejavu", []string{"api/internal/report"}, "one place sets text"},
+	{"github.com/Shopify/toxiproxy/v2", []string{"internal/chaos"}, "bad connections are made in one place"},
 	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
 }
 
