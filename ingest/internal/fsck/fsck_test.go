@@ -35,6 +35,7 @@ const (
 type world struct {
 	t      *testing.T
 	dir    string
+	id     string // of its life
 	ledger *testkit.Ledger
 	db     *journal.DB
 	seq    *sequence.Sequencer
@@ -45,7 +46,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T, s Store) *world {
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "journal"), ledger: testkit.NewLedger("CarrierMSP", nil), store: s, nowMS: time.Now().Add(-time.Hour).UnixMilli(),
+	w := &world{t: t, id: ingestID, dir: filepath.Join(t.TempDir(), "journal"), ledger: testkit.NewLedger("CarrierMSP", nil), store: s, nowMS: time.Now().Add(-time.Hour).UnixMilli(),
 		n: map[string]uint64{}, prev: map[string][32]byte{}}
 	w.open()
 	t.Cleanup(func() { w.close() })
@@ -58,7 +59,7 @@ func (w *world) open() {
 	if w.db, err = journal.Open(w.dir, journal.Options{}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.seq, err = sequence.Open(w.db, sequence.Config{Channel: ledger.Channel, Ingest: ingestID}); err != nil {
+	if w.seq, err = sequence.Open(w.db, sequence.Config{Channel: ledger.Channel, Ingest: w.id}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -110,7 +111,7 @@ func (w *world) anchor() {
 	if err != nil || p == nil {
 		w.t.Fatal(p, err)
 	}
-	head, res, err := ledger.AnchorExtend.Do(w.t.Context(), w.ledger, p.Args(w.seq.HeadsID(), ingestID, time.Now().UnixMilli()))
+	head, res, err := ledger.AnchorExtend.Do(w.t.Context(), w.ledger, p.Args(w.seq.HeadsID(), w.id, time.Now().UnixMilli()))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -410,4 +411,43 @@ func TestDamagedFiles(t *testing.T) {
 	if kinds[".sst"] == 0 || kinds[".log"] == 0 || kinds["MANIFEST"] == 0 {
 		t.Errorf("damaged %v, want tables, WAL and MANIFEST", kinds)
 	}
+}
+
+// A store that several lives of the instance have written is looked at as a whole, and an old journal is told from the present one.
+func TestLives(t *testing.T) {
+	w := newWorld(t, &audittest.Store{})
+	w.log(shipment, tracker, 4)
+	w.anchor()
+	w.drain()
+	first := w.message(w.logOf(shipment), 2)
+	w.close()
+	old := w.dir
+	w.dir, w.id = filepath.Join(t.TempDir(), "journal"), ledger.LifeID(ingestID, 2)
+	w.open()
+	b := w.db.Begin()
+	b.SetLife(2)
+	if err := b.Commit("life"); err != nil {
+		t.Fatal(err)
+	}
+	w.log(shipment, tracker, 3)
+	w.anchor()
+	w.drain()
+	if r, found, err := w.fsck(nil); err != nil || r.Findings != 0 || r.Messages != 7 || r.Logs != 2 {
+		t.Errorf("%+v, %v; want 7 messages in 2 logs and no findings:\n%s", r, err, text(found))
+	}
+	w.want("the first life's journal", func(c *Config) { c.Dir = old }, "the ledger knows of life 2")
+	w.delete(first.Place())
+	w.want("a message of the first life", nil, "leaf 2: missing")
+	w.want("of the store alone", func(c *Config) {
+		c.StoreOnly, c.Now = true, func() time.Time { return time.Now().Add(time.Hour) }
+	}, "leaf 2: missing")
+}
+
+func (w *world) logOf(shipment string) string {
+	w.t.Helper()
+	logs, err := w.seq.Logs("shipment", shipment)
+	if err != nil || len(logs) != 1 {
+		w.t.Fatal(logs, err)
+	}
+	return logs[0].Log
 }
