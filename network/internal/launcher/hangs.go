@@ -52,7 +52,10 @@ func (l *Launcher) askAll(ctx context.Context, as string) (readings []hang.Readi
 	for i := range readings {
 		group.Go(func() {
 			err := live[i].Check(ctx)
-			readings[i].Err, readings[i].Refused = err, errors.Is(err, proc.ErrRefused)
+			_, unwell := errors.AsType[proc.Unready](err)
+			if readings[i].Refused = errors.Is(err, proc.ErrRefused); readings[i].Refused || unwell || errors.Is(err, proc.ErrSilent) {
+				readings[i].Err = err
+			}
 		})
 	}
 	group.Wait()

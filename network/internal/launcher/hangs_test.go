@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +134,30 @@ func TestHangingProcessIsRestarted(t *testing.T) {
 		if p.Name == kinds[0] && (p.Restarts != 1 || !strings.Contains(p.LastRestart, "did not answer")) {
 			t.Errorf("status says %+v, want one restart with its reason", p)
 		}
+	}
+}
+
+// A new start would not help a process whose certificate is not believed: it answers.
+func TestDisbeliefIsNoSilence(t *testing.T) {
+	srv := httptest.NewTLSServer(http.NotFoundHandler())
+	defer srv.Close()
+	l := held(t, filepath.Join(t.TempDir(), "stack"))
+	stopped(t, l)
+	s := fakeSpec(t, l, topology.IngestProcess, "")
+	s.Live.HTTP = srv.URL
+	if err := l.begin(t.Context(), &counter{}, s, nil); err != nil {
+		t.Fatal(err)
+	}
+	readings, _ := l.askAll(t.Context(), topology.Supervisor)
+	if len(readings) != 1 || readings[0].Err != nil {
+		t.Errorf("got %+v, want one process that answers", readings)
+	}
+	s.Live.HTTP = "http://" + srv.Listener.Addr().String() // answers 400
+	if err := l.wish(s); err != nil {
+		t.Fatal(err)
+	}
+	if readings, _ := l.askAll(t.Context(), topology.Supervisor); len(readings) != 1 || readings[0].Err == nil {
+		t.Errorf("got %+v, want one process that says of itself that it does not work", readings)
 	}
 }
 

@@ -51,8 +51,11 @@ type Probe struct {
 	Beat string `json:"beat,omitempty"` // file that the process touches all the time
 }
 
-// ErrRefused: nobody listens there, as while a process starts.
-var ErrRefused = errors.New("nobody listens")
+// Why a probe fails, beside Unready. Anything else, such as a certificate that is not believed, is an answer.
+var (
+	ErrRefused = errors.New("nobody listens") // as while a process starts
+	ErrSilent  = errors.New("no answer")
+)
 
 // Unready is what a process that answers says of itself.
 type Unready string
@@ -93,7 +96,7 @@ func checkBeat(path string) error {
 		return fmt.Errorf("%w to: %w", ErrRefused, err) // it starts
 	}
 	if d := time.Since(info.ModTime()); d > staleBeat {
-		return fmt.Errorf("it has done nothing for %s", d.Round(time.Second))
+		return Unready("it has done nothing for " + d.Round(time.Second).String())
 	}
 	return nil
 }
@@ -122,14 +125,14 @@ func checkHTTP(ctx context.Context, url, ca string) error {
 	if said := failing(body); said != "" {
 		return Unready(said)
 	}
-	return fmt.Errorf("%s answers %d: %.500s", url, res.StatusCode, strings.Join(strings.Fields(string(body)), " "))
+	return Unready(fmt.Sprintf("%s answers %d: %.500s", url, res.StatusCode, strings.Join(strings.Fields(string(body)), " ")))
 }
 
 func noAnswer(at string, err error) error {
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w at %s", ErrRefused, at)
 	}
-	return fmt.Errorf("no answer at %s", at)
+	return fmt.Errorf("%w at %s", ErrSilent, at)
 }
 
 // failing is what our own programs say of themselves at /readyz when they are not ready; "" when it is not that.
