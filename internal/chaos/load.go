@@ -97,16 +97,6 @@ func (w *sending) read() (err error) {
 	return w.journal.Read()
 }
 
-// done tells whether the load has ended.
-func (w *sending) done() bool {
-	select {
-	case <-w.ended:
-		return true
-	default:
-		return false
-	}
-}
-
 // wait returns the summary of tracker-sim's own account, which it makes through the REST API.
 func (w *sending) wait(ctx context.Context) (sum summary, err error) {
 	select {

@@ -16,10 +16,10 @@ const stalls = "an orderer that comes back only in part is found after 30 s with
 var Rows = []Row{
 	{Number: 1, Name: "ingest killed at any moment", Holds: "every acknowledged message is stored once and has one leaf; replays change nothing",
 		Faults: []Fault{{Verb: "kill", On: []string{"ingest-"}}},
-		By:     []string{"TestKilledAtEveryStep", "TestKilledAtRandomTimes", "TestKilledBehindItsOwnBroker", "TestStackKill"}},
+		By:     []string{"TestKilledAtEveryStep", "TestKilledAtRandomTimes", "TestKilledBehindItsOwnBroker", "TestStackKill", "TestRecoverAWipedJournal", "TestRecoverAnOlderJournal"}},
 	{Number: 2, Name: "broker killed or frozen (it is in ingest's process)", Holds: "trackers come back and send again",
 		Faults: []Fault{{Verb: "freeze", On: []string{"ingest-"}, For: 15 * time.Second}, {Verb: "freeze", On: []string{"ingest-"}, For: 45 * time.Second}},
-		By:     []string{"TestNothingIsLostOnABadLink", "TestInletEnds"}},
+		By:     []string{"TestNothingIsLostOnABadLink", "TestInletEnds", "TestHangingProcessIsRestarted"}},
 	{Number: 3, Name: "API killed or ended while it writes", Holds: "a repeated request has one effect; an ordered end lets requests finish",
 		Faults: []Fault{{Verb: "kill", On: []string{"api-" + operator}}, {Verb: "term", On: []string{"api-" + operator}}}, Writes: true,
 		By: []string{"TestRetryAfterUnknownOutcome", "TestHTTPDrains", "TestKilledBetweenWrites"}},
@@ -51,7 +51,7 @@ var Rows = []Row{
 		By: []string{"TestStackChaincodeFight", "TestReadConflictIsSubmittedAgain", "TestReadConflictsAreBounded", "TestLostRaces", "TestInstancesShareNoKey"}},
 	{Number: 10, Name: "a peer behind, or with damaged data", Holds: "it catches up; nobody is answered from behind",
 		Faults: []Fault{{Verb: "freeze", On: allPeers, For: 20 * time.Second}},
-		By:     []string{"TestRefusalsOfLaggingPeersDoNotCount", "TestOwnWritesAreRead", "TestLagging"}, Not: "a damaged state database: Fabric's own matter"},
+		By:     []string{"TestRefusalsOfLaggingPeersDoNotCount", "TestOwnWritesAreRead", "TestLagging", "TestPeerIsBehind"}, Not: "a damaged state database: Fabric's own matter"},
 	{Number: 11, Name: "partition: ingest from the ledger, the API from InfluxDB, a member's copy from ingest", Holds: "heals by itself; a status never overstates",
 		Faults: []Fault{
 			{Verb: "cut", On: fabricLinks, Count: 8, For: 20 * time.Second}, {Verb: "cut", On: []string{linkReading}, For: 10 * time.Second},
@@ -73,7 +73,7 @@ var Rows = []Row{
 		By:     []string{"TestDiskFull", "TestJournalFull", "TestJournalCommitsFail", "TestFullDisk"},
 		Not:    "Fabric's disk, and one that becomes read-only"},
 	{Number: 14, Name: "bits flipped and files cut: journal, InfluxDB, tracker", Holds: "found and named; nothing wrong is served",
-		By: []string{"TestTampering", "TestStoreNamesDamage", "TestStoreSurvivesATornCommit", "TestMutationsNeverPass", "TestMissingAndDamagedLeaves", "TestDamagedStateIsNamed"}},
+		By: []string{"TestTampering", "TestStoreNamesDamage", "TestStoreSurvivesATornCommit", "TestMutationsNeverPass", "TestMissingAndDamagedLeaves", "TestDamagedStateIsNamed", "TestDamagedFiles", "TestDamage", "TestWhatWasChangedIsNamed", "TestIntact", "TestMend"}},
 	{Number: 15, Name: "clocks: trackers days off, 1970, after 2038; tokens at the edge", Holds: "order by sequence; times kept and flagged",
 		By:  []string{"TestOddTrackers", "TestUndated", "TestAWrongClockIsLeftBehind", "TestTheTimesOfARecordNeverRunBackwards", "TestAbsurdTransactionTimesAreRefused", "TestClaims", "TestUndatedBreachIsUnknown"},
 		Not: "a server's clock stepping: a program cannot be given another clock than the machine's"},
@@ -102,7 +102,7 @@ var Rows = []Row{
 	{Number: 26, Name: "streams: slow readers, many, coming back, tokens that end", Holds: "bounded memory; goes on where it was; ends with the token",
 		By: []string{"TestStream", "TestStreamLimits", "TestStreamsEndAtStop", "TestAStreamThatComesBack"}, Not: "5,000 readers at once: limits refuse them earlier"},
 	{Number: 27, Name: "wrong configuration, taken ports, missing certificates", Holds: "one clear line with the way out; never a silent step back to insecure",
-		By:  []string{"TestConfig", "TestUnsafeConfigurations", "TestMissingFilesAreNamed", "TestTakenPort", "TestScripts", "TestRefusesAPlainListenerBeyondLoopback", "TestLostCertificates"},
+		By:  []string{"TestConfig", "TestUnsafeConfigurations", "TestMissingFilesAreNamed", "TestMistakesInAConfiguration", "TestTakenPort", "TestScripts", "TestRefusesAPlainListenerBeyondLoopback", "TestLostCertificates"},
 		Not: "an upgrade from the release before: there is none yet"},
 	{Number: 28, Name: "long runs, 100,000 idle trackers", Holds: "flat memory, files and goroutines",
 		By: []string{"TestIdleMemory", "TestForget", "TestClosedAndIdleLeaveMemory", "TestBucketsAreForgotten"}, Not: "24 hours at full rate"},
@@ -111,7 +111,7 @@ var Rows = []Row{
 	{Number: 30, Name: "launcher: two at once, killed, stale notes, half-made folders; supervisor killed", Holds: "started again it goes on; nobody else's process is touched",
 		Faults: []Fault{{Verb: "launcher"}},
 		By: []string{"TestOneLauncherAtATime", "TestHoldOfAKilledLauncherIsWaitedFor", "TestNetworkHeals", "TestReusedProcessIDIsNotKilled", "TestHalfMadeDataIsMadeAnew",
-			"TestDeletedFolder", "TestMakeIsAllOrNothing", "TestBrokenSettings"}},
+			"TestDeletedFolder", "TestMakeIsAllOrNothing", "TestBrokenSettings", "TestWatchersWatchEachOther"}},
 }
 
 // Mix is what a run of few minutes takes its faults from: those that find most.
