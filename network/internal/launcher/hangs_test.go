@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -38,12 +39,12 @@ func TestMain(m *testing.M) {
 func fake(at, unready string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
-	asked := 0
+	var asked atomic.Int64
 	mux.HandleFunc("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		asked++ // as free space changes all the time
+		free := 1000 - asked.Add(1) // as free space changes all the time
 		if unready != "" {
 			w.WriteHeader(http.StatusServiceUnavailable)
-			_ = json.NewEncoder(w).Encode(map[string]any{"ready": false, "checks": []map[string]any{{"name": "journal", "detail": fmt.Sprintf("%s: %d MiB free", unready, 1000-asked)}}})
+			_ = json.NewEncoder(w).Encode(map[string]any{"ready": false, "checks": []map[string]any{{"name": "journal", "detail": fmt.Sprintf("%s: %d MiB free", unready, free)}}})
 		}
 	})
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(at, mux))
