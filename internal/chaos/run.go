@@ -80,6 +80,19 @@ func (r Result) OK() bool {
 	return r.Err == nil && r.Lost == 0 && r.Doubled == 0 && r.Phantom == 0 && len(r.Findings) == 0 && r.Late == 0
 }
 
+// judge counts the recoveries that came too late; one in a hundred may.
+func (r *Result) judge() {
+	r.Late = 0
+	for _, rec := range r.Recoveries {
+		if rec.Anchored > r.Row.bound() {
+			r.Late++
+		}
+	}
+	if r.Late*100 <= len(r.Recoveries) {
+		r.Late = 0
+	}
+}
+
 // hopeless is when a recovery is given up: far above every bound, so that a row says how long it really took.
 const hopeless = 5 * time.Minute
 
@@ -89,15 +102,7 @@ func (r *Run) Play(ctx context.Context, row Row) Result {
 	result := Result{Row: row}
 	r.random = rand.New(rand.NewPCG(r.Seed, uint64(row.Number)))
 	result.Err = r.play(ctx, row, &result)
-	for _, rec := range result.Recoveries {
-		if rec.Anchored > row.bound() {
-			result.Late++
-		}
-	}
-	// At most one in a hundred, and then none of few.
-	if result.Late*100 <= len(result.Recoveries) {
-		result.Late = 0
-	}
+	result.judge()
 	result.Took = time.Since(began)
 	return result
 }
