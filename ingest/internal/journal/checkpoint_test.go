@@ -25,6 +25,9 @@ func TestCheckpoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	put("after")
+	if !Exists(to) || !Exists(db.dir) || Exists(dir) || Exists(filepath.Join(dir, "nothing")) {
+		t.Errorf("copy %v, original %v, neither %v: want the first two to be journals", Exists(to), Exists(db.dir), Exists(dir))
+	}
 	copied := openWith(t, to, Options{})
 	defer copied.Close()
 	for name, tt := range map[string]struct {

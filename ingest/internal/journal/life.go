@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -52,8 +53,8 @@ func InUse(dir string) bool {
 	return lock.Close() != nil
 }
 
-// Exists reports whether dir has a journal.
+// Exists reports whether dir has a journal, also one that was copied and never opened.
 func Exists(dir string) bool {
-	_, err := vfs.Default.Stat(filepath.Join(dir, "LOCK"))
-	return err == nil
+	desc, err := pebble.Peek(dir, vfs.Default)
+	return err == nil && desc.Exists
 }

@@ -246,7 +246,8 @@ func (l *Launcher) sources(live bool) []backup.Source {
 		all = append(all, part(topology.InfluxProcess(o), rel(tokens...), rel(l.influxData(o))))
 	}
 	journal := filepath.Join(l.keeps(topology.IngestProcess), "journal")
-	all = append(all, kept(part(topology.IngestProcess, rel(s.MQTTPassword()), rel(journal)), topology.IngestProcess, journal))
+	// Beside it, what a recovery that was cut short has made: it must not stay beside another journal.
+	all = append(all, kept(part(topology.IngestProcess, rel(s.MQTTPassword()), rel(journal, journal+".new")), topology.IngestProcess, journal))
 	for _, o := range topology.Orgs {
 		name := topology.APIProcess(o)
 		state := filepath.Join(l.keeps(name), "state")

@@ -180,7 +180,8 @@ func (l *Launcher) afterRestore(m backup.Manifest, parts []backup.Part) {
 	}
 	fmt.Fprintln(l.Out)
 	if has("ingest") {
-		fmt.Fprintln(l.Out, "ingest's journal is older than the ledger if anything was anchored since: /readyz of ingest says so then, and `ingest recover` is the way on")
+		fmt.Fprintf(l.Out, "ingest's journal is older than the ledger if anything was anchored since: /readyz of ingest says so then, and `%s recover --config %s` is the way on\n",
+			l.Stack.Program("ingest"), l.Stack.IngestConfig())
 	}
 }
 
