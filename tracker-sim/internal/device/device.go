@@ -56,8 +56,11 @@ type Device struct {
 	told     map[telemetry.Reason]bool // reasons of refusals that have been logged
 	dialErr  error                     // of the newest attempt to connect
 
-	changed *sync.Cond    // on mu: what await looks at
-	kick    chan struct{} // there may be something to send
+	changed *sync.Cond         // on mu: what await looks at
+	acked   telemetry.Position // the highest that ingest has acknowledged
+	lower   int                // acknowledgements in a row that were lower
+	taken   bool               // the chain goes on elsewhere: nothing can be signed here
+	kick    chan struct{}      // there may be something to send
 }
 
 // Stats counts what a tracker did.
@@ -147,6 +150,7 @@ func (d *Device) End() error {
 func (d *Device) TakeChain() Chain {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.taken = true
 	return d.chain
 }
 

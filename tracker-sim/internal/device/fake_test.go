@@ -260,3 +260,17 @@ func (s *shelf) Trim(gone []device.Message, lost []device.Range) error {
 }
 
 func (s *shelf) Close() error { return nil }
+
+// lose forgets what is held of a boot from a message on.
+func (s *ingest) lose(n, from uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.boots[n]
+	for seq, hash := range b.held {
+		if seq >= from {
+			delete(b.held, seq)
+			delete(s.heads, hash)
+		}
+	}
+	b.next = from
+}

@@ -169,3 +169,36 @@ func TestLostDeclarationsAreDeclaredAgain(t *testing.T) {
 		t.Error("no declaration was ever pushed out: the test shows nothing")
 	}
 }
+
+// An ingest that has lost what it had acknowledged acknowledges less than it did. The tracker does not have it any more: it says so, and
+// its buffer empties.
+func TestWhatIngestHasLostIsDeclared(t *testing.T) {
+	key := newKey(t, telemetry.Ed25519)
+	s := newIngest(t, key)
+	d, err := device.Open(device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, Window: 4, AckTimeout: 10 * time.Millisecond, Redial: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer start(t, d)()
+	record := func(n int) {
+		for i := range n {
+			if err := d.Record(reading(i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		drained(t, d)
+	}
+	if err := d.Boot(0); err != nil {
+		t.Fatal(err)
+	}
+	record(9)
+	s.lose(1, 6)
+	record(1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for seq := uint64(6); seq < 10; seq++ {
+		if b := s.boots[1]; !b.declared[seq] {
+			t.Errorf("message 1/%d, which ingest lost, is not declared lost: %v", seq, b.declared)
+		}
+	}
+}

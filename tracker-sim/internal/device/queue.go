@@ -108,6 +108,29 @@ func (d *Device) receive(msg mqtt.DownMessage) error {
 	return d.acknowledged(msg)
 }
 
+// lowerAcks in a row, with none between that is not lower, are no late ones.
+const lowerAcks = 3
+
+// forgotten reports whether ingest has lost what it had acknowledged before: it acknowledges less than it did, again and again. What lies
+// between is not here any more. It is declared lost, so that the chain says so, and the acknowledgements go on behind it.
+func (d *Device) forgotten(p telemetry.Position) bool {
+	if !p.Less(d.acked) {
+		d.acked, d.lower = p, 0
+		return false
+	}
+	if d.lower++; d.lower < lowerAcks || d.taken {
+		return false
+	}
+	from := uint64(0) // a lost beginning of a boot says that all before it is lost too
+	if p.Boot == d.acked.Boot {
+		from = p.Seq + 1
+	}
+	d.cfg.Log.Warn("ingest has lost what it had acknowledged", "boot", d.acked.Boot, "from", from, "to", d.acked.Seq)
+	d.out.lose(Range{d.acked.Boot, from, d.acked.Seq})
+	d.acked, d.lower = p, 0
+	return true
+}
+
 // forGood are the refusals that are about the message itself. Of the others the tracker's record is the cause: it may change, and then
 // the same bytes are taken.
 var forGood = []telemetry.Reason{telemetry.Malformed, telemetry.NotCanonical, telemetry.Oversized, telemetry.TopicMismatch, telemetry.BadSignature,
@@ -174,6 +197,10 @@ func (d *Device) acknowledged(msg mqtt.DownMessage) error {
 			// would lose messages.
 			newest := d.out.queue[n-1].Pos
 			return fmt.Errorf("acknowledged %d/%d, but the newest message is %d/%d", p.Boot, p.Seq, newest.Boot, newest.Seq)
+		}
+		if d.forgotten(p) {
+			d.poke()
+			return d.cfg.Store.Trim(nil, d.out.lost)
 		}
 		done = d.out.ack(p)
 	}
