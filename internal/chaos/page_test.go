@@ -64,7 +64,7 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"seed 7", "`again`", "busy", "takes 6.0 / 6.0 s", "| 1 | ingest killed at any moment | 1 | 10 | 0 | 0 | 0 | 1.0 / 1.0 s | 2.0 / 2.0 s | yes |",
+	for _, want := range []string{"seed 7", "`again`", "busy", "takes 6.0 / 6.0 s.", "| 1 | ingest killed at any moment | 1 | 10 | 0 | 0 | 0 | 1.0 / 1.0 s | 2.0 / 2.0 s | yes |",
 		"| kill orderer | 2 | 1.0 / 1.0 s | 4.0 / 8.0 s |", "| 30 | launcher", "Row 5: not possible here: so.", "Row 5 may take up to 1m30s"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q:\n%s", want, page)

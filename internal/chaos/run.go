@@ -122,6 +122,7 @@ func (r *Run) play(ctx context.Context, row Row, result *Result) error {
 			return err
 		}
 	}
+	before := r.stack.footprints(ctx)
 	load := r.Load
 	if row.Load != (Load{}) {
 		load = row.Load
@@ -136,7 +137,11 @@ func (r *Run) play(ctx context.Context, row Row, result *Result) error {
 		}
 		done += n
 	}
-	return r.stack.Whole(ctx, 4*time.Minute)
+	if err := r.stack.Whole(ctx, 4*time.Minute); err != nil {
+		return err
+	}
+	result.Findings = append(result.Findings, r.stack.shrinks(ctx, before, time.Minute)...)
+	return nil
 }
 
 // round is one load with as many of the faults as fit into it, from one on, and its account.
