@@ -45,15 +45,21 @@ func (s *Stack) write(ctx context.Context, prefix string) *writer {
 	return w
 }
 
-// end names what went wrong: a call that failed, or one whose shipment another member does not see.
+// end names what went wrong: a call that failed, or one whose shipment another member does not get to see.
 func (w *writer) end(ctx context.Context, s *Stack) []string {
 	w.stop()
 	_ = w.group.Wait() // it returns none
 	problems := w.failed
 	for _, id := range w.wanted {
-		got, err := s.copies.GetShipment(ctx, id)
-		if err != nil || got.Description != id {
-			problems = append(problems, fmt.Sprintf("shipment %s was created, and another member reads %q: %v", id, got.Description, err))
+		// The description is no part of the ledger: the other node fetches it from the one that was just broken.
+		if err := until(ctx, 2*time.Minute, "another member reads shipment "+id, func() error {
+			got, err := s.copies.GetShipment(ctx, id)
+			if err == nil && got.Description != id {
+				err = fmt.Errorf("its description is %q", got.Description)
+			}
+			return err
+		}); err != nil {
+			problems = append(problems, err.Error())
 		}
 	}
 	if len(w.wanted) == 0 {
