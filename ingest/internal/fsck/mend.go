@@ -420,9 +420,12 @@ func (c *check) newest(w *audit.Walk) {
 	if err != nil {
 		return
 	}
-	root, err := rootOf(w.Roots[c.state.Logs[id].HeadSize])
-	if err != nil {
-		return
+	l := c.state.Logs[id]
+	root := l.Root
+	if l.HeadSize != l.Size {
+		if root, err = rootOf(w.Roots[l.HeadSize]); err != nil {
+			return
+		}
 	}
 	if index, entry, ok := c.state.Newest(id, root); ok {
 		c.entries[index] = entry
