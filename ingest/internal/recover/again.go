@@ -96,7 +96,7 @@ func (b *rebuilding) hashes(ctx context.Context, kind, id string) (map[telemetry
 	}
 	held := map[telemetry.Hash]bool{}
 	for _, l := range b.order {
-		if l.key() != key {
+		if l.key() != key || l.whole == 0 { // to 0 would be all
 			continue
 		}
 		next, size := uint64(0), l.whole

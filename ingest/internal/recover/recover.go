@@ -216,35 +216,47 @@ func (r *run) fits(ctx context.Context, old *journal.DB, newest ledger.Head, new
 		return false, nil // an error says that a part of the heads log is missing
 	case at == sequence.Older:
 		return false, fmt.Errorf("%w: the journal knows of newer anchors than the peer of %s", ErrLedger, r.Org)
-	case newest.Size > 0:
-		return true, nil
-	case life != next:
+	case newest.Size == 0 && life != next:
 		return false, nil
 	}
-	// A life that has anchored nothing yet. A journal of it that is empty is a lost one when something is stored.
-	empty, err := seq.Empty()
-	if err != nil || !empty {
-		return err == nil, err
-	}
-	some, err := r.stored(ctx, next)
-	return !some, err
+	more, err := r.storeHasMore(ctx, seq, next)
+	return !more, err
 }
 
-// stored reports whether InfluxDB has a log of this instance.
-func (r *run) stored(ctx context.Context, life int) (bool, error) {
+// storeHasMore reports whether InfluxDB has leaves that the journal has not. The ledger cannot tell of those that were not anchored yet.
+func (r *run) storeHasMore(ctx context.Context, seq *sequence.Sequencer, life int) (bool, error) {
 	r.lives = ledger.Lives(ledger.LifeID(r.ID, life))
 	known, err := r.known(ctx)
 	if err != nil {
 		return false, err
 	}
 	logs, err := r.Store.Logs(ctx)
+	if err != nil {
+		return false, err
+	}
+	looked := map[string]bool{}
 	for _, l := range logs {
-		if _, ok := known[l.Log]; ok {
-			return true, err
+		of, ok := known[l.Log]
+		if !ok || looked[l.Log] {
+			continue
+		}
+		looked[l.Log] = true
+		log, _, err := seq.Log(anchor.LogID(r.Channel, of.kind, of.id, of.openTx, of.life))
+		if err != nil {
+			return false, err
+		}
+		err = r.Store.Messages(ctx, l.Log, log.Size, 0, func(stored.Message) error { return errMore })
+		if errors.Is(err, errMore) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
 		}
 	}
-	return false, err
+	return false, nil
 }
+
+var errMore = errors.New("more")
 
 // newest is the ledger's newest head of the newest life that has one.
 func (r *run) newest(ctx context.Context) (newest ledger.Head, life int, err error) {

@@ -206,12 +206,6 @@ func (r *Rebuild) positions() error {
 	return r.flush()
 }
 
-// Empty reports whether this journal has no log at all.
-func (s *Sequencer) Empty() (bool, error) {
-	entries, err := s.db.Page(journal.LogPrefix, journal.LogPrefix, 1)
-	return len(entries) == 0, err
-}
-
 var errLink = errors.New("journal: link is damaged")
 
 // HexLog is a log's id as stores have it.
