@@ -132,7 +132,7 @@ func TestUnsafeConfigurations(t *testing.T) {
 
 func TestMissingFilesAreNamed(t *testing.T) {
 	var stderr bytes.Buffer
-	err := run(t.Context(), []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, &stderr)
+	err := run(t.Context(), []string{"--config", filepath.Join(t.TempDir(), "none.yaml")}, &stderr, &stderr)
 	if err == nil || !strings.Contains(err.Error(), "none.yaml") {
 		t.Errorf("got %v, want an error that names none.yaml", err)
 	}
@@ -141,7 +141,7 @@ func TestMissingFilesAreNamed(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.Replace(good, "/tmp/x", filepath.Join(dir, "data"), 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"--config", file}, &stderr); err == nil || !strings.Contains(err.Error(), "clients_file") {
+	if err := run(t.Context(), []string{"--config", file}, &stderr, &stderr); err == nil || !strings.Contains(err.Error(), "clients_file") {
 		t.Errorf("got %v, want an error that names clients_file", err)
 	}
 }

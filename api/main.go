@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -33,17 +32,13 @@ import (
 )
 
 func main() {
-	if err := run(context.Background(), os.Args[1:], os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "api:", err)
-		os.Exit(1)
-	}
+	os.Exit(service.Exit("api", run(context.Background(), os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("api", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	file := flags.String("config", "api.yaml", "configuration file (YAML)")
-	if err := flags.Parse(args); err != nil {
+	file := flags.String("config", "api.yaml", "configuration `file` (YAML)")
+	if done, err := service.Parse(flags, args, stdout); done || err != nil {
 		return err
 	}
 	var cfg Config
@@ -122,7 +117,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if len(pulled) > 0 {
 		copies = replica.New(replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now})
 	}
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(service.BuildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	health.Register("influxdb", store.Ping)
 	health.Register("members", func(context.Context) error { return directory.Check(cfg.Org, chain.MSP()) })
 	health.Register("ledger", func(ctx context.Context) error {

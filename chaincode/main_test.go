@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"flag"
 	"strings"
 	"testing"
 )
@@ -26,7 +24,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var out strings.Builder
-			err := run(context.Background(), tc.args, func(k string) string { return tc.env[k] }, &out)
+			err := run(context.Background(), tc.args, func(k string) string { return tc.env[k] }, &out, &out)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want %q on one line", err, tc.want)
 			}
@@ -36,7 +34,7 @@ func TestFlagsAndEnvironment(t *testing.T) {
 		})
 	}
 	var out strings.Builder
-	if err := run(context.Background(), []string{"--help"}, func(string) string { return "" }, &out); !errors.Is(err, flag.ErrHelp) || !strings.Contains(out.String(), "-client-ca") {
+	if err := run(context.Background(), []string{"--help"}, func(string) string { return "" }, &out, &out); err != nil || !strings.Contains(out.String(), "-client-ca") {
 		t.Errorf("%v %q", err, out.String())
 	}
 }

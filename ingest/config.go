@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/limit"
@@ -86,10 +85,6 @@ func (c *Config) Validate() error {
 	need(!c.MQTT.Embedded || c.MQTT.Listen != "", "mqtt.listen: must be host:port when the broker is embedded")
 	need(c.MQTT.Embedded || c.MQTT.URL != "", "mqtt.url: must be tcp://host:port, or set mqtt.embedded")
 	need(!c.MQTT.Embedded || c.MQTT.URL == "", "mqtt.url: leave it out, or set mqtt.embedded to false")
-	if c.MQTT.URL != "" {
-		u, err := url.Parse(c.MQTT.URL)
-		need(err == nil && u.Host != "", "mqtt.url: must be tcp://host:port or ssl://host:port")
-	}
 	problems = append(problems, c.TLS.Check("http", c.HTTP, c.Insecure), c.TLS.Check("ops_listen", c.Ops, c.Insecure), c.MQTT.TLS.Check("mqtt.listen", c.MQTT.Listen, c.MQTT.Client.Insecure),
 		c.MQTT.Client.Check("mqtt.url", c.MQTT.URL), c.Influx.Client.Check("influx.url", c.Influx.URL))
 	need(telemetry.ValidID(c.MQTT.Username), "mqtt.username: must be set, for example the id")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,6 +62,12 @@ func TestUnsafeConfigurations(t *testing.T) {
 		"plain http":           {"http: 127.0.0.1:0", "http: :8070", "http :8070: other machines would reach it in plain text"},
 		"http with TLS":        {"http: 127.0.0.1:0", "http: :8070\ntls: {cert: c, key: k, client_ca: a}", ""},
 		"plain ops":            {"http: 127.0.0.1:0", "http: 127.0.0.1:0\nops_listen: :9090", "ops_listen :9090: other machines would reach it in plain text"},
+		"no port":              {"http: 127.0.0.1:0", "http: notaport", `http "notaport": must be host:port`},
+		"no number":            {"http: 127.0.0.1:0", "http: 127.0.0.1:many", `http "127.0.0.1:many": must be host:port`},
+		"no ops port":          {"http: 127.0.0.1:0", "http: 127.0.0.1:0\nops_listen: here", `ops_listen "here": must be host:port`},
+		"no broker port":       {broker, `mqtt: {embedded: true, listen: "1883", `, `mqtt.listen "1883": must be host:port`},
+		"no scheme":            {"http://127.0.0.1:1", "htp://127.0.0.1:1", `influx.url htp://127.0.0.1:1: "htp" is no scheme`},
+		"no URL":               {"http://127.0.0.1:1", "127.0.0.1:1", "influx.url: must be an address"},
 		"plain http by name":   {"http: 127.0.0.1:0", "http: :8070\ninsecure: true", ""},
 		"plain broker":         {broker, `mqtt: {embedded: true, listen: ":1883", `, "mqtt.listen :1883: other machines"},
 		"broker with TLS":      {broker, `mqtt: {embedded: true, listen: ":8883", tls: {cert: c, key: k}, `, ""},
@@ -89,8 +96,15 @@ func TestUnsafeConfigurations(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{nil, {"--config", "/does/not/exist"}, {"--nope"}} {
-		if err := command(t.Context(), args, &strings.Builder{}); err == nil {
-			t.Errorf("%v: no error", args)
+		err := command(t.Context(), args, io.Discard, io.Discard)
+		if want := len(args) != 2; err == nil || (service.Exit("ingest", err, io.Discard) == 2) != want {
+			t.Errorf("%v: %v, want an error and the exit status 2: %v", args, err, want)
+		}
+	}
+	for arg, want := range map[string]string{"--help": "-config file", "--version": "trackseal ingest unknown, revision "} {
+		var out strings.Builder
+		if err := command(t.Context(), []string{arg}, &out, io.Discard); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v, %q; want %q", arg, err, &out, want)
 		}
 	}
 }

@@ -30,23 +30,17 @@ func main() {
 		}
 		os.Exit(exit)
 	}
-	if err := command(ctx, os.Args[1:], os.Stderr); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, "ingest:", err)
-		}
-		os.Exit(1)
-	}
+	os.Exit(service.Exit("ingest", command(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
-func command(ctx context.Context, args []string, stderr io.Writer) error {
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("ingest", flag.ContinueOnError)
-	flags.SetOutput(stderr)
 	path := flags.String("config", "", "configuration `file` (YAML)")
-	if err := flags.Parse(args); err != nil {
+	if done, err := service.Parse(flags, args, stdout); done || err != nil {
 		return err
 	}
-	if *path == "" || flags.NArg() > 0 {
-		return errors.New("usage: ingest --config FILE")
+	if *path == "" {
+		return service.Misuse{Err: errors.New("usage: ingest --config FILE, ingest recover, or ingest fsck")}
 	}
 	var cfg Config
 	if err := service.LoadConfig(*path, &cfg); err != nil {

@@ -22,7 +22,7 @@ func TestUnitNamesOurFlags(t *testing.T) {
 	if !strings.HasSuffix(words[0], "/ingest") {
 		t.Errorf("it starts %s", words[0])
 	}
-	if err := command(t.Context(), words[1:], io.Discard); err == nil || !strings.Contains(err.Error(), "configuration: open /etc/trackseal/ingest.yaml") {
+	if err := command(t.Context(), words[1:], io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "configuration: open /etc/trackseal/ingest.yaml") {
 		t.Errorf("%v, want that it looks for its configuration", err)
 	}
 }

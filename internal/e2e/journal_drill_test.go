@@ -23,7 +23,7 @@ func TestDrillLostJournal(t *testing.T) {
 	if program == "" {
 		t.Skip("TRACKSEAL_NETWORK names no network program")
 	}
-	p := begin(t, s, enrolOwn(t, s, s.api(t, "carrier"), name("LJ")), name("journal"), "carrier", "shipper")
+	p := begin(t, s, enrolOwn(t, s, s.api(t, "carrier"), name("LJ")), name("journal"), "carrier", "shipper", "consignee")
 	p.send(p.tr.message(telemetry.Data))
 	p.anchored()
 	p.tr.device.Close()

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 )
 
 // loopback: only programs of this machine are reached there. A name may mean anything tomorrow; localhost may not (RFC 6761).
@@ -25,14 +26,20 @@ func Local(listen string) bool {
 	return err == nil && loopback(host)
 }
 
-// Check says why a program must not listen there, or nil. What is not host:port is not its matter. name is the member of the
-// configuration, for the error.
+// Check says why a program must not listen there, or nil; "" is nowhere. name is the member of the configuration, for the error.
 func (s Server) Check(name, listen string, insecure bool) error {
-	_, _, err := net.SplitHostPort(listen)
+	_, port, err := net.SplitHostPort(listen)
+	if _, number := strconv.ParseUint(port, 10, 16); err == nil {
+		err = number
+	}
 	switch {
 	case s.On() && (s.Cert == "" || s.Key == ""):
 		return fmt.Errorf("%s: tls needs both cert and key", name)
-	case s.On() || insecure || err != nil || Local(listen):
+	case listen == "":
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s %q: must be host:port, such as 127.0.0.1:8080", name, listen)
+	case s.On() || insecure || Local(listen):
 		return nil
 	}
 	return fmt.Errorf("%s %s: other machines would reach it in plain text; give tls: {cert: FILE, key: FILE}, listen at 127.0.0.1, or set insecure: true", name, listen)
@@ -41,15 +48,24 @@ func (s Server) Check(name, listen string, insecure bool) error {
 // encrypted are the schemes of HTTP and MQTT addresses that mean TLS.
 var encrypted = []string{"https", "ssl", "tls", "mqtts", "mqtt+ssl", "tcps", "wss"}
 
-// Check says why a program must not speak to that address, or nil. What is no URL is not its matter. name is the member of the
-// configuration, for the error.
+// plain are those that mean none.
+var plain = []string{"http", "tcp", "mqtt", "ws"}
+
+// Check says why a program must not speak to that address, or nil; "" is none. name is the member of the configuration, for the error.
 func (c Client) Check(name, address string) error {
 	if (c.Cert == "") != (c.Key == "") {
 		return fmt.Errorf("%s: a client certificate needs both cert and key", name)
 	}
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || slices.Contains(encrypted, u.Scheme) {
+	switch {
+	case address == "":
 		return nil
+	case err != nil || u.Hostname() == "":
+		return fmt.Errorf("%s: must be an address such as http://host:port, or tcp://host:port for MQTT", name) // it may hold a password
+	case slices.Contains(encrypted, u.Scheme):
+		return nil
+	case !slices.Contains(plain, u.Scheme):
+		return fmt.Errorf("%s %s: %q is no scheme that is known here; write http or https, for MQTT tcp or ssl", name, u.Redacted(), u.Scheme)
 	}
 	better := "https"
 	if u.Scheme != "http" {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
+	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -53,7 +54,7 @@ func (p *Pipeline) newMetrics() *prometheus.Registry {
 	r.MustRegister(
 		newByReason("trackseal_messages_rejected_total", "Messages, logins and all else that was refused, by reason code.", p.rejects.all),
 		newByReason("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", p.quality.Counts),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		service.BuildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, f func() uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
 	}

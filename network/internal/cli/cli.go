@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/trackseal/trackseal/internal/version"
 	"github.com/trackseal/trackseal/network/internal/launcher"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
@@ -29,6 +30,7 @@ func Run(ctx context.Context, args []string, t Terminal) error {
 	understood := false
 	root := command(t)
 	root.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetArgs(args)
 	root.SetIn(t.In)
 	root.SetOut(t.Out)
@@ -59,8 +61,9 @@ func command(t Terminal) *cobra.Command {
 	out := t.Out
 	var dir string
 	root := &cobra.Command{
-		Use:   "network",
-		Short: "Build, start and stop a whole Trackseal stack on this machine, without containers",
+		Use:     "network",
+		Version: version.Line("network"),
+		Short:   "Build, start and stop a whole Trackseal stack on this machine, without containers",
 		Long: `Build, start and stop a whole Trackseal stack on this machine: a Fabric network of four organisations, InfluxDB,
 ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and lives in one folder.`,
 		SilenceErrors: true, SilenceUsage: true,

@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/version"
 	"github.com/trackseal/trackseal/tracker-sim/internal/scenario"
 )
 
@@ -92,8 +93,9 @@ type app struct {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "tracker-sim",
-		Short: "Plays trackers: a fleet, recorded trips, load, attacks",
+		Use:     "tracker-sim",
+		Version: version.Line("tracker-sim"),
+		Short:   "Plays trackers: a fleet, recorded trips, load, attacks",
 		Long: `tracker-sim plays trackers against a running Trackseal stack.
 
 It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --client-id, --client-secret and --mqtt.`,
@@ -104,6 +106,7 @@ It finds the stack in .trackseal here or above, in --stack DIR, or by --api, --c
 			return cmd.Help()
 		},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	f := root.PersistentFlags()
 	f.StringVar(&a.stackDir, "stack", "", "folder of a stack made by the network program (default: .trackseal here or above)")
 	f.StringVar(&a.api, "api", "", "URL of one organisation's REST API, instead of --stack")

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/version"
 	"github.com/trackseal/trackseal/verify/internal/page"
 )
 
@@ -39,8 +40,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Open
 		}
 	}
 	root := &cobra.Command{
-		Use:   "verify BUNDLE --policy POLICY",
-		Short: "Check a shipment's evidence offline, trusting nobody's server",
+		Use:     "verify BUNDLE --policy POLICY",
+		Version: version.Line("verify"),
+		Short:   "Check a shipment's evidence offline, trusting nobody's server",
 		Long: `verify reads an evidence bundle (.tsb) and your own policy file and answers five questions: are the messages the
 trackers' (authentic), does the consortium's ledger hold their root (anchored), do enough organisations hold that as
 valid (final), was nothing left out (complete), were the rules kept (compliant). It needs no network. Other commands check the
@@ -67,6 +69,7 @@ Exit code: 0 all that the policy requires passed, 1 something failed, 2 somethin
 		f.BoolVar(&o.quiet, "quiet", false, "no progress")
 	}
 	root.AddCommand(message, heads, forkCommand(&exit, stdout), monitorCommand(&exit, stdout), storeCommand(&exit, stdout, open))
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
