@@ -117,7 +117,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if len(pulled) > 0 {
 		copies = replica.New(replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now})
 	}
-	metrics.MustRegister(service.BuildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if cfg.TLS.On() {
+		metrics.MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))
+	}
+	metrics.MustRegister(service.BuildInfo(), service.Certificate("fabric", func() (time.Time, error) { return secure.EndOf(chain.Certificate()) }, time.Now),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	health.Register("influxdb", store.Ping)
 	health.Register("members", func(context.Context) error { return directory.Check(cfg.Org, chain.MSP()) })
 	health.Register("ledger", func(ctx context.Context) error {

@@ -127,6 +127,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 
+	p.Gatherer().MustRegister(service.Certificate("fabric", func() (time.Time, error) { return secure.EndOf(ledger.Certificate()) }, time.Now))
+	if cfg.TLS.On() {
+		p.Gatherer().MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))
+	}
 	health := &service.Health{}
 	p.Checks(health)
 	mux := health.Mux(cfg.Ops == "" && secure.Local(cfg.HTTP), p.Gatherer())

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trackseal/trackseal/api/internal/access"
@@ -38,10 +39,12 @@ type Resource struct {
 	Ingest    []ingestclient.Instance
 	Members   *members.Directory
 	Copies    *replica.Replica // nil: every instance writes into our store
+	Metrics   *prometheus.Registry
 }
 
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
+	s.Metrics.MustRegister(reach{s.Peers})
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/network", ID: "get-network", Tag: "Network", Scope: access.NetworkRead,
 		Summary: "Health of peers, orderers, ingest and store", About: "Always 200, within 3 s: what is down is in the answer. What did not answer in time is listed as unknown: nothing is known of it. " +
 			"An ingest instance is ok when it receives, logs, stores and anchors, by its own report. " +

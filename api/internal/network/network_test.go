@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -84,5 +88,29 @@ func TestNetworkNeverOverstates(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestReach: a node that is down is there, and has no height.
+func TestReach(t *testing.T) {
+	for up, want := range map[bool]string{
+		true:  "trackseal_ledger_node_height=7 trackseal_ledger_node_up=1",
+		false: "trackseal_ledger_node_up=0",
+	} {
+		r := prometheus.NewRegistry()
+		r.MustRegister(reach{others{node: ledger.Node{Org: "a", Role: "peer", Address: "p:1", Up: up, Height: 7}}})
+		families, err := r.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				got = append(got, fmt.Sprintf("%s=%v", f.GetName(), m.GetGauge().GetValue()))
+			}
+		}
+		if came := strings.Join(got, " "); came != want {
+			t.Errorf("up %v: came %s, expected %s", up, came, want)
+		}
 	}
 }

@@ -194,7 +194,7 @@ func (p *Pipeline) Close() error { return p.db.Close() }
 
 // Registry, Sequencer and Metrics are what the program around the pipeline needs.
 func (p *Pipeline) Registry() *registry.Registry   { return p.registry }
-func (p *Pipeline) Gatherer() prometheus.Gatherer  { return p.metrics }
+func (p *Pipeline) Gatherer() *prometheus.Registry { return p.metrics }
 func (p *Pipeline) Sequencer() *sequence.Sequencer { return p.seq }
 
 // Parts are the goroutines of the pipeline.

@@ -1,0 +1,2 @@
+// Package monitoring tries the alert rules that lie beside it.
+package monitoring
