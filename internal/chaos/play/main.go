@@ -41,15 +41,14 @@ func play(ctx context.Context) (ok bool, err error) {
 	length := flag.Duration("time", 45*time.Second, "load of each row")
 	rate := flag.Float64("rate", 30, "messages per second")
 	page := flag.String("page", "", "file to write the results to; only with all rows")
-	busy := flag.String("busy", "", "what else the machine does, for the page")
 	flag.Parse()
 	wanted, err := choose(*rows)
 	if err != nil {
 		return false, err
 	}
 	facts := chaos.Facts{
-		Date: time.Now().UTC().Format(time.DateOnly), Commit: first("git", "rev-parse", "--short=12", "HEAD"), Machine: machine(), Versions: versions(), Busy: *busy, Seed: *seed,
-		Replay: fmt.Sprintf(`CHAOS="-seed %d" make chaos`, *seed), Load: chaos.Load{Trackers: 6, Rate: *rate, For: *length},
+		Date: time.Now().UTC().Format(time.DateOnly), Commit: first("git", "rev-parse", "--short=12", "HEAD"), Machine: machine(), Versions: versions(), Busy: busy(), Seed: *seed,
+		Replay: fmt.Sprintf(`CHAOS="-seed %d -time %s" make chaos`, *seed, *length), Load: chaos.Load{Trackers: 6, Rate: *rate, For: *length},
 	}
 	fmt.Printf("seed %d\n", *seed)
 	stack, err := chaos.Open(ctx, *dir, *network)
@@ -159,11 +158,20 @@ func machine() string {
 			model = strings.TrimSpace(string(m[1]))
 		}
 	}
-	load := "unknown"
-	if raw, err := os.ReadFile("/proc/loadavg"); err == nil {
-		load = strings.Join(strings.Fields(string(raw))[:3], " ")
+	return fmt.Sprintf("%d cores (%s), %s, %s %s", runtime.NumCPU(), model, memory, runtime.GOOS, first("uname", "-r"))
+}
+
+// busy says so when others use the machine as well: before the first row the stack itself is idle.
+func busy() string {
+	raw, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return ""
 	}
-	return fmt.Sprintf("%d cores (%s), %s, %s %s, load average at the start %s", runtime.NumCPU(), model, memory, runtime.GOOS, first("uname", "-r"), load)
+	minutes := strings.Fields(string(raw))
+	if load, err := strconv.ParseFloat(minutes[0], 64); err != nil || load < float64(runtime.NumCPU()) {
+		return ""
+	}
+	return fmt.Sprintf("the machine was busy with other work at the start (load averages %s): recoveries took longer than on a quiet one", strings.Join(minutes[:3], " "))
 }
 
 // versions of what runs, by the module files that it is built from.
