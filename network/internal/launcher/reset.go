@@ -48,7 +48,6 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 		{"ingest", "the journal: logs, and what is not yet in InfluxDB", 0, []string{l.Stack.IngestDir()}},
 		{"api-*", "clients and their secrets, signing keys, shipments' details", 0, apis},
 		{"tls", "the stack's authority and its keys; links that sign in", 0, []string{l.Stack.TLSDir(), l.Stack.SignInLinks()}},
-		{replacedDir, "what restores replaced", 0, []string{filepath.Join(l.Stack.Dir, replacedDir)}},
 		{"fleet", "the simulated trackers' keys", 0, []string{l.Stack.FleetDir()}},
 		{replacedDir, "what restores took the place of: ledger, readings and keys of before", 0, []string{filepath.Join(l.Stack.Dir, replacedDir)}},
 		{"logs", "logs", 0, []string{l.Stack.LogDir()}},
