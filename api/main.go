@@ -10,9 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/beat"
 	"github.com/trackseal/trackseal/api/internal/details"
@@ -112,7 +109,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	callers := &node.Callers{Ledger: chain, Org: cfg.Fabric.Org, Self: cfg.Org, Log: log, Now: time.Now}
 	live := feed.New(chain.MSP(), chain, store, log)
 
-	health, metrics := new(service.Health), prometheus.NewRegistry()
+	health, metrics := new(service.Health), service.NewMetrics()
 	var copies *replica.Replica // nil: the store has what every instance writes
 	if len(pulled) > 0 {
 		copies = replica.New(replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now})
@@ -120,8 +117,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.TLS.On() {
 		metrics.MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))
 	}
-	metrics.MustRegister(service.BuildInfo(), service.Certificate("fabric", func() (time.Time, error) { return secure.EndOf(chain.Certificate()) }, time.Now),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	metrics.MustRegister(service.Certificate("fabric", func() (time.Time, error) { return secure.EndOf(chain.Certificate()) }, time.Now))
 	health.Register("influxdb", store.Ping)
 	health.Register("members", func(context.Context) error { return directory.Check(cfg.Org, chain.MSP()) })
 	health.Register("ledger", func(ctx context.Context) error {

@@ -1,3 +1,3 @@
-// Package dashboards holds what people look at: the web app, which api serves from dist, and a Grafana dashboard.
-// It has no code for programs; its tests run the Grafana queries against a real InfluxDB.
+// Package dashboards holds what people look at: the web app, which api serves from dist, and two Grafana dashboards.
+// It has no code for programs; its tests run the queries of one against a real InfluxDB, network/monitoring those of the other.
 package dashboards

@@ -46,9 +46,9 @@ type board struct {
 	} `json:"templating"`
 }
 
-func readBoard(t *testing.T) board {
+func readBoard(t *testing.T, name string) board {
 	t.Helper()
-	data, err := os.ReadFile("grafana/trackseal.json")
+	data, err := os.ReadFile("grafana/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,9 +61,17 @@ func readBoard(t *testing.T) board {
 
 var variable = regexp.MustCompile(`\$\{(\w+)(?::\w+)?\}`)
 
-// Ensure that every panel names the provisioned data source and uses variables that exist.
+// Ensure that every panel names the provisioned data source of its dashboard, and uses variables that exist. (The queries of operation.json
+// are run in network/monitoring.)
 func TestGrafanaDashboardFitsItsProvisioning(t *testing.T) {
-	data, err := os.ReadFile("grafana/provisioning/datasources/trackseal.yaml")
+	for _, name := range []string{"trackseal", "operation"} {
+		t.Run(name, func(t *testing.T) { fitsProvisioning(t, name) })
+	}
+}
+
+func fitsProvisioning(t *testing.T, name string) {
+	t.Helper()
+	data, err := os.ReadFile("grafana/provisioning/datasources/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +93,7 @@ func TestGrafanaDashboardFitsItsProvisioning(t *testing.T) {
 		}
 	}
 
-	b := readBoard(t)
+	b := readBoard(t, name)
 	defined := map[string]bool{}
 	for _, v := range b.Templating.List {
 		defined[v.Name] = true
@@ -113,7 +121,7 @@ func TestGrafanaDashboardFitsItsProvisioning(t *testing.T) {
 // test writes points of every measurement and wants rows; with a stack it takes what is there.
 func TestGrafanaQueriesRun(t *testing.T) {
 	db, sampled := openStore(t)
-	b := readBoard(t)
+	b := readBoard(t, "trackseal")
 	queries := map[string]string{}
 	for _, v := range b.Templating.List {
 		queries["variable "+v.Name] = v.Query

@@ -5,9 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/internal/version"
 )
@@ -50,26 +47,4 @@ func Exit(program string, err error, stderr io.Writer) int {
 		return 2
 	}
 	return 1
-}
-
-// Certificate is the metric that says how long a certificate of this program is good for yet; of says which one. What cannot be read is -1.
-func Certificate(of string, ends func() (time.Time, error), now func() time.Time) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "trackseal_certificate_seconds", Help: "Time until a certificate of this program ends.", ConstLabels: prometheus.Labels{"of": of},
-	}, func() float64 {
-		end, err := ends()
-		if err != nil {
-			return -1
-		}
-		return end.Sub(now()).Seconds()
-	})
-}
-
-// BuildInfo is the metric that says which build runs.
-func BuildInfo() prometheus.Collector {
-	b := version.Of()
-	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_build_info", Help: "Which build runs; always 1.",
-		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "go_version": b.Go}})
-	g.Set(1)
-	return g
 }

@@ -1,4 +1,4 @@
-// Test module: Prometheus's own code evaluates our alert rules. It is a module of its own so that nothing else links it.
+// Test module: Prometheus's own code evaluates our alert rules and the queries of the dashboard. It is a module of its own so that nothing else links it.
 module github.com/trackseal/trackseal/network/monitoring
 
 go 1.26.0

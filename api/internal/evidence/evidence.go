@@ -54,6 +54,9 @@ type Resource struct {
 // Register adds the routes.
 func (s *Resource) Register(api *rest.API) {
 	s.findings = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "trackseal_api_verification_findings_total", Help: "Findings of verifications, by check."}, []string{"check"})
+	for _, check := range verification.Checks {
+		s.findings.WithLabelValues(check) // from 0, or the first finding would be no increase
+	}
 	s.Metrics.MustRegister(s.findings)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/verification", ID: "verify-shipment", Tag: "Evidence", Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Recompute the shipment's history and compare it with the ledger", Errors: []int{http.StatusNotFound, http.StatusTooManyRequests},

@@ -82,6 +82,7 @@ type world struct {
 	promise   uint64        // next_due_s of ship's messages
 	age       time.Duration // of ship's first message
 	style     report.Style
+	metrics   *prometheus.Registry // of the api as it is open
 }
 
 const secret = "a-secret"
@@ -137,6 +138,7 @@ func (w *world) open() {
 		w.telemetry = w.store
 	}
 	w.feed = feed.New(testkit.MSPOf(w.org), w.ledger, w.store, log)
+	w.metrics = service.NewMetrics()
 	trail, err := audit.Open(w.state.Tenant("audit"), time.Now)
 	if err != nil {
 		w.t.Fatal(err)
@@ -149,7 +151,7 @@ func (w *world) open() {
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test", Style: w.style,
 		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
-		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: prometheus.NewRegistry(), Log: log, Now: time.Now}
+		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: w.metrics, Log: log, Now: time.Now}
 	if cfg.Peers == nil {
 		cfg.Peers = w.ledger
 	}

@@ -105,6 +105,7 @@ func (r *Replica) Run(ctx context.Context) error {
 // State of one operator's copy.
 type State struct {
 	Operator string
+	Known    bool          // false: nobody was asked yet, and the numbers mean nothing
 	Anchored uint64        // leaves of the heads log that the ledger has
 	Copied   uint64        // of these, looked through here
 	Behind   time.Duration // since the first anchor that is not looked through came; 0 = none
@@ -137,12 +138,14 @@ func (r *Replica) FindingsOf(log string) []Finding {
 
 func (r *Replica) measure(to prometheus.Registerer) {
 	label := []string{"ingest"}
-	lag := prometheus.NewDesc("trackseal_replica_lag_seconds", "Since the first anchor of an operator that the own copy has not looked through; 0 = none.", label, nil)
+	lag := prometheus.NewDesc("trackseal_replica_lag_seconds", "Since the first anchor of an operator that the own copy has not looked through; 0 = none. Absent before the first look.", label, nil)
 	found := prometheus.NewDesc("trackseal_replica_findings", "What an operator gives that does not verify, or does not give.", label, nil)
 	leaves := prometheus.NewDesc("trackseal_replica_leaves_total", "Leaves that were copied.", label, nil)
 	to.MustRegister(collector{[]*prometheus.Desc{lag, found, leaves}, func(out chan<- prometheus.Metric) {
 		for i, st := range r.States() {
-			out <- prometheus.MustNewConstMetric(lag, prometheus.GaugeValue, st.Behind.Seconds(), st.Operator)
+			if st.Known {
+				out <- prometheus.MustNewConstMetric(lag, prometheus.GaugeValue, st.Behind.Seconds(), st.Operator)
+			}
 			out <- prometheus.MustNewConstMetric(found, prometheus.GaugeValue, float64(len(st.Findings)+st.More), st.Operator)
 			out <- prometheus.MustNewConstMetric(leaves, prometheus.CounterValue, float64(r.sources[i].leaves.Load()), st.Operator)
 		}

@@ -39,6 +39,7 @@ type source struct {
 
 	mu       sync.Mutex
 	life     string // the present life of the instance
+	known    bool   // it was learnt how far ledger and copy are
 	anchored uint64
 	copied   uint64
 	behind   time.Time // since when not all that is anchored is here
@@ -173,7 +174,7 @@ func (s *source) isBehind() bool {
 // reached notes how far the ledger and the copy are.
 func (s *source) reached(newest ledger.Head) {
 	s.mu.Lock()
-	s.anchored, s.copied = newest.Size, s.cursor
+	s.known, s.anchored, s.copied = true, newest.Size, s.cursor
 	switch {
 	case s.cursor >= newest.Size:
 		s.behind = time.Time{}
@@ -200,7 +201,7 @@ func (s *source) report(log string, found []Finding) {
 
 func (s *source) state() State {
 	s.mu.Lock()
-	st := State{Operator: s.id, Anchored: s.anchored, Copied: s.copied, Trouble: s.trouble}
+	st := State{Operator: s.id, Known: s.known, Anchored: s.anchored, Copied: s.copied, Trouble: s.trouble}
 	if !s.behind.IsZero() {
 		st.Behind = s.cfg.Now().Sub(s.behind)
 	}

@@ -366,7 +366,7 @@ func TestSequence(t *testing.T) {
 			w := newWorld(t)
 			tc.play(w)
 			rep := run1(t, w.job())
-			c := rep.Checks[slices.Index(checks, Sequence)]
+			c := rep.Checks[slices.Index(Checks, Sequence)]
 			if c.OK != (tc.words == "") || !c.OK && !strings.Contains(c.Findings[0].Detail, tc.words) {
 				t.Fatalf("got %+v, want ok = %v and a finding with %q", c, tc.words == "", tc.words)
 			}
@@ -437,7 +437,7 @@ func TestClosedShipment(t *testing.T) {
 		"other root": {{Log: w.ingest.LogID(), Size: size, Root: strings.Repeat("00", 32)}},
 	} {
 		j.Close = &ledger.Close{Shipment: "carrier.s1", Heads: heads}
-		if rep := run1(t, j); rep.OK || rep.Checks[slices.Index(checks, Closing)].OK {
+		if rep := run1(t, j); rep.OK || rep.Checks[slices.Index(Checks, Closing)].OK {
 			t.Errorf("%s: not noticed", name)
 		}
 	}
@@ -452,14 +452,14 @@ func TestFindingsAreCapped(t *testing.T) {
 		w.store.Points[i].Values = map[string]float64{"temperature": -1}
 	}
 	rep := run1(t, w.job())
-	c := rep.Checks[slices.Index(checks, Fields)]
+	c := rep.Checks[slices.Index(Checks, Fields)]
 	if len(c.Findings) != maxFindings || c.Count < 204 {
 		t.Fatalf("%d findings, count %d", len(c.Findings), c.Count)
 	}
 	j := w.job()
 	j.Logs[0].Size = 1 << 60 // a writer that claims nonsense must not cost time
 	rep = run1(t, j)
-	if c := rep.Checks[slices.Index(checks, Leaf)]; len(c.Findings) != maxFindings || c.Count != 1<<60-212 {
+	if c := rep.Checks[slices.Index(Checks, Leaf)]; len(c.Findings) != maxFindings || c.Count != 1<<60-212 {
 		t.Fatalf("%d findings, count %d", len(c.Findings), c.Count)
 	}
 }

@@ -2,7 +2,7 @@ package verification
 
 import "github.com/trackseal/trackseal/internal/stored/audit"
 
-// Names of the checks, in the order in which a report has them.
+// Names of the checks.
 const (
 	Entry     = audit.Entry  // a leaf entry decodes strictly, and the message is where it says
 	Leaf      = audit.Leaf   // no leaf is missing or doubled
@@ -16,7 +16,8 @@ const (
 	Offline   = "offline"    // the offline verifier, on the shipment's evidence, finds nothing wrong with its record
 )
 
-var checks = []string{Entry, Leaf, Hash, Signature, Fields, Sequence, Root, Anchor, Closing, Offline}
+// Checks are all, in the order in which a report has them.
+var Checks = []string{Entry, Leaf, Hash, Signature, Fields, Sequence, Root, Anchor, Closing, Offline}
 
 // maxFindings of one check are kept; the rest are counted.
 const maxFindings = 100
@@ -76,7 +77,7 @@ type findings struct{ by map[string]*Check }
 
 func newFindings() *findings {
 	f := &findings{by: map[string]*Check{}}
-	for _, name := range checks {
+	for _, name := range Checks {
 		f.by[name] = &Check{Check: name, Findings: []Finding{}}
 	}
 	return f
@@ -95,7 +96,7 @@ func (f *findings) room(check string) bool { return len(f.by[check].Findings) < 
 
 func (f *findings) report() (ok bool, all []Check) {
 	ok = true
-	for _, name := range checks {
+	for _, name := range Checks {
 		c := f.by[name]
 		c.OK = c.Count == 0
 		ok = ok && c.OK

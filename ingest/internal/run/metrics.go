@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/internal/service"
@@ -50,11 +49,10 @@ func (c byReason) Collect(ch chan<- prometheus.Metric) {
 }
 
 func (p *Pipeline) newMetrics() *prometheus.Registry {
-	r := prometheus.NewRegistry()
+	r := service.NewMetrics()
 	r.MustRegister(
 		newByReason("trackseal_messages_rejected_total", "Messages, logins and all else that was refused, by reason code.", p.rejects.all),
-		newByReason("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", p.quality.Counts),
-		service.BuildInfo(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		newByReason("trackseal_anomalies_total", "Odd readings, flagged and kept, by reason.", p.quality.Counts))
 	counter := func(name, help string, f func() uint64) {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(f()) }))
 	}
