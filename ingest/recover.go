@@ -91,6 +91,10 @@ func told(w io.Writer, id string, a *recover.Account) (exit int) {
 	if a.Old != "" {
 		fmt.Fprintf(w, "the old journal is kept in %s\n", a.Old)
 	}
+	if a.Old == "" {
+		fmt.Fprintln(w, "there was no old journal: what is lost shows as a hole before the next message of its tracker")
+		return exitRecovered
+	}
 	if a.Lost == 0 {
 		fmt.Fprintln(w, "nothing that the old journal knew is lost; what it did not know shows as a hole before the next message of its tracker")
 		return exitRecovered
