@@ -56,11 +56,12 @@ type Device struct {
 	told     map[telemetry.Reason]bool // reasons of refusals that have been logged
 	dialErr  error                     // of the newest attempt to connect
 
-	changed *sync.Cond         // on mu: what await looks at
-	acked   telemetry.Position // the highest that ingest has acknowledged
-	lower   int                // acknowledgements in a row that were lower
-	taken   bool               // the chain goes on elsewhere: nothing can be signed here
-	kick    chan struct{}      // there may be something to send
+	changed  *sync.Cond         // on mu: what await looks at
+	acked    telemetry.Position // the highest that ingest has acknowledged
+	lower    int                // acknowledgements in a row that were lower
+	furthest telemetry.Position // of what the broker has taken
+	taken    bool               // the chain goes on elsewhere: nothing can be signed here
+	kick     chan struct{}      // there may be something to send
 }
 
 // Stats counts what a tracker did.

@@ -135,12 +135,44 @@ func TestNothingIsLostOnABadLink(t *testing.T) {
 		if len(got) != n+1 || len(acked) != n+1 {
 			rt.Fatalf("sent %d, ingest holds %d, acknowledged %d", n+1, len(got), len(acked))
 		}
+		if st := d.Stats(); st.Published-st.Resent != uint64(n)+1 {
+			rt.Fatalf("%d published, %d of them again, of %d messages", st.Published, st.Resent, n+1)
+		}
 		for p, times := range got {
 			if times != 1 {
 				rt.Fatalf("%v is stored %d times", p, times)
 			}
 		}
 	})
+}
+
+// What a new session publishes again is counted, as what was not acknowledged in time is.
+func TestSentAgainAfterACut(t *testing.T) {
+	key := newKey(t, telemetry.Ed25519)
+	s := newIngest(t, key)
+	n := 0
+	s.link = func() fate { // called by one goroutine at a time
+		n++
+		return fate{loseAck: n <= 3, cut: n == 4}
+	}
+	d, err := device.Open(device.Config{ID: "t-1", Signer: key, Deployment: "trackseal", Dial: s.dial, Redial: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Boot(0); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		if err := d.Record(reading(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := start(t, d)
+	drained(t, d)
+	stop()
+	if st := d.Stats(); st.Sessions != 2 || st.Resent == 0 || st.Published-st.Resent != 6 {
+		t.Errorf("%d sessions, %d published, %d of them again; want 2 sessions, and some again of 6", st.Sessions, st.Published, st.Resent)
+	}
 }
 
 // A tracker that is switched off and on goes on with its chain, its buffer and the next boot.

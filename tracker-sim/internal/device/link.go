@@ -153,7 +153,7 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 				return err
 			}
 			d.mu.Lock()
-			d.stats.Published++
+			d.count(m)
 			d.out.sent(m)
 			d.changed.Broadcast()
 			d.mu.Unlock()
@@ -166,13 +166,23 @@ func (d *Device) publish(ctx context.Context, conn Conn) error {
 		}
 		d.mu.Lock()
 		if d.out.cursor > 0 && time.Since(d.progress) >= d.ackWait {
-			d.stats.Resent += uint64(d.out.cursor)
 			d.out.cursor = 0
 			d.progress, d.ackWait = time.Now(), jitter(min(2*d.ackWait, longestAckWait))
 		}
 		d.mu.Unlock()
 	}
 	return ctx.Err()
+}
+
+// count notes that the broker has taken m. Why a message goes again (an overdue acknowledgement, a new session) does not matter: messages
+// go in order, so one that is not beyond the furthest went before.
+func (d *Device) count(m Message) {
+	if d.stats.Published > 0 && !d.furthest.Less(m.Pos) {
+		d.stats.Resent++
+	} else {
+		d.furthest = m.Pos
+	}
+	d.stats.Published++
 }
 
 // window is how far the publisher may run ahead. Ingest cannot acknowledge past a loss before it has the declaration,
