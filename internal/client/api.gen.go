@@ -134,15 +134,17 @@ type ComplianceState struct {
 
 // Copy defines model for Copy.
 type Copy struct {
-	// Anchored Heads of logs that the instance has anchored on the ledger
-	Anchored int64 `json:"anchored"`
+	// Anchored Heads of logs that the instance has anchored on the ledger, at the newest look; absent before the first
+	Anchored int64 `json:"anchored,omitempty,omitzero"`
 
-	// BehindS Since the first anchor that is not looked through, seconds; 0 when there is none
-	BehindS float64 `json:"behind_s"`
+	// BehindS Since the first anchor that is not looked through, seconds; 0 when there is none, absent likewise
+	BehindS float64 `json:"behind_s,omitempty,omitzero"`
 
-	// Copied Of these, looked through here; what is ours is copied and verified
-	Copied int64  `json:"copied"`
-	Error  string `json:"error,omitempty,omitzero"`
+	// Copied Of these, looked through here; what is ours is copied and verified; absent likewise
+	Copied int64 `json:"copied,omitempty,omitzero"`
+
+	// Error Why it is not known how far the copy is now; then it is listed as unknown
+	Error string `json:"error,omitempty,omitzero"`
 
 	// Findings Oldest first, at most 200
 	Findings []CopyFinding `json:"findings"`

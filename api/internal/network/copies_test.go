@@ -39,6 +39,9 @@ func TestCopiesAreShown(t *testing.T) {
 	defer disk.Close()
 	s := &Resource{Copies: replica.New(replica.Config{Channel: ledger.Channel, Operators: []replica.Operator{nonsense{}}, Ledger: l.As("ShipperMSP"), Store: new(fakestore.Store),
 		Kept: disk.Tenant("replica"), Log: slog.New(slog.DiscardHandler), Now: time.Now})}
+	if c := s.copies()[0]; c.OK || c.Error != "not asked yet" || c.Anchored != nil || c.Copied != nil || c.Behind != nil {
+		t.Errorf("before the first look came %+v", c)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Copies.Run(ctx) }()
@@ -51,7 +54,7 @@ func TestCopiesAreShown(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if c := got[0]; c.OK || c.Ingest != "carrier.ingest-1" || c.Anchored != 1 || c.Copied != 0 || c.Findings[0].What != replica.Form || c.Findings[0].Since == 0 {
+	if c := got[0]; c.OK || c.Ingest != "carrier.ingest-1" || *c.Anchored != 1 || *c.Copied != 0 || c.Findings[0].What != replica.Form || c.Findings[0].Since == 0 {
 		t.Errorf("came %+v", c)
 	}
 	if got := (&Resource{}).copies(); got == nil || len(got) != 0 {

@@ -77,10 +77,10 @@ type IngestHealth struct {
 type Copy struct {
 	Ingest   string        `json:"ingest"`
 	OK       bool          `json:"ok" doc:"Nothing is found, and the copy goes on"`
-	Error    string        `json:"error,omitempty"`
-	Anchored uint64        `json:"anchored" doc:"Heads of logs that the instance has anchored on the ledger"`
-	Copied   uint64        `json:"copied" doc:"Of these, looked through here; what is ours is copied and verified"`
-	Behind   float64       `json:"behind_s" doc:"Since the first anchor that is not looked through, seconds; 0 when there is none"`
+	Error    string        `json:"error,omitempty" doc:"Why it is not known how far the copy is now; then it is listed as unknown"`
+	Anchored *uint64       `json:"anchored,omitempty" doc:"Heads of logs that the instance has anchored on the ledger, at the newest look; absent before the first"`
+	Copied   *uint64       `json:"copied,omitempty" doc:"Of these, looked through here; what is ours is copied and verified; absent likewise"`
+	Behind   *float64      `json:"behind_s,omitempty" doc:"Since the first anchor that is not looked through, seconds; 0 when there is none, absent likewise"`
 	Findings []CopyFinding `json:"findings" doc:"Oldest first, at most 200"`
 	More     int           `json:"more" doc:"Findings that are not listed"`
 }
@@ -213,9 +213,15 @@ func (s *Resource) copies() []Copy {
 		return all
 	}
 	for _, st := range s.Copies.States() {
-		c := Copy{Ingest: st.Operator, OK: st.Trouble == "" && len(st.Findings) == 0, Anchored: st.Anchored, Copied: st.Copied, Behind: st.Behind.Seconds(), Findings: []CopyFinding{}, More: st.More}
-		if st.Trouble != "" {
+		c := Copy{Ingest: st.Operator, OK: st.Known && st.Trouble == "" && len(st.Findings) == 0, Findings: []CopyFinding{}, More: st.More}
+		if st.Known {
+			c.Anchored, c.Copied, c.Behind = &st.Anchored, &st.Copied, new(st.Behind.Seconds())
+		}
+		switch {
+		case st.Trouble != "":
 			c.Error = "how far it is is not known: the instance, the ledger or our store cannot be asked; the log of this api says which"
+		case !st.Known:
+			c.Error = "not asked yet"
 		}
 		for _, f := range st.Findings {
 			c.Findings = append(c.Findings, CopyFinding{Log: f.Log, Subject: f.Subject, Leaf: f.Leaf, What: f.What, Detail: f.Detail, Since: rest.Instant(f.SinceMS)})

@@ -61,7 +61,7 @@ export function healthOf(n: Network): Health {
     ...ingests.filter((i) => !i.ok).map((i) => (cannotBeAsked(i) ? `Ingest ${i.id} cannot be asked` : `Ingest ${i.id} is not ready: ${i.error ?? "it does not say why"}`)),
     ...(n.influx.ok ? [] : ["Telemetry store cannot be asked"]),
     ...n.copies.flatMap((c) => [
-      ...(c.error ? [`The copy of what ${c.ingest} stores does not go on`] : []),
+      ...(c.error ? [c.anchored === undefined ? `Nothing is known yet of the copy of what ${c.ingest} stores` : `The copy of what ${c.ingest} stores does not go on`] : []),
       ...c.findings.map((f) => `${c.ingest}${f.subject && ` for ${f.subject}, from message ${f.leaf} on`}: ${f.detail}`),
     ]),
   ];

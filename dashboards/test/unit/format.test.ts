@@ -112,6 +112,7 @@ describe("health", () => {
           findings: [{ log: "ab", subject: "S-1", leaf: 3, what: "differs", detail: "other bytes", since: "2026-01-01T00:00:00.000Z" }],
           more: 0,
         },
+        { ingest: "j", ok: false, error: "not asked yet", findings: [], more: 0 },
       ],
       influx: { ok: false },
     };
@@ -124,6 +125,7 @@ describe("health", () => {
       "Telemetry store cannot be asked",
       "The copy of what i stores does not go on",
       "i for S-1, from message 3 on: other bytes",
+      "Nothing is known yet of the copy of what j stores",
     ]);
     expect(healthOf(sick).lag).toBeNull();
     expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["Ledger network cannot be asked"]);
