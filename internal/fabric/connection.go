@@ -133,14 +133,16 @@ func (n *node) renew(old *grpc.ClientConn) {
 	}
 }
 
-// replace has the next call make a new connection.
-func (n *node) replace() {
+// replace has the next call make a new connection, and returns the old one for the caller to close; nil when there is none.
+func (n *node) replace() *grpc.ClientConn {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.conn != nil && !n.closed {
-		_ = n.conn.Close()
-		n.conn = nil
+	if n.closed {
+		return nil
 	}
+	old := n.conn
+	n.conn = nil
+	return old
 }
 
 func (n *node) close() {

@@ -4,6 +4,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"google.golang.org/grpc/connectivity"
 )
 
 // wires keeps a node's connections, so that they can be left hanging: the other side is never told.
@@ -87,5 +89,26 @@ func TestHalfOpenConnectionsAreReplaced(t *testing.T) {
 			_, err := c.Submit(t.Context(), "kv:Set", rwset{Key: "b", Value: "1"})
 			return err
 		})
+	}
+}
+
+// A node that is only slow answers what it was asked on a connection that is given up meanwhile: nothing under way is cut off.
+func TestGivenUpConnectionsStayOpenForAWhile(t *testing.T) {
+	f := newFakeNetwork(t)
+	c := f.open("carrier")
+	n := c.peers[0]
+	if _, err := c.height(t.Context(), n); err != nil {
+		t.Fatal(err)
+	}
+	old, err := n.get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.giveUp(n)
+	if fresh, err := n.get(); err != nil || fresh == old {
+		t.Errorf("the next call takes the old connection, error %v; expected a new one", err)
+	}
+	if state := old.GetState(); state != connectivity.Ready {
+		t.Errorf("the old connection is %s, expected that it stays open for the answers under way", state)
 	}
 }

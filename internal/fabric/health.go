@@ -103,15 +103,17 @@ func silence(err error) bool {
 }
 
 // probe waits until the part works again. After a silence it may be the connection that is dead and not the node: nobody is told when
-// a firewall or a router forgets one, and the keepalive, which Fabric allows once a minute, takes two. If a new connection is answered,
-// the old one is given up. What else is under way on it fails at once; it would have, later.
+// a firewall or a router forgets one, and the keepalive, which Fabric allows once a minute, takes two.
 func (h *health) probe(key healthKey, silent bool) {
 	for wait := probeFirst; pause(h.client.ctx, wait); wait = min(2*wait, probeMax) {
-		if silent && h.client.knocks(key.node) {
-			key.node.replace()
+		err := h.client.works(h.client.ctx, key.node, key.part)
+		// What tells whether an orderer works is a connection of its own, which says nothing of the one that was silent.
+		if silent && (key.part == orderPart || silence(err)) && h.client.knocks(key.node) {
+			h.client.giveUp(key.node)
 			silent = false
+			err = h.client.works(h.client.ctx, key.node, key.part)
 		}
-		if h.client.works(h.client.ctx, key.node, key.part) == nil {
+		if err == nil {
 			h.mu.Lock()
 			delete(h.down, key)
 			h.mu.Unlock()
@@ -119,6 +121,22 @@ func (h *health) probe(key healthKey, silent bool) {
 			return
 		}
 	}
+}
+
+// farewell is how long a connection stays open that no new call takes: a node that is only slow answers what it was asked there.
+const farewell = 10 * time.Second
+
+// giveUp has the next calls to a node make a new connection. What hangs on the old one fails when that is closed.
+func (c *Client) giveUp(n *node) {
+	old := n.replace()
+	if old == nil {
+		return
+	}
+	c.log.Warn("connection is silent and given up, a new one is answered", "node", n.String())
+	c.spawn(func() {
+		pause(c.ctx, farewell)
+		_ = old.Close()
+	})
 }
 
 // knocks tells whether a node answers a new connection.
