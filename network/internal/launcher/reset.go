@@ -53,7 +53,7 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 		{"logs", "logs", 0, []string{l.Stack.LogDir()}},
 		{"bin", "our programs", 0, programs},
 		// The run folder, which makes the folder ours, goes last of all.
-		{"settings.json", "ports, kind of orderers, places of the servers", 0, []string{l.Stack.StackFile(), l.Stack.Settings()}},
+		{"settings.json", "ports, kind of orderers, places of the servers", 0, []string{l.Stack.StackFile(), l.Stack.PrometheusConfig(), l.Stack.Settings()}},
 	} {
 		there := false
 		for _, path := range d.paths {

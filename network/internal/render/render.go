@@ -70,7 +70,7 @@ type File struct {
 }
 
 // All renders what Fabric's programs read (certificates' and channel's description, one configuration per node, the external
-// builder, the clients' connection profiles), the configurations of the four influxd, ingest and the four api, and stack.json.
+// builder, the clients' connection profiles), the configurations of the four influxd, ingest and the four api, one for a Prometheus, and stack.json.
 func All(s topology.Stack) ([]File, error) {
 	var all []File
 	var problems []error
@@ -89,6 +89,7 @@ func All(s topology.Stack) ([]File, error) {
 		add("profile.yaml.tmpl", o, s.Profile(o), "")
 		add("api.yaml.tmpl", o, s.APIConfig(o), topology.APIProcess(o))
 	}
+	add("prometheus.yml.tmpl", "", s.PrometheusConfig(), "")
 	f, err := stackFile(s)
 	return append(append(all, builder(s)...), f), errors.Join(append(problems, err)...)
 }

@@ -32,7 +32,7 @@ func TestGolden(t *testing.T) {
 	// One of each kind; the other organisations' differ in names and ports only.
 	kinds := []string{
 		"crypto-config.yaml", "configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
-		"profiles/auditor.yaml", "influxdb-consignee/influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release",
+		"profiles/auditor.yaml", "influxdb-consignee/influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release", "prometheus.yml",
 	}
 	secured := stack(topology.BFT)
 	secured.TLS = true
@@ -73,12 +73,33 @@ func matches(path string, ends []string) bool {
 	return false
 }
 
+// The example that docs/operate/monitoring.md names is what a stack with the usual ports gets.
+func TestPrometheusExample(t *testing.T) {
+	const example = "../../monitoring/prometheus.yml"
+	for _, f := range everything(t, stack(topology.BFT)) {
+		if filepath.Base(f.Path) != "prometheus.yml" {
+			continue
+		}
+		text := bytes.ReplaceAll(f.Data, []byte("/checkout/network/monitoring/"), nil)
+		if *update {
+			if err := os.WriteFile(example, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(example); err != nil || !bytes.Equal(text, want) {
+			t.Errorf("%s (%v) differs from the template; run with -update:\n%s", example, err, text)
+		}
+		return
+	}
+	t.Error("no prometheus.yml is rendered")
+}
+
 // Ensure every YAML file of every stack is one valid document, also with a folder that holds blanks.
 func TestYAMLIsValid(t *testing.T) {
 	for _, s := range []topology.Stack{stack(topology.BFT), stack(topology.Raft), {Root: "/checkout", Orderers: topology.BFT, Ports: topology.DefaultPorts(), TLS: true}} {
 		s.Dir = "/home/some one/my stack"
 		for _, f := range everything(t, s) {
-			if !strings.HasSuffix(f.Path, ".yaml") {
+			if ext := filepath.Ext(f.Path); ext != ".yaml" && ext != ".yml" {
 				continue
 			}
 			var v map[string]any

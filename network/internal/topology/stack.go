@@ -61,6 +61,7 @@ func (s Stack) path(elem ...string) string {
 
 func (s Stack) Settings() string           { return s.path("settings.json") }
 func (s Stack) StackFile() string          { return s.path("stack.json") }
+func (s Stack) PrometheusConfig() string   { return s.path("prometheus.yml") }
 func (s Stack) OverrideDir() string        { return s.path("override") }
 func (s Stack) BinDir() string             { return s.path("bin") }
 func (s Stack) Program(name string) string { return s.path("bin", name) }
@@ -170,4 +171,7 @@ func (s Stack) SignInLinks() string     { return s.path("sign-in-links") }
 func (s Stack) FleetDir() string        { return s.path("fleet") }
 
 // DashboardDir is where the web app's build lies.
+func (s Stack) AlertRules() string {
+	return filepath.Join(s.Root, "network", "monitoring", "alerts.yml")
+}
 func (s Stack) DashboardDir() string { return filepath.Join(s.Root, "dashboards", "dist") }
