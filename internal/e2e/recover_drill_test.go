@@ -2,29 +2,43 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/checkpoint"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// recovered loses the journal of ingest in some way while everything is killed, and has it made again.
-func (s *stack) recovered(t *testing.T, lose func(journal string)) {
+// recovered loses the journal of a running ingest in some way. The supervisor starts ingest again, which says everywhere that journal and
+// ledger disagree, and does not take the tracker's message. Then the journal is made again, as an operator does it.
+func (s *stack) recovered(t *testing.T, tr *ownTracker, raw []byte, lose func(journal string)) {
 	t.Helper()
-	if err := syscall.Kill(s.processes(t)["ingest-carrier"].PID, syscall.SIGKILL); err != nil {
+	pid := s.processes(t)["ingest-carrier"].PID
+	// Stopped first, or it would write into what takes the place.
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	s.network(t, "down")
 	lose(filepath.Join(s.Dir, "ingest", "data", "journal"))
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	tr.device.Close()
+	s.disagrees(t, tr, raw)
+	tr.device.Close()
+	s.network(t, "down")
 	s.network(t, "up", "--only", "fabric,influx")
 	run := func(args ...string) (string, int) {
 		cmd := exec.Command(filepath.Join(s.Dir, "bin", "ingest"), append([]string{"recover", "--config", filepath.Join(s.Dir, "ingest", "config.yaml")}, args...)...)
@@ -52,8 +66,8 @@ func (s *stack) recovered(t *testing.T, lose func(journal string)) {
 	s.network(t, "up", "--no-fleet")
 }
 
-// TestDrillRecover wipes the journal of ingest under load, and then puts an older copy of it back. Each time the instance goes on in its next
-// life: nothing is doubled, what was stored keeps its place, the parties' copies go on, and a shipment across both breaks is delivered,
+// TestDrillRecover wipes the journal of ingest under load, and then puts an older copy of it back. Each time ingest acknowledges nothing that
+// it could never anchor, and the instance goes on in its next life: nothing is doubled, what was stored keeps its place, the parties' copies go on, and a shipment across both breaks is delivered,
 // sealed, closed and verified, with the breaks named.
 func TestDrillRecover(t *testing.T) {
 	s := load(t)
@@ -65,11 +79,11 @@ func TestDrillRecover(t *testing.T) {
 	trip := begin(t, s, tr, name("recover"), "carrier", "shipper", "consignee")
 	trip.send(tr.message(telemetry.Data), tr.message(telemetry.Data))
 	trip.anchored()
-	again := func() {
+	again := func(held ...[]byte) { // what was not taken before is sent again
 		t.Helper()
 		tr.device.Close()
 		tr.connect(s)
-		trip.send(tr.message(telemetry.Data), tr.message(telemetry.Data))
+		trip.send(append(held, tr.message(telemetry.Data), tr.message(telemetry.Data))...)
 		trip.anchored()
 		trip.copied("shipper")
 		trip.copied("consignee")
@@ -87,33 +101,37 @@ func TestDrillRecover(t *testing.T) {
 		n := s.counter(t, "trackseal_messages_logged_total") - before
 		return n > 80, fmt.Sprint(n)
 	})
-	s.recovered(t, func(journal string) {
+	held := tr.message(telemetry.Data)
+	s.recovered(t, tr, held, func(journal string) {
 		if err := os.RemoveAll(journal); err != nil {
 			t.Fatal(err)
 		}
 	})
+	again(held)
+
+	// An older copy.
+	data := filepath.Join(s.Dir, "ingest", "data")
+	copied, err := checkpoint.Ask(t.Context(), data, func() error {
+		return syscall.Kill(s.processes(t)["ingest-carrier"].PID, checkpoint.Signal)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	again()
+	held = tr.message(telemetry.Data)
+	s.recovered(t, tr, held, func(journal string) {
+		if err := errors.Join(os.RemoveAll(journal), os.Rename(copied, journal)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	again(held)
+
 	<-during
 	if a := s.account(t, book); a.Doubled+a.Phantom+a.Unlogged+a.LeafErrors > 0 || a.Stored < 80 {
 		t.Errorf("of the load across the loss: %+v, want everything at most once", a)
 	} else {
 		t.Logf("load across the loss: %+v", a)
 	}
-
-	// An older copy.
-	copied := filepath.Join(t.TempDir(), "journal")
-	s.network(t, "down")
-	if err := os.CopyFS(copied, os.DirFS(filepath.Join(s.Dir, "ingest", "data", "journal"))); err != nil {
-		t.Fatal(err)
-	}
-	s.network(t, "up", "--no-fleet")
-	again()
-	s.recovered(t, func(journal string) {
-		if err := errors.Join(os.RemoveAll(journal), os.CopyFS(journal, os.DirFS(copied))); err != nil {
-			t.Fatal(err)
-		}
-	})
-	again()
 
 	// As after any day.
 	book = filepath.Join(t.TempDir(), "book")
@@ -137,6 +155,65 @@ func TestDrillRecover(t *testing.T) {
 		t.Errorf("the ledger's newest life is %d of %s, want the third or later of %s", life, instance, s.Ingest[0].ID)
 	}
 	s.level(t)
+	eventually(t, time.Minute, "the network is well again", func() (bool, string) {
+		n := s.health(t, "shipper")
+		return n.OK, fmt.Sprintf("%+v", n)
+	})
+}
+
+// networkHealth is what /v1/network says.
+type networkHealth struct {
+	OK      bool     `json:"ok"`
+	Unknown []string `json:"unknown"`
+	Ingest  []struct {
+		ID, Error string
+		OK        bool
+	} `json:"ingest"`
+}
+
+func (s *stack) health(t *testing.T, org string) (n networkHealth) {
+	t.Helper()
+	if code, err := s.api(t, org).call("GET", "/v1/network", nil, &n); err != nil || code != 200 {
+		t.Fatalf("/v1/network of %s: %d, %v", org, code, err)
+	}
+	return n
+}
+
+// disagrees wants ingest to say that its journal is not the ledger's, wherever somebody may look, and to take nothing of a tracker.
+func (s *stack) disagrees(t *testing.T, tr *ownTracker, raw []byte) {
+	t.Helper()
+	eventually(t, time.Minute, "/readyz says that journal and ledger disagree, and the way out", func() (bool, string) {
+		resp, err := http.Get(s.Ingest[0].URL + "/readyz")
+		if err != nil {
+			return false, err.Error()
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(body), "ingest recover"), string(body)
+	})
+	eventually(t, time.Minute, "network status says unready", func() (bool, string) {
+		p := s.processes(t)["ingest-carrier"]
+		return p.State == "unready", p.State
+	})
+	for org, want := range map[string]string{"carrier": "anchors: journal and ledger disagree", "shipper": "anchors: see the log of this instance"} {
+		eventually(t, time.Minute, "/v1/network of "+org+" is not ok with "+want, func() (bool, string) {
+			n := s.health(t, org)
+			return !n.OK && !n.Ingest[0].OK && strings.Contains(n.Ingest[0].Error, want) && len(n.Unknown) == 0, fmt.Sprintf("%+v", n)
+		})
+	}
+	if got := s.counter(t, "trackseal_anchor_disagrees"); got != 1 {
+		t.Errorf("trackseal_anchor_disagrees: came %v, expected 1", got)
+	}
+	received, logged := s.counter(t, "trackseal_messages_received_total"), s.counter(t, "trackseal_messages_logged_total")
+	tr.connect(s)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := tr.device.Publish(ctx, tr.topic, raw); err == nil {
+		t.Error("a message was acknowledged that can never be anchored")
+	}
+	if r, l := s.counter(t, "trackseal_messages_received_total"), s.counter(t, "trackseal_messages_logged_total"); r == received || l != logged {
+		t.Errorf("%v messages received and %v logged more, expected at least 1 and 0", r-received, l-logged)
+	}
 }
 
 // lastLife is the newest life of the stack's instance that has an anchor.
