@@ -149,16 +149,6 @@ func TestDrillBackup(t *testing.T) {
 		return a.Anchored == a.Acked && a.Acked > 100, fmt.Sprintf("%+v", a)
 	})
 	s.level(t)
-
-	if os.Getenv("TRACKSEAL_LONG") == "" {
-		return
-	}
-	// One orderer and one peer from the same backup, which is old by now: they learn the rest from the others.
-	s.network(t, "down")
-	t.Log(s.network(t, "restore", dir, "--only", "orderer-shipper,peer-shipper", "--yes"))
-	s.network(t, "up", "--no-fleet")
-	s.level(t)
-	send("after one node", "3s")
 }
 
 // noSecrets looks for every key and secret of a backup in the part that may be stored with others.

@@ -19,6 +19,7 @@ import (
 type said struct {
 	What     string  `json:"what"`
 	Log      string  `json:"log"`
+	Subject  string  `json:"subject"`
 	Leaf     *uint64 `json:"leaf"`
 	To       uint64  `json:"to"`
 	Head     *uint64 `json:"head"`
