@@ -265,7 +265,7 @@ func (c *check) round(ctx context.Context, repair bool) (all audit.Summary, err 
 
 func (c *check) one(ctx context.Context, repair bool) (audit.Summary, error) {
 	c.heads, c.gone, c.todo, c.entries = map[uint64]bool{}, nil, &todo{}, map[uint64][]byte{}
-	j := audit.Job{Store: c.Store, Heads: c.anchors.heads, Ingest: c.id, Anchors: c.anchors, All: true, Live: c.state == nil, Say: func(f audit.Finding) { c.note(f); c.say(f) }}
+	j := audit.Job{Store: c.Store, Heads: c.anchors.heads, Ingest: c.id, Earlier: ledger.Lives(c.id), Anchors: c.anchors, All: true, Live: c.state == nil, Say: func(f audit.Finding) { c.note(f); c.say(f) }}
 	if j.Live {
 		c.anchors.before = c.Now().Add(-settle).UnixMilli()
 	}

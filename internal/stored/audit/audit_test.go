@@ -53,6 +53,9 @@ func TestIntact(t *testing.T) {
 		if found, s := run(t, w, nil); len(found) > 0 || s.Beyond != 0 || s.Messages != uint64(len(w.Store.Stored)) {
 			t.Fatalf("an intact store has findings, or %+v does not count %d messages:\n%s", s, len(w.Store.Stored), lines(found))
 		}
+		if found, _ := run(t, w, func(j *audit.Job) { j.Ingest, j.Earlier = "carrier.next", []string{"carrier.other", w.Ingest} }); len(found) > 0 {
+			t.Fatalf("logs of an earlier life have findings:\n%s", lines(found))
+		}
 		log := w.Store.Stored[0].Log
 		w.Store.HeadList = slices.DeleteFunc(w.Store.HeadList, func(h stored.Head) bool { return h.Log != log })
 		w.Store.Stored = slices.DeleteFunc(w.Store.Stored, func(m stored.Message) bool { return m.Log != log })

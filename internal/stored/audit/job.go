@@ -28,9 +28,11 @@ type Anchors interface {
 
 // Job audits all logs of one heads log.
 type Job struct {
-	Store   Whole
-	Heads   string // id, hex
-	Ingest  string // whose it is
+	Store  Whole
+	Heads  string // id, hex
+	Ingest string // whose it is
+	// Earlier lives of the instance, whose logs may end in this heads log.
+	Earlier []string
 	Anchors Anchors
 	// All: the anchors are all that there are. Else a head in another one is unproven, and no fault.
 	All bool
@@ -178,7 +180,7 @@ func (j *Job) log(ctx context.Context, of Log) (w *Walk, beyond uint64, err erro
 	}
 	heads = slices.DeleteFunc(heads, func(h stored.Head) bool { return h.Heads != j.Heads })
 	slices.SortStableFunc(heads, func(a, b stored.Head) int { return cmp.Compare(a.Index, b.Index) })
-	w = &Walk{Store: j.Store, Log: of, Live: j.Live, Say: j.Say}
+	w = &Walk{Store: j.Store, Log: of, Earlier: j.Earlier, Live: j.Live, Say: j.Say}
 	var proven []anchor.HeadLeaf
 	var unproven *stored.Head // the newest one that could be in an anchor that was given
 	for i := range heads {

@@ -29,6 +29,8 @@ type Walk struct {
 	Store Store
 	Log   Log
 	Sizes []uint64 // at which the root is wanted
+	// Earlier instances that the log may be of, instead: its first entry says which.
+	Earlier []string
 	// Live: leaves are added meanwhile, so a reading beyond the last message that was seen is none of ours.
 	Live bool
 	// Signed, if set, is called for each signed message whose bytes are those that were logged.
@@ -155,6 +157,10 @@ func (w *Walk) message(ctx context.Context, m stored.Message) error {
 		w.expect.skip(m.Leaf)
 		return nil
 	}
+	if slices.Contains(w.Earlier, leaf.Ingest) {
+		w.Log.Ingest = leaf.Ingest
+	}
+	w.Earlier = nil
 	if w.Log.Ingest != "" && leaf.Ingest != w.Log.Ingest {
 		w.say(Entry, &m, &leaf.Hash, Mend{Replace: true}, "the entry is of ingest %s, the log of %s", leaf.Ingest, w.Log.Ingest)
 	}

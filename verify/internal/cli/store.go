@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/stored/audit"
 )
@@ -104,7 +105,7 @@ func (o *storeOptions) run(ctx context.Context) (int, error) {
 	defer shut()
 	for _, heads := range slices.Sorted(maps.Keys(logs)) {
 		l := logs[heads]
-		j := audit.Job{Store: store, Heads: heads, Ingest: l.ingest, Anchors: l, Partial: o.partial, Say: o.say}
+		j := audit.Job{Store: store, Heads: heads, Ingest: l.ingest, Earlier: ledger.Lives(l.ingest), Anchors: l, Partial: o.partial, Say: o.say}
 		if o.log != "" || o.shipment != "" {
 			j.Only = func(of *audit.Log) bool {
 				return (o.log == "" || of.ID == o.log) && (o.shipment == "" || of.Shipment == o.shipment)
