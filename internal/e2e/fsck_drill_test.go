@@ -127,14 +127,6 @@ func TestDrillFsck(t *testing.T) {
 		t.Errorf("fsck of the store alone beside a running ingest: exit %d, %+v", code, live)
 	}
 
-	s.network(t, "down")
-	healed := false
-	defer func() {
-		if !healed {
-			s.network(t, "up", "--no-fleet")
-		}
-	}()
-	s.network(t, "up", "--no-fleet", "--only", "fabric,influx")
 	fsck := func(more ...string) ([]said, int) {
 		t.Helper()
 		begun := time.Now()
@@ -150,67 +142,67 @@ func TestDrillFsck(t *testing.T) {
 		}
 		return of
 	}
-	before, _ := fsck()
-	if found := ours(before); len(found) > 0 {
-		t.Fatalf("findings before the damage: %+v", found)
-	}
-
-	// Messages 4 to 7 are lost with their readings. One reading is edited, one added. A head is lost.
-	messages := s.influxQL(t, `SELECT * FROM message WHERE "log"='`+log+`'`)
-	readings := s.influxQL(t, `SELECT * FROM reading WHERE "log"='`+log+`'`)
-	if len(messages) != 10 || len(readings) != 10 {
-		t.Fatalf("%d messages and %d readings, want 10", len(messages), len(readings))
-	}
-	s.influxQL(t, fmt.Sprintf(`DELETE FROM message WHERE "log"='%s' AND time >= %v AND time <= %v`, log, messages[4]["time"], messages[7]["time"]))
-	s.influxQL(t, fmt.Sprintf(`DELETE FROM reading WHERE "log"='%s' AND time >= %v AND time <= %v`, log, readings[4]["time"], readings[7]["time"]))
-	s.influxQL(t, fmt.Sprintf(`DELETE FROM head WHERE "log"='%s' AND time = %v`, log, heads[len(heads)-1]["time"]))
-	s.influxWrite(t, fmt.Sprintf("reading,log=%s,tracker=%s,era=0 temperature=-40 %v", log, tr.id, readings[1]["time"]))
-	s.influxWrite(t, fmt.Sprintf("reading,log=%s,tracker=%s,era=0 leaf=2i,temperature=2 1790000000123000002", log, tr.id))
-	has := func(what string, found []said, leaf uint64, to uint64, detail string) {
-		t.Helper()
-		if !slices.ContainsFunc(found, func(f said) bool {
-			return f.Leaf != nil && *f.Leaf == leaf && f.To == to && strings.Contains(f.Detail, detail)
-		}) {
-			t.Errorf("%s: nothing of leaf %d to %d with %q in %+v", what, leaf, to, detail, found)
+	s.withoutIngest(t, func() {
+		before, _ := fsck()
+		if found := ours(before); len(found) > 0 {
+			t.Fatalf("findings before the damage: %+v", found)
 		}
-	}
-	damaged, code := fsck()
-	if code != 1 {
-		t.Errorf("fsck of the damage: exit %d, want 1", code)
-	}
-	has("fsck", damaged, 4, 8, "missing")
-	has("fsck", damaged, 1, 0, "temperature is -40")
-	has("fsck", damaged, 2, 0, "has none at that time")
-	if !slices.ContainsFunc(damaged, func(f said) bool { return f.Head != nil && strings.Contains(f.Detail, "missing") }) {
-		t.Errorf("no missing head in %+v", damaged)
-	}
-	alone, code := verifyStore("carrier")
-	if code != 1 {
-		t.Errorf("verify store of the damage: exit %d, want 1", code)
-	}
-	has("verify store", alone, 4, 8, "missing")
 
-	// Alone, all but the lost messages is mended.
-	left, code := fsck("--repair")
-	if code != 1 {
-		t.Errorf("without evidence the messages are still lost, exit %d", code)
-	}
-	has("after the first repair", left, 4, 8, "missing")
-	left, code = fsck()
-	if found := ours(left); code != 1 || len(found) != 1 {
-		t.Errorf("after the first repair: exit %d, %+v", code, found)
-	}
-	repaired, _ := fsck("--repair", "--from", bundle)
-	after, _ := fsck()
-	if found := ours(after); len(found) > 0 || len(after) > len(before) {
-		t.Errorf("after the repair: %+v\nwhich did: %+v", after, repaired)
-	}
-	if _, code := verifyStore("carrier"); code != 0 && len(before) == 1 {
-		t.Errorf("verify store of the mended store: exit %d", code)
-	}
+		// Messages 4 to 7 are lost with their readings. One reading is edited, one added. A head is lost.
+		messages := s.influxQL(t, `SELECT * FROM message WHERE "log"='`+log+`'`)
+		readings := s.influxQL(t, `SELECT * FROM reading WHERE "log"='`+log+`'`)
+		if len(messages) != 10 || len(readings) != 10 {
+			t.Fatalf("%d messages and %d readings, want 10", len(messages), len(readings))
+		}
+		s.influxQL(t, fmt.Sprintf(`DELETE FROM message WHERE "log"='%s' AND time >= %v AND time <= %v`, log, messages[4]["time"], messages[7]["time"]))
+		s.influxQL(t, fmt.Sprintf(`DELETE FROM reading WHERE "log"='%s' AND time >= %v AND time <= %v`, log, readings[4]["time"], readings[7]["time"]))
+		s.influxQL(t, fmt.Sprintf(`DELETE FROM head WHERE "log"='%s' AND time = %v`, log, heads[len(heads)-1]["time"]))
+		s.influxWrite(t, fmt.Sprintf("reading,log=%s,tracker=%s,era=0 temperature=-40 %v", log, tr.id, readings[1]["time"]))
+		s.influxWrite(t, fmt.Sprintf("reading,log=%s,tracker=%s,era=0 leaf=2i,temperature=2 1790000000123000002", log, tr.id))
+		has := func(what string, found []said, leaf uint64, to uint64, detail string) {
+			t.Helper()
+			if !slices.ContainsFunc(found, func(f said) bool {
+				return f.Leaf != nil && *f.Leaf == leaf && f.To == to && strings.Contains(f.Detail, detail)
+			}) {
+				t.Errorf("%s: nothing of leaf %d to %d with %q in %+v", what, leaf, to, detail, found)
+			}
+		}
+		damaged, code := fsck()
+		if code != 1 {
+			t.Errorf("fsck of the damage: exit %d, want 1", code)
+		}
+		has("fsck", damaged, 4, 8, "missing")
+		has("fsck", damaged, 1, 0, "temperature is -40")
+		has("fsck", damaged, 2, 0, "has none at that time")
+		if !slices.ContainsFunc(damaged, func(f said) bool { return f.Head != nil && strings.Contains(f.Detail, "missing") }) {
+			t.Errorf("no missing head in %+v", damaged)
+		}
+		alone, code := verifyStore("carrier")
+		if code != 1 {
+			t.Errorf("verify store of the damage: exit %d, want 1", code)
+		}
+		has("verify store", alone, 4, 8, "missing")
 
-	s.network(t, "up", "--no-fleet")
-	healed = true
+		// Alone, all but the lost messages is mended.
+		left, code := fsck("--repair")
+		if code != 1 {
+			t.Errorf("without evidence the messages are still lost, exit %d", code)
+		}
+		has("after the first repair", left, 4, 8, "missing")
+		left, code = fsck()
+		if found := ours(left); code != 1 || len(found) != 1 {
+			t.Errorf("after the first repair: exit %d, %+v", code, found)
+		}
+		repaired, _ := fsck("--repair", "--from", bundle)
+		after, _ := fsck()
+		if found := ours(after); len(found) > 0 || len(after) > len(before) {
+			t.Errorf("after the repair: %+v\nwhich did: %+v", after, repaired)
+		}
+		if _, code := verifyStore("carrier"); code != 0 && len(before) == 1 {
+			t.Errorf("verify store of the mended store: exit %d", code)
+		}
+	})
+
 	eventually(t, 60*time.Second, "the operator's own evidence verifies", func() (bool, string) {
 		var v verification
 		carrier.get("/v1/shipments/"+p.id+"/verification", &v)

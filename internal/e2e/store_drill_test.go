@@ -71,8 +71,6 @@ func TestDrillOlderStore(t *testing.T) {
 		t.Errorf("ingest anchors as %s, want that it goes on as %s", now, life)
 	}
 
-	s.network(t, "down")
-	s.network(t, "up", "--no-fleet", "--only", "fabric,influx")
 	fsck := func(want int, more ...string) []said {
 		t.Helper()
 		begun := time.Now()
@@ -88,18 +86,18 @@ func TestDrillOlderStore(t *testing.T) {
 			return f.Subject == subject && f.Leaf != nil && *f.Leaf == from && f.To == to && strings.Contains(f.Detail, "missing")
 		})
 	}
-	hole := fsck(1)
-	if !missing(hole, p.id, 2, 5) || !missing(hole, alone.id, 0, 1) {
-		t.Errorf("fsck names no leaves 2 to 5 of %s, or no leaf 0 of %s: %+v", p.id, alone.id, hole)
-	}
-	repaired := fsck(1, "--repair", "--from", bundle)
-	left := fsck(1)
-	t.Logf("what nobody has: %+v", left)
-	if !missing(left, alone.id, 0, 1) || slices.ContainsFunc(left, func(f said) bool { return f.Log == log }) {
-		t.Errorf("after the repair, want no finding about %s and leaf 0 of %s still missing: %+v\nthe repair: %+v", p.id, alone.id, left, repaired)
-	}
+	s.withoutIngest(t, func() {
+		hole := fsck(1)
+		if !missing(hole, p.id, 2, 5) || !missing(hole, alone.id, 0, 1) {
+			t.Errorf("fsck names no leaves 2 to 5 of %s, or no leaf 0 of %s: %+v", p.id, alone.id, hole)
+		}
+		repaired := fsck(1, "--repair", "--from", bundle)
+		left := fsck(1)
+		if !missing(left, alone.id, 0, 1) || slices.ContainsFunc(left, func(f said) bool { return f.Log == log }) {
+			t.Errorf("after the repair, want no finding about %s and leaf 0 of %s still missing: %+v\nthe repair: %+v", p.id, alone.id, left, repaired)
+		}
+	})
 
-	s.network(t, "up", "--no-fleet")
 	eventually(t, time.Minute, "the operator's own evidence verifies", func() (bool, string) {
 		var v verification
 		carrier.get("/v1/shipments/"+p.id+"/verification", &v)
