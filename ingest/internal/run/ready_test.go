@@ -77,6 +77,7 @@ func TestJournalThatTheLedgerOvertook(t *testing.T) {
 			testkit.WaitFor(t, 10*time.Second, "it says so before there is anything to anchor", func() bool { return p.Status(t.Context()).Disagrees })
 			src.send(up("carrier.T-1"), s.dev.message(t, 5))
 			testkit.WaitFor(t, 10*time.Second, "the message is there", func() bool { return p.Status(t.Context()).Received == 1 })
+			testkit.WaitFor(t, 10*time.Second, "the ledger's records are read", func() bool { return p.ready()["receives"] == "ok" })
 			for part, text := range p.ready() {
 				if bad := part == "logs" || part == "anchors"; bad != strings.Contains(text, "ingest recover") || bad == (text == "ok") {
 					t.Errorf("%s: came %q, expected the way out of logs and anchors and ok of the others", part, text)
