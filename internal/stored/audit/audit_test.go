@@ -105,7 +105,7 @@ var damages = map[string]func(t *rapid.T, w *audittest.World) damage{
 	"shipment changed": func(t *rapid.T, w *audittest.World) damage {
 		m := message(t, w)
 		if count(w, m.Log) < 3 {
-			t.Skip("of two, nobody can say which is right")
+			t.Skip("this draw leaves two messages that contradict each other: nobody can say which is right")
 		}
 		m.Shipment += "9"
 		return damage{what: audit.Fields, log: m.Log, leaf: m.Leaf}
@@ -150,7 +150,7 @@ var damages = map[string]func(t *rapid.T, w *audittest.World) damage{
 		other.Log(m.Shipment, m.Tracker, 2)
 		o := other.Store.Stored[0]
 		if string(o.Entry) == string(m.Entry) {
-			t.Skip("the same")
+			t.Skip("this draw changes nothing: both messages are the same")
 		}
 		m.Entry, m.Raw = o.Entry, o.Raw
 		return damage{log: m.Log, leaf: m.Leaf}
@@ -163,7 +163,7 @@ var damages = map[string]func(t *rapid.T, w *audittest.World) damage{
 	"head proof flipped": func(t *rapid.T, w *audittest.World) damage {
 		h := head(t, w)
 		if len(h.Proof) == 0 {
-			t.Skip("no proof")
+			t.Skip("this draw changes nothing: a head alone in its log has no proof")
 		}
 		h.Proof = slices.Clone(h.Proof)
 		h.Proof[0][3] ^= 4
