@@ -229,7 +229,7 @@ func (s *stack) disagrees(t *testing.T, tr *ownTracker, raw []byte) {
 		p := s.processes(t)["ingest-carrier"]
 		return p.State == "unready", p.State
 	})
-	for org, want := range map[string]string{"carrier": "anchors: journal and ledger disagree", "shipper": "anchors: see the log of this instance"} {
+	for org, want := range map[string]string{"carrier": "anchors: journal and ledger disagree", "shipper": "anchors: journal and ledger disagree; nothing is acknowledged"} {
 		eventually(t, time.Minute, "/v1/network of "+org+" is not ok with "+want, func() (bool, string) {
 			n := s.health(t, org)
 			return !n.OK && !n.Ingest[0].OK && strings.Contains(n.Ingest[0].Error, want) && len(n.Unknown) == 0, fmt.Sprintf("%+v", n)

@@ -254,12 +254,16 @@ func numbers(r *http.Request, a, b string) (x, y uint64, err error) {
 	return x, y, nil
 }
 
-// status says how the instance is. What its problems are in words is for its own organisation: they may quote what is stored.
+// status says how the instance is. What its problems are in words is for its own organisation: they may quote what is stored. That
+// nothing of what is sent can be anchored any more concerns every member.
 func (s *server) status(c call) (any, error) {
 	st := s.p.Status(c.Context())
 	if c.MSP != s.own {
 		for part := range st.Problems {
 			st.Problems[part] = "see the log of this instance"
+			if st.Disagrees && (part == "logs" || part == "anchors") {
+				st.Problems[part] = "journal and ledger disagree; nothing is acknowledged until its operator has recovered it"
+			}
 		}
 	}
 	return st, nil
