@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,14 +18,14 @@ import (
 func TestAskedBySignal(t *testing.T) {
 	dir := t.TempDir()
 	fail := errors.New("no space left on device")
-	var broken bool
+	var broken atomic.Bool // the part's goroutine and ours meet in files and a signal, which order nothing in Go's memory model
 	n := 0
 	part := Part(dir, slog.New(slog.DiscardHandler), func(to string) error {
 		n++
 		if err := os.Mkdir(to, 0o700); err != nil { // as Pebble: it must not be there
 			return err
 		}
-		if broken {
+		if broken.Load() {
 			return fail
 		}
 		return os.WriteFile(filepath.Join(to, "n"), []byte{byte('0' + n)}, 0o600)
@@ -50,7 +51,7 @@ func TestAskedBySignal(t *testing.T) {
 			t.Errorf("copy %s, %v; want %s", got, err, want)
 		}
 	}
-	broken = true
+	broken.Store(true)
 	if at, err := ask(); err == nil || !strings.Contains(err.Error(), fail.Error()) {
 		t.Errorf("%s, %v; want what the program said: %v", at, err, fail)
 	}
