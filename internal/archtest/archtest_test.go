@@ -100,7 +100,6 @@ var forbidden = []struct {
 	{"chaincode", "internal/mqtt", "every peer must compute the same: nothing from outside the ledger"},
 	{"tracker-sim", "internal/influx", "a tracker only publishes; accounting goes through the public API"},
 	{"tracker-sim", "internal/fabric", "a tracker only publishes; accounting goes through the public API"},
-	{"ingest/internal/judge", "ingest/internal", "a judge reads the store and the ledger alone: any node with a copy of both can run it"},
 	{"network", "internal/fabric", "the launcher drives binaries, it links no Fabric library"},
 	{"network", "internal/influx", "the launcher drives binaries"},
 	{"verify", "internal/fabric", "the auditor's program trusts no server and links no Fabric library"},
@@ -148,6 +147,8 @@ var standsOn = []struct {
 	{"api/internal/rest", []string{"api/internal/access", "api/internal/audit", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
 	{"api/internal/access", []string{"internal/canon", "internal/secure"}, "who asks is settled before anything is looked up"},
 	{"api/internal/state", nil, "the store knows no tenant"},
+	{"internal/judge", []string{"internal/anchor", "internal/compliance", "internal/compliance/detect", "internal/compliance/journey", "internal/ledger", "internal/merkle", "internal/stored", "internal/telemetry"},
+		"a judge reads the store and the ledger alone: ingest runs it as the operator's, the API of any other party as that party's own"},
 	{"api/internal/replica", []string{"api/internal/state", "internal/anchor", "internal/ledger", "internal/merkle", "internal/service", "internal/stored", "internal/stored/outside", "internal/stored/transfer", "internal/telemetry"},
 		"any node of a member can run it: it knows no route, no adapter, and of an operator only what it gives"},
 }

@@ -3,11 +3,11 @@ package run
 import (
 	"context"
 
-	"github.com/trackseal/trackseal/ingest/internal/judge"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/store"
 	"github.com/trackseal/trackseal/ingest/internal/summary"
+	"github.com/trackseal/trackseal/internal/judge"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )

@@ -15,7 +15,6 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
-	"github.com/trackseal/trackseal/ingest/internal/judge"
 	"github.com/trackseal/trackseal/ingest/internal/limit"
 	"github.com/trackseal/trackseal/ingest/internal/message"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
@@ -26,6 +25,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/verify"
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/checkpoint"
+	"github.com/trackseal/trackseal/internal/judge"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
