@@ -17,12 +17,12 @@ func BenchmarkStackSubmit(b *testing.B) {
 			b.Run(fmt.Sprintf("everywhere=%v/parallel=%d", everywhere, parallel), func(b *testing.B) {
 				c := s.open(b, "carrier", "api")
 				b.SetParallelism(parallel) // times GOMAXPROCS
-				for !c.bft.isKnown() && b.Context().Err() == nil {
+				for !c.channel.isBFT() && b.Context().Err() == nil {
 					time.Sleep(time.Millisecond)
 				}
 				if !everywhere {
-					c.bft = newConsensus()
-					c.bft.learning.Store(true) // by nobody
+					c.channel = newChannel()
+					c.channel.learning.Lock() // by nobody
 				}
 				run := time.Now().UnixNano()
 				b.ResetTimer()

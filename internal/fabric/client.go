@@ -30,8 +30,8 @@ type Client struct {
 	health   *health
 	commits  *commits
 	// seen is the greatest height that a peer was seen to hold by a stream or a lookup: a peer below it lags.
-	seen atomic.Uint64
-	bft  *consensus
+	seen    atomic.Uint64
+	channel *channel
 
 	// ctx ends with Close; tasks are the goroutines that Close waits for.
 	ctx    context.Context

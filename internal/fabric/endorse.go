@@ -40,7 +40,7 @@ func (a answer) same(b answer) bool {
 	return bytes.Equal(a.response.Payload, b.response.Payload)
 }
 
-// endorse collects what two organisations say of a proposal, and both must say the same: an endorsement or a refusal. A peer
+// endorse collects what organisations say of a proposal: as many as the channel's policy asks for must say the same, or two refuse it. A peer
 // that is a block behind disagrees for a moment, and then they are asked again.
 //
 // The first peer is the one whose commits this client waits for, so it knows what the caller knows. Two others that agree
@@ -66,6 +66,7 @@ func (c *Client) endorse(ctx context.Context, p *proposal) ([]*peer.ProposalResp
 
 func (c *Client) endorseOnce(ctx context.Context, p *proposal, known uint64, round int) ([]*peer.ProposalResponse, error) {
 	strict := round <= strictRounds
+	needed := int(c.channel.endorsers.Load())
 	opinion := c.opinion
 	if round > 1 {
 		opinion = c.sendCaughtUp // whoever lags is the likely reason of the disagreement
@@ -87,8 +88,9 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal, known uint64, rou
 			})
 		}
 	}
-	start()
-	start()
+	for range max(needed, fewestEndorsers) {
+		start()
+	}
 	hedge := time.NewTimer(c.cfg.Timeouts.Hedge)
 	defer hedge.Stop()
 	var answers []answer
@@ -103,39 +105,67 @@ func (c *Client) endorseOnce(ctx context.Context, p *proposal, known uint64, rou
 				start()
 				continue
 			}
+			alike := agreeing(answers, r)
 			answers = append(answers, r)
-			heardFirst := slices.ContainsFunc(answers, func(a answer) bool { return a.node == nodes[0] })
-			for _, other := range answers {
-				if strict && heardFirst && other.node != nodes[0] && r.node != nodes[0] {
-					continue
-				}
-				if other.same(r) {
-					c.blameSilent(silent, chaincodePart)
-					if r.err != nil {
-						return nil, r.err
-					}
-					return []*peer.ProposalResponse{other.response, r.response}, nil
-				}
+			inAnswers := func(some []answer) bool {
+				return slices.ContainsFunc(some, func(a answer) bool { return a.node == nodes[0] })
 			}
-			if len(answers) > 1 {
-				if strict && heardFirst {
-					return nil, undecided(answers, failures)
+			heardFirst := inAnswers(answers)
+			if enough(alike, needed) && (!strict || !heardFirst || inAnswers(alike)) {
+				c.blameSilent(silent, chaincodePart)
+				if r.err != nil {
+					return nil, r.err
 				}
-				start() // a third opinion
+				return responsesOf(alike), nil
+			}
+			switch {
+			case len(alike) == len(answers): // nobody disagrees, others are on their way
+			case strict && heardFirst:
+				return nil, undecided(answers, failures, needed)
+			default:
+				start() // one more opinion
 			}
 		case <-hedge.C:
 			start()
 			hedge.Reset(c.cfg.Timeouts.Hedge)
 		case <-ctx.Done():
 			c.blameSilent(silent, chaincodePart)
-			return nil, undecided(answers, append(failures, ctx.Err()))
+			return nil, undecided(answers, append(failures, ctx.Err()), needed)
 		}
 	}
-	return nil, undecided(answers, failures)
+	return nil, undecided(answers, failures, needed)
 }
 
-// undecided says why no two organisations said the same.
-func undecided(answers []answer, failures []error) error {
+// agreeing is an answer with those of other organisations that say the same, one of each.
+func agreeing(answers []answer, r answer) []answer {
+	alike := []answer{r}
+	for _, a := range answers {
+		if a.same(r) && !slices.ContainsFunc(alike, func(other answer) bool { return other.node.msp == a.node.msp }) {
+			alike = append(alike, a)
+		}
+	}
+	return alike
+}
+
+// enough tells whether what so many organisations say decides: as many endorsements as the channel asks for, or a refusal by two, since
+// nothing is ordered then.
+func enough(alike []answer, needed int) bool {
+	if alike[0].err != nil {
+		return len(alike) >= fewestEndorsers
+	}
+	return len(alike) >= needed
+}
+
+func responsesOf(answers []answer) []*peer.ProposalResponse {
+	responses := make([]*peer.ProposalResponse, len(answers))
+	for i, a := range answers {
+		responses[i] = a.response
+	}
+	return responses
+}
+
+// undecided says why not enough organisations said the same.
+func undecided(answers []answer, failures []error, needed int) error {
 	var refusals, endorsements int
 	var refusal error
 	for _, a := range answers {
@@ -147,12 +177,12 @@ func undecided(answers []answer, failures []error) error {
 		}
 	}
 	switch {
-	case len(answers) == 1 && refusals == 1:
-		return refusal // nobody else is there to contradict it, and nothing would be ordered either way
-	case len(answers) == 1:
-		return &nodeError{answers[0].node, fmt.Errorf("is the only organisation that endorses, two must: %w", errors.Join(failures...))}
 	case len(answers) == 0:
 		return errors.Join(failures...)
+	case len(answers) == 1 && refusals == 1:
+		return refusal // nobody else is there to contradict it, and nothing would be ordered either way
+	case refusals == 0 && len(agreeing(answers[1:], answers[0])) == len(answers):
+		return &nodeError{answers[0].node, fmt.Errorf("too few organisations endorse, %d of %d: %w", len(answers), needed, errors.Join(failures...))}
 	case endorsements == 0 && ledger.CodeOf(refusal) == "":
 		return refusal // a proposal that nobody can run, each says so in its own words
 	}

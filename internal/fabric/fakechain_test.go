@@ -25,7 +25,7 @@ type rwset struct {
 	Value   string
 }
 
-// cut makes a block of one transaction and judges it as a committing peer does.
+// cut makes a block of one transaction and judges it as a committing peer does; without one, a configuration block.
 func (f *fakeNetwork) cut(envelope []byte, code peer.TxValidationCode) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -38,6 +38,9 @@ func (f *fakeNetwork) cut(envelope []byte, code peer.TxValidationCode) {
 		if code == 0 && f.conflicts > 0 {
 			f.conflicts--
 			code = peer.TxValidationCode_MVCC_READ_CONFLICT
+		}
+		if code == 0 && endorsersIn(envelope) < int(f.endorsers.Load()) {
+			code = peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE
 		}
 		if code == 0 {
 			code = judge(f.blocks, envelope)
@@ -73,6 +76,20 @@ func judge(blocks []*common.Block, envelope []byte) peer.TxValidationCode {
 		return peer.TxValidationCode_MVCC_READ_CONFLICT
 	}
 	return peer.TxValidationCode_VALID
+}
+
+// endorsersIn counts the organisations that endorsed a transaction.
+func endorsersIn(raw []byte) int {
+	var tx transaction
+	must(tx.read(raw))
+	body, payload := &peer.Transaction{}, &peer.ChaincodeActionPayload{}
+	must(proto.Unmarshal(tx.body, body))
+	must(proto.Unmarshal(body.Actions[0].Payload, payload))
+	orgs := map[string]bool{}
+	for _, e := range payload.Action.Endorsements {
+		orgs[string(e.Endorser)] = true
+	}
+	return len(orgs)
 }
 
 func readEnvelope(raw []byte) (string, rwset) {

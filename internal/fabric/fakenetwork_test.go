@@ -34,6 +34,8 @@ type fakeNetwork struct {
 
 	bft    bool        // orderers know what is ordered already, and peers say that they are BFT
 	secret atomic.Bool // peers do not say what the orderers are
+	// endorsers is of how many organisations the channel's policy asks for endorsements; 0 = the policy is of another kind.
+	endorsers atomic.Int64
 
 	mu      sync.Mutex
 	blocks  []*common.Block
@@ -285,11 +287,21 @@ func (n *fakeNode) cscc() *peer.ProposalResponse {
 		kind = "BFT"
 	}
 	config := &common.ConfigEnvelope{Config: &common.Config{ChannelGroup: &common.ConfigGroup{Groups: map[string]*common.ConfigGroup{
-		"Orderer": {Values: map[string]*common.ConfigValue{"ConsensusType": {Value: bytesOf(&orderer.ConsensusType{Type: kind})}}},
+		"Orderer":     {Values: map[string]*common.ConfigValue{"ConsensusType": {Value: bytesOf(&orderer.ConsensusType{Type: kind})}}},
+		"Application": {Policies: map[string]*common.ConfigPolicy{"Endorsement": {Policy: n.net.policy()}}},
 	}}}}
 	envelope := &common.Envelope{Payload: bytesOf(&common.Payload{Data: bytesOf(config)})}
 	block := &common.Block{Data: &common.BlockData{Data: [][]byte{bytesOf(envelope)}}}
 	return &peer.ProposalResponse{Response: &peer.Response{Status: 200, Payload: bytesOf(block)}}
+}
+
+func (f *fakeNetwork) policy() *common.Policy {
+	n := f.endorsers.Load()
+	if n == 0 {
+		return &common.Policy{Type: int32(common.Policy_IMPLICIT_META)}
+	}
+	rule := &common.SignaturePolicy{Type: &common.SignaturePolicy_NOutOf_{NOutOf: &common.SignaturePolicy_NOutOf{N: int32(n)}}}
+	return &common.Policy{Type: int32(common.Policy_SIGNATURE), Value: bytesOf(&common.SignaturePolicyEnvelope{Rule: rule})}
 }
 
 func bytesOf(m proto.Message) []byte {
@@ -307,6 +319,9 @@ func (n *fakeNode) Deliver(stream peer.Deliver_DeliverServer) error {
 func (n *fakeNode) DeliverFiltered(stream peer.Deliver_DeliverFilteredServer) error {
 	return n.deliver(stream, func(b *common.Block) *peer.DeliverResponse {
 		filtered := &peer.FilteredBlock{ChannelId: "test", Number: b.Header.Number}
+		if len(b.Data.Data) == 0 {
+			filtered.FilteredTransactions = []*peer.FilteredTransaction{{Type: common.HeaderType_CONFIG}}
+		}
 		for i, raw := range b.Data.Data {
 			id, _ := readEnvelope(raw)
 			code := peer.TxValidationCode(b.Metadata.Metadata[common.BlockMetadataIndex_TRANSACTIONS_FILTER][i])

@@ -32,7 +32,7 @@ func Open(ctx context.Context, cfg Config, log *slog.Logger) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", cfg.Profile, err)
 	}
-	c := &Client{cfg: cfg, log: log, sdk: sdk, commits: newCommits(), bft: newConsensus()}
+	c := &Client{cfg: cfg, log: log, sdk: sdk, commits: newCommits(), channel: newChannel()}
 	if err := c.load(); err != nil {
 		sdk.Close()
 		return nil, fmt.Errorf("profile %s: %w", cfg.Profile, err)

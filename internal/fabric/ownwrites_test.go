@@ -109,7 +109,7 @@ func firstSubmit(t *testing.T, s stack, org string) {
 		}
 	}
 	if s.Orderers == "bft" {
-		testkit.WaitFor(t, 60*time.Second, "the kind of the orderers", c.bft.isKnown)
+		testkit.WaitFor(t, 60*time.Second, "the kind of the orderers", c.channel.isBFT)
 	}
 	var warm time.Duration
 	for i := range 3 {

@@ -22,7 +22,7 @@ const (
 	firstWait  = 25 * time.Millisecond
 )
 
-// Submit endorses by two organisations, orders, and waits until the own peer has committed the transaction as valid. One that lost a
+// Submit endorses by as many organisations as the channel asks for, orders, and waits until the own peer has committed the transaction as valid. One that lost a
 // race is submitted again, as often as maxRepeats. Errors: *ledger.Error (refused by chaincode; nothing was ordered), *StageError otherwise. A StageError at StageCommit wraps
 // ErrCommitUnknown or ErrInvalid; at StageEndorse and StageSubmit it wraps ErrUnavailable when trying again can help.
 func (c *Client) Submit(ctx context.Context, fn string, arg any) (ledger.Result, error) {
@@ -32,12 +32,22 @@ func (c *Client) Submit(ctx context.Context, fn string, arg any) (ledger.Result,
 	for n := 0; ; n++ {
 		result, err := c.submitOnce(ctx, fn, arg)
 		// Two that lost against each other must not meet again.
-		if !ledger.LostRace(err) || n == maxRepeats || !pause(ctx, wait/2+rand.N(wait)) {
+		if !ledger.LostRace(err) && !c.otherPolicy(ctx, err) || n == maxRepeats || !pause(ctx, wait/2+rand.N(wait)) {
 			return result, err
 		}
 		c.log.Debug("lost a race, submitting again", "fn", fn, "err", err)
 		wait *= 2
 	}
+}
+
+// otherPolicy reports whether a transaction had too few endorsements because the channel has come to ask for more: it had no effect.
+func (c *Client) otherPolicy(ctx context.Context, err error) bool {
+	var stage *ledger.StageError
+	if !errors.As(err, &stage) || stage.Stage != ledger.StageCommit || stage.Code != int32(peer.TxValidationCode_ENDORSEMENT_POLICY_FAILURE) {
+		return false
+	}
+	before := c.channel.endorsers.Load()
+	return c.learnWithin(ctx) == nil && c.channel.endorsers.Load() > before
 }
 
 func (c *Client) submitOnce(ctx context.Context, fn string, arg any) (ledger.Result, error) {
@@ -48,7 +58,7 @@ func (c *Client) submitOnce(ctx context.Context, fn string, arg any) (ledger.Res
 	return c.Order(ctx, e)
 }
 
-// Endorsed is a transaction that two organisations have endorsed. Nothing comes of it before it is ordered.
+// Endorsed is a transaction that enough organisations have endorsed. Nothing comes of it before it is ordered.
 type Endorsed struct {
 	TxID     string
 	envelope *common.Envelope
@@ -93,8 +103,8 @@ func (c *Client) order(ctx context.Context, txID string, envelope *common.Envelo
 	defer c.commits.forget(txID)
 
 	// A transaction from before it is known that all BFT orderers must have it goes to one, and to the others when it is.
-	learned := c.bft.known
-	if c.bft.isKnown() {
+	learned := c.channel.bft
+	if c.channel.isBFT() {
 		learned = nil
 	}
 	sent, err := c.broadcast(ctx, envelope, 0)
@@ -268,15 +278,18 @@ func (c *commits) nudgeAll() {
 
 // watchCommits feeds commits for the life of the client.
 func (c *Client) watchCommits() {
-	c.spawn(c.learnConsensus) // most transactions are to find it known
+	c.spawn(c.learnChannel) // most transactions are to find it known
 	next := uint64(newest)
 	_ = c.keepFollowing(c.ctx, true, func() uint64 { return next }, func(*node) func(delivery) error {
-		c.spawn(c.learnConsensus)
+		c.spawn(c.learnChannel)
 		// What was committed while there was no stream is before its first block when it starts at the newest.
 		c.commits.nudgeAll()
 		return func(d delivery) error {
 			for _, tx := range d.filtered.FilteredTransactions {
 				c.commits.tell(tx.Txid, txStatus{int32(tx.TxValidationCode), d.number})
+				if tx.Type == common.HeaderType_CONFIG {
+					c.spawn(c.learnChannel)
+				}
 			}
 			next = d.number + 1
 			return nil

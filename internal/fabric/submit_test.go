@@ -105,7 +105,7 @@ func TestSubmitSurvivesOneFault(t *testing.T) {
 					}
 					want++
 					wait(t, "consensus type", func() error {
-						if c.bft.isKnown() != f.bft {
+						if c.channel.isBFT() != f.bft {
 							return errors.New("not known yet")
 						}
 						return nil
@@ -251,7 +251,7 @@ func TestRestartedOrdererGetsTheTransaction(t *testing.T) {
 	f.bft = true
 	c := f.openWith("carrier", Timeouts{Resend: time.Hour, Commit: time.Minute})
 	wait(t, "consensus type", func() error {
-		if !c.bft.isKnown() {
+		if !c.channel.isBFT() {
 			return errors.New("not known yet")
 		}
 		return nil
