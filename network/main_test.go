@@ -48,13 +48,13 @@ func TestScripts(t *testing.T) {
 // occupy listens on a port until the script ends and sets BASE to a first port for --ports from which that one is needed.
 func occupy(ts *testscript.TestScript, _ bool, _ []string) {
 	for base := 12000; base < 30000; base += 100 {
-		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+52))) // influxdb
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+10))) // influxdb
 		if err != nil {
 			continue
 		}
 		ts.Defer(func() { ln.Close() })
 		ts.Setenv("BASE", strconv.Itoa(base))
-		ts.Setenv("TAKEN", strconv.Itoa(base+52))
+		ts.Setenv("TAKEN", strconv.Itoa(base+10))
 		return
 	}
 	ts.Fatalf("no free port")

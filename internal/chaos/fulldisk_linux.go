@@ -34,9 +34,6 @@ func init() {
 
 // data is where a process keeps what must not be lost.
 func (s *Stack) data(process string) string {
-	if strings.HasPrefix(process, "ingest-") {
-		return filepath.Join(s.Dir, "ingest", "data")
-	}
 	return filepath.Join(s.Dir, process, "data")
 }
 

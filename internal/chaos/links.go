@@ -211,7 +211,7 @@ func (w *Wiring) wire(ctx context.Context) error {
 	if err := w.link(linkBroker, hostOf(s.file.MQTT)); err != nil {
 		return err
 	}
-	config := filepath.Join(s.Dir, "ingest", "config.yaml")
+	config := filepath.Join(s.Dir, "ingest-"+s.operator, "config.yaml")
 	raw, err := os.ReadFile(config)
 	if err != nil {
 		return err
@@ -240,7 +240,7 @@ func (w *Wiring) wire(ctx context.Context) error {
 		at, ours := s.address(name), w.Link(linkFabric+name).Address
 		nodes = strings.NewReplacer(at, ours, strings.ReplaceAll(at, ".", `\.`), strings.ReplaceAll(ours, ".", `\.`)).Replace(nodes)
 	}
-	path := filepath.Join(s.Dir, "ingest", "profile-through-links.yaml")
+	path := filepath.Join(s.Dir, "ingest-"+s.operator, "profile-through-links.yaml")
 	if err := os.WriteFile(path, []byte(nodes), 0o600); err != nil {
 		return err
 	}

@@ -99,7 +99,7 @@ func TestDrillBackup(t *testing.T) {
 		}
 	}
 	s.network(t, "down")
-	for _, lost := range []string{"ingest/data", "influxdb-carrier/data", "fabric/orderer-*/data", "fabric/peer-*/data"} {
+	for _, lost := range []string{"ingest-carrier/data", "influxdb-carrier/data", "fabric/orderer-*/data", "fabric/peer-*/data"} {
 		paths, _ := filepath.Glob(filepath.Join(s.Dir, lost))
 		if len(paths) == 0 {
 			t.Errorf("there is no %s to lose", lost)

@@ -14,7 +14,7 @@ import (
 // What the runbook tells operators without the launcher: a signal to ingest or to an API, and there is a copy of its store.
 func TestStackCheckpoint(t *testing.T) {
 	s := load(t)
-	for process, dir := range map[string]string{"ingest-carrier": "ingest/data", "api-auditor": "api-auditor/data"} {
+	for process, dir := range map[string]string{"ingest-carrier": "ingest-carrier/data", "api-auditor": "api-auditor/data"} {
 		dir = filepath.Join(s.Dir, dir)
 		before := s.processes(t)[process]
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

@@ -219,4 +219,4 @@ func TestDrillFsck(t *testing.T) {
 }
 
 // config of the operator's ingest.
-func (s *stack) config() string { return filepath.Join(s.Dir, "ingest", "config.yaml") }
+func (s *stack) config() string { return filepath.Join(s.Dir, "ingest-carrier", "config.yaml") }

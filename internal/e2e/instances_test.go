@@ -22,7 +22,7 @@ import (
 // secondIngest runs another ingest instance of the carrier beside the stack's, with its own broker, journal and heads log.
 func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(s.Dir, "ingest", "config.yaml"))
+	raw, err := os.ReadFile(filepath.Join(s.Dir, "ingest-carrier", "config.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}

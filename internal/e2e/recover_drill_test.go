@@ -31,7 +31,7 @@ func (s *stack) recovered(t *testing.T, tr *ownTracker, raw []byte, lose func(jo
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	lose(filepath.Join(s.Dir, "ingest", "data", "journal"))
+	lose(filepath.Join(s.Dir, "ingest-carrier", "data", "journal"))
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func (s *stack) recovered(t *testing.T, tr *ownTracker, raw []byte, lose func(jo
 	s.disagrees(t, tr, raw)
 	tr.device.Close()
 	run := func(args ...string) (string, int) {
-		cmd := exec.Command(filepath.Join(s.Dir, "bin", "ingest"), append([]string{"recover", "--config", filepath.Join(s.Dir, "ingest", "config.yaml")}, args...)...)
+		cmd := exec.Command(filepath.Join(s.Dir, "bin", "ingest"), append([]string{"recover", "--config", filepath.Join(s.Dir, "ingest-carrier", "config.yaml")}, args...)...)
 		out, err := cmd.CombinedOutput()
 		if ended, is := errors.AsType[*exec.ExitError](err); is {
 			return string(out), ended.ExitCode()
@@ -109,7 +109,7 @@ func TestDrillRecover(t *testing.T) {
 	again(held)
 
 	// An older copy.
-	data := filepath.Join(s.Dir, "ingest", "data")
+	data := filepath.Join(s.Dir, "ingest-carrier", "data")
 	copied, err := checkpoint.Ask(t.Context(), data, func() error {
 		return syscall.Kill(s.processes(t)["ingest-carrier"].PID, checkpoint.Signal)
 	})

@@ -54,7 +54,7 @@ func TestStackIsEncrypted(t *testing.T) {
 		return
 	}
 	replaces(t, s, "api-carrier", "api-shipper", s.API["carrier"].URL, "api-carrier")
-	replaces(t, s, "mqtt", "ingest-carrier", s.MQTT, "ingest-carrier")
+	replaces(t, s, "mqtt-carrier", "ingest-carrier", s.MQTT, "ingest-carrier")
 }
 
 // plainly is what a listener says to somebody who speaks HTTP without TLS.

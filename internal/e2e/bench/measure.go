@@ -213,11 +213,9 @@ type benchIngest struct{ path, id, base, mqtt string }
 // embedded, as it is).
 func benchConfig(s *stack, url string) (benchIngest, error) {
 	var c benchIngest
-	raw, err := os.ReadFile(filepath.Join(s.dir, "ingest", "config.yaml"))
+	raw, err := os.ReadFile(filepath.Join(s.dir, "ingest-carrier", "config.yaml"))
 	if err != nil {
-		if raw, err = os.ReadFile(filepath.Join(s.dir, "ingest-carrier", "config.yaml")); err != nil {
-			return c, err
-		}
+		return c, err
 	}
 	cfg := map[string]any{}
 	if err := yaml.Unmarshal(raw, &cfg); err != nil {

@@ -157,7 +157,7 @@ func (l *Launcher) keeps(process string) string {
 	if kind == "api" {
 		return filepath.Join(l.Stack.APIDir(topology.Org(org)), "data")
 	}
-	return filepath.Join(l.Stack.IngestDir(), "data")
+	return filepath.Join(l.Stack.IngestDir(topology.Org(org)), "data")
 }
 
 func (l *Launcher) askCheckpoints(ctx context.Context, keepers []string) error {
@@ -195,9 +195,11 @@ func (l *Launcher) positions(ctx context.Context, running []proc.Spec) (heights,
 			heights[r.Node] = r.Height
 		}
 	}
-	if families, err := l.metrics(ctx, topology.IngestProcess); err == nil {
-		for _, m := range families["trackseal_heads_size"].GetMetric() {
-			heads[topology.IngestID] = uint64(m.GetGauge().GetValue())
+	for _, o := range l.Stack.Ingests() {
+		if families, err := l.metrics(ctx, l.Stack.Ops(topology.IngestProcess(o))); err == nil {
+			for _, m := range families["trackseal_heads_size"].GetMetric() {
+				heads[topology.IngestID(o)] = uint64(m.GetGauge().GetValue())
+			}
 		}
 	}
 	return heights, heads
@@ -229,26 +231,29 @@ func (l *Launcher) sources(live bool) []backup.Source {
 	}
 	// A package holds the key by which a peer opens its chaincode.
 	all := []backup.Source{part(partShared, rel(s.TLSDir(), s.CryptoDir(), filepath.Dir(s.Package(""))), rel(s.Settings(), s.ChannelBlock(), s.OverrideDir()))}
-	for _, o := range topology.Orgs {
+	for _, o := range s.Founders() {
 		all = append(all, part(topology.OrdererProcess(o), nil, rel(s.NodeData(topology.OrdererProcess(o)))))
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range s.Nodes() {
 		data := s.NodeData(topology.PeerProcess(o))
 		p := part(topology.PeerProcess(o), nil, rel(data))
 		p.Keys = rel(filepath.Join(data, "lifecycle"), filepath.Join(data, "externalbuilder")) // the packages again
 		all = append(all, p)
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range s.Nodes() {
 		var tokens []string
-		for _, user := range influxUsers(o) {
+		for _, user := range l.influxUsers(o) {
 			tokens = append(tokens, s.InfluxToken(o, user))
 		}
 		all = append(all, part(topology.InfluxProcess(o), rel(tokens...), rel(l.influxData(o))))
 	}
-	journal := filepath.Join(l.keeps(topology.IngestProcess), "journal")
-	// Beside it, what a recovery that was cut short has made: it must not stay beside another journal.
-	all = append(all, kept(part(topology.IngestProcess, rel(s.MQTTPassword()), rel(journal, journal+".new")), topology.IngestProcess, journal))
-	for _, o := range topology.Orgs {
+	for _, o := range s.Ingests() {
+		name := topology.IngestProcess(o)
+		journal := filepath.Join(l.keeps(name), "journal")
+		// Beside it, what a recovery that was cut short has made: it must not stay beside another journal.
+		all = append(all, kept(part(name, rel(s.MQTTPassword(o)), rel(journal, journal+".new")), name, journal))
+	}
+	for _, o := range s.Nodes() {
 		name := topology.APIProcess(o)
 		state := filepath.Join(l.keeps(name), "state")
 		secret := rel(filepath.Join(l.keeps(name), "sealing-key"), filepath.Join(s.APIDir(o), "signing-key.pem"), s.APISecrets(o))

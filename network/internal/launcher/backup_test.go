@@ -31,12 +31,12 @@ func runningStack(t *testing.T) *Launcher {
 	if err := l.settle(UpOptions{Ports: "auto"}); err != nil {
 		t.Fatal(err)
 	}
-	sleepers(t, l, topology.InfluxProcess(topology.Operator))
-	kept := l.keeps(topology.IngestProcess)
+	sleepers(t, l, topology.InfluxProcess(operator))
+	kept := l.keeps(topology.IngestProcess(operator))
 	for path, content := range map[string]string{
-		filepath.Join(l.influxData(topology.Operator), "wal", "1.wal"): "points",
-		filepath.Join(kept, "journal", "1.sst"):                        "goes on",
-		l.Stack.MQTTPassword():                                         "secret",
+		filepath.Join(l.influxData(operator), "wal", "1.wal"): "points",
+		filepath.Join(kept, "journal", "1.sst"):               "goes on",
+		l.Stack.MQTTPassword(operator):                        "secret",
 	} {
 		if err := l.write(path, []byte(content)); err != nil {
 			t.Fatal(err)
@@ -45,7 +45,7 @@ func runningStack(t *testing.T) *Launcher {
 	ready := filepath.Join(kept, "ready")
 	script := `trap 'mkdir draft; echo copied > draft/1.sst; mv draft checkpoint' USR1; touch ready; while :; do sleep 0.02; done`
 	if err := l.run(t.Context(), &counter{}, proc.Spec{
-		Name: topology.IngestProcess, Path: sh, Args: []string{"-c", script}, Dir: kept, Log: l.Stack.Log(topology.IngestProcess),
+		Name: topology.IngestProcess(operator), Path: sh, Args: []string{"-c", script}, Dir: kept, Log: l.Stack.Log(topology.IngestProcess(operator)),
 	}, false); err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func runningStack(t *testing.T) *Launcher {
 func pids(t *testing.T, l *Launcher) map[string]int {
 	t.Helper()
 	found := map[string]int{}
-	for _, name := range []string{topology.InfluxProcess(topology.Operator), topology.IngestProcess} {
+	for _, name := range []string{topology.InfluxProcess(operator), topology.IngestProcess(operator)} {
 		r, err := l.table.Lookup(name)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -75,7 +75,7 @@ func TestBackupOfARunningStack(t *testing.T) {
 	if err := l.Backup(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{"data/ingest/data/journal/1.sst": "copied\n", "data/influxdb-carrier/data/wal/1.wal": "points", "keys/ingest/mqtt-password": "secret"} {
+	for path, want := range map[string]string{"data/ingest-carrier/data/journal/1.sst": "copied\n", "data/influxdb-carrier/data/wal/1.wal": "points", "keys/ingest-carrier/mqtt-password": "secret"} {
 		if got, err := os.ReadFile(filepath.Join(dir, path)); err != nil || string(got) != want {
 			t.Errorf("%s holds %q, %v; want %q", path, got, err, want)
 		}
@@ -84,10 +84,10 @@ func TestBackupOfARunningStack(t *testing.T) {
 	if err != nil || !m.Running || strings.Join(m.Names(), " ") != "stack influxdb-carrier ingest-carrier" {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if after := pids(t, l); after[topology.InfluxProcess(topology.Operator)] != before[topology.InfluxProcess(topology.Operator)] || after[topology.IngestProcess] != before[topology.IngestProcess] {
+	if after := pids(t, l); after[topology.InfluxProcess(operator)] != before[topology.InfluxProcess(operator)] || after[topology.IngestProcess(operator)] != before[topology.IngestProcess(operator)] {
 		t.Errorf("processes were %v and are %v: a backup starts nothing anew", before, after)
 	}
-	for _, path := range []string{filepath.Join(l.keeps(topology.IngestProcess), "checkpoint"), filepath.Join(l.Stack.RunDir(), "backup")} {
+	for _, path := range []string{filepath.Join(l.keeps(topology.IngestProcess(operator)), "checkpoint"), filepath.Join(l.Stack.RunDir(), "backup")} {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s is left: %v", path, err)
 		}
@@ -98,7 +98,7 @@ func TestBackupOfARunningStack(t *testing.T) {
 func TestFailedBackup(t *testing.T) {
 	l := runningStack(t)
 	before := pids(t, l)
-	if err := syscall.Mkfifo(filepath.Join(l.influxData(topology.Operator), "pipe"), 0o600); err != nil {
+	if err := syscall.Mkfifo(filepath.Join(l.influxData(operator), "pipe"), 0o600); err != nil {
 		t.Skip(err)
 	}
 	dir := filepath.Join(t.TempDir(), "b")

@@ -36,7 +36,7 @@ func (l *Launcher) makeCertificates(ctx context.Context, note func(string)) (str
 	if _, err := l.fabric(ctx, fabriccli.Cryptogen(l.Stack.CryptoConfig(), draft.CryptoDir())); err != nil {
 		return "", err
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		if err := l.issue(draft, o); err != nil {
 			return "", err
 		}
@@ -53,7 +53,7 @@ func (l *Launcher) issue(s topology.Stack, o topology.Org) error {
 	if err != nil {
 		return err
 	}
-	for _, u := range o.Users() {
+	for _, u := range s.Users(o) {
 		pair, err := ca.Client(u.Name+"@"+o.Domain(), map[string]string{"trackseal.role": u.Role})
 		if err != nil {
 			return err

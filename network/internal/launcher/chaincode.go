@@ -34,16 +34,17 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 			return "", err
 		}
 		ids := map[topology.Org]string{}
-		for _, o := range topology.Orgs {
+		nodes := l.Stack.Nodes()
+		for _, o := range nodes {
 			if ids[o], err = l.packageChaincode(o); err != nil {
 				return "", err
 			}
 		}
-		note(fmt.Sprintf("installing the chaincode on %d peers", len(topology.Orgs)))
+		note(fmt.Sprintf("installing the chaincode on %d peers", len(nodes)))
 		founded := l.foundedMark().Exists()
 		var started counter
 		g, gctx := errgroup.WithContext(ctx)
-		for _, o := range topology.Orgs {
+		for _, o := range nodes {
 			g.Go(func() error {
 				spec, err := l.chaincodeSpec(o, program, ids[o])
 				if err != nil {
@@ -66,7 +67,7 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 				return "", err
 			}
 		}
-		return started.of(len(topology.Orgs)), nil
+		return started.of(len(nodes)), nil
 	}
 }
 
@@ -131,9 +132,9 @@ func (l *Launcher) installChaincode(ctx context.Context, o topology.Org, id stri
 
 // definition is what the organisations agree on. Its version names the policy, so that the ledger itself tells whether
 // it is in force.
-func definition() fabriccli.Definition {
+func (l *Launcher) definition() fabriccli.Definition {
 	var members []string
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Founders() {
 		members = append(members, "'"+o.MSP()+".peer'")
 	}
 	policy := "OutOf(2," + strings.Join(members, ",") + ")" // always an organisation besides the submitter's
@@ -146,8 +147,8 @@ func definition() fabriccli.Definition {
 
 // define approves and commits the definition unless it is in force. Both may have happened before a crash.
 func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) error {
-	want := definition()
-	mark := l.nodeMark(topology.PeerProcess(topology.Operator), "committed")
+	want := l.definition()
+	mark := l.nodeMark(topology.PeerProcess(l.speaker()), "committed")
 	return mark.Once(want.Version, func() error {
 		sequence, version, err := l.committed(ctx)
 		if err != nil {
@@ -158,7 +159,7 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		}
 		want.Sequence = sequence + 1
 		g, gctx := errgroup.WithContext(ctx)
-		for _, o := range topology.Orgs {
+		for _, o := range l.Stack.Founders() {
 			g.Go(func() error {
 				return l.order(gctx, o, func(orderer fabriccli.Orderer) error {
 					_, err := l.fabric(gctx, l.admin(o).Approve(orderer, want, ids[o]))
@@ -172,8 +173,8 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 		if err := g.Wait(); err != nil {
 			return err
 		}
-		return l.order(ctx, topology.Operator, func(orderer fabriccli.Orderer) error {
-			_, err := l.fabric(ctx, l.admin(topology.Operator).Commit(orderer, want, l.endorsers()))
+		return l.order(ctx, l.speaker(), func(orderer fabriccli.Orderer) error {
+			_, err := l.fabric(ctx, l.admin(l.speaker()).Commit(orderer, want, l.endorsers()))
 			if err == nil {
 				return nil
 			}
@@ -186,10 +187,10 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) erro
 	})
 }
 
-// endorsers are the peers of all organisations.
+// endorsers are the peers of the founders.
 func (l *Launcher) endorsers() []fabriccli.Endorser {
 	var all []fabriccli.Endorser
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Founders() {
 		all = append(all, fabriccli.Endorser{Address: l.Stack.Addr(topology.PeerProcess(o)), TLSRoot: l.Stack.TLSCACert(o)})
 	}
 	return all
@@ -197,7 +198,7 @@ func (l *Launcher) endorsers() []fabriccli.Endorser {
 
 // committed asks for the definition in force; sequence 0 when there is none.
 func (l *Launcher) committed(ctx context.Context) (sequence int, version string, err error) {
-	out, err := l.fabric(ctx, l.admin(topology.Operator).Committed(topology.Channel, topology.Chaincode))
+	out, err := l.fabric(ctx, l.admin(l.speaker()).Committed(topology.Channel, topology.Chaincode))
 	if fabriccli.Said(err, "is not defined") {
 		return 0, "", nil
 	}
@@ -217,7 +218,7 @@ func (l *Launcher) committed(ctx context.Context) (sequence int, version string,
 // answers waits until every peer reaches its chaincode server, by a call that every contract answers.
 func (l *Launcher) answers(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Nodes() {
 		key := ""
 		for _, process := range []string{topology.ChaincodeProcess(o), topology.PeerProcess(o)} {
 			r, err := l.table.Lookup(process)
@@ -257,9 +258,10 @@ func (l *Launcher) reachChaincode(ctx context.Context, program string) error {
 // call stays wrong until the limit of the repetitions. It names the organisation's own orderer first and another one at every
 // repetition: one that complains about its leader on its own accepts transactions and orders none.
 func (l *Launcher) order(ctx context.Context, first topology.Org, call func(fabriccli.Orderer) error) error {
-	i := slices.Index(topology.Orgs, first)
+	all := l.Stack.Founders()
+	i := max(0, slices.Index(all, first))
 	return retry(ctx, 90*time.Second, func() error {
-		o := topology.Orgs[i%len(topology.Orgs)]
+		o := all[i%len(all)]
 		i++
 		return call(fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)})
 	})
@@ -281,9 +283,12 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 	}, err
 }
 
+// speaker is the founder that does once what one has to do for all.
+func (l *Launcher) speaker() topology.Org { return l.Stack.Founders()[0] }
+
 // foundedMark says that the ledger is set up: the chaincode answers, and the members are known.
 func (l *Launcher) foundedMark() steps.Mark {
-	return l.nodeMark(topology.PeerProcess(topology.Operator), "founded")
+	return l.nodeMark(topology.PeerProcess(l.speaker()), "founded")
 }
 
 // foundMembers tells the ledger who its first members are. The mark is written after the effect: when a crash came between, the
@@ -293,16 +298,16 @@ func (l *Launcher) foundMembers(program string) func(context.Context, func(strin
 		if _, ok := l.chaincodeProgram(program); !ok {
 			return "left out: there is no chaincode program", nil
 		}
-		call, err := foundingCall()
+		call, err := l.foundingCall()
 		if err != nil {
 			return "", err
 		}
 		state := "kept"
 		err = l.foundedMark().Once("1", func() error {
 			state = "founded"
-			as := l.admin(topology.Operator)
-			as.MSPDir = l.Stack.UserMSPDir(topology.Operator, topology.OperatorUser)
-			return l.order(ctx, topology.Operator, func(orderer fabriccli.Orderer) error {
+			as := l.admin(l.speaker())
+			as.MSPDir = l.Stack.UserMSPDir(l.speaker(), topology.OperatorUser)
+			return l.order(ctx, l.speaker(), func(orderer fabriccli.Orderer) error {
 				_, err := l.fabric(ctx, as.Invoke(orderer, topology.Channel, topology.Chaincode, call, l.endorsers()))
 				if fabriccli.Said(err, "["+string(ledger.Exists)+"]") {
 					return nil
@@ -314,11 +319,12 @@ func (l *Launcher) foundMembers(program string) func(context.Context, func(strin
 	}
 }
 
-// foundingCall is the call of member:Found that names the stack's organisations.
-func foundingCall() (string, error) {
+// foundingCall is the call of member:Found that names the founders.
+func (l *Launcher) foundingCall() (string, error) {
 	var args ledger.FoundArgs
-	for _, o := range topology.Orgs {
-		args.Members = append(args.Members, ledger.Founder{Name: string(o), MSP: o.MSP(), DisplayName: o.Title(), Operator: o == topology.Operator})
+	for _, o := range l.Stack.Founders() {
+		m := l.Stack.Member(o)
+		args.Members = append(args.Members, ledger.Founder{Name: string(o), MSP: o.MSP(), DisplayName: m.DisplayName, Operator: m.Ingest})
 	}
 	slices.SortFunc(args.Members, func(a, b ledger.Founder) int { return strings.Compare(a.Name, b.Name) })
 	if err := args.Validate(); err != nil {

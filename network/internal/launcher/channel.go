@@ -35,16 +35,19 @@ func (l *Launcher) makeChannel(ctx context.Context, _ func(string)) (string, err
 
 // startNodes starts every organisation's orderer and peer and has them join the channel, the organisations side by side.
 func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, error) {
-	note(fmt.Sprintf("starting %d orderers and as many peers", len(topology.Orgs)))
+	orderers, peers := l.Stack.Founders(), l.Stack.Nodes()
+	note(fmt.Sprintf("starting %d orderers and %d peers", len(orderers), len(peers)))
 	g, ctx := errgroup.WithContext(ctx)
 	var started counter
-	for _, o := range topology.Orgs {
+	for _, o := range orderers {
 		g.Go(func() error {
 			if err := l.runNode(ctx, &started, l.ordererSpec(o)); err != nil {
 				return err
 			}
 			return l.joinOrderer(ctx, o)
 		})
+	}
+	for _, o := range peers {
 		g.Go(func() error {
 			if err := l.runNode(ctx, &started, l.peerSpec(o)); err != nil {
 				return err
@@ -55,7 +58,7 @@ func (l *Launcher) startNodes(ctx context.Context, note func(string)) (string, e
 	if err := g.Wait(); err != nil {
 		return "", err
 	}
-	return started.of(2 * len(topology.Orgs)), nil
+	return started.of(len(orderers) + len(peers)), nil
 }
 
 // runNode starts a node with fresh data as long as it has not joined the channel: nothing is ordered before all have.

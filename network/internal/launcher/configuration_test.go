@@ -14,8 +14,8 @@ func TestOverrideLasts(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	spec := func() string {
 		t.Helper()
-		for _, p := range topology.Processes() {
-			if p.Name == topology.IngestProcess {
+		for _, p := range l.Stack.Processes() {
+			if p.Name == topology.IngestProcess(operator) {
 				s, err := l.programSpec(p)
 				if err != nil {
 					t.Fatal(err)
@@ -33,13 +33,13 @@ func TestOverrideLasts(t *testing.T) {
 	}
 	write("28 files, 28 changed")
 	plain := spec()
-	file := filepath.Join(l.Stack.OverrideDir(), topology.IngestProcess+".yaml")
+	file := filepath.Join(l.Stack.OverrideDir(), topology.IngestProcess(operator)+".yaml")
 	if err := l.write(file, []byte("journal: {min_free_bytes: 1048576}\nlog: {level: debug}\n")); err != nil {
 		t.Fatal(err)
 	}
 	write("28 files, 1 changed; overridden: ingest-carrier")
 	write("28 files, 0 changed; overridden: ingest-carrier")
-	config, err := os.ReadFile(l.Stack.IngestConfig())
+	config, err := os.ReadFile(l.Stack.IngestConfig(operator))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestOverrideLasts(t *testing.T) {
 
 func TestOverridesThatDoNothingAreRefused(t *testing.T) {
 	for name, want := range map[string]string{
-		"ingest.yaml": "overrides nothing", "ingest-carrier.yml": "overrides nothing", "influxdb-carrier.yaml": "PROCESS one of ingest-carrier, peer-carrier",
+		"ingest.yaml": "overrides nothing", "ingest-carrier.yml": "overrides nothing", "influxdb-carrier.yaml": "PROCESS one of orderer-carrier, orderer-shipper",
 		"api-shipper.yaml": "must be keys and values", ".api-shipper.yaml.swp": "", "api-shipper.yaml~": "",
 	} {
 		l := held(t, filepath.Join(t.TempDir(), "stack"))

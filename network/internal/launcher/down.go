@@ -86,7 +86,7 @@ func (l *Launcher) stopAll(ctx context.Context) (stopped int, err error) {
 	for _, name := range slices.Backward(topology.Watchers) {
 		stop(name)
 	}
-	all := topology.Processes()
+	all := l.Stack.Processes()
 	slices.Reverse(all)
 	for len(all) > 0 {
 		var kind sync.WaitGroup // those of one kind are stopped side by side

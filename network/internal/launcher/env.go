@@ -24,9 +24,11 @@ func (l *Launcher) Env() error {
 	if l.Stack.TLS {
 		export("TRACKSEAL_CA", l.Stack.Authority())
 	}
-	export("TRACKSEAL_MQTT", l.Stack.MQTTURL())
-	export("TRACKSEAL_INFLUX", l.Stack.URL(topology.InfluxProcess(topology.Operator)))
-	for _, o := range topology.Orgs {
+	if all := l.Stack.Ingests(); len(all) > 0 {
+		export("TRACKSEAL_MQTT", l.Stack.MQTTURL(all[0]))
+		export("TRACKSEAL_INFLUX", l.Stack.URL(topology.InfluxProcess(all[0])))
+	}
+	for _, o := range l.Stack.Nodes() {
 		secrets, err := l.clientSecrets(o)
 		if errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("%s holds no stack: run `network up` first", l.Stack.Dir)
@@ -34,7 +36,7 @@ func (l *Launcher) Env() error {
 		if err != nil {
 			return err
 		}
-		prefix := "TRACKSEAL_" + strings.ToUpper(string(o))
+		prefix := "TRACKSEAL_" + strings.ToUpper(strings.ReplaceAll(string(o), "-", "_"))
 		export(prefix+"_URL", l.Stack.URL(topology.APIProcess(o)))
 		export(prefix+"_CLIENT_ID", AdminClient(o))
 		export(prefix+"_CLIENT_SECRET", secrets[AdminClient(o)])
@@ -55,7 +57,7 @@ func (l *Launcher) farewell(with func(topology.Group) bool) {
 	if with(topology.GroupAPI) && l.hasSource(needs[topology.GroupAPI]) {
 		fmt.Fprintln(l.Out, "\ndashboards:")
 		var links strings.Builder
-		for _, o := range topology.Orgs {
+		for _, o := range l.Stack.Nodes() {
 			secrets, err := l.clientSecrets(o)
 			if err != nil {
 				continue // the api runs; only the convenience is missing

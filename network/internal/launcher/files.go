@@ -24,8 +24,8 @@ const (
 )
 
 // influxUsers of an organisation's InfluxDB.
-func influxUsers(o topology.Org) []string {
-	if o == topology.Operator {
+func (l *Launcher) influxUsers(o topology.Org) []string {
+	if l.Stack.Member(o).Ingest {
 		return []string{influxAdmin, influxIngest, influxAPI}
 	}
 	return []string{influxAdmin, influxAPI}
@@ -54,17 +54,19 @@ func (l *Launcher) makeSecrets(context.Context, func(string)) (string, error) {
 		made++
 		return l.write(path, []byte(prefix+secret()+"\n"))
 	}
-	for _, o := range topology.Orgs {
-		for _, user := range influxUsers(o) {
+	for _, o := range l.Stack.Nodes() {
+		for _, user := range l.influxUsers(o) {
 			if err := once(l.Stack.InfluxToken(o, user), user+":"); err != nil {
 				return "", err
 			}
 		}
 	}
-	if err := once(l.Stack.MQTTPassword(), ""); err != nil {
-		return "", err
+	for _, o := range l.Stack.Ingests() {
+		if err := once(l.Stack.MQTTPassword(o), ""); err != nil {
+			return "", err
+		}
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Nodes() {
 		n, err := l.makeClients(o)
 		if err != nil {
 			return "", err

@@ -81,7 +81,7 @@ func stopped(t *testing.T, l *Launcher) {
 
 // A process that stopped answering is started again, with its reason; one that is unready and says why is left alone.
 func TestHangingProcessIsRestarted(t *testing.T) {
-	kinds := []string{topology.IngestProcess, topology.OrdererProcess("carrier")}
+	kinds := []string{topology.IngestProcess(operator), topology.OrdererProcess("carrier")}
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	stopped(t, l)
 	unready := topology.APIProcess("carrier")
@@ -144,7 +144,7 @@ func TestDisbeliefIsNoSilence(t *testing.T) {
 	defer srv.Close()
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	stopped(t, l)
-	s := fakeSpec(t, l, topology.IngestProcess, "")
+	s := fakeSpec(t, l, topology.IngestProcess(operator), "")
 	s.Live.HTTP = srv.URL
 	if err := l.begin(t.Context(), &counter{}, s, nil); err != nil {
 		t.Fatal(err)
@@ -173,13 +173,13 @@ func TestEveryProcessIsAsked(t *testing.T) {
 		}
 		asks[s.Name] = s.Live
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		keep(l.ordererSpec(o), nil)
 		keep(l.peerSpec(o), nil)
 		keep(l.influxSpec(o))
 		keep(l.chaincodeSpec(o, os.Args[0], "id"))
 	}
-	for _, p := range topology.Processes() {
+	for _, p := range l.Stack.Processes() {
 		if p.Group == topology.GroupIngest || p.Group == topology.GroupAPI {
 			keep(l.programSpec(p))
 		}
@@ -187,7 +187,7 @@ func TestEveryProcessIsAsked(t *testing.T) {
 	for _, name := range topology.Watchers {
 		keep(l.watcherSpec(name, os.Args[0]))
 	}
-	for _, p := range topology.Processes() {
+	for _, p := range l.Stack.Processes() {
 		if len(p.Listeners) > 0 && asks[p.Name] == (proc.Probe{}) {
 			t.Errorf("nobody asks %s", p.Name)
 		}

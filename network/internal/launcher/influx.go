@@ -22,7 +22,7 @@ import (
 // startInflux starts every organisation's influxd and does not wait: it needs a few seconds to open its port, in which the ledger starts.
 func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, error) {
 	var started counter
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Nodes() {
 		spec, err := l.influxSpec(o)
 		if err != nil {
 			return "", err
@@ -32,7 +32,7 @@ func (l *Launcher) startInflux(ctx context.Context, _ func(string)) (string, err
 		}
 	}
 	if n := started.n.Load(); n > 0 {
-		return fmt.Sprintf("starting %d of %d", n, len(topology.Orgs)), nil
+		return fmt.Sprintf("starting %d of %d", n, len(l.Stack.Nodes())), nil
 	}
 	return "running", nil
 }
@@ -43,9 +43,9 @@ func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
 	path := filepath.Join(l.servers.influx, "influxd")
 	in, err := inputs(append(l.mayChange(path), l.Stack.InfluxConfig(o), l.Stack.ServerCert(name), l.Stack.ServerKey(name))...)
 	// Under load influxd spends a fifth of its time collecting garbage, nearly all of it gone by then; the limit bounds
-	// what collecting less often costs. The others' have a copy of some of the operator's.
+	// what collecting less often costs. Where no ingest writes is only a copy.
 	env := []string{"GOGC=100", "GOMEMLIMIT=256MiB"}
-	if o == topology.Operator {
+	if l.Stack.Member(o).Ingest {
 		env = []string{"GOGC=300", "GOMEMLIMIT=768MiB"}
 	}
 	return proc.Spec{
@@ -59,7 +59,7 @@ func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string,
 	note("waiting for influxd")
 	var made atomic.Int32
 	g, ctx := errgroup.WithContext(ctx)
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Nodes() {
 		g.Go(func() error {
 			spec, err := l.influxSpec(o)
 			if err != nil {
@@ -100,7 +100,7 @@ func (l *Launcher) influxMark(o topology.Org) steps.Mark {
 // it keeps its own copy.
 func (l *Launcher) prepareInflux(ctx context.Context, o topology.Org) error {
 	tokens := map[string]string{}
-	for _, user := range influxUsers(o) {
+	for _, user := range l.influxUsers(o) {
 		data, err := os.ReadFile(l.Stack.InfluxToken(o, user))
 		if err != nil {
 			return err
@@ -124,9 +124,9 @@ func (l *Launcher) prepareInflux(ctx context.Context, o topology.Org) error {
 		}
 	}
 	statements := []string{"CREATE DATABASE " + topology.Database + " WITH DURATION INF SHARD DURATION 7d NAME autogen"}
-	for _, user := range influxUsers(o)[1:] {
+	for _, user := range l.influxUsers(o)[1:] {
 		right := "ALL"
-		if o == topology.Operator && user == influxAPI {
+		if l.Stack.Member(o).Ingest && user == influxAPI {
 			right = "READ"
 		}
 		statements = append(statements, fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s'", user, tokens[user]), fmt.Sprintf("GRANT %s ON %s TO %s", right, topology.Database, user))

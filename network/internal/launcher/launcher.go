@@ -65,7 +65,7 @@ func (o UpOptions) validate() error {
 		return misuse("--orderers %q: must be bft or raft", o.Orderers)
 	}
 	if o.Ports != "auto" {
-		if _, err := choosePorts(o.Ports); err != nil {
+		if _, err := choosePorts(topology.Stack{Members: topology.Founding()}, o.Ports); err != nil {
 			return Misuse{err}
 		}
 	}
@@ -91,7 +91,8 @@ func Open(dir, root string, out io.Writer) (*Launcher, error) {
 	if !plainPath.MatchString(dir) {
 		return nil, fmt.Errorf("folder %q: use a path of letters, digits, blanks and . _ - + @ ~ only", dir)
 	}
-	l := &Launcher{Stack: topology.Stack{Dir: dir, Root: root, Orderers: topology.BFT, Ports: topology.DefaultPorts()}, Out: out}
+	l := &Launcher{Stack: topology.Stack{Dir: dir, Root: root, Members: topology.Founding(), Orderers: topology.BFT}, Out: out}
+	l.Stack.Ports = l.Stack.DefaultPorts()
 	l.table = proc.Table{Dir: l.Stack.RunDir()}
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("%s is not a folder: choose another --dir", dir)
@@ -99,7 +100,7 @@ func Open(dir, root string, out io.Writer) (*Launcher, error) {
 	s, err := loadSettings(l.Stack.Settings())
 	switch {
 	case err == nil:
-		l.Stack.Orderers, l.Stack.Ports, l.Stack.TLS = s.Orderers, s.Ports, s.TLS
+		l.follow(s)
 	case !errors.Is(err, os.ErrNotExist):
 		l.broken, l.Stack.Ports = err, topology.Ports{}
 	}
@@ -128,6 +129,9 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if err := l.stopOrphans(ctx); err != nil {
 		return err
 	}
+	if err := l.moveIngest(ctx); err != nil {
+		return err
+	}
 	if err := l.settle(opt); err != nil {
 		return err
 	}
@@ -150,11 +154,12 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		{Name: "TLS", Run: l.makeTLS},
 		{Name: "configuration", Run: l.writeFiles},
 	}
+	founds := len(l.Stack.Founders()) > 0
 	if with(topology.GroupFabric) {
-		list = append(list,
-			steps.Step{Name: "certificates", Run: l.makeCertificates},
-			steps.Step{Name: "channel", Run: l.makeChannel},
-		)
+		list = append(list, steps.Step{Name: "certificates", Run: l.makeCertificates})
+		if founds {
+			list = append(list, steps.Step{Name: "channel", Run: l.makeChannel})
+		}
 	}
 	if with(topology.GroupAPI) {
 		list = append(list, steps.Step{Name: "dashboard", Run: l.buildDashboard})
@@ -166,8 +171,10 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		list = append(list,
 			steps.Step{Name: "ledger nodes", Run: l.startNodes},
 			steps.Step{Name: "chaincode", Run: l.startChaincode(opt.Chaincode)},
-			steps.Step{Name: "members", Run: l.foundMembers(opt.Chaincode)},
 		)
+		if founds {
+			list = append(list, steps.Step{Name: "members", Run: l.foundMembers(opt.Chaincode)})
+		}
 	}
 	if with(topology.GroupInflux) {
 		list = append(list, steps.Step{Name: "database", Run: l.openDatabase})
@@ -177,7 +184,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 			list = append(list, steps.Step{Name: string(g), Run: l.startPrograms(g)})
 		}
 	}
-	if opt.NoFleet {
+	if opt.NoFleet && founds {
 		list = append(list, steps.Step{Name: "fleet", Run: l.stopFleet})
 	}
 	list = append(list, steps.Step{Name: "supervisor", Run: l.startWatchers})
@@ -196,7 +203,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if err != nil && (ctx.Err() != nil || !errors.Is(err, ErrNotReady)) {
 		return err
 	}
-	if with(topology.GroupFleet) { // its trackers are enrolled over the APIs
+	if with(topology.GroupFleet) && founds { // its trackers are enrolled over the APIs
 		if err := steps.Run(ctx, p, steps.Step{Name: "fleet", Run: l.startPrograms(topology.GroupFleet)}); err != nil {
 			return err
 		}

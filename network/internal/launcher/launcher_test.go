@@ -14,6 +14,9 @@ import (
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
+// operator is the member of the demo that runs ingest.
+const operator topology.Org = "carrier"
+
 func open(t *testing.T, dir string) (*Launcher, *bytes.Buffer) {
 	t.Helper()
 	var out bytes.Buffer
@@ -78,7 +81,7 @@ func TestSettingsAreDecidedOnce(t *testing.T) {
 
 // What needs the settings says what is wrong with them; what does not, works.
 func TestBrokenSettings(t *testing.T) {
-	for _, text := range []string{"", "{", `{"orderers":"bft","ports":{"mqtt":1}}`, `{"orderers":"pow"}`} {
+	for _, text := range []string{"", "{", `{"orderers":"bft","ports":{"mqtt":1}}`, `{"orderers":"pow"}`, `{"orderers":"bft","members":[]}`, `{"orderers":"bft","members":[{"name":"X"}]}`} {
 		dir := filepath.Join(t.TempDir(), "stack")
 		claimed(t, dir)
 		if err := os.WriteFile(filepath.Join(dir, "settings.json"), []byte(text), 0o600); err != nil {
@@ -140,11 +143,12 @@ func TestOddFoldersAreRefused(t *testing.T) {
 }
 
 func TestAutoPortsAreFreeAndDistinct(t *testing.T) {
-	p, err := choosePorts("auto")
-	if err != nil {
+	s := topology.Stack{Members: topology.Founding()}
+	var err error
+	if s.Ports, err = choosePorts(s, "auto"); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		t.Error(err)
 	}
 }
@@ -184,12 +188,12 @@ func TestTakenPort(t *testing.T) {
 	if err := l.checkPorts(t.Context(), topology.Groups); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", l.Stack.Addr(topology.MQTT))
+	ln, err := net.Listen("tcp", l.Stack.Addr(topology.MQTT(operator)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if err := l.checkPorts(t.Context(), topology.Groups); err == nil || !strings.Contains(err.Error(), "which mqtt needs") {
+	if err := l.checkPorts(t.Context(), topology.Groups); err == nil || !strings.Contains(err.Error(), "which mqtt-carrier needs") {
 		t.Error(err)
 	}
 	if err := l.checkPorts(t.Context(), []topology.Group{topology.GroupFabric}); err != nil {
@@ -236,7 +240,7 @@ func TestUpPrintsNoSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		if _, err := l.makeClients(o); err != nil {
 			t.Fatal(err)
 		}
@@ -249,7 +253,7 @@ func TestUpPrintsNoSecrets(t *testing.T) {
 	if info, err := os.Stat(l.Stack.SignInLinks()); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the links can be read by others: %v, %v", info.Mode(), err)
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		secrets, err := l.clientSecrets(o)
 		if err != nil {
 			t.Fatal(err)

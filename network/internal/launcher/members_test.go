@@ -2,14 +2,15 @@ package launcher
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
 func TestFoundingCallNamesTheStacksOrganisations(t *testing.T) {
-	call, err := foundingCall()
+	l, _ := open(t, filepath.Join(t.TempDir(), "stack"))
+	call, err := l.foundingCall()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,11 +28,11 @@ func TestFoundingCallNamesTheStacksOrganisations(t *testing.T) {
 	msps := map[string]string{}
 	for _, m := range args.Members {
 		msps[m.Name] = m.MSP
-		if want := m.Name == string(topology.Operator); m.Operator != want {
+		if want := m.Name == string(operator); m.Operator != want {
 			t.Errorf("%s is founded as an operator: %t, want %t", m.Name, m.Operator, want)
 		}
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		if msps[string(o)] != o.MSP() {
 			t.Errorf("%s is founded with MSP %q, want %q", o, msps[string(o)], o.MSP())
 		}

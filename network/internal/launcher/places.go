@@ -54,7 +54,7 @@ func (l *Launcher) remember(s settings, opt UpOptions) error {
 	}
 	l.places = now
 	_, missing := os.Stat(l.Stack.Settings())
-	if now == s.places && !errors.Is(missing, os.ErrNotExist) {
+	if now == s.places && !s.old && !errors.Is(missing, os.ErrNotExist) {
 		return nil
 	}
 	s.places = now

@@ -100,7 +100,7 @@ func (l *Launcher) wish(s proc.Spec) error {
 			return
 		}
 		w.Processes = append(w.Processes, s)
-		order := startOrder()
+		order := l.startOrder()
 		slices.SortStableFunc(w.Processes, func(a, b proc.Spec) int { return order[a.Name] - order[b.Name] })
 	})
 }
@@ -128,9 +128,9 @@ func (l *Launcher) changeWishes(change func(*wishes)) error {
 	return proc.WriteFile(wishFile(l.Stack), data, 0o600)
 }
 
-func startOrder() map[string]int {
+func (l *Launcher) startOrder() map[string]int {
 	order := map[string]int{}
-	for i, p := range topology.Processes() {
+	for i, p := range l.Stack.Processes() {
 		order[p.Name] = i
 	}
 	for _, name := range topology.Watchers {

@@ -46,11 +46,11 @@ func eventually(t *testing.T, what string, cond func() bool) {
 
 func TestSupervisorRestartsAndEndsWithTheStack(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
-	sleepers(t, l, topology.InfluxProcess(topology.Operator), topology.Fleet)
+	sleepers(t, l, topology.InfluxProcess(operator), topology.Fleet)
 	done := make(chan error, 1)
 	go func() { done <- l.Supervise(t.Context(), slog.New(slog.DiscardHandler), topology.Supervisor) }()
 
-	first, err := l.table.Lookup(topology.InfluxProcess(topology.Operator))
+	first, err := l.table.Lookup(topology.InfluxProcess(operator))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestSupervisorRestartsAndEndsWithTheStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "another process runs", func() bool {
-		r, err := l.table.Lookup(topology.InfluxProcess(topology.Operator))
+		r, err := l.table.Lookup(topology.InfluxProcess(operator))
 		return err == nil && r.PID != first.PID
 	})
 	rep, err := l.Report(t.Context())
@@ -69,8 +69,8 @@ func TestSupervisorRestartsAndEndsWithTheStack(t *testing.T) {
 	for _, p := range rep.Processes {
 		states[p.Name] = p.State
 	}
-	if states[topology.InfluxProcess(topology.Operator)] != Ready || states[topology.Fleet] != Ready || states[topology.IngestProcess] != Stopped || states[topology.Supervisor] != Dead {
-		t.Errorf("got %v, want %s and %s ready, %s stopped and %s dead", states, topology.InfluxProcess(topology.Operator), topology.Fleet, topology.IngestProcess, topology.Supervisor) // the supervisor of this test is no process of its own
+	if states[topology.InfluxProcess(operator)] != Ready || states[topology.Fleet] != Ready || states[topology.IngestProcess(operator)] != Stopped || states[topology.Supervisor] != Dead {
+		t.Errorf("got %v, want %s and %s ready, %s stopped and %s dead", states, topology.InfluxProcess(operator), topology.Fleet, topology.IngestProcess(operator), topology.Supervisor) // the supervisor of this test is no process of its own
 	}
 	if rep.Up {
 		t.Error("up without a supervisor")
@@ -109,7 +109,7 @@ func TestDeletedFolder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "stack")
 			l := held(t, dir)
-			sleepers(t, l, topology.InfluxProcess(topology.Operator), topology.Fleet)
+			sleepers(t, l, topology.InfluxProcess(operator), topology.Fleet)
 			r, err := l.table.Lookup(topology.Fleet)
 			if err != nil {
 				t.Fatal(err)
@@ -145,12 +145,12 @@ func TestOrphansAreOfDeletedFoldersOnly(t *testing.T) {
 
 func TestNoFleet(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
-	sleepers(t, l, topology.InfluxProcess(topology.Operator), topology.Fleet)
+	sleepers(t, l, topology.InfluxProcess(operator), topology.Fleet)
 	if _, err := l.stopFleet(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	w, err := readWishes(l.Stack)
-	if err != nil || len(w.Processes) != 1 || w.Processes[0].Name != topology.InfluxProcess(topology.Operator) {
+	if err != nil || len(w.Processes) != 1 || w.Processes[0].Name != topology.InfluxProcess(operator) {
 		t.Errorf("%+v %v", w, err)
 	}
 	if _, err := l.table.Lookup(topology.Fleet); err == nil {
@@ -199,13 +199,13 @@ func TestHalfMadeDataIsMadeAnew(t *testing.T) {
 	if err != nil {
 		t.Skip("no sleep on this machine")
 	}
-	s := proc.Spec{Name: topology.InfluxProcess(topology.Operator), Path: path, Args: []string{"300"}, Dir: l.Stack.Dir, Log: l.Stack.Log(topology.InfluxProcess(topology.Operator))}
+	s := proc.Spec{Name: topology.InfluxProcess(operator), Path: path, Args: []string{"300"}, Dir: l.Stack.Dir, Log: l.Stack.Log(topology.InfluxProcess(operator))}
 	t.Cleanup(func() {
 		if _, err := l.stopAll(context.Background()); err != nil {
 			t.Error(err)
 		}
 	})
-	debris := filepath.Join(l.influxData(topology.Operator), "debris")
+	debris := filepath.Join(l.influxData(operator), "debris")
 	for _, tt := range []struct {
 		name     string
 		mark     bool
@@ -220,7 +220,7 @@ func TestHalfMadeDataIsMadeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		if tt.mark {
-			if err := l.influxMark(topology.Operator).Set("done"); err != nil {
+			if err := l.influxMark(operator).Set("done"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -229,7 +229,7 @@ func TestHalfMadeDataIsMadeAnew(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := l.begin(t.Context(), &counter{}, s, unlessMarked(l.influxMark(topology.Operator), l.influxData(topology.Operator))); err != nil {
+		if err := l.begin(t.Context(), &counter{}, s, unlessMarked(l.influxMark(operator), l.influxData(operator))); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := os.Stat(debris); (err == nil) != tt.survives {

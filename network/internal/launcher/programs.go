@@ -75,7 +75,7 @@ func (l *Launcher) startPrograms(g topology.Group) func(context.Context, func(st
 		}
 		var started counter
 		total := 0
-		for _, p := range topology.Processes() {
+		for _, p := range l.Stack.Processes() {
 			if p.Group != g {
 				continue
 			}
@@ -95,19 +95,18 @@ func (l *Launcher) startPrograms(g topology.Group) func(context.Context, func(st
 func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 	s := proc.Spec{Name: p.Name, Path: l.Stack.Program(needs[p.Group]), Log: l.Stack.Log(p.Name)}
 	read := []string{s.Path}
+	o := p.Org
 	switch p.Group {
 	case topology.GroupIngest:
-		s.Dir = l.Stack.IngestDir()
-		s.Args = []string{"--config", l.Stack.IngestConfig()}
-		read = append(read, l.Stack.IngestConfig(), l.Stack.Profile(topology.Operator), l.Stack.MQTTPassword(), l.Stack.InfluxToken(topology.Operator, influxIngest))
-		s.Ready, s.Live = l.probe(p.Name, "/readyz"), l.probe(p.Name, "/healthz")
+		s.Dir = l.Stack.IngestDir(o)
+		s.Args = []string{"--config", l.Stack.IngestConfig(o)}
+		read = append(read, l.Stack.IngestConfig(o), l.Stack.Profile(o), l.Stack.MQTTPassword(o), l.Stack.InfluxToken(o, influxIngest))
+		s.Ready, s.Live = l.probe(l.Stack.Ops(p.Name), "/readyz"), l.probe(p.Name, "/healthz")
 	case topology.GroupAPI:
-		_, org, _ := strings.Cut(p.Name, "-")
-		o := topology.Org(org)
 		s.Dir = l.Stack.APIDir(o)
 		s.Args = []string{"--config", l.Stack.APIConfig(o)}
 		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.InfluxToken(o, influxAPI))
-		s.Ready, s.Live = l.probe(p.Name, "/readyz"), l.probe(p.Name, "/healthz")
+		s.Ready, s.Live = l.probe(l.Stack.Ops(p.Name), "/readyz"), l.probe(p.Name, "/healthz")
 	case topology.GroupFleet:
 		s.Dir = l.Stack.FleetDir()
 		s.Args = []string{"run", "--stack", l.Stack.Dir}

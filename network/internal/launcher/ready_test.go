@@ -19,7 +19,7 @@ import (
 func TestOneUnreadyProcess(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	stopped(t, l)
-	bad, good := fakeSpec(t, l, topology.IngestProcess, "disk is almost full"), fakeSpec(t, l, topology.APIProcess("carrier"), "")
+	bad, good := fakeSpec(t, l, topology.IngestProcess(operator), "disk is almost full"), fakeSpec(t, l, topology.APIProcess("carrier"), "")
 	for _, s := range []proc.Spec{bad, good} {
 		if err := l.begin(t.Context(), &counter{}, s, nil); err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestOneUnreadyProcess(t *testing.T) {
 func TestAllReady(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	stopped(t, l)
-	for _, name := range []string{topology.IngestProcess, topology.APIProcess("carrier")} {
+	for _, name := range []string{topology.IngestProcess(operator), topology.APIProcess("carrier")} {
 		if err := l.begin(t.Context(), &counter{}, fakeSpec(t, l, name, ""), nil); err != nil {
 			t.Fatal(err)
 		}

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
 // Doomed is one part of what Reset deletes.
@@ -28,9 +26,9 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 		}
 		return nil, nil
 	}
-	var readings, apis, programs []string
-	for _, o := range topology.Orgs {
-		readings, apis = append(readings, l.Stack.InfluxDir(o)), append(apis, l.Stack.APIDir(o))
+	var readings, journals, apis, programs []string
+	for _, o := range l.Stack.Orgs() {
+		readings, journals, apis = append(readings, l.Stack.InfluxDir(o)), append(journals, l.Stack.IngestDir(o)), append(apis, l.Stack.APIDir(o))
 	}
 	built, err := os.ReadDir(l.Stack.BinDir())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -45,7 +43,7 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 	for _, d := range []Doomed{
 		{"fabric", "the ledger: every organisation's blocks, state and keys", 0, []string{l.Stack.FabricDir()}},
 		{"influxdb-*", "readings and messages", 0, readings},
-		{"ingest", "the journal: logs, and what is not yet in InfluxDB", 0, []string{l.Stack.IngestDir()}},
+		{"ingest-*", "the journal: logs, and what is not yet in InfluxDB", 0, journals},
 		{"api-*", "clients and their secrets, signing keys, shipments' details", 0, apis},
 		{"tls", "the stack's authority and its keys; links that sign in", 0, []string{l.Stack.TLSDir(), l.Stack.SignInLinks()}},
 		{"fleet", "the simulated trackers' keys", 0, []string{l.Stack.FleetDir()}},
@@ -53,7 +51,7 @@ func (l *Launcher) Doomed() ([]Doomed, error) {
 		{"logs", "logs", 0, []string{l.Stack.LogDir()}},
 		{"bin", "our programs", 0, programs},
 		// The run folder, which makes the folder ours, goes last of all.
-		{"settings.json", "ports, kind of orderers, places of the servers", 0, []string{l.Stack.StackFile(), l.Stack.PrometheusConfig(), l.Stack.Settings()}},
+		{"settings.json", "members, ports, kind of orderers, places of the servers", 0, []string{l.Stack.StackFile(), l.Stack.PrometheusConfig(), l.Stack.Settings()}},
 	} {
 		there := false
 		for _, path := range d.paths {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/trackseal/trackseal/network/internal/backup"
 	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
 // RestoreOptions is what `restore` was asked for.
@@ -179,9 +180,11 @@ func (l *Launcher) afterRestore(m backup.Manifest, parts []backup.Part) {
 		fmt.Fprintf(l.Out, "; nodes of the ledger catch up with the others")
 	}
 	fmt.Fprintln(l.Out)
-	if has("ingest") {
-		fmt.Fprintf(l.Out, "ingest's journal is older than the ledger if anything was anchored since: /readyz of ingest says so then, and `%s recover --config %s` is the way on\n",
-			l.Stack.Program("ingest"), l.Stack.IngestConfig())
+	for _, o := range l.Stack.Ingests() {
+		if slices.ContainsFunc(parts, func(p backup.Part) bool { return p.Name == topology.IngestProcess(o) }) {
+			fmt.Fprintf(l.Out, "the journal of %s is older than the ledger if anything was anchored since: its /readyz says so then, and `%s recover --config %s` is the way on\n",
+				topology.IngestProcess(o), l.Stack.Program("ingest"), l.Stack.IngestConfig(o))
+		}
 	}
 }
 

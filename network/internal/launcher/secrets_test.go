@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
 func TestSecrets(t *testing.T) {
@@ -22,7 +20,7 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 	seen := map[string]bool{}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		secrets, err := l.clientSecrets(o)
 		if err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ func (l *Launcher) readChannel(ctx context.Context) []stall.Reading {
 		return nil // the supervisor's other half says so
 	}
 	nodes := map[string]bool{} // to whether it orders
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Nodes() {
 		nodes[topology.OrdererProcess(o)], nodes[topology.PeerProcess(o)] = true, false
 	}
 	var readings []stall.Reading

@@ -41,7 +41,7 @@ func TestStalledNodeIsKilled(t *testing.T) {
 	l.Stack.Ports = topology.Ports{}
 	var nodes []string
 	heights := map[string]*atomic.Int64{}
-	for _, o := range topology.Orgs {
+	for _, o := range l.Stack.Orgs() {
 		for _, n := range []string{topology.OrdererProcess(o), topology.PeerProcess(o)} {
 			heights[n], _ = metrics(t, l, n)
 			heights[n].Store(7)
@@ -60,7 +60,7 @@ func TestStalledNodeIsKilled(t *testing.T) {
 	}
 	before := pids()
 
-	stuck := topology.OrdererProcess(topology.Orgs[2])
+	stuck := topology.OrdererProcess(l.Stack.Orgs()[2])
 	for _, n := range nodes {
 		if n != stuck {
 			heights[n].Store(40)
@@ -82,7 +82,7 @@ func TestStalledNodeIsKilled(t *testing.T) {
 	defer group.Wait()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	watch := stall.New(len(topology.Orgs), 200*time.Millisecond)
+	watch := stall.New(len(l.Stack.Orgs()), 200*time.Millisecond)
 	group.Go(func() { l.watchStalls(ctx, slog.New(slog.DiscardHandler), watch, 10*time.Millisecond) })
 	eventually(t, "the stalled orderer is dead", func() bool { return pids()[stuck] == 0 })
 	after := pids()
@@ -99,7 +99,7 @@ func TestStalledNodeIsKilled(t *testing.T) {
 func TestReadChannel(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
 	l.Stack.Ports = topology.Ports{}
-	orderer, peer, dead := topology.OrdererProcess(topology.Orgs[0]), topology.PeerProcess(topology.Orgs[0]), topology.PeerProcess(topology.Orgs[1])
+	orderer, peer, dead := topology.OrdererProcess(l.Stack.Orgs()[0]), topology.PeerProcess(l.Stack.Orgs()[0]), topology.PeerProcess(l.Stack.Orgs()[1])
 	height, waiting := metrics(t, l, orderer)
 	height.Store(12)
 	waiting.Store(3)

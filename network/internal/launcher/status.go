@@ -76,7 +76,7 @@ func (l *Launcher) Report(ctx context.Context) (Report, error) {
 			}
 		}
 	}
-	all := topology.Processes()
+	all := l.Stack.Processes()
 	for _, name := range topology.Watchers {
 		all = append(all, topology.Process{Name: name})
 	}

@@ -82,7 +82,7 @@ func (l *Launcher) Supervise(ctx context.Context, log *slog.Logger, as string) e
 	defer cancel()
 	looking.Go(func() { l.watchHangs(ctx, log, as, hang.New(hang.Patience), lookEvery) })
 	if as == topology.Supervisor {
-		looking.Go(func() { l.watchStalls(ctx, log, stall.New(len(topology.Orgs), stall.Patience), lookEvery) })
+		looking.Go(func() { l.watchStalls(ctx, log, stall.New(len(l.Stack.Founders()), stall.Patience), lookEvery) })
 	}
 	waiting := map[string]*patience{}
 	tick := time.NewTicker(watchEvery)

@@ -38,8 +38,11 @@ func (l *Launcher) makeTLS(context.Context, func(string)) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	usages := map[string]x509.ExtKeyUsage{topology.MQTT: x509.ExtKeyUsageServerAuth, topology.LauncherName: x509.ExtKeyUsageClientAuth}
-	for _, p := range topology.Processes() {
+	usages := map[string]x509.ExtKeyUsage{topology.LauncherName: x509.ExtKeyUsageClientAuth}
+	for _, o := range l.Stack.Ingests() {
+		usages[topology.MQTT(o)] = x509.ExtKeyUsageServerAuth
+	}
+	for _, p := range l.Stack.Processes() {
 		if len(p.Listeners) > 0 {
 			usages[p.Name] = x509.ExtKeyUsageServerAuth
 		}

@@ -76,7 +76,7 @@ func TestOverrideOfEveryFile(t *testing.T) {
 			t.Errorf("%s became\n%s", f.Path, a)
 		}
 	}
-	if want := 3*len(topology.Orgs) + 1; n != want {
+	if want := 3*len(topology.Founding()) + 1; n != want {
 		t.Errorf("%d files can be overridden, want %d", n, want)
 	}
 }

@@ -20,6 +20,9 @@ var files embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"peer":      topology.PeerProcess,
 	"orderer":   topology.OrdererProcess,
+	"ingest":    topology.IngestProcess,
+	"ingestID":  topology.IngestID,
+	"mqtt":      topology.MQTT,
 	"inc":       func(i int) int { return i + 1 },
 	"quoteMeta": regexp.QuoteMeta,
 }).ParseFS(files, "templates/*.tmpl"))
@@ -27,12 +30,12 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 // values is what every template may use.
 type values struct {
 	Stack      topology.Stack
-	Orgs       []topology.Org
+	Nodes      []topology.Org
+	Founders   []topology.Org
 	Org        topology.Org   // the file's owner, where there is one
-	OwnFirst   []topology.Org // all, the owner first
-	Operator   topology.Org
-	Ingest     string // process
-	IngestID   string
+	OwnFirst   []topology.Org // all nodes, the owner first
+	Broker     topology.Org   // whose broker trackers are told to use; "" = nobody's here
+	Programs   []string       // of ours, that have metrics
 	Channel    string
 	Chaincode  string
 	Deployment string
@@ -41,13 +44,23 @@ type values struct {
 
 func render(name string, s topology.Stack, o topology.Org) ([]byte, error) {
 	v := values{
-		Stack: s, Orgs: topology.Orgs, Org: o, Operator: topology.Operator, Ingest: topology.IngestProcess, IngestID: topology.IngestID,
+		Stack: s, Nodes: s.Nodes(), Founders: s.Founders(), Org: o,
 		Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment, Bucket: topology.Bucket,
 		OwnFirst: []topology.Org{o},
 	}
-	for _, other := range topology.Orgs {
+	for _, other := range v.Nodes {
 		if other != o {
 			v.OwnFirst = append(v.OwnFirst, other)
+		}
+	}
+	if all := s.Ingests(); s.Member(o).Ingest {
+		v.Broker = o
+	} else if len(all) > 0 {
+		v.Broker = all[0]
+	}
+	for _, p := range s.Processes() {
+		if p.Group == topology.GroupIngest || p.Group == topology.GroupAPI {
+			v.Programs = append(v.Programs, p.Name)
 		}
 	}
 	var b bytes.Buffer
@@ -70,7 +83,8 @@ type File struct {
 }
 
 // All renders what Fabric's programs read (certificates' and channel's description, one configuration per node, the external
-// builder, the clients' connection profiles), the configurations of the four influxd, ingest and the four api, one for a Prometheus, and stack.json.
+// builder, the clients' connection profiles), the configurations of each member's influxd, ingest and api, one for a Prometheus, and
+// stack.json.
 func All(s topology.Stack) ([]File, error) {
 	var all []File
 	var problems []error
@@ -80,12 +94,18 @@ func All(s topology.Stack) ([]File, error) {
 		all = append(all, File{Path: path, Data: data, Mode: 0o600, Process: process})
 	}
 	add("crypto-config.yaml.tmpl", "", s.CryptoConfig(), "")
-	add("configtx.yaml.tmpl", "", s.ConfigtxFile(), "")
-	add("ingest.yaml.tmpl", topology.Operator, s.IngestConfig(), topology.IngestProcess)
-	for _, o := range topology.Orgs {
+	if len(s.Founders()) > 0 {
+		add("configtx.yaml.tmpl", "", s.ConfigtxFile(), "")
+	}
+	for _, o := range s.Founders() {
+		add("orderer.yaml.tmpl", o, s.OrdererConfig(o), topology.OrdererProcess(o))
+	}
+	for _, o := range s.Ingests() {
+		add("ingest.yaml.tmpl", o, s.IngestConfig(o), topology.IngestProcess(o))
+	}
+	for _, o := range s.Nodes() {
 		add("influxdb.conf.tmpl", o, s.InfluxConfig(o), "") // TOML
 		add("core.yaml.tmpl", o, s.PeerConfig(o), topology.PeerProcess(o))
-		add("orderer.yaml.tmpl", o, s.OrdererConfig(o), topology.OrdererProcess(o))
 		add("profile.yaml.tmpl", o, s.Profile(o), "")
 		add("api.yaml.tmpl", o, s.APIConfig(o), topology.APIProcess(o))
 	}

@@ -15,7 +15,23 @@ import (
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 func stack(c topology.Consensus) topology.Stack {
-	return topology.Stack{Dir: "/stack", Root: "/checkout", Orderers: c, Ports: topology.DefaultPorts()}
+	s := topology.Stack{Dir: "/stack", Root: "/checkout", Members: topology.Founding(), Orderers: c}
+	s.Ports = s.DefaultPorts()
+	return s
+}
+
+func secured() topology.Stack {
+	s := stack(topology.BFT)
+	s.TLS = true
+	return s
+}
+
+// joined is the folder of a firm that joined a network, and that others reach.
+func joined() topology.Stack {
+	s := secured()
+	s.Members = []topology.Member{{Name: "best-foods", DisplayName: "Best Foods", Host: "node.best.example", Kind: topology.Node, Ingest: true}}
+	s.Ports = s.DefaultPorts()
+	return s
 }
 
 // everything renders all files of a stack.
@@ -32,11 +48,9 @@ func TestGolden(t *testing.T) {
 	// One of each kind; the other organisations' differ in names and ports only.
 	kinds := []string{
 		"crypto-config.yaml", "configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
-		"profiles/auditor.yaml", "influxdb-consignee/influxdb.conf", "ingest/config.yaml", "api-consignee/config.yaml", "stack.json", "bin/release", "prometheus.yml",
+		"profiles/auditor.yaml", "influxdb-consignee/influxdb.conf", "ingest-carrier/config.yaml", "api-consignee/config.yaml", "best-foods/config.yaml", "best-foods/core.yaml", "stack.json", "bin/release", "prometheus.yml",
 	}
-	secured := stack(topology.BFT)
-	secured.TLS = true
-	for c, s := range map[string]topology.Stack{"bft": stack(topology.BFT), "raft": stack(topology.Raft), "tls": secured} {
+	for c, s := range map[string]topology.Stack{"bft": stack(topology.BFT), "raft": stack(topology.Raft), "tls": secured(), "joined": joined()} {
 		for _, f := range everything(t, s) {
 			rel := strings.TrimPrefix(f.Path, "/stack/")
 			if !matches(rel, kinds) {
@@ -96,7 +110,7 @@ func TestPrometheusExample(t *testing.T) {
 
 // Ensure every YAML file of every stack is one valid document, also with a folder that holds blanks.
 func TestYAMLIsValid(t *testing.T) {
-	for _, s := range []topology.Stack{stack(topology.BFT), stack(topology.Raft), {Root: "/checkout", Orderers: topology.BFT, Ports: topology.DefaultPorts(), TLS: true}} {
+	for _, s := range []topology.Stack{stack(topology.BFT), stack(topology.Raft), secured(), joined()} {
 		s.Dir = "/home/some one/my stack"
 		for _, f := range everything(t, s) {
 			if ext := filepath.Ext(f.Path); ext != ".yaml" && ext != ".yml" {
@@ -123,9 +137,7 @@ func TestLoopbackOnly(t *testing.T) {
 
 // Ensure that no file of a stack with TLS names a plain address.
 func TestTLSEverywhere(t *testing.T) {
-	s := stack(topology.BFT)
-	s.TLS = true
-	for _, f := range everything(t, s) {
+	for _, f := range append(everything(t, secured()), everything(t, joined())...) {
 		for _, bad := range []string{"http://", "tcp://", "grpc://"} {
 			if bytes.Contains(f.Data, []byte(bad)) {
 				t.Errorf("%s holds %s", f.Path, bad)

@@ -12,10 +12,10 @@ type StackFile struct {
 	Channel    string                 `json:"channel"`
 	Chaincode  string                 `json:"chaincode"`
 	Deployment string                 `json:"deployment"`
-	Orderers   string                 `json:"orderers"`     // bft | raft
-	CA         string                 `json:"ca,omitempty"` // PEM file of the authority of all addresses below; "" = they are plain text
-	MQTT       string                 `json:"mqtt"`
-	Influx     map[string]StackInflux `json:"influx"` // by organisation
+	Orderers   string                 `json:"orderers"`       // bft | raft
+	CA         string                 `json:"ca,omitempty"`   // PEM file of the authority of all addresses below; "" = they are plain text
+	MQTT       string                 `json:"mqtt,omitempty"` // of the first ingest
+	Influx     map[string]StackInflux `json:"influx"`         // by organisation
 	Ingest     []StackIngest          `json:"ingest"`
 	API        map[string]StackAPI    `json:"api"`  // by organisation
 	Orgs       map[string]StackOrg    `json:"orgs"` // by organisation
@@ -33,9 +33,10 @@ type StackInflux struct {
 
 // StackIngest is one ingest instance.
 type StackIngest struct {
-	ID  string `json:"id"`
-	Org string `json:"org"`
-	URL string `json:"url"`
+	ID   string `json:"id"`
+	Org  string `json:"org"`
+	URL  string `json:"url"`
+	MQTT string `json:"mqtt"`
 }
 
 // StackAPI is one organisation's api and the clear secrets of its clients.
@@ -62,25 +63,31 @@ type StackProcess struct {
 func stackFile(s topology.Stack) (File, error) {
 	f := StackFile{
 		Dir: s.Dir, Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment,
-		Orderers: string(s.Orderers), MQTT: s.MQTTURL(),
-		Influx: map[string]StackInflux{},
-		Ingest: []StackIngest{{ID: topology.IngestID, Org: string(topology.Operator), URL: s.URL(topology.IngestProcess)}},
-		API:    map[string]StackAPI{},
-		Orgs:   map[string]StackOrg{},
+		Orderers: string(s.Orderers),
+		Influx:   map[string]StackInflux{},
+		Ingest:   []StackIngest{},
+		API:      map[string]StackAPI{},
+		Orgs:     map[string]StackOrg{},
 	}
 	if s.TLS {
 		f.CA = s.Authority()
 	}
-	for _, o := range topology.Orgs {
+	for _, o := range s.Ingests() {
+		f.Ingest = append(f.Ingest, StackIngest{ID: topology.IngestID(o), Org: string(o), URL: s.URL(topology.IngestProcess(o)), MQTT: s.MQTTURL(o)})
+	}
+	if len(f.Ingest) > 0 {
+		f.MQTT = f.Ingest[0].MQTT
+	}
+	for _, o := range s.Nodes() {
 		var users []string
-		for _, u := range o.Users() {
+		for _, u := range s.Users(o) {
 			users = append(users, u.Name)
 		}
 		f.Influx[string(o)] = StackInflux{URL: s.URL(topology.InfluxProcess(o)), Bucket: topology.Bucket, TokenFile: s.InfluxToken(o, "admin"), APIToken: s.InfluxToken(o, "api")}
 		f.API[string(o)] = StackAPI{URL: s.URL(topology.APIProcess(o)), ClientsFile: s.APIClients(o), SecretsFile: s.APISecrets(o)}
 		f.Orgs[string(o)] = StackOrg{MSP: o.MSP(), Profile: s.Profile(o), Users: users}
 	}
-	for _, p := range topology.Processes() {
+	for _, p := range s.Processes() {
 		sp := StackProcess{Name: p.Name}
 		if len(p.Listeners) > 0 {
 			sp.Port = s.Ports[p.Listeners[0]]

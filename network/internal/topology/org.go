@@ -1,20 +1,11 @@
-// Package topology describes one stack and touches nothing: its organisations, its processes, the port of every role and
-// the path of every file.
+// Package topology describes one stack and touches nothing: the members that run in its folder, their processes, the port of every
+// listener and the path of every file.
 package topology
 
 import "strings"
 
-// Org is an organisation's name as users write it: carrier, shipper, consignee or auditor.
+// Org is a member's name as users write it: carrier, shipper, …
 type Org string
-
-// The four organisations, in the order of their ports and consenter ids.
-var Orgs = []Org{"carrier", "shipper", "consignee", "auditor"}
-
-// OperatorUser is the identity with the role operator, which every organisation has.
-const OperatorUser = "api"
-
-// Operator is the organisation that runs ingest.
-const Operator Org = "carrier"
 
 // Title is the name with a capital letter, as people read it.
 func (o Org) Title() string { return strings.ToUpper(string(o[:1])) + string(o[1:]) }
@@ -31,23 +22,20 @@ func (o Org) Domain() string { return string(o) + ".trackseal" }
 // OrdererDomain differs from Domain, so that the two authorities never share a subject.
 func (o Org) OrdererDomain() string { return string(o) + "-orderer.trackseal" }
 
-// PeerHost is the name in the peer's certificate, beside 127.0.0.1 and localhost.
+// PeerHost is the name in the peer's certificate, beside its address.
 func (o Org) PeerHost() string { return "peer." + o.Domain() }
 
-// OrdererHost is the name in the orderer's certificate, beside 127.0.0.1 and localhost.
+// OrdererHost is the name in the orderer's certificate, beside its address.
 func (o Org) OrdererHost() string { return "orderer." + o.OrdererDomain() }
 
-// User is a client identity that we issue ourselves, with a role that chaincode reads.
+// OperatorUser is the identity with the role operator, which every organisation has.
+const OperatorUser = "api"
+
+// IngestUser is the identity with which an organisation's ingest signs.
+const IngestUser = "ingest"
+
+// User is a client identity with a role that chaincode reads.
 type User struct {
 	Name string
 	Role string // value of the certificate attribute trackseal.role
-}
-
-// Users of the organisation.
-func (o Org) Users() []User {
-	users := []User{{Name: OperatorUser, Role: "operator"}}
-	if o == Operator {
-		users = append(users, User{Name: "ingest", Role: "ingest"})
-	}
-	return users
 }

@@ -1,8 +1,10 @@
 package topology
 
 import (
-	"fmt"
+	"net"
 	"path/filepath"
+	"slices"
+	"strconv"
 )
 
 // Consensus is how the orderers agree.
@@ -26,13 +28,24 @@ const (
 type Stack struct {
 	Dir      string // state: everything that `up` makes
 	Root     string // the checkout; "" when only the state is looked at
+	Members  []Member
 	Orderers Consensus
 	Ports    Ports
 	TLS      bool // on every connection, also on those that stay on this machine
 }
 
+// Host of a listener: its member's, or loopback when nobody outside of the folder speaks to it.
+func (s Stack) Host(listener string) string {
+	if role, o := owner(listener); slices.Contains(open, role) {
+		return s.Member(o).Host
+	}
+	return Loopback
+}
+
 // Addr is host:port of a listener.
-func (s Stack) Addr(listener string) string { return fmt.Sprintf("127.0.0.1:%d", s.Ports[listener]) }
+func (s Stack) Addr(listener string) string {
+	return net.JoinHostPort(s.Host(listener), strconv.Itoa(s.Ports[listener]))
+}
 
 // Port of a listener.
 func (s Stack) Port(listener string) int { return s.Ports[listener] }
@@ -45,12 +58,12 @@ func (s Stack) URL(listener string) string {
 	return "http://" + s.Addr(listener)
 }
 
-// MQTTURL is where trackers connect.
-func (s Stack) MQTTURL() string {
+// MQTTURL is where trackers connect to a member's broker.
+func (s Stack) MQTTURL(o Org) string {
 	if s.TLS {
-		return "ssl://" + s.Addr(MQTT)
+		return "ssl://" + s.Addr(MQTT(o))
 	}
-	return "tcp://" + s.Addr(MQTT)
+	return "tcp://" + s.Addr(MQTT(o))
 }
 
 func (s Stack) path(elem ...string) string {
@@ -160,15 +173,18 @@ func (s Stack) InfluxToken(o Org, user string) string {
 
 // Our programs.
 
-func (s Stack) IngestDir() string       { return s.path("ingest") }
-func (s Stack) IngestConfig() string    { return s.path("ingest", "config.yaml") }
-func (s Stack) MQTTPassword() string    { return s.path("ingest", "mqtt-password") }
-func (s Stack) APIDir(o Org) string     { return s.path(APIProcess(o)) }
-func (s Stack) APIConfig(o Org) string  { return s.path(APIProcess(o), "config.yaml") }
-func (s Stack) APIClients(o Org) string { return s.path(APIProcess(o), "clients.json") }
-func (s Stack) APISecrets(o Org) string { return s.path(APIProcess(o), "clients-secrets.json") }
-func (s Stack) SignInLinks() string     { return s.path("sign-in-links") }
-func (s Stack) FleetDir() string        { return s.path("fleet") }
+func (s Stack) IngestDir(o Org) string    { return s.path(IngestProcess(o)) }
+func (s Stack) IngestConfig(o Org) string { return s.path(IngestProcess(o), "config.yaml") }
+func (s Stack) MQTTPassword(o Org) string { return s.path(IngestProcess(o), "mqtt-password") }
+func (s Stack) APIDir(o Org) string       { return s.path(APIProcess(o)) }
+func (s Stack) APIConfig(o Org) string    { return s.path(APIProcess(o), "config.yaml") }
+func (s Stack) APIClients(o Org) string   { return s.path(APIProcess(o), "clients.json") }
+func (s Stack) APISecrets(o Org) string   { return s.path(APIProcess(o), "clients-secrets.json") }
+func (s Stack) SignInLinks() string       { return s.path("sign-in-links") }
+func (s Stack) FleetDir() string          { return s.path("fleet") }
+
+// OldIngestDir is where folders of before had the only ingest.
+func (s Stack) OldIngestDir() string { return s.path("ingest") }
 
 // DashboardDir is where the web app's build lies.
 func (s Stack) AlertRules() string {
