@@ -49,6 +49,11 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 	if err != nil {
 		return nil, err
 	}
+	serving, err := servingOf(t, t.MSP)
+	if err != nil {
+		return nil, err
+	}
+	stale := a.Epoch != serving.Epoch
 	next := &ledger.Head{
 		Heads: a.Heads, Ingest: a.Ingest, Owner: t.MSP, Size: a.NewSize, Root: a.NewRoot,
 		TimeMS: a.TimeMS, TxMS: t.TimeMS, Tx: t.Tx,
@@ -60,10 +65,14 @@ func extend(t *transaction, a ledger.ExtendArgs) (*ledger.Head, error) {
 		case head.Size == a.NewSize && head.Root == a.NewRoot:
 			// Sent again because its sender did not hear the outcome. Nothing is written and no event emitted.
 			return head, nil
+		case stale:
+			return nil, otherEpoch(serving, a.Epoch)
 		case head.Size != a.OldSize:
 			return nil, ledger.Refuse(ledger.Conflict, "the head has size %d, not %d", head.Size, a.OldSize)
 		}
 		next.PrevSize, next.PrevRoot, next.N = head.Size, head.Root, head.N+1
+	} else if stale {
+		return nil, otherEpoch(serving, a.Epoch)
 	} else if a.OldSize != 0 {
 		return nil, ledger.Refuse(ledger.Conflict, "this heads log has no anchor yet, so old_size must be 0, not %d", a.OldSize)
 	}
@@ -111,7 +120,8 @@ func enter(inService []string, ingest, msp string) ([]string, error) {
 	return append(inService, ingest), nil
 }
 
-// retire takes an instance of the caller's out of service for good: its heads log ends, and no shipment waits for its seal any more.
+// retire takes an instance of the caller's out of service for good: its heads log ends, no shipment waits for its seal any more, and its
+// partitions are free.
 func retire(t *transaction, a ledger.RetireArgs) (*ledger.Head, error) {
 	inService, err := instances(t, t.MSP)
 	if err != nil {
@@ -126,7 +136,19 @@ func retire(t *transaction, a ledger.RetireArgs) (*ledger.Head, error) {
 	if err != nil {
 		return nil, err
 	}
-	return head, t.put(ledger.InstancesKey(t.MSP), slices.Delete(inService, i, i+1))
+	if err := t.put(ledger.InstancesKey(t.MSP), slices.Delete(inService, i, i+1)); err != nil {
+		return nil, err
+	}
+	serving, err := servingOf(t, t.MSP)
+	if err != nil {
+		return nil, err
+	}
+	instance, _ := ledger.LifeOf(a.Ingest)
+	if len(serving.Of(instance)) == 0 {
+		return head, nil
+	}
+	serving.Ranges = slices.DeleteFunc(serving.Ranges, func(r ledger.ServedRange) bool { return r.Ingest == instance })
+	return head, t.putServing(&serving)
 }
 
 func consistent(a ledger.ExtendArgs, oldRoot string) error {

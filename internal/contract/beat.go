@@ -4,7 +4,7 @@ import "github.com/trackseal/trackseal/internal/ledger"
 
 // beats: the chain's own clock, which any member's node keeps going.
 var beats = []function{
-	change(ledger.BeatRenew, []string{Operator, Ingest}, ledger.EventBeat, renew),
+	change(ledger.BeatRenew, either, ledger.EventBeat, renew),
 	read(ledger.BeatGet, func(t *transaction, _ ledger.NoArgs) (*ledger.Beat, error) {
 		return existing[ledger.Beat](t, ledger.BeatKey(), "no node has renewed the beat yet")
 	}),

@@ -2,18 +2,19 @@ package contract
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// judgements: what an ingest instance found by the shipment's pinned rules, what trackers' own messages prove, and what people
+// judgements: the opinion of each party's node by the shipment's pinned rules, the excursions that an ingest instance found, what trackers' own messages prove, and what people
 // sign about it. Late data may arrive after the close, so a closed shipment still takes all of it.
 var judgements = []function{
 	change(ledger.ComplianceOpen, ingest, ledger.EventExcursion, openExcursion),
 	change(ledger.ComplianceClose, ingest, ledger.EventExcursion, closeExcursion),
-	change(ledger.ComplianceRevise, ingest, ledger.EventVerdict, revise),
-	// What signed messages show by themselves: any party may submit it, by an operator or an ingest.
-	change(ledger.ComplianceBreach, []string{Operator, Ingest}, ledger.EventExcursion, breach),
+	change(ledger.ComplianceRevise, either, ledger.EventVerdict, revise),
+	// What signed messages show by themselves: any party may submit it.
+	change(ledger.ComplianceBreach, either, ledger.EventExcursion, breach),
 	timed(ledger.ComplianceAcknowledge, operator, ledger.EventAcknowledged, acknowledge),
 	timed(ledger.ComplianceDispose, operator, ledger.EventDisposition, dispose),
 
@@ -139,6 +140,11 @@ func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) 
 		}
 		result = all[i].Result
 	}
+	if a.Decision == ledger.Release && s.Release != nil {
+		if err := confirmed(s, all, a.VerdictBy); err != nil {
+			return nil, err
+		}
+	}
 	signature, err := t.signature(a.Kind, a.Meaning)
 	if err != nil {
 		return nil, err
@@ -151,4 +157,22 @@ func dispose(t *transaction, a ledger.DisposeArgs) (*ledger.Disposition, error) 
 		return nil, err
 	}
 	return d, t.put(ledger.DisposedKey(s.ID), d.Revision)
+}
+
+// confirmed refuses a release that too few parties confirm: their newest opinions say what the verdict by says, from the same logs.
+func confirmed(s *ledger.Shipment, all []ledger.Opinion, by string) error {
+	parties := s.Parties.MSPs()
+	need := min(s.Release.ConfirmedBy, len(parties))
+	yes, no := ledger.Confirm(parties, all, by)
+	if len(yes) >= need {
+		return nil
+	}
+	return ledger.Refuse(ledger.BadState, "the release of shipment %s needs %d parties that confirm its verdict, from the same logs; they are: %s; not confirmed by: %s", s.ID, need, named(yes), named(no))
+}
+
+func named(msps []string) string {
+	if len(msps) == 0 {
+		return "nobody"
+	}
+	return strings.Join(msps, ", ")
 }

@@ -76,7 +76,7 @@ func TestVerdictRevisions(t *testing.T) {
 	w.create(carrierOp, "carrier.S-1")
 	with := func(f func(*ledger.Verdict)) ledger.Verdict { v := verdict(1); f(&v); return v }
 	w.refused(ledger.NotFound, carrierOp, ledger.ComplianceVerdict, ledger.OpinionArgs{ID: "carrier.S-1", By: carrier})
-	w.refused(ledger.Forbidden, carrierOp, ledger.ComplianceRevise, verdict(1))
+	w.refused(ledger.Forbidden, who{carrier, ""}, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.NotFound, who{auditor, Ingest}, ledger.ComplianceRevise, verdict(1))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, verdict(2))
 	w.refused(ledger.Conflict, carrierIn, ledger.ComplianceRevise, with(func(v *ledger.Verdict) { v.RuleHash = hexHash("mild rules") }))

@@ -24,6 +24,9 @@ func propose(t *transaction, a ledger.ProposeArgs) (*ledger.Shipment, error) {
 	case !s.IsParty(a.To):
 		return nil, ledger.Refuse(ledger.Invalid, "to: %s is not a party of shipment %s", a.To, s.ID)
 	}
+	if err := t.free(ledger.EndedKey(a.To), ledger.Refuse(ledger.BadState, "to: %s is not a member of this network any more", a.To)); err != nil {
+		return nil, err
+	}
 	held, err := complianceState(t, s)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func TestTheNetworkIsFoundedOnce(t *testing.T) {
 	for _, by := range []who{shipperOp, carrierOp} {
 		w.refused(ledger.Exists, by, ledger.MemberFound, founders)
 	}
-	want := ledger.Member{Name: "carrier", MSP: carrier, DisplayName: "Carrier", Operator: true, JoinedMS: f.TimeMS, Tx: f.Tx}
+	want := ledger.Member{Name: "carrier", MSP: carrier, DisplayName: "Carrier", Operator: true, Kind: ledger.NodeMember, JoinedMS: f.TimeMS, Tx: f.Tx}
 	if got := query[ledger.Member](w, who{"StrangerMSP", ""}, ledger.MemberGet, ledger.NameArgs{Name: "carrier"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -42,7 +42,7 @@ func TestFoundingRefusals(t *testing.T) {
 	of := func(m ...ledger.Founder) ledger.FoundArgs { return ledger.FoundArgs{Members: m} }
 	a, b := ledger.Founder{Name: "a", MSP: carrier, DisplayName: "A"}, ledger.Founder{Name: "b", MSP: shipper, DisplayName: "B"}
 	var many []ledger.Founder
-	for i := range ledger.MaxFounders + 1 {
+	for i := range ledger.MaxMembers + 1 {
 		many = append(many, ledger.Founder{Name: fmt.Sprintf("m%03d", i), MSP: fmt.Sprintf("M%d", i), DisplayName: "M"})
 	}
 	for _, tc := range []struct {
@@ -63,6 +63,8 @@ func TestFoundingRefusals(t *testing.T) {
 		{"name with a dot", carrierOp, of(ledger.Founder{Name: "a.b", MSP: carrier, DisplayName: "A"}), ledger.Invalid},
 		{"long name", carrierOp, of(ledger.Founder{Name: strings.Repeat("a", 25), MSP: carrier, DisplayName: "A"}), ledger.Invalid},
 		{"no MSP", carrierOp, of(a, ledger.Founder{Name: "b", DisplayName: "B"}), ledger.Invalid},
+		{"unknown kind", carrierOp, of(ledger.Founder{Name: "a", MSP: carrier, DisplayName: "A", Kind: "cloud"}), ledger.Invalid},
+		{"client member with ingest", carrierOp, of(ledger.Founder{Name: "a", MSP: carrier, DisplayName: "A", Kind: ledger.ClientMember, Operator: true}), ledger.Invalid},
 		{"no display name", carrierOp, of(ledger.Founder{Name: "a", MSP: carrier}), ledger.Invalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

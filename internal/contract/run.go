@@ -95,7 +95,7 @@ type Answer struct {
 // functions by name.
 var functions = func() map[string]function {
 	all := map[string]function{}
-	for _, f := range slices.Concat(members, beats, trackers, shipments, anchors, judgements, ruleSets) {
+	for _, f := range slices.Concat(members, partitions, beats, trackers, shipments, anchors, judgements, ruleSets) {
 		all[f.name] = f
 	}
 	return all
@@ -112,7 +112,13 @@ func Run(s State, c Call, fn string, arg []byte) (Answer, error) {
 	if c.TimeMS <= 0 || c.TimeMS > ledger.MaxTimeMS {
 		return Answer{}, ledger.Refuse(ledger.Invalid, "the transaction's time is out of range")
 	}
-	return f.run(&transaction{Call: c, state: s}, arg)
+	t := &transaction{Call: c, state: s}
+	if !f.forEnded {
+		if err := t.notEnded(); err != nil {
+			return Answer{}, err
+		}
+	}
+	return f.run(t, arg)
 }
 
 // Roles are those of which the caller of a transaction needs one; none for a read.

@@ -48,6 +48,7 @@ func journey(t testing.TB) []struct {
 		{carrierOp, ledger.ShipmentUnassign, ledger.UnassignArgs{Shipment: "carrier.S-1", Tracker: "carrier.T-2"}},
 		{carrierIn, ledger.AnchorExtend, h.args(t, 0, 11, t0)},
 		{carrierIn, ledger.AnchorExtend, h.args(t, 11, 30, t0+20_000)},
+		{carrierIn, ledger.PartitionClaim, claimArgs("carrier.ingest-1", 0, ledger.Range{From: 0, To: 255})},
 		{carrierIn, ledger.ComplianceOpen, excursion("warm/T-1/1")},
 		{carrierIn, ledger.ComplianceClose, ledger.Excursion{ID: "warm/T-1/1", Shipment: "carrier.S-1", EndMS: t0 + 1, Peak: "9", Logs: logs("a", 9)}},
 		{carrierIn, ledger.ComplianceRevise, verdict(1)},
@@ -66,8 +67,21 @@ func journey(t testing.TB) []struct {
 		{carrierOp, ledger.ShipmentClose, ledger.IDArgs{ID: "carrier.S-1"}},
 		{carrierOp, ledger.AnchorRetire, ledger.RetireArgs{Ingest: "carrier.ingest-1"}},
 		{carrierOp, ledger.TrackerSensors, ledger.SensorsArgs{ID: "carrier.T-1", Sensors: []telemetry.Sensor{{Quantity: "temperature", Model: "ds18b20", ErrorValues: []string{"-1"}, Min: "-40"}}}},
+		{carrierOp, ledger.TrackerServe, ledger.ServeArgs{ID: "carrier.T-1", Operator: carrier}},
 		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "retired"}},
 		{consigneeOp, ledger.ComplianceDispose, disposeArgs(2, ledger.Release, 1)},
+		{carrierOp, ledger.MemberAnnounce, announceArgs("carrier")},
+		{carrierOp, ledger.MemberPropose, admitArgs("carrier.admit-1", "fifth")},
+		{carrierOp, ledger.MemberPropose, admitArgs("carrier.admit-2", "sixth")},
+		{carrierOp, ledger.MemberWithdraw, ledger.IDArgs{ID: "carrier.admit-2"}},
+		{consigneeOp, ledger.MemberCast, ledger.VoteArgs{ID: "carrier.admit-1", Yes: true, Signature: []byte("c")}},
+		{shipperOp, ledger.MemberCast, ledger.VoteArgs{ID: "carrier.admit-1", Yes: true}},
+		{auditorOp, ledger.MemberExecute, ledger.IDArgs{ID: "carrier.admit-1"}},
+		{carrierOp, ledger.MemberPropose, ledger.ProposeMemberArgs{ID: "carrier.evict-1", Act: ledger.Evict, Name: "shipper"}},
+		{consigneeOp, ledger.MemberCast, ledger.VoteArgs{ID: "carrier.evict-1", Yes: true}},
+		{auditorOp, ledger.MemberCast, ledger.VoteArgs{ID: "carrier.evict-1", Yes: true}},
+		{carrierOp, ledger.MemberExecute, ledger.IDArgs{ID: "carrier.evict-1"}},
+		{auditorOp, ledger.MemberLeave, ledger.NoArgs{}},
 	}
 }
 
@@ -120,6 +134,7 @@ func TestStateIsCanonical(t *testing.T) {
 		ledger.ObjSeal: ledger.Seal{}, ledger.ObjClose: ledger.Close{}, ledger.ObjHead: ledger.Head{}, ledger.ObjAnchor: ledger.Head{},
 		ledger.ObjExcursion: ledger.Excursion{}, ledger.ObjVerdict: ledger.Verdict{},
 		ledger.ObjTally: ledger.Tally{}, ledger.ObjAcknowledgement: ledger.Acknowledgement{},
+		ledger.ObjEnded: ledger.Ended{}, ledger.ObjProposal: ledger.MemberProposal{}, ledger.ObjServing: ledger.Serving{},
 		ledger.ObjDisposition: ledger.Disposition{}, ledger.ObjRuleSet: ledger.RuleSet{},
 	}
 	checked := map[string]bool{}
@@ -221,6 +236,7 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 	byID, byShipment, heads := ledger.IDArgs{ID: "carrier.S-1"}, ledger.ListArgs{ID: "carrier.S-1"}, newHeads("carrier.ingest-1").id()
 	reads := map[ledger.Function]any{
 		ledger.MemberGet: ledger.NameArgs{Name: "carrier"}, ledger.MemberList: ledger.ListArgs{}, ledger.BeatGet: ledger.NoArgs{},
+		ledger.MemberProposals: ledger.ListArgs{}, ledger.PartitionGet: ledger.MSPArgs{MSP: carrier},
 		ledger.TrackerGet: ledger.IDArgs{ID: "carrier.T-1"}, ledger.TrackerList: ledger.ListArgs{},
 		ledger.ShipmentGet: byID, ledger.ShipmentGetClose: byID, ledger.ShipmentList: ledger.ListArgs{}, ledger.ShipmentHandover: byShipment, ledger.ShipmentSeals: byShipment,
 		ledger.AnchorHead: ledger.IDArgs{ID: heads}, ledger.AnchorList: ledger.ListArgs{ID: heads}, ledger.AnchorHeads: ledger.ListArgs{},

@@ -56,6 +56,7 @@ func create(t *transaction, a ledger.CreateArgs) (*ledger.Shipment, error) {
 	s := &ledger.Shipment{
 		ID: a.ID, State: ledger.Created, Parties: a.Parties, Creator: t.MSP, Custodian: t.MSP,
 		RuleSet: a.RuleSet, RuleSetHash: a.RuleSetHash, Details: a.Details, CreatedMS: t.TimeMS, CreateTx: t.Tx, LastMS: t.TimeMS, Assignments: []ledger.Assignment{}, DeliverByMS: a.DeliverByMS,
+		Release: a.Release,
 	}
 	if !s.IsParty(t.MSP) {
 		return nil, ledger.Refuse(ledger.Forbidden, "%s is not one of the parties it names", t.MSP)

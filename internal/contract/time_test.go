@@ -69,7 +69,9 @@ func TestTheBeat(t *testing.T) {
 func TestEveryTimedTransactionReadsTheBeat(t *testing.T) {
 	untimed := map[string]bool{}
 	for _, fn := range []ledger.Function{ledger.MemberFound, ledger.BeatRenew, ledger.TrackerCalibrate, ledger.RuleSetPublish, ledger.AnchorExtend, ledger.AnchorRetire, ledger.ShipmentSeal,
-		ledger.ComplianceOpen, ledger.ComplianceClose, ledger.ComplianceRevise, ledger.ComplianceBreach} {
+		ledger.ComplianceOpen, ledger.ComplianceClose, ledger.ComplianceRevise, ledger.ComplianceBreach, ledger.PartitionClaim,
+		// Their order decides, and each reads what the one before it wrote.
+		ledger.MemberPropose, ledger.MemberCast, ledger.MemberExecute, ledger.MemberWithdraw, ledger.MemberLeave, ledger.MemberAnnounce} {
 		untimed[fn.Name()] = true
 	}
 	w := emptyWorld(t)

@@ -14,6 +14,7 @@ var trackers = []function{
 	timed(ledger.TrackerRevoke, operator, ledger.EventTracker, revoke),
 	change(ledger.TrackerCalibrate, operator, ledger.EventTracker, calibrate),
 	timed(ledger.TrackerSensors, operator, ledger.EventTracker, sensors),
+	timed(ledger.TrackerServe, operator, ledger.EventTracker, serve),
 	read(ledger.TrackerGet, getTracker),
 	list(ledger.TrackerList, noID, listTrackers),
 }
@@ -76,13 +77,13 @@ func listTrackers(t *transaction, a ledger.ListArgs) (*ledger.Page[ledger.Tracke
 	return pageOf(t, a, item, ledger.Key(ledger.ObjTracker), owner)
 }
 
-// hide takes out what only the owner may know, and those who need it: the hash of the secret, by which gate, who lets trackers in,
+// hide takes out what only the owner may know, and those who need it: the hash of the secret, by which gate, who lets the tracker in,
 // knows it again, and the shipment that it is on, which its parties know.
 func hide(t *transaction, tr *ledger.Tracker, gate bool) error {
 	if tr.Owner == t.MSP {
 		return nil
 	}
-	if !gate {
+	if !gate || !tr.ServedBy(t.MSP) {
 		tr.SecretHash = ""
 	}
 	if tr.Assigned == "" {
@@ -101,9 +102,12 @@ func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
 	}
 	tr := &ledger.Tracker{
 		ID: a.ID, Owner: t.MSP, Alg: a.Alg, Keys: []ledger.TrackerKey{}, SecretHash: a.SecretHash,
-		Model: a.Model, Sensors: a.Sensors, EnrolledMS: t.TimeMS, EnrolTx: t.Tx,
+		Model: a.Model, Sensors: a.Sensors, Operator: a.Operator, EnrolledMS: t.TimeMS, EnrolTx: t.Tx,
 	}
 	if err := t.free(ledger.TrackerKeyOf(a.ID), ledger.Refuse(ledger.Exists, "tracker %s is enrolled already", a.ID)); err != nil {
+		return nil, err
+	}
+	if err := canServe(t, a.Operator); err != nil {
 		return nil, err
 	}
 	if a.SecretHash == "" {
@@ -192,6 +196,31 @@ func sensors(t *transaction, a ledger.SensorsArgs) (*ledger.Tracker, error) {
 	}
 	tr.Sensors = a.Sensors
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
+}
+
+// serve moves a tracker to another operator. Its windows stay as they are: a shipment has a log at each operator that took messages of it.
+func serve(t *transaction, a ledger.ServeArgs) (*ledger.Tracker, error) {
+	tr, err := ownTracker(t, a.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := canServe(t, a.Operator); err != nil {
+		return nil, err
+	}
+	tr.Operator = a.Operator
+	return tr, t.put(ledger.TrackerKeyOf(tr.ID), tr)
+}
+
+// canServe refuses an operator that is none. "" is any.
+func canServe(t *transaction, msp string) error {
+	if msp == "" {
+		return nil
+	}
+	m, err := memberOf(t, msp)
+	if err == nil && (m == nil || !m.InForce() || !m.Operator) {
+		return ledger.Refuse(ledger.Invalid, "operator: %s is not a member that runs ingest", msp)
+	}
+	return err
 }
 
 func tracker(t *transaction, id string) (*ledger.Tracker, error) {

@@ -321,3 +321,40 @@ func TestAttackForeignTrackers(t *testing.T) {
 	own := query[ledger.Page[ledger.Tracker]](w, carrierOp, ledger.TrackerList, ledger.ListArgs{Limit: 1}).Bookmark
 	w.refused(ledger.Invalid, shipperOp, ledger.TrackerList, ledger.ListArgs{Limit: 1, Bookmark: own})
 }
+
+// served enrols a tracker that one operator serves.
+func served(id, operator string) ledger.EnrolArgs {
+	return ledger.EnrolArgs{ID: id, SecretHash: hexHash(id), Operator: operator}
+}
+
+// Whose ingest takes a tracker's messages is the owner's choice, and only that operator gets to see how the tracker logs in.
+func TestAnOperatorServes(t *testing.T) {
+	w := newWorld(t)
+	w.admit()
+	fifthIn := who{fifth, Ingest}
+	get := func(by who) ledger.Tracker {
+		t.Helper()
+		return query[ledger.Tracker](w, by, ledger.TrackerGet, ledger.TrackerArgs{ID: "shipper.T-1"})
+	}
+	for _, none := range []string{shipper, "EvilMSP"} { // no operator, no member
+		w.refused(ledger.Invalid, shipperOp, ledger.TrackerEnrol, served("shipper.T-1", none))
+	}
+	tr := must[ledger.Tracker](w, shipperOp, ledger.TrackerEnrol, ledger.EventTracker, served("shipper.T-1", carrier))
+	if !tr.ServedBy(carrier) || tr.ServedBy(fifth) {
+		t.Errorf("enrolled %+v, want it served by the carrier alone", tr)
+	}
+	if at, other := get(carrierIn), get(fifthIn); at.SecretHash == "" || other.SecretHash != "" || other.Operator != carrier {
+		t.Errorf("the one that serves sees %+v, another operator %+v; want the secret's hash with the first only", at, other)
+	}
+	serve := ledger.ServeArgs{ID: "shipper.T-1", Operator: fifth}
+	w.refused(ledger.NotFound, carrierOp, ledger.TrackerServe, serve)
+	w.refused(ledger.Forbidden, shipperIn, ledger.TrackerServe, serve)
+	w.refused(ledger.Invalid, shipperOp, ledger.TrackerServe, ledger.ServeArgs{ID: "shipper.T-1", Operator: shipper})
+	must[ledger.Tracker](w, shipperOp, ledger.TrackerServe, ledger.EventTracker, serve)
+	if at, other := get(fifthIn), get(carrierIn); at.SecretHash == "" || other.SecretHash != "" {
+		t.Errorf("after the move the new one sees %+v, the old one %+v", at, other)
+	}
+	if tr := must[ledger.Tracker](w, shipperOp, ledger.TrackerServe, ledger.EventTracker, ledger.ServeArgs{ID: "shipper.T-1"}); !tr.ServedBy(carrier) || !tr.ServedBy(fifth) {
+		t.Errorf("served by %q, want any operator", tr.Operator)
+	}
+}

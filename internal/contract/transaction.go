@@ -15,12 +15,13 @@ const RoleAttribute = "trackseal.role"
 // Roles of a client identity.
 const (
 	Operator = "operator" // acts for the organisation: trackers and shipments
-	Ingest   = "ingest"   // the organisation's ingest instance: anchors and compliance
+	Ingest   = "ingest"   // the organisation's ingest instance: anchors, its partitions and compliance
 )
 
 var (
 	operator = []string{Operator}
 	ingest   = []string{Ingest}
+	either   = []string{Operator, Ingest}
 )
 
 // transaction is one call under way: the state as committed before it, and what it is to write.
@@ -36,12 +37,14 @@ type function struct {
 	arg   any      // zero value of its argument
 	roles []string // one of which the caller needs; none for a read
 	run   func(t *transaction, arg []byte) (Answer, error)
+
+	forEnded bool // also for members that have left or were evicted
 }
 
 // change is a transaction that may write: check role, decode, check shape, act, name the event. One place, so that every
 // changing transaction emits exactly one event, and one that wrote nothing emits none.
 func change[A ledger.Argument, R any](fn ledger.Change[A, R], roles []string, event string, act func(*transaction, A) (*R, error)) function {
-	return function{fn.Name(), *new(A), roles, func(t *transaction, arg []byte) (Answer, error) {
+	return function{name: fn.Name(), arg: *new(A), roles: roles, run: func(t *transaction, arg []byte) (Answer, error) {
 		if !slices.Contains(roles, t.Role) {
 			return Answer{}, ledger.Refuse(ledger.Forbidden, "the caller's certificate needs the attribute %s=%s", RoleAttribute, strings.Join(roles, " or "))
 		}
@@ -55,7 +58,7 @@ func change[A ledger.Argument, R any](fn ledger.Change[A, R], roles []string, ev
 
 // read is a transaction that only reads. Any member of the channel may call it.
 func read[A ledger.Argument, R any](fn ledger.Query[A, R], look func(*transaction, A) (*R, error)) function {
-	return function{fn.Name(), *new(A), nil, func(t *transaction, arg []byte) (Answer, error) {
+	return function{name: fn.Name(), arg: *new(A), run: func(t *transaction, arg []byte) (Answer, error) {
 		payload, err := execute(t, arg, look)
 		return Answer{Payload: payload}, err
 	}}

@@ -230,6 +230,7 @@ func TestStackChaincodeFight(t *testing.T) {
 // headsLog is a heads log of an instance that no program runs, so that the test disturbs none.
 type headsLog struct {
 	channel, ingest string
+	epoch           uint64 // of the operator's partitions
 	tree            merkle.Tree
 }
 
@@ -247,7 +248,7 @@ func (h *headsLog) args(t *testing.T, old, size uint64) ledger.ExtendArgs {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := ledger.ExtendArgs{Heads: h.id(), Ingest: h.ingest, OldSize: old, NewSize: size, NewRoot: hex.EncodeToString(root[:]), Proof: []string{}, TimeMS: time.Now().UnixMilli()}
+	a := ledger.ExtendArgs{Heads: h.id(), Ingest: h.ingest, OldSize: old, NewSize: size, NewRoot: hex.EncodeToString(root[:]), Proof: []string{}, TimeMS: time.Now().UnixMilli(), Epoch: h.epoch}
 	if old > 0 {
 		proof, err := merkle.Consistency(&h.tree, old, size)
 		if err != nil {
@@ -264,7 +265,11 @@ func (h *headsLog) args(t *testing.T, old, size uint64) ledger.ExtendArgs {
 func TestStackChaincodeExtend(t *testing.T) {
 	l := openLedger(t)
 	ingest, carrier := l.as("carrier", "ingest"), l.op("carrier")
-	h := &headsLog{channel: l.channel, ingest: name("ingest-e2e")}
+	serving, err := ledger.ServingOf(t.Context(), ingest, "CarrierMSP")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &headsLog{channel: l.channel, ingest: name("ingest-e2e"), epoch: serving.Epoch}
 	at := ledger.IDArgs{ID: h.id()}
 
 	refusedLedger(t, ledger.Forbidden, carrier, ledger.AnchorExtend, h.args(t, 0, 5))
@@ -337,7 +342,7 @@ func TestStackChaincodeExtend(t *testing.T) {
 	defer cancel()
 	seen := map[string]bool{}
 	done := errors.New("seen all")
-	marker := &headsLog{channel: l.channel, ingest: h.ingest + ".end"}
+	marker := &headsLog{channel: l.channel, ingest: h.ingest + ".end", epoch: h.epoch}
 	mustLedger[ledger.Head](t, ingest, ledger.AnchorExtend, marker.args(t, 0, 1))
 	err = ingest.Events(ctx, res.Block, func(e ledger.Event) error {
 		if e.Name != ledger.EventAnchor {

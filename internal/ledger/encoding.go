@@ -16,6 +16,10 @@ const (
 	ObjFounding  = "founding"  // -> Founding
 	ObjMember    = "member"    // name -> Member
 	ObjMemberMSP = "membermsp" // MSP id -> name of the member
+	ObjEnded     = "ended"     // MSP id -> Ended; there exactly when the member has ended
+	ObjRoster    = "roster"    // -> MSP ids of the members in force, sorted; none while these are the founders
+	ObjProposal  = "proposal"  // id -> MemberProposal
+	ObjServing   = "serving"   // MSP id -> Serving
 	ObjInstances = "instances" // MSP id -> ids of its ingest instances in service, which have a heads log, oldest first
 	ObjBeat      = "beat"      // -> Beat
 	ObjTracker   = "tracker"   // id -> Tracker
@@ -55,6 +59,10 @@ func Key(object string, attributes ...string) string {
 func FoundingKey() string                     { return Key(ObjFounding) }
 func MemberKey(name string) string            { return Key(ObjMember, name) }
 func MemberMSPKey(msp string) string          { return Key(ObjMemberMSP, msp) }
+func EndedKey(msp string) string              { return Key(ObjEnded, msp) }
+func RosterKey() string                       { return Key(ObjRoster) }
+func ProposalKey(id string) string            { return Key(ObjProposal, id) }
+func ServingKey(msp string) string            { return Key(ObjServing, msp) }
 func InstancesKey(msp string) string          { return Key(ObjInstances, msp) }
 func BeatKey() string                         { return Key(ObjBeat) }
 func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }

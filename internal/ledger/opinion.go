@@ -41,3 +41,19 @@ func Answer(opinions []Opinion, name func(msp string) string) (result, reason st
 	}
 	return Inconclusive, "the parties differ: " + strings.Join(says, ", ")
 }
+
+// Confirm tells which of the parties confirm the opinion of one of them: their newest opinions say the same result, from the same logs. The party itself
+// is among those that do. Nobody confirms what is not there.
+func Confirm(parties []string, opinions []Opinion, by string) (yes, no []string) {
+	find := func(msp string) int { return slices.IndexFunc(opinions, func(o Opinion) bool { return o.By == msp }) }
+	of := find(by)
+	for _, msp := range parties {
+		i := find(msp)
+		if of >= 0 && i >= 0 && opinions[i].Result == opinions[of].Result && slices.Equal(opinions[i].Logs, opinions[of].Logs) {
+			yes = append(yes, msp)
+		} else {
+			no = append(no, msp)
+		}
+	}
+	return yes, no
+}

@@ -40,7 +40,12 @@ type Tracker struct {
 	FreeFromMS int64 `json:"free_from_ms"`
 	// Sensors is what the owner states of its sensors. It counts for the assignments that are made from then on.
 	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
+	// Operator is the MSP id of the member whose ingest takes its messages; "" = any operator's does.
+	Operator string `json:"operator,omitempty"`
 }
+
+// ServedBy reports whether the ingest of the operator with this MSP id takes the tracker's messages.
+func (t *Tracker) ServedBy(msp string) bool { return t.Operator == "" || t.Operator == msp }
 
 // TrackerKey is one key of a tracker and the transaction times between which it was in force.
 type TrackerKey struct {
@@ -107,6 +112,15 @@ type Shipment struct {
 	CarriedFrom []CarriedFrom `json:"carried_from,omitempty"`
 	// DeliverByMS is when the goods are to be delivered, as the creator stated it; 0 = not said. The rule kind deadline judges by it.
 	DeliverByMS int64 `json:"deliver_by_ms,omitempty"`
+	// Release says what the release of the goods needs beside the decision; nil = nothing.
+	Release *ReleaseRule `json:"release,omitempty"`
+}
+
+// ReleaseRule is a shipment's own rule for its release, pinned when it is created.
+type ReleaseRule struct {
+	// ConfirmedBy is how many parties' newest opinions must say what the verdict says that the release rests on, from the same logs. When parties
+	// have declined and fewer are left, it is all of them.
+	ConfirmedBy int `json:"confirmed_by"`
 }
 
 // Assignment is a tracker bound to a shipment for a time window [FromMS, ToMS).

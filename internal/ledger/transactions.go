@@ -5,12 +5,23 @@ import "github.com/trackseal/trackseal/internal/telemetry"
 // The transactions. Each takes exactly one argument, a JSON object of the type named, and answers JSON.
 //
 // A change needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a person signs
-// (Acknowledge, Dispose), ingest for anchor and the other compliance ones, either for Breach and beat. What belongs to a shipment is
-// NOT_FOUND to all but its parties.
+// (Acknowledge, Dispose), ingest for anchor and excursions, either for Revise, Breach, partition and beat. What belongs to a shipment is
+// NOT_FOUND to all but its parties. All but member:Get, List and Proposals are FORBIDDEN to a member that has left or was evicted.
 const (
 	MemberFound Change[FoundArgs, Founding] = "member:Found" // once, by an operator of one of the founders
 	MemberGet   Query[NameArgs, Member]     = "member:Get"
 	MemberList  Listing[Member]             = "member:List"
+
+	MemberPropose   Change[ProposeMemberArgs, MemberProposal] = "member:Propose"  // with the proposer's own yes
+	MemberCast      Change[VoteArgs, MemberProposal]          = "member:Vote"     // one organisation, one vote, which it may change
+	MemberExecute   Change[IDArgs, MemberProposal]            = "member:Execute"  // by any member, once more than half have said yes
+	MemberWithdraw  Change[IDArgs, MemberProposal]            = "member:Withdraw" // by who proposed
+	MemberLeave     Change[NoArgs, Member]                    = "member:Leave"    // the caller's own membership ends
+	MemberAnnounce  Change[AnnounceArgs, Member]              = "member:Announce" // the caller's own endpoints
+	MemberProposals Listing[MemberProposal]                   = "member:Proposals"
+
+	PartitionClaim Change[ClaimArgs, Serving] = "partition:Claim" // by an ingest or operator of an operator
+	PartitionGet   Query[MSPArgs, Serving]    = "partition:Get"
 
 	BeatRenew Change[NoArgs, Beat] = "beat:Renew" // CONFLICT while the newest is younger than BeatLeastMS
 	BeatGet   Query[NoArgs, Beat]  = "beat:Get"
@@ -20,6 +31,7 @@ const (
 	TrackerRevoke    Change[RevokeArgs, Tracker]    = "tracker:Revoke"
 	TrackerCalibrate Change[CalibrateArgs, Tracker] = "tracker:Calibrate"
 	TrackerSensors   Change[SensorsArgs, Tracker]   = "tracker:Sensors" // counts for the assignments that are made from then on
+	TrackerServe     Change[ServeArgs, Tracker]     = "tracker:Serve"   // by the owner: another operator takes its messages from then on
 	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"     // the owner's, an operator's ingest's, and of a shipment whose party the caller is
 	TrackerList      Listing[Tracker]               = "tracker:List"    // the caller's own; all for an operator's ingest
 
@@ -77,6 +89,8 @@ type EnrolArgs struct {
 	Model      string `json:"model"`
 	// Sensors may be absent, and can be stated later.
 	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
+	// Operator is the MSP id of the operator that serves the tracker; "" = any.
+	Operator string `json:"operator,omitempty"`
 }
 
 // RotateArgs replaces a key; Proof is the new key's, Old the old key's signature over the same PossessionBytes.
@@ -110,6 +124,12 @@ type CalibrateArgs struct {
 type SensorsArgs struct {
 	ID      string             `json:"id"`
 	Sensors []telemetry.Sensor `json:"sensors"`
+}
+
+// ServeArgs moves a tracker to another operator.
+type ServeArgs struct {
+	ID       string `json:"id"`
+	Operator string `json:"operator"` // MSP id; "" = any operator's ingest takes its messages
 }
 
 type IDArgs struct {
@@ -148,6 +168,8 @@ type CreateArgs struct {
 	Carried     []Spent  `json:"carried,omitempty"`
 	CarriedFrom []string `json:"carried_from,omitempty"` // shipment ids
 	DeliverByMS int64    `json:"deliver_by_ms,omitempty"`
+	// Release is at most the number of the parties; nil = a release needs no confirmation.
+	Release *ReleaseRule `json:"release,omitempty"`
 }
 
 // AssignArgs binds a tracker of the caller's, who is a carrier of the shipment or holds the goods. FromMS 0 means now; it may lie
@@ -193,7 +215,8 @@ type RejectArgs struct {
 }
 
 // ExtendArgs moves a heads log forward. Proof is the RFC 9162 consistency proof from OldSize to NewSize (hex hashes),
-// empty when OldSize is 0. The same (NewSize, NewRoot) as already accepted answers the stored head and writes nothing.
+// empty when OldSize is 0. The same (NewSize, NewRoot) as already accepted answers the stored head and writes nothing. Epoch is that of
+// the operator's Serving: CONFLICT when it is another, since somebody has claimed partitions meanwhile.
 type ExtendArgs struct {
 	Heads   string   `json:"heads"`
 	Ingest  string   `json:"ingest"`
@@ -202,9 +225,10 @@ type ExtendArgs struct {
 	NewRoot string   `json:"new_root"`
 	Proof   []string `json:"proof"`
 	TimeMS  int64    `json:"time_ms"`
+	Epoch   uint64   `json:"epoch,omitempty"` // 0 while the operator has no Serving
 }
 
-// RetireArgs takes an ingest instance out of service for good: nobody waits for its seals any more, and it can anchor nothing.
+// RetireArgs takes an ingest instance out of service for good: nobody waits for its seals any more, it can anchor nothing, and its partitions are free.
 type RetireArgs struct {
 	Ingest string `json:"ingest"`
 }
@@ -218,6 +242,9 @@ type EndArgs Excursion
 // Chaincode events: one per transaction that changed something; the payload is the JSON record named.
 const (
 	EventFounded   = "founded"   // Founding
+	EventMember    = "member"    // Member: announced, or left
+	EventProposal  = "proposal"  // MemberProposal: made, voted on, executed or withdrawn
+	EventServing   = "serving"   // Serving
 	EventBeat      = "beat"      // Beat
 	EventTracker   = "tracker"   // Tracker
 	EventShipment  = "shipment"  // Shipment

@@ -11,7 +11,7 @@ var excursionID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+/-]{0,199}$`)
 var ruleSetRef = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}@[1-9][0-9]{0,8}$`)
 
 func (a EnrolArgs) Validate() error {
-	if err := first(checkID("id", a.ID), checkText("model", a.Model, 0, 128), checkSensors(a.Sensors)); err != nil {
+	if err := first(checkID("id", a.ID), checkText("model", a.Model, 0, 128), checkSensors(a.Sensors), maybeMSP("operator", a.Operator)); err != nil {
 		return err
 	}
 	if a.SecretHash != "" {
@@ -55,6 +55,17 @@ func (a CalibrateArgs) Validate() error {
 	return err
 }
 
+func (a ServeArgs) Validate() error {
+	return first(checkID("id", a.ID), maybeMSP("operator", a.Operator))
+}
+
+func maybeMSP(member, msp string) error {
+	if msp == "" {
+		return nil
+	}
+	return checkID(member, msp)
+}
+
 func (a SensorsArgs) Validate() error {
 	return first(checkID("id", a.ID), checkSensors(a.Sensors))
 }
@@ -89,7 +100,14 @@ func (a CreateArgs) Validate() error {
 	if err != nil {
 		return err
 	}
-	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateCarried(), checkTime("deliver_by_ms", a.DeliverByMS, true))
+	return first(checkRef("rule_set", a.RuleSet), a.Parties.validate(), a.validateCarried(), checkTime("deliver_by_ms", a.DeliverByMS, true), a.validateRelease())
+}
+
+func (a CreateArgs) validateRelease() error {
+	if n := len(a.Parties.MSPs()); a.Release != nil && (a.Release.ConfirmedBy < 1 || a.Release.ConfirmedBy > n) {
+		return invalid("release.confirmed_by must be 1 to the number of the parties, %d, not %d", n, a.Release.ConfirmedBy)
+	}
+	return nil
 }
 
 func (a AssignArgs) Validate() error {
@@ -126,6 +144,8 @@ func (a ExtendArgs) Validate() error {
 		return invalid("new_size is out of range")
 	case a.OldSize > maxNumber:
 		return invalid("old_size is out of range")
+	case a.Epoch > maxNumber:
+		return invalid("epoch is out of range")
 	}
 	return checkProof("proof", a.Proof)
 }

@@ -99,7 +99,9 @@ func (c *Callers) Load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.members[m.MSP] = m.Name
+		if m.InForce() {
+			b.members[m.MSP] = m.Name
+		}
 	}
 	c.known.Store(b)
 	return nil

@@ -41,6 +41,8 @@ func LedgerSuite(t *testing.T, open func(t *testing.T, org, role string) LedgerC
 	}
 	s.ingest = open(t, "carrier", contract.Ingest)
 	t.Run("members", s.with((*ledgerSuite).members))
+	t.Run("governance", s.with((*ledgerSuite).governance))
+	t.Run("partitions", s.with((*ledgerSuite).partitions))
 	t.Run("beat", s.with((*ledgerSuite).beat))
 	t.Run("two carriers", s.with((*ledgerSuite).twoCarriers))
 	t.Run("decline", s.with((*ledgerSuite).decline))
@@ -134,7 +136,7 @@ func (s *ledgerSuite) anchors() {
 	heads := hex.EncodeToString(id[:])
 	tree := &merkle.Tree{}
 	extend := func(leaves int) ledger.ExtendArgs {
-		a := ledger.ExtendArgs{Heads: heads, Ingest: ingest, OldSize: tree.Size(), TimeMS: time.Now().UnixMilli()}
+		a := ledger.ExtendArgs{Heads: heads, Ingest: ingest, OldSize: tree.Size(), TimeMS: time.Now().UnixMilli(), Epoch: s.serving().Epoch}
 		for range leaves {
 			tree.Append(merkle.LeafHash(fmt.Append(nil, tree.Size())))
 		}
@@ -175,6 +177,9 @@ func (s *ledgerSuite) anchors() {
 	wrong = two
 	wrong.Ingest = "another"
 	s.refused(s.ingest, ledger.AnchorExtend, wrong, ledger.Invalid)
+	wrong = two
+	wrong.Epoch += 7
+	s.refused(s.ingest, ledger.AnchorExtend, wrong, ledger.Conflict)
 	wrong = two
 	wrong.TimeMS -= 1_000_000
 	s.refused(s.ingest, ledger.AnchorExtend, wrong, ledger.Invalid)

@@ -78,6 +78,11 @@ func (s *ledgerSuite) trackers() {
 	if plain.Alg != 0 || plain.Keys == nil || len(plain.Keys) != 0 || plain.SecretHash == "" || plain.Owner != "ShipperMSP" {
 		s.t.Fatalf("plain %+v", plain)
 	}
+	s.refused(shipper, ledger.TrackerServe, ledger.ServeArgs{ID: plain.ID, Operator: "AuditorMSP"}, ledger.Invalid)
+	s.refused(carrier, ledger.TrackerServe, ledger.ServeArgs{ID: plain.ID, Operator: "CarrierMSP"}, ledger.NotFound)
+	if plain, _ = do[ledger.Tracker](s, shipper, ledger.TrackerServe, ledger.ServeArgs{ID: plain.ID, Operator: "CarrierMSP"}); plain.Operator != "CarrierMSP" {
+		s.t.Fatalf("served: %+v", plain)
+	}
 	secret := ledger.RotateArgs{ID: plain.ID, SecretHash: strings.Repeat("fe", 32)}
 	s.refused(carrier, ledger.TrackerRotate, secret, ledger.NotFound)
 	if plain, _ = do[ledger.Tracker](s, shipper, ledger.TrackerRotate, secret); plain.SecretHash != secret.SecretHash {
@@ -169,7 +174,7 @@ func (s *ledgerSuite) shipment() {
 	final := ledger.FinalHead{Size: 3, Root: strings.Repeat("02", 32)}
 	leaf := merkle.LeafHash(anchor.HeadLeaf{Log: log, Size: final.Size, Root: anchor.Hash(bytes.Repeat([]byte{2}, 32)), Closed: true}.Encode())
 	s.refused(s.ingest, ledger.ShipmentSeal, ledger.SealArgs{ID: id, Ingest: ingest}, ledger.NotFound)
-	do[ledger.Head](s, s.ingest, ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: ingest, NewSize: 1, NewRoot: hex.EncodeToString(leaf[:]), TimeMS: time.Now().UnixMilli()})
+	do[ledger.Head](s, s.ingest, ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: ingest, NewSize: 1, NewRoot: hex.EncodeToString(leaf[:]), TimeMS: time.Now().UnixMilli(), Epoch: s.serving().Epoch})
 	s.refused(consignee, ledger.ShipmentClose, byID, ledger.BadState)
 	wrong := final
 	wrong.Size = 2

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/contract"
@@ -50,9 +51,22 @@ func (s *ledgerSuite) members() {
 		}
 	}
 	s.askRefused(carrier, ledger.MemberGet, ledger.NameArgs{Name: "nobody"}, ledger.NotFound)
-	page := ask[ledger.Page[ledger.Member]](s, carrier, ledger.MemberList, ledger.ListArgs{})
-	if len(page.Items) != len(Founders) || page.Items[0].Name != Founders[0].Name {
-		s.t.Errorf("listed %+v, want the %d founders by name", page.Items, len(Founders))
+	var listed []string
+	for m, err := range ledger.MemberList.Each(s.t.Context(), carrier, "") {
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if m.InForce() {
+			listed = append(listed, m.Name)
+		}
+	}
+	for _, f := range Founders {
+		if !slices.Contains(listed, f.Name) {
+			s.t.Errorf("listed %q, want the founder %s among them", listed, f.Name)
+		}
+	}
+	if !slices.IsSorted(listed) {
+		s.t.Errorf("listed %q, want them by name", listed)
 	}
 	args := ledger.CreateArgs{ID: s.id("stranger"), Parties: ledger.Parties{ledger.Carrier: {"CarrierMSP"}, ledger.Consignee: {"StrangerMSP"}}, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash}
 	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Invalid)
@@ -122,4 +136,90 @@ func (s *ledgerSuite) twoCarriers() {
 	if got.State != ledger.Closed || len(got.Assignments) != 2 || got.Assignments[0].By != first.MSP() || got.Assignments[1].By != second.MSP() {
 		s.t.Errorf("at the end %+v, want it closed, with one assignment by each carrier", got)
 	}
+}
+
+// governance: the founders admit an organisation and evict it again, so that as many vote afterwards as before.
+func (s *ledgerSuite) governance() {
+	carrier, shipper, consignee, auditor := s.clients["carrier"], s.clients["shipper"], s.clients["consignee"], s.clients["auditor"]
+	name := "x" + s.run
+	admit := ledger.ProposeMemberArgs{
+		ID: s.id("admit"), Act: ledger.Admit, Member: &ledger.Founder{Name: name, MSP: name + "MSP", DisplayName: "Joins " + s.run, Kind: ledger.ClientMember},
+		Request: suiteRuleHash, Update: []byte{0, 1, 0xff}, Signature: []byte("carrier's"),
+	}
+	byID := ledger.IDArgs{ID: admit.ID}
+	s.refused(s.ingest, ledger.MemberPropose, admit, ledger.Forbidden)
+	s.refused(shipper, ledger.MemberPropose, admit, ledger.Invalid) // under the carrier's name
+	p, result := do[ledger.MemberProposal](s, carrier, ledger.MemberPropose, admit)
+	if p.State != ledger.ProposalOpen || p.Tx != result.TxID || len(p.Votes) != 1 || string(p.Update) != string(admit.Update) {
+		s.t.Fatalf("proposed %+v", p)
+	}
+	s.refused(carrier, ledger.MemberPropose, admit, ledger.Exists)
+	s.refused(shipper, ledger.MemberWithdraw, byID, ledger.Forbidden)
+	do[ledger.MemberProposal](s, carrier, ledger.MemberCast, ledger.VoteArgs{ID: admit.ID, Yes: true}) // one organisation, one vote
+	do[ledger.MemberProposal](s, shipper, ledger.MemberCast, ledger.VoteArgs{ID: admit.ID, Yes: true, Signature: []byte("shipper's")})
+	s.refused(carrier, ledger.MemberExecute, byID, ledger.BadState) // 2 of 4
+	do[ledger.MemberProposal](s, auditor, ledger.MemberCast, ledger.VoteArgs{ID: admit.ID, Yes: true})
+	p, result = do[ledger.MemberProposal](s, consignee, ledger.MemberExecute, byID)
+	if p.State != ledger.ProposalExecuted || len(p.Votes) != 3 || p.EndedTx != result.TxID {
+		s.t.Fatalf("executed %+v", p)
+	}
+	m := ask[ledger.Member](s, auditor, ledger.MemberGet, ledger.NameArgs{Name: name})
+	if !m.InForce() || m.HasPeer() || m.Tx != result.TxID {
+		s.t.Fatalf("the member is %+v", m)
+	}
+	listed, err := ledger.MemberProposals.All(s.t.Context(), auditor, "", 10_000)
+	if err != nil || !slices.ContainsFunc(listed, func(l ledger.MemberProposal) bool { return l.ID == p.ID && l.State == p.State && len(l.Votes) == 3 }) {
+		s.t.Fatalf("listed %+v, %v; want %s among them, executed", listed, err, p.ID)
+	}
+
+	evict := ledger.ProposeMemberArgs{ID: s.id("evict"), Act: ledger.Evict, Name: name}
+	do[ledger.MemberProposal](s, carrier, ledger.MemberPropose, evict)
+	for _, c := range []LedgerClient{shipper, auditor} { // 3 of 5
+		do[ledger.MemberProposal](s, c, ledger.MemberCast, ledger.VoteArgs{ID: evict.ID, Yes: true})
+	}
+	do[ledger.MemberProposal](s, shipper, ledger.MemberExecute, ledger.IDArgs{ID: evict.ID})
+	if m = ask[ledger.Member](s, carrier, ledger.MemberGet, ledger.NameArgs{Name: name}); m.InForce() || m.Ended.Why != ledger.Evicted {
+		s.t.Fatalf("evicted: %+v", m)
+	}
+	args := ledger.CreateArgs{ID: s.id("gone"), Parties: ledger.Parties{ledger.Carrier: {carrier.MSP()}, ledger.Consignee: {m.MSP}}, RuleSet: "general-2-8@1", RuleSetHash: suiteRuleHash}
+	s.refused(carrier, ledger.ShipmentCreate, args, ledger.Invalid)
+
+	withdrawn := ledger.ProposeMemberArgs{ID: s.id("withdrawn"), Act: ledger.Evict, Name: "shipper"}
+	do[ledger.MemberProposal](s, auditor, ledger.MemberPropose, ledger.ProposeMemberArgs{ID: s.idOf("auditor", "withdrawn"), Act: ledger.Evict, Name: "shipper"})
+	s.refused(auditor, ledger.MemberPropose, withdrawn, ledger.Invalid)
+	do[ledger.MemberProposal](s, auditor, ledger.MemberWithdraw, ledger.IDArgs{ID: s.idOf("auditor", "withdrawn")})
+	s.refused(shipper, ledger.MemberCast, ledger.VoteArgs{ID: s.idOf("auditor", "withdrawn")}, ledger.BadState)
+}
+
+// serving is who serves which of the carrier's partitions.
+func (s *ledgerSuite) serving() ledger.Serving {
+	s.t.Helper()
+	serving, err := ledger.ServingOf(s.t.Context(), s.ingest, s.ingest.MSP())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return serving
+}
+
+// partitions: on a network whose ingest runs, it keeps its own. Only where nobody serves them the suite does.
+func (s *ledgerSuite) partitions() {
+	a := ledger.ClaimArgs{Ingest: s.id("claims"), Ranges: []ledger.Range{{From: 0, To: ledger.MaxPartition}}, Epoch: s.serving().Epoch}
+	s.refused(s.ingest, ledger.PartitionClaim, ledger.ClaimArgs{Ingest: a.Ingest, Ranges: a.Ranges, Epoch: a.Epoch + 1}, ledger.Conflict)
+	s.refused(s.ingest, ledger.PartitionClaim, ledger.ClaimArgs{Ingest: s.idOf("shipper", "claims"), Ranges: a.Ranges, Epoch: a.Epoch}, ledger.Invalid)
+	if len(s.serving().Ranges) == 0 {
+		got, result := do[ledger.Serving](s, s.ingest, ledger.PartitionClaim, a)
+		if got.Epoch != a.Epoch+1 || got.Tx != result.TxID || len(got.Of(a.Ingest)) != 1 {
+			s.t.Fatalf("claimed %+v", got)
+		}
+		other := a
+		other.Ingest, other.Epoch = s.id("others"), got.Epoch
+		s.refused(s.ingest, ledger.PartitionClaim, other, ledger.Conflict)
+		other.Take = true
+		if got, _ = do[ledger.Serving](s, s.ingest, ledger.PartitionClaim, other); len(got.Of(a.Ingest)) != 0 || len(got.Of(other.Ingest)) != 1 {
+			s.t.Fatalf("taken over %+v", got)
+		}
+		do[ledger.Serving](s, s.ingest, ledger.PartitionClaim, ledger.ClaimArgs{Ingest: other.Ingest, Epoch: got.Epoch})
+		return
+	}
+	s.refused(s.ingest, ledger.PartitionClaim, a, ledger.Conflict)
 }

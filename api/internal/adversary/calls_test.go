@@ -94,7 +94,8 @@ func (t *trip) call(ctx context.Context, a act) (ledger.Function, any, error) {
 	case "extend":
 		heads := anchor.HeadsID(ledger.Channel, t.heads.ingest)
 		root := fmt.Sprintf("%064x", now)
-		return ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: t.heads.ingest, OldSize: t.heads.tree.Size(), NewSize: t.heads.tree.Size() + 1, NewRoot: root, Proof: []string{}, TimeMS: now}, nil
+		serving, err := ledger.ServingOf(ctx, asking{t.heads.chain, ingestID}, "CarrierMSP")
+		return ledger.AnchorExtend, ledger.ExtendArgs{Heads: hex.EncodeToString(heads[:]), Ingest: t.heads.ingest, OldSize: t.heads.tree.Size(), NewSize: t.heads.tree.Size() + 1, NewRoot: root, Proof: []string{}, TimeMS: now, Epoch: serving.Epoch}, err
 	case "verdict":
 		return t.verdict(ctx, a)
 	}

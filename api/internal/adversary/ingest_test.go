@@ -31,6 +31,16 @@ type headsLog struct {
 	batched chan request
 }
 
+// asking is a chain that one identity asks.
+type asking struct {
+	chain
+	by who
+}
+
+func (a asking) Evaluate(ctx context.Context, fn string, arg any) ([]byte, error) {
+	return a.ask(ctx, a.by, ledger.Query[ledger.MSPArgs, ledger.Serving](fn), arg)
+}
+
 type request struct {
 	head anchor.HeadLeaf
 	done chan<- result
@@ -83,6 +93,11 @@ func (h *headsLog) extend(ctx context.Context, heads []anchor.HeadLeaf, aheadMS 
 	}
 	id := anchor.HeadsID(ledger.Channel, h.ingest)
 	args := ledger.ExtendArgs{Heads: hex.EncodeToString(id[:]), Ingest: h.ingest, OldSize: old, NewSize: next.Size(), NewRoot: hex.EncodeToString(root[:]), Proof: []string{}, TimeMS: h.nowMS() + aheadMS}
+	serving, err := ledger.ServingOf(ctx, asking{h.chain, ingestID}, "CarrierMSP")
+	if err != nil {
+		panic(err)
+	}
+	args.Epoch = serving.Epoch
 	if old > 0 {
 		path, err := merkle.Consistency(&next, old, next.Size())
 		if err != nil {
