@@ -81,6 +81,7 @@ const (
 	UnsignedOK     Code = "W_UNSIGNED" // accepted by the policy
 	NoNonce        Code = "W_NO_NONCE" // the signed answers may be old: no nonce was given to compare
 	NoDefinition   Code = "W_CC_DEFINITION"
+	JoinedOK       Code = "W_JOINED"         // an organisation that joined the channel, whose roots are not pinned: accepted by the policy
 	NewLife        Code = "W_NEW_LIFE"       // an ingest instance went on with a new journal: its earlier logs were anchored again
 	OldClaim       Code = "W_OLD_VERDICT"    // the ledger's verdict was made from less than the whole logs
 	FalseOpinion   Code = "W_OPINION"        // a party's verdict is not what the readings and the pinned rules give, another's is

@@ -24,7 +24,7 @@ func (v *verifier) configs() error {
 		return stop(fabricproof.Pin, "configuration blocks", "the pinned one", "none")
 	}
 	p := v.policy
-	chain, err := fabricproof.NewChain(p.Channel, p.ordererRule(), p.roots, p.Config.Block, p.pin, &list[0])
+	chain, err := fabricproof.NewChain(p.Channel, p.ordererRule(), fabricproof.Trust{Roots: p.roots, Joined: p.Joined == "accept"}, p.Config.Block, p.pin, &list[0])
 	if err != nil {
 		return err
 	}
@@ -34,14 +34,25 @@ func (v *verifier) configs() error {
 	}
 	v.report.Facts.Configs = append(v.report.Facts.Configs, list[0].Number)
 	for i := 1; i < len(list); i++ {
-		if err := chain.Add(&list[i], p.roots); err != nil {
+		if err := chain.Add(&list[i]); err != nil {
 			return err
 		}
+		v.joined(chain.Newest())
 		v.report.Facts.Configs = append(v.report.Facts.Configs, list[i].Number)
 	}
 	v.chain = chain
 	v.report.Facts.Consensus = chain.Newest().Consensus
 	return nil
+}
+
+// joined tells, once of each, which organisations count because the policy accepts those that joined.
+func (v *verifier) joined(c *fabricproof.Config) {
+	for _, id := range c.Joined {
+		if !v.newcomers[id] {
+			v.newcomers[id] = true
+			v.book.warn(JoinedOK, fmt.Sprintf("configuration block %d", c.Block), "organisations whose roots the policy pins", "%s, which joined, with root %x", id, c.Application[id].RootHashes[0])
+		}
+	}
 }
 
 func (v *verifier) checkBlocks() error {
@@ -201,16 +212,22 @@ func (v *verifier) finality() error {
 			}
 		}
 		if have := v.counted(p); have < v.policy.Attesters.AtLeast {
-			v.book.unknown(NotFinal, place(p), fmt.Sprintf("%d of %v that hold it as valid", v.policy.Attesters.AtLeast, v.policy.Attesters.Of), "%d", have)
+			among := fmt.Sprint(v.policy.Attesters.Of)
+			if len(v.policy.Attesters.Of) == 0 {
+				among = "the channel's organisations"
+			}
+			v.book.unknown(NotFinal, place(p), fmt.Sprintf("%d of %s that hold it as valid", v.policy.Attesters.AtLeast, among), "%d", have)
 		}
 	}
 	return nil
 }
 
+// counted is how many organisations that count hold the transaction as valid. Where the policy names none, these are the channel's at that
+// block: who came later is no witness of what was before it.
 func (v *verifier) counted(p Position) int {
 	n := 0
-	for _, id := range v.policy.Attesters.Of {
-		if v.holds[p][id] {
+	for id := range v.holds[p] {
+		if of := v.policy.Attesters.Of; slices.Contains(of, id) || len(of) == 0 && v.chain.At(p.Block).Application[id] != nil {
 			n++
 		}
 	}

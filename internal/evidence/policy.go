@@ -18,11 +18,15 @@ type Policy struct {
 	Chaincode string `json:"chaincode"`
 	// Config pins the configuration block from which the evidence must start, by number and header hash.
 	Config PinnedConfig `json:"config"`
-	// Roots are the root certificates of every organisation: MSP id -> SHA-256 of the certificates (DER), hex.
-	Roots     map[string][]string `json:"roots"`
-	Orderers  OrdererRule         `json:"orderers"`
-	Endorsers Rule                `json:"endorsers"` // of every transaction
-	Attesters Rule                `json:"attesters"` // whose peers must hold a transaction as valid
+	// Roots are the root certificates of every organisation that the pinned configuration has, and of any other that the auditor knows:
+	// MSP id -> SHA-256 of the certificates (DER), hex.
+	Roots map[string][]string `json:"roots"`
+	// Joined says whether an application organisation counts that Roots does not name and that joined after the pinned configuration, as
+	// long as it is one of the channel: "refuse" or "accept". Absent means refuse.
+	Joined    string      `json:"joined,omitempty"`
+	Orderers  OrdererRule `json:"orderers"`
+	Endorsers Rule        `json:"endorsers"` // of every transaction
+	Attesters Rule        `json:"attesters"` // whose peers must hold a transaction as valid
 	// Definitions are the positions on the ledger of the chaincode definitions that the auditor accepts; empty accepts
 	// any and says so in a warning.
 	Definitions []Position `json:"definitions"`
@@ -60,9 +64,9 @@ type OrdererRule struct {
 	Organisations int    `json:"organisations"` // whose orderers must have signed a block
 }
 
-// Rule asks for a number of organisations out of a list.
+// Rule asks for a number of organisations out of a list, or, without one, out of the channel's at that block.
 type Rule struct {
-	Of      []string `json:"of"` // MSP ids
+	Of      []string `json:"of"` // MSP ids; empty only when those that joined are accepted
 	AtLeast int      `json:"at_least"`
 }
 
@@ -117,8 +121,14 @@ func (p *Policy) Validate() error {
 			bad(!seen[id], "%s.of: %q is repeated", name, id)
 			seen[id] = true
 		}
+		if p.Joined == "accept" && len(r.Of) == 0 {
+			bad(r.AtLeast >= 1, "%s.at_least must be 1 or more", name)
+			return
+		}
+		bad(len(r.Of) > 0, `%s.of must name organisations, unless joined is "accept"`, name)
 		bad(r.AtLeast >= 1 && r.AtLeast <= len(r.Of), "%s.at_least must be 1 to %d", name, len(r.Of))
 	}
+	bad(p.Joined == "" || p.Joined == "refuse" || p.Joined == "accept", `joined must be "refuse" or "accept"`)
 	rule("endorsers", p.Endorsers)
 	rule("attesters", p.Attesters)
 	bad(p.ClockMS >= 0 && p.ClockMS <= 86_400_000, "clock_ms must be 0 to 86400000")

@@ -34,7 +34,7 @@ func Verify(r io.Reader, policy *Policy, o Options) (*Report, error) {
 func verify(r io.Reader, policy *Policy, o Options) (*verifier, error) {
 	v := &verifier{
 		policy: policy, options: o, book: newBook(),
-		txs: map[Position]*fabricproof.Transaction{}, blocks: map[uint64]*block{}, trackers: map[string]*tracker{},
+		txs: map[Position]*fabricproof.Transaction{}, newcomers: map[string]bool{}, blocks: map[uint64]*block{}, trackers: map[string]*tracker{},
 	}
 	v.report = &Report{
 		Version: 1, Policy: hex.EncodeToString(policy.hash[:]), Required: policy.Require, Kind: WholeShipment,
@@ -61,18 +61,19 @@ type verifier struct {
 	in      *Reader
 	reached Question // the last question whose checks were all made
 
-	chain    *fabricproof.Chain
-	blocks   map[uint64]*block
-	txs      map[Position]*fabricproof.Transaction
-	holds    map[Position]map[string]bool // organisations shown to hold a transaction as valid
-	shipment *ledger.Shipment
-	changes  []change                 // of its record, oldest first
-	delivery *fabricproof.Transaction // nil before it
-	closing  *ledger.Close
-	trackers map[string]*tracker
-	anchors  [][]*anchored // by instance
-	logs     []*shipmentLog
-	judging  judging
+	chain     *fabricproof.Chain
+	newcomers map[string]bool // organisations that joined and whose roots are not pinned
+	blocks    map[uint64]*block
+	txs       map[Position]*fabricproof.Transaction
+	holds     map[Position]map[string]bool // organisations shown to hold a transaction as valid
+	shipment  *ledger.Shipment
+	changes   []change                 // of its record, oldest first
+	delivery  *fabricproof.Transaction // nil before it
+	closing   *ledger.Close
+	trackers  map[string]*tracker
+	anchors   [][]*anchored // by instance
+	logs      []*shipmentLog
+	judging   judging
 }
 
 func (v *verifier) run(r io.Reader) error {

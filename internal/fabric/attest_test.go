@@ -51,7 +51,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 		}
 	}
 	rule := fabricproof.OrdererRule{Consensus: config.Consensus, Organisations: 3}
-	chain, err := fabricproof.NewChain(ledger.Channel, rule, roots, 0, genesis.Hash(), genesis)
+	chain, err := fabricproof.NewChain(ledger.Channel, rule, fabricproof.Trust{Roots: roots}, 0, genesis.Hash(), genesis)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 		before = decoded(n - 1) // names the configuration before
 	}
 	for _, next := range slices.Backward(configs) {
-		if err := chain.Add(next, roots); err != nil {
+		if err := chain.Add(next); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,7 +1,9 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/stored/outside"
@@ -20,13 +22,18 @@ func (c *collector) around(ctx context.Context, b *Bundle) error {
 		of.Logs = append(of.Logs, log)
 	}
 	if c.Outside != nil {
-		found, err := c.Outside(ctx, c.request.Shipment.ID, of.Logs)
-		c.manifest.Outside = found
-		return err
+		var err error
+		if c.manifest.Outside, err = c.Outside(ctx, c.request.Shipment.ID, of.Logs); err != nil {
+			return err
+		}
+		// Each of those asked knows its own logs. A tracker that one operator served before and another serves now is in both, and here.
+		of.Linked = true
 	}
 	found, err := outside.Find(ctx, c.Store, of)
 	for _, m := range found {
-		c.manifest.Outside = append(c.manifest.Outside, m.COSE)
+		if !slices.ContainsFunc(c.manifest.Outside, func(o []byte) bool { return bytes.Equal(o, m.COSE) }) {
+			c.manifest.Outside = append(c.manifest.Outside, m.COSE)
+		}
 	}
 	return err
 }

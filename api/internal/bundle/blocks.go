@@ -32,7 +32,8 @@ func (c *collector) enrolTx(id string) (string, error) {
 	return "", fmt.Errorf("no collected transaction wrote the record of tracker %s", id)
 }
 
-// finish orders the blocks and adds the configurations that they were made under.
+// finish orders the blocks and adds the configurations that they were made under. Who answered and was no member then, because it joined
+// later, says nothing to an auditor.
 func (c *collector) finish(ctx context.Context) error {
 	for _, n := range slices.Sorted(maps.Keys(c.used)) {
 		b := *c.blocks[n]
@@ -76,6 +77,7 @@ func (c *collector) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.manifest.Attestations = slices.DeleteFunc(c.manifest.Attestations, func(a evidence.Attestation) bool { return !config.IsMember(a.Endorser) })
 	// Auditors pin block 0, whose signatures then mean nothing; what means nothing stays out.
 	configs[0].Signatures = nil
 	if config.Consensus == fabricproof.Raft {

@@ -30,6 +30,7 @@ type world struct {
 	ledger  *chain
 	source  *bundle.Source
 	request bundle.Request
+	policy  func(*evidence.Policy) // nil: the one who knows the four that made the channel, and no others
 }
 
 // store counts and intercepts the calls of the store.
@@ -169,10 +170,15 @@ func newWorld(t *testing.T, consensus string, closed bool, drive func(*evidencet
 		r := record[ledger.Close](w, ledger.CloseKey(trip.Shipment))
 		w.request.Close = &r
 	}
-	log := w.log(anchor.Shipment, trip.Shipment, trip.CreateTx)
-	w.request.Logs = []bundle.Log{{ID: log, Ingest: trip.Ingest}}
-	for i, l := range trip.Leaves {
-		w.put(log, uint64(i), l, trip.Shipment)
+	for n, i := range trip.Instances {
+		log := w.logAt(i.Ingest, anchor.Shipment, trip.Shipment, trip.CreateTx)
+		w.request.Logs = append(w.request.Logs, bundle.Log{ID: log, Ingest: i.Ingest})
+		for k, l := range i.Leaves {
+			w.put(log, uint64(k), l, trip.Shipment)
+		}
+		for _, h := range trip.Manifest.Logs[n].Heads {
+			w.putHead(n, log, h)
+		}
 	}
 	for _, cose := range trip.Outside {
 		m, err := telemetry.DecodeCOSE(cose)
@@ -182,14 +188,16 @@ func newWorld(t *testing.T, consensus string, closed bool, drive func(*evidencet
 		own := w.log(anchor.Tracker, m.Tracker, record[ledger.Tracker](w, ledger.TrackerKeyOf(m.Tracker)).EnrolTx)
 		w.putOutside(own, cose)
 	}
-	for _, h := range trip.Manifest.Logs[0].Heads {
-		w.putHead(log, h)
-	}
 	return w
 }
 
+// log of a subject at the first instance.
 func (w *world) log(kind, subject, tx string) string {
-	id := anchor.LogID(ledger.Channel, kind, subject, tx, w.trip.Ingest)
+	return w.logAt(w.trip.Instances[0].Ingest, kind, subject, tx)
+}
+
+func (w *world) logAt(ingest, kind, subject, tx string) string {
+	id := anchor.LogID(ledger.Channel, kind, subject, tx, ingest)
 	return hex.EncodeToString(id[:])
 }
 
@@ -235,14 +243,14 @@ func (w *world) putOutside(log string, cose []byte) {
 			leaf = max(leaf, s.Leaf+1)
 		}
 	}
-	entry := telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash, ReceivedMS: m.TimeMS, Ingest: w.trip.Ingest}.Encode()
+	entry := telemetry.Leaf{Kind: telemetry.LeafSigned, Hash: m.COSEHash, ReceivedMS: m.TimeMS, Ingest: w.trip.Instances[0].Ingest}.Encode()
 	w.put(log, leaf, evidence.Leaf{Entry: entry, COSE: cose, Pack: pack}, "")
 }
 
 // at is what an anchor's transaction wrote.
-func (w *world) at(n int) (string, ledger.Head) {
+func (w *world) at(instance, n int) (string, ledger.Head) {
 	w.t.Helper()
-	p := w.trip.Manifest.Instances[0].Anchors[n].Position
+	p := w.trip.Manifest.Instances[instance].Anchors[n].Position
 	peek, err := w.trip.C.Blocks[p.Block].Peek(int(p.Tx), ledger.Chaincode)
 	if err != nil {
 		w.t.Fatal(err)
@@ -254,26 +262,25 @@ func (w *world) at(n int) (string, ledger.Head) {
 	return peek.ID, h
 }
 
-func (w *world) putHead(log string, h evidence.Head) {
+func (w *world) putHead(instance int, log string, h evidence.Head) {
 	w.t.Helper()
-	tx, record := w.at(h.Anchor)
+	tx, record := w.at(instance, h.Anchor)
 	leaf, err := anchor.DecodeHeadLeaf(h.Entry)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.store.HeadList = append(w.store.HeadList, stored.Head{
 		Heads: record.Heads, Log: log, Index: h.Index, Size: leaf.Size, Root: hex.EncodeToString(leaf.Root[:]), Prev: -1, Closed: leaf.Closed, Entry: h.Entry,
-		HeadsSize: record.Size, HeadsRoot: record.Root, Tx: tx, Block: w.trip.Manifest.Instances[0].Anchors[h.Anchor].Block, Proof: h.Path, TimeMS: record.TimeMS,
+		HeadsSize: record.Size, HeadsRoot: record.Root, Tx: tx, Block: w.trip.Manifest.Instances[instance].Anchors[h.Anchor].Block, Proof: h.Path, TimeMS: record.TimeMS,
 	})
 }
 
 func (w *world) consistency(ingest string, first, second uint64) ([]evidence.Hash, error) {
-	if ingest != w.trip.Ingest {
-		return nil, evidencetest.ErrNone
-	}
-	for i := range w.trip.Manifest.Instances[0].Anchors {
-		if _, h := w.at(i); i > 0 && h.PrevSize == first && h.Size == second {
-			return w.trip.Manifest.Instances[0].Anchors[i].Consistency, nil
+	for n, instance := range w.trip.Manifest.Instances {
+		for i := range instance.Anchors {
+			if _, h := w.at(n, i); instance.Ingest == ingest && i > 0 && h.PrevSize == first && h.Size == second {
+				return instance.Anchors[i].Consistency, nil
+			}
 		}
 	}
 	return nil, evidencetest.ErrNone
@@ -292,7 +299,14 @@ func (w *world) bundle(ctx context.Context) ([]byte, error) {
 
 func (w *world) verify(b []byte) *evidence.Report {
 	w.t.Helper()
-	r, err := evidence.Verify(bytes.NewReader(b), w.trip.C.Policy(), evidence.Options{Nonce: w.trip.Nonce})
+	policy := w.trip.C.Policy()
+	if w.policy != nil {
+		w.policy(policy)
+		if err := policy.Validate(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	r, err := evidence.Verify(bytes.NewReader(b), policy, evidence.Options{Nonce: w.trip.Nonce})
 	if err != nil {
 		w.t.Fatal(err)
 	}

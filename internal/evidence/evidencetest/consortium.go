@@ -4,20 +4,26 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// Org is one organisation with everything that it runs.
+// Org is one organisation with everything that it runs. One that joined runs no orderer.
 type Org struct {
 	Name, MSP, OrdererMSP string
 	CA, OrdererCA         *Authority
 	Peer, Orderer, Client *ID
+	Admin                 *ID
+	left                  bool
 }
 
-// Consortium is a channel of four organisations.
+// Joined reports whether it is none of the four that made the channel.
+func (o *Org) Joined() bool { return o.Orderer == nil }
+
+// Consortium is a channel that four organisations made.
 type Consortium struct {
 	Consensus string // fabricproof.BFT | fabricproof.Raft
 	Orgs      []*Org
@@ -55,11 +61,8 @@ func New(consensus string) *Consortium {
 	for _, o := range []struct{ name, msp string }{
 		{"carrier", "CarrierMSP"}, {"shipper", "ShipperMSP"}, {"consignee", "ConsigneeMSP"}, {"auditor", "AuditorMSP"},
 	} {
-		org := &Org{Name: o.name, MSP: o.msp, OrdererMSP: o.name + "OrdererMSP"}
-		org.CA, org.OrdererCA = NewAuthority(org.MSP), NewAuthority(org.OrdererMSP)
-		org.Peer = org.CA.Issue("peer."+o.name, "peer")
-		org.Client = org.CA.Issue("api."+o.name, "client")
-		org.Orderer = org.OrdererCA.Issue("orderer."+o.name, "orderer")
+		org := NewOrg(o.name, o.msp)
+		org.Order()
 		c.Orgs = append(c.Orgs, org)
 	}
 	c.Configure()
@@ -83,6 +86,44 @@ func (c *Consortium) Org(name string) *Org {
 	panic("no organisation " + name)
 }
 
+// NewOrg makes an organisation's keys.
+func NewOrg(name, msp string) *Org {
+	o := &Org{Name: name, MSP: msp, CA: NewAuthority(msp)}
+	o.Peer, o.Client, o.Admin = o.CA.Issue("peer."+name, "peer"), o.CA.Issue("api."+name, "client"), o.CA.Issue("admin."+name, "admin")
+	return o
+}
+
+// Order gives the organisation an orderer.
+func (o *Org) Order() {
+	o.OrdererMSP = o.Name + "OrdererMSP"
+	o.OrdererCA = NewAuthority(o.OrdererMSP)
+	o.Orderer = o.OrdererCA.Issue("orderer."+o.Name, "orderer")
+}
+
+// RootHash is the hash of the organisation's root certificate, as policies pin it.
+func (o *Org) RootHash() string {
+	sum := sha256.Sum256(o.CA.Cert.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// Join takes an organisation into the channel by a configuration block.
+func (c *Consortium) Join(o *Org) *Org {
+	c.Orgs = append(c.Orgs, o)
+	c.Configure()
+	return o
+}
+
+// End takes an organisation out of the channel by a configuration block. Its orderer, if it has one, goes on.
+func (c *Consortium) End(o *Org) {
+	o.left = true
+	c.Configure()
+}
+
+// Members are the channel's organisations now.
+func (c *Consortium) Members() []*Org {
+	return slices.DeleteFunc(slices.Clone(c.Orgs), func(o *Org) bool { return o.left })
+}
+
 // Configure appends a configuration block. Block 0 carries no signatures.
 func (c *Consortium) Configure() *fabricproof.Block {
 	value := func(b []byte) []byte { return Msg{}.Bytes(2, b).Text(3, "Admins") }
@@ -93,7 +134,12 @@ func (c *Consortium) Configure() *fabricproof.Block {
 		if l := c.Revoked[o.MSP]; l != nil {
 			crl = append(crl, l)
 		}
-		application = application.Entry(2, o.MSP, Msg{}.Entry(3, "MSP", value(msp(o.CA, crl...))).Text(5, "Admins"))
+		if !o.left {
+			application = application.Entry(2, o.MSP, Msg{}.Entry(3, "MSP", value(msp(o.CA, crl...))).Text(5, "Admins"))
+		}
+		if o.Joined() {
+			continue
+		}
 		crl = nil
 		if l := c.Revoked[o.OrdererMSP]; l != nil {
 			crl = append(crl, l)
@@ -208,7 +254,7 @@ func (c *Consortium) index(o *Org) int {
 	panic("not of this consortium")
 }
 
-// Policy is what an auditor of this consortium would write.
+// Policy is what an auditor of this consortium would write who knows the four that made it, and refuses who joined.
 func (c *Consortium) Policy() *evidence.Policy {
 	hash := c.Genesis.Hash()
 	p := &evidence.Policy{
@@ -225,6 +271,9 @@ func (c *Consortium) Policy() *evidence.Policy {
 		p.Orderers = evidence.OrdererRule{Consensus: "raft", Organisations: 3}
 	}
 	for _, o := range c.Orgs {
+		if o.Joined() {
+			continue
+		}
 		for _, a := range []*Authority{o.CA, o.OrdererCA} {
 			sum := sha256.Sum256(a.Cert.Raw)
 			p.Roots[a.MSP] = []string{hex.EncodeToString(sum[:])}

@@ -19,8 +19,9 @@ func (t *Trip) Fork() *Trip {
 	c := *t.C
 	c.Configs = slices.Clone(t.C.Configs)
 	c.Blocks, c.Filters, c.state = maps.Clone(t.C.Blocks), maps.Clone(t.C.Filters), maps.Clone(t.C.state)
-	out := *t
+	out, instance := *t, *t.Instance
 	out.C, out.Trackers = &c, nil
+	out.Instance, out.Instances = &instance, []*Instance{&instance}
 	out.anchors, out.sizes, out.logHeads = slices.Clone(t.anchors), slices.Clone(t.sizes), slices.Clone(t.logHeads)
 	out.heads = slices.Clone(t.heads)
 	out.headTree, out.tree = merkle.Tree{}, merkle.Tree{}
@@ -67,7 +68,7 @@ func (t *Trip) HeadsManifest(first, last int, nonce []byte, orgs []*Org) *eviden
 	}
 	m.Instances = []evidence.Instance{i}
 	if orgs == nil {
-		orgs = t.C.Orgs
+		orgs = t.C.Members()
 	}
 	for _, o := range orgs {
 		m.Attestations = append(m.Attestations, must(evidence.NewAttestation(t.C.Answer(o, newest, nonce, nil), t.C.Blocks[newest])))

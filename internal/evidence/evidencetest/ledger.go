@@ -135,7 +135,15 @@ func (c *Consortium) Repeat(p evidence.Position) *fabricproof.Block {
 	return c.Cut()
 }
 
-func (c *Consortium) other(org *Org) *Org { return c.Orgs[(c.index(org)+1)%len(c.Orgs)] }
+// other is the next of the channel's organisations.
+func (c *Consortium) other(org *Org) *Org {
+	for i := range c.Orgs {
+		if o := c.Orgs[(c.index(org)+1+i)%len(c.Orgs)]; !o.left {
+			return o
+		}
+	}
+	panic("no organisation is left")
+}
 
 func (c *Consortium) put(key string, value []byte) {
 	c.state[key] = entry{value, fabricproof.Version{Block: c.next, Tx: uint64(len(c.pending))}}

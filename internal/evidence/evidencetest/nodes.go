@@ -81,14 +81,22 @@ func (n Nodes) OrdererBlock(_ context.Context, org string, number uint64) ([]byt
 	return serialized(b), nil
 }
 
-// PeerOrganisations are all.
+// PeerOrganisations are those of the channel.
 func (n Nodes) PeerOrganisations() []string {
 	var out []string
-	for _, o := range n.Orgs {
+	for _, o := range n.Members() {
 		out = append(out, o.Name)
 	}
 	return out
 }
 
-// OrdererOrganisations are all.
-func (n Nodes) OrdererOrganisations() []string { return n.PeerOrganisations() }
+// OrdererOrganisations are those that made the channel.
+func (n Nodes) OrdererOrganisations() []string {
+	var out []string
+	for _, o := range n.Orgs {
+		if !o.Joined() {
+			out = append(out, o.Name)
+		}
+	}
+	return out
+}

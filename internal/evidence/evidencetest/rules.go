@@ -1,9 +1,12 @@
 package evidencetest
 
 import (
+	"slices"
+
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/compliance/journey"
+	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -16,9 +19,9 @@ var rules, _ = compliance.Lookup(RuleSet)
 func ruleHash() string { return rules.Hash() }
 
 // complianceState is what an honest ingest instance has told the ledger by the closing.
-func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.ComplianceState {
+func (t *Trip) complianceState(s *ledger.Shipment, logs []ledger.LogHead) *ledger.ComplianceState {
 	var all []compliance.Reading
-	for _, l := range t.Leaves {
+	for _, l := range t.leaves() {
 		m, err := telemetry.DecodeCOSE(l.COSE)
 		if err != nil {
 			continue
@@ -35,6 +38,15 @@ func (t *Trip) complianceState(s *ledger.Shipment, log ledger.LogHead) *ledger.C
 		}
 	}
 	r := must(compliance.Judge(rules, journey.Of(*s, nil, nil), all, 0))
-	opinion := ledger.Opinion{By: "CarrierMSP", Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Logs: []ledger.LogHead{log}, Budget: []ledger.BudgetLine{}}
+	opinion := ledger.Opinion{By: "CarrierMSP", Revision: 1, Result: r.Verdict, ToMS: r.ToMS, Logs: slices.Clone(logs), Budget: []ledger.BudgetLine{}}
 	return &ledger.ComplianceState{Opinions: []ledger.Opinion{opinion}, Total: len(r.Excursions)}
+}
+
+// leaves of all logs.
+func (t *Trip) leaves() []evidence.Leaf {
+	var all []evidence.Leaf
+	for _, i := range t.Instances {
+		all = append(all, i.Leaves...)
+	}
+	return all
 }

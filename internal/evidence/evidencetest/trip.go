@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -13,18 +14,11 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// Trip is one shipment on its way, with the ingest instance that records it.
-type Trip struct {
-	C         *Consortium
-	Shipment  string
+// Instance is an ingest instance with the log that it keeps of the shipment.
+type Instance struct {
 	Ingest    string
-	Trackers  []*Tracker
+	Operator  *Org
 	Leaves    []evidence.Leaf
-	Outside   [][]byte
-	Nonce     []byte
-	StepMS    int64
-	CreateTx  string
-	Manifest  evidence.Manifest // filled by Finish
 	anchors   []evidence.Anchor
 	sizes     []uint64 // heads log's size at each anchor
 	headTree  merkle.Tree
@@ -33,6 +27,21 @@ type Trip struct {
 	logHeads  []evidence.Head
 	tree      merkle.Tree
 	prevHead  *uint64
+	sealed    bool
+}
+
+// Trip is one shipment on its way, with the ingest instance that records it now.
+type Trip struct {
+	*Instance
+	Instances []*Instance // in the order in which they came
+	C         *Consortium
+	Shipment  string
+	Trackers  []*Tracker
+	Outside   [][]byte
+	Nonce     []byte
+	StepMS    int64
+	CreateTx  string
+	Manifest  evidence.Manifest // filled by Finish
 	records   []evidence.Position
 	details   []byte
 	// StatedDeliveryMS is when both sides of the handover say that the goods arrived; 0 = they do not.
@@ -51,7 +60,8 @@ type Trip struct {
 
 // NewTrip creates a shipment and enrols and assigns its trackers; each has sent two messages before.
 func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
-	t := &Trip{C: c, Shipment: "SHIP-1", Ingest: "ingest-carrier", Trackers: trackers, Nonce: nonce(), StepMS: 60_000}
+	t := &Trip{C: c, Shipment: "SHIP-1", Trackers: trackers, Nonce: nonce(), StepMS: 60_000}
+	t.ServedBy(c.Org("carrier"), "ingest-carrier")
 	details, hash, err := ledger.Details{Description: "vaccines, 2 pallets", Origin: "Basel", Destination: "Oslo"}.Seal([ledger.SaltSize]byte{1, 2, 3})
 	if err != nil {
 		panic(err)
@@ -87,6 +97,12 @@ func NewTrip(c *Consortium, trackers ...*Tracker) *Trip {
 		t.Assign(tr)
 	}
 	return t
+}
+
+// ServedBy lets another operator's instance record the shipment from now on.
+func (t *Trip) ServedBy(operator *Org, ingest string) {
+	t.Instance = &Instance{Ingest: ingest, Operator: operator}
+	t.Instances = append(t.Instances, t.Instance)
 }
 
 // Assign binds a tracker to the shipment.
@@ -215,8 +231,9 @@ func (t *Trip) Drive(n, k int) {
 	}
 }
 
-// Anchor anchors the log's head.
+// Anchor anchors the log's head; closed ends the log.
 func (t *Trip) Anchor(closed bool) {
+	t.sealed = closed
 	size := t.tree.Size()
 	root := must(t.tree.RootAt(size))
 	h := anchor.HeadLeaf{Log: anchor.LogID(ledger.Channel, anchor.Shipment, t.Shipment, t.CreateTx, t.Ingest), Size: size, Root: root, Prev: t.prevHead, Closed: closed}
@@ -250,9 +267,8 @@ func (t *Trip) Anchor(closed bool) {
 		args.Proof = append(args.Proof, hex.EncodeToString(h[:]))
 	}
 	t.strangers()
-	carrier := t.C.Org("carrier")
 	run := func(s *Sim) {
-		next := &ledger.Head{Heads: heads, Ingest: t.Ingest, Owner: "CarrierMSP", Size: args.NewSize, Root: args.NewRoot, TimeMS: args.TimeMS, TxMS: s.TimeMS, Tx: s.ID}
+		next := &ledger.Head{Heads: heads, Ingest: t.Ingest, Owner: t.Operator.MSP, Size: args.NewSize, Root: args.NewRoot, TimeMS: args.TimeMS, TxMS: s.TimeMS, Tx: s.ID}
 		if raw := s.Get(ledger.HeadKey(heads)); raw != nil {
 			var h ledger.Head
 			if err := json.Unmarshal(raw, &h); err != nil {
@@ -267,7 +283,7 @@ func (t *Trip) Anchor(closed bool) {
 		s.Put(ledger.HeadKey(heads), next)
 		s.Put(ledger.AnchorKey(heads, next.N), next)
 	}
-	p, _ := t.C.Submit(carrier, ledger.AnchorExtend, args, run)
+	p, _ := t.C.Submit(t.Operator, ledger.AnchorExtend, args, run)
 	b := t.C.Cut()
 	t.anchors = append(t.anchors, evidence.Anchor{Position: p, Consistency: proof})
 	t.sizes = append(t.sizes, t.headCount)
@@ -278,13 +294,21 @@ func (t *Trip) Anchor(closed bool) {
 
 // Finish delivers, seals and closes the shipment, lets each tracker send one message more, and makes the manifest.
 func (t *Trip) Finish() *evidence.Manifest {
-	t.Anchor(true)
+	for _, t.Instance = range t.Instances {
+		if !t.sealed {
+			t.Anchor(true)
+		}
+	}
 	t.record(t.C.Org("consignee"), ledger.ShipmentDeliver, ledger.IDArgs{ID: t.Shipment}, func(s *Sim) {
 		sh := t.shipment(s)
 		sh.State, sh.DeliveredMS, sh.StatedDeliveryMS = ledger.Delivered, s.TimeMS, t.StatedDeliveryMS
 		putShipment(s, sh)
 	})
-	h := must(anchor.DecodeHeadLeaf(t.logHeads[len(t.logHeads)-1].Entry))
+	var heads []ledger.LogHead
+	for _, i := range t.Instances {
+		h := must(anchor.DecodeHeadLeaf(i.logHeads[len(i.logHeads)-1].Entry))
+		heads = append(heads, ledger.LogHead{Log: hex.EncodeToString(h.Log[:]), Size: h.Size, Root: hex.EncodeToString(h.Root[:])})
+	}
 	t.record(t.C.Org("carrier"), ledger.ShipmentClose, ledger.IDArgs{ID: t.Shipment}, func(s *Sim) {
 		sh := t.shipment(s)
 		s.Get(ledger.CloseKey(sh.ID))
@@ -298,8 +322,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 			s.Put(ledger.TrackerKeyOf(r.ID), r)
 		}
 		sh.State, sh.ClosedMS = ledger.Closed, s.TimeMS
-		head := ledger.LogHead{Log: hex.EncodeToString(h.Log[:]), Size: h.Size, Root: hex.EncodeToString(h.Root[:])}
-		c := &ledger.Close{Shipment: sh.ID, Heads: []ledger.LogHead{head}, By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID, Compliance: t.complianceState(sh, head)}
+		c := &ledger.Close{Shipment: sh.ID, Heads: slices.Clone(heads), By: "CarrierMSP", TimeMS: s.TimeMS, Tx: s.ID, Compliance: t.complianceState(sh, heads)}
 		if t.OnClose != nil {
 			t.OnClose(c)
 		}
@@ -329,25 +352,31 @@ func (t *Trip) Collect() *evidence.Manifest {
 	for _, p := range t.records {
 		used[p.Block] = true
 	}
-	for _, a := range t.anchors {
-		used[a.Block] = true
+	for _, i := range t.Instances {
+		for _, a := range i.anchors {
+			used[a.Block] = true
+		}
 	}
 	for n := uint64(0); n < t.C.next; n++ {
 		if used[n] {
 			m.Blocks = append(m.Blocks, *t.C.Blocks[n])
 		}
 	}
-	m.Instances = []evidence.Instance{{Ingest: t.Ingest, Anchors: t.anchors}}
-	for i := range t.logHeads {
-		h := &t.logHeads[i]
-		h.Path = must(merkle.Inclusion(&t.headTree, h.Index, t.sizes[h.Anchor]))
+	asked := []uint64{t.records[len(t.records)-1].Block}
+	for n, i := range t.Instances {
+		m.Instances = append(m.Instances, evidence.Instance{Ingest: i.Ingest, Anchors: i.anchors})
+		for k := range i.logHeads {
+			h := &i.logHeads[k]
+			h.Path = must(merkle.Inclusion(&i.headTree, h.Index, i.sizes[h.Anchor]))
+		}
+		m.Logs = append(m.Logs, evidence.Log{Instance: n, Heads: i.logHeads})
+		asked = append(asked, i.anchors[len(i.anchors)-1].Block)
 	}
-	m.Logs = []evidence.Log{{Heads: t.logHeads}}
 	orgs := t.Attesters
 	if orgs == nil {
-		orgs = t.C.Orgs
+		orgs = t.C.Members()
 	}
-	for _, block := range []uint64{t.anchors[len(t.anchors)-1].Block, t.records[len(t.records)-1].Block} {
+	for _, block := range asked {
 		for _, o := range orgs {
 			m.Attestations = append(m.Attestations, t.Attest(o, block))
 		}
@@ -376,9 +405,11 @@ func (t *Trip) Attest(o *Org, block uint64) evidence.Attestation {
 func (t *Trip) Bundle() []byte {
 	var b bytes.Buffer
 	w := must(evidence.NewWriter(&b, &t.Manifest))
-	for _, l := range t.Leaves {
-		if err := w.Leaf(l); err != nil {
-			panic(err)
+	for _, i := range t.Instances {
+		for _, l := range i.Leaves {
+			if err := w.Leaf(l); err != nil {
+				panic(err)
+			}
 		}
 	}
 	if err := w.Close(); err != nil {

@@ -10,23 +10,33 @@ import (
 type Chain struct {
 	Channel string
 	Rule    OrdererRule
+	trust   Trust
 	configs []*Config // ascending block number
 	headers map[uint64]Header
 }
 
+// Trust is whose certificates the auditor takes for an organisation's.
+type Trust struct {
+	// Roots are those that she pins: MSP id -> SHA-256 of root certificates. An organisation that it names has no others.
+	Roots map[string][]Hash
+	// Joined accepts application organisations that Roots does not name and that a configuration after the pinned one brings in, with the
+	// roots that it gives them. Orderers' organisations always have to be pinned.
+	Joined bool
+}
+
 // NewChain starts from the configuration block that the auditor pinned by number and header hash. That block needs no
 // signatures: the pin stands for them.
-func NewChain(channel string, rule OrdererRule, roots map[string][]Hash, number uint64, pin Hash, first *Block) (*Chain, error) {
+func NewChain(channel string, rule OrdererRule, trust Trust, number uint64, pin Hash, first *Block) (*Chain, error) {
 	if first.Number != number || first.Hash() != pin {
 		return nil, At(fault(Pin, fmt.Sprintf("block %d with header hash %x, as the policy pins", number, pin), "block %d, %x", first.Number, first.Hash()),
 			"configuration block %d", first.Number)
 	}
-	c := &Chain{Channel: channel, Rule: rule, headers: map[uint64]Header{}}
-	return c, At(c.enter(first, roots), "configuration block %d", first.Number)
+	c := &Chain{Channel: channel, Rule: rule, trust: trust, headers: map[uint64]Header{}}
+	return c, At(c.enter(first), "configuration block %d", first.Number)
 }
 
 // Add appends the next configuration block, signed under the one before it.
-func (c *Chain) Add(b *Block, roots map[string][]Hash) error {
+func (c *Chain) Add(b *Block) error {
 	last := c.configs[len(c.configs)-1]
 	check := func() error {
 		if b.Number <= last.Block {
@@ -45,12 +55,12 @@ func (c *Chain) Add(b *Block, roots map[string][]Hash) error {
 		if signed.LastConfig != b.Number && signed.LastConfig != last.Block {
 			return fault(ConfigStale, fmt.Sprintf("last configuration %d or %d", b.Number, last.Block), "%d", signed.LastConfig)
 		}
-		return c.enter(b, roots)
+		return c.enter(b)
 	}
 	return At(check(), "configuration block %d", b.Number)
 }
 
-func (c *Chain) enter(b *Block, roots map[string][]Hash) error {
+func (c *Chain) enter(b *Block) error {
 	cfg, err := DecodeConfig(b)
 	if err != nil {
 		return err
@@ -61,7 +71,9 @@ func (c *Chain) enter(b *Block, roots map[string][]Hash) error {
 	if n := len(c.configs); n > 0 && cfg.Sequence != c.configs[n-1].Sequence+1 {
 		return fault(ConfigLink, fmt.Sprintf("configuration sequence %d", c.configs[n-1].Sequence+1), "%d", cfg.Sequence)
 	}
-	if err := cfg.CheckRoots(roots); err != nil {
+	trust := c.trust
+	trust.Joined = trust.Joined && len(c.configs) > 0 // nobody has joined before the pinned configuration
+	if err := cfg.checkRoots(trust); err != nil {
 		return err
 	}
 	if err := c.link(b.Header); err != nil {

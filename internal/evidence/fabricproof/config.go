@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -23,7 +24,9 @@ type Config struct {
 	Consenters  []Consenter     // BFT only, ascending id
 	Application map[string]*MSP // who endorses, submits, attests
 	Orderers    map[string]*MSP
-	signers     map[Hash]*Signer // members found before: one certificate signs many things
+	// Joined are the application organisations that the auditor's roots do not name, in the order of their ids.
+	Joined  []string
+	signers map[Hash]*Signer // members found before: one certificate signs many things
 }
 
 // Consenter is one ordering node of a BFT channel.
@@ -196,19 +199,33 @@ func (c *Config) check() error {
 	return nil
 }
 
-// CheckRoots compares every organisation's roots with those that the auditor pinned: msp id -> SHA-256 of root
-// certificates.
-func (c *Config) CheckRoots(pins map[string][]Hash) error {
+// checkRoots compares every organisation's roots with those that the auditor pinned, and notes who joined.
+func (c *Config) checkRoots(t Trust) error {
 	for _, side := range []map[string]*MSP{c.Application, c.Orderers} {
-		for id, m := range side {
+		for _, id := range slices.Sorted(maps.Keys(side)) {
+			m := side[id]
+			pins, named := t.Roots[id]
+			if !named && t.Joined && c.Orderers[id] == nil {
+				c.Joined = append(c.Joined, id)
+				continue
+			}
 			for _, root := range m.RootHashes {
-				if !slices.Contains(pins[id], root) {
+				switch {
+				case !named:
+					return fault(MSPRoot, "only organisations whose roots the policy pins", "organisation %s with root %x", id, root)
+				case !slices.Contains(pins, root):
 					return fault(MSPRoot, "only root certificates of "+id+" that the policy pins", "%x", root)
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// IsMember reports whether a serialised identity is one of the channel's application organisations.
+func (c *Config) IsMember(serialized []byte) bool {
+	_, err := c.member(c.Application, serialized)
+	return err == nil
 }
 
 // member resolves a serialised identity against one side of the channel.
@@ -224,7 +241,7 @@ func (c *Config) member(side map[string]*MSP, serialized []byte) (*Signer, error
 func (c *Config) memberOf(side map[string]*MSP, id string, cert []byte) (*Signer, error) {
 	m := side[id]
 	if m == nil {
-		return nil, fault(Identity, "an organisation of the channel", "%q", id)
+		return nil, fault(Identity, fmt.Sprintf("an organisation of the channel as configuration block %d has it", c.Block), "%q", id)
 	}
 	// The two sides are kept apart: an organisation's peers are not orderers even when both MSPs share a name.
 	key := sha256.Sum256(fmt.Appendf(nil, "%p\x00%s", m, cert))

@@ -39,7 +39,7 @@ func TestRealNetwork(t *testing.T) {
 			roots[id] = m.RootHashes
 		}
 	}
-	chain, err := fabricproof.NewChain(ledger.Channel, fabricproof.OrdererRule{Consensus: fabricproof.BFT, Organisations: 3}, roots, 0, genesis.Hash(), genesis)
+	chain, err := fabricproof.NewChain(ledger.Channel, fabricproof.OrdererRule{Consensus: fabricproof.BFT, Organisations: 3}, fabricproof.Trust{Roots: roots}, 0, genesis.Hash(), genesis)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,8 +11,15 @@ import (
 
 // EndorserRule is the auditor's own demand on who endorsed; the ledger's policy is not consulted.
 type EndorserRule struct {
-	Of      []string // MSP ids that count
+	Of      []string // MSP ids that count; empty = any application organisation of the configuration in force
 	AtLeast int      // how many different ones must have endorsed
+}
+
+func (r EndorserRule) among() string {
+	if len(r.Of) == 0 {
+		return "the organisations of the channel"
+	}
+	return fmt.Sprint(r.Of)
 }
 
 // Version is the position of the transaction that last wrote a key.
@@ -279,12 +286,12 @@ func (c *Config) endorsers(a *action, rule EndorserRule, timeMS int64) ([]*Signe
 		}
 		seen[s.ID] = true
 		out = append(out, s)
-		if slices.Contains(rule.Of, s.MSP) {
+		if len(rule.Of) == 0 || slices.Contains(rule.Of, s.MSP) {
 			organisations[s.MSP] = true
 		}
 	}
 	if len(organisations) < rule.AtLeast {
-		return nil, fault(EndorsePolicy, fmt.Sprintf("peers of %d of %v", rule.AtLeast, rule.Of), "of %d", len(organisations))
+		return nil, fault(EndorsePolicy, fmt.Sprintf("peers of %d of %s", rule.AtLeast, rule.among()), "of %d", len(organisations))
 	}
 	return out, nil
 }

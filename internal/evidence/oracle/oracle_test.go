@@ -59,7 +59,7 @@ func ours(t testing.TB, v vector) *fabricproof.Chain {
 			roots[id] = m.RootHashes
 		}
 	}
-	chain, err := fabricproof.NewChain(ledger.Channel, fabricproof.OrdererRule{Consensus: fabricproof.BFT, Organisations: 3}, roots, 0, genesis.Hash(), genesis)
+	chain, err := fabricproof.NewChain(ledger.Channel, fabricproof.OrdererRule{Consensus: fabricproof.BFT, Organisations: 3}, fabricproof.Trust{Roots: roots}, 0, genesis.Hash(), genesis)
 	if err != nil {
 		t.Fatal(err)
 	}

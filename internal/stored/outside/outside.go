@@ -32,6 +32,8 @@ type Shipment struct {
 	Logs        []Log
 	// Own are the ids of a tracker's own logs.
 	Own func(tracker string) ([]string, error)
+	// Linked asks only for messages that are the very next: the store may lack those between.
+	Linked bool
 }
 
 // stay is one assignment with the first and the last of the tracker's messages that the shipment's logs hold of it. Without
@@ -78,7 +80,7 @@ func Find(ctx context.Context, store Store, of Shipment) ([]*telemetry.Message, 
 		if err != nil {
 			return nil, err
 		}
-		around, err := neighbours(ctx, search{Store: store, logs: of.Logs, own: own}, stays[id])
+		around, err := neighbours(ctx, search{Store: store, logs: of.Logs, own: own, linked: of.Linked}, stays[id])
 		if err != nil {
 			return nil, err
 		}
@@ -145,9 +147,10 @@ func adjoin(a, b *stay) bool {
 type search struct {
 	Store
 	*stay
-	logs  []Log    // the shipment's
-	own   []string // the tracker's own logs
-	after bool
+	logs   []Log    // the shipment's
+	own    []string // the tracker's own logs
+	linked bool
+	after  bool
 }
 
 // widths are how far around an end of the stay a search looks, in milliseconds, one after the other; then it looks at
@@ -199,11 +202,19 @@ func (s *search) run(ctx context.Context) (*telemetry.Message, error) {
 			return nil, err
 		}
 		// A link settles it. Without one (a loss, a restart) a nearer message may have come much later.
-		if best != nil && (edge == nil || s.after && best.Prev == edge.COSEHash || !s.after && edge.Prev == best.COSEHash) {
+		if best != nil && (edge == nil && !s.linked || edge != nil && s.links(best, edge)) {
 			return best, nil
 		}
 	}
+	if s.linked {
+		return nil, nil
+	}
 	return best, nil
+}
+
+// links reports whether a message is the one next to the end, on the side that is searched.
+func (s *search) links(m, end *telemetry.Message) bool {
+	return s.after && m.Prev == end.COSEHash || !s.after && end.Prev == m.COSEHash
 }
 
 // nearest finds the message next to the end among those received in a time range, in the tracker's own logs and in those

@@ -31,13 +31,30 @@ func TestVerifySaysWhatTheProgramSays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	later := evidencetest.Standard(fabricproof.BFT, 2) // who joined is told by the page as by the program
+	later.C.Join(evidencetest.NewOrg("cold", "ColdMSP"))
+	later.Collect()
+	policies := map[string]*evidence.Policy{"joined, accepted": later.C.Policy(), "joined, refused": later.C.Policy()}
+	accepting := policies["joined, accepted"]
+	accepting.Joined, accepting.Endorsers.Of, accepting.Attesters.Of = "accept", []string{}, []string{}
 	for name, c := range map[string]struct {
 		bundle []byte
 		nonce  string
 	}{
+		"joined, accepted": {later.Bundle(), hex.EncodeToString(later.Nonce)}, "joined, refused": {later.Bundle(), hex.EncodeToString(later.Nonce)},
+
 		"honest": {honest, nonce}, "edited": {edited, nonce}, "cut": {honest[:len(honest)/2], nonce}, "empty": {nil, nonce},
 		"one message": {trip.Proof(1), nonce}, "stale": {honest, "00"}, "no nonce": {honest, ""},
 	} {
+		parsed, raw := parsed, raw
+		if p := policies[name]; p != nil {
+			if raw, err = json.Marshal(p); err != nil {
+				t.Fatal(err)
+			}
+			if parsed, err = evidence.ParsePolicy(raw); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if answer := Verify(bytes.NewReader(c.bundle), string(raw), c.nonce, nil); strings.Contains(answer, `"findings":null`) {
 			t.Errorf("%s: a page needs a list: %s", name, answer)
 		}
