@@ -76,30 +76,29 @@ func TestEvidenceAfterAMemberLeft(t *testing.T) {
 // A tracker that moves to another operator right before its assignment has its last message in its own log at the first one, who holds no log of
 // the shipment and is not asked. The owner's copy has it.
 func TestNeighbourAtTheOperatorBefore(t *testing.T) {
-	w := newWorld(t, fabricproof.BFT, true, nil)
 	for name, tc := range map[string]struct {
-		asked [][]byte
-		gone  bool // from the store
-		exit  int
-		codes []evidence.Code
+		asked, gone bool // of the operator, from the store
+		exit        int
+		codes       []evidence.Code
 	}{
-		"in the store":                    {nil, false, evidence.ExitPass, nil},
-		"nowhere":                         {nil, true, evidence.ExitUnknown, []evidence.Code{evidence.StartOpen}},
-		"asked for":                       {w.trip.Outside, true, evidence.ExitPass, nil},
-		"asked for, and in the store too": {w.trip.Outside, false, evidence.ExitPass, nil},
+		"in the store":                    {false, false, evidence.ExitPass, nil},
+		"nowhere":                         {false, true, evidence.ExitUnknown, []evidence.Code{evidence.StartOpen}},
+		"asked for":                       {true, true, evidence.ExitPass, nil},
+		"asked for, and in the store too": {true, false, evidence.ExitPass, nil},
 	} {
-		w := *w
-		s := *w.store
-		w.store = &s
-		if tc.gone {
-			s.Stored = slices.DeleteFunc(slices.Clone(s.Stored), w.isNeighbour)
-		}
-		source := *w.source
-		source.Store = &s
-		source.Outside = func(context.Context, string, []outside.Log) ([][]byte, error) { return slices.Clone(tc.asked), nil }
-		w.source = &source
-		t.Log(name)
-		want(t, w.judge(), tc.exit, tc.codes...)
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, fabricproof.BFT, true, nil)
+			if tc.gone {
+				w.store.Stored = slices.DeleteFunc(w.store.Stored, w.isNeighbour)
+			}
+			w.source.Outside = func(context.Context, string, []outside.Log) ([][]byte, error) {
+				if tc.asked {
+					return slices.Clone(w.trip.Outside), nil
+				}
+				return nil, nil
+			}
+			want(t, w.judge(), tc.exit, tc.codes...)
+		})
 	}
 }
 
