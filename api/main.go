@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/opinion"
 	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/checkpoint"
@@ -111,8 +112,14 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 	health, metrics := new(service.Health), service.NewMetrics()
 	var copies *replica.Replica // nil: the store has what every instance writes
+	var own *opinion.Opinions   // nil: the judge of the own ingest has the member's opinion
 	if len(pulled) > 0 {
-		copies = replica.New(replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now})
+		copying := replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now}
+		if len(pulled) == len(instances) {
+			own = opinion.New(opinion.Config{Channel: cfg.Fabric.Channel, Ledger: chain, Store: store, Metrics: metrics, Log: log, Now: time.Now})
+			copying.Copied = own.Copied
+		}
+		copies = replica.New(copying)
 	}
 	if cfg.TLS.On() {
 		metrics.MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))
@@ -141,6 +148,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		web.Part("http"))
 	if copies != nil {
 		parts = append(parts, service.Part{Name: "replica", Run: copies.Run})
+	}
+	if own != nil {
+		parts = append(parts, service.Part{Name: "opinions", Run: own.Run})
 	}
 	if cfg.Ops != "" {
 		parts = append(parts, (&service.HTTP{Listen: cfg.Ops, TLS: served, Handler: health.Mux(true, metrics), Log: log}).Part("ops"))

@@ -21,6 +21,7 @@ type shipmentCase struct {
 	eval      *compliance.Evaluator
 	points    int
 	used      time.Time
+	behind    time.Time // since when the store lacks what a log is known to have; 0 = it has all
 	ledger    *onLedger // nil: to be asked
 }
 
@@ -63,7 +64,7 @@ func (j *Judge) Observe(messages []Message) {
 // openCase returns the shipment's case with everything added that the store has and this judge knows of; nil when nobody can
 // judge by its rule set.
 func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*shipmentCase, error) {
-	rules, err := j.ruleSet(ctx, s)
+	rules, err := j.cfg.Rules(ctx, s)
 	if err != nil || rules == nil {
 		if err == nil {
 			j.drop(s.ID) // nobody will ask for its readings
@@ -99,6 +100,7 @@ func (j *Judge) openCase(ctx context.Context, s *ledger.Shipment, all bool) (*sh
 		}
 		j.mu.Lock()
 		c.expect(c.ledger.logs(j.cfg.Ledger.MSP()))
+		c.lacks(c.ledger.named)
 		j.mu.Unlock()
 		if err := j.catchUp(ctx, c, false); err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ func clipReasons(reasons []string) []string {
 
 // detail is what a reader wants beside the verdict; docs/formats.md gives its shape. The chaincode reads the budget, for
 // handovers and for later shipments of the lot.
-func detail(r compliance.Result) json.RawMessage {
+func detail(r compliance.Result, recordMS int64) json.RawMessage {
 	type seconds struct {
 		In      int64 `json:"in_s"`
 		Out     int64 `json:"out_s"`
@@ -45,7 +45,8 @@ func detail(r compliance.Result) json.RawMessage {
 		Budget     []ledger.BudgetLine `json:"budget"`
 		MKT        map[string]string   `json:"mkt"` // rule/tracker -> °C
 		Legs       []leg               `json:"legs"`
-	}{r.Algorithm, r.FromMS, map[string]seconds{}, len(r.Excursions) + r.More, allowed{r.Allowed.Count, r.Allowed.OutMS / 1000}, []ledger.BudgetLine{}, map[string]string{}, []leg{}}
+		Findings
+	}{r.Algorithm, r.FromMS, map[string]seconds{}, len(r.Excursions) + r.More, allowed{r.Allowed.Count, r.Allowed.OutMS / 1000}, []ledger.BudgetLine{}, map[string]string{}, []leg{}, findingsOf(r, recordMS)}
 	for _, m := range r.Metrics {
 		d.Metrics[m.Metric] = seconds{m.InMS / 1000, m.OutMS / 1000, m.UnknownMS / 1000}
 	}
@@ -63,6 +64,10 @@ func detail(r compliance.Result) json.RawMessage {
 	b := mustJSON(d)
 	if len(b) > maxDetail { // hundreds of legs or trackers: what the chaincode needs fits always
 		d.Legs, d.MKT = []leg{}, map[string]string{}
+		b = mustJSON(d)
+	}
+	if len(b) > maxDetail {
+		d.First, d.Rules = []Stay{}, map[string]string{}
 		b = mustJSON(d)
 	}
 	return b

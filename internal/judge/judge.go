@@ -2,6 +2,9 @@
 // them, and records excursions and verdict revisions on the ledger. It reads the store and the ledger and nothing else, so any
 // node that has a copy of both can run it, and several may: what the ledger has been told is asked of the ledger, so a judge that
 // dies leaves nothing behind, and the next one goes on from there.
+//
+// The operator's judge runs in ingest and sees messages as they are stored. That of a party whose node takes no messages
+// (Config.Opinion) judges over the party's own copy, and records verdict revisions only: its opinion.
 package judge
 
 import (
@@ -47,8 +50,16 @@ type Shipments interface {
 type Config struct {
 	Channel  string
 	Instance string // the ingest instance in whose process it runs, "" for none: its log is known before its first anchor
-	// Own reports whether that instance has messages of a shipment: it judges these at once, and the others' later. Nil: all are its own.
-	Own       func(shipment string) bool
+	// Own reports whether that instance has messages of a shipment. It judges these at once, and others later where another instance of its
+	// organisation may have them. Nil: all are its own.
+	Own func(shipment string) bool
+	// Opinion is for a party's copy: verdict revisions alone are recorded, once the copy has what the ledger names. Whoever copies says
+	// so by Meet and Copied.
+	Opinion bool
+	// Final, if set, is told that the own opinion of a closed shipment is of all its logs: nothing comes after it.
+	Final func(shipment string)
+	// Rules finds the rules that a shipment pinned, nil where nobody can judge by them. Nil: those that are built in or on the ledger.
+	Rules     func(ctx context.Context, s *ledger.Shipment) (*compliance.RuleSet, error)
 	Store     Store
 	Shipments Shipments
 	Ledger    Ledger
@@ -84,6 +95,8 @@ type Judge struct {
 	retry  map[string]retry
 	rules  map[string]*compliance.RuleSet // by id@version, published ones
 	known  map[string]bool                // ingest instances
+	// siblings: others of them are the own organisation's, and judge as well.
+	siblings bool
 
 	refused atomic.Uint64
 }
@@ -93,6 +106,7 @@ type retry struct {
 	at   time.Time
 	wait time.Duration // after the newest failure; 0 = none
 	left bool          // to the instance that has its messages
+	lack bool          // of leaves: what comes of them ends the wait
 }
 
 // New makes a judge; Run works.
@@ -106,8 +120,14 @@ func New(cfg Config) *Judge {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	if cfg.Final == nil {
+		cfg.Final = func(string) {}
+	}
 	j := &Judge{cfg: cfg, cases: map[string]*shipmentCase{}, dirty: map[string]bool{}, busy: map[string]bool{}, retry: map[string]retry{},
 		rules: map[string]*compliance.RuleSet{}, known: map[string]bool{}}
+	if cfg.Rules == nil {
+		j.cfg.Rules = j.ruleSet
+	}
 	if cfg.Instance != "" {
 		j.known[cfg.Instance] = true
 	}
@@ -138,7 +158,7 @@ func (j *Judge) Mark(id string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	switch {
-	case own:
+	case own || !j.siblings:
 		j.mark(id)
 	case !j.dirty[id]:
 		j.dirty[id] = true
@@ -169,7 +189,9 @@ func (j *Judge) Run(ctx context.Context) error {
 	j.markAll()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { j.followOthers(ctx) })
+	if !j.cfg.Opinion {
+		wg.Go(func() { j.followOthers(ctx) })
+	}
 	slots := make(chan struct{}, parallel)
 	tick := time.NewTicker(j.cfg.Every)
 	defer tick.Stop()
@@ -238,7 +260,7 @@ func (j *Judge) end(id string, err error) {
 	j.dirty[id] = true
 	r := j.retry[id]
 	r.wait = min(max(2*r.wait, firstRetry), lastRetry)
-	r.at = j.cfg.Now().Add(r.wait)
+	r.at, r.lack = j.cfg.Now().Add(r.wait), errors.Is(err, errBehind)
 	j.retry[id] = r
 	j.cfg.Log.Debug("shipment not judged to the end, later again", "shipment", id, "wait", r.wait, "err", err)
 }
@@ -268,11 +290,14 @@ func (j *Judge) Finish(ctx context.Context, id string) error {
 // A crash anywhere leaves what the ledger has: the next judgement submits the rest.
 func (j *Judge) judge(ctx context.Context, id string, final bool) error {
 	s, ok := j.cfg.Shipments.Shipment(id)
-	if !ok || s.State == ledger.Closed {
+	if !ok || s.State == ledger.Closed && !j.cfg.Opinion {
 		j.drop(id)
 		return nil
 	}
 	record := *s
+	if j.cfg.Opinion {
+		return j.opine(ctx, &record)
+	}
 	if final {
 		// The delivery ends the judging. Its event may not have come here yet, so the ledger is asked.
 		var err error
@@ -284,14 +309,19 @@ func (j *Judge) judge(ctx context.Context, id string, final bool) error {
 	if err != nil || g == nil {
 		return err
 	}
+	return j.record(ctx, g, c, final)
+}
+
+// record submits what the ledger lacks of a judgement.
+func (j *Judge) record(ctx context.Context, g *judgement, c *shipmentCase, final bool) error {
 	steps := j.steps(g, c.ledger)
 	if len(steps) > 0 && !final {
 		// Two judges must not take back from each other what only one of them has heard: what is written rests on the newest record.
-		newest, err := ledger.ShipmentGet.Ask(ctx, j.cfg.Ledger, ledger.IDArgs{ID: id})
+		newest, err := ledger.ShipmentGet.Ask(ctx, j.cfg.Ledger, ledger.IDArgs{ID: g.shipment.ID})
 		if err != nil {
 			return err
 		}
-		if !reflect.DeepEqual(newest, record) {
+		if !reflect.DeepEqual(newest, *g.shipment) {
 			if g, c, err = j.compute(ctx, &newest, final); err != nil || g == nil {
 				return err
 			}

@@ -92,6 +92,13 @@ func (c *shipmentCase) log(id [32]byte) *logState {
 	return l
 }
 
+// has reports whether a log is one of the shipment's, as far as its instances are known.
+func (c *shipmentCase) has(log string) bool {
+	var id [32]byte
+	n, err := hex.Decode(id[:], []byte(log))
+	return err == nil && n == len(id) && c.logs[id] != nil
+}
+
 // expect notes that logs have at least these sizes.
 func (c *shipmentCase) expect(heads []ledger.LogHead) {
 	for _, h := range heads {

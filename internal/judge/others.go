@@ -16,6 +16,7 @@ type others struct {
 	next map[string]*reach // by heads-log id
 	logs map[string]string // log id -> shipment
 	seen map[string]bool   // instance and shipment, whose log is among them
+	size map[string]uint64 // of other operators' logs
 }
 
 // reach is how far the heads of one instance have been read.
@@ -31,7 +32,7 @@ const recentMS = 3_600_000
 
 // followOthers looks for what other instances anchored, until ctx ends.
 func (j *Judge) followOthers(ctx context.Context) {
-	j.others = others{next: map[string]*reach{}, logs: map[string]string{}, seen: map[string]bool{}}
+	j.others = others{next: map[string]*reach{}, logs: map[string]string{}, seen: map[string]bool{}, size: map[string]uint64{}}
 	for {
 		if err := j.look(ctx); err != nil && ctx.Err() == nil {
 			j.cfg.Log.Debug("other instances' anchors not read", "err", err)
@@ -53,6 +54,11 @@ func (j *Judge) look(ctx context.Context) error {
 		}
 		if h.Ingest == j.cfg.Instance {
 			continue
+		}
+		if h.Owner == j.cfg.Ledger.MSP() {
+			j.mu.Lock()
+			j.siblings = true
+			j.mu.Unlock()
 		}
 		j.meet(h.Ingest)
 		if err := j.read(ctx, h); err != nil {
@@ -83,7 +89,11 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 	if r.begun && r.index >= newest.Size {
 		return nil
 	}
-	list, err := j.cfg.Store.HeadsFrom(ctx, newest.Heads, r.index, r.sinceMS)
+	from, sinceMS, copied := r.index, r.sinceMS, newest.Owner != j.cfg.Ledger.MSP()
+	if copied {
+		from, sinceMS = 0, sinceMS-disorderMS
+	}
+	list, err := j.cfg.Store.HeadsFrom(ctx, newest.Heads, from, sinceMS)
 	if err != nil {
 		return err
 	}
@@ -92,12 +102,15 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 	}
 	for _, h := range list {
 		id, ok := j.others.logs[h.Log]
-		r.index, r.begun = h.Index+1, true
+		r.index, r.begun = max(r.index, h.Index+1), true
 		r.sinceMS = max(r.sinceMS, h.TimeMS)
-		if !ok {
-			continue // a tracker's own log, or a shipment that is not ours
+		if !ok || copied && h.Size <= j.others.size[h.Log] {
+			continue // a tracker's own log, or a shipment that is not ours; or it was seen
 		}
-		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size})
+		if copied {
+			j.others.size[h.Log] = h.Size
+		}
+		j.grown(id, ledger.LogHead{Log: h.Log, Size: h.Size}, copied)
 	}
 	return nil
 }
@@ -107,14 +120,26 @@ func (j *Judge) read(ctx context.Context, newest ledger.Head) error {
 // shipment is read by the others now and then, and not as often as it grows.
 const patience = 150
 
-// grown notes a head of another instance's log of a shipment, and has the shipment judged.
-func (j *Judge) grown(id string, h ledger.LogHead) {
+// disorderMS is how much later than its neighbours a head may come whose log is copied from another operator: each log comes by itself.
+const disorderMS = 60_000
+
+// grown notes a head of another instance's log of a shipment, and has the shipment judged: now when no other instance of the own
+// organisation has its messages.
+func (j *Judge) grown(id string, h ledger.LogHead, now bool) {
 	j.mu.Lock()
 	if c := j.cases[id]; c != nil {
 		c.expect([]ledger.LogHead{h})
 	}
+	if j.retry[id].lack {
+		delete(j.retry, id)
+	}
+	if now {
+		j.mark(id)
+	}
 	j.mu.Unlock()
-	j.Mark(id)
+	if !now {
+		j.Mark(id)
+	}
 }
 
 // nameLogs computes the ids of an instance's logs of live shipments: they follow from the shipment and the instance.
@@ -123,6 +148,7 @@ func (j *Judge) nameLogs(instance string) {
 	if len(j.others.seen) > maxNamed {
 		clear(j.others.seen)
 		clear(j.others.logs)
+		clear(j.others.size)
 	}
 	for _, s := range live {
 		if key := instance + "\x00" + s.ID; !j.others.seen[key] {

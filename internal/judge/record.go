@@ -25,7 +25,8 @@ type judgement struct {
 type onLedger struct {
 	newest     ledger.Verdict // Revision 0 = none
 	excursions map[string]ledger.Excursion
-	unclaimed  map[string]bool // breaches that nobody can prove, or that the ledger refused
+	unclaimed  map[string]bool  // breaches that nobody can prove, or that the ledger refused
+	named      []ledger.LogHead // as much as the parties' verdicts were judged from; looked at by a copy's judge alone
 }
 
 // logs are the heads that the own organisation's records name: whoever revises or takes back must know as much.
@@ -49,6 +50,10 @@ func (j *Judge) askLedger(ctx context.Context, id string) (*onLedger, error) {
 	if l.newest, err = ledger.ComplianceVerdict.Ask(ctx, j.cfg.Ledger, ledger.OpinionArgs{ID: id, By: j.cfg.Ledger.MSP()}); err != nil && ledger.CodeOf(err) != ledger.NotFound {
 		return nil, err
 	}
+	if j.cfg.Opinion {
+		l.named, err = j.named(ctx, id)
+		return l, err
+	}
 	for e, err := range ledger.ComplianceList.Each(ctx, j.cfg.Ledger, id) {
 		if err != nil {
 			return nil, err
@@ -69,6 +74,20 @@ type step struct {
 // steps are what the ledger lacks of a judgement, in the order in which it should come there.
 func (j *Judge) steps(g *judgement, l *onLedger) []step {
 	var out []step
+	if !j.cfg.Opinion {
+		out = j.excursionSteps(g, l)
+	}
+	if j.revises(g, l) {
+		out = append(out, step{fn: ledger.ComplianceRevise.Name(), arg: ledger.Verdict{
+			Shipment: g.shipment.ID, Revision: l.newest.Revision + 1, Supersedes: l.newest.Revision, Result: g.result.Verdict, Reasons: clipReasons(g.result.Reasons),
+			ToMS: g.result.ToMS, Logs: g.heads, RuleHash: g.shipment.RuleSetHash, Detail: detail(g.result, g.shipment.LastMS),
+		}})
+	}
+	return out
+}
+
+// excursionSteps are the excursions, which the operator's judges record.
+func (j *Judge) excursionSteps(g *judgement, l *onLedger) (out []step) {
 	found := map[string]bool{}
 	for i := range g.result.Excursions {
 		e := &g.result.Excursions[i]
@@ -96,12 +115,6 @@ func (j *Judge) steps(g *judgement, l *onLedger) []step {
 		if !found[id] && e.CloseTx == "" && e.By == j.cfg.Ledger.MSP() && ledger.Covers(g.heads, e.Logs) == nil && g.result.More == 0 {
 			out = append(out, step{fn: ledger.ComplianceClose.Name(), arg: ledger.Excursion{ID: id, Shipment: e.Shipment, EndMS: e.StartMS, Peak: e.Peak, Logs: g.heads}})
 		}
-	}
-	if j.revises(g, l) {
-		out = append(out, step{fn: ledger.ComplianceRevise.Name(), arg: ledger.Verdict{
-			Shipment: g.shipment.ID, Revision: l.newest.Revision + 1, Supersedes: l.newest.Revision, Result: g.result.Verdict, Reasons: clipReasons(g.result.Reasons),
-			ToMS: g.result.ToMS, Logs: g.heads, RuleHash: g.shipment.RuleSetHash, Detail: detail(g.result),
-		}})
 	}
 	return out
 }

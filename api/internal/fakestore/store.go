@@ -186,6 +186,14 @@ func (s *Store) Heads(_ context.Context, log string) ([]stored.Head, error) {
 	return slices.DeleteFunc(all, func(h stored.Head) bool { return h.Log != log }), err
 }
 
+// HeadsFrom gives the heads of a heads log from an index on that are not older than sinceMS, in their order.
+func (s *Store) HeadsFrom(_ context.Context, heads string, index uint64, sinceMS int64) ([]stored.Head, error) {
+	_, _, all, err := s.snapshot()
+	all = slices.DeleteFunc(slices.Clone(all), func(h stored.Head) bool { return h.Heads != heads || h.Index < index || h.TimeMS < sinceMS })
+	slices.SortFunc(all, func(a, b stored.Head) int { return cmp.Compare(a.Index, b.Index) })
+	return all, err
+}
+
 // MessageInfos of signed messages in leaf order.
 func (s *Store) MessageInfos(ctx context.Context, q stored.MessageInfoQuery, fn func(stored.MessageInfo) error) error {
 	return s.Messages(ctx, q.Log, 0, q.Leaves, func(m stored.Message) error {

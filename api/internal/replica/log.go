@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
@@ -209,6 +211,9 @@ func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Fi
 	}
 	s.leaves.Add(newest.Size - c.size)
 	c.size, c.last, c.closed = newest.Size, int64(newest.Index), newest.Closed
+	if s.cfg.Copied != nil && c.kind == anchor.Shipment {
+		s.cfg.Copied(c.id, ledger.LogHead{Log: c.log, Size: newest.Size, Root: newest.Root})
+	}
 	return found, nil
 }
 

@@ -48,7 +48,7 @@ type Store interface {
 	Heads(ctx context.Context, log string) ([]stored.Head, error)
 }
 
-// Config of a replica. Every member must be set but Metrics and Every.
+// Config of a replica. Every member must be set but Metrics, Copied and Every.
 type Config struct {
 	Channel   string
 	Operators []Operator
@@ -58,6 +58,8 @@ type Config struct {
 	Metrics   prometheus.Registerer
 	Log       *slog.Logger
 	Now       func() time.Time
+	// Copied, if set, is told how much of a shipment's log is here now, whole. It must not wait.
+	Copied func(shipment string, head ledger.LogHead)
 	// Every is how often an operator is looked at when the ledger tells nothing new; 0 = 5 s.
 	Every time.Duration
 }
