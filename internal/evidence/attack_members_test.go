@@ -125,6 +125,80 @@ var memberAttacks = []attack{
 	}},
 }
 
+// updateAttacks: a quorum of orderers makes members as it likes, and the members did not agree.
+var updateAttacks = []attack{
+	{name: "member made up by the orderers, whom half of the members know", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(t *evidencetest.Trip, u *evidencetest.Update) { u.Admins = u.Admins[:2] })},
+	{name: "one administrator's signature twice", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(t *evidencetest.Trip, u *evidencetest.Update) { u.Admins[2] = u.Admins[1] })},
+	{name: "members' clients sign instead of their administrators", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(t *evidencetest.Trip, u *evidencetest.Update) {
+			for i, o := range t.C.Orgs[:3] {
+				u.Admins[i] = o.Client
+			}
+		})},
+	{name: "newcomer's own administrator among those who agree", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(t *evidencetest.Trip, u *evidencetest.Update) { u.Admins[2] = t.C.Org("cold").Admin })},
+	{name: "another newcomer than the members agreed on", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(t *evidencetest.Trip, u *evidencetest.Update) {
+			other := *t.C.Org("cold")
+			other.Redefine(evidencetest.NewAuthority("ColdMSP"))
+			u.Members[4], u.Defines = &other, []*evidencetest.Org{&other}
+		})},
+	{name: "newcomer beside the one that the members agreed on", code: fabricproof.ConfigSig, policy: accepting, during: func(t *evidencetest.Trip) {
+		t.Drive(2, 2)
+		t.C.OnUpdate = func(u *evidencetest.Update) { u.Members = u.Members[:5] }
+		t.C.Orgs = append(t.C.Orgs, evidencetest.NewOrg("warm", "WarmMSP"))
+		t.C.Join(cold())
+		t.Drive(2, 2)
+	}},
+	{name: "members' agreement of another channel", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(_ *evidencetest.Trip, u *evidencetest.Update) { u.Channel = "other" })},
+	{name: "newcomer without any agreement", code: fabricproof.ConfigSig, policy: accepting,
+		during: joins(func(_ *evidencetest.Trip, u *evidencetest.Update) { u.Envelope = []byte{} })},
+	{name: "agreement of another time used again, after the eviction", code: fabricproof.ConfigSig, policy: accepting, during: func(t *evidencetest.Trip) {
+		var first []byte
+		t.C.OnUpdate = func(u *evidencetest.Update) {
+			if u.Envelope = first; first == nil {
+				u.Envelope = u.Sign()
+				first = u.Envelope
+			}
+		}
+		c := t.C.Join(cold())
+		t.Drive(2, 2)
+		t.C.OnUpdate = nil
+		t.C.End(c)
+		t.C.OnUpdate = func(u *evidencetest.Update) { u.Envelope = first }
+		t.C.Back(c)
+		t.Drive(2, 2)
+	}},
+	{name: "eviction that half of the members agree on", code: fabricproof.ConfigSig, policy: accepting, during: func(t *evidencetest.Trip) {
+		t.Drive(2, 2)
+		t.C.OnUpdate = func(u *evidencetest.Update) { u.Admins = u.Admins[:2] }
+		t.C.End(t.C.Org("auditor"))
+		t.Drive(2, 2)
+	}},
+	{name: "keys of an organisation that joined, exchanged by the others", code: fabricproof.ConfigSig, policy: accepting, during: func(t *evidencetest.Trip) {
+		c := t.C.Join(cold())
+		t.Drive(2, 2)
+		c.CA = evidencetest.NewAuthority("ColdMSP")
+		t.C.OnUpdate = func(u *evidencetest.Update) { u.Admins = u.Admins[1:] } // all but its own
+		t.C.Configure()
+		t.Drive(2, 2)
+	}},
+}
+
+// joins lets an organisation join by an update that change falsifies.
+func joins(change func(*evidencetest.Trip, *evidencetest.Update)) func(*evidencetest.Trip) {
+	return func(t *evidencetest.Trip) {
+		t.Drive(2, 2)
+		t.C.OnUpdate = func(u *evidencetest.Update) { change(t, u) }
+		t.C.Join(cold())
+		t.C.OnUpdate = nil
+		t.Drive(2, 2)
+	}
+}
+
 // operatorsAttacks: a shipment that more than one operator records.
 var operatorsAttacks = []attack{
 	{name: "tracker's chain forked between two operators", code: evidence.Fork, policy: accepting, during: func(t *evidencetest.Trip) {
@@ -215,6 +289,22 @@ func TestMembersComeAndGo(t *testing.T) {
 			t.Anchor(true)
 			t.C.End(c)
 			t.ServedBy(t.C.Org("carrier"), "carrier.ingest-2")
+			t.Drive(2, 2)
+		}},
+		"one that joined renews its definition": {policy: accepting, joined: true, during: func(t *evidencetest.Trip) {
+			c := t.C.Join(cold())
+			t.Drive(2, 2)
+			t.C.Revoked[c.MSP] = c.CA.CRL(c.CA.Issue("lost", "client"))
+			t.C.Configure()
+			t.Drive(2, 2)
+		}},
+		"one leaves and comes back": {policy: accepting, joined: true, during: func(t *evidencetest.Trip) {
+			c := t.C.Join(cold())
+			t.Drive(2, 2)
+			t.C.End(c)
+			t.Drive(2, 2)
+			t.C.Back(c)
+			endorsedBy(t, c)
 			t.Drive(2, 2)
 		}},
 		"two of the first record": {during: func(t *evidencetest.Trip) {

@@ -18,6 +18,8 @@ type Org struct {
 	Peer, Orderer, Client *ID
 	Admin                 *ID
 	left                  bool
+	definition            []byte // in the newest configuration
+	version               uint64 // of it
 }
 
 // Joined reports whether it is none of the four that made the channel.
@@ -36,6 +38,8 @@ type Consortium struct {
 	Revoked map[string][]byte
 
 	sequence uint64
+	version  uint64 // of who is a member
+	before   []*Org // members of the newest configuration
 	next     uint64
 	previous []byte
 	state    map[string]entry
@@ -45,6 +49,8 @@ type Consortium struct {
 	// OnTx and OnBlock falsify what is made next.
 	OnTx    func(*Tx)
 	OnBlock func(*BlockParts)
+	// OnUpdate falsifies what the members sign of the next configuration; the first has none.
+	OnUpdate func(*Update)
 }
 
 type entry struct {
@@ -119,51 +125,15 @@ func (c *Consortium) End(o *Org) {
 	c.Configure()
 }
 
+// Back takes an organisation in again that has left.
+func (c *Consortium) Back(o *Org) {
+	o.left = false
+	c.Configure()
+}
+
 // Members are the channel's organisations now.
 func (c *Consortium) Members() []*Org {
 	return slices.DeleteFunc(slices.Clone(c.Orgs), func(o *Org) bool { return o.left })
-}
-
-// Configure appends a configuration block. Block 0 carries no signatures.
-func (c *Consortium) Configure() *fabricproof.Block {
-	value := func(b []byte) []byte { return Msg{}.Bytes(2, b).Text(3, "Admins") }
-	application, orderer := Msg{}, Msg{}
-	mapping := Msg{}
-	for i, o := range c.Orgs {
-		var crl [][]byte
-		if l := c.Revoked[o.MSP]; l != nil {
-			crl = append(crl, l)
-		}
-		if !o.left {
-			application = application.Entry(2, o.MSP, Msg{}.Entry(3, "MSP", value(msp(o.CA, crl...))).Text(5, "Admins"))
-		}
-		if o.Joined() {
-			continue
-		}
-		crl = nil
-		if l := c.Revoked[o.OrdererMSP]; l != nil {
-			crl = append(crl, l)
-		}
-		orderer = orderer.Entry(2, o.OrdererMSP, Msg{}.Entry(3, "MSP", value(msp(o.OrdererCA, crl...))).Text(5, "Admins"))
-		mapping = mapping.Sub(1, Msg{}.Uint(1, uint64(i+1)).Text(2, "127.0.0.1").Uint(3, 7050).Text(4, o.OrdererMSP).Bytes(5, o.Orderer.PEM))
-	}
-	orderer = orderer.Entry(3, "ConsensusType", value(Msg{}.Text(1, c.Consensus)))
-	if c.Consensus == fabricproof.BFT {
-		orderer = orderer.Entry(3, "Orderers", value(mapping))
-	}
-	group := Msg{}.Entry(2, "Application", application).Entry(2, "Orderer", orderer).
-		Entry(3, "HashingAlgorithm", value(Msg{}.Text(1, "SHA256"))).
-		Entry(3, "BlockDataHashingStructure", value(Msg{}.Uint(1, 0xffffffff)))
-	config := Msg{}.Uint(1, c.sequence).Sub(2, group)
-	header := Msg{}.Bytes(1, Msg{}.Uint(1, 1).Text(4, ledger.Channel)).Bytes(2, Msg{}.Bytes(2, nonce()))
-	envelope := Msg{}.Bytes(1, Msg{}.Sub(1, header).Bytes(2, Msg{}.Sub(1, config)))
-	if c.sequence > 0 {
-		envelope = envelope.Bytes(2, []byte("signature of the orderer that wrapped it"))
-	}
-	c.sequence++
-	b := c.seal([][]byte{envelope}, true)
-	c.Configs = append(c.Configs, b)
-	return b
 }
 
 func nonce() []byte {

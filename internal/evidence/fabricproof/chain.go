@@ -76,6 +76,11 @@ func (c *Chain) enter(b *Block) error {
 	if err := cfg.checkRoots(trust); err != nil {
 		return err
 	}
+	if trust.Joined {
+		if err := cfg.checkUpdate(c.Newest(), trust.Roots); err != nil {
+			return err
+		}
+	}
 	if err := c.link(b.Header); err != nil {
 		return err
 	}

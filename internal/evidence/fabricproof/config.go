@@ -26,6 +26,8 @@ type Config struct {
 	Orderers    map[string]*MSP
 	// Joined are the application organisations that the auditor's roots do not name, in the order of their ids.
 	Joined  []string
+	members membership
+	update  []byte           // the envelope that led here; nil in the channel's first block
 	signers map[Hash]*Signer // members found before: one certificate signs many things
 }
 
@@ -82,46 +84,57 @@ func decodeConfig(raw []byte) (*Config, error) {
 		sub(1, func(b []byte) error {
 			return message(b, "configuration", uintOf(1, &c.Sequence), sub(2, c.channelGroup))
 		}),
-		skip(2)) // the update that led here: covered by the orderers' signatures, not judged again
+		bytesOf(2, &c.update))
 	if err != nil {
 		return nil, err
 	}
 	return c, c.check()
 }
 
-// group reads a ConfigGroup. Policies and mod_policy are not used: the auditor's own policy decides.
-func group(b []byte, what string, groups, values func(key string, b []byte) error) error {
-	var version uint64
+// configValue is a value of a ConfigGroup.
+type configValue struct {
+	version uint64
+	value   []byte
+}
+
+// group reads a ConfigGroup; version may be nil. Policies and mod_policy are not used: the auditor's own policy decides.
+func group(b []byte, what string, version *uint64, groups func(key string, b []byte) error, values func(key string, v configValue) error) error {
+	if version == nil {
+		version = new(uint64)
+	}
 	var mod string
-	return message(b, what, uintOf(1, &version), entries(2, groups),
-		entries(3, func(key string, v []byte) error {
-			var version uint64
-			var value []byte
+	return message(b, what, uintOf(1, version), entries(2, groups),
+		entries(3, func(key string, b []byte) error {
+			var v configValue
 			var mod string
-			if err := message(v, what+" value "+key, uintOf(1, &version), bytesOf(2, &value), textOf(3, &mod)); err != nil {
+			if err := message(b, what+" value "+key, uintOf(1, &v.version), bytesOf(2, &v.value), textOf(3, &mod)); err != nil {
 				return err
 			}
-			return values(key, value)
+			return values(key, v)
 		}),
 		entries(4, func(string, []byte) error { return nil }), textOf(5, &mod))
 }
 
 func (c *Config) channelGroup(b []byte) error {
-	return group(b, "channel group",
+	return group(b, "channel group", nil,
 		func(name string, g []byte) error {
 			switch name {
 			case "Application":
-				return organisations(g, name, c.Application, func(string, []byte) error { return nil })
+				var err error
+				if c.members, err = decodeMembership(g); err != nil {
+					return err
+				}
+				return organisations(g, name, c.Application, func(string, configValue) error { return nil })
 			case "Orderer":
 				return organisations(g, name, c.Orderers, c.ordererValue)
 			}
 			return fmt.Errorf("group %q is not known", name)
 		},
-		func(key string, v []byte) error {
+		func(key string, v configValue) error {
 			switch key {
 			case "HashingAlgorithm":
 				var name string
-				if err := message(v, "hashing algorithm", textOf(1, &name)); err != nil {
+				if err := message(v.value, "hashing algorithm", textOf(1, &name)); err != nil {
 					return err
 				}
 				if name != "SHA256" {
@@ -129,7 +142,7 @@ func (c *Config) channelGroup(b []byte) error {
 				}
 			case "BlockDataHashingStructure":
 				var width uint64
-				if err := message(v, "hashing structure", uintOf(1, &width)); err != nil {
+				if err := message(v.value, "hashing structure", uintOf(1, &width)); err != nil {
 					return err
 				}
 				if width != math.MaxUint32 {
@@ -140,15 +153,15 @@ func (c *Config) channelGroup(b []byte) error {
 		})
 }
 
-func organisations(b []byte, what string, dst map[string]*MSP, values func(string, []byte) error) error {
-	return group(b, what, func(name string, g []byte) error {
-		return group(g, what+"/"+name,
+func organisations(b []byte, what string, dst map[string]*MSP, values func(string, configValue) error) error {
+	return group(b, what, nil, func(name string, g []byte) error {
+		return group(g, what+"/"+name, nil,
 			func(string, []byte) error { return errors.New("an organisation with groups") },
-			func(key string, v []byte) error {
+			func(key string, v configValue) error {
 				if key != "MSP" {
 					return nil
 				}
-				m, err := decodeMSP(v)
+				m, err := decodeMSP(v.value)
 				if err != nil {
 					return fmt.Errorf("%s/%s: %w", what, name, err)
 				}
@@ -161,14 +174,14 @@ func organisations(b []byte, what string, dst map[string]*MSP, values func(strin
 	}, values)
 }
 
-func (c *Config) ordererValue(key string, v []byte) error {
+func (c *Config) ordererValue(key string, v configValue) error {
 	switch key {
 	case "ConsensusType":
 		var metadata []byte
 		var state uint32
-		return message(v, "consensus type", textOf(1, &c.Consensus), bytesOf(2, &metadata), intOf(3, &state))
+		return message(v.value, "consensus type", textOf(1, &c.Consensus), bytesOf(2, &metadata), intOf(3, &state))
 	case "Orderers":
-		return message(v, "consenter mapping", each(1, func(b []byte) error {
+		return message(v.value, "consenter mapping", each(1, func(b []byte) error {
 			var n Consenter
 			var host string
 			var port uint32

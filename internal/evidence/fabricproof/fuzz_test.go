@@ -43,3 +43,19 @@ func FuzzConfig(f *testing.F) {
 		_, _ = fabricproof.DecodeConfig(&fabricproof.Block{Header: fabricproof.Header{DataHash: sum[:]}, Envelopes: [][]byte{data}})
 	})
 }
+
+// What the members signed is read without a panic, whatever it is, and one that they did sign with all of its signatures.
+func FuzzUpdate(f *testing.F) {
+	c := evidencetest.New(fabricproof.BFT)
+	var signed []byte
+	c.OnUpdate = func(u *evidencetest.Update) {
+		u.Envelope = u.Sign()
+		signed = u.Envelope
+	}
+	c.Join(evidencetest.NewOrg("cold", "ColdMSP"))
+	if n, err := fabricproof.DecodeUpdate(signed); n != 3 || err != nil {
+		f.Fatalf("%d signatures, %v; want 3", n, err)
+	}
+	f.Add(signed)
+	f.Fuzz(func(_ *testing.T, data []byte) { _, _ = fabricproof.DecodeUpdate(data) })
+}
