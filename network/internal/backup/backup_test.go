@@ -219,7 +219,7 @@ func TestManifestsThatLeadElsewhere(t *testing.T) {
 		"the stack itself":  `{"format":1,"parts":[{"name":"p","roots":["."],"files":[]}]}`,
 		"a file outside":    `{"format":1,"parts":[{"name":"p","roots":["a"],"files":[{"path":"a/../../x"}]}]}`,
 		"a file of nobody":  `{"format":1,"parts":[{"name":"p","roots":["a"],"files":[{"path":"b"}]}]}`,
-		"a coming format":   `{"format":2,"parts":[]}`,
+		"a coming format":   `{"format":3,"parts":[]}`,
 		"no format":         `{}`,
 		"cut short":         `{"format":1,"pa`,
 		"an absolute place": `{"format":1,"parts":[{"name":"p","roots":["/etc"],"files":[{"path":"/etc/passwd"}]}]}`,

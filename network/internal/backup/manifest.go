@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Format of the folder. A program reads its own and older ones.
-const Format = 1
+// Format of the folder. A program reads its own and older ones. Since format 2 the folder of an ingest has its member's name.
+const Format = 2
 
 const (
 	manifestName = "manifest.json"

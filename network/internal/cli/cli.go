@@ -64,8 +64,8 @@ func command(t Terminal) *cobra.Command {
 		Use:     "network",
 		Version: version.Line("network"),
 		Short:   "Build, start and stop a whole Trackseal stack on this machine, without containers",
-		Long: `Build, start and stop a whole Trackseal stack on this machine: a Fabric network of four organisations, InfluxDB,
-ingest, four APIs and a simulated fleet. Everything listens on 127.0.0.1 and lives in one folder.`,
+		Long: `Build, start and stop what members of a Trackseal network run on this machine, in one folder. A new folder gets a whole
+network: Fabric with four organisations, InfluxDB, ingest, four APIs and a simulated fleet, all at 127.0.0.1.`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
@@ -131,7 +131,7 @@ ought to run is ready, 1 when something is not, 3 when nothing ought to run.`,
 		}),
 	}
 	supervise.Flags().StringVar(&watcher, "as", topology.Supervisor, "supervisor or guard")
-	root.AddCommand(up, down, status, logs, reset, env, backupCommand(with), restoreCommand(with), supervise)
+	root.AddCommand(up, down, status, logs, reset, env, backupCommand(with), restoreCommand(with), memberCommand(with), supervise)
 	return root
 }
 

@@ -8,11 +8,6 @@ import (
 	"strings"
 )
 
-// Cryptogen makes the certificates of all nodes and administrators in folder output, which is made anew.
-func Cryptogen(config, output string) Call {
-	return Call{Program: "cryptogen", Args: []string{"generate", "--config=" + config, "--output=" + output}}
-}
-
 // GenesisBlock writes the first block of a channel to file output. Folder configDir holds configtx.yaml.
 func GenesisBlock(configDir, profile, channel, output string) Call {
 	return Call{Program: "configtxgen", Args: []string{"-configPath", configDir, "-profile", profile, "-channelID", channel, "-outputBlock", output}}

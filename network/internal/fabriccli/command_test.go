@@ -19,7 +19,6 @@ func TestArgs(t *testing.T) {
 		call Call
 		want string
 	}{
-		{Cryptogen("/c.yaml", "/out"), "cryptogen generate --config=/c.yaml --output=/out"},
 		{GenesisBlock("/dir", "P", "ch", "/b"), "configtxgen -configPath /dir -profile P -channelID ch -outputBlock /b"},
 		{osn.Join("ch", "/b"), "osnadmin channel join --channelID ch --config-block /b -o 127.0.0.1:3 --ca-file /oca.pem --client-cert /c.crt --client-key /c.key"},
 		{admin.Join("/b"), "peer channel join -b /b"},

@@ -59,7 +59,7 @@ func (l *Launcher) Backup(ctx context.Context, dir string) error {
 		return err
 	}
 	defer unlock()
-	if err := l.whole(); err != nil {
+	if err := errors.Join(l.whole(), l.current()); err != nil {
 		return err
 	}
 	running, err := l.backupRuns()

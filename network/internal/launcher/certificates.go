@@ -2,12 +2,12 @@ package launcher
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/trackseal/trackseal/network/internal/fabriccli"
 	"github.com/trackseal/trackseal/network/internal/identity"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
@@ -15,85 +15,65 @@ import (
 // errKeysLost: certificates cannot be made anew for a ledger that trusts the old ones.
 var errKeysLost = errors.New("the certificates are gone but the ledger that trusts them is there: put fabric/crypto back from a backup, or start anew with " + startAnew)
 
-// makeCertificates fills fabric/crypto in one step: it exists complete or not at all.
-func (l *Launcher) makeCertificates(ctx context.Context, note func(string)) (string, error) {
-	if _, err := os.Stat(l.Stack.CryptoDir()); err == nil {
+// makeCertificates makes the keys of every member that has none.
+func (l *Launcher) makeCertificates(context.Context, func(string)) (string, error) {
+	made := 0
+	for _, o := range l.Stack.Orgs() {
+		did, err := l.makeKeys(o, identity.Valid)
+		if err != nil {
+			return "", err
+		}
+		if did {
+			made++
+		}
+	}
+	if made == 0 {
 		return "kept", nil
 	}
-	if _, err := os.Stat(l.Stack.ChannelBlock()); err == nil {
-		return "", errKeysLost
+	return fmt.Sprintf("%d made", made), nil
+}
+
+// makeKeys makes an organisation's keys, in one step: a member's folder of keys is complete or not there. It needs nothing of any other
+// organisation.
+func (l *Launcher) makeKeys(o topology.Org, valid time.Duration) (made bool, err error) {
+	there := func(path string) bool { _, err := os.Stat(path); return err == nil }
+	if there(l.Stack.PeerOrgDir(o)) {
+		return false, nil
+	}
+	if there(l.Stack.NodeData(topology.PeerProcess(o))) || l.Stack.Member(o).Orderer && there(l.Stack.ChannelBlock()) {
+		return false, errKeysLost
 	}
 	// The same paths in a place of its own, so that the files can be written under their final names.
 	draft := l.Stack
 	draft.Dir = filepath.Join(l.Stack.RunDir(), "new")
 	if err := os.RemoveAll(draft.Dir); err != nil {
-		return "", err
+		return false, err
 	}
-	if err := os.MkdirAll(draft.FabricDir(), 0o700); err != nil {
-		return "", err
+	if err := identity.MakeOrganisation(draft, o, valid, time.Now()); err != nil {
+		return false, err
 	}
-	note("making certificates")
-	if _, err := l.fabric(ctx, fabriccli.Cryptogen(l.Stack.CryptoConfig(), draft.CryptoDir())); err != nil {
-		return "", err
+	// The orderer's first, and the one that counts last: what a crash leaves in between is replaced.
+	for _, dir := range []func(topology.Stack) string{
+		func(s topology.Stack) string { return s.OrdererOrgDir(o) }, func(s topology.Stack) string { return s.PeerOrgDir(o) },
+	} {
+		if !there(dir(draft)) {
+			continue
+		}
+		if err := errors.Join(os.RemoveAll(dir(l.Stack)), mkdir(filepath.Dir(dir(l.Stack)))); err != nil {
+			return false, err
+		}
+		if err := os.Rename(dir(draft), dir(l.Stack)); err != nil {
+			return false, err
+		}
 	}
+	return true, os.RemoveAll(draft.Dir)
+}
+
+// certificates are all that an authority of this folder signed for something in it.
+func (l *Launcher) certificates() []identity.Certificate {
+	all := identity.Servers(l.Stack)
 	for _, o := range l.Stack.Orgs() {
-		if err := l.issue(draft, o); err != nil {
-			return "", err
-		}
+		all = append(all, identity.Of(l.Stack, o)...)
 	}
-	if err := os.Rename(draft.CryptoDir(), l.Stack.CryptoDir()); err != nil {
-		return "", err
-	}
-	return "made", os.RemoveAll(draft.Dir)
-}
-
-// issue adds what cryptogen cannot make: clients with a role, and both ends of the peer's connection to its chaincode.
-func (l *Launcher) issue(s topology.Stack, o topology.Org) error {
-	ca, err := identity.Load(s.CACert(o), s.CAKey(o))
-	if err != nil {
-		return err
-	}
-	for _, u := range s.Users(o) {
-		pair, err := ca.Client(u.Name+"@"+o.Domain(), map[string]string{"trackseal.role": u.Role})
-		if err != nil {
-			return err
-		}
-		msp := s.UserMSPDir(o, u.Name)
-		err = errors.Join(
-			l.write(s.UserCert(o, u.Name), pair.Cert),
-			l.write(s.UserKey(o, u.Name), pair.Key),
-			l.copy(filepath.Join(s.OrgMSPDir(o), "config.yaml"), filepath.Join(msp, "config.yaml")),
-			l.copy(s.CACert(o), filepath.Join(msp, "cacerts", filepath.Base(s.CACert(o)))),
-			l.copy(s.TLSCACert(o), filepath.Join(msp, "tlscacerts", filepath.Base(s.TLSCACert(o)))),
-		)
-		if err != nil {
-			return err
-		}
-	}
-	tlsca, err := identity.Load(s.TLSCACert(o), s.TLSCAKey(o))
-	if err != nil {
-		return err
-	}
-	for name, usage := range map[string]x509.ExtKeyUsage{"server": x509.ExtKeyUsageServerAuth, "client": x509.ExtKeyUsageClientAuth} {
-		pair, err := tlsca.TLS("chaincode-"+name+"."+o.Domain(), usage)
-		if err != nil {
-			return err
-		}
-		err = errors.Join(
-			l.write(filepath.Join(s.ChaincodeTLSDir(o), name+".crt"), pair.Cert),
-			l.write(filepath.Join(s.ChaincodeTLSDir(o), name+".key"), pair.Key),
-		)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *Launcher) copy(from, to string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return l.write(to, data)
+	return all
 }

@@ -270,9 +270,8 @@ func (l *Launcher) order(ctx context.Context, first topology.Org, call func(fabr
 func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec, error) {
 	name := topology.ChaincodeProcess(o)
 	tls := l.Stack.ChaincodeTLSDir(o)
-	hash, err := fileHash(program)
-	return proc.Spec{
-		Name: name, Path: program, Dir: l.Stack.FabricDir(), Log: l.Stack.Log(name), Inputs: hash,
+	return reading(proc.Spec{
+		Name: name, Path: program, Dir: l.Stack.FabricDir(), Log: l.Stack.Log(name),
 		Args: []string{
 			"--listen", l.Stack.Addr(name), "--id", id,
 			"--tls-cert", filepath.Join(tls, "server.crt"), "--tls-key", filepath.Join(tls, "server.key"),
@@ -280,7 +279,7 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 		},
 		Ready: proc.Probe{TLS: l.Stack.Addr(name)},
 		Live:  proc.Probe{TLS: l.Stack.Addr(name)},
-	}, err
+	}, program, filepath.Join(tls, "server.crt"))
 }
 
 // speaker is the founder that does once what one has to do for all.

@@ -173,23 +173,24 @@ func retry(ctx context.Context, limit time.Duration, fn func() error) error {
 }
 
 func (l *Launcher) ordererSpec(o topology.Org) proc.Spec {
-	return l.nodeSpec(topology.OrdererProcess(o), l.Stack.OrdererConfig(o), "orderer")
+	files := []string{l.Stack.OrdererConfig(o), l.Stack.OrdererSignCert(o), filepath.Join(l.Stack.OrdererTLSDir(o), "server.crt")}
+	return l.nodeSpec(topology.OrdererProcess(o), files, "orderer")
 }
 
 func (l *Launcher) peerSpec(o topology.Org) proc.Spec {
-	return l.nodeSpec(topology.PeerProcess(o), l.Stack.PeerConfig(o), "peer", "node", "start")
+	files := []string{l.Stack.PeerConfig(o), l.Stack.PeerSignCert(o), filepath.Join(l.Stack.PeerTLSDir(o), "server.crt")}
+	return l.nodeSpec(topology.PeerProcess(o), files, "peer", "node", "start")
 }
 
-func (l *Launcher) nodeSpec(name, config, program string, args ...string) proc.Spec {
+func (l *Launcher) nodeSpec(name string, files []string, program string, args ...string) proc.Spec {
 	path := filepath.Join(l.servers.fabric, program)
-	in, _ := inputs(append(l.mayChange(path), config)...) // unreadable: the node says so itself
-	return proc.Spec{
+	s, _ := reading(proc.Spec{ // unreadable: the node says so itself
 		Name: name, Path: path, Args: args, Dir: l.Stack.NodeDir(name), Log: l.Stack.Log(name),
-		Env:    append(fabricLogging(), "FABRIC_CFG_PATH="+l.Stack.NodeDir(name)),
-		Inputs: in,
-		Ready:  l.probe(name+".ops", "/healthz"),
-		Live:   l.probe(name+".ops", "/healthz"),
-	}
+		Env:   append(fabricLogging(), "FABRIC_CFG_PATH="+l.Stack.NodeDir(name)),
+		Ready: l.probe(name+".ops", "/healthz"),
+		Live:  l.probe(name+".ops", "/healthz"),
+	}, append(append(l.mayChange(path), l.Stack.ServerCert(name)), files...)...)
+	return s
 }
 
 // fabricLogging keeps the nodes' logs short: at info they write several lines per block, and gossip complains for a while

@@ -41,17 +41,17 @@ func (l *Launcher) influxSpec(o topology.Org) (proc.Spec, error) {
 	name := topology.InfluxProcess(o)
 	// influxd reads its certificate once. (Our own programs look at theirs again.)
 	path := filepath.Join(l.servers.influx, "influxd")
-	in, err := inputs(append(l.mayChange(path), l.Stack.InfluxConfig(o), l.Stack.ServerCert(name), l.Stack.ServerKey(name))...)
+	files := append(l.mayChange(path), l.Stack.InfluxConfig(o), l.Stack.ServerCert(name), l.Stack.ServerKey(name))
 	// Under load influxd spends a fifth of its time collecting garbage, nearly all of it gone by then; the limit bounds
 	// what collecting less often costs. Where no ingest writes is only a copy.
 	env := []string{"GOGC=100", "GOMEMLIMIT=256MiB"}
 	if l.Stack.Member(o).Ingest {
 		env = []string{"GOGC=300", "GOMEMLIMIT=768MiB"}
 	}
-	return proc.Spec{
+	return reading(proc.Spec{
 		Name: name, Path: path, Args: []string{"-config", l.Stack.InfluxConfig(o)},
-		Dir: l.Stack.InfluxDir(o), Log: l.Stack.Log(name), Inputs: in, Env: env, Ready: l.probe(name, "/ping"), Live: l.probe(name, "/ping"),
-	}, err
+		Dir: l.Stack.InfluxDir(o), Log: l.Stack.Log(name), Env: env, Ready: l.probe(name, "/ping"), Live: l.probe(name, "/ping"),
+	}, files...)
 }
 
 // openDatabase waits for each influxd and makes its users and database, once.

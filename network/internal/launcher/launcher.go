@@ -135,6 +135,9 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if err := l.settle(opt); err != nil {
 		return err
 	}
+	if _, err := os.Stat(l.Stack.ChannelBlock()); err != nil && len(l.Stack.Founders()) == 0 {
+		return errors.New("the members of this folder found no network and have not joined one yet")
+	}
 	if err := tools(); err != nil {
 		return err
 	}

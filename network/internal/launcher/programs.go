@@ -100,12 +100,12 @@ func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 	case topology.GroupIngest:
 		s.Dir = l.Stack.IngestDir(o)
 		s.Args = []string{"--config", l.Stack.IngestConfig(o)}
-		read = append(read, l.Stack.IngestConfig(o), l.Stack.Profile(o), l.Stack.MQTTPassword(o), l.Stack.InfluxToken(o, influxIngest))
+		read = append(read, l.Stack.IngestConfig(o), l.Stack.Profile(o), l.Stack.UserCert(o, topology.IngestUser), l.Stack.MQTTPassword(o), l.Stack.InfluxToken(o, influxIngest))
 		s.Ready, s.Live = l.probe(l.Stack.Ops(p.Name), "/readyz"), l.probe(p.Name, "/healthz")
 	case topology.GroupAPI:
 		s.Dir = l.Stack.APIDir(o)
 		s.Args = []string{"--config", l.Stack.APIConfig(o)}
-		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.APIClients(o), l.Stack.InfluxToken(o, influxAPI))
+		read = append(read, l.Stack.APIConfig(o), l.Stack.Profile(o), l.Stack.UserCert(o, topology.OperatorUser), l.Stack.APIClients(o), l.Stack.InfluxToken(o, influxAPI))
 		s.Ready, s.Live = l.probe(l.Stack.Ops(p.Name), "/readyz"), l.probe(p.Name, "/healthz")
 	case topology.GroupFleet:
 		s.Dir = l.Stack.FleetDir()
@@ -114,8 +114,7 @@ func (l *Launcher) programSpec(p topology.Process) (proc.Spec, error) {
 	default:
 		return s, fmt.Errorf("%s is not one of our programs", p.Name)
 	}
-	in, err := inputs(read...)
-	s.Inputs = in
+	s, err := reading(s, read...)
 	return s, errors.Join(err, mkdir(s.Dir))
 }
 

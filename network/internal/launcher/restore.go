@@ -156,6 +156,9 @@ func swap(stack, stage, aside, root string) (moved bool, err error) {
 func fits(m backup.Manifest, parts []backup.Part) error {
 	orderers := 0
 	for _, p := range parts {
+		if m.Format < 2 && kindOf(p.Name) == "ingest" && len(parts) < len(m.Parts) {
+			return fmt.Errorf("%s lay elsewhere when this backup was made: restore everything (without --only) into a new folder", p.Name)
+		}
 		if kindOf(p.Name) == "orderer" {
 			orderers++
 		}

@@ -112,6 +112,14 @@ func (l *Launcher) compare(old settings, opt UpOptions) error {
 	return nil
 }
 
+// current is an error for a folder whose files are not yet where this program has them.
+func (l *Launcher) current() error {
+	if s, err := loadSettings(l.Stack.Settings()); err == nil && s.old {
+		return errors.New("the folder is of an older version: `network up` brings it up to date")
+	}
+	return nil
+}
+
 // moveIngest gives the ingest of a folder of before its member's name: several members of a folder may run one. Crash order: the
 // process is gone, the folder is moved, the settings are written anew (by settle); until then the folder counts as one of before.
 func (l *Launcher) moveIngest(ctx context.Context) error {

@@ -56,6 +56,37 @@ type Report struct {
 	Dir       string          `json:"dir"`
 	Up        bool            `json:"up"` // everything that ought to run is ready
 	Processes []ProcessStatus `json:"processes"`
+	// Certificates that end soon, or cannot be read.
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
+}
+
+// CertificateStatus is a certificate to care for.
+type CertificateStatus struct {
+	File   string    `json:"file"` // in the stack's folder
+	Ends   time.Time `json:"ends,omitzero"`
+	Remark string    `json:"remark"` // what can be done, or why it cannot be read
+}
+
+// endsSoon is how long before its end a certificate is told of.
+const endsSoon = 30 * 24 * time.Hour
+
+// ending certificates of the folder's members.
+func (l *Launcher) ending(now time.Time) []CertificateStatus {
+	var all []CertificateStatus
+	for _, c := range l.certificates() {
+		st := CertificateStatus{File: l.inFolder(c.Cert), Remark: "`network member renew`"}
+		var err error
+		switch st.Ends, err = c.Ends(); {
+		case errors.Is(err, os.ErrNotExist), err == nil && st.Ends.Sub(now) > endsSoon:
+			continue
+		case err != nil:
+			st.Remark = err.Error()
+		case c.Pinned != "":
+			st.Remark = "it cannot be renewed: " + c.Pinned
+		}
+		all = append(all, st)
+	}
+	return all
 }
 
 // Report looks at every process.
@@ -90,6 +121,7 @@ func (l *Launcher) Report(ctx context.Context) (Report, error) {
 	wg.Go(func() { channel = l.readChannel(ctx) })
 	wg.Wait()
 	markBehind(rep.Processes, channel)
+	rep.Certificates = l.ending(time.Now())
 	for _, p := range rep.Processes {
 		if p.State == Dead || p.State == NotReady {
 			rep.Up = false
@@ -191,7 +223,15 @@ func (l *Launcher) Status(ctx context.Context, asJSON bool) error {
 			time.Duration(p.UptimeS)*time.Second, number(p.Restarts), p.remark())
 	}
 	fmt.Fprintf(tw, "\t\t\t\t%s\t\t\t\n", mebibytes(total))
-	return cmp.Or(tw.Flush(), l.broken, rep.fault()) // what runs is worth knowing all the same
+	err = tw.Flush()
+	for _, c := range rep.Certificates {
+		if c.Ends.IsZero() {
+			fmt.Fprintf(l.Out, "certificate: %s\n", c.Remark)
+			continue
+		}
+		fmt.Fprintf(l.Out, "certificate %s ends %s: %s\n", c.File, day(c.Ends), c.Remark)
+	}
+	return cmp.Or(err, l.broken, rep.fault()) // what runs is worth knowing all the same
 }
 
 func (l *Launcher) printJSON(v any) error {

@@ -46,12 +46,11 @@ func (l *Launcher) startWatchers(ctx context.Context, _ func(string)) (string, e
 }
 
 func (l *Launcher) watcherSpec(name, program string) (proc.Spec, error) {
-	hash, err := fileHash(program)
 	beat := proc.Probe{Beat: l.Stack.Beat(name)}
-	return proc.Spec{
+	return reading(proc.Spec{
 		Name: name, Path: program, Args: []string{"supervise", "--as", name, "--dir", l.Stack.Dir},
-		Dir: l.Stack.Dir, Log: l.Stack.Log(name), Inputs: hash, Ready: beat, Live: beat,
-	}, err
+		Dir: l.Stack.Dir, Log: l.Stack.Log(name), Ready: beat, Live: beat,
+	}, program)
 }
 
 // Pauses of the supervisor.

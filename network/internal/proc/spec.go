@@ -27,9 +27,11 @@ type Spec struct {
 	Env  []string `json:"env,omitempty"` // beside a few variables of the caller: PATH, HOME, TMPDIR, TZ, GOMEMLIMIT, …
 	Dir  string   `json:"dir"`           // working folder
 	Log  string   `json:"log"`           // both outputs are appended here
-	// Inputs stands for the content of the program and of its configuration: a change restarts the process.
-	Inputs string `json:"inputs,omitempty"`
-	Ready  Probe  `json:"ready"`
+	// Inputs stands for the content of the files that it reads at its start (Reads): the program, its configuration, its certificates. A
+	// change restarts the process.
+	Inputs string   `json:"inputs,omitempty"`
+	Reads  []string `json:"reads,omitempty"`
+	Ready  Probe    `json:"ready"`
 	// Live asks whether the process answers at all. One that is busy or waits for another answers, and is not ready; one that
 	// does not answer for long is started again. The zero Probe asks nothing.
 	Live Probe `json:"live,omitzero"`
@@ -37,7 +39,7 @@ type Spec struct {
 
 // Hash changes when the process has to be restarted to follow its spec.
 func (s Spec) Hash() string {
-	s.Ready, s.Live = Probe{}, Probe{}
+	s.Ready, s.Live, s.Reads = Probe{}, Probe{}, nil
 	data, _ := json.Marshal(s) // strings only: cannot fail
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:8])

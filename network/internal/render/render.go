@@ -82,7 +82,7 @@ type File struct {
 	Process string
 }
 
-// All renders what Fabric's programs read (certificates' and channel's description, one configuration per node, the external
+// All renders what Fabric's programs read (the channel's description, one configuration per node, the external
 // builder, the clients' connection profiles), the configurations of each member's influxd, ingest and api, one for a Prometheus, and
 // stack.json.
 func All(s topology.Stack) ([]File, error) {
@@ -93,7 +93,6 @@ func All(s topology.Stack) ([]File, error) {
 		problems = append(problems, err)
 		all = append(all, File{Path: path, Data: data, Mode: 0o600, Process: process})
 	}
-	add("crypto-config.yaml.tmpl", "", s.CryptoConfig(), "")
 	if len(s.Founders()) > 0 {
 		add("configtx.yaml.tmpl", "", s.ConfigtxFile(), "")
 	}

@@ -47,7 +47,7 @@ func everything(t *testing.T, s topology.Stack) []File {
 func TestGolden(t *testing.T) {
 	// One of each kind; the other organisations' differ in names and ports only.
 	kinds := []string{
-		"crypto-config.yaml", "configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
+		"configtx.yaml", "peer-shipper/core.yaml", "orderer-shipper/orderer.yaml", "profiles/carrier.yaml",
 		"profiles/auditor.yaml", "influxdb-consignee/influxdb.conf", "ingest-carrier/config.yaml", "api-consignee/config.yaml", "best-foods/config.yaml", "best-foods/core.yaml", "stack.json", "bin/release", "prometheus.yml",
 	}
 	for c, s := range map[string]topology.Stack{"bft": stack(topology.BFT), "raft": stack(topology.Raft), "tls": secured(), "joined": joined()} {

@@ -94,9 +94,8 @@ func (s Stack) ServerKey(who string) string  { return s.path("tls", who+".key") 
 
 // Fabric: certificates.
 
-func (s Stack) FabricDir() string    { return s.path("fabric") }
-func (s Stack) CryptoConfig() string { return s.path("fabric", "crypto-config.yaml") }
-func (s Stack) CryptoDir() string    { return s.path("fabric", "crypto") }
+func (s Stack) FabricDir() string { return s.path("fabric") }
+func (s Stack) CryptoDir() string { return s.path("fabric", "crypto") }
 
 func (s Stack) peerOrg(o Org, elem ...string) string {
 	return s.path(append([]string{"fabric", "crypto", "peerOrganizations", o.Domain()}, elem...)...)
@@ -119,13 +118,21 @@ func (s Stack) OrdererTLSDir(o Org) string {
 func (s Stack) OrdererSignCert(o Org) string {
 	return filepath.Join(s.OrdererMSPDir(o), "signcerts", o.OrdererHost()+"-cert.pem")
 }
+func (s Stack) PeerSignCert(o Org) string {
+	return filepath.Join(s.PeerMSPDir(o), "signcerts", o.PeerHost()+"-cert.pem")
+}
 func (s Stack) CACert(o Org) string    { return s.peerOrg(o, "ca", "ca."+o.Domain()+"-cert.pem") }
 func (s Stack) CAKey(o Org) string     { return s.peerOrg(o, "ca", "priv_sk") }
 func (s Stack) TLSCACert(o Org) string { return s.peerOrg(o, "tlsca", "tlsca."+o.Domain()+"-cert.pem") }
 func (s Stack) TLSCAKey(o Org) string  { return s.peerOrg(o, "tlsca", "priv_sk") }
+func (s Stack) OrdererCACert(o Org) string {
+	return s.ordererOrg(o, "ca", "ca."+o.OrdererDomain()+"-cert.pem")
+}
+func (s Stack) OrdererCAKey(o Org) string { return s.ordererOrg(o, "ca", "priv_sk") }
 func (s Stack) OrdererTLSCACert(o Org) string {
 	return s.ordererOrg(o, "tlsca", "tlsca."+o.OrdererDomain()+"-cert.pem")
 }
+func (s Stack) OrdererTLSCAKey(o Org) string { return s.ordererOrg(o, "tlsca", "priv_sk") }
 
 // UserMSPDir of an identity: Admin, api, ingest.
 func (s Stack) UserMSPDir(o Org, user string) string {
@@ -138,6 +145,18 @@ func (s Stack) UserCert(o Org, user string) string {
 }
 func (s Stack) UserKey(o Org, user string) string {
 	return filepath.Join(s.UserMSPDir(o, user), "keystore", "priv_sk")
+}
+
+// PeerOrgDir and OrdererOrgDir hold all of an organisation's keys.
+func (s Stack) PeerOrgDir(o Org) string    { return s.peerOrg(o) }
+func (s Stack) OrdererOrgDir(o Org) string { return s.ordererOrg(o) }
+
+// The administrator of the organisation's orderer.
+func (s Stack) OrdererAdminMSPDir(o Org) string {
+	return s.ordererOrg(o, "users", "Admin@"+o.OrdererDomain(), "msp")
+}
+func (s Stack) OrdererAdminCert(o Org) string {
+	return filepath.Join(s.OrdererAdminMSPDir(o), "signcerts", "Admin@"+o.OrdererDomain()+"-cert.pem")
 }
 
 // OrdererAdminTLSDir holds the client certificate for the orderer's admin listener.
