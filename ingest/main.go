@@ -30,6 +30,9 @@ func main() {
 		}
 		os.Exit(exit)
 	}
+	if len(os.Args) > 1 && os.Args[1] == "claim" {
+		os.Exit(service.Exit("ingest claim", claimCommand(ctx, os.Args[2:], os.Stdout, os.Stderr), os.Stderr))
+	}
 	os.Exit(service.Exit("ingest", command(ctx, os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 
@@ -40,7 +43,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	if *path == "" {
-		return service.Misuse{Err: errors.New("usage: ingest --config FILE, ingest recover, or ingest fsck")}
+		return service.Misuse{Err: errors.New("usage: ingest --config FILE, ingest claim, ingest recover, or ingest fsck")}
 	}
 	var cfg Config
 	if err := service.LoadConfig(*path, &cfg); err != nil {
@@ -50,5 +53,5 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cfg, log)
+	return serve(ctx, cfg, *path, log)
 }

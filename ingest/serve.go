@@ -10,6 +10,7 @@ import (
 
 	"github.com/trackseal/trackseal/ingest/internal/httpapi"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/ingest/internal/partition"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/run"
 	"github.com/trackseal/trackseal/internal/fabric"
@@ -31,8 +32,8 @@ var (
 // embeddedGroup: the embedded broker lets some thousands be unacknowledged.
 const embeddedGroup = 1024
 
-// serve wires the adapters to the pipeline and runs all until ctx ends.
-func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
+// serve wires the adapters to the pipeline and runs all until ctx ends. path is that of the configuration.
+func serve(ctx context.Context, cfg Config, path string, log *slog.Logger) (err error) {
 	// Nearly all of what a message allocates is gone with its commit: collecting less often than usual costs some tens of MB
 	// under load, and the journal's tables count three times. The limit makes the collector work harder long before the process
 	// is too big.
@@ -111,7 +112,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 
 	p, err = run.New(run.Config{
-		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir,
+		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Partitions: partition.Ranges(partitions),
 		Journal:  journal.Options{MaxBytes: cfg.Journal.MaxBytes, MinFree: cfg.Journal.MinFreeBytes, QuarantineBytes: cfg.Journal.QuarantineBytes, QuarantineRecords: cfg.Journal.QuarantineRecords},
 		Remember: time.Duration(cfg.Journal.RememberDays) * 24 * time.Hour,
 		Limit:    cfg.Limit, SourcePaces: cfg.MQTT.Embedded,
@@ -127,6 +128,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 
+	if err := p.Claim(ctx); err != nil {
+		return takeOver(err, path)
+	}
 	p.Gatherer().MustRegister(service.Certificate("fabric", func() (time.Time, error) { return secure.EndOf(ledger.Certificate()) }, time.Now))
 	if cfg.TLS.On() {
 		p.Gatherer().MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))

@@ -30,15 +30,21 @@ type Heads interface {
 	PlaceOf(size uint64, root string) (sequence.Place, error)
 }
 
+// Partitions tell the epoch that an anchor names; see package partition.
+type Partitions interface {
+	Look(ctx context.Context) (epoch uint64, err error)
+}
+
 // Config of the anchorer.
 type Config struct {
-	Ledger Ledger
-	Heads  Heads
-	Ingest string
-	Every  time.Duration // at most this long between a leaf and its anchor's submit; 0 = 10 s
-	Leaves uint64        // or after so many leaves since the last anchor; 0 = 4,096
-	Now    func() time.Time
-	Log    *slog.Logger
+	Ledger     Ledger
+	Heads      Heads
+	Partitions Partitions
+	Ingest     string
+	Every      time.Duration // at most this long between a leaf and its anchor's submit; 0 = 10 s
+	Leaves     uint64        // or after so many leaves since the last anchor; 0 = 4,096
+	Now        func() time.Time
+	Log        *slog.Logger
 	// OnAnchored, if set, is called after an anchor is complete.
 	OnAnchored func(sequence.Anchored)
 }
@@ -193,10 +199,18 @@ func (a *Anchorer) round(ctx context.Context) error {
 		}
 	}
 	p, err := a.cfg.Heads.PrepareAnchor()
-	if err != nil || p == nil {
+	if err != nil {
 		return err
 	}
-	anchored, err := a.settle(ctx, p)
+	// Also when there is nothing to anchor: an instance whose partitions were taken says so, although it hears no more of them.
+	epoch, err := a.cfg.Partitions.Look(ctx)
+	if p == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	anchored, err := a.settle(ctx, p, epoch)
 	if err != nil {
 		return err
 	}
@@ -215,7 +229,9 @@ func (a *Anchorer) round(ctx context.Context) error {
 // The ledger is asked first: after a crash or an unknown outcome the anchor may be there already. Submitting the same size
 // and root twice is harmless (the chaincode answers the stored head), so what is never done is to prepare another anchor
 // before this one's fate is known.
-func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.Anchored, error) {
+//
+// A CONFLICT may mean that partitions were claimed since the epoch was read: the next round reads it again.
+func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending, epoch uint64) (sequence.Anchored, error) {
 	head, place, err := a.place(ctx)
 	if err != nil {
 		return sequence.Anchored{}, err
@@ -223,7 +239,7 @@ func (a *Anchorer) settle(ctx context.Context, p *sequence.Pending) (sequence.An
 	if place == sequence.Awaited {
 		return a.anchored(ctx, head)
 	}
-	head, result, err := ledger.AnchorExtend.Do(ctx, a.cfg.Ledger, p.Args(a.cfg.Heads.HeadsID(), a.cfg.Ingest, a.cfg.Now().UnixMilli()))
+	head, result, err := ledger.AnchorExtend.Do(ctx, a.cfg.Ledger, p.Args(a.cfg.Heads.HeadsID(), a.cfg.Ingest, epoch, a.cfg.Now().UnixMilli()))
 	if err != nil {
 		// Commit unknown, invalidated by a race with our own earlier submit, refused: in every case the head says what
 		// counts. The next round begins with it.

@@ -46,6 +46,11 @@ func (h *heads) PlaceOf(size uint64, _ string) (sequence.Place, error) {
 func (h *heads) HeadsID() string { return "heads" }
 func (h *heads) Growth() uint64  { return h.leaves.Load() }
 
+// unclaimed are the partitions of an operator that has claimed none.
+type unclaimed struct{}
+
+func (unclaimed) Look(context.Context) (uint64, error) { return 0, nil }
+
 // chain is a ledger that takes every anchor, and says when.
 type chain struct {
 	head ledger.Head
@@ -71,7 +76,7 @@ func (c *chain) TxStatus(context.Context, string) (bool, int32, uint64, error) {
 func TestAnchorTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, c := &heads{}, &chain{at: make(chan time.Time, 100)}
-		a := New(Config{Ledger: c, Heads: h, Ingest: "i", Leaves: 100, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+		a := New(Config{Partitions: unclaimed{}, Ledger: c, Heads: h, Ingest: "i", Leaves: 100, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- a.Run(ctx) }()

@@ -111,7 +111,7 @@ func (w *world) anchor() {
 	if err != nil || p == nil {
 		w.t.Fatal(p, err)
 	}
-	head, res, err := ledger.AnchorExtend.Do(w.t.Context(), w.ledger, p.Args(w.seq.HeadsID(), w.id, time.Now().UnixMilli()))
+	head, res, err := ledger.AnchorExtend.Do(w.t.Context(), w.ledger, p.Args(w.seq.HeadsID(), w.id, 0, time.Now().UnixMilli()))
 	if err != nil {
 		w.t.Fatal(err)
 	}

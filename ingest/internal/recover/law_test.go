@@ -181,7 +181,7 @@ func (w *world) anchor(told bool) {
 	if p == nil {
 		return
 	}
-	head, res, err := ledger.AnchorExtend.Do(context.Background(), w.ledger, p.Args(w.seq.HeadsID(), w.life, time.Now().UnixMilli()))
+	head, res, err := ledger.AnchorExtend.Do(context.Background(), w.ledger, p.Args(w.seq.HeadsID(), w.life, 0, time.Now().UnixMilli()))
 	check(w.t, err)
 	if told {
 		check(w.t, w.seq.CompleteAnchor(p, sequence.Anchored{Size: head.Size, Root: head.Root, Tx: res.TxID, Block: res.Block, TimeMS: head.TimeMS, N: head.N}))

@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 
 const ingestID = "carrier.ingest-test"
 
+// whole are all partitions.
+var whole = []ledger.Range{{From: 0, To: ledger.MaxPartition}}
+
 // device is a tracker with a key that chains its messages.
 type device struct {
 	id   string
@@ -217,6 +220,9 @@ func start(t testing.TB, cfg Config) *running {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	if err := p.Claim(ctx); err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan error, 1)
 	go func() { done <- service.Run(ctx, cfg.Log, p.Parts()...) }()
 	var once sync.Once

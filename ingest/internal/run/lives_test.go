@@ -49,7 +49,7 @@ func startLived(t *testing.T) *lived {
 	}
 	assign(t, w.ledger, "carrier.S-1", "carrier.T-1", base)
 	assign(t, w.ledger, "carrier.S-1", "carrier.T-2", base)
-	w.cfg = Config{Dir: t.TempDir(), Source: w.source, Database: w.database, Ledger: w.ledger}
+	w.cfg = Config{Dir: t.TempDir(), Source: w.source, Database: w.database, Ledger: w.ledger, Partitions: whole}
 	w.recover = recover.Config{ID: ingestID, Org: "carrier", Dir: w.cfg.Dir, Ledger: peered{w.ledger}, Store: w.database, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 	w.start()
 	return w
@@ -171,6 +171,10 @@ func TestRecoverAWipedJournal(t *testing.T) {
 	}
 	if got, want := w.source.lastDown("carrier.T-3"), `"seq":24`; !strings.Contains(got, want) {
 		t.Errorf("T-3 was told %s, expected %s", got, want)
+	}
+	// A new life is the same instance: its partitions are its own as before.
+	if s, err := ledger.ServingOf(t.Context(), w.ledger, "CarrierMSP"); err != nil || s.Epoch != 1 || !slices.Equal(s.Of(ingestID), whole) {
+		t.Errorf("partitions %+v, %v; expected those of the first life in epoch 1", s, err)
 	}
 	w.closed(2)
 }

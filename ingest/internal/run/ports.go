@@ -37,4 +37,5 @@ type Ledger interface {
 	registry.Ledger
 	Submit(ctx context.Context, fn string, arg any) (ledger.Result, error)
 	TxStatus(ctx context.Context, txID string) (found bool, code int32, block uint64, err error)
+	MSP() string
 }

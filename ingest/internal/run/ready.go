@@ -33,9 +33,9 @@ func (p *Pipeline) receives(ctx context.Context) error {
 	return cmp.Or(p.cfg.Source.Ready(ctx), p.registry.Ready(ctx))
 }
 
-// accepts says why nothing is acknowledged: the journal has no room, or what it takes can never be anchored.
+// accepts says why nothing is acknowledged: the journal has no room, what it takes can never be anchored, or it is another instance's to take.
 func (p *Pipeline) accepts(ctx context.Context) error {
-	return cmp.Or(p.db.Ready(ctx), p.anchorer.Fits(ctx))
+	return cmp.Or(p.db.Ready(ctx), p.anchorer.Fits(ctx), p.serves.Taken())
 }
 
 // oldestStored is how long a record may wait for InfluxDB, and oldestAnchored a leaf for its anchor, if that is not more rounds than a

@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/limit"
 	"github.com/trackseal/trackseal/ingest/internal/message"
+	"github.com/trackseal/trackseal/ingest/internal/partition"
 	"github.com/trackseal/trackseal/ingest/internal/quality"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/sequence"
@@ -37,8 +38,10 @@ type Config struct {
 	Channel string // "" = ledger.Channel
 	Dir     string // of the journal
 	Journal journal.Options
-	Every   time.Duration // between anchors; 0 = 10 s
-	Leaves  uint64        // or after so many leaves; 0 = 4,096
+	// Partitions are those that the instance claims and serves; none = it claims none.
+	Partitions []ledger.Range
+	Every      time.Duration // between anchors; 0 = 10 s
+	Leaves     uint64        // or after so many leaves; 0 = 4,096
 
 	// Limit is how fast one tracker may send. A source that asks Pace lets it wait (SourcePaces); of any other, what is too fast
 	// is refused.
@@ -76,6 +79,7 @@ type Pipeline struct {
 	writer   *store.Writer
 	refused  *store.Quarantine
 	anchorer *anchorer.Anchorer
+	serves   *partition.Partitions
 	judge    *judge.Judge
 	quality  *quality.Watcher
 	summary  *summary.Writer
@@ -169,8 +173,9 @@ func (p *Pipeline) open() error {
 	p.refused = store.NewQuarantine(store.QuarantineConfig{
 		Database: p.cfg.Database, DB: p.db, Log: p.cfg.Log, BytesADay: int(p.cfg.Journal.QuarantineBytes), RecordsADay: p.cfg.Journal.QuarantineRecords,
 	})
+	p.serves = partition.New(partition.Config{Ledger: p.cfg.Ledger, Ingest: p.cfg.ID, Ranges: p.cfg.Partitions, Log: p.cfg.Log})
 	p.anchorer = anchorer.New(anchorer.Config{
-		Ledger: p.cfg.Ledger, Heads: p.seq, Ingest: p.id, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
+		Ledger: p.cfg.Ledger, Heads: p.seq, Partitions: p.serves, Ingest: p.id, Every: p.cfg.Every, Leaves: p.cfg.Leaves, Now: p.cfg.Now, Log: p.cfg.Log,
 		OnAnchored: func(a sequence.Anchored) {
 			p.acker.setBeacon(a)
 			p.writer.Wake()
@@ -278,7 +283,8 @@ func (p *Pipeline) sequence(ctx context.Context, in <-chan []*message.Item) erro
 	return nil
 }
 
-// waitUntilAccepted stops accepting while the journal or the disk is full, or the ledger has another past than the journal. Nothing is
+// waitUntilAccepted stops accepting while the journal or the disk is full, the ledger has another past than the journal, or another instance
+// serves the partitions. Nothing is
 // acknowledged meanwhile: the broker's window fills, and trackers keep what they have.
 func (p *Pipeline) waitUntilAccepted(ctx context.Context) bool {
 	told := false

@@ -293,9 +293,9 @@ func (n nodes) Node(level uint, index uint64) (merkle.Hash, error) {
 	return merkle.Hash(b), nil
 }
 
-// Args is what the chaincode is asked.
-func (p *Pending) Args(heads, ingest string, nowMS int64) ledger.ExtendArgs {
-	return ledger.ExtendArgs{Heads: heads, Ingest: ingest, OldSize: p.OldSize, NewSize: p.NewSize, NewRoot: p.NewRoot, Proof: p.Proof, TimeMS: nowMS}
+// Args is what the chaincode is asked. epoch is that of the operator's partitions.
+func (p *Pending) Args(heads, ingest string, epoch uint64, nowMS int64) ledger.ExtendArgs {
+	return ledger.ExtendArgs{Heads: heads, Ingest: ingest, OldSize: p.OldSize, NewSize: p.NewSize, NewRoot: p.NewRoot, Proof: p.Proof, TimeMS: nowMS, Epoch: epoch}
 }
 
 func hexRoot(l *merkle.Log) string {
