@@ -132,8 +132,10 @@ func serve(ctx context.Context, cfg Config, path string, log *slog.Logger) (err 
 		return takeOver(err, path)
 	}
 	p.Gatherer().MustRegister(service.Certificate("fabric", func() (time.Time, error) { return secure.EndOf(ledger.Certificate()) }, time.Now))
-	if cfg.TLS.On() {
-		p.Gatherer().MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))
+	for of, listener := range map[string]secure.Server{"tls": cfg.TLS, "mqtt": cfg.MQTT.TLS} {
+		if listener.On() {
+			p.Gatherer().MustRegister(service.Certificate(of, func() (time.Time, error) { return secure.Ends(listener.Cert) }, time.Now))
+		}
 	}
 	health := &service.Health{}
 	p.Checks(health)

@@ -63,6 +63,18 @@ func MakeOrganisation(s topology.Stack, o topology.Org, valid time.Duration, now
 	return err
 }
 
+// MakeMissing issues the certificates of an organisation that somebody took away, with their keys or without; made tells how many. One that
+// is pinned, or whose authority is not here, is an error.
+func MakeMissing(s topology.Stack, o topology.Org, valid time.Duration, now time.Time) (made int, err error) {
+	all := Of(s, o)
+	for _, c := range all {
+		if _, err := os.Stat(c.Cert); c.Pinned != "" && errors.Is(err, fs.ErrNotExist) {
+			return 0, fmt.Errorf("%s is gone, and another one would not do, since %s: put it back from a backup", c.Cert, c.Pinned)
+		}
+	}
+	return makeAll(all, valid, now)
+}
+
 // MakeServers writes the folder's own authority and the certificates that it signs; made tells how many were not there.
 func MakeServers(s topology.Stack, valid time.Duration, now time.Time) (made int, err error) {
 	all := Servers(s)

@@ -15,22 +15,31 @@ import (
 // errKeysLost: certificates cannot be made anew for a ledger that trusts the old ones.
 var errKeysLost = errors.New("the certificates are gone but the ledger that trusts them is there: put fabric/crypto back from a backup, or start anew with " + startAnew)
 
-// makeCertificates makes the keys of every member that has none.
+// makeCertificates makes the keys of every member that has none, and single certificates that were taken away.
 func (l *Launcher) makeCertificates(context.Context, func(string)) (string, error) {
-	made := 0
+	members, single := 0, 0
 	for _, o := range l.Stack.Orgs() {
 		did, err := l.makeKeys(o, identity.Valid)
 		if err != nil {
 			return "", err
 		}
 		if did {
-			made++
+			members++
+			continue
 		}
+		n, err := identity.MakeMissing(l.Stack, o, identity.Valid, time.Now())
+		if err != nil {
+			return "", err
+		}
+		single += n
 	}
-	if made == 0 {
-		return "kept", nil
+	switch {
+	case members > 0:
+		return fmt.Sprintf("%d of %d members made", members, len(l.Stack.Members)), nil
+	case single > 0:
+		return fmt.Sprintf("%d made", single), nil
 	}
-	return fmt.Sprintf("%d made", made), nil
+	return "kept", nil
 }
 
 // makeKeys makes an organisation's keys, in one step: a member's folder of keys is complete or not there. It needs nothing of any other

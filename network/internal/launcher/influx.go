@@ -66,10 +66,10 @@ func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string,
 				return err
 			}
 			mark := l.influxMark(o)
-			if err := l.await(ctx, spec, mark.Is(topology.Database)); err != nil {
+			if err := l.await(ctx, spec, mark.Is(prepared)); err != nil {
 				return err
 			}
-			return mark.Once(topology.Database, func() error {
+			return mark.Once(prepared, func() error {
 				made.Add(1)
 				if err := l.prepareInflux(ctx, o); err != nil {
 					return fmt.Errorf("%s: %w", spec.Name, err)
@@ -91,13 +91,16 @@ func (l *Launcher) influxData(o topology.Org) string {
 	return filepath.Join(l.Stack.InfluxDir(o), "data")
 }
 
+// prepared is the mark's key; another one has the statements run again.
+const prepared = topology.Database + " 2"
+
 // influxMark says that the database was opened; it vanishes with it.
 func (l *Launcher) influxMark(o topology.Org) steps.Mark {
 	return steps.Mark(filepath.Join(l.influxData(o), ".ready"))
 }
 
-// prepareInflux may be repeated: every statement accepts that its effect is there already. Where ingest writes, the api only reads; elsewhere
-// it keeps its own copy.
+// prepareInflux may be repeated: every statement accepts that its effect is there already. The api keeps its copies of what other members'
+// ingests store beside what its own one does.
 func (l *Launcher) prepareInflux(ctx context.Context, o topology.Org) error {
 	tokens := map[string]string{}
 	for _, user := range l.influxUsers(o) {
@@ -125,11 +128,7 @@ func (l *Launcher) prepareInflux(ctx context.Context, o topology.Org) error {
 	}
 	statements := []string{"CREATE DATABASE " + topology.Database + " WITH DURATION INF SHARD DURATION 7d NAME autogen"}
 	for _, user := range l.influxUsers(o)[1:] {
-		right := "ALL"
-		if l.Stack.Member(o).Ingest && user == influxAPI {
-			right = "READ"
-		}
-		statements = append(statements, fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s'", user, tokens[user]), fmt.Sprintf("GRANT %s ON %s TO %s", right, topology.Database, user))
+		statements = append(statements, fmt.Sprintf("CREATE USER %s WITH PASSWORD '%s'", user, tokens[user]), fmt.Sprintf("GRANT ALL ON %s TO %s", topology.Database, user))
 	}
 	for _, q := range statements {
 		if err := asAdmin(q); err != nil {

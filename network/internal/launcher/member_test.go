@@ -118,7 +118,7 @@ func tree(t *testing.T, dir string) []string {
 // The demo's members get their keys one by one, and a crash in between is made good.
 func TestKeysOfFounders(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))
-	for _, want := range []string{"4 made", "kept"} {
+	for _, want := range []string{"4 of 4 members made", "kept"} {
 		if got, err := l.makeCertificates(t.Context(), nil); err != nil || got != want {
 			t.Errorf("%q %v, want %q", got, err, want)
 		}
@@ -127,11 +127,26 @@ func TestKeysOfFounders(t *testing.T) {
 	if err := os.RemoveAll(l.Stack.PeerOrgDir("shipper")); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := l.makeCertificates(t.Context(), nil); err != nil || got != "1 made" {
+	if got, err := l.makeCertificates(t.Context(), nil); err != nil || got != "1 of 4 members made" {
 		t.Errorf("%q %v", got, err)
 	}
 	if _, err := os.Stat(l.Stack.OrdererSignCert("shipper")); err != nil {
 		t.Error(err)
+	}
+	// A key that is taken away is made anew with its certificate; one that the channel names is not.
+	for _, path := range []string{l.Stack.UserCert("shipper", "api"), l.Stack.UserKey("shipper", "api")} {
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := l.makeCertificates(t.Context(), nil); err != nil || got != "1 made" {
+		t.Errorf("%q %v", got, err)
+	}
+	if err := os.Remove(l.Stack.OrdererSignCert("shipper")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.makeCertificates(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "is gone, and another one would not do, since the channel's configuration names it") {
+		t.Errorf("%q %v", got, err)
 	}
 }
 
