@@ -171,5 +171,8 @@ func authenticate(ctx context.Context, trackers *registry.Registry, deployment, 
 	if key, signs := t.Current(); signs {
 		return mqtt.CheckPassword(password, key.Public, tracker, deployment, time.Now())
 	}
+	if t.Elsewhere != "" { // its secret is that operator's to check
+		return until, fmt.Errorf("served by %s", trackers.Operator(t.Elsewhere))
+	}
 	return until, mqtt.CheckSecret(password, t.SecretHash)
 }

@@ -79,7 +79,7 @@ func TestStackChaincodeAccess(t *testing.T) {
 	mustLedger[ledger.Shipment](t, carrier, ledger.ShipmentPropose, ledger.ProposeArgs{ID: ship, To: "ConsigneeMSP"})
 	mustLedger[ledger.Shipment](t, consignee, ledger.ShipmentAccept, ledger.IDArgs{ID: ship})
 
-	// Compliance: only ingest, only of a party.
+	// Compliance: only of a party.
 	verdict := ledger.Verdict{Shipment: ship, Revision: 1, Result: ledger.Compliant, ToMS: 1, Logs: []ledger.LogHead{logHead("a", 1)}, RuleHash: shipmentArgs(ship).RuleSetHash}
 	wrong := verdict
 	wrong.RuleHash = hexSHA256("milder rules")

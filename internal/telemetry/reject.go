@@ -13,6 +13,7 @@ const (
 	TopicMismatch  Reason = "topic_mismatch"
 	UnknownTracker Reason = "unknown_tracker"
 	Revoked        Reason = "revoked"
+	OtherOperator  Reason = "other_operator" // the ingest of another operator takes them
 	BadSignature   Reason = "bad_signature"
 	WrongKey       Reason = "wrong_key"
 	WrongAlg       Reason = "wrong_alg"

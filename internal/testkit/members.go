@@ -1,7 +1,10 @@
 package testkit
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
+	"testing"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/contract"
@@ -222,4 +225,22 @@ func (s *ledgerSuite) partitions() {
 		return
 	}
 	s.refused(s.ingest, ledger.PartitionClaim, a, ledger.Conflict)
+}
+
+// Admit has the founders make an organisation a member of a fake ledger, by their votes.
+func (l *Ledger) Admit(t testing.TB, m ledger.Founder) {
+	t.Helper()
+	submit := func(by string, fn ledger.Function, arg any) {
+		t.Helper()
+		if _, err := l.AsRole(by, contract.Operator).Submit(t.Context(), fn.Name(), arg); err != nil {
+			t.Fatalf("%s by %s: %v", fn.Name(), by, err)
+		}
+	}
+	id := Founders[0].Name + ".admit-" + m.Name
+	request := sha256.Sum256([]byte(m.Name))
+	submit(Founders[0].MSP, ledger.MemberPropose, ledger.ProposeMemberArgs{ID: id, Act: ledger.Admit, Member: &m, Request: hex.EncodeToString(request[:])})
+	for _, f := range Founders[1:] {
+		submit(f.MSP, ledger.MemberCast, ledger.VoteArgs{ID: id, Yes: true})
+	}
+	submit(Founders[0].MSP, ledger.MemberExecute, ledger.IDArgs{ID: id})
 }

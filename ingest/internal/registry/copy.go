@@ -135,6 +135,9 @@ func (r *Registry) read(id string) (*Tracker, error) {
 		return nil, err
 	}
 	t := &Tracker{ID: rec.ID, Owner: rec.Owner, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0}
+	if !rec.ServedBy(r.cfg.Ledger.MSP()) {
+		t.Elsewhere = rec.Operator
+	}
 	for i, k := range rec.Keys {
 		raw, err := hex.DecodeString(k.Public)
 		if err != nil {

@@ -39,6 +39,9 @@ func (r *Registry) follow(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := pages(ctx, r.cfg.Ledger, ledger.MemberList, func(m []ledger.Member) error { r.name(m...); return nil }); err != nil {
+		return fmt.Errorf("members: %w", err)
+	}
 	r.block = from
 	return r.cfg.Ledger.Events(ctx, from, r.handle, func(height uint64) {
 		r.once.Do(func() { close(r.caughtUp) })
@@ -126,6 +129,16 @@ func (r *Registry) handle(e ledger.Event) error {
 		if r.readable(e, &s, &s.ID) {
 			err = r.store(nil, []ledger.Shipment{s})
 		}
+	case ledger.EventMember:
+		var m ledger.Member
+		if r.readable(e, &m, &m.MSP) {
+			r.name(m)
+		}
+	case ledger.EventProposal:
+		var p ledger.MemberProposal
+		if r.readable(e, &p, &p.ID) && p.State == ledger.ProposalExecuted && p.Member != nil {
+			r.name(ledger.Member{Name: p.Member.Name, MSP: p.Member.MSP})
+		}
 	case ledger.EventClosed:
 		var c ledger.Close
 		if r.readable(e, &c, &c.Shipment) {
@@ -136,6 +149,15 @@ func (r *Registry) handle(e ledger.Event) error {
 		r.saveBlock(e.Block - 1)
 	}
 	return err
+}
+
+// name keeps what members are called and where they are reached: what a tracker is told that is served elsewhere.
+func (r *Registry) name(members ...ledger.Member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range members {
+		r.members[m.MSP] = m
+	}
 }
 
 // readable decodes an event into to, whose id it must name. Two organisations can endorse an event of any shape: one that is none

@@ -62,7 +62,8 @@ type Registry struct {
 	live     map[string]*ledger.Shipment // not closed; the records as the ledger has them, never changed once they are here
 	changes  uint64                      // how often store has changed something
 	known    struct{ trackers, shipments int }
-	tried    map[string]time.Time // tracker -> last look-up
+	members  map[string]ledger.Member // by MSP id, as far as the ledger was asked
+	tried    map[string]time.Time     // tracker -> last look-up
 
 	caughtUp chan struct{}
 	once     sync.Once
@@ -77,6 +78,8 @@ type Tracker struct {
 	Keys       []Key
 	SecretHash string
 	Revoked    bool
+	// Elsewhere is the MSP id of the other operator that serves it, "" when its messages are taken here.
+	Elsewhere string
 	// Windows are its assignments, in no order.
 	Windows []Window
 }
@@ -109,7 +112,7 @@ const keep = 1 << 14
 func Open(cfg Config) (*Registry, error) {
 	r := &Registry{
 		cfg: cfg, lookup: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond), trackers: recent.New[string, *Tracker](keep),
-		live: map[string]*ledger.Shipment{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
+		live: map[string]*ledger.Shipment{}, members: map[string]ledger.Member{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
 	}
 	if err := cfg.DB.Scan(journal.TrackersPrefix, func(_, _ []byte) error { r.known.trackers++; return nil }); err != nil {
 		return nil, err
@@ -250,6 +253,20 @@ func (r *Registry) Size() (trackers, shipments int) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.known.trackers, r.known.shipments
+}
+
+// Operator names the operator with an MSP id, and where its trackers publish when it has announced that.
+func (r *Registry) Operator(msp string) string {
+	r.mu.RLock()
+	m := r.members[msp]
+	r.mu.RUnlock()
+	switch {
+	case m.Name == "":
+		return msp
+	case m.Endpoints == nil || m.Endpoints.MQTT == "":
+		return m.Name
+	}
+	return m.Name + " at " + m.Endpoints.MQTT
 }
 
 // Skipped counts the ledger's events that could not be read.

@@ -16,6 +16,7 @@ type oneTracker struct{ is *registry.Tracker }
 
 func (o oneTracker) Tracker(context.Context, string) (*registry.Tracker, bool) { return o.is, true }
 func (o oneTracker) Refresh(context.Context, string) (*registry.Tracker, bool) { return o.is, true }
+func (o oneTracker) Operator(msp string) string                                { return "the operator " + msp }
 
 // Ingest answers as the peers, the API and the auditor's verifier do.
 func TestOldKeyAfterARotation(t *testing.T) {

@@ -25,6 +25,8 @@ type Registry interface {
 	Tracker(ctx context.Context, id string) (*registry.Tracker, bool)
 	// Refresh asks the ledger again, within bounds, and returns what is known then.
 	Refresh(ctx context.Context, id string) (*registry.Tracker, bool)
+	// Operator names an operator by its MSP id, with the address at which its trackers publish when that is known.
+	Operator(msp string) string
 }
 
 // Verifier is safe for concurrent use.
@@ -215,11 +217,16 @@ func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
 
 func (v *Verifier) tracker(ctx context.Context, id string) (*registry.Tracker, error) {
 	t, ok := v.Registry.Tracker(ctx, id)
+	if ok && t.Elsewhere != "" { // it may have been moved here a moment ago
+		t, ok = v.Registry.Refresh(ctx, id)
+	}
 	switch {
 	case !ok:
 		return nil, refuse(telemetry.UnknownTracker, "%s is not enrolled", id)
 	case t.Revoked:
 		return nil, refuse(telemetry.Revoked, "%s has been revoked", id)
+	case t.Elsewhere != "":
+		return nil, refuse(telemetry.OtherOperator, "%s is served by %s", id, v.Registry.Operator(t.Elsewhere))
 	}
 	return t, nil
 }

@@ -177,7 +177,7 @@ func appendRefusal(b []byte, kind byte, id uint16, refused *telemetry.Reject, cl
 		code = packets.ErrPacketTooLarge.Code
 	case telemetry.TopicMismatch:
 		code = packets.ErrTopicNameInvalid.Code
-	case telemetry.UnknownTracker, telemetry.Revoked, telemetry.BadSignature, telemetry.WrongKey, telemetry.WrongAlg:
+	case telemetry.UnknownTracker, telemetry.Revoked, telemetry.OtherOperator, telemetry.BadSignature, telemetry.WrongKey, telemetry.WrongAlg:
 		code = packets.ErrNotAuthorized.Code
 	}
 	text := words(refused)
