@@ -276,6 +276,9 @@ type EnrolBody struct {
 	ID    string `json:"id"`
 	Model string `json:"model,omitempty,omitzero"`
 
+	// Operator Organisation whose ingest takes its messages, one that runs ingest; without it any operator's does
+	Operator string `json:"operator,omitempty,omitzero"`
+
 	// Proof Hex: the key's signature over the possession bytes of the id in full, owner, algorithm and key
 	Proof string `json:"proof,omitempty,omitzero"`
 
@@ -463,7 +466,9 @@ type MQTT struct {
 
 	// TopicUp Signed messages
 	TopicUp string `json:"topic_up,omitempty,omitzero"`
-	URL     string `json:"url"`
+
+	// URL Of its operator as that has announced it, empty when it has not; without an operator this node's own
+	URL string `json:"url"`
 
 	// Username The client id may be any
 	Username string `json:"username"`
@@ -793,6 +798,9 @@ type Tracker struct {
 	KID   string `json:"kid"`
 	Model string `json:"model"`
 	MQTT  MQTT   `json:"mqtt"`
+
+	// Operator Organisation whose ingest takes its messages; null = any operator's
+	Operator string `json:"operator"`
 
 	// Owner Organisation
 	Owner     string    `json:"owner"`

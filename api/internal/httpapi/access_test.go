@@ -43,6 +43,7 @@ var bodies = map[string]string{
 	"rotate-tracker":      `{"public_key":"` + strings.Repeat("ab", 32) + `","alg":"Ed25519","proof":"` + strings.Repeat("ab", 64) + `","lost":true}`,
 	"revoke-tracker":      `{"cause":"x"}`,
 	"sensors-tracker":     `{"sensors":[{"quantity":"temperature","model":"ds18b20"}]}`,
+	"serve-tracker":       `{"operator":"carrier"}`,
 	"calibration-tracker": `{"ref":"r","hash":"` + strings.Repeat("ab", 32) + `","valid_from":"2026-01-01T00:00:00Z","valid_to":"2027-01-01T00:00:00Z"}`,
 	"create-shipment":     `{"id":"new",` + parties + `,"rule_set":"general-2-8@1"}`,
 	"assign-tracker":      `{"tracker":"carrier.t-s1"}`,

@@ -24,6 +24,7 @@ func TestRetryAfterUnknownOutcome(t *testing.T) {
 		{ledger.TrackerEnrol, "POST", "/v1/trackers", enrolBody(t, "carrier", "carrier.t1"), 201},
 		{ledger.TrackerEnrol, "POST", "/v1/trackers", `{"id":"carrier.t2","unsigned":true}`, 201},
 		{ledger.TrackerRotate, "POST", "/v1/trackers/carrier.t2/rotate", `{"unsigned":true}`, 200},
+		{ledger.TrackerServe, "POST", "/v1/trackers/carrier.t1/serve", bodies["serve-tracker"], 200},
 		{ledger.TrackerSensors, "POST", "/v1/trackers/carrier.t1/sensors", bodies["sensors-tracker"], 200},
 		{ledger.TrackerCalibrate, "POST", "/v1/trackers/carrier.t1/calibration", bodies["calibration-tracker"], 200},
 		{ledger.ShipmentCreate, "POST", "/v1/shipments", shipmentBody("carrier.s1"), 201},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/rest"
 	telemetryapi "github.com/trackseal/trackseal/api/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -178,4 +179,55 @@ func TestFlawsOfMessages(t *testing.T) {
 	if m := all[14]; m["undated"] != nil || len(m["flaws"].([]any)) != 20 || m["flaw_count"] != 25.0 {
 		t.Errorf("many flaws: %v, want 20 of 25 listed", m)
 	}
+}
+
+// The owner says which operator takes a tracker's messages, and whoever reads the tracker sees where it connects.
+func TestTheOperatorOfATracker(t *testing.T) {
+	w := newWorld(t)
+	l := w.ledger.As("CarrierMSP")
+	l.Admit(t, ledger.Founder{Name: "fifth", MSP: "FifthMSP", DisplayName: "Fifth", Operator: true})
+	if _, _, err := ledger.MemberAnnounce.Do(t.Context(), l.As("FifthMSP"), ledger.AnnounceArgs{MQTT: "ssl://10.0.0.5:8883"}); err != nil {
+		t.Fatal(err)
+	}
+	type shown struct {
+		Operator *string
+		MQTT     struct{ URL string }
+	}
+	want := func(r shown, operator, url string) {
+		t.Helper()
+		got := ""
+		if r.Operator != nil {
+			got = *r.Operator
+		}
+		if got != operator || r.MQTT.URL != url {
+			t.Errorf("operator %q at %q, want %q at %q", got, r.MQTT.URL, operator, url)
+		}
+	}
+	enrol := func(id, operator string) string {
+		return fmt.Sprintf(`{"id":%q,"unsigned":true,"operator":%q}`, id, operator)
+	}
+	w.reopen() // the directory is read anew
+	for _, none := range []string{"shipper", "nobody"} {
+		if p := w.call(http.MethodPost, "/v1/trackers", enrol("carrier.P-1", none)).problem(); p.Status != http.StatusUnprocessableEntity && p.Status != http.StatusBadRequest {
+			t.Errorf("enrolled with the operator %s: %+v", none, p)
+		}
+	}
+	var r shown
+	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrol("carrier.P-1", "")).into(&r)
+	want(r, "", "tcp://mqtt.test:1883")
+	for _, step := range []struct{ operator, url string }{{"fifth", "ssl://10.0.0.5:8883"}, {"carrier", "tcp://mqtt.test:1883"}, {"", "tcp://mqtt.test:1883"}} {
+		r = shown{}
+		w.must(http.StatusOK, http.MethodPost, "/v1/trackers/carrier.P-1/serve", fmt.Sprintf(`{"operator":%q}`, step.operator)).into(&r)
+		want(r, step.operator, step.url)
+		r = shown{}
+		w.must(http.StatusOK, http.MethodGet, "/v1/trackers/carrier.P-1", "").into(&r)
+		want(r, step.operator, step.url)
+	}
+	other := newWorldOf(t, "shipper", w)
+	if p := other.call(http.MethodPost, "/v1/trackers/carrier.P-1/serve", `{"operator":"carrier"}`).problem(); p.Status != http.StatusNotFound {
+		t.Errorf("moved by another: %+v", p)
+	}
+	r = shown{}
+	w.must(http.StatusCreated, http.MethodPost, "/v1/trackers", enrol("carrier.P-2", "fifth")).into(&r)
+	want(r, "fifth", "ssl://10.0.0.5:8883")
 }

@@ -53,6 +53,7 @@ type Tracker struct {
 	Assigned    rest.Null[string]       `json:"assigned" doc:"Shipment of the open assignment"`
 	Calibration rest.Null[Calibration]  `json:"calibration"`
 	Sensors     []telemetry.Sensor      `json:"sensors" doc:"What its owner states of its sensors; counts for assignments that are made from then on"`
+	Operator    rest.Null[string]       `json:"operator" doc:"Organisation whose ingest takes its messages; null = any operator's"`
 	MQTT        MQTT                    `json:"mqtt"`
 	Tx          string                  `json:"tx" doc:"Transaction that answered, or that enrolled it"`
 	Secret      string                  `json:"secret,omitempty" doc:"MQTT password of a tracker that cannot sign; given once, at enrolment and at a rotation"`
@@ -69,7 +70,7 @@ type Calibration struct {
 
 // MQTT is how the tracker connects.
 type MQTT struct {
-	URL         string `json:"url"`
+	URL         string `json:"url" doc:"Of its operator as that has announced it, empty when it has not; without an operator this node's own"`
 	Username    string `json:"username" doc:"The client id may be any"`
 	TopicUp     string `json:"topic_up,omitempty" doc:"Signed messages"`
 	TopicJSON   string `json:"topic_json,omitempty" doc:"Plain messages, of a tracker that cannot sign"`
@@ -83,7 +84,7 @@ func (s *Resource) showTracker(r ledger.Tracker, tx string) Tracker {
 	}
 	t := Tracker{ID: r.ID, Owner: s.Members.Name(r.Owner), Trust: "unsigned", Model: r.Model, EnrolledAt: rest.Instant(r.EnrolledMS),
 		RevokedAt: rest.InstantOrNull(r.RevokedMS), Assigned: rest.OrNull(r.Assigned), Tx: tx,
-		MQTT: MQTT{URL: s.MQTTURL, Username: r.ID, TopicDown: telemetry.Topic(r.ID, telemetry.Down), TopicStatus: telemetry.Topic(r.ID, telemetry.Status)}}
+		Operator: rest.OrNull(s.operator(r.Operator)), MQTT: MQTT{URL: s.publishAt(r.Operator), Username: r.ID, TopicDown: telemetry.Topic(r.ID, telemetry.Down), TopicStatus: telemetry.Topic(r.ID, telemetry.Status)}}
 	if n := len(r.Keys); n > 0 {
 		t.Trust, t.Alg, t.KID = "signed", telemetry.Alg(r.Alg).String(), r.Keys[n-1].KID
 		t.MQTT.TopicUp = telemetry.Topic(r.ID, telemetry.Up)
@@ -99,6 +100,27 @@ func (s *Resource) showTracker(r ledger.Tracker, tx string) Tracker {
 	return t
 }
 
+// operator is the name of the one that serves a tracker, "" for any.
+func (s *Resource) operator(msp string) string {
+	if msp == "" {
+		return ""
+	}
+	return s.Members.Name(msp)
+}
+
+// publishAt is where the trackers of an operator connect.
+func (s *Resource) publishAt(msp string) string {
+	for _, m := range s.Members.All() {
+		if m.MSP == msp && m.Endpoints != nil && m.Endpoints.MQTT != "" {
+			return m.Endpoints.MQTT
+		}
+	}
+	if msp == "" || msp == s.MSP {
+		return s.MQTTURL
+	}
+	return ""
+}
+
 type enrolBody struct {
 	ID        string `json:"id" pattern:"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$" patternDescription:"1 to 64 of A-Z a-z 0-9 . _ - that begin with a letter or digit" doc:"Without a dot, the organisation's name and a dot are put before it; the answer has the id in full"`
 	PublicKey string `json:"public_key,omitempty" pattern:"^([0-9a-f]{64}|04[0-9a-f]{128})?$" doc:"Hex: Ed25519 32 bytes, P-256 uncompressed point 65 bytes"`
@@ -108,6 +130,12 @@ type enrolBody struct {
 	Model     string `json:"model,omitempty" maxLength:"128"`
 
 	Sensors []telemetry.Sensor `json:"sensors,omitempty" doc:"What tells its measurements from the numbers that it sends in the place of one"`
+
+	Operator string `json:"operator,omitempty" doc:"Organisation whose ingest takes its messages, one that runs ingest; without it any operator's does"`
+}
+
+type serveBody struct {
+	Operator string `json:"operator" doc:"Organisation whose ingest takes its messages from now on; empty = any operator's"`
 }
 
 type sensorsBody struct {
@@ -150,6 +178,7 @@ func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, change("calibration", "Record a calibration certificate", rest.Object{"ref": "https://lab.example/certificates/4711",
 		"hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"}), s.calibrate)
 	rest.Add(api, change("sensors", "State the tracker's sensors anew, for the assignments that are made from now on", rest.Object{"sensors": []any{rest.Object{"quantity": "temperature", "model": "ds18b20"}}}), s.sensors)
+	rest.Add(api, change("serve", "Say which operator takes the tracker's messages from now on", rest.Object{"operator": "carrier"}), s.serve)
 	s.qualityRoutes(api)
 	s.rejectedRoutes(api)
 }
@@ -165,6 +194,10 @@ func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Trac
 		return nil, rest.InvalidField("body.sensors", err.Error())
 	}
 	args := ledger.EnrolArgs{ID: s.OwnID(b.ID), Model: b.Model, Sensors: b.Sensors}
+	var err error
+	if args.Operator, err = s.operatorMSP(ctx, b.Operator); err != nil {
+		return nil, err
+	}
 	secret := ""
 	switch {
 	case b.Unsigned && (b.PublicKey != "" || b.Alg != "" || b.Proof != ""):
@@ -194,7 +227,7 @@ func (s *Resource) enrol(ctx context.Context, in *enrolInput) (*rest.Answer[Trac
 }
 
 func enrolledAs(r ledger.Tracker, a ledger.EnrolArgs) bool {
-	if !sameSensors(r.Sensors, a.Sensors) || r.Model != a.Model {
+	if !sameSensors(r.Sensors, a.Sensors) || r.Model != a.Model || r.Operator != a.Operator {
 		return false
 	}
 	if a.SecretHash != "" {
@@ -311,6 +344,35 @@ func (s *Resource) sensors(ctx context.Context, in *sensorsInput) (*rest.Answer[
 	}
 	a := ledger.SensorsArgs{ID: in.ID, Sensors: in.Body.Sensors}
 	return changeTracker(ctx, s, in.ID, ledger.TrackerSensors, a, func(r ledger.Tracker) bool { return sameSensors(r.Sensors, a.Sensors) })
+}
+
+type serveInput struct {
+	shapes.TrackerPath
+	rest.Idempotent
+	Body serveBody
+}
+
+func (s *Resource) serve(ctx context.Context, in *serveInput) (*rest.Answer[Tracker], error) {
+	msp, err := s.operatorMSP(ctx, in.Body.Operator)
+	if err != nil {
+		return nil, err
+	}
+	return changeTracker(ctx, s, in.ID, ledger.TrackerServe, ledger.ServeArgs{ID: in.ID, Operator: msp}, func(r ledger.Tracker) bool { return r.Operator == msp })
+}
+
+// operatorMSP is the MSP id of an operator by its name, "" for none.
+func (s *Resource) operatorMSP(ctx context.Context, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	m, err := s.Members.Find(ctx, name)
+	switch code := ledger.CodeOf(err); {
+	case code == ledger.NotFound || code == ledger.Invalid:
+		return "", rest.InvalidField("body.operator", "is not a member of the network; /v1/members lists them")
+	case err == nil && (!m.Operator || !m.InForce()):
+		return "", rest.InvalidField("body.operator", name+" is no operator: it runs no ingest")
+	}
+	return m.MSP, err
 }
 
 func sameSensors(a, b []telemetry.Sensor) bool {
