@@ -13,6 +13,20 @@ func GenesisBlock(configDir, profile, channel, output string) Call {
 	return Call{Program: "configtxgen", Args: []string{"-configPath", configDir, "-profile", profile, "-channelID", channel, "-outputBlock", output}}
 }
 
+// Decode writes a message of file input as JSON to file output, Encode does it backwards. kind is its full name: common.Block.
+func Decode(kind, input, output string) Call {
+	return Call{Program: "configtxlator", Args: []string{"proto_decode", "--type", kind, "--input", input, "--output", output}}
+}
+
+func Encode(kind, input, output string) Call {
+	return Call{Program: "configtxlator", Args: []string{"proto_encode", "--type", kind, "--input", input, "--output", output}}
+}
+
+// ComputeUpdate writes what leads from one configuration, a common.Config, to another.
+func ComputeUpdate(channel, from, to, output string) Call {
+	return Call{Program: "configtxlator", Args: []string{"compute_update", "--channel_id", channel, "--original", from, "--updated", to, "--output", output}}
+}
+
 // OrdererAdmin says how to reach an orderer's admin listener.
 type OrdererAdmin struct {
 	Address    string
@@ -81,6 +95,30 @@ func (a Admin) transaction(command []string, o Orderer, flags []string, endorser
 // Join makes the peer join the channel of a genesis block.
 func (a Admin) Join(block string) Call { return a.peer("channel", "join", "-b", block) }
 
+// JoinBySnapshot makes the peer join from a snapshot of another one's state; it goes on after the call has ended.
+func (a Admin) JoinBySnapshot(dir string) Call { return a.peer("channel", "joinbysnapshot", "--snapshotpath", dir) }
+
+// JoiningBySnapshot tells whether that still goes on.
+func (a Admin) JoiningBySnapshot() Call { return a.peer("channel", "joinbysnapshotstatus") }
+
+// Configuration writes the channel's newest configuration block, as the peer has it, to file output.
+func (a Admin) Configuration(channel, output string) Call {
+	return a.peer("channel", "fetch", "config", output, "-c", channel)
+}
+
+// Fetch writes a block to file output, as an orderer has it: a number, or config for the newest configuration.
+func (a Admin) Fetch(o Orderer, channel, block, output string) Call {
+	return a.peer("channel", "fetch", block, output, "-c", channel, "-o", o.Address, "--tls", "--cafile", o.CAFile)
+}
+
+// SignUpdate adds the signature of a to an update of the channel's configuration, in its file.
+func (a Admin) SignUpdate(file string) Call { return a.peer("channel", "signconfigtx", "-f", file) }
+
+// Update signs and submits an update. It ends when an orderer took it.
+func (a Admin) Update(o Orderer, channel, file string) Call {
+	return a.peer("channel", "update", "-f", file, "-c", channel, "-o", o.Address, "--tls", "--cafile", o.CAFile)
+}
+
 // Channels lists what the peer has joined.
 func (a Admin) Channels() Call { return a.peer("channel", "list") }
 
@@ -93,13 +131,14 @@ type Definition struct {
 	Name     string
 	Version  string
 	Sequence int
-	Policy   string // endorsement, in the language of signature policies
+	// Policy is the channel's own that says who endorses, so that it follows the members: /Channel/Application/Endorsement.
+	Policy string
 }
 
 func (d Definition) flags() []string {
 	return []string{
 		"--channelID", d.Channel, "--name", d.Name, "--version", d.Version, "--sequence", strconv.Itoa(d.Sequence),
-		"--signature-policy", d.Policy,
+		"--channel-config-policy", d.Policy,
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 func TestArgs(t *testing.T) {
 	admin := Admin{ConfigDir: "/cfg", MSP: "CarrierMSP", MSPDir: "/msp", Address: "127.0.0.1:1", TLSRoot: "/root.pem"}
 	orderer := Orderer{Address: "127.0.0.1:2", CAFile: "/ca.pem"}
-	def := Definition{Channel: "ch", Name: "cc", Version: "1-ab", Sequence: 3, Policy: "OutOf(2,'A.peer','B.peer')"}
+	def := Definition{Channel: "ch", Name: "cc", Version: "1-ab", Sequence: 3, Policy: "/Channel/Application/Endorsement"}
 	osn := OrdererAdmin{Address: "127.0.0.1:3", CAFile: "/oca.pem", ClientCert: "/c.crt", ClientKey: "/c.key"}
 	for _, tt := range []struct {
 		call Call
@@ -22,10 +22,19 @@ func TestArgs(t *testing.T) {
 		{GenesisBlock("/dir", "P", "ch", "/b"), "configtxgen -configPath /dir -profile P -channelID ch -outputBlock /b"},
 		{osn.Join("ch", "/b"), "osnadmin channel join --channelID ch --config-block /b -o 127.0.0.1:3 --ca-file /oca.pem --client-cert /c.crt --client-key /c.key"},
 		{admin.Join("/b"), "peer channel join -b /b"},
+		{admin.JoinBySnapshot("/s"), "peer channel joinbysnapshot --snapshotpath /s"},
+		{admin.JoiningBySnapshot(), "peer channel joinbysnapshotstatus"},
+		{admin.Configuration("ch", "/b"), "peer channel fetch config /b -c ch"},
+		{admin.Fetch(orderer, "ch", "0", "/b"), "peer channel fetch 0 /b -c ch -o 127.0.0.1:2 --tls --cafile /ca.pem"},
+		{admin.SignUpdate("/u"), "peer channel signconfigtx -f /u"},
+		{admin.Update(orderer, "ch", "/u"), "peer channel update -f /u -c ch -o 127.0.0.1:2 --tls --cafile /ca.pem"},
+		{Decode("common.Block", "/b", "/b.json"), "configtxlator proto_decode --type common.Block --input /b --output /b.json"},
+		{Encode("common.Config", "/c.json", "/c"), "configtxlator proto_encode --type common.Config --input /c.json --output /c"},
+		{ComputeUpdate("ch", "/a", "/b", "/u"), "configtxlator compute_update --channel_id ch --original /a --updated /b --output /u"},
 		{admin.Channels(), "peer channel list"},
 		{admin.Install("/p.tgz"), "peer lifecycle chaincode install /p.tgz"},
-		{admin.Approve(orderer, def, "cc:1"), "peer lifecycle chaincode approveformyorg -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --package-id cc:1 --waitForEvent --waitForEventTimeout 60s"},
-		{admin.Commit(orderer, def, []Endorser{{"127.0.0.1:4", "/r4"}, {"127.0.0.1:5", "/r5"}}), "peer lifecycle chaincode commit -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --signature-policy OutOf(2,'A.peer','B.peer') --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --peerAddresses 127.0.0.1:5 --tlsRootCertFiles /r5 --waitForEvent --waitForEventTimeout 60s"},
+		{admin.Approve(orderer, def, "cc:1"), "peer lifecycle chaincode approveformyorg -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --channel-config-policy /Channel/Application/Endorsement --package-id cc:1 --waitForEvent --waitForEventTimeout 60s"},
+		{admin.Commit(orderer, def, []Endorser{{"127.0.0.1:4", "/r4"}, {"127.0.0.1:5", "/r5"}}), "peer lifecycle chaincode commit -o 127.0.0.1:2 --tls --cafile /ca.pem --channelID ch --name cc --version 1-ab --sequence 3 --channel-config-policy /Channel/Application/Endorsement --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --peerAddresses 127.0.0.1:5 --tlsRootCertFiles /r5 --waitForEvent --waitForEventTimeout 60s"},
 		{admin.Committed("ch", "cc"), "peer lifecycle chaincode querycommitted -C ch -n cc --output json"},
 		{admin.Invoke(orderer, "ch", "cc", `{"Args":["f"]}`, []Endorser{{"127.0.0.1:4", "/r4"}}), `peer chaincode invoke -o 127.0.0.1:2 --tls --cafile /ca.pem -C ch -n cc -c {"Args":["f"]} --peerAddresses 127.0.0.1:4 --tlsRootCertFiles /r4 --waitForEvent --waitForEventTimeout 60s`},
 		{admin.Query("ch", "cc", `{"Args":["f"]}`), `peer chaincode query -C ch -n cc -c {"Args":["f"]}`},

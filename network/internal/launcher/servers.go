@@ -37,7 +37,7 @@ type serverModule struct {
 
 var (
 	fabricModule = serverModule{"fabric", "compiling Hyperledger Fabric (once, about a minute and a half)",
-		[]string{"peer", "orderer", "configtxgen", "osnadmin"}, "github.com/hyperledger/fabric", "v3.1"}
+		[]string{"peer", "orderer", "configtxgen", "configtxlator", "osnadmin"}, "github.com/hyperledger/fabric", "v3.1"}
 	influxModule = serverModule{"influxdb", "compiling InfluxDB (once, about a minute)", []string{"influxd"}, "github.com/influxdata/influxdb", "v1.8"}
 )
 
