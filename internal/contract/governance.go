@@ -29,7 +29,8 @@ func proposeMember(t *transaction, a ledger.ProposeMemberArgs) (*ledger.MemberPr
 	return p, t.put(ledger.ProposalKey(p.ID), p)
 }
 
-// possible refuses a proposal that could not be executed whatever the votes, and gives the member that it evicts.
+// possible refuses a proposal that could not be executed whatever the votes, and gives the member that it evicts. That may be one that has
+// ended: its place on the channel is still there, and the others sign the update that takes it away.
 func possible(t *transaction, p *ledger.MemberProposal) (*ledger.Member, error) {
 	if p.Act == ledger.Admit {
 		err := t.free(ledger.MemberKey(p.Member.Name), ledger.Refuse(ledger.Exists, "there is or was a member %s", p.Member.Name))
@@ -42,8 +43,6 @@ func possible(t *transaction, p *ledger.MemberProposal) (*ledger.Member, error) 
 	switch {
 	case err != nil:
 		return nil, err
-	case !m.InForce():
-		return nil, ledger.Refuse(ledger.BadState, "%s is no member any more", p.Name)
 	case m.MSP == p.By:
 		return nil, ledger.Refuse(ledger.Invalid, "name: %s evicts nobody but others; to go, leave", p.Name)
 	}
@@ -116,7 +115,7 @@ func executeProposal(t *transaction, a ledger.IDArgs) (*ledger.MemberProposal, e
 		if err := t.put(ledger.RosterKey(), electors); err != nil {
 			return nil, err
 		}
-	default:
+	case m.InForce():
 		if err := endMember(t, m, ledger.Evicted); err != nil {
 			return nil, err
 		}

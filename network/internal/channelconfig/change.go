@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"reflect"
 	"slices"
 	"strconv"
 )
@@ -54,9 +53,8 @@ type unit struct {
 	Name        string `json:"organizational_unit_identifier"`
 }
 
-// Admit adds a member: one with addresses of peers endorses from now on. needed says how many of so many members with a peer endorse a
-// transaction (ledger.EndorsersNeeded).
-func (c Config) Admit(o Organisation, needed func(int) int) (Config, error) {
+// Admit adds a member. One with addresses of peers endorses from now on: how many must is ledger.EndorsersNeeded.
+func (c Config) Admit(o Organisation) (Config, error) {
 	if _, known := c.members()[o.MSP]; known {
 		return c, fmt.Errorf("%s: %w", o.MSP, ErrMember)
 	}
@@ -72,7 +70,7 @@ func (c Config) Admit(o Organisation, needed func(int) int) (Config, error) {
 		return c, err
 	}
 	next.members()[o.MSP] = g
-	return next, next.followMembers(needed)
+	return next, next.followMembers()
 }
 
 // memberGroup is what the founders' groups are made of, too.
@@ -143,7 +141,7 @@ func (g *group) setValue(name string, v any) error {
 }
 
 // Evict takes a member away, and its orderer organisation where it has one, with its place among the orderers.
-func (c Config) Evict(msp, ordererMSP string, needed func(int) int) (Config, error) {
+func (c Config) Evict(msp, ordererMSP string) (Config, error) {
 	if _, known := c.members()[msp]; !known {
 		return c, fmt.Errorf("%s: %w", msp, ErrNoMember)
 	}
@@ -164,7 +162,7 @@ func (c Config) Evict(msp, ordererMSP string, needed func(int) int) (Config, err
 			return c, err
 		}
 	}
-	return next, next.followMembers(needed)
+	return next, next.followMembers()
 }
 
 // dropOrderer removes an organisation's orderers. Consenters go one at a time: Fabric refuses more in one update.
@@ -276,16 +274,9 @@ func (c Config) dropRaft(addresses []string) (left, gone int, err error) {
 	return len(stay), len(all) - len(stay), g.setValue(consensus, t)
 }
 
-// Equal tells whether two updates, the JSON of common.ConfigUpdate each, say the same. Their bytes need not be equal: Fabric writes
-// maps in any order.
+// Equal tells whether two updates, the JSON of common.ConfigUpdate each as configtxlator writes it, say the same. Their own bytes need not
+// be equal: Fabric writes maps in any order there, and in that of their keys in JSON.
 func Equal(a, b []byte) bool {
-	var x, y any
-	for data, v := range map[*any][]byte{&x: a, &y: b} {
-		d := json.NewDecoder(bytes.NewReader(v))
-		d.UseNumber()
-		if d.Decode(data) != nil {
-			return false
-		}
-	}
-	return reflect.DeepEqual(x, y)
+	var x, y bytes.Buffer
+	return json.Compact(&x, a) == nil && json.Compact(&y, b) == nil && bytes.Equal(x.Bytes(), y.Bytes())
 }

@@ -132,6 +132,9 @@ type Organisation struct {
 	Addresses []string // host:port of its nodes: peers of a member, none of a client member; orderers
 }
 
+// Has tells whether an organisation is a member of the channel.
+func (c Config) Has(msp string) bool { return c.members()[msp] != nil }
+
 // Members in the order of their MSP ids.
 func (c Config) Members() ([]Organisation, error) {
 	return organisations(c.members(), func(g *group) ([]string, error) {

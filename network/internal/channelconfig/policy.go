@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 type policy struct {
@@ -79,11 +81,8 @@ func (g *group) setRule(name string, p policy) {
 	g.Policies[name] = &p
 }
 
-// Majority is how many of n organisations must agree.
-func Majority(n int) int { return n/2 + 1 }
-
 // followMembers rewrites the policies that name members: who endorses a transaction, and who agrees on the chaincode.
-func (c Config) followMembers(needed func(nodeMembers int) int) error {
+func (c Config) followMembers() error {
 	nodes, err := c.nodes()
 	if err != nil {
 		return err
@@ -96,7 +95,7 @@ func (c Config) followMembers(needed func(nodeMembers int) int) error {
 		}
 		peers = append(peers, p)
 	}
-	for name, n := range map[string]int{endorsement: needed(len(nodes)), lifecycle: Majority(len(nodes))} {
+	for name, n := range map[string]int{endorsement: ledger.EndorsersNeeded(len(nodes)), lifecycle: ledger.Majority(len(nodes))} {
 		p, err := nOutOf(n, peers)
 		if err != nil {
 			return err
@@ -108,6 +107,16 @@ func (c Config) followMembers(needed func(nodeMembers int) int) error {
 
 // Endorsement says who must endorse a transaction, for people.
 func (c Config) Endorsement() string { return c.Channel.Groups[application].says(endorsement) }
+
+// Endorsers is of how many members a transaction needs endorsements.
+func (c Config) Endorsers() int {
+	var r signatureRule
+	p := c.Channel.Groups[application].Policies[endorsement]
+	if p == nil || p.Policy.Type != signaturePolicy || json.Unmarshal(p.Policy.Value, &r) != nil {
+		return 1
+	}
+	return max(1, r.Rule.NOutOf.N)
+}
 
 // Lifecycle says who must agree on a definition of the chaincode, for people.
 func (c Config) Lifecycle() string { return c.Channel.Groups[application].says(lifecycle) }

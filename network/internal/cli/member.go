@@ -15,8 +15,9 @@ import (
 )
 
 func memberCommand(with onStack) *cobra.Command {
-	cmd := &cobra.Command{Use: "member", Short: "Make an organisation's keys, and keep its certificates valid", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "member", Short: "Make an organisation's keys, join a network, decide who else does", Args: cobra.NoArgs}
 	cmd.AddCommand(memberInitCommand(with), memberRenewCommand(with))
+	cmd.AddCommand(membershipCommands(with)...)
 	return cmd
 }
 

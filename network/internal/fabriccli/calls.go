@@ -95,20 +95,13 @@ func (a Admin) transaction(command []string, o Orderer, flags []string, endorser
 // Join makes the peer join the channel of a genesis block.
 func (a Admin) Join(block string) Call { return a.peer("channel", "join", "-b", block) }
 
-// JoinBySnapshot makes the peer join from a snapshot of another one's state; it goes on after the call has ended.
-func (a Admin) JoinBySnapshot(dir string) Call { return a.peer("channel", "joinbysnapshot", "--snapshotpath", dir) }
-
-// JoiningBySnapshot tells whether that still goes on.
-func (a Admin) JoiningBySnapshot() Call { return a.peer("channel", "joinbysnapshotstatus") }
-
-// Configuration writes the channel's newest configuration block, as the peer has it, to file output.
-func (a Admin) Configuration(channel, output string) Call {
-	return a.peer("channel", "fetch", "config", output, "-c", channel)
-}
-
-// Fetch writes a block to file output, as an orderer has it: a number, or config for the newest configuration.
-func (a Admin) Fetch(o Orderer, channel, block, output string) Call {
-	return a.peer("channel", "fetch", block, output, "-c", channel, "-o", o.Address, "--tls", "--cafile", o.CAFile)
+// Fetch writes a block to file output: a number, or config for the newest configuration. It asks the peer, or an orderer that is named.
+func (a Admin) Fetch(channel, block, output string, from ...Orderer) Call {
+	args := []string{"channel", "fetch", block, output, "-c", channel}
+	for _, o := range from {
+		args = append(args, "-o", o.Address, "--tls", "--cafile", o.CAFile)
+	}
+	return a.peer(args...)
 }
 
 // SignUpdate adds the signature of a to an update of the channel's configuration, in its file.
@@ -151,6 +144,14 @@ func (a Admin) Approve(o Orderer, d Definition, packageID string) Call {
 func (a Admin) Commit(o Orderer, d Definition, endorsers []Endorser) Call {
 	return a.transaction([]string{"lifecycle", "chaincode", "commit"}, o, d.flags(), endorsers...)
 }
+
+// Readiness asks which organisations agree on a definition.
+func (a Admin) Readiness(d Definition) Call {
+	return a.peer(append([]string{"lifecycle", "chaincode", "checkcommitreadiness", "--output", "json"}, d.flags()...)...)
+}
+
+// Height asks how many blocks of a channel the peer has.
+func (a Admin) Height(channel string) Call { return a.peer("channel", "getinfo", "-c", channel) }
 
 // Committed asks for the definition in force.
 func (a Admin) Committed(channel, name string) Call {

@@ -2,9 +2,8 @@ package launcher
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"github.com/trackseal/trackseal/network/internal/ccpackage"
 	"github.com/trackseal/trackseal/network/internal/fabriccli"
 	"github.com/trackseal/trackseal/network/internal/proc"
+	"github.com/trackseal/trackseal/network/internal/render"
 	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
 	"golang.org/x/sync/errgroup"
@@ -23,13 +23,16 @@ import (
 
 // startChaincode packages, installs, approves and commits the chaincode, starts one server per organisation, and waits until
 // every peer reaches its own. program overrides the checkout's chaincode.
+//
+// What runs is the program that the definition in force names, when the folder has a copy of it: a new program is agreed on first, and
+// runs once enough organisations agree, so that peers do not answer by different rules for longer than their restarts take.
 func (l *Launcher) startChaincode(program string) func(context.Context, func(string)) (string, error) {
 	return func(ctx context.Context, note func(string)) (string, error) {
 		program, ok := l.chaincodeProgram(program)
 		if !ok {
 			return "left out: there is no chaincode program", nil
 		}
-		program, err := filepath.Abs(program)
+		program, hash, err := l.keepChaincode(program)
 		if err != nil {
 			return "", err
 		}
@@ -40,34 +43,58 @@ func (l *Launcher) startChaincode(program string) func(context.Context, func(str
 				return "", err
 			}
 		}
+		var sequence int
+		var version string
+		err = l.eager(ctx, topology.PeerProcess(l.speaker()), func() (err error) {
+			sequence, version, err = l.committed(ctx)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+		if err := l.fits(version, hash); err != nil {
+			return "", err
+		}
 		note(fmt.Sprintf("installing the chaincode on %d peers", len(nodes)))
-		founded := l.foundedMark().Exists()
 		var started counter
+		setUp := version != ""
+		run := func(ctx context.Context, o topology.Org, version string) error {
+			spec, err := l.chaincodeSpec(o, l.agreedProgram(version, program), ids[o])
+			if err != nil {
+				return err
+			}
+			return l.run(ctx, &started, spec, setUp)
+		}
 		g, gctx := errgroup.WithContext(ctx)
 		for _, o := range nodes {
-			g.Go(func() error {
-				spec, err := l.chaincodeSpec(o, program, ids[o])
-				if err != nil {
-					return err
-				}
-				return l.run(gctx, &started, spec, founded)
-			})
+			g.Go(func() error { return run(gctx, o, version) })
 			g.Go(func() error { return l.installChaincode(gctx, o, ids[o]) })
 		}
 		if err := g.Wait(); err != nil {
 			return "", err
 		}
 		note("agreeing on the chaincode's definition")
-		if err := l.define(ctx, ids); err != nil {
+		agreed, said, err := l.define(ctx, ids, sequence, version, hash)
+		if err != nil {
 			return "", err
 		}
-		if !founded { // later they are waited for at the end
+		if agreed != version {
+			for _, o := range nodes { // one after the other: the others answer meanwhile
+				if err := run(ctx, o, agreed); err != nil {
+					return "", err
+				}
+			}
+		}
+		if err := l.forgetChaincodes(hash, agreed); err != nil {
+			return "", err
+		}
+		if !setUp { // later they are waited for at the end
 			note("waiting for the chaincode's first answers")
 			if err := l.answers(ctx); err != nil {
 				return "", err
 			}
 		}
-		return started.of(len(nodes)), nil
+		return started.of(len(nodes)) + said, nil
 	}
 }
 
@@ -130,91 +157,6 @@ func (l *Launcher) installChaincode(ctx context.Context, o topology.Org, id stri
 	})
 }
 
-// definition is what the organisations agree on. Its version names the policy, so that the ledger itself tells whether
-// it is in force.
-func (l *Launcher) definition() fabriccli.Definition {
-	var members []string
-	for _, o := range l.Stack.Founders() {
-		members = append(members, "'"+o.MSP()+".peer'")
-	}
-	policy := "OutOf(2," + strings.Join(members, ",") + ")" // always an organisation besides the submitter's
-	sum := sha256.Sum256([]byte(policy))
-	return fabriccli.Definition{
-		Channel: topology.Channel, Name: topology.Chaincode, Policy: policy,
-		Version: "1-" + hex.EncodeToString(sum[:4]),
-	}
-}
-
-// define approves and commits the definition unless it is in force. Both may have happened before a crash.
-func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string) error {
-	want := l.definition()
-	mark := l.nodeMark(topology.PeerProcess(l.speaker()), "committed")
-	return mark.Once(want.Version, func() error {
-		sequence, version, err := l.committed(ctx)
-		if err != nil {
-			return err
-		}
-		if version == want.Version {
-			return nil
-		}
-		want.Sequence = sequence + 1
-		g, gctx := errgroup.WithContext(ctx)
-		for _, o := range l.Stack.Founders() {
-			g.Go(func() error {
-				return l.order(gctx, o, func(orderer fabriccli.Orderer) error {
-					_, err := l.fabric(gctx, l.admin(o).Approve(orderer, want, ids[o]))
-					if fabriccli.Said(err, "with unchanged content") {
-						return nil
-					}
-					return err
-				})
-			})
-		}
-		if err := g.Wait(); err != nil {
-			return err
-		}
-		return l.order(ctx, l.speaker(), func(orderer fabriccli.Orderer) error {
-			_, err := l.fabric(ctx, l.admin(l.speaker()).Commit(orderer, want, l.endorsers()))
-			if err == nil {
-				return nil
-			}
-			// Was it ordered after all?
-			if _, version, e := l.committed(ctx); e == nil && version == want.Version {
-				return nil
-			}
-			return err
-		})
-	})
-}
-
-// endorsers are the peers of the founders.
-func (l *Launcher) endorsers() []fabriccli.Endorser {
-	var all []fabriccli.Endorser
-	for _, o := range l.Stack.Founders() {
-		all = append(all, fabriccli.Endorser{Address: l.Stack.Addr(topology.PeerProcess(o)), TLSRoot: l.Stack.TLSCACert(o)})
-	}
-	return all
-}
-
-// committed asks for the definition in force; sequence 0 when there is none.
-func (l *Launcher) committed(ctx context.Context) (sequence int, version string, err error) {
-	out, err := l.fabric(ctx, l.admin(l.speaker()).Committed(topology.Channel, topology.Chaincode))
-	if fabriccli.Said(err, "is not defined") {
-		return 0, "", nil
-	}
-	if err != nil {
-		return 0, "", err
-	}
-	var d struct {
-		Sequence int    `json:"sequence"`
-		Version  string `json:"version"`
-	}
-	if err := json.Unmarshal(out, &d); err != nil {
-		return 0, "", fmt.Errorf("peer lifecycle chaincode querycommitted: %w", err)
-	}
-	return d.Sequence, d.Version, nil
-}
-
 // answers waits until every peer reaches its chaincode server, by a call that every contract answers.
 func (l *Launcher) answers(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
@@ -258,12 +200,19 @@ func (l *Launcher) reachChaincode(ctx context.Context, program string) error {
 // call stays wrong until the limit of the repetitions. It names the organisation's own orderer first and another one at every
 // repetition: one that complains about its leader on its own accepts transactions and orders none.
 func (l *Launcher) order(ctx context.Context, first topology.Org, call func(fabriccli.Orderer) error) error {
-	all := l.Stack.Founders()
-	i := max(0, slices.Index(all, first))
+	known, err := l.known()
+	if err != nil {
+		return err
+	}
+	all := known.Orderers
+	if len(all) == 0 {
+		return errors.New("no orderer is known: the folder has not joined a channel")
+	}
+	i := max(0, slices.IndexFunc(all, func(n render.Node) bool { return n.Org == first }))
 	return retry(ctx, 90*time.Second, func() error {
 		o := all[i%len(all)]
 		i++
-		return call(fabriccli.Orderer{Address: l.Stack.Addr(topology.OrdererProcess(o)), CAFile: l.Stack.OrdererTLSCACert(o)})
+		return call(fabriccli.Orderer{Address: o.Address, CAFile: o.TLSRoots})
 	})
 }
 
@@ -282,8 +231,8 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 	}, program, filepath.Join(tls, "server.crt"))
 }
 
-// speaker is the founder that does once what one has to do for all.
-func (l *Launcher) speaker() topology.Org { return l.Stack.Founders()[0] }
+// speaker is the member of the folder that does once what one has to do for all.
+func (l *Launcher) speaker() topology.Org { return l.Stack.Nodes()[0] }
 
 // foundedMark says that the ledger is set up: the chaincode answers, and the members are known.
 func (l *Launcher) foundedMark() steps.Mark {
@@ -304,10 +253,14 @@ func (l *Launcher) foundMembers(program string) func(context.Context, func(strin
 		state := "kept"
 		err = l.foundedMark().Once("1", func() error {
 			state = "founded"
+			endorsers, err := l.endorsers()
+			if err != nil {
+				return err
+			}
 			as := l.admin(l.speaker())
 			as.MSPDir = l.Stack.UserMSPDir(l.speaker(), topology.OperatorUser)
 			return l.order(ctx, l.speaker(), func(orderer fabriccli.Orderer) error {
-				_, err := l.fabric(ctx, as.Invoke(orderer, topology.Channel, topology.Chaincode, call, l.endorsers()))
+				_, err := l.fabric(ctx, as.Invoke(orderer, topology.Channel, topology.Chaincode, call, endorsers))
 				if fabriccli.Said(err, "["+string(ledger.Exists)+"]") {
 					return nil
 				}

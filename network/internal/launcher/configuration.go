@@ -15,7 +15,11 @@ import (
 // writeFiles renders every configuration again: it is quick, and a changed launcher reaches old stacks this way. What lies in the
 // folder override is merged over it. A file that is as it should be is not touched.
 func (l *Launcher) writeFiles(context.Context, func(string)) (string, error) {
-	files, err := render.All(l.Stack)
+	known, err := l.known()
+	if err != nil {
+		return "", err
+	}
+	files, err := render.All(l.Stack, known)
 	if err != nil {
 		return "", err
 	}

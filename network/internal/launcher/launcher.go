@@ -34,6 +34,7 @@ type Launcher struct {
 	opening sync.Once
 	open    *http.Client // of the stack's own servers; see client
 	cannot  error        // why there is none
+	others  bool         // the chaincode program need not be the one in force
 	broken  error        // why the settings cannot be read; what needs them refuses with it
 }
 
@@ -135,8 +136,10 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if err := l.settle(opt); err != nil {
 		return err
 	}
-	if _, err := os.Stat(l.Stack.ChannelBlock()); err != nil && len(l.Stack.Founders()) == 0 {
-		return errors.New("the members of this folder found no network and have not joined one yet")
+	if len(l.Stack.Founders()) == 0 {
+		if _, err := l.invitation(); err != nil {
+			return err
+		}
 	}
 	if err := tools(); err != nil {
 		return err
@@ -158,11 +161,12 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		{Name: "configuration", Run: l.writeFiles},
 	}
 	founds := len(l.Stack.Founders()) > 0
+	channel := l.reachChannel
+	if founds {
+		channel = l.makeChannel
+	}
 	if with(topology.GroupFabric) {
-		list = append(list, steps.Step{Name: "certificates", Run: l.makeCertificates})
-		if founds {
-			list = append(list, steps.Step{Name: "channel", Run: l.makeChannel})
-		}
+		list = append(list, steps.Step{Name: "certificates", Run: l.makeCertificates}, steps.Step{Name: "channel", Run: channel})
 	}
 	if with(topology.GroupAPI) {
 		list = append(list, steps.Step{Name: "dashboard", Run: l.buildDashboard})
@@ -171,13 +175,18 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 		list = append(list, steps.Step{Name: "influxdb", Run: l.startInflux})
 	}
 	if with(topology.GroupFabric) {
-		list = append(list,
-			steps.Step{Name: "ledger nodes", Run: l.startNodes},
-			steps.Step{Name: "chaincode", Run: l.startChaincode(opt.Chaincode)},
-		)
+		list = append(list, steps.Step{Name: "ledger nodes", Run: l.startNodes})
+		if !founds {
+			list = append(list, steps.Step{Name: "blocks", Run: l.catchUp})
+		}
+		list = append(list, steps.Step{Name: "chaincode", Run: l.startChaincode(opt.Chaincode)})
 		if founds {
 			list = append(list, steps.Step{Name: "members", Run: l.foundMembers(opt.Chaincode)})
 		}
+		list = append(list,
+			steps.Step{Name: "profiles", Run: l.followChannel},
+			steps.Step{Name: "endpoints", Run: l.announce(opt.Chaincode)},
+		)
 	}
 	if with(topology.GroupInflux) {
 		list = append(list, steps.Step{Name: "database", Run: l.openDatabase})

@@ -9,8 +9,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"text/template"
 
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
 
@@ -25,7 +27,18 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"mqtt":      topology.MQTT,
 	"inc":       func(i int) int { return i + 1 },
 	"quoteMeta": regexp.QuoteMeta,
+	"endorse":   func(of []topology.Org) string { return rule(ledger.EndorsersNeeded(len(of)), of) },
+	"agree":     func(of []topology.Org) string { return rule(ledger.Majority(len(of)), of) },
 }).ParseFS(files, "templates/*.tmpl"))
+
+// rule is the signature policy that peers of n of the members sign.
+func rule(n int, of []topology.Org) string {
+	var peers []string
+	for _, o := range of {
+		peers = append(peers, "'"+o.MSP()+".peer'")
+	}
+	return fmt.Sprintf("OutOf(%d, %s)", n, strings.Join(peers, ", "))
+}
 
 // values is what every template may use.
 type values struct {
@@ -40,13 +53,17 @@ type values struct {
 	Chaincode  string
 	Deployment string
 	Bucket     string
+	// In a connection profile only, the owner's first.
+	Peers    []Node
+	Orderers []Node
 }
 
-func render(name string, s topology.Stack, o topology.Org) ([]byte, error) {
+func render(name string, s topology.Stack, o topology.Org, c Channel) ([]byte, error) {
+	c = c.ownFirst(o)
 	v := values{
 		Stack: s, Nodes: s.Nodes(), Founders: s.Founders(), Org: o,
 		Channel: topology.Channel, Chaincode: topology.Chaincode, Deployment: topology.Deployment, Bucket: topology.Bucket,
-		OwnFirst: []topology.Org{o},
+		OwnFirst: []topology.Org{o}, Peers: c.Peers, Orderers: c.Orderers,
 	}
 	for _, other := range v.Nodes {
 		if other != o {
@@ -83,13 +100,14 @@ type File struct {
 }
 
 // All renders what Fabric's programs read (the channel's description, one configuration per node, the external
-// builder, the clients' connection profiles), the configurations of each member's influxd, ingest and api, one for a Prometheus, and
+// builder, the clients' connection profiles once the channel is known), the configurations of each member's influxd, ingest and api, one for
+// a Prometheus, and
 // stack.json.
-func All(s topology.Stack) ([]File, error) {
+func All(s topology.Stack, c Channel) ([]File, error) {
 	var all []File
 	var problems []error
 	add := func(name string, o topology.Org, path, process string) {
-		data, err := render(name, s, o)
+		data, err := render(name, s, o, c)
 		problems = append(problems, err)
 		all = append(all, File{Path: path, Data: data, Mode: 0o600, Process: process})
 	}
@@ -105,7 +123,9 @@ func All(s topology.Stack) ([]File, error) {
 	for _, o := range s.Nodes() {
 		add("influxdb.conf.tmpl", o, s.InfluxConfig(o), "") // TOML
 		add("core.yaml.tmpl", o, s.PeerConfig(o), topology.PeerProcess(o))
-		add("profile.yaml.tmpl", o, s.Profile(o), "")
+		if len(c.Peers) > 0 {
+			add("profile.yaml.tmpl", o, s.Profile(o), "")
+		}
 		add("api.yaml.tmpl", o, s.APIConfig(o), topology.APIProcess(o))
 	}
 	add("prometheus.yml.tmpl", "", s.PrometheusConfig(), "")

@@ -37,7 +37,7 @@ func joined() topology.Stack {
 // everything renders all files of a stack.
 func everything(t *testing.T, s topology.Stack) []File {
 	t.Helper()
-	all, err := All(s)
+	all, err := All(s, Founded(s))
 	if err != nil {
 		t.Fatal(err)
 	}

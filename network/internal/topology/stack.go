@@ -169,12 +169,16 @@ func (s Stack) ChaincodeTLSDir(o Org) string { return s.peerOrg(o, "chaincode", 
 
 // Fabric: channel, nodes, chaincode package, profiles.
 
-func (s Stack) ConfigtxDir() string            { return s.path("fabric", "configtx") }
-func (s Stack) ConfigtxFile() string           { return s.path("fabric", "configtx", "configtx.yaml") }
-func (s Stack) ChannelBlock() string           { return s.path("fabric", Channel+".block") }
-func (s Stack) NodeDir(process string) string  { return s.path("fabric", process) }
-func (s Stack) NodeData(process string) string { return s.path("fabric", process, "data") }
-func (s Stack) PeerConfig(o Org) string        { return s.path("fabric", PeerProcess(o), "core.yaml") }
+func (s Stack) ConfigtxDir() string              { return s.path("fabric", "configtx") }
+func (s Stack) ConfigtxFile() string             { return s.path("fabric", "configtx", "configtx.yaml") }
+func (s Stack) ChannelBlock() string             { return s.path("fabric", Channel+".block") }
+func (s Stack) Invitation() string               { return s.path("fabric", "invitation.json") }
+func (s Stack) ChannelConfig() string            { return s.path("fabric", "channel", "config.json") }
+func (s Stack) TLSRoots(msp string) string       { return s.path("fabric", "channel", msp+".pem") }
+func (s Stack) ChaincodeCopy(hash string) string { return s.path("fabric", "chaincode", hash) }
+func (s Stack) NodeDir(process string) string    { return s.path("fabric", process) }
+func (s Stack) NodeData(process string) string   { return s.path("fabric", process, "data") }
+func (s Stack) PeerConfig(o Org) string          { return s.path("fabric", PeerProcess(o), "core.yaml") }
 func (s Stack) OrdererConfig(o Org) string {
 	return s.path("fabric", OrdererProcess(o), "orderer.yaml")
 }
