@@ -19,9 +19,56 @@ import (
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
-// secondIngest runs another ingest instance of the carrier beside the stack's, with its own broker, journal and heads log.
+// Each of two instances serves one half of the partitions.
+const (
+	firstHalf  = "00-7f"
+	secondHalf = "80-ff"
+)
+
+// in gives an id, made of one, whose messages go to a half of the partitions.
+func in(half, id string) string {
+	for i := 0; ; i++ {
+		some := fmt.Sprintf("%s-%d", id, i)
+		if (telemetry.Partition(some) < "80") == (half == firstHalf) {
+			return some
+		}
+	}
+}
+
+// halve leaves the second half of the partitions to another instance, until the test ends.
+func halve(t *testing.T, s *stack) {
+	t.Helper()
+	override := filepath.Join(s.Dir, "override", "ingest-carrier.yaml")
+	if err := os.MkdirAll(filepath.Dir(override), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	carrier := openLedger(t).op("carrier")
+	t.Cleanup(func() {
+		if err := os.Remove(override); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		serving, err := ledger.ServingOf(ctx, carrier, carrier.MSP())
+		if err == nil {
+			all := []ledger.Range{{From: 0, To: ledger.MaxPartition}}
+			_, _, err = ledger.PartitionClaim.Do(ctx, carrier, ledger.ClaimArgs{Ingest: s.Ingest[0].ID, Ranges: all, Epoch: serving.Epoch, Take: true})
+		}
+		if err != nil {
+			t.Errorf("give the partitions back: %v", err)
+		}
+		s.network(t, "up", "--no-fleet")
+	})
+	if err := os.WriteFile(override, []byte("partitions: "+firstHalf+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.network(t, "up", "--no-fleet")
+}
+
+// secondIngest runs another ingest instance of the carrier beside the stack's, with the second half of the partitions, its own broker, journal and heads log.
 func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 	t.Helper()
+	halve(t, s)
 	raw, err := os.ReadFile(filepath.Join(s.Dir, "ingest-carrier", "config.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -30,6 +77,7 @@ func secondIngest(t *testing.T, s *stack) (second *stack, kill func()) {
 	text, id := string(raw), name("ingest-two")
 	for pattern, with := range map[string]string{
 		`(?m)^id: .*$`: "id: " + id, `(?m)^dir: .*$`: "dir: " + dir, `(?m)^http: .*$`: "http: " + listen, `(?m)^  listen: .*$`: "  listen: " + broker,
+		`(?m)^partitions: .*$`: "partitions: " + secondHalf,
 	} {
 		re := regexp.MustCompile(pattern)
 		if !re.MatchString(text) {
@@ -119,7 +167,7 @@ func TestStackTwoInstances(t *testing.T) {
 	second, kill := secondIngest(t, s)
 	id := name("TWO")
 	path := "/v1/shipments/" + id
-	cool, warm := enrolOwn(t, s, carrier, id+"-cool"), enrolOwn(t, second, carrier, id+"-warm")
+	cool, warm := enrolOwn(t, s, carrier, in(firstHalf, id+"-cool")), enrolOwn(t, second, carrier, in(secondHalf, id+"-warm"))
 	carrier.post("/v1/shipments", map[string]any{"id": id, "rule_set": "general-2-8@1", "parties": map[string][]string{"carrier": {"carrier"}, "shipper": {"shipper"}, "consignee": {"consignee"}}}, nil)
 	start := time.Now().Add(-2 * time.Hour)
 	for _, o := range []*ownTracker{cool, warm} {
@@ -128,6 +176,7 @@ func TestStackTwoInstances(t *testing.T) {
 	s.knows(t, id, cool.id)
 	second.knows(t, id, warm.id)
 	type revision struct {
+		By       string           `json:"by"`
 		Revision int              `json:"revision"`
 		Result   string           `json:"result"`
 		Reasons  []string         `json:"reasons"`
@@ -141,7 +190,12 @@ func TestStackTwoInstances(t *testing.T) {
 		} `json:"excursions"`
 	}
 	newest := func() revision {
-		if _, err := carrier.call("GET", path+"/compliance", nil, &judged); err != nil || len(judged.Revisions) == 0 {
+		if _, err := carrier.call("GET", path+"/compliance", nil, &judged); err != nil {
+			return revision{}
+		}
+		// The other parties' nodes judge their own copies.
+		judged.Revisions = slices.DeleteFunc(judged.Revisions, func(r revision) bool { return r.By != "carrier" })
+		if len(judged.Revisions) == 0 {
 			return revision{}
 		}
 		return judged.Revisions[len(judged.Revisions)-1]

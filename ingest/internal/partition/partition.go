@@ -54,7 +54,7 @@ const tries = 5
 func (p *Partitions) Claim(ctx context.Context, take bool) (ledger.Serving, error) {
 	for try := 1; ; try++ {
 		s, err := p.read(ctx)
-		if err == nil && !p.owns(s) {
+		if err == nil && !(p.owns(s) && p.all(s)) {
 			if others := s.Others(p.cfg.Ingest, p.cfg.Ranges); len(others) > 0 && !take {
 				err = taken(others)
 				p.note(err)
@@ -107,6 +107,18 @@ func (p *Partitions) Taken() error {
 
 func (p *Partitions) read(ctx context.Context) (ledger.Serving, error) {
 	return ledger.ServingOf(ctx, p.cfg.Ledger, p.cfg.Ledger.MSP())
+}
+
+// all reports whether the record gives this instance nothing beside its partitions: what its configuration has no more is free for another one.
+func (p *Partitions) all(s ledger.Serving) bool {
+	n, own := 0, 0
+	for _, r := range s.Of(p.cfg.Ingest) {
+		n += r.To - r.From + 1
+	}
+	for _, r := range p.cfg.Ranges {
+		own += r.To - r.From + 1
+	}
+	return n == own
 }
 
 // owns reports whether each of the instance's partitions is its own in the record, which may join ranges that the configuration has apart.

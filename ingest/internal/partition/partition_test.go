@@ -125,3 +125,14 @@ func TestRanges(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// What an instance's configuration has no more is free for another one.
+func TestFewerAreClaimed(t *testing.T) {
+	l := newLedger(t)
+	mustClaim(t, of(l, "carrier.a", whole), false)
+	first, second := []ledger.Range{{From: 0, To: 127}}, []ledger.Range{{From: 128, To: ledger.MaxPartition}}
+	if s := mustClaim(t, of(l, "carrier.a", first), false); !slices.Equal(s.Of("carrier.a"), first) {
+		t.Errorf("claimed %+v, want %+v alone", s.Ranges, first)
+	}
+	mustClaim(t, of(l, "carrier.b", second), false)
+}

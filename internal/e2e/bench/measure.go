@@ -169,7 +169,15 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64, e
 	if err != nil {
 		return 0, 0, err
 	}
-	i, err := start(ctx, filepath.Join(s.dir, "bin", "ingest"), "--config", c.path)
+	// The stack's own instance serves all partitions, and gets nothing meanwhile.
+	ingest := filepath.Join(s.dir, "bin", "ingest")
+	defer func() {
+		err = errors.Join(err, claim(ctx, ingest, filepath.Join(s.dir, "ingest-carrier", "config.yaml")))
+	}()
+	if err := claim(ctx, ingest, c.path); err != nil {
+		return 0, 0, err
+	}
+	i, err := start(ctx, ingest, "--config", c.path)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -204,6 +212,14 @@ func ingestRate(ctx context.Context, s *stack, run string, each int, n uint64, e
 		}
 	})
 	return float64(n) / took.Seconds(), peak, err
+}
+
+// claim makes the partitions of a configuration its instance's.
+func claim(ctx context.Context, ingest, config string) error {
+	if out, err := exec.CommandContext(ctx, ingest, "claim", "--take", "--config", config).CombinedOutput(); err != nil {
+		return fmt.Errorf("ingest claim --take --config %s: %w\n%s", config, err, out)
+	}
+	return nil
 }
 
 // benchIngest is how to start and reach the ingest under test.
