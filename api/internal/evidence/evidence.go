@@ -39,7 +39,7 @@ type Resource struct {
 	Rules     *judging.Rules
 	Telemetry verification.Store
 	Peers     Peers
-	Ingest    []ingestclient.Instance
+	Ingest    ingestclient.Instances
 	Evidence  *bundle.Source   // nil: no bundles
 	Copies    *replica.Replica // nil: the store has what every instance writes
 	Cursors   rest.Cursors
@@ -153,7 +153,7 @@ func (s *Resource) offline(ctx context.Context, id string) ([]proof.Finding, err
 // holds fewer, that is a finding; without the writer only the anchored size can show it. What the writer has logged and not
 // stored yet is on its way: InfluxDB may have been away.
 func (s *Resource) claimedSize(ctx context.Context, shipment string, ref records.LogRef) (size uint64, asked bool) {
-	for _, i := range s.Ingest {
+	for _, i := range s.Ingest.All() {
 		if instance, _ := ledger.LifeOf(ref.Ingest); i.ID() != instance {
 			continue
 		}

@@ -71,7 +71,7 @@ type Config struct {
 	Callers     *node.Callers // members' nodes
 	Telemetry   Telemetry
 	Dial        Dial // to the broker
-	Ingest      []ingestclient.Instance
+	Ingest      ingestclient.Instances
 	Feed        *feed.Feed
 	Evidence    *bundle.Source   // nil: no evidence routes
 	Copies      *replica.Replica // nil: every ingest instance writes into Telemetry

@@ -158,7 +158,7 @@ func (w *world) open() {
 	if w.ingest == nil {
 		w.ingest = &ingest{}
 	}
-	cfg.Ingest = []ingestclient.Instance{w.ingest}
+	cfg.Ingest = ingestclient.These(w.ingest)
 	if w.second != nil {
 		cfg.Ingest = append(cfg.Ingest, w.second)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
@@ -34,6 +35,20 @@ type Instance interface {
 	// Status is passed on as it is.
 	Status(ctx context.Context) (json.RawMessage, error)
 }
+
+// Instances gives those of now: members announce theirs on the ledger, and move or end them. nil gives none.
+type Instances func() []Instance
+
+// All of now, in the order of their ids. The caller does not change the list.
+func (i Instances) All() []Instance {
+	if i == nil {
+		return nil
+	}
+	return i()
+}
+
+// These are always the same ones.
+func These(all ...Instance) Instances { return func() []Instance { return all } }
 
 // Log is one log as its writer has it.
 type Log struct {
@@ -59,6 +74,7 @@ type Sealed struct {
 
 // Client asks over HTTP. Safe for concurrent use.
 type Client struct {
+	*node.Copies
 	id, base string
 	http     *http.Client
 	apart    bool
@@ -78,7 +94,12 @@ func New(id, base string, through http.RoundTripper) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("ingest %s: url %q must be http://host:port", id, base)
 	}
-	return &Client{id: id, base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: through,
+	base = strings.TrimSuffix(base, "/")
+	copies, err := node.NewCopies(id, base+node.IngestCopies, through)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{Copies: copies, id: id, base: base, http: &http.Client{Transport: through,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") }}}, nil
 }
 

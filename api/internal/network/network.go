@@ -36,7 +36,7 @@ type Resource struct {
 	Org       string
 	Peers     Peers
 	Telemetry Telemetry
-	Ingest    []ingestclient.Instance
+	Ingest    ingestclient.Instances
 	Members   *members.Directory
 	Copies    *replica.Replica // nil: every instance writes into our store
 	Metrics   *prometheus.Registry
@@ -120,7 +120,8 @@ const (
 )
 
 func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Network], error) {
-	n := Network{Org: s.Org, Ingest: make([]IngestHealth, len(s.Ingest))}
+	instances := s.Ingest.All()
+	n := Network{Org: s.Org, Ingest: make([]IngestHealth, len(instances))}
 	var g errgroup.Group
 	within := func(patience time.Duration, ask func(context.Context)) {
 		g.Go(func() error {
@@ -136,7 +137,7 @@ func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Netwo
 		n.Nodes = rest.OrEmpty(nodes)
 	})
 	within(patience, func(ctx context.Context) { n.Influx = health(s.Telemetry.Ping(ctx), "the telemetry store") })
-	for i, in := range s.Ingest {
+	for i, in := range instances {
 		within(patience, func(ctx context.Context) { n.Ingest[i] = ingestHealth(ctx, in) })
 	}
 	_ = g.Wait() // each part reports in the answer

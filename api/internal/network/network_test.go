@@ -74,7 +74,7 @@ func TestNetworkNeverOverstates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				s := &Resource{Peers: c.others, Telemetry: c.others, Ingest: []ingestclient.Instance{c.ingest}}
+				s := &Resource{Peers: c.others, Telemetry: c.others, Ingest: ingestclient.These(c.ingest)}
 				a, err := s.network(t.Context(), nil)
 				if err != nil {
 					t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 type Logs struct {
 	*Records
 	Channel string // of the ledger; part of every log id
-	Ingest  []ingestclient.Instance
+	Ingest  ingestclient.Instances
 	Cache   *cache.Cache
 }
 
@@ -71,7 +71,7 @@ func (s *Logs) instances(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		var ids []string
-		for _, i := range s.Ingest {
+		for _, i := range s.Ingest.All() {
 			ids = append(ids, i.ID())
 		}
 		for _, h := range heads {

@@ -13,6 +13,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/outside"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -44,6 +45,7 @@ const (
 	asideEvery = 10 * time.Second
 	// looks is how often the quality of new readings is asked for.
 	looks      = 3
+	maxPoints  = 5000 // of one write
 	maxSpans   = 50_000
 	maxVisits  = 50_000
 	lastVisit  = 24 * time.Hour
@@ -86,21 +88,25 @@ func (a *aside) quality(ctx context.Context) error {
 	a.mu.Lock()
 	now := slices.Collect(maps.Keys(a.dirty))
 	a.mu.Unlock()
+	node, err := a.s.node()
+	if err != nil || len(now) == 0 {
+		return err
+	}
 	b := a.s.cfg.Store.NewBatch()
 	for _, x := range now {
-		q, err := a.s.operator.Quality(ctx, x.tracker, x.n*transfer.MaxQualityMS, (x.n+1)*transfer.MaxQualityMS)
+		q, err := node.Quality(ctx, x.tracker, x.n*transfer.MaxQualityMS, (x.n+1)*transfer.MaxQualityMS)
 		if err != nil {
 			return fmt.Errorf("quality of %s: %w", x.tracker, err)
 		}
 		addQuality(b, x.tracker, q)
 		if b.Points() >= maxPoints {
-			if err := write(ctx, b); err != nil {
+			if err := copying.Write(ctx, b); err != nil {
 				return err
 			}
 		}
 		a.looked(x)
 	}
-	return write(ctx, b)
+	return copying.Write(ctx, b)
 }
 
 func (a *aside) looked(x span) {
@@ -116,7 +122,7 @@ func addQuality(b stored.Batch, tracker string, q transfer.Quality) {
 	for _, h := range q.Hours {
 		named := true
 		for reason := range h.Flags {
-			named = named && flagName.MatchString(reason)
+			named = named && copying.FlagName.MatchString(reason)
 		}
 		if named && h.StartMS >= 0 {
 			b.QualityHour(&stored.QualityHour{Tracker: tracker, StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected, Flags: h.Flags})
@@ -124,7 +130,7 @@ func addQuality(b stored.Batch, tracker string, q transfer.Quality) {
 	}
 	for _, f := range q.Flags {
 		_, known := telemetry.FindQuantity(f.Metric)
-		if (known || flagName.MatchString(f.Metric)) && flagName.MatchString(f.Reason) && telemetry.ValidID(f.Shipment) && f.TimeMS >= 0 {
+		if (known || copying.FlagName.MatchString(f.Metric)) && copying.FlagName.MatchString(f.Reason) && telemetry.ValidID(f.Shipment) && f.TimeMS >= 0 {
 			b.QualityFlag(&stored.QualityFlag{Tracker: tracker, Shipment: f.Shipment, Reason: f.Reason, Metric: f.Metric, TimeMS: f.TimeMS, Value: f.Value, Against: f.Against})
 		}
 	}
@@ -209,7 +215,7 @@ func (a *aside) visited(id string) {
 
 // outside asks for the messages around a shipment, and keeps those that their trackers have signed.
 func (a *aside) outside(ctx context.Context, shipment string, size uint64) ([][]byte, error) {
-	page, err := a.s.operator.Outside(ctx, shipment, size)
+	page, err := a.ask(ctx, shipment, size)
 	if err != nil {
 		return nil, err
 	}
@@ -226,6 +232,23 @@ func (a *aside) outside(ctx context.Context, shipment string, size uint64) ([][]
 	return good.Items, a.s.cfg.Kept.Set(a.key(shipment), good.Encode())
 }
 
+// ask asks the operator, and where that fails the other parties, who keep what they were given.
+func (a *aside) ask(ctx context.Context, shipment string, size uint64) (page transfer.Outside, err error) {
+	node, err := a.s.node()
+	if err == nil {
+		page, err = node.Outside(ctx, shipment, size)
+	}
+	if err == nil {
+		return page, nil
+	}
+	for _, party := range a.s.partiesOf(shipment) {
+		if page, e := party.Outside(ctx, shipment, size); e == nil && len(page.Items) > 0 {
+			return page, nil
+		}
+	}
+	return page, err
+}
+
 func (a *aside) key(shipment string) []byte { return []byte("outside/" + shipment + "/" + a.s.id) }
 
 // signed reports whether a tracker of the shipment signed a message with a key of its own. When the key was in force is for who judges
@@ -235,7 +258,7 @@ func (a *aside) signed(ctx context.Context, shipment string, cose []byte) (bool,
 	if err != nil {
 		return false, nil
 	}
-	t, err := a.s.trackers.get(ctx, subject{kind: anchor.Shipment, id: shipment}, m.Tracker, false)
+	t, err := a.s.trackers.Get(ctx, copying.Subject{Kind: anchor.Shipment, ID: shipment}, m.Tracker, false)
 	if err != nil || t == nil {
 		return false, err
 	}
@@ -246,7 +269,7 @@ func (a *aside) signed(ctx context.Context, shipment string, cose []byte) (bool,
 // Outside gives the signed messages around a shipment: as the operators give them now, else as they were kept.
 func (r *Replica) Outside(ctx context.Context, shipment string, logs []outside.Log) ([][]byte, error) {
 	var all [][]byte
-	for _, s := range r.sources {
+	for _, s := range r.all() {
 		s.aside.gather(ctx, shipment, logs, func(cose []byte) {
 			if !slices.ContainsFunc(all, func(o []byte) bool { return string(o) == string(cose) }) {
 				all = append(all, cose)
@@ -280,13 +303,32 @@ func (a *aside) gather(ctx context.Context, shipment string, logs []outside.Log,
 		}
 		a.s.cfg.Log.DebugContext(ctx, "an operator does not give the messages around a shipment; taking what is kept", "ingest", a.s.id, "shipment", shipment, "error", err)
 	}
+	for _, cose := range a.kept(shipment) {
+		add(cose)
+	}
+}
+
+// kept are the messages around a shipment as they were given last.
+func (a *aside) kept(shipment string) [][]byte {
 	raw, err := a.s.cfg.Kept.Get(a.key(shipment))
 	if err != nil || raw == nil {
-		return
+		return nil
 	}
-	if kept, err := transfer.DecodeOutside(raw); err == nil {
-		for _, cose := range kept.Items {
-			add(cose)
+	kept, err := transfer.DecodeOutside(raw)
+	if err != nil {
+		return nil
+	}
+	return kept.Items
+}
+
+// KeptOutside gives the signed messages around a shipment as they are kept here, and asks nobody.
+func (r *Replica) KeptOutside(shipment string) (all [][]byte) {
+	for _, s := range r.all() {
+		for _, cose := range s.aside.kept(shipment) {
+			if !slices.ContainsFunc(all, func(o []byte) bool { return string(o) == string(cose) }) {
+				all = append(all, cose)
+			}
 		}
 	}
+	return all
 }

@@ -1,13 +1,11 @@
 // Package replica keeps a member's own copy of what operators have stored: the logs of the shipments of which it is a party, and of the
-// trackers that it owns. It follows the ledger, pulls what is new from the operators' nodes, verifies it, and writes it into the member's
-// own store as ingest writes it into the operator's. So nobody reads another organisation's database, and an operator that lies, withholds
-// or is gone takes nothing away.
-//
-// Only what an anchor on the ledger covers is taken, and nothing that does not verify is written. Leaves come before the head that covers
-// them: the newest head in the own store is where a new process goes on. A crash anywhere leaves points that are written again.
+// trackers that it owns. It follows the ledger, pulls what is new from the operators' nodes, verifies it (package copying), and writes it into
+// the member's own store as ingest writes it into the operator's. So nobody reads another organisation's database, and an operator that lies,
+// withholds or is gone takes nothing away: what it does not give is asked of the other parties' nodes.
 package replica
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -18,18 +16,31 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
-	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
 // Operator is the node of one ingest instance. Errors are those of package transfer, all others say that it cannot be asked.
 type Operator interface {
-	ID() string // of the instance
+	copying.From // Name is the instance's id
 	NewHeads(ctx context.Context, from uint64, sinceMS int64) (transfer.Heads, error)
-	LogHeads(ctx context.Context, log string, from uint64) (transfer.Heads, error)
-	Messages(ctx context.Context, log string, from, to uint64, entries bool) (transfer.Messages, error)
 	Quality(ctx context.Context, tracker string, fromMS, toMS int64) (transfer.Quality, error)
 	Outside(ctx context.Context, shipment string, size uint64) (transfer.Outside, error)
+}
+
+// Party is another member's node, which has a copy as we do. Name is the member's.
+type Party interface {
+	copying.From
+	Outside(ctx context.Context, shipment string, size uint64) (transfer.Outside, error)
+}
+
+// Nodes are those of now, as their members announce them.
+type Nodes interface {
+	// Operators are the nodes of ingest instances, by their ids.
+	Operators() map[string]Operator
+	// Party is the node of the member with an MSP id, nil when it is not known.
+	Party(msp string) Party
 }
 
 // Ledger is read at the own organisation's peer. Errors are those of package ledger.
@@ -42,22 +53,19 @@ type Ledger interface {
 }
 
 // Store is the member's own.
-type Store interface {
-	NewBatch() stored.Batch
-	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
-	Heads(ctx context.Context, log string) ([]stored.Head, error)
-}
+type Store = copying.Store
 
-// Config of a replica. Every member must be set but Metrics, Copied and Every.
+// Config of a replica. Every member must be set but Own, Metrics, Copied and Every.
 type Config struct {
-	Channel   string
-	Operators []Operator
-	Ledger    Ledger
-	Store     Store
-	Kept      *state.Tenant // what has no place in the store: messages from outside of the logs
-	Metrics   prometheus.Registerer
-	Log       *slog.Logger
-	Now       func() time.Time
+	Channel string
+	Nodes   Nodes
+	Own     []string // ids of the instances that write into the store themselves: of these nothing is copied
+	Ledger  Ledger
+	Store   Store
+	Kept    *state.Tenant // what has no place in the store: messages from outside of the logs
+	Metrics prometheus.Registerer
+	Log     *slog.Logger
+	Now     func() time.Time
 	// Copied, if set, is told how much of a shipment's log is here now, whole. It must not wait.
 	Copied func(shipment string, head ledger.LogHead)
 	// Every is how often an operator is looked at when the ledger tells nothing new; 0 = 5 s.
@@ -68,8 +76,10 @@ type Config struct {
 type Replica struct {
 	cfg      Config
 	subjects *subjects
-	trackers *trackers
-	sources  []*source
+	trackers *copying.Trackers
+
+	mu      sync.Mutex
+	sources []*source // by id; they only grow: what an instance has anchored stays owed
 }
 
 // New makes a replica; Run works.
@@ -77,15 +87,13 @@ func New(cfg Config) *Replica {
 	if cfg.Every == 0 {
 		cfg.Every = 5 * time.Second
 	}
-	r := &Replica{cfg: cfg, trackers: &trackers{ledger: cfg.Ledger, now: cfg.Now, known: map[string]known{}}}
-	r.subjects = newSubjects(&r.cfg, r.trackers.changed, func() {
-		for _, s := range r.sources {
+	r := &Replica{cfg: cfg, trackers: copying.NewTrackers(cfg.Ledger, cfg.Now)}
+	r.subjects = newSubjects(&r.cfg, r.trackers.Changed, func() {
+		for _, s := range r.all() {
 			s.wakeUp()
 		}
 	})
-	for _, o := range cfg.Operators {
-		r.sources = append(r.sources, newSource(r, o))
-	}
+	r.refresh()
 	if cfg.Metrics != nil {
 		r.measure(cfg.Metrics)
 	}
@@ -96,12 +104,44 @@ func New(cfg Config) *Replica {
 func (r *Replica) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { r.subjects.run(ctx) })
-	for _, s := range r.sources {
-		wg.Go(func() { s.run(ctx) })
-		wg.Go(func() { s.runAside(ctx) })
+	for fresh := r.all(); ; fresh = r.refresh() {
+		for _, s := range fresh {
+			wg.Go(func() { s.run(ctx) })
+			wg.Go(func() { s.runAside(ctx) })
+		}
+		if !service.Pause(ctx, r.cfg.Every) {
+			break
+		}
 	}
 	wg.Wait()
 	return nil
+}
+
+// refresh takes over where the instances' nodes are now, and gives the sources that are new.
+func (r *Replica) refresh() (fresh []*source) {
+	operators := r.cfg.Nodes.Operators()
+	for id := range operators {
+		r.subjects.instance(id)
+	}
+	ids := r.subjects.instances()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, id := range ids {
+		i, there := slices.BinarySearchFunc(r.sources, id, func(s *source, id string) int { return cmp.Compare(s.id, id) })
+		if !there {
+			s := newSource(r, id)
+			r.sources = slices.Insert(r.sources, i, s)
+			fresh = append(fresh, s)
+		}
+		r.sources[i].moved(operators[id])
+	}
+	return fresh
+}
+
+func (r *Replica) all() []*source {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sources)
 }
 
 // State of one operator's copy.
@@ -116,11 +156,11 @@ type State struct {
 	More     int           // findings that are not kept
 }
 
-// States of all operators, in the order of the configuration.
+// States of all operators' instances, in the order of their ids.
 func (r *Replica) States() []State {
-	all := make([]State, len(r.sources))
-	for i, s := range r.sources {
-		all[i] = s.state()
+	all := []State{}
+	for _, s := range r.all() {
+		all = append(all, s.state())
 	}
 	return all
 }
@@ -144,12 +184,13 @@ func (r *Replica) measure(to prometheus.Registerer) {
 	found := prometheus.NewDesc("trackseal_replica_findings", "What an operator gives that does not verify, or does not give.", label, nil)
 	leaves := prometheus.NewDesc("trackseal_replica_leaves_total", "Leaves that were copied.", label, nil)
 	to.MustRegister(collector{[]*prometheus.Desc{lag, found, leaves}, func(out chan<- prometheus.Metric) {
-		for i, st := range r.States() {
+		for _, s := range r.all() {
+			st := s.state()
 			if st.Known {
 				out <- prometheus.MustNewConstMetric(lag, prometheus.GaugeValue, st.Behind.Seconds(), st.Operator)
 			}
 			out <- prometheus.MustNewConstMetric(found, prometheus.GaugeValue, float64(len(st.Findings)+st.More), st.Operator)
-			out <- prometheus.MustNewConstMetric(leaves, prometheus.CounterValue, float64(r.sources[i].leaves.Load()), st.Operator)
+			out <- prometheus.MustNewConstMetric(leaves, prometheus.CounterValue, float64(s.leaves.Load()), st.Operator)
 		}
 	}})
 }
@@ -175,8 +216,4 @@ func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each fu
 		each(x)
 	}
 	return nil
-}
-
-func sortHeads(heads []stored.Head) {
-	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
 }

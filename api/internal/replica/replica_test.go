@@ -15,6 +15,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/outside"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -134,7 +135,7 @@ func TestStoreAndOperatorAway(t *testing.T) {
 	}
 	w.ms += patience.Milliseconds()
 	_ = w.round()
-	if st := w.replica.States()[0]; st.Behind < patience || len(st.Findings) != 1 || st.Findings[0].What != Lagging {
+	if st := w.replica.States()[0]; st.Behind < patience || len(st.Findings) != 1 || st.Findings[0].What != copying.Lagging {
 		t.Errorf("after a while: %+v", st)
 	}
 	w.node.fail = nil
@@ -179,67 +180,65 @@ func TestLies(t *testing.T) {
 		heads  int
 	}
 	twice := map[string]lying{
-		"entries that change": {message(6, func(w *world, m *transfer.Message) { m.Entry = w.node.store.Stored[0].Entry }), Differs, 6, 7, 1},
-		"another message":     {message(3, func(w *world, m *transfer.Message) { m.Raw = other(w) }), Differs, 3, 7, 0},
-		"no bytes":            {message(6, func(_ *world, m *transfer.Message) { m.Raw = nil }), Differs, 6, 7, 1},
+		"entries that change": {message(6, func(w *world, m *transfer.Message) { m.Entry = w.node.store.Stored[0].Entry }), copying.Differs, 6, 7, 1},
+		"another message":     {message(3, func(w *world, m *transfer.Message) { m.Raw = other(w) }), copying.Differs, 3, 7, 0},
+		"no bytes":            {message(6, func(_ *world, m *transfer.Message) { m.Raw = nil }), copying.Differs, 6, 7, 1},
 	}
 	for name, c := range map[string]lying{
-		"another message":              {message(3, func(w *world, m *transfer.Message) { m.Raw = other(w) }), Differs, 3, 7, 0},
-		"one bit of the signature":     {message(3, func(_ *world, m *transfer.Message) { m.Raw[len(m.Raw)/3] ^= 1 }), Differs, 3, 7, 0},
-		"one bit of the readings":      {message(3, func(_ *world, m *transfer.Message) { m.Raw[len(m.Raw)-1] ^= 1 }), Differs, 3, 7, 0},
-		"no bytes":                     {message(3, func(_ *world, m *transfer.Message) { m.Raw = nil }), Differs, 3, 7, 0},
-		"endless bytes":                {message(3, func(_ *world, m *transfer.Message) { m.Raw = make([]byte, 1<<20) }), Form, 3, 7, 0},
-		"a plain message":              {message(4, func(_ *world, m *transfer.Message) { m.Raw = append(m.Raw, ' ') }), Differs, 4, 7, 0},
-		"a plain message, its tracker": {message(4, func(w *world, m *transfer.Message) { m.Tracker = w.tracker.ID }), Forged, 4, 7, 0},
-		"a tracker that is not there":  {message(4, func(_ *world, m *transfer.Message) { m.Tracker = "carrier.t-none" }), Forged, 4, 7, 0},
-		"a tracker that is no id":      {message(4, func(_ *world, m *transfer.Message) { m.Tracker = "a,b c" }), Form, 4, 7, 0},
-		"flags that are none":          {message(3, func(_ *world, m *transfer.Message) { m.Flags = []string{"late,x\"y"} }), Form, 3, 7, 0},
-		"many flags":                   {message(3, func(_ *world, m *transfer.Message) { m.Flags = slices.Repeat([]string{"late"}, 100) }), Form, 3, 7, 0},
-		"the later message":            {message(6, func(_ *world, m *transfer.Message) { m.Raw = nil }), Differs, 6, 7, 1},
+		"another message":              {message(3, func(w *world, m *transfer.Message) { m.Raw = other(w) }), copying.Differs, 3, 7, 0},
+		"one bit of the signature":     {message(3, func(_ *world, m *transfer.Message) { m.Raw[len(m.Raw)/3] ^= 1 }), copying.Differs, 3, 7, 0},
+		"one bit of the readings":      {message(3, func(_ *world, m *transfer.Message) { m.Raw[len(m.Raw)-1] ^= 1 }), copying.Differs, 3, 7, 0},
+		"no bytes":                     {message(3, func(_ *world, m *transfer.Message) { m.Raw = nil }), copying.Differs, 3, 7, 0},
+		"endless bytes":                {message(3, func(_ *world, m *transfer.Message) { m.Raw = make([]byte, 1<<20) }), copying.Form, 3, 7, 0},
+		"a plain message":              {message(4, func(_ *world, m *transfer.Message) { m.Raw = append(m.Raw, ' ') }), copying.Differs, 4, 7, 0},
+		"a plain message, its tracker": {message(4, func(w *world, m *transfer.Message) { m.Tracker = w.tracker.ID }), copying.Forged, 4, 7, 0},
+		"a tracker that is not there":  {message(4, func(_ *world, m *transfer.Message) { m.Tracker = "carrier.t-none" }), copying.Forged, 4, 7, 0},
+		"a tracker that is no id":      {message(4, func(_ *world, m *transfer.Message) { m.Tracker = "a,b c" }), copying.Form, 4, 7, 0},
+		"flags that are none":          {message(3, func(_ *world, m *transfer.Message) { m.Flags = []string{"late,x\"y"} }), copying.Form, 3, 7, 0},
+		"many flags":                   {message(3, func(_ *world, m *transfer.Message) { m.Flags = slices.Repeat([]string{"late"}, 100) }), copying.Form, 3, 7, 0},
+		"the later message":            {message(6, func(_ *world, m *transfer.Message) { m.Raw = nil }), copying.Differs, 6, 7, 1},
 		"another leaf": {entry(3, func(w *world, page *transfer.Messages) {
 			page.Items[3].Entry = telemetry.Leaf{Kind: telemetry.LeafSigned, ReceivedMS: w.ms, Ingest: instance}.Encode()
-		}), Root, 4, 0, 0},
+		}), copying.Root, 4, 0, 0},
 		"leaves of another instance": {entry(2, func(w *world, page *transfer.Messages) {
 			page.Items[2].Entry = telemetry.Leaf{Kind: telemetry.LeafSigned, Ingest: "carrier.ingest-2"}.Encode()
-		}), Differs, 2, 0, 0},
-		"no leaf": {entry(1, func(_ *world, page *transfer.Messages) { page.Items[1].Entry = []byte{1} }), Differs, 1, 0, 0},
+		}), copying.Differs, 2, 0, 0},
+		"no leaf": {entry(1, func(_ *world, page *transfer.Messages) { page.Items[1].Entry = []byte{1} }), copying.Differs, 1, 0, 0},
 		"two leaves swapped": {func(w *world) {
 			w.node.messages = func(from uint64, _ bool, page *transfer.Messages) {
 				if a, b := 5-int(from), 6-int(from); a >= 0 && b < len(page.Items) {
 					page.Items[a], page.Items[b] = page.Items[b], page.Items[a]
 				}
 			}
-		}, Root, 7, 5, 1},
-		"a hidden leaf": {entry(2, func(_ *world, page *transfer.Messages) { page.Items = append(page.Items[:2:2], page.Items[3:]...) }), Root, 4, 0, 0},
-		"hidden leaves": {entry(-1, func(_ *world, page *transfer.Messages) { page.Items = page.Items[:0] }), Missing, 0, 0, 0},
+		}, copying.Root, 7, 5, 1},
+		"a hidden leaf": {entry(2, func(_ *world, page *transfer.Messages) { page.Items = append(page.Items[:2:2], page.Items[3:]...) }), copying.Root, 4, 0, 0},
+		"hidden leaves": {entry(-1, func(_ *world, page *transfer.Messages) { page.Items = page.Items[:0] }), copying.Missing, 0, 0, 0},
 		"a short page, again and again": {entry(0, func(_ *world, page *transfer.Messages) {
 			page.Items = page.Items[:min(1, len(page.Items))]
 		}), "", 0, 8, 2},
 		"more than was asked for": {entry(-1, func(_ *world, page *transfer.Messages) {
 			page.Items = append(page.Items, page.Items...)
-		}), Form, 0, 0, 0},
-		"a head's size":     {heads(func(_ *world, h *transfer.Heads) { h.Items[0].HeadsSize++ }), Anchor, 0, 0, 0},
-		"a head's root":     {heads(func(_ *world, h *transfer.Heads) { h.Items[0].HeadsRoot = make([]byte, 32) }), Anchor, 0, 0, 0},
-		"a head's path":     {heads(func(_ *world, h *transfer.Heads) { h.Items[len(h.Items)-1].Path = [][]byte{make([]byte, 32)} }), Anchor, 0, 5, 1},
-		"a head of nothing": {heads(func(_ *world, h *transfer.Heads) { h.Items[0].Entry = nil }), Anchor, 0, 0, 0},
+		}), copying.Form, 0, 0, 0},
+		"a head's size":     {heads(func(_ *world, h *transfer.Heads) { h.Items[0].HeadsSize++ }), copying.Anchor, 0, 0, 0},
+		"a head's root":     {heads(func(_ *world, h *transfer.Heads) { h.Items[0].HeadsRoot = make([]byte, 32) }), copying.Anchor, 0, 0, 0},
+		"a head's path":     {heads(func(_ *world, h *transfer.Heads) { h.Items[len(h.Items)-1].Path = [][]byte{make([]byte, 32)} }), copying.Anchor, 0, 5, 1},
+		"a head of nothing": {heads(func(_ *world, h *transfer.Heads) { h.Items[0].Entry = nil }), copying.Anchor, 0, 0, 0},
 		"a heads log of its own": {heads(func(w *world, h *transfer.Heads) {
 			h.Items[0].Path, h.Items[0].HeadsSize, h.Items[0].Index = [][]byte{}, 1, 0
 			leaf := anchor.HeadLeaf{Log: w.ingest.ID(), Size: 4}
 			h.Items[0].Entry = leaf.Encode()
 			root := merkle.LeafHash(h.Items[0].Entry)
 			h.Items[0].HeadsRoot = root[:]
-		}), Anchor, 0, 0, 0},
+		}), copying.Anchor, 0, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lied(t, c.lie, c.what, c.leaf, c.leaves, c.heads)
 		})
 	}
 	// Where more comes than is kept, messages come a second time, and so can their entries.
-	defer func(was int) { maxHeld = was }(maxHeld)
-	maxHeld = 0
 	for name, c := range twice {
 		t.Run(name+", the second time", func(t *testing.T) {
-			lied(t, c.lie, c.what, c.leaf, c.leaves, c.heads)
+			lied(t, func(w *world) { w.source().copier.Held = -1; c.lie(w) }, c.what, c.leaf, c.leaves, c.heads)
 		})
 	}
 }
@@ -253,7 +252,7 @@ func lied(t *testing.T, lie func(*world), what string, leaf uint64, leaves, head
 	w.rounds()
 	found := w.findings()
 	if what == "" && len(found) > 0 || what != "" && !slices.ContainsFunc(found, func(f Finding) bool {
-		return f.What == what && f.Leaf == leaf && f.Operator == instance && f.Detail != ""
+		return f.What == what && f.Leaf == leaf && f.By == instance && f.Detail != ""
 	}) {
 		t.Errorf("found %+v, expected %q at leaf %d", found, what, leaf)
 	}
@@ -292,7 +291,7 @@ func TestForged(t *testing.T) {
 	w.log(2)
 	w.rounds()
 	found := w.findings()
-	if len(found) != 2 || found[0].What != Forged || found[0].Leaf != 0 || found[1].What != Forged || found[1].Leaf != 1 || found[0].Subject != w.ship.ID {
+	if len(found) != 2 || found[0].What != copying.Forged || found[0].Leaf != 0 || found[1].What != copying.Forged || found[1].Leaf != 1 || found[0].Subject != w.ship.ID {
 		t.Errorf("found %+v", found)
 	}
 	if len(w.own.Stored) != 3 || len(w.own.HeadList) != 0 {
@@ -317,7 +316,7 @@ func TestHiddenHead(t *testing.T) {
 	}
 	w.log(1)
 	w.rounds()
-	if found := w.findings(); len(found) != 1 || found[0].What != Missing || len(w.own.Stored) != 6 {
+	if found := w.findings(); len(found) != 1 || found[0].What != copying.Missing || len(w.own.Stored) != 6 {
 		t.Errorf("found %+v with %d messages", found, len(w.own.Stored))
 	}
 }
@@ -345,7 +344,7 @@ func TestHiddenFromTheLedgersWord(t *testing.T) {
 		}
 	}
 	found := w.findings()
-	if len(found) != 1 || found[0].What != Missing || found[0].Leaf != 4 {
+	if len(found) != 1 || found[0].What != copying.Missing || found[0].Leaf != 4 {
 		t.Errorf("after %d ms: %+v", w.ms-began, found)
 	}
 	w.node.heads = nil
@@ -367,7 +366,7 @@ func TestStaleHeads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if found := w.findings(); len(found) != 1 || found[0].What != Lagging {
+	if found := w.findings(); len(found) != 1 || found[0].What != copying.Lagging {
 		t.Errorf("after %d ms: %+v", w.ms-began, found)
 	}
 }

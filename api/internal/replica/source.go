@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,62 +14,107 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
-// source is the copying from one operator's instance. All but state, findings and wake belongs to run's goroutine.
+// source is the copying of one instance's logs: from its operator's node, and where that fails from other parties' nodes. All but state,
+// findings and wake belongs to run's goroutine.
 type source struct {
 	*Replica
-	operator Operator
-	id       string // of the instance
-	heads    string // id of the heads log of its present life
-	anchors  *anchors
-	found    *findings
-	aside    *aside
-	wake     chan struct{}
-	leaves   atomic.Uint64
+	id     string // of the instance
+	copier *copying.Copier
+	found  *findings
+	aside  *aside
+	wake   chan struct{}
+	leaves atomic.Uint64
 
 	news   int                // of the subjects that logs has
 	wanted map[string]wanted  // by log
 	logs   map[string]*copied // opened so far
 	list   map[string]bool    // logs whose heads are asked for one by one: new subjects, and what was not taken
 	begun  bool
-	cursor uint64 // heads below are looked through
-	since  int64  // no head from there on is older
-	wrong  *fault // with the newest answer about all logs
+	cursor uint64         // heads below are looked through
+	since  int64          // no head from there on is older
+	wrong  *copying.Fault // with the newest answer about all logs
+	others others
 
 	mu       sync.Mutex
-	life     string // the present life of the instance
-	known    bool   // it was learnt how far ledger and copy are
+	operator Operator // nil: no address of it is known that can be used
+	life     string   // the present life of the instance
+	known    bool     // it was learnt how far ledger and copy are
 	anchored uint64
 	copied   uint64
 	behind   time.Time // since when not all that is anchored is here
 	trouble  string
 }
 
-func newSource(r *Replica, o Operator) *source {
-	s := &source{Replica: r, operator: o, id: o.ID(), wake: make(chan struct{}, 1), found: &findings{now: r.cfg.Now, all: map[string][]Finding{}}}
-	s.live(o.ID())
+func newSource(r *Replica, id string) *source {
+	s := &source{Replica: r, id: id, wake: make(chan struct{}, 1), found: &findings{now: r.cfg.Now, all: map[string][]Finding{}}}
 	s.aside = newAside(s)
+	s.live(id)
 	return s
 }
 
-// wanted is a log that is to be copied, and the life of the instance that wrote it.
+// wanted is a log that is to be copied, and who else may have it.
 type wanted struct {
-	subject
-	ingest string
+	copying.Ref
+	parties []string // MSP ids
+}
+
+// copied is one log as far as it is here.
+type copied struct {
+	*copying.Log
+	retry time.Time // not before
+	wait  time.Duration
+}
+
+const (
+	firstRetry = 2 * time.Second
+	lastRetry  = time.Minute
+)
+
+// errNoAddress: the instance's member has announced none, or one that cannot be used.
+var errNoAddress = errors.New("its member has announced no address that can be used")
+
+// at gives the operator's node, and sets it.
+func (s *source) node() (Operator, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.operator == nil {
+		return nil, errNoAddress
+	}
+	return s.operator, nil
+}
+
+func (s *source) moved(to Operator) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.operator != to {
+		s.operator = to
+		s.wakeUp()
+	}
 }
 
 // live begins with a life of the instance: its heads log has the heads of all its logs, those of earlier lives too.
 func (s *source) live(life string) {
 	id := anchor.HeadsID(s.cfg.Channel, life)
-	s.heads = hex.EncodeToString(id[:])
-	s.anchors = &anchors{ledger: s.cfg.Ledger, heads: s.heads, known: map[uint64]ledger.Head{}, blocks: map[string]uint64{}}
+	s.copier = &copying.Copier{Store: s.cfg.Store, Anchors: copying.AnchorsOf(s.cfg.Ledger, hex.EncodeToString(id[:])), Trackers: s.trackers, Log: s.cfg.Log, Now: s.cfg.Now,
+		Measured: s.aside.measured, Copied: s.grew}
+	s.others = others{}
 	s.news, s.begun, s.since, s.wrong = -1, false, 0, nil
 	s.wanted, s.logs, s.list = map[string]wanted{}, map[string]*copied{}, map[string]bool{}
 	s.mu.Lock()
 	s.life = life
 	s.mu.Unlock()
+}
+
+// grew is told of each log that has grown.
+func (s *source) grew(l *copying.Log, newest *stored.Head, by uint64) {
+	s.leaves.Add(by)
+	if s.cfg.Copied != nil && l.Kind == anchor.Shipment {
+		s.cfg.Copied(l.ID, ledger.LogHead{Log: l.Ref.Log, Size: newest.Size, Root: newest.Root})
+	}
 }
 
 func (s *source) present() string {
@@ -114,6 +160,7 @@ func (s *source) run(ctx context.Context) {
 	retry, quick := time.Second, soon
 	for {
 		err := s.round(ctx)
+		err = s.elsewhere(ctx, err)
 		if ctx.Err() != nil {
 			return
 		}
@@ -185,17 +232,17 @@ func (s *source) reached(newest ledger.Head) {
 	s.mu.Unlock()
 	var found []Finding
 	if s.wrong != nil {
-		found = append(found, Finding{Operator: s.id, What: s.wrong.what, Detail: s.wrong.detail})
+		found = append(found, Finding{By: s.id, What: s.wrong.What, Detail: s.wrong.Detail})
 	}
 	if !behind.IsZero() && s.cfg.Now().Sub(behind) >= patience {
-		found = append(found, Finding{Operator: s.id, What: Lagging, Detail: fmt.Sprintf("the ledger has %d heads anchored, the operator gives them up to %d", newest.Size, s.cursor)})
+		found = append(found, Finding{By: s.id, What: copying.Lagging, Detail: fmt.Sprintf("the ledger has %d heads anchored, the operator gives them up to %d", newest.Size, s.cursor)})
 	}
 	s.report("", found)
 }
 
 func (s *source) report(log string, found []Finding) {
 	for _, f := range s.found.set(log, found) {
-		s.cfg.Log.Warn("an operator's log does not verify", "ingest", f.Operator, "log", f.Log, "subject", f.Subject, "leaf", f.Leaf, "what", f.What, "detail", f.Detail)
+		s.cfg.Log.Warn("a copy of an operator's log does not verify", "ingest", s.id, "by", f.By, "log", f.Log, "subject", f.Subject, "leaf", f.Leaf, "what", f.What, "detail", f.Detail)
 	}
 }
 
@@ -218,7 +265,7 @@ func (s *source) round(ctx context.Context) error {
 	if !s.know() {
 		return nil // the ledger was not listed yet
 	}
-	newest, err := s.anchors.newest(ctx)
+	newest, err := s.copier.Anchors.Newest(ctx)
 	if err != nil {
 		return err
 	}
@@ -259,11 +306,10 @@ func (s *source) know() bool {
 	lives := ledger.Lives(s.present())
 	for _, of := range all {
 		for _, life := range lives {
-			id := anchor.LogID(s.cfg.Channel, of.kind, of.id, of.openTx, life)
-			log := hex.EncodeToString(id[:])
-			now[log] = wanted{of, life}
-			if _, known := s.wanted[log]; !known && !first {
-				s.list[log] = true // what was anchored of it before is behind the cursor
+			w := wanted{copying.RefOf(s.cfg.Channel, of.Subject, life, s.present()), of.parties}
+			now[w.Log] = w
+			if _, known := s.wanted[w.Log]; !known && !first {
+				s.list[w.Log] = true // what was anchored of it before is behind the cursor
 			}
 		}
 	}
@@ -281,7 +327,7 @@ func (s *source) know() bool {
 // due lists again the logs of which the ledger names more than is here for too long.
 func (s *source) due() {
 	for log, size := range s.subjects.overdue() {
-		if _, wanted := s.wanted[log]; wanted && (s.logs[log] == nil || s.logs[log].size < size) {
+		if _, wanted := s.wanted[log]; wanted && (s.logs[log] == nil || s.logs[log].Size < size) {
 			s.list[log] = true
 		}
 	}
@@ -292,108 +338,95 @@ func (s *source) opened(ctx context.Context, log string) (*copied, error) {
 	if c := s.logs[log]; c != nil {
 		return c, nil
 	}
-	c, err := s.open(ctx, s.wanted[log], log)
-	if err == nil {
-		s.logs[log] = c
+	l, err := s.copier.Open(ctx, s.wanted[log].Ref)
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	c := &copied{Log: l}
+	s.logs[log] = c
+	return c, nil
 }
 
 // one asks for the heads of one log, and takes them.
 func (s *source) one(ctx context.Context, log string, newest ledger.Head) error {
+	node, err := s.node()
+	if err != nil {
+		return err
+	}
 	c, err := s.opened(ctx, log)
 	if err != nil {
 		return err
 	}
 	for {
-		page, err := s.operator.LogHeads(ctx, log, uint64(c.last+1))
+		page, err := node.LogHeads(ctx, c.Ref, uint64(c.Last+1))
 		if errors.Is(err, transfer.ErrNone) {
 			page, err = transfer.Heads{}, nil // it has no such log, or has not heard of the shipment yet
 		}
 		var heads []stored.Head
-		var f *fault
+		var f *copying.Fault
 		if err == nil {
-			heads, f = s.placed(page, newest, log)
+			heads, f = s.copier.Placed(page, newest.Size, log)
 		}
 		if errors.Is(err, transfer.ErrForm) {
-			f, err = faulty(Form, "heads of the log: %v", err), nil
+			f, err = &copying.Fault{What: copying.Form, Detail: fmt.Sprintf("heads of the log: %v", err)}, nil
 		}
 		if err != nil {
 			return err
 		}
-		before := c.last
-		if err := s.copy(ctx, c, heads, f); err != nil {
+		before := c.Last
+		if err := s.copy(ctx, node, c, heads, f); err != nil {
 			return err
 		}
-		if c.last == before || len(page.Items) < transfer.MaxHeads {
+		if c.Last == before || len(page.Items) < transfer.MaxHeads {
 			return nil
 		}
 	}
 }
 
-// copy takes heads of a log, and notes what came of it.
-func (s *source) copy(ctx context.Context, c *copied, heads []stored.Head, f *fault) error {
-	found, err := s.extend(ctx, c, heads)
+// copy takes heads of a log from the operator, and notes what came of it.
+func (s *source) copy(ctx context.Context, node Operator, c *copied, heads []stored.Head, f *copying.Fault) error {
+	found, err := s.copier.Extend(ctx, node, c.Log, heads)
 	if f != nil {
-		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: c.size, What: f.what, Detail: f.detail})
+		found = append(found, Finding{By: s.id, Log: c.Ref.Log, Subject: c.ID, Leaf: c.Size, What: f.What, Detail: f.Detail})
 	}
 	if err != nil {
 		return err
 	}
-	n, named := s.subjects.nameOf(c.log)
-	waits := named && n.head.Size > c.size
+	n, named := s.subjects.nameOf(c.Ref.Log)
+	waits := named && n.head.Size > c.Size
 	if waits && len(found) == 0 && s.cfg.Now().Sub(n.at) >= patience {
-		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: c.size, What: Missing,
-			Detail: fmt.Sprintf("%s names %d leaves of the log, the operator gives %d", n.by, n.head.Size, c.size)})
+		found = append(found, Finding{By: s.id, Log: c.Ref.Log, Subject: c.ID, Leaf: c.Size, What: copying.Missing,
+			Detail: fmt.Sprintf("%s names %d leaves of the log, the operator gives %d", n.by, n.head.Size, c.Size)})
 	}
 	if len(found) == 0 {
-		delete(s.list, c.log)
+		delete(s.list, c.Ref.Log)
 		c.wait = 0
 	} else {
 		c.wait = min(max(2*c.wait, firstRetry), lastRetry)
 		c.retry = s.cfg.Now().Add(c.wait)
-		s.list[c.log] = true
+		s.list[c.Ref.Log] = true
 	}
-	for _, h := range c.hidden {
-		if !hasFinding(found, h) {
-			found = append(found, h)
-		}
-	}
-	s.report(c.log, found)
+	s.note(c, found)
 	return nil
 }
 
-func hasFinding(all []Finding, f Finding) bool {
-	for _, o := range all {
-		if o.What == f.What && o.Leaf == f.Leaf {
-			return true
+// note keeps what is found of a log, with what was found before and lasts.
+func (s *source) note(c *copied, found []Finding) {
+	for _, h := range append(slices.Clone(c.Hidden), s.others.lied(c.Ref.Log)...) {
+		if !slices.ContainsFunc(found, h.Same) {
+			found = append(found, h)
 		}
 	}
-	return false
-}
-
-// placed are the heads of a page that stand in the heads log where they say, those of one log unless it is "". What lies beyond the
-// newest anchor that is known here is left for later.
-func (s *source) placed(page transfer.Heads, newest ledger.Head, log string) ([]stored.Head, *fault) {
-	var heads []stored.Head
-	for i := range page.Items {
-		h, err := page.Items[i].Stored(s.heads)
-		switch {
-		case err != nil:
-			return heads, faulty(Anchor, "head %d does not stand where it says: %v", page.Items[i].Index, err)
-		case log != "" && h.Log != log:
-			return heads, faulty(Form, "head %d is of log %s", h.Index, h.Log)
-		case h.HeadsSize > newest.Size:
-			return heads, nil
-		}
-		heads = append(heads, h)
-	}
-	return heads, nil
+	s.report(c.Ref.Log, found)
 }
 
 // feed asks for heads of all logs from the cursor on, and takes them. more is false when the operator has no more for now.
 func (s *source) feed(ctx context.Context, newest ledger.Head) (more bool, err error) {
-	page, err := s.operator.NewHeads(ctx, s.cursor, s.since)
+	node, err := s.node()
+	if err != nil {
+		return false, err
+	}
+	page, err := node.NewHeads(ctx, s.cursor, s.since)
 	switch {
 	case errors.Is(err, transfer.ErrFar):
 		// Too much came since: each log is asked for, and what comes from now on.
@@ -403,12 +436,12 @@ func (s *source) feed(ctx context.Context, newest ledger.Head) (more bool, err e
 		}
 		return false, nil
 	case errors.Is(err, transfer.ErrForm):
-		s.wrong = faulty(Form, "%v", err)
+		s.wrong = &copying.Fault{What: copying.Form, Detail: err.Error()}
 		return false, nil
 	case err != nil:
 		return false, err
 	}
-	heads, f := s.placed(page, newest, "")
+	heads, f := s.copier.Placed(page, newest.Size, "")
 	if s.wrong = f; f != nil && len(heads) == 0 {
 		return false, nil
 	}
@@ -424,7 +457,7 @@ func (s *source) feed(ctx context.Context, newest ledger.Head) (more bool, err e
 		if err != nil {
 			return false, err
 		}
-		if s.list[log] || c.last < int64(heads[len(heads)-1].Index) && !follows(c, heads) {
+		if s.list[log] || c.Last < int64(heads[len(heads)-1].Index) && !follows(c, heads) {
 			s.list[log] = true
 			if s.cfg.Now().Before(c.retry) {
 				continue
@@ -434,7 +467,7 @@ func (s *source) feed(ctx context.Context, newest ledger.Head) (more bool, err e
 			}
 			continue
 		}
-		if err := s.copy(ctx, c, heads, nil); err != nil {
+		if err := s.copy(ctx, node, c, heads, nil); err != nil {
 			return false, err
 		}
 	}
@@ -455,8 +488,8 @@ const recentHeads = 5_000
 // follows reports whether the heads go on where the copy ends.
 func follows(c *copied, heads []stored.Head) bool {
 	for _, h := range heads {
-		if int64(h.Index) > c.last {
-			return h.Prev == c.last
+		if int64(h.Index) > c.Last {
+			return h.Prev == c.Last
 		}
 	}
 	return true

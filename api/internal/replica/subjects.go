@@ -3,18 +3,22 @@ package replica
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/stored/copying"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // subject is a shipment of which the member is a party, or a tracker that it owns: its logs are wanted.
 type subject struct {
-	kind, id string
-	openTx   string
+	copying.Subject
+	parties []string // MSP ids of those who may have the same logs, sorted
 }
 
 // named is a log as a record on the ledger has it: at least that much must be given.
@@ -32,17 +36,20 @@ type subjects struct {
 
 	mu     sync.Mutex
 	all    map[string]subject  // by kind and id
+	alive  map[string]bool     // instances whose logs are copied
 	news   int                 // how often all has changed
 	named  map[string]named    // by log; the largest size
 	moved  map[string][]string // shipments that were written about, by instance
 	loaded bool
 }
 
-// maxNamed bounds what waits to be copied as the ledger names it.
-const maxNamed = 10_000
+const (
+	maxNamed     = 10_000 // bounds what waits to be copied as the ledger names it
+	maxInstances = 1000
+)
 
 func newSubjects(cfg *Config, tracker func(string), wake func()) *subjects {
-	return &subjects{cfg: cfg, tracker: tracker, wake: wake, all: map[string]subject{}, named: map[string]named{}, moved: map[string][]string{}}
+	return &subjects{cfg: cfg, tracker: tracker, wake: wake, all: map[string]subject{}, alive: map[string]bool{}, named: map[string]named{}, moved: map[string][]string{}}
 }
 
 // run lists what is there and follows the events, again and again, until ctx ends.
@@ -75,6 +82,9 @@ func (s *subjects) list(ctx context.Context) (from uint64, err error) {
 		}
 	}
 	if err := pages(ctx, s.cfg.Ledger, ledger.TrackerList, s.owned); err != nil {
+		return 0, err
+	}
+	if err := pages(ctx, s.cfg.Ledger, ledger.AnchorHeads, s.anchored); err != nil {
 		return 0, err
 	}
 	var open []string
@@ -123,6 +133,7 @@ func (s *subjects) take(e ledger.Event) error {
 	case ledger.EventExcursion:
 		event(e, func(x ledger.Excursion) { s.names(x.Logs, "an excursion that "+x.By+" recorded") })
 	case ledger.EventAnchor:
+		event(e, s.anchored)
 	default:
 		return nil
 	}
@@ -137,15 +148,37 @@ func event[T any](e ledger.Event, take func(T)) {
 	}
 }
 
+// anchored notes which instances there are: one that is not announced any more still owes what it has anchored.
+func (s *subjects) anchored(h ledger.Head) {
+	instance, _ := ledger.LifeOf(h.Ingest)
+	s.instance(instance)
+}
+
+// instance notes one whose logs are copied.
+func (s *subjects) instance(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.alive) < maxInstances && telemetry.ValidID(id) && !slices.Contains(s.cfg.Own, id) {
+		s.alive[id] = true
+	}
+}
+
+// instances that have anchored something, or are announced.
+func (s *subjects) instances() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.alive))
+}
+
 func (s *subjects) owned(t ledger.Tracker) {
 	if t.Owner == s.cfg.Ledger.MSP() {
-		s.set(subject{anchor.Tracker, t.ID, t.EnrolTx}, true)
+		s.set(subject{copying.Subject{Kind: anchor.Tracker, ID: t.ID, OpenTx: t.EnrolTx}, nil}, true)
 	}
 }
 
 func (s *subjects) shipment(r ledger.Shipment, changed bool) {
 	mine := r.IsParty(s.cfg.Ledger.MSP())
-	s.set(subject{anchor.Shipment, r.ID, r.CreateTx}, mine)
+	s.set(subject{copying.Subject{Kind: anchor.Shipment, ID: r.ID, OpenTx: r.CreateTx}, slices.Sorted(slices.Values(r.Parties.MSPs()))}, mine)
 	if !mine {
 		return
 	}
@@ -164,8 +197,8 @@ func (s *subjects) shipment(r ledger.Shipment, changed bool) {
 func (s *subjects) set(of subject, wanted bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	key := of.kind + "/" + of.id
-	if _, there := s.all[key]; there == wanted {
+	key := of.Kind + "/" + of.ID
+	if was, there := s.all[key]; there == wanted && (!there || slices.Equal(was.parties, of.parties)) {
 		return
 	}
 	s.news++
@@ -174,6 +207,13 @@ func (s *subjects) set(of subject, wanted bool) {
 	} else {
 		delete(s.all, key)
 	}
+}
+
+// partiesOf a subject, by their MSP ids.
+func (s *subjects) partiesOf(kind, id string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[kind+"/"+id].parties
 }
 
 // names remembers what a record says of logs, the most of each. Logs of others are never looked up.
@@ -225,8 +265,8 @@ func (s *subjects) takeMoved(source string) []string {
 func (s *subjects) hint(shipment string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, o := range s.cfg.Operators {
-		s.moved[o.ID()] = append(s.moved[o.ID()], shipment)
+	for instance := range s.alive {
+		s.moved[instance] = append(s.moved[instance], shipment)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/evidencetest"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/testkit"
@@ -40,6 +41,8 @@ type world struct {
 	own     *fakestore.Store
 	kept    *state.Tenant
 	replica *Replica
+	parties map[string]*node // by MSP id
+	gone    bool             // the operator announces no address
 }
 
 func newWorld(t *testing.T) *world {
@@ -69,7 +72,7 @@ func newWorld(t *testing.T) *world {
 // open starts a replica anew on what a store has.
 func (w *world) open(store Store) {
 	w.t.Helper()
-	w.replica = New(Config{Channel: ledger.Channel, Operators: []Operator{w.node}, Ledger: w.ledger.As("ConsigneeMSP"), Store: store, Kept: w.kept,
+	w.replica = New(Config{Channel: ledger.Channel, Nodes: w, Ledger: w.ledger.As("ConsigneeMSP"), Store: store, Kept: w.kept,
 		Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return time.UnixMilli(w.ms) }})
 	if _, err := w.replica.subjects.list(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -120,6 +123,21 @@ func (w *world) anchor() {
 	if err := w.ingest.Anchor(w.t.Context(), false); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// Operators and Party are the nodes of the world.
+func (w *world) Operators() map[string]Operator {
+	if w.gone {
+		return nil
+	}
+	return map[string]Operator{instance: w.node}
+}
+
+func (w *world) Party(msp string) Party {
+	if p := w.parties[msp]; p != nil {
+		return p
+	}
+	return nil
 }
 
 func (w *world) source() *source { return w.replica.sources[0] }
@@ -187,6 +205,7 @@ func (w *world) same(leaves, heads int) {
 
 // node is an operator's, as honest as a test leaves it.
 type node struct {
+	name     string // "" = the operator's instance
 	store    *fakestore.Store
 	heads    func(*transfer.Heads)
 	messages func(from uint64, entries bool, page *transfer.Messages)
@@ -197,7 +216,12 @@ type node struct {
 	scored   int // how often quality was asked for
 }
 
-func (n *node) ID() string { return instance }
+func (n *node) Name() string {
+	if n.name != "" {
+		return n.name
+	}
+	return instance
+}
 
 func (n *node) page(all []stored.Head, from uint64) (transfer.Heads, error) {
 	n.asked++
@@ -221,8 +245,8 @@ func (n *node) NewHeads(_ context.Context, from uint64, _ int64) (transfer.Heads
 	return n.page(n.store.HeadList, from)
 }
 
-func (n *node) LogHeads(ctx context.Context, log string, from uint64) (transfer.Heads, error) {
-	heads, err := n.store.Heads(ctx, log)
+func (n *node) LogHeads(ctx context.Context, of copying.Ref, from uint64) (transfer.Heads, error) {
+	heads, err := n.store.Heads(ctx, of.Log)
 	if err != nil {
 		return transfer.Heads{}, err
 	}
@@ -232,10 +256,10 @@ func (n *node) LogHeads(ctx context.Context, log string, from uint64) (transfer.
 	return n.page(heads, from)
 }
 
-func (n *node) Messages(ctx context.Context, log string, from, to uint64, entries bool) (transfer.Messages, error) {
+func (n *node) Messages(ctx context.Context, of copying.Ref, from, to uint64, entries bool) (transfer.Messages, error) {
 	n.asked++
 	page := transfer.Messages{Items: []transfer.Message{}}
-	err := n.store.Messages(ctx, log, from, min(to, from+transfer.MaxMessages), func(m stored.Message) error {
+	err := n.store.Messages(ctx, of.Log, from, min(to, from+transfer.MaxMessages), func(m stored.Message) error {
 		item := transfer.Message{Entry: slices.Clone(m.Entry), Flags: []string{}}
 		if !entries {
 			item.Raw, item.Tracker, item.Flags = slices.Clone(m.Raw), m.Tracker, append(item.Flags, m.Flags...)

@@ -77,7 +77,7 @@ func (s *Resource) close(ctx context.Context, in *struct {
 // is missing.
 func (s *Resource) seal(ctx context.Context, r ledger.Shipment) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, ingest := range s.Ingest {
+	for _, ingest := range s.Ingest.All() {
 		g.Go(func() error {
 			sealed, err := ingest.Seal(ctx, r.ID)
 			if err == nil && !sealed.Anchored {

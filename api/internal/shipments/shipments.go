@@ -26,7 +26,7 @@ type Resource struct {
 	*records.Records
 	View    *shipmentview.View
 	Rules   *judging.Rules
-	Ingest  []ingestclient.Instance
+	Ingest  ingestclient.Instances
 	Cursors rest.Cursors
 }
 

@@ -28,7 +28,7 @@ type View struct {
 	*records.Records
 	Logs      *records.Logs
 	Telemetry Telemetry
-	Ingest    []ingestclient.Instance
+	Ingest    ingestclient.Instances
 	Cache     *cache.Cache
 	Log       *slog.Logger
 }
@@ -116,7 +116,7 @@ func (s *View) latest(ctx context.Context, r ledger.Shipment) (latest, error) {
 // logged is how many messages the ingest instances have logged for a shipment.
 func (s *View) logged(ctx context.Context, shipment string) (uint64, error) {
 	var n uint64
-	for _, i := range s.Ingest {
+	for _, i := range s.Ingest.All() {
 		logs, err := i.Logs(ctx, shipment)
 		if err != nil {
 			return 0, err

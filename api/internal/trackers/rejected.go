@@ -58,7 +58,7 @@ func (s *Resource) rejected(ctx context.Context, in *rejectedInput) (*rest.Answe
 		ingest string
 	}
 	var all []entry
-	for _, i := range s.Ingest {
+	for _, i := range s.Ingest.All() {
 		before := at.NS
 		if in.Cursor != "" && i.ID() > at.Ingest {
 			before++ // what it has of that moment comes after the cursor

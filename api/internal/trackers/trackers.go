@@ -33,7 +33,7 @@ type Telemetry interface {
 type Resource struct {
 	*records.Records
 	Telemetry Telemetry
-	Ingest    []ingestclient.Instance
+	Ingest    ingestclient.Instances
 	Cursors   rest.Cursors
 	Key       []byte // derives the secrets of trackers that cannot sign
 	MQTTURL   string // told to those who enrol a tracker

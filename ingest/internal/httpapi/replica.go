@@ -22,13 +22,11 @@ import (
 // Store is the operator's own, which ingest writes. Members' nodes have stores of their own and copy from here.
 type Store interface {
 	outside.Store
-	Messages(ctx context.Context, log string, from, to uint64, fn func(stored.Message) error) error
+	transfer.Store
 	Heads(ctx context.Context, log string) ([]stored.Head, error)
 	// HeadsFrom gives the heads in a heads log from an index on that are not older than sinceMS, in their order.
 	HeadsFrom(ctx context.Context, heads string, index uint64, sinceMS int64) ([]stored.Head, error)
-	QualityHours(ctx context.Context, tracker string, fromMS, toMS int64, fn func(stored.QualityHour) error) error
 	RejectedOf(ctx context.Context, q stored.RejectedQuery, fn func(stored.Rejected, time.Time) error) error
-	QualityFlags(ctx context.Context, trackers []string, fromMS, toMS int64, fn func(stored.QualityFlag) error) error
 }
 
 // encoded is an answer in the forms of package transfer.
@@ -101,7 +99,7 @@ func (s *server) logHeads(c call) (any, error) {
 	}
 	// Those of earlier lives are in other heads logs, and in this one again.
 	ours := s.p.Sequencer().HeadsID()
-	return pageOfHeads(heads, from, end, func(h *stored.Head) bool { return h.Heads == ours }), nil
+	return encoded(transfer.PageOfHeads(heads, from, end, func(h *stored.Head) bool { return h.Heads == ours }).Encode()), nil
 }
 
 // newHeads gives the heads of all logs that the caller may read, from an index on.
@@ -130,7 +128,7 @@ func (s *server) newHeads(c call) (any, error) {
 	}
 	may := map[string]bool{}
 	var failed error
-	page := pageOfHeads(heads, from, end, func(h *stored.Head) bool {
+	page := transfer.PageOfHeads(heads, from, end, func(h *stored.Head) bool {
 		ok, known := may[h.Log]
 		if !known {
 			var id [32]byte
@@ -142,7 +140,7 @@ func (s *server) newHeads(c call) (any, error) {
 		}
 		return ok
 	})
-	return page, failed
+	return encoded(page.Encode()), failed
 }
 
 // maxNewHeads bounds what one answer is chosen from.
@@ -156,26 +154,6 @@ func (s *server) end(from uint64) (uint64, error) {
 	}
 	return max(from, n), err
 }
-
-// pageOfHeads takes those in [from, end) that the caller may have, as many as fit.
-func pageOfHeads(heads []stored.Head, from, end uint64, may func(*stored.Head) bool) encoded {
-	page, size := transfer.Heads{Items: []transfer.Head{}, Next: end}, 0
-	for i := range heads {
-		h := &heads[i]
-		if h.Index < from || h.Index >= end || !may(h) {
-			continue
-		}
-		if len(page.Items) == transfer.MaxHeads || size >= transfer.MaxBytes {
-			page.Next = h.Index
-			break
-		}
-		page.Items = append(page.Items, transfer.HeadOf(h))
-		size += len(h.Entry) + 40*len(h.Proof) + 200
-	}
-	return page.Encode()
-}
-
-var errPage = errors.New("the page is full")
 
 // messages gives the leaves [from, to) of a log as far as they fit, with entries=1 without what stands behind them. It ends before
 // a leaf that the store does not hold.
@@ -195,22 +173,8 @@ func (s *server) messages(c call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	bare := c.URL.Query().Get("entries") == "1"
-	page, size, next := transfer.Messages{Items: []transfer.Message{}}, 0, from
-	err = s.store.Messages(c.Context(), l.Log, from, min(to, from+transfer.MaxMessages), func(m stored.Message) error {
-		if m.Leaf != next || size >= transfer.MaxBytes {
-			return errPage
-		}
-		t := transfer.Message{Entry: m.Entry, Flags: []string{}}
-		if !bare {
-			t.Raw, t.Tracker, t.Flags = m.Raw, m.Tracker, append(t.Flags, m.Flags...)
-		}
-		page.Items = append(page.Items, t)
-		next++
-		size += len(t.Entry) + len(t.Raw) + 100
-		return nil
-	})
-	if err != nil && !errors.Is(err, errPage) {
+	page, err := transfer.PageOfMessages(c.Context(), s.store, l.Log, from, to, c.URL.Query().Get("entries") == "1")
+	if err != nil {
 		return nil, away(err)
 	}
 	return encoded(page.Encode()), nil
@@ -242,27 +206,8 @@ func (s *server) quality(c call) (any, error) {
 	if !mine && len(of) == 0 {
 		return nil, &problem{status: http.StatusNotFound, code: "not_found", detail: "no tracker of this id is known here whose readings the caller may read", refused: ok}
 	}
-	q := transfer.Quality{Hours: []transfer.Hour{}, Flags: []transfer.Flag{}}
-	if mine {
-		err := s.store.QualityHours(c.Context(), id, int64(from), int64(to), func(h stored.QualityHour) error {
-			q.Hours = append(q.Hours, transfer.Hour{StartMS: h.StartMS, Readings: h.Readings, Minutes: h.Minutes, Expected: h.Expected, Flags: h.Flags})
-			return nil
-		})
-		if err != nil {
-			return nil, away(err)
-		}
-	}
-	err = s.store.QualityFlags(c.Context(), []string{id}, int64(from), int64(to), func(f stored.QualityFlag) error {
-		if !slices.Contains(of, f.Shipment) {
-			return nil
-		}
-		if len(q.Flags) == transfer.MaxFlags {
-			return errPage
-		}
-		q.Flags = append(q.Flags, transfer.Flag{Shipment: f.Shipment, Reason: f.Reason, Metric: f.Metric, TimeMS: f.TimeMS, Value: f.Value, Against: f.Against})
-		return nil
-	})
-	if err != nil && !errors.Is(err, errPage) {
+	q, err := transfer.PageOfQuality(c.Context(), s.store, id, int64(from), int64(to), mine, of)
+	if err != nil {
 		return nil, away(err)
 	}
 	return encoded(q.Encode()), nil

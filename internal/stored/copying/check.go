@@ -1,13 +1,10 @@
-package replica
+package copying
 
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"regexp"
 	"slices"
-	"sync"
-	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -16,25 +13,19 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// fault is why something is not taken: what is one of the words of a Finding.
-type fault struct{ what, detail string }
-
-func faulty(what, format string, args ...any) *fault {
-	return &fault{what, fmt.Sprintf(format, args...)}
-}
-
 // opened is a message that may be written.
 type opened struct {
 	stored.Message
 	said telemetry.Opened
 }
 
-var flagName = regexp.MustCompile(`^[a-z_]{1,32}$`)
+// FlagName is what a reason code looks like, which becomes part of a point.
+var FlagName = regexp.MustCompile(`^[a-z_]{1,32}$`)
 
 const maxFlags = 32
 
 // checkEntry decodes a leaf's entry, which must be of the instance whose log it is.
-func checkEntry(entry []byte, instance string) (telemetry.Leaf, *fault) {
+func checkEntry(entry []byte, instance string) (telemetry.Leaf, *Fault) {
 	leaf, err := telemetry.DecodeLeaf(entry)
 	switch {
 	case err != nil:
@@ -50,7 +41,7 @@ func checkEntry(entry []byte, instance string) (telemetry.Leaf, *fault) {
 // check verifies one message of a log: its bytes are those that the entry names, and its tracker, which the ledger knows, signed them
 // with a key that was in force. What is not signed is of a tracker that cannot sign, and whose it is stands on the operator's word.
 // A fault, or an error that the ledger could not be asked.
-func check(ctx context.Context, trackers *trackers, of subject, log string, n uint64, item *transfer.Message, leaf telemetry.Leaf) (*opened, *fault, error) {
+func check(ctx context.Context, trackers *Trackers, of Subject, log string, n uint64, item *transfer.Message, leaf telemetry.Leaf) (*opened, *Fault, error) {
 	if len(item.Raw) > telemetry.MaxMessage {
 		return nil, faulty(Form, "the message has %d bytes", len(item.Raw)), nil
 	}
@@ -71,7 +62,7 @@ func check(ctx context.Context, trackers *trackers, of subject, log string, n ui
 	if f := checkFlags(item.Flags); f != nil {
 		return nil, f, nil
 	}
-	if of.kind == anchor.Tracker && tracker != of.id {
+	if of.Kind == anchor.Tracker && tracker != of.ID {
 		return nil, faulty(Forged, "the message is of tracker %s", tracker), nil
 	}
 	if !telemetry.ValidID(tracker) {
@@ -87,18 +78,18 @@ func check(ctx context.Context, trackers *trackers, of subject, log string, n ui
 			m.Flags = append(m.Flags, f)
 		}
 	}
-	if of.kind == anchor.Shipment {
-		m.Shipment = of.id
+	if of.Kind == anchor.Shipment {
+		m.Shipment = of.ID
 	}
 	return &opened{m, said}, nil, nil
 }
 
-func checkFlags(flags []string) *fault {
+func checkFlags(flags []string) *Fault {
 	if len(flags) > maxFlags {
 		return faulty(Form, "the message has %d flags", len(flags))
 	}
 	for _, f := range flags {
-		if !flagName.MatchString(f) {
+		if !FlagName.MatchString(f) {
 			return faulty(Form, "%.40q is not a flag", f)
 		}
 	}
@@ -106,9 +97,9 @@ func checkFlags(flags []string) *fault {
 }
 
 // authentic asks the ledger about the tracker, once more when what is known of it says no: it may have changed a moment ago.
-func authentic(ctx context.Context, trackers *trackers, of subject, tracker string, leaf telemetry.Leaf, m *telemetry.Message) (*fault, error) {
+func authentic(ctx context.Context, trackers *Trackers, of Subject, tracker string, leaf telemetry.Leaf, m *telemetry.Message) (*Fault, error) {
 	for again := false; ; again = true {
-		t, err := trackers.get(ctx, of, tracker, again)
+		t, err := trackers.Get(ctx, of, tracker, again)
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +109,7 @@ func authentic(ctx context.Context, trackers *trackers, of subject, tracker stri
 	}
 }
 
-func judge(t *ledger.Tracker, tracker string, leaf telemetry.Leaf, m *telemetry.Message) *fault {
+func judge(t *ledger.Tracker, tracker string, leaf telemetry.Leaf, m *telemetry.Message) *Fault {
 	switch {
 	case t == nil:
 		return faulty(Forged, "tracker %s is not on the ledger, or was never on this shipment", tracker)
@@ -135,71 +126,4 @@ func judge(t *ledger.Tracker, tracker string, leaf telemetry.Leaf, m *telemetry.
 		return faulty(Forged, "%v", err)
 	}
 	return nil
-}
-
-// trackers are the ledger's records, as they were asked for.
-type trackers struct {
-	ledger ledger.Evaluator
-	now    func() time.Time
-
-	mu    sync.Mutex
-	known map[string]known // by tracker and shipment
-}
-
-type known struct {
-	record *ledger.Tracker // nil: there is none for us
-	at     time.Time
-}
-
-const (
-	// trackerAge is how long an answer is good that would refuse a message.
-	trackerAge = time.Second
-	// trackerLife bounds how long any answer is good; changes are told by events.
-	trackerLife = 10 * time.Minute
-	maxTrackers = 20_000
-)
-
-// get gives a tracker's record as a party of the shipment, or as its owner, may see it; fresh asks the ledger unless it has just been asked.
-func (c *trackers) get(ctx context.Context, of subject, tracker string, fresh bool) (*ledger.Tracker, error) {
-	args := ledger.TrackerArgs{ID: tracker}
-	if of.kind == anchor.Shipment {
-		args.Shipment = of.id
-	}
-	key := args.ID + "\x00" + args.Shipment
-	c.mu.Lock()
-	k, ok := c.known[key]
-	c.mu.Unlock()
-	age := trackerLife
-	if fresh {
-		age = trackerAge
-	}
-	if ok && c.now().Sub(k.at) < age {
-		return k.record, nil
-	}
-	record, err := ledger.TrackerGet.Ask(ctx, c.ledger, args)
-	k = known{record: &record, at: c.now()}
-	switch code := ledger.CodeOf(err); {
-	case code == ledger.NotFound || code == ledger.Forbidden:
-		k.record = nil
-	case err != nil:
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.known) >= maxTrackers {
-		clear(c.known)
-	}
-	c.known[key] = k
-	return k.record, nil
-}
-
-// changed forgets a tracker.
-func (c *trackers) changed(tracker string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for key := range c.known {
-		if len(key) > len(tracker) && key[:len(tracker)] == tracker && key[len(tracker)] == 0 {
-			delete(c.known, key)
-		}
-	}
 }

@@ -1,53 +1,53 @@
-package replica
+package copying
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"time"
 
-	"github.com/trackseal/trackseal/internal/anchor"
-	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
-// copied is one log as the own store has it: all leaves of its newest head, verified.
-type copied struct {
-	wanted
-	log    string
-	tree   *merkle.Log // of the newest head
-	size   uint64
-	last   int64 // number of the newest head in the heads log of the instance's present life; -1 = none
-	closed bool
+// Log is one log as the own store has it: all leaves of its newest head, verified.
+type Log struct {
+	Ref
+	Size   uint64
+	Last   int64 // number of the newest head in the heads log; -1 = none
+	Closed bool
+	Hidden []Finding // heads that were not given when they were due
 
-	hidden []Finding // heads that were not given when they were due
-	retry  time.Time // not before
-	wait   time.Duration
+	tree *merkle.Log // of the newest head
 }
 
 const (
-	firstRetry = 2 * time.Second
-	lastRetry  = time.Minute
 	// chunk is how many leaves are looked at before their messages are written. What a head adds beyond is looked at as a whole, up to maxGrowth.
 	chunk     = 100_000
 	maxGrowth = 2_000_000
+	// held is how many bytes of messages are kept while the roots are computed. What lies beyond is asked for once more: its entries count, and
+	// a message must be the one that its entry names.
+	held = 16 << 20
 	// Bounds of one write.
 	maxPoints = 5000
 	maxBytes  = 4 << 20
 	maxHidden = 10 // of a log
+	// MaxFindings are kept of one operator; the rest are counted.
+	MaxFindings = 200
 )
 
-// open finds out where the own store is with a log: its leaves must have the root of its newest head. What is damaged is copied again.
-func (s *source) open(ctx context.Context, of wanted, log string) (*copied, error) {
-	heads, err := s.cfg.Store.Heads(ctx, log)
+// Open finds out where the own store is with a log: its leaves must have the root of its newest head. What is damaged is copied again.
+func (c *Copier) Open(ctx context.Context, of Ref) (*Log, error) {
+	heads, err := c.Store.Heads(ctx, of.Log)
 	if err != nil {
 		return nil, err
 	}
-	c := &copied{wanted: of, log: log, tree: new(merkle.Log), last: -1}
+	l := &Log{Ref: of, tree: new(merkle.Log), Last: -1}
 	if len(heads) == 0 {
-		return c, nil
+		return l, nil
 	}
 	sortHeads(heads)
 	newest, last, closed := heads[0], int64(-1), false
@@ -55,19 +55,19 @@ func (s *source) open(ctx context.Context, of wanted, log string) (*copied, erro
 		if h.Size >= newest.Size {
 			newest = h
 		}
-		if h.Heads == s.heads {
+		if h.Heads == c.Anchors.heads {
 			last = int64(h.Index)
 		}
 		closed = closed || h.Closed
 	}
-	whole, recent := true, s.cfg.Now().Add(-time.Hour).UnixMilli()
-	err = s.cfg.Store.Messages(ctx, log, 0, newest.Size, func(m stored.Message) error {
-		if whole = whole && m.Leaf == c.tree.Size(); whole {
-			c.tree.Append(merkle.LeafHash(m.Entry), nil)
+	whole, recent := true, c.Now().Add(-time.Hour).UnixMilli()
+	err = c.Store.Messages(ctx, of.Log, 0, newest.Size, func(m stored.Message) error {
+		if whole = whole && m.Leaf == l.tree.Size(); whole {
+			l.tree.Append(merkle.LeafHash(m.Entry), nil)
 		}
-		if m.ReceivedMS >= recent && m.Shipment != "" {
+		if m.ReceivedMS >= recent {
 			if o, err := m.Open(); err == nil { // a damaged one is found by the root, below
-				s.aside.measured(m.Tracker, o.Readings, m.ReceivedMS)
+				c.measured(&m, o.Readings)
 			}
 		}
 		return nil
@@ -75,38 +75,38 @@ func (s *source) open(ctx context.Context, of wanted, log string) (*copied, erro
 	if err != nil {
 		return nil, err
 	}
-	if root := c.tree.Root(); !whole || c.tree.Size() != newest.Size || hex.EncodeToString(root[:]) != newest.Root {
-		s.cfg.Log.WarnContext(ctx, "the own copy of a log is damaged; copying it again", "log", log, "subject", of.id)
-		c.tree = new(merkle.Log)
-		return c, nil
+	if root := l.tree.Root(); !whole || l.tree.Size() != newest.Size || hex.EncodeToString(root[:]) != newest.Root {
+		c.Log.WarnContext(ctx, "the own copy of a log is damaged; copying it again", "log", of.Log, "subject", of.ID)
+		l.tree = new(merkle.Log)
+		return l, nil
 	}
-	c.size, c.last, c.closed = newest.Size, last, closed
-	return c, nil
+	l.Size, l.Last, l.Closed = newest.Size, last, closed
+	return l, nil
 }
 
-// extend takes heads of the log, with what they cover, as far as all of it verifies. The error says that the operator, the ledger or the own
+// Extend takes heads of the log, with what they cover, as far as all of it verifies. The error says that the operator, the ledger or the own
 // store could not be asked: what was written until then is whole.
-func (s *source) extend(ctx context.Context, c *copied, heads []stored.Head) ([]Finding, error) {
+func (c *Copier) Extend(ctx context.Context, from From, l *Log, heads []stored.Head) ([]Finding, error) {
 	var found []Finding
-	say := func(leaf uint64, f *fault) {
-		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: leaf, What: f.what, Detail: f.detail})
+	say := func(leaf uint64, f *Fault) {
+		found = append(found, Finding{By: from.Name(), Log: l.Log, Subject: l.ID, Leaf: leaf, What: f.What, Detail: f.Detail})
 	}
-	heads, f, err := s.sound(ctx, c, heads)
+	heads, f, err := c.sound(ctx, l, heads)
 	if f != nil {
-		say(c.size, f)
+		say(l.Size, f)
 	}
-	if f != nil && f.what == Missing && len(c.hidden) < maxHidden {
-		c.hidden = append(c.hidden, found...)
+	if f != nil && f.What == Missing && len(l.Hidden) < maxHidden {
+		l.Hidden = append(l.Hidden, found...)
 	}
 	for err == nil && len(heads) > 0 {
 		n := 1
-		for n < len(heads) && heads[n].Size <= c.size+chunk {
+		for n < len(heads) && heads[n].Size <= l.Size+chunk {
 			n++
 		}
 		var some []Finding
-		some, err = s.take(ctx, c, heads[:n])
+		some, err = c.take(ctx, from, l, heads[:n])
 		if refused, ok := errors.AsType[*stored.RejectedError](err); ok {
-			say(c.size, faulty(Unstorable, "the own store refuses it: %s", refused.Detail))
+			say(l.Size, faulty(Unstorable, "the own store refuses it: %s", refused.Detail))
 			return found, nil
 		}
 		if len(some) > 0 {
@@ -118,19 +118,19 @@ func (s *source) extend(ctx context.Context, c *copied, heads []stored.Head) ([]
 }
 
 // sound are those that may be taken after what is here: in their order, growing, each in an anchor that the ledger has.
-func (s *source) sound(ctx context.Context, c *copied, heads []stored.Head) (good []stored.Head, f *fault, err error) {
+func (c *Copier) sound(ctx context.Context, l *Log, heads []stored.Head) (good []stored.Head, f *Fault, err error) {
 	sortHeads(heads)
 	var sizes []uint64
 	for _, h := range heads {
-		if int64(h.Index) > c.last {
+		if int64(h.Index) > l.Last {
 			sizes = append(sizes, h.HeadsSize)
 		}
 	}
-	known, err := s.anchors.find(ctx, sizes)
+	known, err := c.Anchors.find(ctx, sizes)
 	if err != nil {
 		return nil, nil, err
 	}
-	last, size := c.last, c.size
+	last, size := l.Last, l.Size
 	for _, h := range heads {
 		if int64(h.Index) <= last {
 			continue
@@ -147,7 +147,7 @@ func (s *source) sound(ctx context.Context, c *copied, heads []stored.Head) (goo
 			f = faulty(Missing, "head %d names head %d before it, which is not given", h.Index, h.Prev)
 		}
 		h.Tx, h.TimeMS = a.Tx, a.TimeMS
-		if h.Block, err = s.anchors.block(ctx, a.Tx); err != nil {
+		if h.Block, err = c.Anchors.block(ctx, a.Tx); err != nil {
 			return nil, nil, err
 		}
 		good = append(good, h)
@@ -156,23 +156,19 @@ func (s *source) sound(ctx context.Context, c *copied, heads []stored.Head) (goo
 	return good, f, nil
 }
 
-// maxHeld is how many bytes of messages are kept while the roots are computed. What lies beyond is asked for once more: its entries count, and a
-// message must be the one that its entry names.
-var maxHeld = 16 << 20
-
 // take writes the leaves of some heads and then the heads. First the entries: they must have the roots of the heads. Then the messages,
 // each of which must be the one that its entry names.
-func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Finding, error) {
+func (c *Copier) take(ctx context.Context, from From, l *Log, heads []stored.Head) ([]Finding, error) {
 	var found []Finding
-	say := func(leaf uint64, f *fault) {
-		found = append(found, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: leaf, What: f.what, Detail: f.detail})
+	say := func(leaf uint64, f *Fault) {
+		found = append(found, Finding{By: from.Name(), Log: l.Log, Subject: l.ID, Leaf: leaf, What: f.What, Detail: f.Detail})
 	}
-	leaves, held, whole, f, err := s.entries(ctx, c, heads)
+	leaves, held, whole, f, err := c.entries(ctx, from, l, heads)
 	if err != nil {
 		return nil, err
 	}
 	if f != nil {
-		say(c.size+uint64(len(leaves)), f)
+		say(l.Size+uint64(len(leaves)), f)
 	}
 	if whole < len(heads) && f == nil { // a root differs
 		h := heads[whole]
@@ -182,7 +178,7 @@ func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Fi
 	if len(heads) == 0 {
 		return found, nil
 	}
-	bad, err := s.messages(ctx, c, heads[whole-1].Size, leaves, held)
+	bad, err := c.messages(ctx, from, l, heads[whole-1].Size, leaves, held)
 	end := heads[whole-1].Size
 	for _, b := range bad {
 		end = min(end, b.Leaf)
@@ -192,7 +188,7 @@ func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Fi
 	}
 	found = append(found, bad...)
 	// A head is written when all that it covers is: where the own store is with the log is what its newest head says.
-	b := s.cfg.Store.NewBatch()
+	b := c.Store.NewBatch()
 	var newest *stored.Head
 	for i := range heads {
 		if heads[i].Size <= end {
@@ -206,22 +202,22 @@ func (s *source) take(ctx context.Context, c *copied, heads []stored.Head) ([]Fi
 	if err := b.Write(ctx); err != nil {
 		return found, err
 	}
-	for _, leaf := range leaves[:newest.Size-c.size] {
-		c.tree.Append(leaf, nil)
+	for _, leaf := range leaves[:newest.Size-l.Size] {
+		l.tree.Append(leaf, nil)
 	}
-	s.leaves.Add(newest.Size - c.size)
-	c.size, c.last, c.closed = newest.Size, int64(newest.Index), newest.Closed
-	if s.cfg.Copied != nil && c.kind == anchor.Shipment {
-		s.cfg.Copied(c.id, ledger.LogHead{Log: c.log, Size: newest.Size, Root: newest.Root})
+	grown := newest.Size - l.Size
+	l.Size, l.Last, l.Closed = newest.Size, int64(newest.Index), newest.Closed
+	if c.Copied != nil {
+		c.Copied(l, newest, grown)
 	}
 	return found, nil
 }
 
 // entries gives the hashes of the leaves that the heads add, the first messages, as many as are kept, and of how many heads the leaves have the
 // roots. The fault is of the leaf after the last.
-func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (leaves []merkle.Hash, held []transfer.Message, whole int, f *fault, err error) {
+func (c *Copier) entries(ctx context.Context, from From, l *Log, heads []stored.Head) (leaves []merkle.Hash, kept []transfer.Message, whole int, f *Fault, err error) {
 	size := 0 // of what is kept
-	tree, end := c.tree.Clone(), heads[len(heads)-1].Size
+	tree, end := l.tree.Clone(), heads[len(heads)-1].Size
 	rooted := func() bool {
 		for ; whole < len(heads) && heads[whole].Size == tree.Size(); whole++ {
 			if root := tree.Root(); hex.EncodeToString(root[:]) != heads[whole].Root {
@@ -231,17 +227,17 @@ func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (l
 		return true
 	}
 	for ok := rooted(); ok && tree.Size() < end; {
-		keep := size < maxHeld
-		page, f, err := s.page(ctx, c.log, tree.Size(), end, !keep)
+		keep := size < cmp.Or(c.Held, held)
+		page, f, err := c.page(ctx, from, l.Ref, tree.Size(), end, !keep)
 		if f != nil || err != nil {
-			return leaves, held, whole, f, err
+			return leaves, kept, whole, f, err
 		}
 		for i := 0; i < len(page) && ok; i++ {
-			if _, f := checkEntry(page[i].Entry, c.ingest); f != nil {
-				return leaves, held, whole, f, nil
+			if _, f := checkEntry(page[i].Entry, l.Ingest); f != nil {
+				return leaves, kept, whole, f, nil
 			}
 			if keep {
-				held = append(held, page[i])
+				kept = append(kept, page[i])
 				size += len(page[i].Entry) + len(page[i].Raw) + 200
 			}
 			hash := merkle.LeafHash(page[i].Entry)
@@ -250,23 +246,23 @@ func (s *source) entries(ctx context.Context, c *copied, heads []stored.Head) (l
 			ok = rooted()
 		}
 	}
-	return leaves, held, whole, nil, nil
+	return leaves, kept, whole, nil, nil
 }
 
-// messages writes those of the leaves up to before end that verify, and names the others. Hashes are those of the entries from c.size on, held the
+// messages writes those of the leaves up to before end that verify, and names the others. Hashes are those of the entries from l.Size on, held the
 // messages that are here already.
-func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []merkle.Hash, held []transfer.Message) (bad []Finding, err error) {
-	say := func(leaf uint64, f *fault) {
-		if len(bad) < maxFindings {
-			bad = append(bad, Finding{Operator: s.id, Log: c.log, Subject: c.id, Leaf: leaf, What: f.what, Detail: f.detail})
+func (c *Copier) messages(ctx context.Context, from From, l *Log, end uint64, hashes []merkle.Hash, held []transfer.Message) (bad []Finding, err error) {
+	say := func(leaf uint64, f *Fault) {
+		if len(bad) < MaxFindings {
+			bad = append(bad, Finding{By: from.Name(), Log: l.Log, Subject: l.ID, Leaf: leaf, What: f.What, Detail: f.Detail})
 		}
 	}
-	b := s.cfg.Store.NewBatch()
-	for n := c.size; n < end; {
-		page := held[min(n-c.size, uint64(len(held))):]
+	b := c.Store.NewBatch()
+	for n := l.Size; n < end; {
+		page := held[min(n-l.Size, uint64(len(held))):]
 		if page = page[:min(uint64(len(page)), end-n)]; len(page) == 0 {
-			var f *fault
-			if page, f, err = s.page(ctx, c.log, n, end, false); err != nil {
+			var f *Fault
+			if page, f, err = c.page(ctx, from, l.Ref, n, end, false); err != nil {
 				return bad, err
 			}
 			if f != nil {
@@ -275,7 +271,7 @@ func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []m
 			}
 		}
 		for i := range page {
-			m, f, err := s.message(ctx, c, n, &page[i], hashes[n-c.size])
+			m, f, err := c.message(ctx, l, n, &page[i], hashes[n-l.Size])
 			if err != nil {
 				return bad, err
 			}
@@ -283,33 +279,33 @@ func (s *source) messages(ctx context.Context, c *copied, end uint64, hashes []m
 				say(n, f)
 			} else if err := stored.AddOpened(b, &m.Message, &m.said); err != nil {
 				return bad, err
-			} else if m.Shipment != "" {
-				s.aside.measured(m.Tracker, m.said.Readings, m.ReceivedMS)
+			} else {
+				c.measured(&m.Message, m.said.Readings)
 			}
 			n++
 			if b.Points() >= maxPoints || b.Bytes() >= maxBytes {
-				if err := write(ctx, b); err != nil {
+				if err := Write(ctx, b); err != nil {
 					return bad, err
 				}
 			}
 		}
 	}
-	return bad, write(ctx, b)
+	return bad, Write(ctx, b)
 }
 
-func (s *source) message(ctx context.Context, c *copied, n uint64, item *transfer.Message, hash merkle.Hash) (*opened, *fault, error) {
+func (c *Copier) message(ctx context.Context, l *Log, n uint64, item *transfer.Message, hash merkle.Hash) (*opened, *Fault, error) {
 	if merkle.LeafHash(item.Entry) != hash {
 		return nil, faulty(Differs, "the entry is another one than a moment ago"), nil
 	}
-	leaf, f := checkEntry(item.Entry, c.ingest)
+	leaf, f := checkEntry(item.Entry, l.Ingest)
 	if f != nil {
 		return nil, f, nil
 	}
-	return check(ctx, s.trackers, c.subject, c.log, n, item, leaf)
+	return check(ctx, c.Trackers, l.Subject, l.Log, n, item, leaf)
 }
 
-// write stores a batch and empties it.
-func write(ctx context.Context, b stored.Batch) error {
+// Write stores a batch and empties it.
+func Write(ctx context.Context, b stored.Batch) error {
 	if b.Points() == 0 {
 		return nil
 	}
@@ -319,14 +315,14 @@ func write(ctx context.Context, b stored.Batch) error {
 }
 
 // page asks for leaves of a log: at least one, at most as many as were asked for.
-func (s *source) page(ctx context.Context, log string, from, to uint64, entries bool) ([]transfer.Message, *fault, error) {
+func (c *Copier) page(ctx context.Context, node From, of Ref, from, to uint64, entries bool) ([]transfer.Message, *Fault, error) {
 	to = min(to, from+transfer.MaxMessages)
-	page, err := s.operator.Messages(ctx, log, from, to, entries)
+	page, err := node.Messages(ctx, of, from, to, entries)
 	switch {
 	case errors.Is(err, transfer.ErrForm):
 		return nil, faulty(Form, "leaves %d to %d: %v", from, to-1, err), nil
 	case errors.Is(err, transfer.ErrNone):
-		return nil, faulty(Missing, "the operator says that it has no such log for us"), nil
+		return nil, faulty(Missing, "it says that it has no such log for us"), nil
 	case err != nil:
 		return nil, nil, err
 	case len(page.Items) == 0:
@@ -335,4 +331,8 @@ func (s *source) page(ctx context.Context, log string, from, to uint64, entries 
 		return nil, faulty(Form, "leaves %d to %d were asked for, and %d came", from, to-1, len(page.Items)), nil
 	}
 	return page.Items, nil, nil
+}
+
+func sortHeads(heads []stored.Head) {
+	slices.SortFunc(heads, func(a, b stored.Head) int { return int(a.Index) - int(b.Index) })
 }

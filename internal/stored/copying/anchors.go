@@ -1,4 +1,4 @@
-package replica
+package copying
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// anchors looks up what the ledger has of one heads log. Not safe for concurrent use.
-type anchors struct {
+// Anchors looks up what the ledger has of one heads log. Not safe for concurrent use.
+type Anchors struct {
 	ledger Ledger
 	heads  string
 	known  map[uint64]ledger.Head // by size
@@ -17,8 +17,16 @@ type anchors struct {
 // maxAnchors are kept; others are asked for again.
 const maxAnchors = 4096
 
-// newest of the heads log; its size is 0 when there is none.
-func (a *anchors) newest(ctx context.Context) (ledger.Head, error) {
+// AnchorsOf the heads log with an id.
+func AnchorsOf(l Ledger, heads string) *Anchors {
+	return &Anchors{ledger: l, heads: heads, known: map[uint64]ledger.Head{}, blocks: map[string]uint64{}}
+}
+
+// Heads is the id of the heads log, hex.
+func (a *Anchors) Heads() string { return a.heads }
+
+// Newest of the heads log; its size is 0 when there is none.
+func (a *Anchors) Newest(ctx context.Context) (ledger.Head, error) {
 	h, err := ledger.AnchorHead.Ask(ctx, a.ledger, ledger.IDArgs{ID: a.heads})
 	if ledger.CodeOf(err) == ledger.NotFound {
 		return ledger.Head{}, nil
@@ -27,7 +35,7 @@ func (a *anchors) newest(ctx context.Context) (ledger.Head, error) {
 }
 
 // find gives the anchors of some sizes, as far as the ledger has them. A listing is newest first: it is read back to the smallest.
-func (a *anchors) find(ctx context.Context, sizes []uint64) (map[uint64]ledger.Head, error) {
+func (a *Anchors) find(ctx context.Context, sizes []uint64) (map[uint64]ledger.Head, error) {
 	found, least := map[uint64]ledger.Head{}, uint64(0)
 	wanted := map[uint64]bool{}
 	for _, size := range sizes {
@@ -61,7 +69,7 @@ func (a *anchors) find(ctx context.Context, sizes []uint64) (map[uint64]ledger.H
 }
 
 // block is the number of the block with a transaction, 0 when it is not known.
-func (a *anchors) block(ctx context.Context, tx string) (uint64, error) {
+func (a *Anchors) block(ctx context.Context, tx string) (uint64, error) {
 	if b, ok := a.blocks[tx]; ok {
 		return b, nil
 	}
