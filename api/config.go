@@ -14,6 +14,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Config of one organisation's api.
@@ -28,32 +29,14 @@ type Config struct {
 	Dir          string            `yaml:"dir"`           // own data: state and the sealing key
 	Influx       influx.Config     `yaml:"influx"`        // telemetry store
 	Fabric       fabric.Config     `yaml:"fabric"`        // ledger
-	Ingest       []IngestConfig    `yaml:"ingest"`        // instances to ask and to seal at
-	Nodes        []NodeConfig      `yaml:"nodes"`         // APIs of the other members, for the details of shipments that they keep
+	Ingest       []string          `yaml:"ingest"`        // ids of the instances that write into influx themselves; what all others store is copied into it, verified
+	Calls        secure.Client     `yaml:"calls"`         // to other members' nodes, whose addresses and authorities are on the ledger: more authorities, a client certificate, insecure
 	MQTTURL      string            `yaml:"mqtt_url"`      // told to those who enrol a tracker; loggers' files go there, too
 	MQTT         secure.Client     `yaml:"mqtt"`          // ca, cert, key and insecure of the api's own connections to it
 	Auth         AuthConfig        `yaml:"auth"`          // who may call
 	DashboardDir string            `yaml:"dashboard_dir"` // served at / when it exists
 	Report       ReportConfig      `yaml:"report"`        // how reports look
 	Log          service.LogConfig `yaml:"log"`
-}
-
-// IngestConfig is one ingest instance.
-type IngestConfig struct {
-	ID  string `yaml:"id"`
-	Org string `yaml:"org"`
-	URL string `yaml:"url"` // https://host:port; http on this machine
-	// Pull: what it stores is copied into influx, verified. For every instance that does not write there itself.
-	Pull bool `yaml:"pull"`
-
-	Client secure.Client `yaml:",inline"` // ca, cert, key, insecure
-}
-
-// NodeConfig is another member's API.
-type NodeConfig struct {
-	Member string        `yaml:"member"`
-	URL    string        `yaml:"url"` // https://host:port; http on this machine
-	Client secure.Client `yaml:",inline"`
 }
 
 // ReportConfig says how reports as PDF look.
@@ -134,20 +117,13 @@ func (c *Config) Validate() error {
 	need("fabric.user", c.Fabric.User)
 	need("mqtt_url", c.MQTTURL)
 	need("auth.audience", c.Auth.Audience)
-	for i, in := range c.Ingest {
-		need(fmt.Sprintf("ingest[%d].id", i), in.ID)
-		need(fmt.Sprintf("ingest[%d].url", i), in.URL)
-		problems = append(problems, in.Client.Check(fmt.Sprintf("ingest[%d].url", i), in.URL))
+	for i, id := range c.Ingest {
+		if _, life := ledger.LifeOf(id); !telemetry.ValidID(id) || life > 1 || ledger.MemberOf(id) != c.Org {
+			bad("ingest[%d] %q: must be the id of an instance of %s, such as %s.ingest-1", i, id, c.Org, c.Org)
+		}
 	}
-	for i, n := range c.Nodes {
-		need(fmt.Sprintf("nodes[%d].member", i), n.Member)
-		if u, err := url.Parse(n.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			bad("nodes[%d].url %q: must be http://host:port or https://host:port", i, n.URL)
-		}
-		if slices.ContainsFunc(c.Nodes[:i], func(o NodeConfig) bool { return o.Member == n.Member }) {
-			bad("nodes[%d].member %q is given twice", i, n.Member)
-		}
-		problems = append(problems, n.Client.Check(fmt.Sprintf("nodes[%d].url", i), n.URL))
+	if (c.Calls.Cert == "") != (c.Calls.Key == "") {
+		bad("calls: a client certificate needs both cert and key")
 	}
 	problems = append(problems, c.TLS.Check("listen", c.Listen, c.Insecure), c.TLS.Check("ops_listen", c.Ops, c.Insecure), c.Influx.Client.Check("influx.url", c.Influx.URL), c.MQTT.Check("mqtt_url", c.MQTTURL))
 	if c.Auth.ClientsFile == "" && len(c.Auth.Issuers) == 0 {

@@ -15,7 +15,7 @@ listen: 127.0.0.1:8080
 dir: /tmp/x
 influx: {url: "http://127.0.0.1:8086", bucket: trackseal/autogen, token_file: t}
 fabric: {profile: p, org: carrier, user: api}
-ingest: [{id: carrier.ingest-1, org: carrier, url: "http://127.0.0.1:8070"}]
+ingest: [carrier.ingest-1]
 mqtt_url: tcp://127.0.0.1:1883
 auth: {issuer: "http://127.0.0.1:8080", audience: trackseal-api, clients_file: c, key_file: k}
 `
@@ -49,9 +49,9 @@ func TestConfig(t *testing.T) {
 	for name, tc := range map[string]bent{
 		"unknown member":           {"listen:", "listne:", "there is no key listne"},
 		"no org":                   {"org: carrier\nlisten", "listen", "org is missing"},
-		"node without a url":       {"mqtt_url", "nodes: [{member: shipper}]\nmqtt_url", `nodes[0].url "": must be`},
-		"node of nobody":           {"mqtt_url", "nodes: [{url: \"http://127.0.0.1:1\"}]\nmqtt_url", "nodes[0].member is missing"},
-		"node twice":               {"mqtt_url", "nodes: [{member: a, url: \"http://127.0.0.1:1\"}, {member: a, url: \"http://127.0.0.1:2\"}]\nmqtt_url", `nodes[1].member "a" is given twice`},
+		"ingest of another member": {"ingest: [carrier.ingest-1]", "ingest: [shipper.ingest-1]", `ingest[0] "shipper.ingest-1": must be the id of an instance of carrier`},
+		"life of an ingest":        {"ingest: [carrier.ingest-1]", "ingest: [carrier.ingest-1.life-2]", "must be the id of an instance of carrier"},
+		"half a certificate":       {"mqtt_url", "calls: {cert: f}\nmqtt_url", "calls: a client certificate needs both"},
 		"bad public url":           {"org: carrier\nlisten", "org: carrier\npublic_url: api.example.com\nlisten", "must be a URL such as"},
 		"bad listen":               {"127.0.0.1:8080\ndir", "8080\ndir", "must be host:port"},
 		"nobody may call":          {"clients_file: c, ", "", "give clients_file"},
@@ -98,20 +98,16 @@ func TestUnsafeConfigurations(t *testing.T) {
 	oidc := strings.Replace(good, `issuer: "http://127.0.0.1:8080", audience: trackseal-api, clients_file: c, key_file: k`,
 		`audience: trackseal-api, issuers: [{issuer: "https://id.example", jwks_url: "https://id.example/keys"}]`, 1)
 	for name, tc := range map[string]struct{ text, change, to, want string }{
-		"plain listener":                      {oidc, "127.0.0.1:8080\ndir", open, "listen 0.0.0.0:8080: other machines would reach it in plain text"},
-		"TLS listener":                        {oidc, "127.0.0.1:8080\ndir", tls, ""},
-		"plain listener by name":              {oidc, "127.0.0.1:8080\ndir", plain, ""},
-		"half a certificate":                  {oidc, "127.0.0.1:8080\ndir", "127.0.0.1:8080\ntls: {cert: c}\ndir", "both cert and key"},
-		"development issuer":                  {good, "127.0.0.1:8080\ndir", tls, "auth.insecure: true"},
-		"development issuer, plain":           {good, "127.0.0.1:8080\ndir", plain, "the development issuer is for one machine"},
-		"development issuer by name":          {strings.Replace(good, "key_file: k", "key_file: k, insecure: true", 1), "127.0.0.1:8080\ndir", tls, ""},
-		"another member's node in plain text": {good, "mqtt_url", "nodes: [{member: shipper, url: \"http://api.shipper.example:8080\"}]\nmqtt_url", "nodes[0].url http://api.shipper.example:8080: secrets would leave"},
-		"ingest in plain text":                {good, "http://127.0.0.1:8070", "http://ingest.example:8070", "ingest[0].url http://ingest.example:8070: secrets would leave"},
-		"ingest in plain text by name":        {good, `"http://127.0.0.1:8070"`, `"http://ingest.example:8070", insecure: true`, ""},
-		"ingest with TLS":                     {good, `"http://127.0.0.1:8070"`, `"https://ingest.example:8070", ca: f`, ""},
-		"InfluxDB in plain text":              {good, "http://127.0.0.1:8086", "http://db.example:8086", "influx.url"},
-		"InfluxDB with TLS":                   {good, `"http://127.0.0.1:8086"`, `"https://db.example:8086", ca: f`, ""},
-		"authority of plain text":             {good, `"http://127.0.0.1:8086"`, `"http://127.0.0.1:8086", ca: f`, "are for TLS"},
+		"plain listener":             {oidc, "127.0.0.1:8080\ndir", open, "listen 0.0.0.0:8080: other machines would reach it in plain text"},
+		"TLS listener":               {oidc, "127.0.0.1:8080\ndir", tls, ""},
+		"plain listener by name":     {oidc, "127.0.0.1:8080\ndir", plain, ""},
+		"half a certificate":         {oidc, "127.0.0.1:8080\ndir", "127.0.0.1:8080\ntls: {cert: c}\ndir", "both cert and key"},
+		"development issuer":         {good, "127.0.0.1:8080\ndir", tls, "auth.insecure: true"},
+		"development issuer, plain":  {good, "127.0.0.1:8080\ndir", plain, "the development issuer is for one machine"},
+		"development issuer by name": {strings.Replace(good, "key_file: k", "key_file: k, insecure: true", 1), "127.0.0.1:8080\ndir", tls, ""},
+		"InfluxDB in plain text":     {good, "http://127.0.0.1:8086", "http://db.example:8086", "influx.url"},
+		"InfluxDB with TLS":          {good, `"http://127.0.0.1:8086"`, `"https://db.example:8086", ca: f`, ""},
+		"authority of plain text":    {good, `"http://127.0.0.1:8086"`, `"http://127.0.0.1:8086", ca: f`, "are for TLS"},
 	} {
 		if !strings.Contains(tc.text, tc.change) {
 			t.Fatalf("%s: the configuration does not hold %q", name, tc.change)

@@ -89,10 +89,6 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	defer chain.Close()
-	instances, pulled, err := openIngest(cfg.Ingest, chain)
-	if err != nil {
-		return err
-	}
 	style, err := openStyle(cfg.Report)
 	if err != nil {
 		return err
@@ -102,25 +98,22 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	}
 	directory := members.New(chain, log)
-	nodes, err := openNodes(cfg.Nodes, chain)
+	others, err := openNodes(cfg, directory, chain, log)
 	if err != nil {
 		return err
 	}
-	book := details.New(details.Config{MSP: chain.MSP(), Kept: disk.Tenant("details"), Nodes: nodes, Members: directory, Ledger: chain, Log: log, Now: time.Now})
+	book := details.New(details.Config{MSP: chain.MSP(), Kept: disk.Tenant("details"), Nodes: others.Details, Members: directory, Ledger: chain, Log: log, Now: time.Now})
 	callers := &node.Callers{Ledger: chain, Org: cfg.Fabric.Org, Self: cfg.Org, Log: log, Now: time.Now}
 	live := feed.New(chain.MSP(), chain, store, log)
 
 	health, metrics := new(service.Health), service.NewMetrics()
-	var copies *replica.Replica // nil: the store has what every instance writes
-	var own *opinion.Opinions   // nil: the judge of the own ingest has the member's opinion
-	if len(pulled) > 0 {
-		copying := replica.Config{Channel: cfg.Fabric.Channel, Operators: pulled, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now}
-		if len(pulled) == len(instances) {
-			own = opinion.New(opinion.Config{Channel: cfg.Fabric.Channel, Ledger: chain, Store: store, Metrics: metrics, Log: log, Now: time.Now})
-			copying.Copied = own.Copied
-		}
-		copies = replica.New(copying)
+	copying := replica.Config{Channel: cfg.Fabric.Channel, Nodes: others, Own: cfg.Ingest, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now}
+	var own *opinion.Opinions // nil: the judge of the own ingest has the member's opinion
+	if len(cfg.Ingest) == 0 {
+		own = opinion.New(opinion.Config{Channel: cfg.Fabric.Channel, Ledger: chain, Store: store, Metrics: metrics, Log: log, Now: time.Now})
+		copying.Copied = own.Copied
 	}
+	copies := replica.New(copying)
 	if cfg.TLS.On() {
 		metrics.MustRegister(service.Certificate("tls", func() (time.Time, error) { return secure.Ends(cfg.TLS.Cert) }, time.Now))
 	}
@@ -133,7 +126,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL, Style: style,
-		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: instances, Feed: live, Evidence: openEvidence(cfg, chain, store, instances, copies, log), Copies: copies, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
+		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: others.Instances, Unusable: others.Unusable, Feed: live, Evidence: openEvidence(cfg, chain, store, others.Instances, copies, log), Copies: copies, Serve: store, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Ops: cfg.Ops == "" && secure.Local(cfg.Listen), Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
@@ -142,13 +135,11 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		service.Part{Name: "members", Run: directory.Run},
 		service.Part{Name: "details", Run: book.Run},
 		service.Part{Name: "callers", Run: callers.Run},
+		service.Part{Name: "replica", Run: copies.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},
 		service.Part{Name: "idempotency records", Run: writes.Run},
 		checkpoint.Part(cfg.Dir, log, disk.Checkpoint),
 		web.Part("http"))
-	if copies != nil {
-		parts = append(parts, service.Part{Name: "replica", Run: copies.Run})
-	}
 	if own != nil {
 		parts = append(parts, service.Part{Name: "opinions", Run: own.Run})
 	}

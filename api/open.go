@@ -14,9 +14,10 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/bundle"
-	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/httpapi"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/nodes"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -81,37 +82,13 @@ func openIssuer(is IssuerConfig, log *slog.Logger) (*access.RemoteKeys, *access.
 	return provider.Keys, provider, nil
 }
 
-// openIngest asks the instances with the organisation's ledger identity; pulled are those whose logs are copied.
-func openIngest(configs []IngestConfig, as node.Identity) (instances []ingestclient.Instance, pulled []replica.Operator, err error) {
-	for _, c := range configs {
-		through, err := c.Client.Transport()
-		if err != nil {
-			return nil, nil, fmt.Errorf("ingest %s: %w", c.ID, err)
-		}
-		client, err := ingestclient.New(c.ID, c.URL, &node.Transport{Identity: as, Audience: c.ID, Through: through, Now: time.Now})
-		if err != nil {
-			return nil, nil, err
-		}
-		if c.Pull {
-			client.OtherStore()
-			pulled = append(pulled, client)
-		}
-		instances = append(instances, client)
+// openNodes has the clients of the other members' nodes, which are called as this organisation.
+func openNodes(cfg Config, directory *members.Directory, identity node.Identity, log *slog.Logger) (*nodes.Book, error) {
+	if _, err := cfg.Calls.Config(); err != nil {
+		return nil, fmt.Errorf("calls: %w", err)
 	}
-	return instances, pulled, nil
-}
-
-// openNodes signs what is asked of the other members' nodes as this organisation.
-func openNodes(configs []NodeConfig, identity node.Identity) (map[string]details.Node, error) {
-	nodes := map[string]details.Node{}
-	for _, c := range configs {
-		through, err := c.Client.Transport()
-		if err != nil {
-			return nil, fmt.Errorf("node of %s: %w", c.Member, err)
-		}
-		nodes[c.Member] = details.Remote(c.URL, &node.Transport{Identity: identity, Audience: c.Member, Through: through, Now: time.Now})
-	}
-	return nodes, nil
+	return nodes.New(nodes.Config{Self: cfg.Org, Own: cfg.Ingest, Members: directory.All, Identity: identity, Calls: cfg.Calls,
+		Loopback: secure.Local(cfg.Listen), Log: log, Now: time.Now}), nil
 }
 
 // openSealingKey reads the 32 bytes that seal cursors and derive secrets, or makes them.
@@ -129,23 +106,19 @@ func openSealingKey(path string) ([]byte, error) {
 }
 
 // openEvidence says where evidence comes from.
-func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances []ingestclient.Instance, copies *replica.Replica, log *slog.Logger) *bundle.Source {
-	var around bundle.Outside
-	if copies != nil {
-		around = copies.Outside
-	}
+func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances ingestclient.Instances, copies *replica.Replica, log *slog.Logger) *bundle.Source {
 	return &bundle.Source{
-		Outside: around,
+		Outside: copies.Outside, Own: cfg.Ingest,
 		Channel: cfg.Fabric.Channel, Chaincode: cfg.Fabric.Chaincode, Ledger: chain, Store: store, Log: log,
 		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
 			instance, _ := ledger.LifeOf(ingest)
 			heads := anchor.HeadsID(cfg.Fabric.Channel, ingest)
-			for _, i := range instances {
+			for _, i := range instances.All() {
 				if i.ID() == instance {
 					return i.Consistency(ctx, hex.EncodeToString(heads[:]), first, second)
 				}
 			}
-			return nil, fmt.Errorf("%w: instance %s is not configured", problem.ErrIngest, ingest)
+			return nil, fmt.Errorf("%w: no address of instance %s is known", problem.ErrIngest, ingest)
 		},
 	}
 }

@@ -3,6 +3,7 @@ package secure
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,6 +17,8 @@ type Client struct {
 	Cert     string `yaml:"cert"`     // PEM file, shown to a server that asks for a certificate
 	Key      string `yaml:"key"`      // PEM file of its private key, mode 0600
 	Insecure bool   `yaml:"insecure"` // plain text is meant, although other machines can read it
+
+	PEM string `yaml:"-"` // more authorities, as text: a member announces those of its servers
 }
 
 // Config reads the files. Ask for one before each connection, and what was replaced is used without a restart.
@@ -25,6 +28,14 @@ func (c Client) Config() (*tls.Config, error) {
 	if c.CA != "" {
 		if t.RootCAs, err = readAuthorities(c.CA); err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
+		}
+	}
+	if c.PEM != "" {
+		if t.RootCAs == nil {
+			t.RootCAs = x509.NewCertPool()
+		}
+		if !t.RootCAs.AppendCertsFromPEM([]byte(c.PEM)) {
+			return nil, errNoCertificate
 		}
 	}
 	if c.Cert != "" || c.Key != "" {

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/evidence"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored/outside"
 )
 
@@ -26,8 +28,12 @@ func (c *collector) around(ctx context.Context, b *Bundle) error {
 		if c.manifest.Outside, err = c.Outside(ctx, c.request.Shipment.ID, of.Logs); err != nil {
 			return err
 		}
-		// Each of those asked knows its own logs. A tracker that one operator served before and another serves now is in both, and here.
-		of.Linked = true
+		// Each of those asked knows its own logs. A tracker that one operator served before and another serves now is in both, and here. The store
+		// has all that the own instances logged, and of others only what is ours.
+		of.Linked = slices.ContainsFunc(c.manifest.Instances, func(i evidence.Instance) bool {
+			instance, _ := ledger.LifeOf(i.Ingest)
+			return !slices.Contains(c.Own, instance)
+		})
 	}
 	found, err := outside.Find(ctx, c.Store, of)
 	for _, m := range found {

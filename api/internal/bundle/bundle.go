@@ -53,7 +53,8 @@ type Source struct {
 	Ledger             Ledger
 	Store              Store
 	Consistency        Consistency
-	Outside            Outside // nil: the store has all that is needed
+	Outside            Outside  // nil: the store has all that is needed
+	Own                []string // ids of the instances that write into the store
 	Log                *slog.Logger
 }
 

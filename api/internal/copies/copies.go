@@ -36,8 +36,7 @@ type Server struct {
 	Callers *node.Callers
 	Ledger  ledger.Evaluator // as this organisation
 	Store   Store
-	// Outside are the signed messages around a shipment that are kept here.
-	Outside func(ctx context.Context, shipment string) ([][]byte, error)
+	Outside func(shipment string) [][]byte // the signed messages around a shipment that are kept here
 	Log     *slog.Logger
 
 	refusals *rate.Limiter
@@ -255,7 +254,6 @@ func (s *Server) outside(r request) ([]byte, error) {
 	if r.Role != contract.Operator || !record.IsParty(r.MSP) {
 		return nil, none()
 	}
-	found, err := s.Outside(r.Context(), id)
-	page := transfer.Outside{Items: append([][]byte{}, found[:min(len(found), transfer.MaxOutside)]...)}
-	return page.Encode(), err
+	found := s.Outside(id)
+	return transfer.Outside{Items: append([][]byte{}, found[:min(len(found), transfer.MaxOutside)]...)}.Encode(), nil
 }

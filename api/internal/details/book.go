@@ -27,11 +27,11 @@ type Node interface {
 // ErrNone is what a node answers that has no such details, or that does not know us as a party.
 var ErrNone = errors.New("the node has no such details")
 
-// Config of a book. Nodes may be empty; all other members must be set.
+// Config of a book. All members must be set.
 type Config struct {
 	MSP     string // whose node this is
 	Kept    *state.Tenant
-	Nodes   map[string]Node // by member
+	Nodes   func(member string) Node // of now; nil when none is known
 	Members *members.Directory
 	Ledger  ledger.Evaluator // as this organisation
 	Log     *slog.Logger
@@ -114,8 +114,11 @@ func (b *Book) Read(ctx context.Context, shipment, by, hash string) (ledger.Deta
 // ask asks one member's node, and keeps what it gives.
 func (b *Book) ask(ctx context.Context, msp, shipment, hash string) (d ledger.Details, ok bool) {
 	member := b.Members.Name(msp)
-	node := b.Nodes[member]
-	if node == nil || msp == b.MSP || b.resting(member) {
+	if msp == b.MSP || b.resting(member) {
+		return d, false
+	}
+	node := b.Nodes(member)
+	if node == nil {
 		return d, false
 	}
 	asked := ctx

@@ -82,7 +82,9 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.Book = details.New(details.Config{MSP: "ShipperMSP", Kept: w.disk.Tenant("details"), Members: names, Ledger: chain.As("ShipperMSP"), Log: slog.New(slog.DiscardHandler),
-		Nodes: map[string]details.Node{"carrier": w.carrier, "consignee": w.consignee, "auditor": w.auditor}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }})
+		Nodes: func(member string) details.Node {
+			return map[string]details.Node{"carrier": w.carrier, "consignee": w.consignee, "auditor": w.auditor}[member]
+		}, Now: func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) }})
 	t.Cleanup(func() {
 		if err := w.disk.Close(); err != nil {
 			t.Error(err)

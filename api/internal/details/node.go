@@ -64,7 +64,7 @@ func (s *Server) serve(r *http.Request) ([]byte, error) {
 }
 
 // Remote is another member's node at base, https://host:port or http on this machine; through signs and carries the requests.
-func Remote(base string, through *node.Transport) Node {
+func Remote(base string, through http.RoundTripper) Node {
 	return &remote{strings.TrimSuffix(base, "/") + Path, &http.Client{Transport: through,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") }}}
 }

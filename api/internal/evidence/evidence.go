@@ -24,6 +24,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/verification"
 	proof "github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 )
 
 // Peers are those of other organisations too.
@@ -124,8 +125,8 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 func (s *Resource) copied(log string) []verification.Finding {
 	var all []verification.Finding
 	for _, f := range s.Copies.FindingsOf(log) {
-		check := map[string]string{replica.Forged: verification.Signature, replica.Differs: verification.Hash, replica.Root: verification.Root, replica.Anchor: verification.Anchor}[f.What]
-		all = append(all, verification.Finding{Log: f.Log, Leaf: f.Leaf, Check: cmp.Or(check, verification.Leaf), Detail: fmt.Sprintf("%s gives it otherwise, or not at all: %s", f.Operator, f.Detail)})
+		check := map[string]string{copying.Forged: verification.Signature, copying.Differs: verification.Hash, copying.Root: verification.Root, copying.Anchor: verification.Anchor}[f.What]
+		all = append(all, verification.Finding{Log: f.Log, Leaf: f.Leaf, Check: cmp.Or(check, verification.Leaf), Detail: fmt.Sprintf("%s gives it otherwise, or not at all: %s", f.By, f.Detail)})
 	}
 	return all
 }

@@ -16,7 +16,14 @@ import (
 // idle is an operator that has nothing to copy.
 type idle struct{ replica.Operator }
 
-func (idle) ID() string { return "carrier.ingest-1" }
+func (idle) Name() string { return "carrier.ingest-1" }
+
+type idleNodes struct{}
+
+func (idleNodes) Operators() map[string]replica.Operator {
+	return map[string]replica.Operator{"carrier.ingest-1": idle{}}
+}
+func (idleNodes) Party(string) replica.Party { return nil }
 
 // TestMetricsAreThoseOfTheExample: dashboard and alerts are tried on what /metrics really gives.
 func TestMetricsAreThoseOfTheExample(t *testing.T) {
@@ -24,7 +31,7 @@ func TestMetricsAreThoseOfTheExample(t *testing.T) {
 	w.must(200, "GET", "/v1/network", "")
 	// What the program adds.
 	w.metrics.MustRegister(service.Certificate("fabric", func() (time.Time, error) { return time.Now().Add(300 * 24 * time.Hour), nil }, time.Now))
-	copies := replica.New(replica.Config{Channel: ledger.Channel, Operators: []replica.Operator{idle{}}, Ledger: w.ledger, Store: new(fakestore.Store),
+	copies := replica.New(replica.Config{Channel: ledger.Channel, Nodes: idleNodes{}, Ledger: w.ledger, Store: new(fakestore.Store),
 		Kept: w.state.Tenant("replica"), Metrics: w.metrics, Log: slog.New(slog.DiscardHandler), Now: time.Now})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

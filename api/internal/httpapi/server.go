@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/cache"
 	"github.com/trackseal/trackseal/api/internal/compliance"
+	"github.com/trackseal/trackseal/api/internal/copies"
 	"github.com/trackseal/trackseal/api/internal/custody"
 	"github.com/trackseal/trackseal/api/internal/dashboard"
 	"github.com/trackseal/trackseal/api/internal/details"
@@ -27,6 +28,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/live"
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/network"
+	"github.com/trackseal/trackseal/api/internal/nodes"
 	"github.com/trackseal/trackseal/api/internal/recordings"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/replica"
@@ -73,8 +75,10 @@ type Config struct {
 	Dial        Dial // to the broker
 	Ingest      ingestclient.Instances
 	Feed        *feed.Feed
-	Evidence    *bundle.Source   // nil: no evidence routes
-	Copies      *replica.Replica // nil: every ingest instance writes into Telemetry
+	Evidence    *bundle.Source          // nil: no evidence routes
+	Unusable    func() []nodes.Unusable // endpoints that members announced; nil: none is known
+	Copies      *replica.Replica        // nil: every ingest instance writes into Telemetry
+	Serve       copies.Store            // what other members' nodes may copy from; nil: nothing
 	Access      access.Chain
 	Issuer      *access.Issuer // nil: no development issuer
 	SignIn      *access.Page   // nil: no OIDC provider at which the page signs people in
@@ -135,6 +139,12 @@ func New(cfg Config) *Server {
 		api.Handle("/metrics", watch)
 	}
 	api.Handle(details.Path, &details.Server{Book: cfg.Details, Callers: cfg.Callers})
+	if cfg.Serve != nil {
+		given := (&copies.Server{Channel: cfg.Channel, Callers: cfg.Callers, Ledger: cfg.Ledger, Store: cfg.Serve, Outside: cfg.Copies.KeptOutside, Log: cfg.Log}).Handler()
+		for _, path := range copies.Paths {
+			api.Handle(path, given)
+		}
+	}
 
 	own := &records.Records{Ledger: noted{cfg.Ledger}, Members: cfg.Members, Details: cfg.Details, Org: cfg.Org, MSP: cfg.MSP}
 	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
@@ -159,7 +169,7 @@ func New(cfg Config) *Server {
 		&reports.Resource{Records: own, Judge: judge, Telemetry: cfg.Telemetry, Org: cfg.Org, PublicURL: cfg.PublicURL, Heavy: heavy, Style: cfg.Style, Now: cfg.Now},
 		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Copies: cfg.Copies, Cursors: cursors,
 			Heavy: heavy, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
-		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members, Copies: cfg.Copies, Metrics: cfg.Metrics},
+		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members, Copies: cfg.Copies, Unusable: cfg.Unusable, Metrics: cfg.Metrics},
 		&auditlog.Resource{Audit: cfg.Audit, Cursors: cursors, Log: cfg.Log},
 		&live.Resource{Records: own, Feed: cfg.Feed, Stopping: stopping, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
 	} {

@@ -160,7 +160,7 @@ func (w *world) open() {
 	}
 	cfg.Ingest = ingestclient.These(w.ingest)
 	if w.second != nil {
-		cfg.Ingest = append(cfg.Ingest, w.second)
+		cfg.Ingest = ingestclient.These(w.ingest, w.second)
 	}
 	if w.noStore {
 		cfg.Telemetry = nil
@@ -182,7 +182,7 @@ type nodeOf struct {
 }
 
 // neighbours are the other members' nodes.
-func (w *world) neighbours() map[string]details.Node {
+func (w *world) neighbours() func(string) details.Node {
 	all := map[string]details.Node{}
 	for _, m := range testkit.Founders {
 		if m.Name != w.org {
@@ -190,7 +190,7 @@ func (w *world) neighbours() map[string]details.Node {
 			all[m.Name] = details.Remote("http://"+m.Name+".test", through)
 		}
 	}
-	return all
+	return func(member string) details.Node { return all[member] }
 }
 
 // wires lead to the node of a member, if there is one.

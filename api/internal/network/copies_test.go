@@ -10,6 +10,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/testkit"
 )
@@ -17,10 +18,18 @@ import (
 // nonsense is an operator that gives nothing of any use.
 type nonsense struct{ replica.Operator }
 
-func (nonsense) ID() string { return "carrier.ingest-1" }
+func (nonsense) Name() string { return "carrier.ingest-1" }
 func (nonsense) NewHeads(context.Context, uint64, int64) (transfer.Heads, error) {
 	return transfer.Heads{}, transfer.ErrForm
 }
+
+// alone is a network with that operator and no other node.
+type alone struct{}
+
+func (alone) Operators() map[string]replica.Operator {
+	return map[string]replica.Operator{"carrier.ingest-1": nonsense{}}
+}
+func (alone) Party(string) replica.Party { return nil }
 
 // What the copying finds is shown, and then not all is well.
 func TestCopiesAreShown(t *testing.T) {
@@ -37,7 +46,7 @@ func TestCopiesAreShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer disk.Close()
-	s := &Resource{Copies: replica.New(replica.Config{Channel: ledger.Channel, Operators: []replica.Operator{nonsense{}}, Ledger: l.As("ShipperMSP"), Store: new(fakestore.Store),
+	s := &Resource{Copies: replica.New(replica.Config{Channel: ledger.Channel, Nodes: alone{}, Ledger: l.As("ShipperMSP"), Store: new(fakestore.Store),
 		Kept: disk.Tenant("replica"), Log: slog.New(slog.DiscardHandler), Now: time.Now})}
 	if c := s.copies()[0]; c.OK || c.Error != "not asked yet" || c.Anchored != nil || c.Copied != nil || c.Behind != nil {
 		t.Errorf("before the first look came %+v", c)
@@ -54,7 +63,7 @@ func TestCopiesAreShown(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if c := got[0]; c.OK || c.Ingest != "carrier.ingest-1" || *c.Anchored != 1 || *c.Copied != 0 || c.Findings[0].What != replica.Form || c.Findings[0].Since == 0 {
+	if c := got[0]; c.OK || c.Ingest != "carrier.ingest-1" || *c.Anchored != 1 || *c.Copied != 0 || c.Findings[0].What != copying.Form || c.Findings[0].Since == 0 {
 		t.Errorf("came %+v", c)
 	}
 	if got := (&Resource{}).copies(); got == nil || len(got) != 0 {

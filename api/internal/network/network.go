@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/members"
+	"github.com/trackseal/trackseal/api/internal/nodes"
 	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -38,7 +39,8 @@ type Resource struct {
 	Telemetry Telemetry
 	Ingest    ingestclient.Instances
 	Members   *members.Directory
-	Copies    *replica.Replica // nil: every instance writes into our store
+	Copies    *replica.Replica        // nil: every instance writes into our store
+	Unusable  func() []nodes.Unusable // endpoints; nil: none is known
 	Metrics   *prometheus.Registry
 }
 
@@ -55,14 +57,15 @@ func (s *Resource) Register(api *rest.API) {
 
 // Network is the health of what this api talks to.
 type Network struct {
-	OK      bool           `json:"ok" doc:"Everything answered, and does what it is there for"`
-	Org     string         `json:"org" doc:"Whose api this is"`
-	Unknown []string       `json:"unknown" doc:"What could not be asked just now, so that nothing is known of it: ledger, influx, the id of an ingest instance, or copy of and that id" example:"carrier.ingest-1"`
-	Nodes   []ledger.Node  `json:"nodes" doc:"Peers and orderers of the channel"`
-	Ingest  []IngestHealth `json:"ingest"`
-	Copies  []Copy         `json:"copies" doc:"This member's own copy of what other operators' instances have stored; empty at an operator that has no other"`
-	Influx  Health         `json:"influx"`
-	Ledger  Health         `json:"ledger"`
+	OK       bool             `json:"ok" doc:"Everything answered, and does what it is there for"`
+	Org      string           `json:"org" doc:"Whose api this is"`
+	Unknown  []string         `json:"unknown" doc:"What could not be asked just now, so that nothing is known of it: ledger, influx, the id of an ingest instance, or copy of and that id" example:"carrier.ingest-1"`
+	Nodes    []ledger.Node    `json:"nodes" doc:"Peers and orderers of the channel"`
+	Ingest   []IngestHealth   `json:"ingest"`
+	Copies   []Copy           `json:"copies" doc:"This member's own copy of what other operators' instances have stored; empty where there is no other operator"`
+	Unusable []nodes.Unusable `json:"unusable" doc:"Endpoints that members have announced on the ledger and that are not called"`
+	Influx   Health           `json:"influx"`
+	Ledger   Health           `json:"ledger"`
 }
 
 // IngestHealth is one instance's own report.
@@ -85,8 +88,9 @@ type Copy struct {
 	More     int           `json:"more" doc:"Findings that are not listed"`
 }
 
-// CopyFinding names what an instance gives that does not verify, or does not give. It is not copied.
+// CopyFinding names what a node gives that does not verify, or does not give. It is not copied.
 type CopyFinding struct {
+	By      string       `json:"by" doc:"Who gives it: the instance, or the member whose node was asked instead" example:"carrier.ingest-1"`
 	Log     string       `json:"log" doc:"Empty when it is about the instance as a whole"`
 	Subject string       `json:"subject" doc:"Shipment or tracker whose log it is"`
 	Leaf    uint64       `json:"leaf" doc:"The first one concerned"`
@@ -142,6 +146,10 @@ func (s *Resource) network(ctx context.Context, _ *struct{}) (*rest.Answer[Netwo
 	}
 	_ = g.Wait() // each part reports in the answer
 	n.Copies = s.copies()
+	if s.Unusable != nil {
+		n.Unusable = s.Unusable()
+	}
+	n.Unusable = rest.OrEmpty(n.Unusable)
 	n.Unknown = n.unknown()
 	n.OK = len(n.Unknown) == 0
 	for _, c := range n.Copies {
@@ -225,7 +233,7 @@ func (s *Resource) copies() []Copy {
 			c.Error = "not asked yet"
 		}
 		for _, f := range st.Findings {
-			c.Findings = append(c.Findings, CopyFinding{Log: f.Log, Subject: f.Subject, Leaf: f.Leaf, What: f.What, Detail: f.Detail, Since: rest.Instant(f.SinceMS)})
+			c.Findings = append(c.Findings, CopyFinding{By: f.By, Log: f.Log, Subject: f.Subject, Leaf: f.Leaf, What: f.What, Detail: f.Detail, Since: rest.Instant(f.SinceMS)})
 		}
 		all = append(all, c)
 	}
