@@ -159,6 +159,10 @@ type Copy struct {
 
 // CopyFinding defines model for CopyFinding.
 type CopyFinding struct {
+	// By Who gives it: the instance, or the member whose node was asked instead
+	//
+	// Examples: carrier.ingest-1
+	By     string `json:"by"`
 	Detail string `json:"detail"`
 
 	// Leaf The first one concerned
@@ -528,7 +532,7 @@ type MessageTrust string
 
 // Network defines model for Network.
 type Network struct {
-	// Copies This member's own copy of what other operators' instances have stored; empty at an operator that has no other
+	// Copies This member's own copy of what other operators' instances have stored; empty where there is no other operator
 	Copies []Copy         `json:"copies"`
 	Influx Health         `json:"influx"`
 	Ingest []IngestHealth `json:"ingest"`
@@ -547,6 +551,9 @@ type Network struct {
 	//
 	// Examples: ["carrier.ingest-1"]
 	Unknown []string `json:"unknown"`
+
+	// Unusable Endpoints that members have announced on the ledger and that are not called
+	Unusable []Unusable `json:"unusable"`
 }
 
 // Node defines model for Node.
@@ -819,6 +826,22 @@ type Tracker struct {
 
 // TrackerTrust defines model for Tracker.Trust.
 type TrackerTrust string
+
+// Unusable defines model for Unusable.
+type Unusable struct {
+	Address string `json:"address"`
+
+	// ID Of the ingest instance
+	ID     string `json:"id,omitempty,omitzero"`
+	Member string `json:"member"`
+
+	// What Of which of its nodes
+	What UnusableWhat `json:"what"`
+	Why  string       `json:"why"`
+}
+
+// UnusableWhat Of which of its nodes
+type UnusableWhat string
 
 // VerdictRef defines model for VerdictRef.
 type VerdictRef struct {
