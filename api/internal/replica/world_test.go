@@ -168,6 +168,9 @@ func (w *world) same(leaves, heads int) {
 	if len(ours.Stored) != leaves || len(ours.HeadList) != heads {
 		w.t.Fatalf("the own store has %d messages and %d heads, expected %d and %d; findings %+v", len(ours.Stored), len(ours.HeadList), leaves, heads, w.findings())
 	}
+	// What was not taken at first comes behind what was.
+	slices.SortStableFunc(ours.Stored, func(a, b stored.Message) int { return int(a.Leaf) - int(b.Leaf) })
+	slices.SortStableFunc(ours.Points, func(a, b fakestore.Point) int { return int(a.Leaf) - int(b.Leaf) })
 	text := func(v any) string {
 		b, err := json.Marshal(v)
 		if err != nil {

@@ -1,0 +1,120 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/internal/stored/copying"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
+)
+
+// beside gives the world another party that has a copy of what the operator has now.
+func (w *world) beside() *node {
+	w.t.Helper()
+	store := &fakestore.Store{Stored: slices.Clone(w.node.store.Stored), Points: slices.Clone(w.node.store.Points), HeadList: slices.Clone(w.node.store.HeadList)}
+	p := &node{name: "carrier", store: store}
+	w.parties = map[string]*node{"CarrierMSP": p}
+	return p
+}
+
+// looks goes on for so long, a second each time, as run does.
+func (w *world) looks(seconds int) {
+	w.t.Helper()
+	for range seconds {
+		w.ms += 1000
+		if err := w.source().elsewhere(w.t.Context(), w.round()); w.t.Context().Err() != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// An operator that is gone: another party's node has the leaves, and they are verified in the same way.
+func TestTakenFromAPartyWhenTheOperatorIsGone(t *testing.T) {
+	for name, gone := range map[string]func(*world){
+		"does not answer":    func(w *world) { w.node.fail = errors.New("no route") },
+		"has no address":     func(w *world) { w.gone = true; w.replica.refresh() },
+		"gives nothing more": func(w *world) { w.node.heads = func(h *transfer.Heads) { h.Items, h.Next = h.Items[:0], 1 } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.log(3)
+			w.rounds()
+			w.log(3)
+			w.beside()
+			gone(w)
+			w.looks(60)
+			w.same(8, 2)
+			if found := w.findings(); len(found) != 1 || found[0].What != copying.Lagging || found[0].By != instance {
+				t.Errorf("found %+v, expected that the operator lags", found)
+			}
+		})
+	}
+}
+
+// An operator that gives a message otherwise is named as long as it does, although another party gave the true one.
+func TestALieStaysNamedUntilItIsTakenBack(t *testing.T) {
+	w := newWorld(t)
+	w.log(3)
+	w.beside()
+	w.node.messages = func(from uint64, entries bool, page *transfer.Messages) {
+		if i := 2 - int(from); i >= 0 && i < len(page.Items) && !entries {
+			page.Items[i].Raw[0] ^= 1
+		}
+	}
+	w.looks(30)
+	w.same(4, 1)
+	if found := w.findings(); len(found) != 1 || found[0].What != copying.Differs || found[0].By != instance || found[0].Leaf != 2 {
+		t.Errorf("found %+v, expected that the operator gives leaf 2 otherwise", found)
+	}
+	w.log(1)
+	w.looks(30)
+	w.same(6, 2)
+	if found := w.findings(); len(found) != 1 {
+		t.Errorf("while it still lies: %+v", found)
+	}
+	w.node.messages = nil
+	w.looks(10)
+	if found := w.findings(); len(found) != 0 {
+		t.Errorf("after the truth: %+v", found)
+	}
+}
+
+// A party that gives something else is named beside the operator, and nothing of it is taken.
+func TestAPartyThatLies(t *testing.T) {
+	w := newWorld(t)
+	w.log(3)
+	p := w.beside()
+	w.node.fail = errors.New("no route")
+	p.messages = func(from uint64, _ bool, page *transfer.Messages) {
+		for i := range page.Items {
+			page.Items[i].Raw = []byte("nothing")
+		}
+	}
+	w.looks(60)
+	if len(w.own.HeadList) != 0 || len(w.own.Stored) != 0 {
+		t.Errorf("%d messages and %d heads were taken", len(w.own.Stored), len(w.own.HeadList))
+	}
+	if found := w.findings(); !slices.ContainsFunc(found, func(f Finding) bool { return f.By == "carrier" && f.What == copying.Differs && f.Subject == w.ship.ID }) {
+		t.Errorf("found %+v, expected the carrier's node to be named", found)
+	}
+	p.messages = nil
+	w.looks(700)
+	w.same(4, 1)
+	if found := w.findings(); slices.ContainsFunc(found, func(f Finding) bool { return f.By == "carrier" }) {
+		t.Errorf("after the truth: %+v", found)
+	}
+}
+
+// With an operator that gives everything nobody else is asked.
+func TestOthersAreNotAskedWithoutNeed(t *testing.T) {
+	w := newWorld(t)
+	w.log(3)
+	p := w.beside()
+	w.looks(100)
+	w.same(4, 1)
+	if p.asked > 0 {
+		t.Errorf("another party was asked %d times", p.asked)
+	}
+}
