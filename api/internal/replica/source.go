@@ -99,7 +99,7 @@ func (s *source) moved(to Operator) {
 // live begins with a life of the instance: its heads log has the heads of all its logs, those of earlier lives too.
 func (s *source) live(life string) {
 	id := anchor.HeadsID(s.cfg.Channel, life)
-	s.copier = &copying.Copier{Store: s.cfg.Store, Anchors: copying.AnchorsOf(s.cfg.Ledger, hex.EncodeToString(id[:])), Trackers: s.trackers, Log: s.cfg.Log, Now: s.cfg.Now,
+	s.copier = &copying.Copier{Store: s.cfg.Store, Anchors: copying.AnchorsOf(s.cfg.Ledger, hex.EncodeToString(id[:])), Trackers: s.trackers, Now: s.cfg.Now,
 		Measured: s.aside.measured, Copied: s.grew}
 	s.others = others{}
 	s.news, s.begun, s.since, s.wrong = -1, false, 0, nil
@@ -341,6 +341,9 @@ func (s *source) opened(ctx context.Context, log string) (*copied, error) {
 	l, err := s.copier.Open(ctx, s.wanted[log].Ref)
 	if err != nil {
 		return nil, err
+	}
+	if l.Damaged {
+		s.cfg.Log.WarnContext(ctx, "the own copy of a log is damaged; copying it again", "log", log, "subject", l.ID)
 	}
 	c := &copied{Log: l}
 	s.logs[log] = c

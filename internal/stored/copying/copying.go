@@ -10,7 +10,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -65,7 +64,6 @@ type Copier struct {
 	Store    Store
 	Anchors  *Anchors
 	Trackers *Trackers
-	Log      *slog.Logger
 	Now      func() time.Time
 	// Held, if not 0, bounds the bytes of messages that are kept while roots are computed, instead of 16 MiB. Tests.
 	Held int

@@ -19,7 +19,9 @@ type Log struct {
 	Size   uint64
 	Last   int64 // number of the newest head in the heads log; -1 = none
 	Closed bool
-	Hidden []Finding // heads that were not given when they were due
+	// Damaged says that what the store had of it does not have the root of its head, or is not whole: it is copied again.
+	Damaged bool
+	Hidden  []Finding // heads that were not given when they were due
 
 	tree *merkle.Log // of the newest head
 }
@@ -76,8 +78,7 @@ func (c *Copier) Open(ctx context.Context, of Ref) (*Log, error) {
 		return nil, err
 	}
 	if root := l.tree.Root(); !whole || l.tree.Size() != newest.Size || hex.EncodeToString(root[:]) != newest.Root {
-		c.Log.WarnContext(ctx, "the own copy of a log is damaged; copying it again", "log", of.Log, "subject", of.ID)
-		l.tree = new(merkle.Log)
+		l.Damaged, l.tree = true, new(merkle.Log)
 		return l, nil
 	}
 	l.Size, l.Last, l.Closed = newest.Size, last, closed
