@@ -87,9 +87,6 @@ func (l *Launcher) openDatabase(ctx context.Context, note func(string)) (string,
 	return fmt.Sprintf("%d made", made.Load()), nil
 }
 
-// prepared is the mark of a database whose users may do what prepareInflux says.
-const prepared = topology.Database + " 2"
-
 func (l *Launcher) influxData(o topology.Org) string {
 	return filepath.Join(l.Stack.InfluxDir(o), "data")
 }
