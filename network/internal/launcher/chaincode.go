@@ -267,13 +267,6 @@ func (l *Launcher) foundMembers(program string) func(context.Context, func(strin
 				return err
 			})
 		})
-		if err != nil {
-			return state, err
-		}
-		told, err := l.announceMembers(ctx)
-		if told > 0 {
-			state += fmt.Sprintf(", %d announced their endpoints", told)
-		}
 		return state, err
 	}
 }
