@@ -1,5 +1,5 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
-.PHONY: up down status quick test fuzz bench chaos reset generate verify.html
+.PHONY: up down status quick test fuzz bench chaos reset generate verify.html dist
 
 ## up: build and start the whole system with a demo fleet; prints the dashboard's address
 up:
@@ -44,3 +44,7 @@ generate:
 ## verify.html: the evidence verifier as one page that works from disk
 verify.html:
 	@mkdir -p .trackseal && go run ./verify/standalone -out .trackseal/verify.html && echo .trackseal/verify.html
+
+## dist: the release of the last commit in .trackseal/dist: an archive, a Debian package, SHA256SUMS; CHECK=1 builds it twice and looks into it
+dist:
+	@.ci/dist/build $(if $(CHECK),--check)

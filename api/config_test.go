@@ -30,6 +30,14 @@ func load(t *testing.T, text string) (Config, error) {
 	return c, service.LoadConfig(file, &c)
 }
 
+// The example that packages install is a configuration.
+func TestExample(t *testing.T) {
+	var c Config
+	if err := service.LoadConfig("../docs/operate/examples/api.yaml", &c); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	var c Config
 	file := filepath.Join(t.TempDir(), "api.yaml")

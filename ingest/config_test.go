@@ -34,6 +34,14 @@ func load(t *testing.T, text string) (Config, error) {
 	return c, service.LoadConfig(path, &c)
 }
 
+// The example that packages install is a configuration.
+func TestExample(t *testing.T) {
+	var c Config
+	if err := service.LoadConfig("../docs/operate/examples/ingest.yaml", &c); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConfig(t *testing.T) {
 	if c, err := load(t, good); err != nil || c.Anchor.Every.Seconds() != 10 {
 		t.Fatalf("%+v, err %v", c, err)
