@@ -233,6 +233,9 @@ type CreateBody struct {
 	// Examples: bill of lading
 	ReferenceType string `json:"reference_type,omitempty,omitzero"`
 
+	// Release What the release of the goods needs beside the decision; it never changes
+	Release Release `json:"release,omitempty,omitzero"`
+
 	// RuleSet id@version, see /v1/rule-sets
 	//
 	// Examples: general-2-8@1
@@ -670,6 +673,14 @@ type Reading struct {
 	Values map[string]float64 `json:"values,omitempty,omitzero"`
 }
 
+// Release defines model for Release.
+type Release struct {
+	// ConfirmedBy How many parties' newest opinions must say what the verdict says that the release rests on, from the same logs; at most as many as there are parties
+	//
+	// Examples: 2
+	ConfirmedBy int64 `json:"confirmed_by"`
+}
+
 // Sensor defines model for Sensor.
 type Sensor struct {
 	// ErrorValues Decimals that are sent in the place of a measurement
@@ -744,9 +755,12 @@ type Shipment struct {
 	Quantity        string              `json:"quantity"`
 	ReferenceNumber string              `json:"reference_number"`
 	ReferenceType   string              `json:"reference_type"`
-	RuleSet         string              `json:"rule_set"`
-	RuleSetHash     string              `json:"rule_set_hash"`
-	State           ShipmentState       `json:"state"`
+
+	// Release What a release needs beside the decision, as pinned at the creation; null = nothing
+	Release     Release       `json:"release"`
+	RuleSet     string        `json:"rule_set"`
+	RuleSetHash string        `json:"rule_set_hash"`
+	State       ShipmentState `json:"state"`
 
 	// StatedDeliveryAt When the goods arrived, as both sides of the last handover stated it
 	StatedDeliveryAt time.Time `json:"stated_delivery_at"`

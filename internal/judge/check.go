@@ -31,7 +31,7 @@ var (
 type Checked struct {
 	Right   bool // the same result, up to the same time, follows from the leaves that it names
 	Result  compliance.Result
-	Parting Parting // where the two part; of a wrong one
+	Parting Parting // where the findings part, as far as the verdict's detail tells; also of the same result there may be others
 	Err     error   // ErrAhead or ErrOtherHistory, which name the log; then nothing else is known
 }
 
@@ -130,7 +130,7 @@ func check(s *ledger.Shipment, handovers []ledger.Handover, rules *compliance.Ru
 			return c, err
 		}
 		if r.Verdict == v.Result && r.ToMS == v.ToMS {
-			return Checked{Right: true, Result: r}, nil
+			return Checked{Right: true, Result: r, Parting: Part(v, &r)}, nil
 		}
 		if i == 0 {
 			c.Result = r

@@ -32,7 +32,8 @@ func (s *Resource) Register(api *rest.API) {
 	const acks, dispositions = "/v1/shipments/{id}/excursions/{excursion}/acknowledgements", "/v1/shipments/{id}/disposition"
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/shipments/{id}/compliance", ID: "get-compliance", Tag: tag, Scope: access.TelemetryRead, Limit: rest.LongTime,
 		Summary: "Judge the shipment by its rule set", Errors: []int{http.StatusNotFound, http.StatusConflict},
-		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds."}, s.compliance)
+		About: "Recomputed from the stored readings by the same code as at ingest and in the auditor's verifier, and joined with what the ledger holds. " +
+			"Each party's opinion is compared with what this node says of the same leaves."}, s.compliance)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: acks, ID: "acknowledge-excursion", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Sign an excursion on the ledger, with a reason", Errors: []int{http.StatusNotFound},
 		About:   "An excursion's id has slashes: escape them as %2F. Acknowledgements only grow; none is changed. " + whoSigns,
@@ -41,7 +42,8 @@ func (s *Resource) Register(api *rest.API) {
 		Summary: "List an excursion's acknowledgements, oldest first", Errors: []int{http.StatusNotFound}}, s.acknowledgements)
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: dispositions, ID: "dispose-shipment", Tag: tag, Scope: access.ShipmentsWrite, Status: http.StatusCreated, Write: true,
 		Summary: "Release, reject or quarantine the goods, signed on the ledger", Errors: []int{http.StatusNotFound},
-		About:   "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names a party's newest verdict: a decision on an older one is a 409. " + whoSigns,
+		About: "Any party may quarantine; consignee and shipper release and reject. A release needs delivered goods and names a party's newest verdict: a decision on an older one is a 409. " +
+			"Where the shipment's release rule asks for parties that confirm it, too few are a 409 that says who does and who does not. " + whoSigns,
 		Example: rest.Object{"decision": "release", "meaning": "approved", "reason": "within the stability budget", "verdict_by": "coldroad", "verdict_revision": 3}}, s.dispose)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: dispositions, ID: "list-dispositions", Tag: tag, Scope: access.TelemetryRead,
 		Summary: "List the dispositions, oldest first", Errors: []int{http.StatusNotFound}}, s.dispositions)

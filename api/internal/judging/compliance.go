@@ -34,6 +34,8 @@ type Compliance struct {
 	Budget      []JudgedBand                  `json:"budget" doc:"Stability budget"`
 	Recorders   []JudgedRecorder              `json:"recorders" doc:"Whether the trackers were fit to be judged by"`
 	Faults      []JudgedFault                 `json:"faults" doc:"Values that are no measurements, by tracker: unknown time"`
+	Confirmed   Confirmed                     `json:"confirmed" doc:"By how many parties the verdict is confirmed"`
+	Opinions    []JudgedOpinion               `json:"opinions" doc:"Of each party its newest verdict on the ledger, compared with what this node says of the same leaves"`
 	Recorded    []shapes.RecordedExcursion    `json:"recorded" doc:"Excursions on the ledger, with the acknowledgements of each"`
 	Revisions   []shapes.Revision             `json:"revisions" doc:"Verdicts on the ledger, of all parties, oldest first"`
 	Disposition rest.Null[shapes.Disposition] `json:"disposition" doc:"The newest"`
@@ -147,11 +149,12 @@ func (s *Judge) Pinned(ctx context.Context, r ledger.Shipment, observers ...Obse
 	if err != nil {
 		return nil, Compliance{}, err
 	}
-	return j, v, s.join(ctx, r.ID, &v)
+	return j, v, s.join(ctx, r, j, &v)
 }
 
 // join adds what is on the ledger.
-func (s *Judge) join(ctx context.Context, id string, v *Compliance) error {
+func (s *Judge) join(ctx context.Context, r ledger.Shipment, j *Judged, v *Compliance) error {
+	id := r.ID
 	recorded, err := ledger.ComplianceList.All(ctx, s.Ledger, id, records.Max)
 	if err != nil {
 		return err
@@ -162,6 +165,9 @@ func (s *Judge) join(ctx context.Context, id string, v *Compliance) error {
 	}
 	revisions, err := ledger.ComplianceVerdicts.All(ctx, s.Ledger, id, records.Max)
 	if err != nil {
+		return err
+	}
+	if v.Confirmed, v.Opinions, err = s.opinions(ctx, r, j, revisions); err != nil {
 		return err
 	}
 	byExcursion := map[string][]shapes.Acknowledgement{}
@@ -209,7 +215,7 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 	res := j.Result
 	v := Compliance{Verdict: res.Verdict, Algorithm: res.Algorithm, RuleSet: j.Rules, RuleSetHash: res.RuleSetHash, Reasons: res.Reasons, From: rest.InstantOrNull(res.FromMS), Final: res.Final,
 		Metrics: metricTimes(res.Metrics), Rules: []JudgedRule{}, Excursions: []shapes.Excursion{}, More: res.More, Legs: []JudgedLeg{}, Trackers: []JudgedTracker{}, Figures: []JudgedFigure{},
-		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Faults: []JudgedFault{}, Recorded: []shapes.RecordedExcursion{}, Revisions: []shapes.Revision{}}
+		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Faults: []JudgedFault{}, Opinions: []JudgedOpinion{}, Recorded: []shapes.RecordedExcursion{}, Revisions: []shapes.Revision{}}
 	for _, t := range res.Trackers {
 		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, rest.InstantOrNull(t.FirstMS), rest.InstantOrNull(t.LastMS), metricTimes(t.Metrics)})
 		if t.Readings > 0 {

@@ -35,6 +35,8 @@ type Judge struct {
 	Logs      *records.Logs
 	Rules     *Rules
 	Telemetry Telemetry
+
+	checks checks
 }
 
 // Judged is a verdict with what it was made from.
@@ -45,6 +47,7 @@ type Judged struct {
 	Handovers []ledger.Handover // ended ones
 	Trackers  []ledger.Tracker
 	Refs      []records.LogRef
+	sizes     map[string]uint64 // of the logs, as far as they have readings
 	// Strays are the readings in the shipment's logs that lie outside of all windows of their tracker, and Wide what the rules say with
 	// them; nil without any.
 	Strays int
@@ -78,6 +81,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 	}
 	facts := journey.Of(r, j.Handovers, j.Trackers)
 	j.legs = facts.Legs
+	j.sizes = map[string]uint64{}
 	place := make(map[string]uint64, len(j.Refs))
 	for i, ref := range j.Refs {
 		place[ref.ID] = uint64(i)
@@ -105,6 +109,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 		return judge.Result(0)
 	}
 	j.Result, err = judge(facts, func(x stored.Reading) {
+		j.sizes[x.Log] = max(j.sizes[x.Log], x.Leaf+1)
 		in := journey.Judges(facts, x.Tracker, x.TimeMS)
 		if !in {
 			j.Strays++

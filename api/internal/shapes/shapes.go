@@ -56,6 +56,7 @@ type Shipment struct {
 	CreatedAt        rest.Instant            `json:"created_at"`
 	DeliveredAt      rest.Null[rest.Instant] `json:"delivered_at"`
 	DeliverBy        rest.Null[rest.Instant] `json:"deliver_by" doc:"When the goods are to be delivered, as the creator stated it"`
+	Release          rest.Null[Release]      `json:"release" doc:"What a release needs beside the decision, as pinned at the creation; null = nothing"`
 	StatedDeliveryAt rest.Null[rest.Instant] `json:"stated_delivery_at" doc:"When the goods arrived, as both sides of the last handover stated it"`
 	ClosedAt         rest.Null[rest.Instant] `json:"closed_at"`
 	Assignments      []Assignment            `json:"assignments"`
@@ -67,6 +68,11 @@ type Shipment struct {
 	Messages         uint64                  `json:"messages" doc:"Logged so far"`
 	Unknown          []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing: verdict, last, messages" example:"last"`
 	Tx               string                  `json:"tx" doc:"Transaction that answered, or that created it"`
+}
+
+// Release is a shipment's own rule for the release of its goods.
+type Release struct {
+	ConfirmedBy int `json:"confirmed_by" minimum:"1" maximum:"32" doc:"How many parties' newest opinions must say what the verdict says that the release rests on, from the same logs; at most as many as there are parties" example:"2"`
 }
 
 // CarriedFrom names the verdicts whose budgets were carried over: each party's newest at that time.
@@ -194,6 +200,9 @@ func ShowShipment(ctx context.Context, own *records.Records, r ledger.Shipment, 
 	}
 	for _, a := range r.Assignments {
 		v.Assignments = append(v.Assignments, Assignment{Tracker: a.Tracker, From: rest.Instant(a.FromMS), To: rest.InstantOrNull(a.ToMS), By: names.Name(a.By), Ours: a.By == own.MSP, Recorded: a.Recorded(), Sensors: a.Sensors})
+	}
+	if r.Release != nil {
+		v.Release = rest.Some(Release{r.Release.ConfirmedBy})
 	}
 	if r.Pending != nil {
 		v.PendingHandover = rest.Some(ShowHandover(ctx, own, r.ID, *r.Pending))

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
@@ -98,6 +100,8 @@ type createBody struct {
 	DeliverBy     string `json:"deliver_by,omitempty" maxLength:"40" doc:"When the goods are to be delivered: RFC 3339 with the zone's offset, or a local time beside deliver_by_zone. Rules of the kind deadline judge by it" example:"2026-12-01T18:00:00+01:00"`
 	DeliverByZone string `json:"deliver_by_zone,omitempty" maxLength:"64" doc:"IANA zone of a deliver_by without an offset; an hour that its clocks skip or show twice is refused" example:"Europe/Vienna"`
 
+	Release *shapes.Release `json:"release,omitempty" doc:"What the release of the goods needs beside the decision; it never changes"`
+
 	CarriedFrom []string `json:"carried_from,omitempty" maxItems:"16" doc:"Delivered shipments of the lot whose spent budget this one goes on with"`
 }
 
@@ -126,6 +130,10 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err != nil {
 		return nil, err
 	}
+	release, err := releaseRule(b.Release, parties)
+	if err != nil {
+		return nil, err
+	}
 	said := ledger.Details{Description: b.Description, Origin: b.Origin, Destination: b.Destination, Lot: b.Lot, LotSource: b.LotSource, Quantity: b.Quantity, Unit: b.Unit,
 		ReferenceType: b.ReferenceType, ReferenceNumber: b.ReferenceNumber}
 	id := s.OwnID(b.ID)
@@ -133,7 +141,7 @@ func (s *Resource) createShipment(ctx context.Context, in *createInput) (*rest.A
 	if err != nil {
 		return nil, err
 	}
-	args := ledger.CreateArgs{ID: id, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash, Details: hash, CarriedFrom: b.CarriedFrom, DeliverByMS: by}
+	args := ledger.CreateArgs{ID: id, Parties: parties, RuleSet: b.RuleSet, RuleSetHash: rules.Hash, Details: hash, CarriedFrom: b.CarriedFrom, DeliverByMS: by, Release: release}
 	r, sent, err := ledger.ShipmentCreate.Do(ctx, s.Ledger, args)
 	tx := sent.TxID
 	if rest.WriteOf(ctx).Again && ledger.CodeOf(err) == ledger.Exists {
@@ -165,9 +173,19 @@ func (s *Resource) sameLot(ctx context.Context, b createBody) error {
 	return nil
 }
 
+func releaseRule(r *shapes.Release, parties ledger.Parties) (*ledger.ReleaseRule, error) {
+	if r == nil {
+		return nil, nil
+	}
+	if n := len(parties.MSPs()); r.ConfirmedBy > n {
+		return nil, rest.InvalidField("body.release.confirmed_by", "the shipment has "+strconv.Itoa(n)+" parties")
+	}
+	return &ledger.ReleaseRule{ConfirmedBy: r.ConfirmedBy}, nil
+}
+
 // createdAs tells whether a shipment is what a request asks for, but for its details.
 func createdAs(r ledger.Shipment, a ledger.CreateArgs, msp string) bool {
-	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash && r.DeliverByMS == a.DeliverByMS &&
+	return r.Creator == msp && r.Parties.Equal(a.Parties) && r.RuleSet == a.RuleSet && r.RuleSetHash == a.RuleSetHash && r.DeliverByMS == a.DeliverByMS && reflect.DeepEqual(r.Release, a.Release) &&
 		slices.EqualFunc(r.CarriedFrom, a.CarriedFrom, func(c ledger.CarriedFrom, id string) bool { return c.Shipment == id })
 }
 
