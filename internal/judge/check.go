@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/journey"
@@ -123,19 +122,27 @@ func check(s *ledger.Shipment, handovers []ledger.Handover, rules *compliance.Ru
 			all[i].Point.NextDueS = 0
 		}
 	}
-	var c Checked
-	for i, way := range journey.Past(*s, handovers, findings(v).RecordMS) {
-		r, err := compliance.Judge(*rules, way, slices.Clone(all), 0)
-		if err != nil {
-			return c, err
-		}
-		if r.Verdict == v.Result && r.ToMS == v.ToMS {
-			return Checked{Right: true, Result: r, Parting: Part(v, &r)}, nil
-		}
-		if i == 0 {
-			c.Result = r
-		}
+	past, ended := journey.At(*s, handovers, recordOf(s, v))
+	r, err := compliance.Judge(*rules, journey.Of(past, ended, nil), all, 0)
+	if err != nil {
+		return Checked{}, err
 	}
-	c.Parting = Part(v, &c.Result)
-	return c, nil
+	return Checked{Right: r.Verdict == v.Result && r.ToMS == v.ToMS, Result: r, Parting: Part(v, &r)}, nil
+}
+
+// slackMS is how long before it came to the ledger a verdict's record may have been read.
+const slackMS = 600_000
+
+// recordOf is the state of the shipment's record by which a verdict says that it was judged; one without that word was judged by the present
+// one. A party cannot choose another: it had a tracker, else nothing would be in the logs, and it was not much older than the verdict.
+func recordOf(s *ledger.Shipment, v *ledger.Verdict) journey.State {
+	at := findings(v).Record
+	if at.LastMS == 0 {
+		return journey.StateOf(*s)
+	}
+	at.LastMS = max(at.LastMS, v.TimeMS-slackMS)
+	if len(v.Logs) > 0 {
+		at.Assignments = max(at.Assignments, 1)
+	}
+	return at
 }

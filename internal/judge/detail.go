@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -20,7 +21,7 @@ func clipReasons(reasons []string) []string {
 
 // detail is what a reader wants beside the verdict; docs/formats.md gives its shape. The chaincode reads the budget, for
 // handovers and for later shipments of the lot.
-func detail(r compliance.Result, recordMS int64) json.RawMessage {
+func detail(r compliance.Result, record journey.State) json.RawMessage {
 	type seconds struct {
 		In      int64 `json:"in_s"`
 		Out     int64 `json:"out_s"`
@@ -46,7 +47,7 @@ func detail(r compliance.Result, recordMS int64) json.RawMessage {
 		MKT        map[string]string   `json:"mkt"` // rule/tracker -> °C
 		Legs       []leg               `json:"legs"`
 		Findings
-	}{r.Algorithm, r.FromMS, map[string]seconds{}, len(r.Excursions) + r.More, allowed{r.Allowed.Count, r.Allowed.OutMS / 1000}, []ledger.BudgetLine{}, map[string]string{}, []leg{}, findingsOf(r, recordMS)}
+	}{r.Algorithm, r.FromMS, map[string]seconds{}, len(r.Excursions) + r.More, allowed{r.Allowed.Count, r.Allowed.OutMS / 1000}, []ledger.BudgetLine{}, map[string]string{}, []leg{}, findingsOf(r, record)}
 	for _, m := range r.Metrics {
 		d.Metrics[m.Metric] = seconds{m.InMS / 1000, m.OutMS / 1000, m.UnknownMS / 1000}
 	}

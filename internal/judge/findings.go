@@ -8,14 +8,15 @@ import (
 
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // Findings are what a verdict's detail keeps so that another judge sees where the two part: as much as fits, whatever the trip.
 type Findings struct {
-	RecordMS int64             `json:"record_ms"` // last_ms of the shipment's record by which it was judged
-	First    []Stay            `json:"first"`     // the first excursions, by start
-	Rules    map[string]string `json:"rules"`     // the rules that are not met: id to state
+	Record journey.State     `json:"record"` // state of the shipment's record by which it was judged
+	First  []Stay            `json:"first"`  // the first excursions, by start
+	Rules  map[string]string `json:"rules"`  // the rules that are not met: id to state
 }
 
 // Stay is an excursion in short.
@@ -32,8 +33,8 @@ const (
 	maxStates = 64
 )
 
-func findingsOf(r compliance.Result, recordMS int64) Findings {
-	f := Findings{RecordMS: recordMS, First: []Stay{}, Rules: map[string]string{}}
+func findingsOf(r compliance.Result, record journey.State) Findings {
+	f := Findings{Record: record, First: []Stay{}, Rules: map[string]string{}}
 	for i := range r.Excursions[:min(len(r.Excursions), maxFirst)] {
 		f.First = append(f.First, stayOf(&r.Excursions[i]))
 	}

@@ -75,7 +75,7 @@ func (j *Judge) opine(ctx context.Context, s *ledger.Shipment) error {
 		ledger.SortLogs(sealed)
 	}
 	if s.State == ledger.Closed {
-		done, err := j.concluded(ctx, s.ID, sealed)
+		done, err := j.concluded(ctx, s, sealed)
 		if err != nil || done {
 			return err
 		}
@@ -138,28 +138,32 @@ func (j *Judge) opine(ctx context.Context, s *ledger.Shipment) error {
 // ends reports whether a judgement from these logs is the last one: of all that is sealed, and of nothing that still grows. What an
 // instance logged that was retired before the seals is named by no seal.
 func ends(s *ledger.Shipment, heads, sealed []ledger.LogHead) bool {
-	for _, h := range sealed {
-		if !slices.Contains(heads, h) {
-			return false
-		}
-	}
-	return s.DeliveredMS != 0 && len(sealed) > 0 && (s.State == ledger.Closed || len(heads) == len(sealed))
+	return s.DeliveredMS != 0 && len(sealed) > 0 && within(sealed, heads) && (s.State == ledger.Closed || len(heads) == len(sealed))
 }
 
 // maxSeals is more than a network has instances.
 const maxSeals = 1000
 
-// concluded lets a closed shipment go whose last opinion is on the ledger.
-func (j *Judge) concluded(ctx context.Context, id string, sealed []ledger.LogHead) (bool, error) {
-	v, err := ledger.ComplianceVerdict.Ask(ctx, j.cfg.Ledger, ledger.OpinionArgs{ID: id, By: j.cfg.Ledger.MSP()})
+// concluded lets a closed shipment go whose last opinion is on the ledger: of all that was sealed, by a record with the delivery.
+func (j *Judge) concluded(ctx context.Context, s *ledger.Shipment, sealed []ledger.LogHead) (bool, error) {
+	v, err := ledger.ComplianceVerdict.Ask(ctx, j.cfg.Ledger, ledger.OpinionArgs{ID: s.ID, By: j.cfg.Ledger.MSP()})
 	switch {
-	case ledger.CodeOf(err) == ledger.NotFound && len(sealed) > 0, err == nil && len(sealed) > 0 && slices.ContainsFunc(sealed, func(h ledger.LogHead) bool { return !slices.Contains(v.Logs, h) }):
-		return false, nil
-	case err != nil && ledger.CodeOf(err) != ledger.NotFound:
+	case ledger.CodeOf(err) == ledger.NotFound:
+		if len(sealed) > 0 {
+			return false, nil
+		}
+	case err != nil:
 		return false, err
+	case !within(sealed, v.Logs), findings(&v).Record.LastMS < s.DeliveredMS:
+		return false, nil
 	}
-	j.conclude(id)
+	j.conclude(s.ID)
 	return true, nil
+}
+
+// within reports whether all heads are among others.
+func within(heads, others []ledger.LogHead) bool {
+	return !slices.ContainsFunc(heads, func(h ledger.LogHead) bool { return !slices.Contains(others, h) })
 }
 
 func (j *Judge) conclude(id string) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/compliance"
+	"github.com/trackseal/trackseal/internal/compliance/journey"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
@@ -80,7 +81,7 @@ func (j *Judge) steps(g *judgement, l *onLedger) []step {
 	if j.revises(g, l) {
 		out = append(out, step{fn: ledger.ComplianceRevise.Name(), arg: ledger.Verdict{
 			Shipment: g.shipment.ID, Revision: l.newest.Revision + 1, Supersedes: l.newest.Revision, Result: g.result.Verdict, Reasons: clipReasons(g.result.Reasons),
-			ToMS: g.result.ToMS, Logs: g.heads, RuleHash: g.shipment.RuleSetHash, Detail: detail(g.result, g.shipment.LastMS),
+			ToMS: g.result.ToMS, Logs: g.heads, RuleHash: g.shipment.RuleSetHash, Detail: detail(g.result, journey.StateOf(*g.shipment)),
 		}})
 	}
 	return out
@@ -120,7 +121,7 @@ func (j *Judge) excursionSteps(g *judgement, l *onLedger) (out []step) {
 }
 
 // revises tells whether the newest verdict says something else: another result or other excursions. The last judgement also
-// says so when it was made from more.
+// says so when it was made from more, or up to another end.
 func (j *Judge) revises(g *judgement, l *onLedger) bool {
 	if l.newest.Revision == 0 || l.newest.Result != g.result.Verdict {
 		return true
@@ -131,7 +132,7 @@ func (j *Judge) revises(g *judgement, l *onLedger) bool {
 	if err := json.Unmarshal(l.newest.Detail, &was); err != nil || was.Excursions != len(g.result.Excursions)+g.result.More {
 		return true
 	}
-	return g.final && !slices.Equal(l.newest.Logs, g.heads)
+	return g.final && (l.newest.ToMS != g.result.ToMS || !slices.Equal(l.newest.Logs, g.heads))
 }
 
 // submit gives the ledger what it lacks. What another judge did meanwhile is refused as existing, closed or superseded: then the

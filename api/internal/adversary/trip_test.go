@@ -59,11 +59,12 @@ type trip struct {
 	messages   []*message
 	late       []act // endorsed transactions that are held back, by when they are sent
 	held       []held
-	valid      []string // transactions
-	lost       []string // those that were never valid
-	said       []string // what happened, in words
-	passed     bool     // an answer passes all questions
-	odd        *odd     // nil: its trackers have no faults
+	valid      []string     // transactions
+	lost       []string     // those that were never valid
+	said       []string     // what happened, in words
+	passed     bool         // an answer passes all questions
+	odd        *odd         // nil: its trackers have no faults
+	anchored   func() error // after each anchor; nil: nobody is told
 }
 
 func newTrip(c chain, h *headsLog, p *plan, name string) *trip {
@@ -383,6 +384,9 @@ func (t *trip) put(ctx context.Context, next anchor.HeadLeaf, a act) error {
 	}
 	for _, d := range t.devices {
 		d.Beacon = &telemetry.Beacon{Block: h.Block, Root: merkle.Hash(root)}
+	}
+	if t.anchored != nil {
+		return t.anchored()
 	}
 	return nil
 }

@@ -3,43 +3,36 @@ package journey
 import (
 	"slices"
 
-	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/ledger"
 )
 
-// maxPast bounds the states of a record that are looked at.
-const maxPast = 16
-
-// Past gives the journeys of a shipment as its record may have been when the newest time that stood there was lastMS, the likeliest first.
-// There is more than one because a window that was dated back does not say when it was written.
-func Past(s ledger.Shipment, handovers []ledger.Handover, lastMS int64) []detect.Journey {
-	if lastMS <= 0 || lastMS >= s.LastMS {
-		return []detect.Journey{Of(s, handovers, nil)}
-	}
-	s, handovers = before(s, handovers, lastMS)
-	out := []detect.Journey{Of(s, handovers, nil)}
-	for n := len(s.Assignments) - 1; n >= 0 && len(out) < maxPast; n-- {
-		s.Assignments = s.Assignments[:n]
-		out = append(out, Of(s, handovers, nil))
-	}
-	return out
+// State names a state that a shipment's record was in.
+type State struct {
+	LastMS      int64 `json:"last_ms"`     // the newest time that stood there
+	Assignments int   `json:"assignments"` // how many there were: a window that is dated back does not say when it was written
 }
 
-// before leaves out what came later than lastMS.
-func before(s ledger.Shipment, handovers []ledger.Handover, lastMS int64) (ledger.Shipment, []ledger.Handover) {
-	if s.DeliveredMS > lastMS {
+// StateOf names the state that a record is in.
+func StateOf(s ledger.Shipment) State { return State{s.LastMS, len(s.Assignments)} }
+
+// At gives the records of a shipment as they were in a state that they have been in.
+func At(s ledger.Shipment, handovers []ledger.Handover, at State) (ledger.Shipment, []ledger.Handover) {
+	if at.LastMS >= s.LastMS {
+		return s, handovers
+	}
+	if s.DeliveredMS > at.LastMS {
 		s.DeliveredMS, s.StatedDeliveryMS = 0, 0
 	}
-	s.Assignments = slices.DeleteFunc(slices.Clone(s.Assignments), func(a ledger.Assignment) bool { return a.FromMS > lastMS })
+	s.Assignments = slices.Clone(s.Assignments[:min(max(at.Assignments, 0), len(s.Assignments))])
 	for i := range s.Assignments {
-		if a := &s.Assignments[i]; a.ToMS > lastMS {
+		if a := &s.Assignments[i]; a.ToMS > at.LastMS {
 			a.ToMS, a.UnassignTx = 0, ""
 		}
 	}
 	handovers = slices.Clone(handovers)
 	slices.SortFunc(handovers, func(a, b ledger.Handover) int { return b.N - a.N })
 	handovers = slices.DeleteFunc(handovers, func(h ledger.Handover) bool {
-		later := h.AnswerMS > lastMS
+		later := h.AnswerMS > at.LastMS
 		if later && h.State == ledger.Accepted {
 			s.Custodian = h.From
 		}
