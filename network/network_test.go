@@ -212,6 +212,14 @@ func TestNetworkHeals(t *testing.T) {
 	p.up()
 	p.wantUp()
 
+	// Renewed certificates are in use at once, and chaincode is reached as before.
+	old := p.process("peer-shipper").PID
+	out := p.run("member", "renew", "--within", "400d", "--valid", "500d")
+	if !bytes.Contains(out, []byte("peer-shipper started again")) || p.process("peer-shipper").PID == old {
+		t.Errorf("the peer goes on with its old certificate:\n%s", out)
+	}
+	p.wantUp()
+
 	p.run("down")
 	p.wantNothingLeft()
 	// The state survives a stop.

@@ -104,6 +104,9 @@ func Open(dir, root string, out io.Writer) (*Launcher, error) {
 		l.follow(s)
 	case !errors.Is(err, os.ErrNotExist):
 		l.broken, l.Stack.Ports = err, topology.Ports{}
+		if all := l.keyed(); len(all) > 0 {
+			l.Stack.Members = all
+		}
 	}
 	return l, nil
 }

@@ -115,6 +115,26 @@ func tree(t *testing.T, dir string) []string {
 	return all
 }
 
+// Settings that cannot be read keep nobody from deleting what a member of the folder has.
+func TestResetOfAMemberWithBrokenSettings(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "firm")
+	l, _ := open(t, dir)
+	if err := l.InitMember(t.Context(), "best-foods", MemberOptions{Ports: "21000", Ingest: true, Valid: identity.Valid}); err != nil {
+		t.Fatal(err)
+	}
+	err := errors.Join(l.write(l.Stack.Settings(), []byte("{")), l.write(filepath.Join(l.Stack.IngestDir("best-foods"), "data", "1.sst"), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _ := open(t, dir)
+	if err := again.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Errorf("left: %v", tree(t, dir))
+	}
+}
+
 // The demo's members get their keys one by one, and a crash in between is made good.
 func TestKeysOfFounders(t *testing.T) {
 	l := held(t, filepath.Join(t.TempDir(), "stack"))

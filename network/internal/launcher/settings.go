@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
@@ -110,6 +112,17 @@ func (l *Launcher) compare(old settings, opt UpOptions) error {
 		return fmt.Errorf("%s was set up with other ports: use another --dir, or start anew with %s", l.Stack.Dir, startAnew)
 	}
 	return nil
+}
+
+// keyed are the members whose keys are in the folder, with all that a member may run: what is known of it when its settings are not.
+func (l *Launcher) keyed() []topology.Member {
+	found, _ := filepath.Glob(l.Stack.PeerOrgDir("*"))
+	var all []topology.Member
+	for _, dir := range found {
+		o := topology.Org(strings.TrimSuffix(filepath.Base(dir), filepath.Ext(dir)))
+		all = append(all, topology.Member{Name: o, Host: topology.Loopback, Kind: topology.Node, Orderer: true, Ingest: true})
+	}
+	return all
 }
 
 // current is an error for a folder whose files are not yet where this program has them.
