@@ -51,10 +51,13 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + 
 // farewell tells how to go on: the dashboard of every organisation with a way in, and the shell's variables.
 func (l *Launcher) farewell(with func(topology.Group) bool) {
 	again := "go run ./network"
+	if l.fromPackage() {
+		again = "trackseal-network"
+	}
 	if os.Getenv("TRACKSEAL_DIR") != l.Stack.Dir && l.Stack.Dir != DefaultDir(l.Stack.Root) {
 		again += " --dir " + quote(l.Stack.Dir)
 	}
-	if with(topology.GroupAPI) && l.hasSource(needs[topology.GroupAPI]) {
+	if with(topology.GroupAPI) && l.has(needs[topology.GroupAPI]) {
 		fmt.Fprintln(l.Out, "\ndashboards:")
 		var links strings.Builder
 		for _, o := range l.Stack.Nodes() {
