@@ -127,6 +127,9 @@ func (d Desk) change(ctx context.Context, p ledger.MemberProposal, done func(cha
 		if err := json.Unmarshal(v.Signature, &of); err != nil {
 			continue // somebody else's mistake: the others' may do
 		}
+		if v.By == d.MSP && len(of) > 0 {
+			of = of[1:] // Fabric's program adds that of who submits
+		}
 		all = append(all, of...)
 	}
 	file := d.file("envelope")
