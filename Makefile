@@ -1,20 +1,24 @@
 # Needs Go, Node 20+ and make. Everything is made below .trackseal; nothing outside the checkout but Go's and npm's caches.
 .PHONY: up down status quick test fuzz bench chaos reset generate verify.html dist
 
-## up: build and start the whole system with a demo fleet; prints the dashboard's address
+## up: build and start the whole system with a demo fleet; prints the dashboard's address. MEMBERS=6: two firms join the four
 up:
 	@go run ./network up
+	@$(if $(MEMBERS),.ci/members $(MEMBERS))
 
 ## down: stop it, keep its data
 down:
+	@.ci/members down
 	@go run ./network down
 
 ## status: every process with its health
 status:
+	@.ci/members status
 	@go run ./network status
 
 ## reset: stop it and forget its data, keep the built servers; says what it deletes and asks, unless YES=1
 reset:
+	@.ci/members reset $(if $(YES),--yes)
 	@go run ./network reset $(if $(YES),--yes)
 
 ## test: all tests, on a stack of its own; STAGES="check go" runs some of its stages (.ci/test names them)
