@@ -178,7 +178,7 @@ func (s *Resource) Register(api *rest.API) {
 	rest.Add(api, change("calibration", "Record a calibration certificate", rest.Object{"ref": "https://lab.example/certificates/4711",
 		"hash": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "valid_from": "2026-01-01T00:00:00Z", "valid_to": "2027-01-01T00:00:00Z"}), s.calibrate)
 	rest.Add(api, change("sensors", "State the tracker's sensors anew, for the assignments that are made from now on", rest.Object{"sensors": []any{rest.Object{"quantity": "temperature", "model": "ds18b20"}}}), s.sensors)
-	rest.Add(api, change("serve", "Say which operator takes the tracker's messages from now on", rest.Object{"operator": ledger.Carrier}), s.serve)
+	rest.Add(api, change("serve", "Say which operator takes the tracker's messages from now on", rest.Object{"operator": "north-haulage"}), s.serve)
 	s.qualityRoutes(api)
 	s.rejectedRoutes(api)
 }

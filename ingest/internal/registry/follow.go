@@ -39,12 +39,16 @@ func (r *Registry) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := pages(ctx, r.cfg.Ledger, ledger.MemberList, func(m []ledger.Member) error { r.name(m...); return nil }); err != nil {
-		return fmt.Errorf("members: %w", err)
-	}
+	named := false
 	r.block = from
 	return r.cfg.Ledger.Events(ctx, from, r.handle, func(height uint64) {
 		r.once.Do(func() { close(r.caughtUp) })
+		if !named { // until then operators go by their MSP ids
+			err := pages(ctx, r.cfg.Ledger, ledger.MemberList, func(m []ledger.Member) error { r.name(m...); return nil })
+			if named = err == nil; !named {
+				r.cfg.Log.Debug("the members cannot be read, trying again", "err", err)
+			}
+		}
 		// Nothing before the newest block can concern us any more. A repeated block changes nothing, so being one behind
 		// is right and saves knowing whether that block was complete.
 		if height > 0 {

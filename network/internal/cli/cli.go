@@ -141,20 +141,30 @@ func open(dir string, out io.Writer) (*launcher.Launcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	checkout := launcher.FindRoot(cwd)
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	// What was installed runs what was installed with it, wherever it is called.
+	checkout, root := launcher.FindRoot(cwd), launcher.FindPackage(self)
+	if root != "" {
+		checkout = ""
+	} else {
+		root = checkout
+	}
 	if dir == "" {
 		dir = os.Getenv("TRACKSEAL_DIR")
 	}
 	if dir == "" {
 		if checkout == "" {
-			return nil, errors.New("not inside a checkout of trackseal: change into it, or name the stack's folder with --dir")
+			return nil, errors.New("not inside a checkout of trackseal: change into it, or name the stack's folder with --dir or TRACKSEAL_DIR")
 		}
 		dir = launcher.DefaultDir(checkout)
 	}
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, err
 	}
-	return launcher.Open(dir, checkout, out)
+	return launcher.Open(dir, root, out)
 }
 
 func upCommand(open func() (*launcher.Launcher, error)) *cobra.Command {

@@ -29,6 +29,9 @@ func (l *Launcher) buildDashboard(ctx context.Context, note func(string)) (strin
 }
 
 func (l *Launcher) dashboard(ctx context.Context, note func(string)) (string, error) {
+	if l.fromPackage() {
+		return l.packagedPage()
+	}
 	source := filepath.Join(l.Stack.Root, "dashboards")
 	if _, err := os.Stat(filepath.Join(source, "package-lock.json")); err != nil {
 		return "left out: the checkout has no dashboards", nil

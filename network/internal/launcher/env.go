@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
@@ -51,10 +52,13 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + 
 // farewell tells how to go on: the dashboard of every organisation with a way in, and the shell's variables.
 func (l *Launcher) farewell(with func(topology.Group) bool) {
 	again := "go run ./network"
+	if l.fromPackage() {
+		again = "trackseal-network"
+	}
 	if os.Getenv("TRACKSEAL_DIR") != l.Stack.Dir && l.Stack.Dir != DefaultDir(l.Stack.Root) {
 		again += " --dir " + quote(l.Stack.Dir)
 	}
-	if with(topology.GroupAPI) && l.hasSource(needs[topology.GroupAPI]) {
+	if with(topology.GroupAPI) && l.has(needs[topology.GroupAPI]) {
 		fmt.Fprintln(l.Out, "\ndashboards:")
 		var links strings.Builder
 		for _, o := range l.Stack.Nodes() {
@@ -76,6 +80,9 @@ func (l *Launcher) farewell(with func(topology.Group) bool) {
 	}
 	if l.Stack.TLS {
 		fmt.Fprintf(l.Out, "\nall addresses speak TLS; their authority is %s (curl --cacert, mosquitto_pub --cafile)\n", l.Stack.Authority())
+	}
+	if soon := l.ending(time.Now()); len(soon) > 0 {
+		fmt.Fprintf(l.Out, "\n%d certificates end within 30 days or cannot be read: `%s status` names them, `%s member renew` renews them\n", len(soon), again, again)
 	}
 	fmt.Fprintf(l.Out, "\n  eval \"$(%s env)\"   addresses and credentials for your shell\n", again)
 	fmt.Fprintf(l.Out, "  %s status         what runs\n", again)

@@ -114,7 +114,7 @@ func Open(dir, root string, out io.Writer) (*Launcher, error) {
 // Up makes the stack run: everything that is missing, dead or outdated is made, started or restarted, the rest is left alone.
 func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	if l.Stack.Root == "" {
-		return errors.New("not inside a checkout of trackseal: change into it and run `up` again")
+		return errors.New("not inside a checkout of trackseal, nor installed from a package: change into a checkout and run `up` again")
 	}
 	if l.broken != nil {
 		return l.broken
@@ -144,7 +144,7 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 			return err
 		}
 	}
-	if err := tools(); err != nil {
+	if err := l.tools(); err != nil {
 		return err
 	}
 	if len(opt.Only) == 0 {
@@ -231,9 +231,10 @@ func (l *Launcher) Up(ctx context.Context, opt UpOptions) error {
 	return nil
 }
 
-// tools looks for what we cannot do without. Node is optional: see buildDashboard.
-func tools() error {
-	if _, err := exec.LookPath("go"); err != nil {
+// tools looks for what we cannot do without. Node is optional: see buildDashboard. What was installed needs Go for the servers only, where these
+// are not installed.
+func (l *Launcher) tools() error {
+	if _, err := exec.LookPath("go"); err != nil && !l.fromPackage() {
 		return errors.New("`go` is not on the PATH: install Go 1.26 or newer (https://go.dev/dl), then run `up` again")
 	}
 	if _, err := exec.LookPath("sh"); err != nil {

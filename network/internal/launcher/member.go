@@ -48,6 +48,9 @@ func (l *Launcher) InitMember(ctx context.Context, name string, opt MemberOption
 	if opt.Valid <= 0 {
 		return misuse("--valid %s: must be more than nothing", opt.Valid)
 	}
+	if _, _, err := l.with(m, opt); err != nil { // what cannot be leaves no trace
+		return err
+	}
 	unlock, err := l.hold()
 	if err != nil {
 		return err
@@ -56,34 +59,11 @@ func (l *Launcher) InitMember(ctx context.Context, name string, opt MemberOption
 	if err := errors.Join(l.whole(), l.moveIngest(ctx)); err != nil {
 		return err
 	}
-	s, err := loadSettings(l.Stack.Settings())
-	if errors.Is(err, os.ErrNotExist) {
-		s = settings{Orderers: topology.BFT, Ports: topology.Ports{}, TLS: opt.TLS}
-	} else if err != nil {
+	s, added, err := l.with(m, opt)
+	if err != nil {
 		return err
 	}
-	if opt.TLS && !s.TLS {
-		return fmt.Errorf("%s was set up without --tls: use another --dir", l.Stack.Dir)
-	}
-	was := slices.IndexFunc(s.Members, func(o topology.Member) bool { return o.Name == m.Name })
-	if was >= 0 {
-		if err := same(s.Members[was], m, opt); err != nil {
-			return err
-		}
-	} else {
-		s.Members = append(s.Members, m)
-		l.follow(s)
-		own, err := l.portsOf(m, opt.Ports)
-		if err != nil {
-			return Misuse{err}
-		}
-		maps.Copy(s.Ports, own)
-	}
-	l.follow(s)
-	if err := l.Stack.Validate(); err != nil {
-		return Misuse{err}
-	}
-	if was < 0 {
+	if added {
 		if err := l.writeJSON(l.Stack.Settings(), s); err != nil {
 			return err
 		}
@@ -98,6 +78,35 @@ func (l *Launcher) InitMember(ctx context.Context, name string, opt MemberOption
 	}
 	fmt.Fprintf(l.Out, "%s (%s): keys in %s, certificates valid until %s\n", m.Name, m.Name.MSP(), l.Stack.PeerOrgDir(m.Name), day(time.Now().Add(opt.Valid)))
 	return nil
+}
+
+// with are the folder's settings with a member; added: it was not there.
+func (l *Launcher) with(m topology.Member, opt MemberOptions) (s settings, added bool, err error) {
+	s, err = loadSettings(l.Stack.Settings())
+	if errors.Is(err, os.ErrNotExist) {
+		s, err = settings{Orderers: topology.BFT, Ports: topology.Ports{}, TLS: opt.TLS}, nil
+	}
+	if err != nil {
+		return s, false, err
+	}
+	if opt.TLS && !s.TLS {
+		return s, false, fmt.Errorf("%s was set up without --tls: use another --dir", l.Stack.Dir)
+	}
+	if was := slices.IndexFunc(s.Members, func(o topology.Member) bool { return o.Name == m.Name }); was >= 0 {
+		l.follow(s)
+		return s, false, same(s.Members[was], m, opt)
+	}
+	s.Members = append(s.Members, m)
+	l.follow(s)
+	own, err := l.portsOf(m, opt.Ports)
+	if err != nil {
+		return s, false, Misuse{err}
+	}
+	maps.Copy(s.Ports, own)
+	if err := l.Stack.Validate(); err != nil {
+		return s, false, Misuse{err}
+	}
+	return s, true, nil
 }
 
 // same is an error when a member that is there was made otherwise. What was not said is as it was.

@@ -24,7 +24,7 @@ var needs = map[topology.Group]string{
 	topology.GroupFleet:  "tracker-sim",
 }
 
-// buildPrograms compiles our own programs that the wanted groups need into the stack's folder.
+// buildPrograms puts our own programs that the wanted groups need into the stack's folder: compiled from the checkout, or as they are installed.
 func (l *Launcher) buildPrograms(opt UpOptions) func(context.Context, func(string)) (string, error) {
 	return func(ctx context.Context, note func(string)) (string, error) {
 		var want []string
@@ -39,9 +39,17 @@ func (l *Launcher) buildPrograms(opt UpOptions) func(context.Context, func(strin
 			want = append(want, "verify", "tracker-sim")
 		}
 		slices.Sort(want)
-		want = slices.DeleteFunc(slices.Compact(want), func(name string) bool { return !l.hasSource(name) })
+		want = slices.DeleteFunc(slices.Compact(want), func(name string) bool { return !l.has(name) })
 		if len(want) == 0 {
 			return "none", nil
+		}
+		said := strings.Join(want, ", ")
+		want, err := l.takePrograms(want)
+		if err != nil {
+			return "", err
+		}
+		if len(want) == 0 {
+			return said + ", as installed", nil
 		}
 		note("compiling " + strings.Join(want, ", "))
 		// On one file system the finished program takes its place in one step, also while the old one runs.
@@ -53,11 +61,11 @@ func (l *Launcher) buildPrograms(opt UpOptions) func(context.Context, func(strin
 		for _, name := range want {
 			args = append(args, "./"+name)
 		}
-		err := goTool(ctx, l.Stack.Root, []string{"GOTMPDIR=" + tmp}, args...)
+		err = goTool(ctx, l.Stack.Root, []string{"GOTMPDIR=" + tmp}, args...)
 		if err := errors.Join(err, os.RemoveAll(tmp)); err != nil {
 			return "", err
 		}
-		return strings.Join(want, ", "), nil
+		return said, nil
 	}
 }
 
@@ -70,7 +78,7 @@ func (l *Launcher) hasSource(program string) bool {
 // what it lacks.
 func (l *Launcher) startPrograms(g topology.Group) func(context.Context, func(string)) (string, error) {
 	return func(ctx context.Context, _ func(string)) (string, error) {
-		if !l.hasSource(needs[g]) {
+		if !l.has(needs[g]) {
 			return "left out: the checkout has no " + needs[g], nil
 		}
 		var started counter

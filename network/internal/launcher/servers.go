@@ -148,6 +148,8 @@ func goTool(ctx context.Context, dir string, env []string, args ...string) error
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("`go` is not on the PATH to compile it: install Go 1.26 or newer (https://go.dev/dl), or name a folder of installed servers with `up --servers DIR`")
 	}
 	lines := strings.Split(strings.TrimSpace(out), "\n")
 	if said := strings.Join(lines[max(0, len(lines)-20):], "\n"); said != "" {
