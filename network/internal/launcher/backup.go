@@ -230,7 +230,7 @@ func (l *Launcher) sources(live bool) []backup.Source {
 		return p
 	}
 	// A package holds the key by which a peer opens its chaincode.
-	all := []backup.Source{part(partShared, rel(s.TLSDir(), s.CryptoDir(), filepath.Dir(s.Package(""))), rel(s.Settings(), s.ChannelBlock(), s.OverrideDir()))}
+	all := []backup.Source{part(partShared, rel(s.TLSDir(), s.CryptoDir(), filepath.Dir(s.Package(""))), rel(s.Settings(), s.ChannelBlock(), s.Invitation(), filepath.Dir(s.ChannelConfig()), s.OverrideDir()))}
 	for _, o := range s.Founders() {
 		all = append(all, part(topology.OrdererProcess(o), nil, rel(s.NodeData(topology.OrdererProcess(o)))))
 	}
