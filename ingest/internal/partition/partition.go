@@ -76,8 +76,16 @@ func (p *Partitions) Claim(ctx context.Context, take bool) (ledger.Serving, erro
 // Look asks the ledger who serves which partitions, and gives the epoch for an anchor. It claims them when that was not possible before.
 func (p *Partitions) Look(ctx context.Context) (epoch uint64, err error) {
 	p.mu.Lock()
-	claim := !p.claimed && p.taken == nil && len(p.cfg.Ranges) > 0
+	claim, before := !p.claimed && p.taken == nil && len(p.cfg.Ranges) > 0, p.taken
 	p.mu.Unlock()
+	defer func() {
+		switch now := p.Taken(); {
+		case before == nil && now != nil:
+			p.cfg.Log.Error("nothing more is acknowledged here; what was is brought to the ledger", "err", now)
+		case before != nil && now == nil:
+			p.cfg.Log.Info("the partitions are served here again")
+		}
+	}()
 	if claim {
 		s, err := p.Claim(ctx, false)
 		if err != nil && !errors.Is(err, ErrTaken) {
@@ -142,12 +150,6 @@ func (p *Partitions) owns(s ledger.Serving) bool {
 func (p *Partitions) note(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case err != nil && p.taken == nil:
-		p.cfg.Log.Error("another instance serves these partitions: nothing more is acknowledged, and what was is brought to the ledger", "err", err)
-	case err == nil && p.taken != nil:
-		p.cfg.Log.Info("the partitions are served here again")
-	}
 	p.taken, p.claimed = err, p.claimed || err == nil
 }
 
