@@ -8,3 +8,9 @@ func DecodeUpdate(envelope []byte) (signatures int, err error) {
 	}
 	return len(u.signatures), nil
 }
+
+// CheckUpdate compares two configurations that follow each other, whoever signed the block of the second.
+func CheckUpdate(before, after *Config) error { return after.checkUpdate(before, nil) }
+
+// Update is the envelope of the update that led to a configuration.
+func (c *Config) Update() []byte { return c.update }
