@@ -169,7 +169,7 @@ func New(cfg Config) *Server {
 		&reports.Resource{Records: own, Judge: judge, Telemetry: cfg.Telemetry, Org: cfg.Org, PublicURL: cfg.PublicURL, Heavy: heavy, Style: cfg.Style, Now: cfg.Now},
 		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Copies: cfg.Copies, Cursors: cursors,
 			Heavy: heavy, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
-		&network.Resource{Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members, Copies: cfg.Copies, Unusable: cfg.Unusable, Metrics: cfg.Metrics},
+		&network.Resource{Ledger: cfg.Ledger, Cursors: cursors, Org: cfg.Org, Peers: cfg.Peers, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Members: cfg.Members, Copies: cfg.Copies, Unusable: cfg.Unusable, Metrics: cfg.Metrics},
 		&auditlog.Resource{Audit: cfg.Audit, Cursors: cursors, Log: cfg.Log},
 		&live.Resource{Records: own, Feed: cfg.Feed, Stopping: stopping, Metrics: cfg.Metrics, Log: cfg.Log, Now: cfg.Now},
 	} {

@@ -39,6 +39,8 @@ type Resource struct {
 	Telemetry Telemetry
 	Ingest    ingestclient.Instances
 	Members   *members.Directory
+	Ledger    ledger.Evaluator
+	Cursors   rest.Cursors
 	Copies    *replica.Replica        // nil: every instance writes into our store
 	Unusable  func() []nodes.Unusable // endpoints; nil: none is known
 	Metrics   *prometheus.Registry
@@ -51,8 +53,7 @@ func (s *Resource) Register(api *rest.API) {
 		Summary: "Health of peers, orderers, ingest and store", About: "Always 200, within 3 s: what is down is in the answer. What did not answer in time is listed as unknown: nothing is known of it. " +
 			"An ingest instance is ok when it receives, logs, stores and anchors, by its own report. " +
 			"ok is false also when a peer or an orderer answers and stays more than 20 blocks behind the others: it catches up, or has stopped working."}, s.network)
-	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "Network", Scope: access.ShipmentsRead,
-		Summary: "List the members of the network, by name"}, s.listMembers)
+	s.memberRoutes(api)
 }
 
 // Network is the health of what this api talks to.
@@ -238,22 +239,4 @@ func (s *Resource) copies() []Copy {
 		all = append(all, c)
 	}
 	return all
-}
-
-// Member is an organisation of the network.
-type Member struct {
-	Name        string       `json:"name" doc:"What requests and answers call it"`
-	MSP         string       `json:"msp" doc:"Its MSP id, which is in its certificates"`
-	DisplayName string       `json:"display_name" doc:"For people"`
-	JoinedAt    rest.Instant `json:"joined_at"`
-	Tx          string       `json:"tx" doc:"By which it became a member"`
-}
-
-// listMembers shows the directory as it is in memory: it is at most half a minute old.
-func (s *Resource) listMembers(context.Context, *struct{}) (*rest.Answer[rest.List[Member]], error) {
-	out := rest.List[Member]{Items: []Member{}}
-	for _, m := range s.Members.All() {
-		out.Items = append(out.Items, Member{Name: m.Name, MSP: m.MSP, DisplayName: m.DisplayName, JoinedAt: rest.Instant(m.JoinedMS), Tx: m.Tx})
-	}
-	return &rest.Answer[rest.List[Member]]{Body: out}, nil
 }
