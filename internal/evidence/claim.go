@@ -94,6 +94,17 @@ func (v *verifier) named() [][]compliance.Reading {
 	return all
 }
 
+// opinions lists the claims in the report, before they are compared.
+func (v *verifier) opinions() {
+	if v.closing == nil || v.closing.Compliance == nil {
+		return
+	}
+	v.report.Confirmed = &Confirmed{Of: len(v.shipment.Parties.MSPs())}
+	for _, o := range v.claims() {
+		v.report.Opinions = append(v.report.Opinions, Opinion{By: o.By, Revision: o.Revision, Result: o.Result, ToMS: o.ToMS, Logs: o.Logs, Whole: v.whole(o), Standing: OpinionUnchecked})
+	}
+}
+
 // claim compares each claim with the whole judgement, or with the one over the logs that it names. A party that is wrong bends nothing
 // while another is right: that is a warning, which names it.
 func (v *verifier) claim(rules compliance.RuleSet, result compliance.Result, early [][]compliance.Reading) error {
@@ -106,15 +117,29 @@ func (v *verifier) claim(rules compliance.RuleSet, result compliance.Result, ear
 	}
 	type wrong struct{ where, expected, found string }
 	var all []wrong
+	var old []string
 	for i, o := range v.claims() {
+		listed := &v.report.Opinions[i]
 		expected, found, err := v.contradiction(rules, o, result, early[i])
 		switch {
 		case err != nil:
 			return err
 		case found != "":
 			all = append(all, wrong{fmt.Sprintf("verdict revision %d of %s on the ledger", o.Revision, o.By), expected, found})
-		case !v.whole(o):
-			v.book.warn(OldClaim, "closing record", "verdicts made from the whole logs", "revision %d of %s, made from %d of %d leaves", o.Revision, o.By, leavesOf(o.Logs), v.leafCount())
+			listed.Standing, listed.Expected = OpinionWrong, expected
+			continue
+		}
+		listed.Standing = OpinionRight
+		if o.Result == result.Verdict {
+			v.report.Confirmed.By++
+		}
+		if !v.whole(o) {
+			old = append(old, fmt.Sprintf("revision %d of %s, made from %d of %d leaves", o.Revision, o.By, leavesOf(o.Logs), v.leafCount()))
+		}
+	}
+	if len(old)+len(all) == len(v.claims()) { // none is of the whole logs, and right
+		for _, o := range old {
+			v.book.warn(OldClaim, "closing record", "a verdict made from the whole logs", "%s", o)
 		}
 	}
 	for _, w := range all {

@@ -130,6 +130,7 @@ func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Read
 
 // compliance judges the readings by the rules that the shipment pinned, and compares with what the ledger was told.
 func (v *verifier) compliance() error {
+	v.opinions()
 	rules := v.rules()
 	if rules == nil {
 		return nil

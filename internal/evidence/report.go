@@ -26,6 +26,35 @@ type Report struct {
 	// Beside is the judgement by the other times, where both sides of a handover stated one that is not the ledger's: by the ledger's
 	// when the stated ones count, by the stated ones when the policy's stated_max_s does not let them.
 	Beside *compliance.Result `json:"beside,omitempty"`
+	// Opinions are the parties' newest verdicts as the closing record has them, each compared with what was computed here; Confirmed is how
+	// many parties say the same. Absent without a closing record.
+	Opinions  []Opinion  `json:"opinions,omitempty"`
+	Confirmed *Confirmed `json:"confirmed,omitempty"`
+}
+
+// Opinion of a party.
+type Opinion struct {
+	By       string           `json:"by"` // MSP id
+	Revision int              `json:"revision"`
+	Result   string           `json:"result"`
+	ToMS     int64            `json:"to_ms"`
+	Logs     []ledger.LogHead `json:"logs"`               // from which it was judged
+	Whole    bool             `json:"whole"`              // these are all leaves
+	Standing string           `json:"standing"`           // right | wrong | unchecked
+	Expected string           `json:"expected,omitempty"` // of a wrong one
+}
+
+// Standings: an opinion is right when its logs, as long as it names them, give its result by the shipment's record as it was in some state.
+const (
+	OpinionRight     = "right"
+	OpinionWrong     = "wrong"
+	OpinionUnchecked = "unchecked" // nothing could be judged
+)
+
+// Confirmed is how many of the parties have a right opinion with the result that was computed.
+type Confirmed struct {
+	By int `json:"by"`
+	Of int `json:"of"`
 }
 
 // Verdicts answers the five questions.

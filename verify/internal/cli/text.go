@@ -55,6 +55,7 @@ func text(r *evidence.Report) string {
 	if r.Judgement != nil {
 		judgement(&b, r.Judgement)
 	}
+	opinions(&b, r)
 	if len(r.Findings) > 0 {
 		b.WriteString("\nfindings\n")
 		for _, f := range r.Findings {
@@ -67,6 +68,29 @@ func text(r *evidence.Report) string {
 	}
 	fmt.Fprintf(&b, "\n%s (the policy requires %s)\nbundle %s\npolicy %s\n", result, strings.Join(r.Required, ", "), r.Bundle, r.Policy)
 	return b.String()
+}
+
+// opinions says what the parties told the ledger, and whether it is what was recomputed here.
+func opinions(b *strings.Builder, r *evidence.Report) {
+	if r.Confirmed == nil {
+		return
+	}
+	fmt.Fprintf(b, "\nconfirmed by %d of %d parties, as the ledger held their opinions at the closing\n", r.Confirmed.By, r.Confirmed.Of)
+	for _, o := range r.Opinions {
+		var leaves uint64
+		for _, h := range o.Logs {
+			leaves += h.Size
+		}
+		part := "all"
+		if !o.Whole {
+			part = "the first"
+		}
+		fmt.Fprintf(b, "  %-14s %-13s revision %d, of %s %d leaves: %s", o.By, strings.ReplaceAll(o.Result, "_", "-"), o.Revision, part, leaves, o.Standing)
+		if o.Expected != "" {
+			fmt.Fprintf(b, ", expected %s", o.Expected)
+		}
+		b.WriteByte('\n')
+	}
 }
 
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05Z") }
