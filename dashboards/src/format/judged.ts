@@ -1,4 +1,4 @@
-import type { JudgedBand, Compliance, Excursion, JudgedFigure, Quality, RecordedExcursion, Rejected, Revision, Shipment, Signature, ComplianceState, TrackerMessage } from "#rest";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, JudgedOpinion, Quality, RecordedExcursion, Rejected, Revision, Signature, ComplianceState, TrackerMessage } from "#rest";
 import { displayName } from "./member";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
@@ -34,12 +34,37 @@ export function bandPart(b: JudgedBand): number | null {
   return parts.length > 0 ? Math.min(Math.max(...parts), 1) : null;
 }
 
-// opinionsText: "Compliant, confirmed by 1 of 4 parties", or who says what.
-export function opinionsText(s: Pick<Shipment, "verdict" | "verdict_reason" | "opinions" | "parties">): string {
-  if (s.opinions.length === 0) return "No verdict yet";
-  if (s.verdict_reason) return `The parties differ: ${s.opinions.map((o) => `${displayName(o.by)} says ${verdictWord(o.result).toLowerCase()}`).join(", ")}`;
-  return `${verdictWord(s.verdict)}, confirmed by ${s.opinions.length} of ${plural(new Set(Object.values(s.parties).flat()).size, "party", "parties")}`;
+// confirmedText: "Not compliant, confirmed by 3 of 4 parties".
+export const confirmedText = (c: Pick<Compliance, "verdict" | "confirmed">) => `${verdictWord(c.verdict)}, confirmed by ${c.confirmed.by} of ${plural(c.confirmed.of, "party", "parties")}`;
+
+// standings say of the parties' opinions what the count does not: who is not among those that confirm and why, and whose findings are
+// others. Where from is given, it is the time from which on, and ends the sentence.
+export function standings(c: Pick<Compliance, "opinions">): { text: string; from: string | null }[] {
+  const silent = c.opinions.filter((o) => o.standing === "none").map((o) => displayName(o.by));
+  const told = c.opinions.map((o) => ({ text: standing(o), from: o.differ_from })).filter((s) => s.text);
+  return silent.length > 0 ? [...told, { text: `No verdict yet from ${silent.join(", ")}`, from: null }] : told;
 }
+
+function standing(o: JudgedOpinion): string {
+  const said = (verb: string) => `${displayName(o.by)} ${verb} ${verdictWord(o.result).toLowerCase()}`;
+  switch (o.standing) {
+    case "none":
+      return "";
+    case "earlier":
+      return `${said("said")}, from earlier readings`;
+    case "ahead":
+      return `${said("says")}, from readings that are not here yet`;
+    case "other_history":
+      return `${said("says")}, ${o.reason}`;
+    case "differs":
+      return o.differ_from ? `${said("says")}, and finds otherwise from` : `${said("says")}: ${o.reason}`;
+  }
+  if (!o.reason) return "";
+  return o.differ_from ? `${displayName(o.by)} says the same, and finds otherwise from` : `${displayName(o.by)} says the same: ${o.reason}`;
+}
+
+// releaseText: what a shipment asks of a release.
+export const releaseText = (n: number) => (n === 1 ? "A release needs a party that confirms the verdict it rests on" : `A release needs ${n} parties that confirm the verdict it rests on`);
 
 // newestOf are the newest verdicts on the ledger, one of each party that has one.
 export function newestOf(revisions: Revision[]): Revision[] {

@@ -90,7 +90,7 @@ export function ShipmentPage({ id }: { id: string }) {
       <Legs compliance={compliance.data} />
       <div class="grid">
         <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />
-        <DispositionCard shipment={s.id} compliance={compliance.data} onSigned={compliance.reload} />
+        <DispositionCard shipment={s.id} needed={s.release?.confirmed_by ?? 0} compliance={compliance.data} onSigned={compliance.reload} />
       </div>
       <Trackers shipment={s} compliance={compliance.data} />
       <Verify shipment={s} key={`verify ${s.id}`} />

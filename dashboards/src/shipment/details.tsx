@@ -1,5 +1,6 @@
 import type { Compliance, Shipment } from "#rest";
 import { plotted } from "../chart/plotted";
+import { releaseText } from "../format/judged";
 import { displayName } from "../format/member";
 import { convert, formatNumber, labelOf, unitOf } from "../format/quantity";
 import { count, sentence } from "../format/words";
@@ -55,6 +56,12 @@ export function Details({ shipment, compliance }: { shipment: Shipment; complian
             <Time at={shipment.created_at} />
           </dd>
         </div>
+        {shipment.release && (
+          <div>
+            <dt>Release</dt>
+            <dd>{releaseText(shipment.release.confirmed_by)}</dd>
+          </div>
+        )}
         {shipment.deliver_by && (
           <div>
             <dt>To be delivered by</dt>

@@ -1,7 +1,7 @@
 import { useRef, useState } from "preact/hooks";
 import type { Compliance, Revision } from "#rest";
 import { useSigned } from "../context";
-import { decisionWord, meaningWord, newestOf, signer } from "../format/judged";
+import { decisionWord, meaningWord, newestOf, releaseText, signer } from "../format/judged";
 import { displayName } from "../format/member";
 import { elsewhere } from "../format/member";
 import { verdictWord } from "../format/words";
@@ -20,7 +20,7 @@ type Choice = "release" | "reject" | "quarantine";
 const none = { by: "", revision: 0 }; // a decision that rests on no verdict
 
 // DispositionCard says what becomes of the goods, who decided it, and on whose verdict it rests.
-export function DispositionCard({ shipment, compliance, onSigned }: { shipment: string; compliance: Compliance | undefined; onSigned: () => void }) {
+export function DispositionCard({ shipment, needed, compliance, onSigned }: { shipment: string; needed: number; compliance: Compliance | undefined; onSigned: () => void }) {
   const { api, scopes } = useSigned();
   const [seen, setSeen] = useState<Pick<Revision, "by" | "revision">[] | null>(null); // the verdicts that were on screen when the form was opened
   const [restsOn, setRestsOn] = useState(""); // whose
@@ -110,6 +110,7 @@ export function DispositionCard({ shipment, compliance, onSigned }: { shipment: 
               ]}
               onChange={setChoice}
             />
+            {needed > 0 && choice === "release" && <p class="muted small">{`${releaseText(needed)}, from the same logs.`}</p>}
             {seen.length > 1 && (
               <Segments label="Based on the verdict of" value={restsOn} options={seen.map((r) => ({ value: r.by, label: displayName(r.by) }))} onChange={setRestsOn} />
             )}

@@ -1,5 +1,5 @@
 import type { Compliance, Shipment } from "#rest";
-import { addedUp, opinionsText } from "../format/judged";
+import { addedUp, confirmedText, standings } from "../format/judged";
 import { inOrder, inUnit, labelOf } from "../format/quantity";
 import { sentence, verdictWord } from "../format/words";
 import type { Resource } from "../resource";
@@ -69,7 +69,20 @@ export function Verdict({ shipment, compliance }: { shipment: Shipment; complian
           </div>
           <div>
             <dt>On the ledger</dt>
-            <dd>{opinionsText(shipment)}</dd>
+            <dd>
+              {confirmedText(c)}
+              {standings(c).map(({ text, from }) => (
+                <p key={text} class="standing">
+                  {text}
+                  {from && (
+                    <>
+                      {" "}
+                      <Time at={from} /> on
+                    </>
+                  )}
+                </p>
+              ))}
+            </dd>
           </div>
         </dl>
       )}

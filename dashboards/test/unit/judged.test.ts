@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JudgedBand, Excursion, RecordedExcursion, Shipment } from "#rest";
-import { availabilityText, bandPart, bandText, clockText, figureValue, flagsText, meaningWord, newestOf, opinionsText, recordsOf, ruleStateWord, complianceStateText, signer } from "../../src/format/judged";
+import type { JudgedBand, Excursion, JudgedOpinion, RecordedExcursion } from "#rest";
+import { availabilityText, bandPart, bandText, clockText, confirmedText, figureValue, flagsText, meaningWord, newestOf, recordsOf, releaseText, ruleStateWord, standings, complianceStateText, signer } from "../../src/format/judged";
 import { quantities } from "../../src/format/quantity";
 import * as fixtures from "../browser/fixtures";
 
@@ -44,13 +44,22 @@ describe("what was judged, in words", () => {
   });
 
   test("the parties' opinions", () => {
-    const s = { ...fixtures.shipments[0]!, opinions: [] as Shipment["opinions"] };
-    expect(opinionsText(s)).toBe("No verdict yet");
-    const of = (by: string, result: string) => ({ by, revision: 1, result, to: null, budget: [] });
-    expect(opinionsText({ ...s, verdict: "compliant", verdict_reason: "", opinions: [of("carrier", "compliant")] })).toBe("Compliant, confirmed by 1 of 4 parties");
-    expect(opinionsText({ ...s, verdict: "inconclusive", verdict_reason: "x", opinions: [of("carrier", "non_compliant"), of("shipper", "compliant")] })).toBe(
-      "The parties differ: carrier says not compliant, shipper says compliant",
-    );
+    const c = fixtures.compliance;
+    expect(confirmedText(c)).toBe("Not compliant, confirmed by 1 of 4 parties");
+    expect(confirmedText({ ...c, confirmed: { by: 1, of: 1 } })).toBe("Not compliant, confirmed by 1 of 1 party");
+    expect(standings(c).map((s) => s.text + (s.from ? ` ${s.from} on` : ""))).toEqual([
+      `consignee says compliant, and finds otherwise from ${c.opinions[2]!.differ_from} on`,
+      "shipper said compliant, from earlier readings",
+      "No verdict yet from auditor",
+    ]);
+    const of = (more: Partial<JudgedOpinion>) => standings({ opinions: [{ ...c.opinions[1]!, ...more }] })[0]?.text;
+    expect(of({})).toBeUndefined();
+    expect(of({ reason: "rule x is met there and unknown here" })).toBe("carrier says the same: rule x is met there and unknown here");
+    expect(of({ reason: "rule x finds otherwise", differ_from: c.from! })).toBe("carrier says the same, and finds otherwise from");
+    expect(of({ standing: "ahead" })).toBe("carrier says not compliant, from readings that are not here yet");
+    expect(of({ standing: "other_history", reason: "judged from another history of log 00" })).toBe("carrier says not compliant, judged from another history of log 00");
+    expect(of({ standing: "differs", reason: "its detail does not tell where" })).toBe("carrier says not compliant: its detail does not tell where");
+    expect([releaseText(1), releaseText(3)]).toEqual(["A release needs a party that confirms the verdict it rests on", "A release needs 3 parties that confirm the verdict it rests on"]);
     const revision = fixtures.compliance.revisions.at(-1)!;
     expect(newestOf([revision, { ...revision, by: "auditor", revision: 1 }, { ...revision, revision: 1 }]).map((r) => `${r.by} ${r.revision}`)).toEqual(["auditor 1", `carrier ${revision.revision}`]);
   });
