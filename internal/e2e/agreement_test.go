@@ -190,20 +190,24 @@ func travel(t *testing.T, s *stack, policy *evidence.Policy, carrier, consignee,
 			ID      string `json:"id"`
 			Allowed bool   `json:"allowed"` // shown, but it broke nothing
 		} `json:"excursions"`
-		Revisions []struct {
-			Result string `json:"result"`
-		} `json:"revisions"`
+		Confirmed struct{ By, Of int }
+		Opinions  []struct {
+			By, Result, Standing, Reason string
+		} `json:"opinions"`
 	}
 	said := map[string]string{"the model": j.want}
 	ids := map[string]string{}
 	for _, a := range []*api{carrier, auditor} {
 		var c answer
-		eventually(t, 30*time.Second, a.org+"'s API knows the verdict", func() (bool, string) {
+		eventually(t, 90*time.Second, a.org+"'s API finds the verdict confirmed by every party's own node", func() (bool, string) {
+			c = answer{}
 			_, err := a.call("GET", path+"/compliance", nil, &c)
-			return err == nil && len(c.Revisions) > 0, fmt.Sprint(err)
+			return err == nil && c.Confirmed.Of > 0 && c.Confirmed.By == c.Confirmed.Of, fmt.Sprintf("%s %+v %+v %v", c.Verdict, c.Confirmed, c.Opinions, err)
 		})
 		said[a.org+"'s API"] = c.Verdict
-		said["the ledger at "+a.org] = c.Revisions[len(c.Revisions)-1].Result
+		for _, o := range c.Opinions {
+			said["the opinion of "+o.By+" at "+a.org] = o.Result
+		}
 		var list []string
 		for _, x := range c.Excursions {
 			if !x.Allowed {

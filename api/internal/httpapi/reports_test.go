@@ -35,7 +35,7 @@ func TestReports(t *testing.T) {
 		if format != "csv" {
 			continue
 		}
-		for _, line := range []string{"verdict,carrier.s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1,result,non_compliant,",
+		for _, line := range []string{"verdict,carrier.s1,result,non_compliant,", "metric,temperature,max,26,°C,", "excursion," + excursionOf(t, c, "hot").ID + ",custodian,carrier,", "revision,1 carrier,result,non_compliant,",
 			"ledger_only,hot/cut-out/1,rule,hot,",
 			"https://carrier.test/v1/shipments/carrier.s1/evidence"} {
 			if !strings.Contains(string(r.Body), line) {

@@ -143,8 +143,20 @@ func facts(r *Report) [][]string {
 		seconds("leg", item, "out_of_range", l.OutMS, l.FromMS, l.ToMS)
 		text("leg", item, "verdict_at_handover", l.Verdict)
 	}
+	if r.Confirmed.Of > 0 {
+		number("opinions", "", "confirmed_by", strconv.Itoa(r.Confirmed.By), "", 0, 0)
+		number("opinions", "", "parties", strconv.Itoa(r.Confirmed.Of), "", 0, 0)
+	}
+	for _, o := range r.Opinions {
+		text("opinion", o.By, "standing", o.Standing)
+		text("opinion", o.By, "result", o.Result)
+		if o.DifferMS != 0 {
+			moment("opinion", o.By, "differs_from", o.DifferMS)
+		}
+		text("opinion", o.By, "reason", o.Reason)
+	}
 	for _, v := range r.Revisions {
-		item := strconv.Itoa(v.N)
+		item := strconv.Itoa(v.N) + " " + v.By
 		text("revision", item, "result", v.Result)
 		moment("revision", item, "evaluated_to", v.ToMS)
 		moment("revision", item, "recorded", v.RecordedMS)

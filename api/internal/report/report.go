@@ -62,6 +62,8 @@ type Report struct {
 	Figures      []compliance.Figure
 	Budget       []compliance.BudgetUse
 	Legs         []Leg
+	Opinions     []Opinion
+	Confirmed    Confirmed
 	Revisions    []Revision
 	Acts         []Act
 	Records      []Record // what the ledger holds of the shipment, by time
@@ -152,6 +154,19 @@ type Revision struct {
 	Logs             []ledger.LogHead // from which it was judged
 	By, Tx, Reason   string
 }
+
+// Opinion is a party's newest verdict, compared with what the report's maker finds.
+type Opinion struct {
+	By, Result string // Result "" = it has none
+	Revision   int
+	ToMS       int64
+	Standing   string // confirms | earlier | differs | other_history | ahead | none
+	DifferMS   int64  // from when on its findings are others; 0 = nowhere, or it is not known
+	Reason     string
+}
+
+// Confirmed is by how many of the parties.
+type Confirmed struct{ By, Of int }
 
 // Act is a signed act of a person: an acknowledgement of an excursion, or a disposition of the goods.
 type Act struct {

@@ -11,7 +11,7 @@ import (
 
 // tables are the report's parts, in their order on the page.
 func tables(r *Report) []table {
-	return []table{summary(r), excursions(r), allowed(r), ledgerOnly(r), strays(r), faults(r), rules(r), figures(r), budget(r), legs(r), records(r), verdicts(r), acts(r), trackers(r), logs(r), anchors(r)}
+	return []table{summary(r), excursions(r), allowed(r), ledgerOnly(r), strays(r), faults(r), rules(r), figures(r), budget(r), legs(r), records(r), opinions(r), verdicts(r), acts(r), trackers(r), logs(r), anchors(r)}
 }
 
 func summary(r *Report) table {
@@ -203,6 +203,21 @@ func records(r *Report) table {
 	}
 	if r.AnchorCount > 0 {
 		t.note = fmt.Sprintf("Anchors on the ledger that cover the shipment's logs: %d. They are in the spreadsheet.", r.AnchorCount)
+	}
+	return t
+}
+
+// standings are how a party's opinion compares, in words.
+var standings = map[string]string{
+	"confirms": "the same result", "earlier": "of earlier readings", "differs": "another result", "other_history": "of another history", "ahead": "of readings that are not here", "none": "no verdict yet",
+}
+
+func opinions(r *Report) table {
+	t := table{title: "Opinions of the parties", sheet: "Opinions",
+		note: fmt.Sprintf("Confirmed by %d of %d parties: each one's node judged its own copy, and its newest verdict is what is found here from the same leaves.", r.Confirmed.By, r.Confirmed.Of),
+		head: []column{{"Party", 30, prose, false}, {"Verdict", 27, prose, false}, {"Rev.", 11, count, false}, {"Judged up to", 32, instant, false}, {"Compared here", 38, prose, false}, {"Differs from", 32, instant, false}, {"Why", 0, prose, false}}}
+	for _, o := range r.Opinions {
+		t.rows = append(t.rows, []any{o.By, Word(o.Result), o.Revision, moment{ms: o.ToMS, none: "–"}, standings[o.Standing], moment{ms: o.DifferMS, none: "–"}, o.Reason})
 	}
 	return t
 }

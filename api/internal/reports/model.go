@@ -92,6 +92,10 @@ func custody(m *report.Report, j *judging.Judged, v *judging.Compliance) {
 }
 
 func signatures(m *report.Report, j *judging.Judged, v *judging.Compliance) {
+	m.Confirmed = report.Confirmed(v.Confirmed)
+	for _, o := range v.Opinions {
+		m.Opinions = append(m.Opinions, report.Opinion{By: o.By, Result: o.Result, Revision: o.Revision, ToMS: int64(o.To.Value()), Standing: o.Standing, DifferMS: int64(o.DifferFrom.Value()), Reason: o.Reason})
+	}
 	for _, r := range v.Revisions {
 		m.Revisions = append(m.Revisions, report.Revision{N: r.Revision, Result: r.Result, ToMS: int64(r.To), RecordedMS: int64(r.RecordedAt), Logs: r.Logs, By: r.By, Tx: r.Tx,
 			Reason: strings.Join(r.Reasons, "; ")})
