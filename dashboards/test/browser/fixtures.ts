@@ -1,3 +1,4 @@
+import { opinions } from "./fixtures-opinions";
 import type {
   Check,
   Compliance,
@@ -402,11 +403,7 @@ export const compliance: Compliance = {
     "42 min without a reading: unknown, not in range",
   ],
   evaluated_to: newest.time,
-  metrics: {
-    temperature: times("temperature", isWarm),
-    humidity: times("humidity", isHumid),
-    shock: times("shock", isDrop),
-  },
+  metrics: { temperature: times("temperature", isWarm), humidity: times("humidity", isHumid), shock: times("shock", isDrop) },
   rules: [
     judged("warm", { text: "Temperature must not be above 8 °C for 10 min in a row", state: "broken", title: "Too warm", excursions: 1, ...times("temperature", isWarm), reasons: [`${warm.out_s / 60} min above 8 °C, peak ${warm.peak} °C`] }),
     judged("cold", { text: "Temperature must not be below 2 °C for 10 min in a row" }),
@@ -463,13 +460,7 @@ export const compliance: Compliance = {
     recorded(dropped, { id: `drop/trk-0041/${hex("witness").slice(0, 8)}`, tracker: "trk-0041", verified: true }),
     recorded(excursion({ rule: "cold", metric: "temperature", tracker: "trk-0042", start: iso(start + 2 * hour), end: iso(start + 2.3 * hour), peak: "1.8", limit: "2" }), { found: false }),
   ],
-  confirmed: { by: 1, of: 4 },
-  opinions: [
-    { by: "auditor", standing: "none", revision: 0, result: "", to: null, logs: [], older: false, differ_from: null, reason: "" },
-    { by: "carrier", standing: "confirms", revision: 2, result: "non_compliant", to: iso(start + 7 * hour), logs: [], older: true, differ_from: null, reason: "" },
-    { by: "consignee", standing: "differs", revision: 1, result: "compliant", to: iso(start + 7 * hour), logs: [], older: true, differ_from: warm.start, reason: "rule warm finds otherwise" },
-    { by: "shipper", standing: "earlier", revision: 1, result: "compliant", to: iso(start + 4 * hour), logs: [], older: true, differ_from: null, reason: "" },
-  ],
+  ...{ confirmed: { by: 1, of: 4 }, opinions: opinions(iso(start + 7 * hour), warm.start) },
   revisions: [revision(1, "compliant", start + 4 * hour), revision(2, "non_compliant", start + 7 * hour)],
   disposition,
 };
