@@ -230,17 +230,30 @@ func (s *ledgerSuite) partitions() {
 // Admit has the founders make an organisation a member of a fake ledger, by their votes.
 func (l *Ledger) Admit(t testing.TB, m ledger.Founder) {
 	t.Helper()
+	request := sha256.Sum256([]byte(m.Name))
+	l.decide(t, ledger.ProposeMemberArgs{ID: Founders[0].Name + ".admit-" + m.Name, Act: ledger.Admit, Member: &m, Request: hex.EncodeToString(request[:])})
+}
+
+// Evict has the other founders end a membership.
+func (l *Ledger) Evict(t testing.TB, name string) {
+	t.Helper()
+	l.decide(t, ledger.ProposeMemberArgs{ID: Founders[0].Name + ".evict-" + name, Act: ledger.Evict, Name: name})
+}
+
+// decide has the founders agree to a proposal of the first of them.
+func (l *Ledger) decide(t testing.TB, p ledger.ProposeMemberArgs) {
+	t.Helper()
 	submit := func(by string, fn ledger.Function, arg any) {
 		t.Helper()
 		if _, err := l.AsRole(by, contract.Operator).Submit(t.Context(), fn.Name(), arg); err != nil {
 			t.Fatalf("%s by %s: %v", fn.Name(), by, err)
 		}
 	}
-	id := Founders[0].Name + ".admit-" + m.Name
-	request := sha256.Sum256([]byte(m.Name))
-	submit(Founders[0].MSP, ledger.MemberPropose, ledger.ProposeMemberArgs{ID: id, Act: ledger.Admit, Member: &m, Request: hex.EncodeToString(request[:])})
+	submit(Founders[0].MSP, ledger.MemberPropose, p)
 	for _, f := range Founders[1:] {
-		submit(f.MSP, ledger.MemberCast, ledger.VoteArgs{ID: id, Yes: true})
+		if f.Name != p.Name {
+			submit(f.MSP, ledger.MemberCast, ledger.VoteArgs{ID: p.ID, Yes: true})
+		}
 	}
-	submit(Founders[0].MSP, ledger.MemberExecute, ledger.IDArgs{ID: id})
+	submit(Founders[0].MSP, ledger.MemberExecute, ledger.IDArgs{ID: p.ID})
 }

@@ -35,6 +35,9 @@ type Config struct {
 // the ledger, and it takes nothing more.
 var ErrTaken = errors.New("these partitions are not served here")
 
+// ErrEnded: the organisation has left the network or was evicted, so nothing that is acknowledged here could be anchored.
+var ErrEnded = errors.New("the ledger takes nothing more from here")
+
 // Partitions are those of one instance.
 type Partitions struct {
 	cfg Config
@@ -81,7 +84,7 @@ func (p *Partitions) Look(ctx context.Context) (epoch uint64, err error) {
 	defer func() {
 		switch now := p.Taken(); {
 		case before == nil && now != nil:
-			p.cfg.Log.Error("nothing more is acknowledged here; what was is brought to the ledger", "err", now)
+			p.cfg.Log.Error("nothing more is acknowledged here; what was is stored, and anchored where the ledger takes it", "err", now)
 		case before != nil && now == nil:
 			p.cfg.Log.Info("the partitions are served here again")
 		}
@@ -105,7 +108,7 @@ func (p *Partitions) Look(ctx context.Context) (epoch uint64, err error) {
 	return s.Epoch, nil
 }
 
-// Taken says why nothing more may be acknowledged here, an error that wraps ErrTaken; nil while the partitions are this instance's, or nobody
+// Taken says why nothing more may be acknowledged here, an error that wraps ErrTaken or ErrEnded; nil while the partitions are this instance's, or nobody
 // has said otherwise.
 func (p *Partitions) Taken() error {
 	p.mu.Lock()
@@ -114,7 +117,12 @@ func (p *Partitions) Taken() error {
 }
 
 func (p *Partitions) read(ctx context.Context) (ledger.Serving, error) {
-	return ledger.ServingOf(ctx, p.cfg.Ledger, p.cfg.Ledger.MSP())
+	s, err := ledger.ServingOf(ctx, p.cfg.Ledger, p.cfg.Ledger.MSP())
+	if ledger.CodeOf(err) == ledger.Forbidden { // only to who is no member any more
+		err = fmt.Errorf("%w: %w", ErrEnded, err)
+		p.note(err)
+	}
+	return s, err
 }
 
 // all reports whether the record gives this instance nothing beside its partitions: what its configuration has no more is free for another one.

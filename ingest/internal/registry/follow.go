@@ -140,8 +140,8 @@ func (r *Registry) handle(e ledger.Event) error {
 		}
 	case ledger.EventProposal:
 		var p ledger.MemberProposal
-		if r.readable(e, &p, &p.ID) && p.State == ledger.ProposalExecuted && p.Member != nil {
-			r.name(ledger.Member{Name: p.Member.Name, MSP: p.Member.MSP})
+		if r.readable(e, &p, &p.ID) && p.State == ledger.ProposalExecuted {
+			r.executed(p)
 		}
 	case ledger.EventClosed:
 		var c ledger.Close
@@ -161,6 +161,22 @@ func (r *Registry) name(members ...ledger.Member) {
 	defer r.mu.Unlock()
 	for _, m := range members {
 		r.members[m.MSP] = m
+	}
+}
+
+// executed follows an admission or an eviction.
+func (r *Registry) executed(p ledger.MemberProposal) {
+	if p.Member != nil {
+		r.name(ledger.Member{Name: p.Member.Name, MSP: p.Member.MSP})
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for msp, m := range r.members {
+		if m.Name == p.Name {
+			m.Ended = &ledger.Ended{Why: ledger.Evicted, TimeMS: p.EndedMS, Tx: p.EndedTx}
+			r.members[msp] = m
+		}
 	}
 }
 

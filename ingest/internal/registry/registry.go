@@ -263,6 +263,8 @@ func (r *Registry) Operator(msp string) string {
 	switch {
 	case m.Name == "":
 		return msp
+	case !m.InForce():
+		return m.Name + ", which is no member any more: its owner has to move it"
 	case m.Endpoints == nil || m.Endpoints.MQTT == "":
 		return m.Name
 	}

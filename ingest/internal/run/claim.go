@@ -27,7 +27,7 @@ func (p *Pipeline) Claim(ctx context.Context) error {
 	case errors.Is(err, partition.ErrTaken) && p.seq.Unanchored() == 0 && p.db.Metrics().Queue == 0:
 		return err
 	case errors.Is(err, partition.ErrTaken):
-		p.cfg.Log.Error("nothing more is acknowledged here; what was is brought to the ledger", "err", err)
+		p.cfg.Log.Error("nothing more is acknowledged here; what was is stored and anchored", "err", err)
 	default:
 		p.cfg.Log.Warn("cannot claim the partitions yet, trying again with the anchors", "err", err)
 	}

@@ -44,9 +44,32 @@ func TestATrackerOfAnotherOperator(t *testing.T) {
 		t.Fatalf("%d messages have a leaf, refused %v; want 3, and 2 as other_operator", st.Logged, st.Rejected)
 	}
 
+	s.ledger.Evict(t, "fifth")
+	testkit.WaitFor(t, 10*time.Second, "ingest knows that the operator is gone", func() bool {
+		return strings.Contains(s.registry.Operator("FifthMSP"), "fifth, which is no member any more")
+	})
+
 	move("CarrierMSP")
 	s.src.send(up("carrier.T-1"), first)
 	s.sent++
 	s.send(t, 2)
 	s.account(t)
+}
+
+// The ingest of an operator that was evicted acknowledges nothing more: none of it could be anchored. Its trackers keep what they have.
+func TestAnEvictedOperatorTakesNothing(t *testing.T) {
+	s := newSetup(t, func(c *Config) { c.Partitions = whole })
+	s.send(t, 3)
+	s.settle(s.src)
+	s.ledger.Evict(t, "carrier")
+	testkit.WaitFor(t, 30*time.Second, "it says that it is evicted", func() bool {
+		return strings.Contains(s.Status(t.Context()).Problems["logs"], "was evicted from the network")
+	})
+	s.src.send(up("carrier.T-1"), s.dev.message(t, 5))
+	round := s.anchorer.Round()
+	s.anchorer.Kick()
+	<-round
+	if st := s.Status(t.Context()); st.Logged != 3 || s.src.open() != 1 {
+		t.Errorf("%d messages have a leaf, %d wait; want 3, and one that is not acknowledged", st.Logged, s.src.open())
+	}
 }
