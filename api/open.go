@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/access"
@@ -119,6 +120,19 @@ func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instan
 				}
 			}
 			return nil, fmt.Errorf("%w: no address of instance %s is known", problem.ErrIngest, ingest)
+		},
+		Anchors: func(ctx context.Context, heads string, from, to uint64) (list []ledger.Head, err error) {
+			for h, err := range ledger.AnchorList.Each(ctx, chain, heads) { // newest first
+				if err != nil || h.Size <= from {
+					slices.Reverse(list)
+					return list, err
+				}
+				if h.Size <= to {
+					list = append(list, h)
+				}
+			}
+			slices.Reverse(list)
+			return list, nil
 		},
 	}
 }

@@ -53,9 +53,12 @@ type Source struct {
 	Ledger             Ledger
 	Store              Store
 	Consistency        Consistency
-	Outside            Outside  // nil: the store has all that is needed
-	Own                []string // ids of the instances that write into the store
-	Log                *slog.Logger
+	// Anchors lists those of a heads log that are larger than from and at most to, in their order; nil: nobody can. The ledger's own
+	// transactions prove what no ingest does any more.
+	Anchors func(ctx context.Context, heads string, from, to uint64) ([]ledger.Head, error)
+	Outside Outside  // nil: the store has all that is needed
+	Own     []string // ids of the instances that write into the store
+	Log     *slog.Logger
 }
 
 // Log is one log of the shipment.
@@ -321,7 +324,7 @@ func (c *collector) heads(ctx context.Context, b *Bundle) error {
 		inst, err := c.instance(ctx, ingest, list)
 		if alone := lastAlone(list); errors.Is(err, errNoProof) && ctx.Err() == nil && alone != nil {
 			// The last anchor covers the whole logs and needs no proof. What is lost is how early the leaves were there.
-			c.Log.WarnContext(ctx, "evidence with the last anchor alone: the writer of the log does not prove that the others lead to it", "ingest", ingest, "error", err)
+			c.Log.WarnContext(ctx, "evidence with the last anchor alone: nobody proves that the others lead to it", "ingest", ingest, "error", err)
 			list, c.used, c.attested = alone, used, attested
 			inst, err = c.instance(ctx, ingest, list)
 		}
@@ -381,16 +384,16 @@ func lastAlone(list []chosen) []chosen {
 
 // instance has the anchors of some heads, each with the proof that it follows from the one before.
 func (c *collector) instance(ctx context.Context, ingest string, list []chosen) (evidence.Instance, error) {
-	inst, size := evidence.Instance{Ingest: ingest}, uint64(0)
+	inst, before := evidence.Instance{Ingest: ingest}, stored.Head{}
 	for _, h := range list {
-		if h.HeadsSize == size {
+		if h.HeadsSize == before.HeadsSize {
 			continue
 		}
-		a, err := c.anchor(ctx, ingest, size, h.Head)
+		a, err := c.anchor(ctx, ingest, before, h.Head)
 		if err != nil {
 			return inst, err
 		}
-		inst.Anchors, size = append(inst.Anchors, a), h.HeadsSize
+		inst.Anchors, before = append(inst.Anchors, a), h.Head
 	}
 	return inst, nil
 }
@@ -439,14 +442,14 @@ func sample(heads []stored.Head) []stored.Head {
 	return out
 }
 
-func (c *collector) anchor(ctx context.Context, ingest string, before uint64, h stored.Head) (evidence.Anchor, error) {
+func (c *collector) anchor(ctx context.Context, ingest string, before, h stored.Head) (evidence.Anchor, error) {
 	p, err := c.find(ctx, h.Tx)
 	if err != nil {
 		return evidence.Anchor{}, err
 	}
 	a := evidence.Anchor{Position: p}
-	if before > 0 {
-		if a.Consistency, err = c.Consistency(ctx, ingest, before, h.HeadsSize); err != nil {
+	if before.HeadsSize > 0 {
+		if a.Consistency, err = c.follows(ctx, ingest, before, h); err != nil {
 			return a, fmt.Errorf("%w: %w", errNoProof, err)
 		}
 	}

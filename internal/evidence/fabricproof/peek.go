@@ -3,6 +3,7 @@ package fabricproof
 // Peek is what a transaction says of itself, not verified: for those who collect evidence and need to find their way.
 type Peek struct {
 	ID     string
+	Args   [][]byte // function name first
 	Reads  []Read
 	Writes []Write
 }
@@ -33,6 +34,9 @@ func (b *Block) Peek(index int, chaincode string) (Peek, error) {
 	}
 	answer, err := decodeAnswer(action.prp)
 	if err != nil || answer.chaincode != chaincode {
+		return p, as(TxMalformed, err)
+	}
+	if _, p.Args, err = decodeInvocation(action.proposal); err != nil {
 		return p, as(TxMalformed, err)
 	}
 	p.Reads, p.Writes, err = decodeRWSet(answer.results, chaincode)
