@@ -31,6 +31,9 @@ const instance = "carrier.ingest-1"
 type store struct {
 	messages []stored.Message
 	heads    []stored.Head
+
+	mortal bool // writes end
+	left   int  // writes
 }
 
 func (s *store) Logs(context.Context) (logs []stored.LogTags, err error) {
@@ -71,7 +74,7 @@ func (s *store) Delete(_ context.Context, points []stored.Place) error {
 
 // world is an instance whose stages are driven one by one.
 type world struct {
-	t        *rapid.T
+	t        tb
 	ledger   *testkit.Ledger
 	store    store
 	dir      string
@@ -91,7 +94,14 @@ type sender struct {
 	kept []*message.Item // all that it ever sent
 }
 
-func check(t *rapid.T, err error) {
+// tb is a test, or one draw of one.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+func check(t tb, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -162,7 +172,7 @@ func (w *world) keep(kind journal.RecordKind, body []byte) {
 	if kind == journal.HeadRecord {
 		h, err := journal.DecodeHead(body)
 		check(w.t, err)
-		w.store.heads = append(w.store.heads, stored.Head{Heads: h.Heads, Log: h.Log, Index: h.Index, Size: h.Size, Root: h.Root, Closed: h.Closed, TimeMS: h.TimeMS})
+		w.store.heads = append(w.store.heads, stored.Head(h))
 		return
 	}
 	m, err := journal.DecodeMessage(body)
@@ -310,3 +320,5 @@ func TestRecoverLaw(t *testing.T) {
 		w.close()
 	})
 }
+
+func keyOf(seed [32]byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seed[:]) }

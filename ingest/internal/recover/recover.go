@@ -5,7 +5,9 @@
 // more, because leaves before it are lost, is logged again in the next life's logs, and its old points are deleted. What the old journal knew and nobody
 // holds is named, message by message.
 //
-// Crash order: the new journal is made in a folder beside the old one. Before it takes the old one's place nothing has changed, and whoever
+// Where InfluxDB is lost as well, it is filled first from the copies that other parties have (Fill).
+//
+// Crash order: what is filled is leaves before the head that covers them, and is written again by the next run. The new journal is made in a folder beside the old one. Before it takes the old one's place nothing has changed, and whoever
 // runs it again begins anew. After that it says itself what is left to do, which is only to delete points; ingest does not start before. Running
 // it again goes on there. The old journal is kept.
 package recover
@@ -48,6 +50,8 @@ type Config struct {
 	Dir     string // ingest's, with the journal in it
 	Ledger  Ledger
 	Store   Store
+	// Fill, if set, comes first: InfluxDB was lost as well.
+	Fill *Fill
 	// AcceptLoss goes on although leaves that are anchored are not stored any more. Their logs end before them for good.
 	AcceptLoss bool
 	Journal    journal.Options
@@ -59,6 +63,8 @@ type Config struct {
 
 // Account of what was done.
 type Account struct {
+	// Filled is what came from other parties; nil when nobody was asked.
+	Filled *Filled
 	// Fits: the journal goes on, and nothing was done, but for what an earlier run had left.
 	Fits bool
 	Life int
@@ -100,6 +106,12 @@ func Run(ctx context.Context, cfg Config) (*Account, error) {
 	r := &run{Config: cfg, a: &Account{}, dir: filepath.Join(cfg.Dir, "journal"), fresh: filepath.Join(cfg.Dir, "journal.new")}
 	if err := r.place(); err != nil { // a crash between the two renames
 		return nil, err
+	}
+	if r.Fill != nil {
+		r.a.Filled = &Filled{}
+		if err := r.fill(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.decide(ctx); err != nil {
 		return nil, err
