@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/api/internal/problem"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
@@ -45,6 +46,17 @@ func (i Instances) All() []Instance {
 		return nil
 	}
 	return i()
+}
+
+// OfParties are those that members run of which is says that they are parties: the others have nothing of a shipment, and one that does not
+// answer need not be waited for.
+func (i Instances) OfParties(is func(member string) bool) (some []Instance) {
+	for _, in := range i.All() {
+		if is(ledger.MemberOf(in.ID())) {
+			some = append(some, in)
+		}
+	}
+	return some
 }
 
 // These are always the same ones.

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	every = 30 * time.Second // members change rarely
+	every = 10 * time.Second // members change rarely, and who moves should be found soon
 	retry = time.Second      // after a failure, and while there is no member
 )
 

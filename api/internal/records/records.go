@@ -4,6 +4,7 @@ package records
 
 import (
 	"context"
+	"slices"
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/members"
@@ -138,4 +139,11 @@ const Parallel = 8
 
 type Bookmark struct {
 	B string `json:"b"`
+}
+
+// Party reports of a member, by its name, whether it is a party of a shipment.
+func (s *Records) Party(r ledger.Shipment) func(member string) bool {
+	return func(member string) bool {
+		return slices.ContainsFunc(s.Members.All(), func(m ledger.Member) bool { return m.Name == member && r.IsParty(m.MSP) })
+	}
 }

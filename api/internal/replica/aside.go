@@ -50,6 +50,7 @@ const (
 	maxVisits  = 50_000
 	lastVisit  = 24 * time.Hour
 	askOutside = 5 * time.Second
+	askParties = 2 * time.Second // all of them
 )
 
 func newAside(s *source) *aside {
@@ -221,7 +222,7 @@ func (a *aside) outside(ctx context.Context, shipment string, size uint64) ([][]
 	}
 	good := transfer.Outside{Items: [][]byte{}}
 	for _, cose := range page.Items[:min(len(page.Items), transfer.MaxOutside)] {
-		ok, err := a.signed(ctx, shipment, cose)
+		ok, err := a.s.signed(ctx, shipment, cose)
 		if err != nil {
 			return nil, err
 		}
@@ -253,12 +254,12 @@ func (a *aside) key(shipment string) []byte { return []byte("outside/" + shipmen
 
 // signed reports whether a tracker of the shipment signed a message with a key of its own. When the key was in force is for who judges
 // the evidence: without the leaf nothing shows when the message was received.
-func (a *aside) signed(ctx context.Context, shipment string, cose []byte) (bool, error) {
+func (r *Replica) signed(ctx context.Context, shipment string, cose []byte) (bool, error) {
 	m, err := telemetry.DecodeCOSE(cose)
 	if err != nil {
 		return false, nil
 	}
-	t, err := a.s.trackers.Get(ctx, copying.Subject{Kind: anchor.Shipment, ID: shipment}, m.Tracker, false)
+	t, err := r.trackers.Get(ctx, copying.Subject{Kind: anchor.Shipment, ID: shipment}, m.Tracker, false)
 	if err != nil || t == nil {
 		return false, err
 	}
@@ -266,9 +267,13 @@ func (a *aside) signed(ctx context.Context, shipment string, cose []byte) (bool,
 	return err == nil && m.Verify(key) == nil, nil
 }
 
-// Outside gives the signed messages around a shipment: as the operators give them now, else as they were kept.
+// Outside gives the signed messages around a shipment: as the operators give them now, else as they were kept. Where the member is itself an
+// operator, its own store has them, unless it was lost and made again: so the parties are asked as well, who kept what it gave them.
 func (r *Replica) Outside(ctx context.Context, shipment string, logs []outside.Log) ([][]byte, error) {
 	var all [][]byte
+	if len(r.cfg.Own) > 0 {
+		all = r.fromParties(ctx, shipment)
+	}
 	for _, s := range r.all() {
 		s.aside.gather(ctx, shipment, logs, func(cose []byte) {
 			if !slices.ContainsFunc(all, func(o []byte) bool { return string(o) == string(cose) }) {
@@ -277,6 +282,29 @@ func (r *Replica) Outside(ctx context.Context, shipment string, logs []outside.L
 		})
 	}
 	return all, ctx.Err()
+}
+
+// fromParties asks the parties for the messages around a shipment. One that does not answer is left out.
+func (r *Replica) fromParties(ctx context.Context, shipment string) (all [][]byte) {
+	record, err := ledger.ShipmentGet.Ask(ctx, r.cfg.Ledger, ledger.IDArgs{ID: shipment})
+	if err != nil {
+		return nil
+	}
+	asking, cancel := context.WithTimeout(ctx, askParties)
+	defer cancel()
+	for _, party := range r.nodesOf(record.Parties.MSPs()) {
+		page, err := party.Outside(asking, shipment, 0)
+		if err != nil {
+			r.cfg.Log.DebugContext(ctx, "a party does not give the messages around a shipment", "party", party.Name(), "shipment", shipment, "error", err)
+			continue
+		}
+		for _, cose := range page.Items[:min(len(page.Items), transfer.MaxOutside)] {
+			if ok, err := r.signed(ctx, shipment, cose); ok && err == nil && !slices.ContainsFunc(all, func(o []byte) bool { return string(o) == string(cose) }) {
+				all = append(all, cose)
+			}
+		}
+	}
+	return all
 }
 
 func (a *aside) gather(ctx context.Context, shipment string, logs []outside.Log, add func([]byte)) {

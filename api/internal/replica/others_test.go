@@ -8,6 +8,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/fakestore"
 	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // beside gives the world another party that has a copy of what the operator has now.
@@ -116,5 +117,21 @@ func TestOthersAreNotAskedWithoutNeed(t *testing.T) {
 	w.same(4, 1)
 	if p.asked > 0 {
 		t.Errorf("another party was asked %d times", p.asked)
+	}
+}
+
+// An operator that was made again asks the parties for what they kept of it.
+func TestOutsideFromTheParties(t *testing.T) {
+	w := newWorld(t)
+	w.replica.cfg.Own = []string{"consignee.ingest-1"}
+	m, err := telemetry.Decode(w.tracker.Message(w.ms, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := w.beside()
+	p.outside = [][]byte{m.COSE, []byte("nothing")}
+	w.node.fail = errors.New("gone")
+	if got, err := w.replica.Outside(t.Context(), w.ship.ID, nil); err != nil || len(got) != 1 || string(got[0]) != string(m.COSE) {
+		t.Errorf("came %x, %v; expected %x", got, err, m.COSE)
 	}
 }

@@ -73,11 +73,11 @@ func (s *Resource) close(ctx context.Context, in *struct {
 	return rest.Reply(showClose(s.Members, c), err)
 }
 
-// seal has every ingest instance that is known here end its logs and put its seal on the ledger. The ledger refuses the close when another's
+// seal has every ingest instance of a party that is known here end its logs and put its seal on the ledger. The ledger refuses the close when another's
 // is missing.
 func (s *Resource) seal(ctx context.Context, r ledger.Shipment) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, ingest := range s.Ingest.All() {
+	for _, ingest := range s.Ingest.OfParties(s.Party(r)) {
 		g.Go(func() error {
 			sealed, err := ingest.Seal(ctx, r.ID)
 			if err == nil && !sealed.Anchored {

@@ -3,8 +3,6 @@ package shipmentview
 import (
 	"context"
 	"time"
-
-	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 const (
@@ -16,10 +14,7 @@ const (
 // whether it has: what the tracker sends before goes to its own log and not to the shipment's, and a caller who has the answer expects that
 // it does not. An instance that is down hears of it when it starts, before it takes messages; one whose member is no party never does.
 func (v *View) AwaitAssignment(ctx context.Context, shipment, tracker string, isParty func(member string) bool) bool {
-	for _, in := range v.Ingest.All() {
-		if !isParty(ledger.MemberOf(in.ID())) {
-			continue
-		}
+	for _, in := range v.Ingest.OfParties(isParty) {
 		for tries := 1; ; tries++ {
 			known, err := in.Assigned(ctx, shipment, tracker)
 			if err != nil {

@@ -107,17 +107,17 @@ func (s *View) latest(ctx context.Context, r ledger.Shipment) (latest, error) {
 		l.messages += got.Leaf + 1
 	}
 	// The writer's own count is exact; the leaf number of the newest reading is what remains without it.
-	if n, err := s.logged(ctx, r.ID); err == nil && n > l.messages {
+	if n, err := s.logged(ctx, r); err == nil && n > l.messages {
 		l.messages = n
 	}
 	return l, nil
 }
 
-// logged is how many messages the ingest instances have logged for a shipment.
-func (s *View) logged(ctx context.Context, shipment string) (uint64, error) {
+// logged is how many messages the parties' ingest instances have logged for a shipment.
+func (s *View) logged(ctx context.Context, r ledger.Shipment) (uint64, error) {
 	var n uint64
-	for _, i := range s.Ingest.All() {
-		logs, err := i.Logs(ctx, shipment)
+	for _, i := range s.Ingest.OfParties(s.Party(r)) {
+		logs, err := i.Logs(ctx, r.ID)
 		if err != nil {
 			return 0, err
 		}

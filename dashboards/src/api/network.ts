@@ -1,4 +1,4 @@
-import type { IngestHealth, Network, Node } from "#rest";
+import type { CopyFinding, IngestHealth, Network, Node } from "#rest";
 import { displayName } from "../format/member";
 
 // IngestStatus is what the API passes on as the instance gave it.
@@ -39,6 +39,25 @@ export type Health = {
   trouble: string[]; // one sentence each, empty when all is well
 };
 
+// wrong says what a node does, in plain words; what and where it is of follows.
+const wrong: Record<CopyFinding["what"], string> = {
+  form: "answers in no form that can be read",
+  missing: "does not give",
+  differs: "gives otherwise than it was logged",
+  forged: "gives what no tracker with a place there has signed",
+  root: "gives otherwise than it anchored it",
+  anchor: "gives as anchored what is not",
+  lagging: "does not give what it has anchored",
+  unstorable: "gives what our store refuses",
+};
+
+// copyTrouble names who, which shipment or tracker, and which message. By is an ingest instance, with its member before the dot, or a member.
+export function copyTrouble(f: CopyFinding): string {
+  const [member] = f.by.split(".");
+  const who = f.by === member ? displayName(f.by) : `${displayName(member!)} (${f.by})`;
+  return `${who} ${wrong[f.what]}${f.subject && `: message ${f.leaf} of ${f.subject} and what follows it`}. ${f.detail}`;
+}
+
 // healthOf is the whole network in one line. Half of the orderers away still orders; one word covers only one thing.
 export function healthOf(n: Network): Health {
   const peers = nodesOf(n, "peer");
@@ -62,8 +81,9 @@ export function healthOf(n: Network): Health {
     ...(n.influx.ok ? [] : ["Telemetry store cannot be asked"]),
     ...n.copies.flatMap((c) => [
       ...(c.error ? [c.anchored === undefined ? `Nothing is known yet of the copy of what ${c.ingest} stores` : `The copy of what ${c.ingest} stores does not go on`] : []),
-      ...c.findings.map((f) => `${c.ingest}${f.subject && ` for ${f.subject}, from message ${f.leaf} on`}: ${f.detail}`),
+      ...c.findings.map(copyTrouble),
     ]),
+    ...n.unusable.map((u) => `${displayName(u.member)} announces ${u.address} for its ${u.what === "api" ? "API" : `ingest ${u.id}`}, which nobody here calls: ${u.why}`),
   ];
   return {
     peersUp: peers.filter((p) => p.up).length,

@@ -26,6 +26,7 @@ export const network: Network = {
     },
   ],
   copies: [],
+  unusable: [],
   unknown: [],
   influx: { ok: true },
   ledger: { ok: true },

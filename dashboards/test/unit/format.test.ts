@@ -87,6 +87,7 @@ describe("health", () => {
     nodes: [peer("a", 10), peer("b", 9), { ...peer("a", 10), role: "orderer" }],
     ingest: [{ id: "i", ok: true, status: { logged: 0, anchored: 442, pending_anchor: 3, last_anchor: { size: 1, tx: "", block: 2, time_ms: 5 } } }],
     copies: [],
+    unusable: [],
     unknown: [],
     influx: { ok: true },
     ledger: { ok: true },
@@ -109,11 +110,12 @@ describe("health", () => {
           anchored: 2,
           copied: 1,
           behind_s: 30,
-          findings: [{ log: "ab", subject: "S-1", leaf: 3, what: "differs", detail: "other bytes", since: "2026-01-01T00:00:00.000Z" }],
+          findings: [{ by: "a.ingest-1", log: "ab", subject: "S-1", leaf: 3, what: "differs", detail: "other bytes", since: "2026-01-01T00:00:00.000Z" }],
           more: 0,
         },
         { ingest: "j", ok: false, error: "not asked yet", findings: [], more: 0 },
       ],
+      unusable: [{ member: "b", what: "ingest", id: "b.in", address: "http://b:1", why: "it must be https" }],
       influx: { ok: false },
     };
     expect(healthOf(sick).trouble).toEqual([
@@ -124,8 +126,9 @@ describe("health", () => {
       "Ingest i cannot be asked",
       "Telemetry store cannot be asked",
       "The copy of what i stores does not go on",
-      "i for S-1, from message 3 on: other bytes",
+      "a (a.ingest-1) gives otherwise than it was logged: message 3 of S-1 and what follows it. other bytes",
       "Nothing is known yet of the copy of what j stores",
+      "b announces http://b:1 for its ingest b.in, which nobody here calls: it must be https",
     ]);
     expect(healthOf(sick).lag).toBeNull();
     expect(healthOf({ ...well, nodes: [], ledger: { ok: false } }).trouble).toEqual(["Ledger network cannot be asked"]);

@@ -38,7 +38,7 @@ func run(ctx context.Context, args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	dir := fs.String("dir", "", "folder of the stack that is measured (made by network up --no-fleet)")
 	network := fs.String("network", "", "the network program")
-	only := fs.String("only", "ingest,anchors,up", "which measurements")
+	only := fs.String("only", "ingest,anchors,replica,up", "which measurements")
 	messages := fs.Int("messages", 200_000, "messages of the ingest comparison; a few seconds of load say more of the start than of the rest")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -60,6 +60,8 @@ func run(ctx context.Context, args []string) error {
 			err = measureIngest(ctx, s, *messages)
 		case "anchors":
 			err = measureAnchors(ctx, s)
+		case "replica":
+			err = measureReplica(ctx, s)
 		case "up":
 			err = measureUp(ctx, abs, *network)
 		default:
