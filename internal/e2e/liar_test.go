@@ -20,6 +20,7 @@ import (
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
+	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 // lyingIngest stands before an operator's real ingest and changes what it answers about one log.
@@ -140,8 +141,12 @@ func TestStackLyingOperator(t *testing.T) {
 		announce(truth)
 		well()
 	}()
-	for _, msp := range []string{"ShipperMSP", "ConsigneeMSP"} {
-		eventually(t, time.Minute, msp+" follows the new address", func() (bool, string) { return between.heard(msp), "" })
+	for _, org := range parties { // each asks how the instances are when it is asked itself
+		a := s.api(t, org)
+		eventually(t, time.Minute, org+" follows the new address", func() (bool, string) {
+			a.copyFindings()
+			return between.heard(testkit.MSPOf(org)), ""
+		})
 	}
 
 	tr := enrolOwn(t, s, carrier, name("LI"))

@@ -9,6 +9,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
@@ -50,7 +51,8 @@ func (s *Resource) rejected(ctx context.Context, in *rejectedInput) (*rest.Answe
 	if err := s.Cursors.Open(route, in.Cursor, &at); err != nil {
 		return nil, err
 	}
-	if _, err := s.Tracker(ctx, in.ID); err != nil {
+	tracker, err := s.Tracker(ctx, in.ID)
+	if err != nil {
 		return nil, err
 	}
 	type entry struct {
@@ -65,6 +67,9 @@ func (s *Resource) rejected(ctx context.Context, in *rejectedInput) (*rest.Answe
 		}
 		// One more tells whether there is a next page.
 		some, err := i.Rejected(ctx, in.ID, before, in.Limit+1, in.Include == "raw")
+		if err != nil && tracker.Operator != "" && s.Members.Name(tracker.Operator) != ledger.MemberOf(i.ID()) {
+			continue // it does not serve the tracker: what it refused can wait until it answers
+		}
 		if err != nil {
 			return nil, err
 		}
