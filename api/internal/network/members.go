@@ -77,7 +77,7 @@ func (s *Resource) memberRoutes(api *rest.API) {
 		Errors: []int{http.StatusBadRequest}}, s.listProposals)
 }
 
-// listMembers shows the directory as it is in memory: it is at most half a minute old.
+// listMembers shows the directory as it is in memory: it is some seconds old.
 func (s *Resource) listMembers(context.Context, *struct{}) (*rest.Answer[rest.List[Member]], error) {
 	out := rest.List[Member]{Items: []Member{}}
 	for _, m := range s.Members.All() {
