@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -89,15 +90,24 @@ func (l *Launcher) forgetChaincodes(own, version string) error {
 	return err
 }
 
+// Marks of the speaker's peer about the chaincode's program.
+const (
+	approved = "approved"      // the definition that its organisation agreed on last
+	inForce  = "program"       // this folder's program, when it was the one in force last
+	otherRun = "other-program" // the folder runs another build, as it said when it joined, and never proposes one
+)
+
 // fits refuses a program that is not the one in force, in a folder that has not agreed on one yet: a new member does not begin with a
 // new program. It may run another build of the same program, when it says so.
 func (l *Launcher) fits(version, hash string) error {
-	_, err := os.Stat(string(l.nodeMark(topology.PeerProcess(l.speaker()), "approved")))
+	peer := topology.PeerProcess(l.speaker())
 	switch {
-	case err == nil || l.others || len(l.Stack.Founders()) > 0 || hashOf(version) == hash:
+	case l.nodeMark(peer, approved).Exists() || len(l.Stack.Founders()) > 0 || hashOf(version) == hash:
 		return nil
 	case version == "":
 		return errors.New("the channel has no chaincode yet: its founders' `up` is not done; run this again then")
+	case l.others:
+		return l.nodeMark(peer, otherRun).Set(hash)
 	}
 	return fmt.Errorf("this chaincode program is %s, and %s is in force: take the release that the others run, or say --other-chaincode", hash, version)
 }
@@ -105,28 +115,54 @@ func (l *Launcher) fits(version, hash string) error {
 // define agrees, for the folder's members, on the program of that hash, and puts it into force when enough of the channel's members agree.
 // What is in force is agreed on, too: a peer runs a chaincode only when its organisation did. All of it may have happened before a crash.
 func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string, sequence int, version, hash string) (agreed, said string, err error) {
+	peer := topology.PeerProcess(l.speaker())
 	if sequence > 0 {
-		inForce := definition(sequence, hashOf(version))
-		inForce.Version = version
-		if err := l.approve(ctx, ids, inForce); err != nil {
+		now := definition(sequence, hashOf(version))
+		now.Version = version
+		if err := l.approve(ctx, ids, now); err != nil {
 			return "", "", err
 		}
-		if hashOf(version) == hash || l.others {
+		switch {
+		case hashOf(version) == hash:
+			return version, "", l.nodeMark(peer, inForce).Set(hash)
+		case l.nodeMark(peer, otherRun).Exists():
 			return version, "", nil
 		}
 	}
 	next := definition(sequence+1, hash)
+	members, need, err := l.mustAgree()
+	if err != nil {
+		return "", "", err
+	}
+	if l.nodeMark(peer, inForce).Is(hash) && len(ids) < need {
+		// Those who decide by themselves may well go back to an older one.
+		return version, fmt.Sprintf("; program %s is in force, and %s here was before: install the release that the others run", hashOf(version), hash), nil
+	}
 	if err := l.approve(ctx, ids, next); err != nil {
 		return "", "", err
 	}
-	did, yes, need, err := l.commit(ctx, next)
+	did, yes, err := l.commit(ctx, next, members, need)
 	switch {
 	case err != nil:
 		return "", "", err
 	case !did:
-		return version, fmt.Sprintf("; the next program, %s, is agreed on by %d of %d organisations that must, and runs once they do", hash, yes, need), nil
+		return version, fmt.Sprintf("; the next program, %s, is agreed on by %d organisations, and runs once %d do", hash, yes, need), nil
 	}
-	return next.Version, "", nil
+	return next.Version, "", l.nodeMark(peer, inForce).Set(hash)
+}
+
+// mustAgree are a peer of each member that has one, and how many of the members put a definition into force.
+func (l *Launcher) mustAgree() (members []render.Node, need int, err error) {
+	known, err := l.known()
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, p := range known.Peers {
+		if !slices.ContainsFunc(members, func(m render.Node) bool { return m.MSP == p.MSP }) {
+			members = append(members, p)
+		}
+	}
+	return members, ledger.Majority(len(members)), nil
 }
 
 // approve is the consent of the folder's members to a definition.
@@ -134,7 +170,7 @@ func (l *Launcher) approve(ctx context.Context, ids map[topology.Org]string, d f
 	g, gctx := errgroup.WithContext(ctx)
 	for o, id := range ids {
 		g.Go(func() error {
-			return l.nodeMark(topology.PeerProcess(o), "approved").Once(d.Version+" "+id, func() error {
+			return l.nodeMark(topology.PeerProcess(o), approved).Once(d.Version+" "+id, func() error {
 				return l.order(gctx, o, func(orderer fabriccli.Orderer) error {
 					_, err := l.fabric(gctx, l.admin(o).Approve(orderer, d, id))
 					if fabriccli.Said(err, "with unchanged content") {
@@ -148,33 +184,21 @@ func (l *Launcher) approve(ctx context.Context, ids map[topology.Org]string, d f
 	return g.Wait()
 }
 
-// commit puts a definition into force when the peers of enough members say that their organisations agree.
-func (l *Launcher) commit(ctx context.Context, d fabriccli.Definition) (did bool, yes, need int, err error) {
-	known, err := l.known()
-	if err != nil {
-		return false, 0, 0, err
-	}
+// commit puts a definition into force when the own peer says that enough members' organisations agree.
+func (l *Launcher) commit(ctx context.Context, d fabriccli.Definition, members []render.Node, need int) (did bool, yes int, err error) {
 	out, err := l.fabric(ctx, l.admin(l.speaker()).Readiness(d))
 	if err != nil {
-		return false, 0, 0, err
+		return false, 0, err
 	}
 	var said struct {
 		Approvals map[string]bool `json:"approvals"`
 	}
 	if err := json.Unmarshal(out, &said); err != nil {
-		return false, 0, 0, fmt.Errorf("peer lifecycle chaincode checkcommitreadiness: %w", err)
+		return false, 0, fmt.Errorf("peer lifecycle chaincode checkcommitreadiness: %w", err)
 	}
-	members := map[string]bool{}
-	var agree []render.Node
-	for _, p := range known.Peers {
-		if !members[p.MSP] && said.Approvals[p.MSP] {
-			agree = append(agree, p)
-		}
-		members[p.MSP] = true
-	}
-	need = ledger.Majority(len(members))
+	agree := slices.DeleteFunc(slices.Clone(members), func(p render.Node) bool { return !said.Approvals[p.MSP] })
 	if len(agree) < need {
-		return false, len(agree), need, nil
+		return false, len(agree), nil
 	}
 	attempt := 0
 	err = l.order(ctx, l.speaker(), func(orderer fabriccli.Orderer) error {
@@ -194,7 +218,7 @@ func (l *Launcher) commit(ctx context.Context, d fabriccli.Definition) (did bool
 		}
 		return err
 	})
-	return err == nil, len(agree), need, err
+	return err == nil, len(agree), err
 }
 
 // committed asks for the definition in force; sequence 0 when there is none.
