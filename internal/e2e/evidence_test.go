@@ -24,7 +24,6 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/telemetry"
-	"github.com/trackseal/trackseal/internal/testkit"
 )
 
 // policy is what `network env --policy` prints for this stack.
@@ -88,7 +87,7 @@ func (o *ownTracker) possession(signer crypto.Signer) (telemetry.PublicKey, []by
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return pub, ledger.PossessionBytes(o.id, testkit.MSPOf(o.a.org), int(pub.Alg), hex.EncodeToString(pub.Raw))
+	return pub, ledger.PossessionBytes(o.id, mspOf(o.a.org), int(pub.Alg), hex.EncodeToString(pub.Raw))
 }
 
 func (o *ownTracker) sign(signer crypto.Signer, msg []byte) string {
