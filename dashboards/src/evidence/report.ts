@@ -36,6 +36,8 @@ export type Report = {
     attested: string[];
     consensus: string;
   };
+  confirmed?: { by: number; of: number }; // parties, as the closing record has their opinions; absent before the close
+  opinions?: { by: string; result: string; standing: "right" | "wrong" | "unchecked" }[]; // by is an MSP id
   exit: number;
 };
 
@@ -90,4 +92,11 @@ export function worstFirst(findings: EvidenceFinding[]): EvidenceFinding[] {
 
 function sentenceOf(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+// confirmedBy says by how many parties the result is confirmed, and whose opinion is wrong; "" when the bundle tells of none.
+export function confirmedBy(r: Pick<Report, "confirmed" | "opinions">, name: (msp: string) => string): string {
+  if (!r.confirmed) return "";
+  const wrong = (r.opinions ?? []).filter((o) => o.standing === "wrong").map((o) => name(o.by));
+  return `${r.confirmed.by} of ${r.confirmed.of} parties${wrong.length > 0 ? `; not what the readings give: ${wrong.join(", ")}` : ""}`;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { commandOf } from "../evidence/nonce";
-import { meaning, outcomeOf, questions, worstFirst, type EvidenceFinding, type Question, type Report, type Status } from "../evidence/report";
+import { confirmedBy, meaning, outcomeOf, questions, worstFirst, type EvidenceFinding, type Question, type Report, type Status } from "../evidence/report";
 import type { Bundle, Run } from "../evidence/run";
 import { displayNameOfMSP } from "../format/member";
 import { count, formatBytes, plural, sentence } from "../format/words";
@@ -60,6 +60,7 @@ export function Result({ run, wanted }: { run: Extract<Run, { state: "done" }>; 
         <Fact name="Trackers">{facts.trackers.map((t) => t.id).join(", ") || "none"}</Fact>
         <Fact name="Anchors">{facts.anchors.length > 0 ? `${count(facts.anchors.length)}, newest in block ${count(Math.max(...facts.anchors.map((a) => a.block)))}` : "none"}</Fact>
         <Fact name="Signed answers from">{facts.attested.map(displayNameOfMSP).join(", ") || "none"}</Fact>
+        {report.confirmed && <Fact name="Confirmed by">{confirmedBy(report, displayNameOfMSP)}</Fact>}
         <Fact name="Bundle">{report.bundle ? <Hash value={report.bundle} what="bundle's SHA-256" /> : "not read to the end"}</Fact>
         <Fact name="Policy"><Hash value={report.policy} what="policy's SHA-256" /></Fact>
         <Fact name="Nonce">{bundle.nonce ? <Hash value={bundle.nonce} what="nonce" /> : "none"}</Fact>

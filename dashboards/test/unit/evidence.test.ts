@@ -3,7 +3,7 @@ import { Problem } from "../../src/api/problem";
 import { download } from "../../src/evidence/download";
 import { commandOf, newNonce, problemOfNonce } from "../../src/evidence/nonce";
 import { NotAPolicy, readPolicy, rememberedPolicy, rememberPolicy, summaryOf } from "../../src/evidence/policy";
-import { outcomeOf, reportFrom, worstFirst, type Report } from "../../src/evidence/report";
+import { confirmedBy, outcomeOf, reportFrom, worstFirst, type Report } from "../../src/evidence/report";
 import { formatBytes } from "../../src/format/words";
 
 const report = (more: Partial<Report> = {}): Report => ({
@@ -23,6 +23,14 @@ const report = (more: Partial<Report> = {}): Report => ({
 });
 
 describe("a report", () => {
+  test("says by how many parties it is confirmed", () => {
+    const by = (more: Partial<Report>) => confirmedBy(report(more), (msp) => msp.replace("MSP", ""));
+    expect(by({})).toBe("");
+    const said = (name: string, standing: "right" | "wrong" | "unchecked") => ({ by: `${name}MSP`, result: "compliant", standing });
+    expect(by({ confirmed: { by: 2, of: 3 }, opinions: [said("A", "right"), said("B", "right")] })).toBe("2 of 3 parties");
+    expect(by({ confirmed: { by: 1, of: 3 }, opinions: [said("A", "right"), said("B", "wrong"), said("C", "unchecked")] })).toBe("1 of 3 parties; not what the readings give: B");
+  });
+
   test("counts only for the shipment that was asked for", () => {
     expect(outcomeOf(report(), "S-1")).toMatchObject({ tone: "good", title: "Everything that your policy requires passed", other: false });
     expect(outcomeOf(report(), "S-2")).toMatchObject({ tone: "bad", title: "This bundle is for S-1, not for this shipment", other: true });
