@@ -89,11 +89,8 @@ func (j *Judge) opine(ctx context.Context, s *ledger.Shipment) error {
 	if err != nil {
 		return err
 	}
-	if g == nil { // nothing was logged, or nobody can judge
-		if s.State == ledger.Closed {
-			j.conclude(s.ID)
-		}
-		return nil
+	if g == nil {
+		return j.unjudged(ctx, s, sealed)
 	}
 	g.final = ends(s, g.heads, sealed)
 	if ledger.Covers(g.heads, sealed) != nil {
@@ -132,6 +129,22 @@ func (j *Judge) opine(ctx context.Context, s *ledger.Shipment) error {
 	if s.State == ledger.Closed && g.final {
 		j.conclude(s.ID)
 	}
+	return nil
+}
+
+// unjudged is a shipment of which nothing is here, or that nobody can judge. A closed one whose logs have leaves waits for the copy.
+func (j *Judge) unjudged(ctx context.Context, s *ledger.Shipment, sealed []ledger.LogHead) error {
+	if s.State != ledger.Closed {
+		return nil
+	}
+	rules, err := j.cfg.Rules(ctx, s)
+	if err != nil {
+		return err
+	}
+	if rules != nil && len(sealed) > 0 {
+		return errBehind
+	}
+	j.conclude(s.ID)
 	return nil
 }
 

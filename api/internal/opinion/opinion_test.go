@@ -277,6 +277,22 @@ func TestNodeThatWasAway(t *testing.T) {
 	}
 }
 
+// TestClosedBeforeTheCopyCame: a short trip is over on the ledger before its first leaf is here. It is judged when that comes.
+func TestClosedBeforeTheCopyCame(t *testing.T) {
+	w := newWorld(t)
+	w.start("ConsigneeMSP")
+	w.log(4, 9)
+	w.deliver()
+	w.seal()
+	w.submit("Carrier", ledger.ShipmentClose, ledger.IDArgs{ID: shipment}, nil)
+	w.judged0()
+	w.copy(0)
+	if v := w.revision(1); v.Result != ledger.NonCompliant || !slices.Equal(v.Logs, []ledger.LogHead{w.head()}) {
+		t.Errorf("the opinion is %s of %+v, want non_compliant of %+v", v.Result, v.Logs, w.head())
+	}
+	w.wait("the closed shipment is let go", func() bool { return len(w.node.Live()) == 0 })
+}
+
 // TestOthersShipments are not judged.
 func TestOthersShipments(t *testing.T) {
 	w := newWorld(t)
