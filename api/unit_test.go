@@ -19,7 +19,7 @@ func TestUnitNamesOurFlags(t *testing.T) {
 		t.Fatalf("no ExecStart in\n%s", unit)
 	}
 	words := strings.Fields(string(start[1]))
-	if !strings.HasSuffix(words[0], "/api") {
+	if !strings.HasSuffix(words[0], "/trackseal-api") {
 		t.Errorf("it starts %s", words[0])
 	}
 	if err := run(t.Context(), words[1:], io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "configuration: open /etc/trackseal/api.yaml") {

@@ -19,7 +19,7 @@ func TestUnitNamesOurFlags(t *testing.T) {
 		t.Fatalf("no ExecStart in\n%s", unit)
 	}
 	words := strings.Fields(string(start[1]))
-	if !strings.HasSuffix(words[0], "/ingest") {
+	if !strings.HasSuffix(words[0], "/trackseal-ingest") {
 		t.Errorf("it starts %s", words[0])
 	}
 	if err := command(t.Context(), words[1:], io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "configuration: open /etc/trackseal/ingest.yaml") {
