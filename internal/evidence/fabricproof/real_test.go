@@ -65,8 +65,8 @@ func TestRealNetwork(t *testing.T) {
 	}
 }
 
-// A fifth organisation joined a Fabric 3.1.1 network by `network member join` (TestStackMembers): the orderers signed the block, and the administrators of three of
-// four members the update in it.
+// A fifth organisation joined a Fabric 3.1.1 network by `network member join` (TestStackMembers) and was evicted: the orderers signed the blocks, and the
+// administrators of more than half of the members the updates in them.
 func TestRealJoin(t *testing.T) {
 	raw, err := os.ReadFile("testdata/fabric-3.1.1-join.json")
 	if err != nil {
@@ -99,6 +99,12 @@ func TestRealJoin(t *testing.T) {
 		}
 		if accept && (len(chain.Newest().Joined) != 1 || len(chain.Newest().Application) != 5) {
 			t.Errorf("%v joined, want one of five", chain.Newest().Joined)
+		}
+		if !accept {
+			continue
+		}
+		if err := chain.Add(&v.Configs[2]); err != nil || len(chain.Newest().Joined) != 0 || len(chain.Newest().Application) != 4 {
+			t.Errorf("after the eviction: %v, %v joined; want four that did not", err, chain.Newest().Joined)
 		}
 	}
 
