@@ -106,6 +106,9 @@ func readLog(ctx context.Context, store Leaves, log string, sizes map[uint64]boo
 }
 
 func check(s *ledger.Shipment, handovers []ledger.Handover, rules *compliance.RuleSet, v *ledger.Verdict, logs map[string]*reading) (Checked, error) {
+	if at := findings(v).Record.LastMS; at > s.LastMS {
+		return Checked{Err: fmt.Errorf("%w: by a record of the shipment that is newer than the one here", ErrAhead)}, nil
+	}
 	var all []compliance.Reading
 	for _, h := range v.Logs {
 		at, ok := logs[h.Log].at[h.Size]

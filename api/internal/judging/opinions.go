@@ -47,6 +47,7 @@ type JudgedOpinion struct {
 
 // checks keeps what was found of opinions: what was judged from the same leaves stays so.
 type checks struct {
+	one   sync.Mutex // a check holds all readings of a trip: one at a time, and who waited finds what the one before has found
 	mu    sync.Mutex
 	known map[string]judge.Checked
 }
@@ -78,32 +79,9 @@ func (s *Judge) opinions(ctx context.Context, r ledger.Shipment, j *Judged, revi
 			newest[v.By] = v
 		}
 	}
-	var ask []ledger.Verdict
-	key := func(v *ledger.Verdict) string { return fmt.Sprint(r.ID, "\x00", v.By, "\x00", v.Revision) }
-	found := map[string]judge.Checked{}
-	for _, msp := range parties {
-		v, ok := newest[msp]
-		if !ok {
-			continue
-		}
-		if c, ok := s.checks.get(key(&v)); ok {
-			found[msp] = c
-		} else {
-			ask = append(ask, v)
-		}
-	}
-	if len(ask) > 0 {
-		answers, err := judge.Check(ctx, ownLogs{s.Telemetry, j.Refs}, &r, j.Handovers, &j.Rules.RuleSet, ask)
-		if err != nil {
-			return Confirmed{}, nil, err
-		}
-		for i, a := range answers {
-			found[ask[i].By] = a
-			if a.Err == nil { // the copy may come, or be mended
-				a.Result = compliance.Result{} // it may be large
-				s.checks.put(key(&ask[i]), a)
-			}
-		}
+	found, err := s.checked(ctx, r, j, newest)
+	if err != nil {
+		return Confirmed{}, nil, err
 	}
 	out := Confirmed{Of: len(parties)}
 	all := []JudgedOpinion{}
@@ -118,6 +96,47 @@ func (s *Judge) opinions(ctx context.Context, r ledger.Shipment, j *Judged, revi
 		all = append(all, o)
 	}
 	return out, all, nil
+}
+
+// checked compares the parties' verdicts, those that were not before.
+func (s *Judge) checked(ctx context.Context, r ledger.Shipment, j *Judged, newest map[string]ledger.Verdict) (map[string]judge.Checked, error) {
+	found := map[string]judge.Checked{}
+	key := func(v *ledger.Verdict) string { return fmt.Sprint(r.ID, "\x00", v.By, "\x00", v.Revision) }
+	unknown := func() (ask []ledger.Verdict) {
+		for _, msp := range r.Parties.MSPs() {
+			v, ok := newest[msp]
+			if !ok {
+				continue
+			}
+			if c, ok := s.checks.get(key(&v)); ok {
+				found[msp] = c
+			} else {
+				ask = append(ask, v)
+			}
+		}
+		return ask
+	}
+	if len(unknown()) == 0 {
+		return found, nil
+	}
+	s.checks.one.Lock()
+	defer s.checks.one.Unlock()
+	ask := unknown()
+	if err := ctx.Err(); err != nil || len(ask) == 0 {
+		return found, err
+	}
+	answers, err := judge.Check(ctx, ownLogs{s.Telemetry, j.Refs}, &r, j.Handovers, &j.Rules.RuleSet, ask)
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range answers {
+		a.Result = compliance.Result{} // it may be large
+		found[ask[i].By] = a
+		if a.Err == nil { // else the copy may come, or be mended
+			s.checks.put(key(&ask[i]), a)
+		}
+	}
+	return found, nil
 }
 
 // ownLogs reads the logs of a shipment alone: what an opinion names beside them is none of its.
