@@ -153,6 +153,9 @@ func TestOpinionsOfEarlier(t *testing.T) {
 	says := func(org string, change func(*ledger.LogHead)) {
 		t.Helper()
 		other := v
+		if org == "auditor" {
+			other.Detail = []byte(`{"record":{"last_ms":4000000000000,"assignments":1}}`)
+		}
 		other.Revision, other.Supersedes, other.Logs = 1, 0, append([]ledger.LogHead{}, v.Logs...)
 		change(&other.Logs[0])
 		if _, err := w.ledger.As(testkit.MSPOf(org)).Submit(t.Context(), ledger.ComplianceRevise.Name(), other); err != nil {
@@ -163,6 +166,8 @@ func TestOpinionsOfEarlier(t *testing.T) {
 	want(t, "other root", standing("consignee"), judging.OtherHistory)
 	says("carrier", func(h *ledger.LogHead) { h.Size += 5 })
 	want(t, "more leaves", standing("carrier"), judging.Ahead)
+	says("auditor", func(*ledger.LogHead) {})
+	want(t, "by a record that is newer", standing("auditor"), judging.Ahead)
 	want(t, "confirmed", c.Confirmed.By, 1)
 }
 
