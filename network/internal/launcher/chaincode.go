@@ -160,7 +160,7 @@ func (l *Launcher) installChaincode(ctx context.Context, o topology.Org, id stri
 // answers waits until every peer reaches its chaincode server, by a call that every contract answers.
 func (l *Launcher) answers(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for _, o := range l.Stack.Nodes() {
+	for _, o := range l.onChannel() {
 		key := ""
 		for _, process := range []string{topology.ChaincodeProcess(o), topology.PeerProcess(o)} {
 			r, err := l.table.Lookup(process)
@@ -232,7 +232,12 @@ func (l *Launcher) chaincodeSpec(o topology.Org, program, id string) (proc.Spec,
 }
 
 // speaker is the member of the folder that does once what one has to do for all.
-func (l *Launcher) speaker() topology.Org { return l.Stack.Nodes()[0] }
+func (l *Launcher) speaker() topology.Org {
+	if on := l.onChannel(); len(on) > 0 {
+		return on[0]
+	}
+	return l.Stack.Nodes()[0]
+}
 
 // foundedMark says that the ledger is set up: the chaincode answers, and the members are known.
 func (l *Launcher) foundedMark() steps.Mark {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,6 +116,9 @@ func (l *Launcher) fits(version, hash string) error {
 // define agrees, for the folder's members, on the program of that hash, and puts it into force when enough of the channel's members agree.
 // What is in force is agreed on, too: a peer runs a chaincode only when its organisation did. All of it may have happened before a crash.
 func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string, sequence int, version, hash string) (agreed, said string, err error) {
+	on := l.onChannel()
+	ids = maps.Clone(ids)
+	maps.DeleteFunc(ids, func(o topology.Org, _ string) bool { return !slices.Contains(on, o) })
 	peer := topology.PeerProcess(l.speaker())
 	if sequence > 0 {
 		now := definition(sequence, hashOf(version))

@@ -195,7 +195,7 @@ func (l *Launcher) announce(program string) func(context.Context, func(string)) 
 		}
 		var announced counter
 		g, gctx := errgroup.WithContext(ctx)
-		for _, o := range l.Stack.Nodes() {
+		for _, o := range l.onChannel() {
 			g.Go(func() error {
 				did, err := l.announceOne(gctx, o)
 				if err != nil {

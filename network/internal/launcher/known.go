@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/trackseal/trackseal/network/internal/channelconfig"
@@ -37,6 +38,18 @@ func (l *Launcher) known() (render.Channel, error) {
 		Peers:    l.nodes(members, "MSP", topology.PeerProcess),
 		Orderers: l.nodes(orderers, "OrdererMSP", topology.OrdererProcess),
 	}, nil
+}
+
+// onChannel are the folder's members with a peer that are on the channel, as this folder knows it: an evicted one's programs may run on, but
+// it has no say. All are, as long as nothing is known.
+func (l *Launcher) onChannel() []topology.Org {
+	known, err := l.known()
+	if err != nil {
+		return l.Stack.Nodes() // who needs it says so
+	}
+	return slices.DeleteFunc(l.Stack.Nodes(), func(o topology.Org) bool {
+		return len(known.Peers) > 0 && !slices.ContainsFunc(known.Peers, func(n render.Node) bool { return n.Org == o })
+	})
 }
 
 // nodes of organisations; several of one get numbers.
@@ -81,17 +94,17 @@ func (l *Launcher) learn(c channelconfig.Config) error {
 // followChannel learns from the own peer who is on the channel, and renders the connection profiles by it: what reads them starts
 // after it.
 func (l *Launcher) followChannel(ctx context.Context, _ func(string)) (string, error) {
-	nodes := l.Stack.Nodes()
-	if len(nodes) == 0 {
+	if len(l.Stack.Nodes()) == 0 {
 		return "none", nil
 	}
-	desk, done, err := l.desk(nodes[0])
+	speaker := l.speaker()
+	desk, done, err := l.desk(speaker)
 	if err != nil {
 		return "", err
 	}
 	defer done()
 	var c channelconfig.Config
-	err = l.eager(ctx, topology.PeerProcess(nodes[0]), func() (err error) {
+	err = l.eager(ctx, topology.PeerProcess(speaker), func() (err error) {
 		c, err = desk.Configuration(ctx)
 		return err
 	})

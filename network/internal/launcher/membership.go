@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/network/internal/channelconfig"
 	"github.com/trackseal/trackseal/network/internal/membership"
 	"github.com/trackseal/trackseal/network/internal/topology"
 )
@@ -113,7 +114,7 @@ func (l *Launcher) voters(as string) ([]topology.Org, error) {
 	if !l.isStack() {
 		return nil, ErrDown
 	}
-	if nodes := l.Stack.Nodes(); len(nodes) > 0 {
+	if nodes := l.onChannel(); len(nodes) > 0 {
 		return nodes, nil
 	}
 	return nil, misuse("%s has no member with a peer", l.Stack.Dir)
@@ -195,6 +196,12 @@ func (l *Launcher) decide(ctx context.Context, as string, do func(membership.Des
 			return "", err
 		}
 		s, err := do(desk)
+		if err == nil && s.Executed {
+			var c channelconfig.Config // others may be found by it, and one that is gone not asked any more
+			if c, err = desk.Configuration(ctx); err == nil {
+				err = l.learn(c)
+			}
+		}
 		done()
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", o, err)
@@ -211,6 +218,9 @@ func (l *Launcher) decide(ctx context.Context, as string, do func(membership.Des
 			return o, nil
 		}
 		fmt.Fprintf(l.Out, "%s %s: %d of %d that must\n", o, s.Did, s.Yes, s.Need)
+		if s.Lacks != "" {
+			fmt.Fprintln(l.Out, s.Lacks)
+		}
 	}
 	return "", nil
 }

@@ -23,7 +23,8 @@ type Step struct {
 	Did      string // proposed, voted, agreed before
 	Yes      int    // members that said so
 	Need     int
-	Executed bool // the channel and the members' records are as decided
+	Lacks    string // what else is missing, for people
+	Executed bool   // the channel and the members' records are as decided
 	// Before and After say who endorses and who agrees on the chaincode; empty when the channel was changed before.
 	Before, After string
 }
@@ -136,7 +137,12 @@ func (d Desk) decide(ctx context.Context, what decision) (Step, error) {
 		return s, nil
 	}
 	if !what.done(c) {
-		if err := d.change(ctx, *p, what.done); err != nil {
+		err := d.change(ctx, *p, what.done)
+		if errors.Is(err, ErrSignatures) {
+			s.Lacks = err.Error()
+			return s, nil
+		}
+		if err != nil {
 			return s, err
 		}
 	}

@@ -116,6 +116,10 @@ func (d Desk) sign(ctx context.Context, update []byte) ([]byte, error) {
 	return json.Marshal(signatures)
 }
 
+// ErrSignatures is why a majority of the members is not enough: the channel counts who has left and is still on it, and one that goes with an
+// orderer needs most of the founders', too.
+var ErrSignatures = errors.New("the channel asks for the administrators of more members: of most that are on it, and when an orderer goes of most that run one")
+
 // change submits an update with the signatures of all who agreed, and ends when the own peer has the next configuration.
 func (d Desk) change(ctx context.Context, p ledger.MemberProposal, done func(channelconfig.Config) bool) error {
 	var all [][]byte
@@ -161,6 +165,8 @@ func (d Desk) await(ctx context.Context, done func(channelconfig.Config) bool, r
 		switch {
 		case err == nil && done(c):
 			return nil
+		case fabriccli.Said(refused, "not satisfied"):
+			return ErrSignatures
 		case refused != nil:
 			return fmt.Errorf("the orderers refuse the channel's update: %w", refused)
 		}

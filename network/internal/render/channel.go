@@ -32,6 +32,10 @@ func Founded(s topology.Stack) Channel {
 	return c
 }
 
+func (c Channel) has(o topology.Org) bool {
+	return slices.ContainsFunc(c.Peers, func(n Node) bool { return n.Org == o })
+}
+
 // ownFirst puts an organisation's own nodes before the others': its clients ask them first.
 func (c Channel) ownFirst(o topology.Org) Channel {
 	first := func(nodes []Node) []Node {

@@ -123,7 +123,7 @@ func All(s topology.Stack, c Channel) ([]File, error) {
 	for _, o := range s.Nodes() {
 		add("influxdb.conf.tmpl", o, s.InfluxConfig(o), "") // TOML
 		add("core.yaml.tmpl", o, s.PeerConfig(o), topology.PeerProcess(o))
-		if len(c.Peers) > 0 {
+		if c.has(o) { // else it keeps what it has
 			add("profile.yaml.tmpl", o, s.Profile(o), "")
 		}
 		add("api.yaml.tmpl", o, s.APIConfig(o), topology.APIProcess(o))
