@@ -142,7 +142,7 @@ func decodeMembership(b []byte) (membership, error) {
 			}
 			msp, err := decodeMSP(v.value)
 			if err != nil {
-				return fmt.Errorf("Application/%s: %w", name, err)
+				return fmt.Errorf("group Application/%s: %w", name, err)
 			}
 			member = memberGroup{msp.ID, v.version, string(v.value)}
 			return nil

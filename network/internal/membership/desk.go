@@ -108,7 +108,7 @@ func (d Desk) sign(ctx context.Context, update []byte) ([]byte, error) {
 	}
 	signed, signatures, err := channelconfig.Signatures(data)
 	if err == nil && !slices.Equal(signed, update) {
-		err = errors.New("Fabric's program signed another update than it was given")
+		err = errors.New("the peer program signed another update than it was given")
 	}
 	if err != nil {
 		return nil, err
