@@ -109,7 +109,7 @@ func TestDrillRebuild(t *testing.T) {
 			return len(list) == p.sent, fmt.Sprintf("%d of %d", len(list), p.sent)
 		})
 	}
-	for _, org := range []string{"carrier", "shipper"} {
+	for _, org := range []string{"carrier", "shipper", "auditor"} {
 		done.convinces(org, policy)
 	}
 	open.tr.connect(s)

@@ -24,6 +24,7 @@ func (idleNodes) Operators() map[string]replica.Operator {
 	return map[string]replica.Operator{"carrier.ingest-1": idle{}}
 }
 func (idleNodes) Party(string) replica.Party { return nil }
+func (idleNodes) Ended(string) bool          { return false }
 
 // TestMetricsAreThoseOfTheExample: dashboard and alerts are tried on what /metrics really gives.
 func TestMetricsAreThoseOfTheExample(t *testing.T) {

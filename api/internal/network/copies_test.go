@@ -30,6 +30,7 @@ func (alone) Operators() map[string]replica.Operator {
 	return map[string]replica.Operator{"carrier.ingest-1": nonsense{}}
 }
 func (alone) Party(string) replica.Party { return nil }
+func (alone) Ended(string) bool          { return false }
 
 // What the copying finds is shown, and then not all is well.
 func TestCopiesAreShown(t *testing.T) {

@@ -114,6 +114,11 @@ func (b *Book) Party(msp string) replica.Party {
 	return nil
 }
 
+// Ended reports whether a member, by its name, has left or was evicted.
+func (b *Book) Ended(member string) bool {
+	return slices.ContainsFunc(b.Members(), func(m ledger.Member) bool { return m.Name == member && !m.InForce() })
+}
+
 // Details is the API of another member, as one that keeps details; nil when none is known.
 func (b *Book) Details(member string) details.Node {
 	b.mu.Lock()

@@ -220,8 +220,12 @@ func (a *aside) outside(ctx context.Context, shipment string, size uint64) ([][]
 	if err != nil {
 		return nil, err
 	}
-	good := transfer.Outside{Items: [][]byte{}}
+	// What was given once stays: an operator that lost it gives less.
+	good := transfer.Outside{Items: append([][]byte{}, a.kept(shipment)...)}
 	for _, cose := range page.Items[:min(len(page.Items), transfer.MaxOutside)] {
+		if len(good.Items) == transfer.MaxOutside || slices.ContainsFunc(good.Items, func(o []byte) bool { return string(o) == string(cose) }) {
+			continue
+		}
 		ok, err := a.s.signed(ctx, shipment, cose)
 		if err != nil {
 			return nil, err

@@ -205,7 +205,7 @@ func (o *others) lied(log string) []Finding {
 	return nil
 }
 
-// again asks the operator once more for what was taken elsewhere, as far as a page goes. What it gives right is forgiven.
+// again asks the operator once more for what was taken elsewhere. When it gives all of it right, it is forgiven.
 func (s *source) again(ctx context.Context, log string) error {
 	c, l := s.logs[log], s.others.lies[log]
 	node, err := s.node()
@@ -221,14 +221,13 @@ func (s *source) again(ctx context.Context, log string) error {
 			return nil
 		}
 	}
-	to := min(l.to, l.from+transfer.MaxMessages)
-	if to > l.from {
-		page, err := node.Messages(ctx, c.Ref, l.from, to, false)
-		if err != nil || uint64(len(page.Items)) > to-l.from || len(page.Items) == 0 {
+	for from := l.from; from < l.to; {
+		page, err := node.Messages(ctx, c.Ref, from, min(l.to, from+transfer.MaxMessages), false)
+		if err != nil || uint64(len(page.Items)) > l.to-from || len(page.Items) == 0 {
 			return nil
 		}
 		n, same := 0, true
-		err = s.cfg.Store.Messages(ctx, log, l.from, l.from+uint64(len(page.Items)), func(m stored.Message) error {
+		err = s.cfg.Store.Messages(ctx, log, from, from+uint64(len(page.Items)), func(m stored.Message) error {
 			same = same && n < len(page.Items) && bytes.Equal(page.Items[n].Entry, m.Entry) && bytes.Equal(page.Items[n].Raw, m.Raw)
 			n++
 			return nil
@@ -236,6 +235,7 @@ func (s *source) again(ctx context.Context, log string) error {
 		if err != nil || !same || n != len(page.Items) {
 			return err
 		}
+		from += uint64(n)
 	}
 	delete(s.others.lies, log)
 	s.note(c, nil)

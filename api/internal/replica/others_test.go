@@ -82,6 +82,26 @@ func TestALieStaysNamedUntilItIsTakenBack(t *testing.T) {
 	}
 }
 
+// One that hides a message is named as long as it does, whatever else it gives.
+func TestAHiddenMessageStaysNamed(t *testing.T) {
+	w := newWorld(t)
+	w.log(3)
+	w.beside()
+	w.node.messages = func(_ uint64, _ bool, page *transfer.Messages) {
+		page.Items = page.Items[:max(0, len(page.Items)-1)]
+	}
+	w.looks(30)
+	w.same(4, 1)
+	if found := w.findings(); len(found) != 1 || found[0].What != copying.Missing || found[0].By != instance {
+		t.Errorf("found %+v, expected that the operator does not give a leaf", found)
+	}
+	w.node.messages = nil
+	w.looks(10)
+	if found := w.findings(); len(found) != 0 {
+		t.Errorf("after the truth: %+v", found)
+	}
+}
+
 // A party that gives something else is named beside the operator, and nothing of it is taken.
 func TestAPartyThatLies(t *testing.T) {
 	w := newWorld(t)
@@ -133,5 +153,19 @@ func TestOutsideFromTheParties(t *testing.T) {
 	w.node.fail = errors.New("gone")
 	if got, err := w.replica.Outside(t.Context(), w.ship.ID, nil); err != nil || len(got) != 1 || string(got[0]) != string(m.COSE) {
 		t.Errorf("came %x, %v; expected %x", got, err, m.COSE)
+	}
+}
+
+// A member that has left owes nothing that can be waited for: its instance is not missed, and what the parties have of it is still taken.
+func TestTheInstanceOfAMemberThatLeft(t *testing.T) {
+	w := newWorld(t)
+	w.log(3)
+	w.beside()
+	w.gone, w.ended = true, true
+	w.replica.refresh()
+	w.looks(120)
+	w.same(4, 1)
+	if st := w.replica.States()[0]; st.Trouble != "" || st.Behind != 0 || len(st.Findings) != 0 {
+		t.Errorf("%+v, expected that nothing is amiss", st)
 	}
 }

@@ -41,6 +41,8 @@ type Nodes interface {
 	Operators() map[string]Operator
 	// Party is the node of the member with an MSP id, nil when it is not known.
 	Party(msp string) Party
+	// Ended reports whether the member of a name has left or was evicted: its instances anchor nothing more, and need not answer.
+	Ended(member string) bool
 }
 
 // Ledger is read at the own organisation's peer. Errors are those of package ledger.
@@ -133,7 +135,7 @@ func (r *Replica) refresh() (fresh []*source) {
 			r.sources = slices.Insert(r.sources, i, s)
 			fresh = append(fresh, s)
 		}
-		r.sources[i].moved(operators[id])
+		r.sources[i].moved(operators[id], r.cfg.Nodes.Ended(ledger.MemberOf(id)))
 	}
 	return fresh
 }

@@ -459,6 +459,10 @@ func TestOutsideIsKept(t *testing.T) {
 	if err := a.surroundings(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	w.node.outside = [][]byte{} // an operator that was made again has lost it
+	if got, err := a.outside(t.Context(), w.ship.ID, 3); err != nil || len(got) != 1 {
+		t.Errorf("given less, kept are %d, %v; expected 1", len(got), err)
+	}
 	w.node.fail = errors.New("gone")
 	for _, logs := range [][]outside.Log{{{ID: w.ingest.LogID(), Leaves: 3}}, nil} {
 		got, err := w.replica.Outside(t.Context(), w.ship.ID, logs)

@@ -41,6 +41,7 @@ type source struct {
 
 	mu       sync.Mutex
 	operator Operator // nil: no address of it is known that can be used
+	ended    bool     // its member is none any more: what is not here is asked of others, and not missed
 	life     string   // the present life of the instance
 	known    bool     // it was learnt how far ledger and copy are
 	anchored uint64
@@ -87,9 +88,16 @@ func (s *source) node() (Operator, error) {
 	return s.operator, nil
 }
 
-func (s *source) moved(to Operator) {
+func (s *source) isEnded() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.ended
+}
+
+func (s *source) moved(to Operator, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = ended
 	if s.operator != to {
 		s.operator = to
 		s.wakeUp()
@@ -228,13 +236,13 @@ func (s *source) reached(newest ledger.Head) {
 	case s.behind.IsZero():
 		s.behind = s.cfg.Now()
 	}
-	behind := s.behind
+	behind, ended := s.behind, s.ended
 	s.mu.Unlock()
 	var found []Finding
 	if s.wrong != nil {
 		found = append(found, Finding{By: s.id, What: s.wrong.What, Detail: s.wrong.Detail})
 	}
-	if !behind.IsZero() && s.cfg.Now().Sub(behind) >= patience {
+	if !behind.IsZero() && !ended && s.cfg.Now().Sub(behind) >= patience {
 		found = append(found, Finding{By: s.id, What: copying.Lagging, Detail: fmt.Sprintf("the ledger has %d heads anchored, the operator gives them up to %d", newest.Size, s.cursor)})
 	}
 	s.report("", found)
@@ -249,7 +257,7 @@ func (s *source) report(log string, found []Finding) {
 func (s *source) state() State {
 	s.mu.Lock()
 	st := State{Operator: s.id, Known: s.known, Anchored: s.anchored, Copied: s.copied, Trouble: s.trouble}
-	if !s.behind.IsZero() {
+	if !s.behind.IsZero() && !s.ended {
 		st.Behind = s.cfg.Now().Sub(s.behind)
 	}
 	s.mu.Unlock()
@@ -273,6 +281,9 @@ func (s *source) round(ctx context.Context) error {
 	s.reached(newest)
 	if !s.begun {
 		s.begun, s.cursor = true, 0
+	}
+	if s.isEnded() {
+		return nil
 	}
 	s.due()
 	for log := range s.list {

@@ -43,6 +43,7 @@ type world struct {
 	replica *Replica
 	parties map[string]*node // by MSP id
 	gone    bool             // the operator announces no address
+	ended   bool             // its member is none any more
 }
 
 func newWorld(t *testing.T) *world {
@@ -139,6 +140,8 @@ func (w *world) Party(msp string) Party {
 	}
 	return nil
 }
+
+func (w *world) Ended(string) bool { return w.ended }
 
 func (w *world) source() *source { return w.replica.sources[0] }
 
