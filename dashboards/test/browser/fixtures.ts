@@ -86,10 +86,7 @@ export const members = orgs.map((name) => ({
   display_name: name === "auditor" ? "Veritas Audit" : name,
   joined_at: iso(now - 1000 * hour),
   tx: hex("founding"),
-  kind: "node" as const,
-  operator: name === "carrier",
-  endpoints: null,
-  ended: null,
+  ...{ kind: "node" as const, operator: name === "carrier", endpoints: null, ended: null },
 }));
 
 const parties = { carrier: ["carrier"], shipper: ["shipper"], consignee: ["consignee"], auditor: ["auditor"] };
