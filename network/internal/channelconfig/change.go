@@ -73,6 +73,15 @@ func (c Config) Admit(o Organisation) (Config, error) {
 	return next, next.followMembers()
 }
 
+// Follow rewrites the policies that name members, as Admit and Evict do: in a channel that was founded when others were.
+func (c Config) Follow() (Config, error) {
+	next, err := c.clone()
+	if err != nil {
+		return c, err
+	}
+	return next, next.followMembers()
+}
+
 // memberGroup is what the founders' groups are made of, too.
 func memberGroup(o Organisation) (*group, error) {
 	root := []byte(o.Roots)

@@ -108,6 +108,12 @@ func (c Config) followMembers() error {
 // Endorsement says who must endorse a transaction, for people.
 func (c Config) Endorsement() string { return c.Channel.Groups[application].says(endorsement) }
 
+// NamesMembers tells whether the channel's policy names who endorses. One that was founded before members could join has another.
+func (c Config) NamesMembers() bool {
+	p := c.Channel.Groups[application].Policies[endorsement]
+	return p != nil && p.Policy.Type == signaturePolicy
+}
+
 // Endorsers is of how many members a transaction needs endorsements.
 func (c Config) Endorsers() int {
 	var r signatureRule

@@ -16,6 +16,7 @@ import (
 
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/network/internal/fabriccli"
+	"github.com/trackseal/trackseal/network/internal/membership"
 	"github.com/trackseal/trackseal/network/internal/render"
 	"github.com/trackseal/trackseal/network/internal/steps"
 	"github.com/trackseal/trackseal/network/internal/topology"
@@ -120,7 +121,8 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string, sequ
 	ids = maps.Clone(ids)
 	maps.DeleteFunc(ids, func(o topology.Org, _ string) bool { return !slices.Contains(on, o) })
 	peer := topology.PeerProcess(l.speaker())
-	if sequence > 0 {
+	// A definition of before named its policy, not a program: all who were there had agreed on it.
+	if sequence > 0 && len(hashOf(version)) == len(hash) {
 		now := definition(sequence, hashOf(version))
 		now.Version = version
 		if err := l.approve(ctx, ids, now); err != nil {
@@ -132,6 +134,9 @@ func (l *Launcher) define(ctx context.Context, ids map[topology.Org]string, sequ
 		case l.nodeMark(peer, otherRun).Exists():
 			return version, "", nil
 		}
+	}
+	if err := l.nameMembers(ctx); err != nil {
+		return "", "", err
 	}
 	next := definition(sequence+1, hash)
 	members, need, err := l.mustAgree()
@@ -167,6 +172,23 @@ func (l *Launcher) mustAgree() (members []render.Node, need int, err error) {
 		}
 	}
 	return members, ledger.Majority(len(members)), nil
+}
+
+// nameMembers brings a channel that the folder's members founded before others could join up to date: the definition will refer to its policy.
+func (l *Launcher) nameMembers(ctx context.Context) error {
+	var desks []membership.Desk
+	for _, o := range l.Stack.Founders() {
+		d, done, err := l.desk(o)
+		if err != nil {
+			return err
+		}
+		defer done()
+		desks = append(desks, d)
+	}
+	if len(desks) == 0 {
+		return nil
+	}
+	return membership.NameMembers(ctx, desks)
 }
 
 // approve is the consent of the folder's members to a definition.

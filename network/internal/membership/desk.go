@@ -155,6 +155,30 @@ func (d Desk) change(ctx context.Context, p ledger.MemberProposal, done func(cha
 	return d.await(ctx, done, refused)
 }
 
+// NameMembers has the policies of a channel that was founded before members could join name them, by the signatures of these members.
+func NameMembers(ctx context.Context, by []Desk) error {
+	c, err := by[0].Configuration(ctx)
+	if err != nil || c.NamesMembers() {
+		return err
+	}
+	next, err := c.Follow()
+	if err != nil {
+		return err
+	}
+	var p ledger.MemberProposal
+	if p.Update, _, err = by[0].update(ctx, c, next); err != nil {
+		return err
+	}
+	for _, d := range by {
+		signature, err := d.sign(ctx, p.Update)
+		if err != nil {
+			return err
+		}
+		p.Votes = append(p.Votes, ledger.MemberVote{By: d.MSP, Yes: true, Signature: signature})
+	}
+	return by[0].change(ctx, p, channelconfig.Config.NamesMembers)
+}
+
 // await looks at the own peer until it has the configuration. One that orderers refused may be in force all the same: they refuse what
 // was submitted twice.
 func (d Desk) await(ctx context.Context, done func(channelconfig.Config) bool, refused error) error {

@@ -233,6 +233,23 @@ func TestMajorityAdmitsAndEvicts(t *testing.T) {
 	}
 }
 
+// A channel of before, as this one is, gets its policies before anything refers to them.
+func TestNameMembers(t *testing.T) {
+	c := newChannel(t)
+	if c.config.NamesMembers() {
+		t.Fatal("the channel of before names its members")
+	}
+	desks := []Desk{c.desk("carrier"), c.desk("shipper"), c.desk("auditor")}
+	for range 2 {
+		if err := NameMembers(t.Context(), desks); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := c.config.Endorsement(), "2 of AuditorMSP, CarrierMSP, ConsigneeMSP, ShipperMSP"; got != want {
+			t.Errorf("endorsement: got %s, expected %s", got, want)
+		}
+	}
+}
+
 // Whatever is not what a member derives itself, it does not sign.
 func TestNobodySignsWhatHeDidNotDerive(t *testing.T) {
 	for name, spoil := range map[string]func(p *ledger.ProposeMemberArgs){
