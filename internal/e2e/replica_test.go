@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -156,7 +157,13 @@ func TestStackReplica(t *testing.T) {
 			}
 		}
 		shipper.get("/v1/network", &n)
-		if len(n.Copies) != 1 || n.Copies[0].Ingest != s.Ingest[0].ID || n.OK {
+		// Copies of operators that were there in an earlier test stay.
+		if !slices.ContainsFunc(n.Copies, func(c struct {
+			Ingest   string
+			Findings []any
+		}) bool {
+			return c.Ingest == s.Ingest[0].ID
+		}) || n.OK {
 			t.Errorf("the network as the shipper sees it: %+v", n)
 		}
 	})
@@ -168,6 +175,12 @@ func TestStackReplica(t *testing.T) {
 			}
 		}
 		shipper.get("/v1/network", &n)
-		return len(n.Copies) == 1 && n.Copies[0].OK && len(n.Copies[0].Findings) == 0, fmt.Sprintf("%+v", n)
+		bad := slices.ContainsFunc(n.Copies, func(c struct {
+			OK       bool
+			Findings []any
+		}) bool {
+			return !c.OK || len(c.Findings) > 0
+		})
+		return len(n.Copies) > 0 && !bad, fmt.Sprintf("%+v", n)
 	})
 }
