@@ -2,6 +2,7 @@ package contract
 
 import (
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/trackseal/trackseal/internal/anchor"
@@ -134,6 +135,13 @@ func retire(t *transaction, a ledger.RetireArgs) (*ledger.Head, error) {
 	heads := anchor.HeadsID(t.Channel, a.Ingest)
 	head, err := get[ledger.Head](t, ledger.HeadKey(hex.EncodeToString(heads[:])))
 	if err != nil {
+		return nil, err
+	}
+	if head == nil {
+		return nil, fmt.Errorf("ingest %s is in service without an anchor", a.Ingest)
+	}
+	head.Retired = true // so that nobody waits for what it does not give any more
+	if err := t.put(ledger.HeadKey(head.Heads), head); err != nil {
 		return nil, err
 	}
 	if err := t.put(ledger.InstancesKey(t.MSP), slices.Delete(inService, i, i+1)); err != nil {

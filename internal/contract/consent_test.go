@@ -110,7 +110,10 @@ func TestAttackCloseOverOtherHeads(t *testing.T) {
 	must[ledger.Seal](w, carrierIn, ledger.ShipmentSeal, ledger.EventSealed, ledger.SealArgs{ID: "carrier.S-1", Ingest: "carrier.ingest-2"})
 	w.refused(ledger.BadState, consigneeOp, ledger.ShipmentClose, closing)
 	w.refused(ledger.NotFound, shipperOp, ledger.AnchorRetire, ledger.RetireArgs{Ingest: "carrier.ingest-3"})
-	must[ledger.Head](w, carrierOp, ledger.AnchorRetire, ledger.EventAnchor, ledger.RetireArgs{Ingest: "carrier.ingest-3"})
+	retired := must[ledger.Head](w, carrierOp, ledger.AnchorRetire, ledger.EventAnchor, ledger.RetireArgs{Ingest: "carrier.ingest-3"})
+	if now := query[ledger.Head](w, shipperOp, ledger.AnchorHead, ledger.IDArgs{ID: retired.Heads}); !retired.Retired || !now.Retired || now.Size != 1 {
+		t.Errorf("the newest head of a retired instance is %+v, want it as it was, and that it is retired", now)
+	}
 
 	c := must[ledger.Close](w, consigneeOp, ledger.ShipmentClose, ledger.EventClosed, closing)
 	if !slices.Equal(c.Heads, []ledger.LogHead{*seal.Log}) {

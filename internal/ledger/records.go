@@ -211,6 +211,8 @@ type Head struct {
 	TxMS     int64  `json:"tx_ms"`
 	Tx       string `json:"tx"`
 	N        uint64 `json:"n"` // 0 for the first anchor
+	// Retired: the instance was taken out of service, and anchors nothing more. Only the newest head of a heads log says it.
+	Retired bool `json:"retired,omitempty"`
 }
 
 // Excursion is one time that a rule was broken, opened and then closed. A verified one stands on the trackers' own signed

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/trackseal/trackseal/api/internal/fakestore"
+	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -156,16 +157,28 @@ func TestOutsideFromTheParties(t *testing.T) {
 	}
 }
 
-// A member that has left owes nothing that can be waited for: its instance is not missed, and what the parties have of it is still taken.
-func TestTheInstanceOfAMemberThatLeft(t *testing.T) {
-	w := newWorld(t)
-	w.log(3)
-	w.beside()
-	w.gone, w.ended = true, true
-	w.replica.refresh()
-	w.looks(120)
-	w.same(4, 1)
-	if st := w.replica.States()[0]; st.Trouble != "" || st.Behind != 0 || len(st.Findings) != 0 {
-		t.Errorf("%+v, expected that nothing is amiss", st)
+// A member that has left, or has retired its instance, owes nothing that can be waited for: the instance is not missed, and what the parties
+// have of it is still taken.
+func TestInstancesThatEnded(t *testing.T) {
+	retire := func(w *world) {
+		w.submit(ledger.AnchorRetire, ledger.RetireArgs{Ingest: instance}, nil)
+		if _, err := w.replica.subjects.list(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for name, ends := range map[string]func(*world){"its member left": func(w *world) { w.ended = true }, "it is retired": retire} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.log(3)
+			w.beside()
+			w.gone = true
+			ends(w)
+			w.replica.refresh()
+			w.looks(120)
+			w.same(4, 1)
+			if st := w.replica.States()[0]; st.Trouble != "" || st.Behind != 0 || len(st.Findings) != 0 {
+				t.Errorf("%+v, expected that nothing is amiss", st)
+			}
+		})
 	}
 }

@@ -135,7 +135,7 @@ func (r *Replica) refresh() (fresh []*source) {
 			r.sources = slices.Insert(r.sources, i, s)
 			fresh = append(fresh, s)
 		}
-		r.sources[i].moved(operators[id], r.cfg.Nodes.Ended(ledger.MemberOf(id)))
+		r.sources[i].moved(operators[id], r.subjects.retired(id) || r.cfg.Nodes.Ended(ledger.MemberOf(id)))
 	}
 	return fresh
 }

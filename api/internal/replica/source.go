@@ -41,7 +41,7 @@ type source struct {
 
 	mu       sync.Mutex
 	operator Operator // nil: no address of it is known that can be used
-	ended    bool     // its member is none any more: what is not here is asked of others, and not missed
+	ended    bool     // it is retired, or its member is none any more: what is not here is asked of others, and not missed
 	life     string   // the present life of the instance
 	known    bool     // it was learnt how far ledger and copy are
 	anchored uint64

@@ -36,7 +36,7 @@ type subjects struct {
 
 	mu     sync.Mutex
 	all    map[string]subject  // by kind and id
-	alive  map[string]bool     // instances whose logs are copied
+	alive  map[string]bool     // instances whose logs are copied; false: retired
 	news   int                 // how often all has changed
 	named  map[string]named    // by log; the largest size
 	moved  map[string][]string // shipments that were written about, by instance
@@ -152,13 +152,18 @@ func event[T any](e ledger.Event, take func(T)) {
 func (s *subjects) anchored(h ledger.Head) {
 	instance, _ := ledger.LifeOf(h.Ingest)
 	s.instance(instance)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, noted := s.alive[instance]; noted && h.Retired {
+		s.alive[instance] = false
+	}
 }
 
 // instance notes one whose logs are copied.
 func (s *subjects) instance(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.alive) < maxInstances && telemetry.ValidID(id) && !slices.Contains(s.cfg.Own, id) {
+	if _, noted := s.alive[id]; !noted && len(s.alive) < maxInstances && telemetry.ValidID(id) && !slices.Contains(s.cfg.Own, id) {
 		s.alive[id] = true
 	}
 }
@@ -168,6 +173,14 @@ func (s *subjects) instances() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Sorted(maps.Keys(s.alive))
+}
+
+// retired reports whether an instance was taken out of service.
+func (s *subjects) retired(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	serves, noted := s.alive[id]
+	return noted && !serves
 }
 
 func (s *subjects) owned(t ledger.Tracker) {
