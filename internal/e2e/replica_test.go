@@ -170,17 +170,17 @@ func TestStackReplica(t *testing.T) {
 	eventually(t, 60*time.Second, "the copy goes on", func() (bool, string) {
 		var n struct {
 			Copies []struct {
+				Ingest   string
 				OK       bool
 				Findings []any
 			}
 		}
 		shipper.get("/v1/network", &n)
-		bad := slices.ContainsFunc(n.Copies, func(c struct {
-			OK       bool
-			Findings []any
-		}) bool {
-			return !c.OK || len(c.Findings) > 0
-		})
-		return len(n.Copies) > 0 && !bad, fmt.Sprintf("%+v", n)
+		for _, c := range n.Copies {
+			if c.Ingest == s.Ingest[0].ID {
+				return c.OK && len(c.Findings) == 0, fmt.Sprintf("%+v", n)
+			}
+		}
+		return false, fmt.Sprintf("%+v", n)
 	})
 }

@@ -201,6 +201,16 @@ func TestStackAdversary(t *testing.T) {
 	anchors, stop := context.WithCancel(ctx)
 	defer stop()
 	go h.batch(anchors)
+	defer func() { // or every node of the stack would miss the copies of what this instance has anchored
+		stop()
+		operator, err := n.client(who{carrier, contract.Operator})
+		if err == nil {
+			_, _, err = ledger.AnchorRetire.Do(t.Context(), operator, ledger.RetireArgs{Ingest: h.ingest})
+		}
+		if err != nil {
+			t.Errorf("retire %s: %v", h.ingest, err)
+		}
+	}()
 
 	first := uint64(1)
 	if seed, ok := number("TRACKSEAL_ADVERSARY_SEED"); ok {
