@@ -51,7 +51,7 @@ func TestStackAnswersVerifyOffline(t *testing.T) {
 		}
 	}
 	rule := fabricproof.OrdererRule{Consensus: config.Consensus, Organisations: 3}
-	chain, err := fabricproof.NewChain(ledger.Channel, rule, fabricproof.Trust{Roots: roots}, 0, genesis.Hash(), genesis)
+	chain, err := fabricproof.NewChain(ledger.Channel, rule, fabricproof.Trust{Roots: roots, Joined: true}, 0, genesis.Hash(), genesis)
 	if err != nil {
 		t.Fatal(err)
 	}
