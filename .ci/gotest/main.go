@@ -29,6 +29,9 @@ func main() {
 	os.Exit(run(*strict, strings.Split(*allow, ","), flag.Args()))
 }
 
+// slow is from how many seconds on a test that passed is named: these are what a run's time is made of.
+const slow = 15
+
 func run(strict bool, allow, args []string) int {
 	cmd := exec.Command("go", append([]string{"test", "-json", "-vet=off"}, args...)...)
 	cmd.Stderr = os.Stderr
@@ -58,6 +61,9 @@ func run(strict bool, allow, args []string) int {
 		case "pass":
 			if e.Test != "" {
 				passed++
+				if e.Elapsed >= slow && !strings.Contains(e.Test, "/") {
+					fmt.Printf("slow %6.1fs  %s %s\n", e.Elapsed, e.Package, e.Test)
+				}
 				delete(output, key)
 			} else {
 				fmt.Printf("ok    %6.1fs  %s\n", e.Elapsed, e.Package)
