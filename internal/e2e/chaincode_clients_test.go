@@ -34,7 +34,11 @@ type ledgerClients struct {
 
 func openLedger(t *testing.T) *ledgerClients {
 	t.Helper()
-	s := load(t)
+	return load(t).ledger(t)
+}
+
+func (s *stack) ledger(t *testing.T) *ledgerClients {
+	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(s.Dir, "stack.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -146,6 +146,25 @@ func TestStackMembers(t *testing.T) {
 	leg.send(first.message(telemetry.Data), first.message(telemetry.Data))
 	leg.anchored()
 
+	nonce := []byte("asked of each")
+	evidenceOf := func(a *api, messages uint64, good func(*evidence.Report) bool) {
+		t.Helper()
+		eventually(t, 90*time.Second, a.org+"'s evidence", func() (bool, string) {
+			r, err := evidence.Verify(bytes.NewReader(a.download(path+"/evidence?nonce="+hex.EncodeToString(nonce))), policy, evidence.Options{Nonce: nonce})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return good(r) && r.Facts.Messages == messages, fmt.Sprintf("%d messages, %+v %v", r.Facts.Messages, r.Verdicts, r.Findings)
+		})
+	}
+	// What is on its way is neither complete nor judged for good.
+	onItsWay := func(r *evidence.Report) bool {
+		v := r.Verdicts
+		return v.Authentic == evidence.Pass && v.Anchored == evidence.Pass && v.Final == evidence.Pass && v.Complete == evidence.Unknown && v.Compliant == evidence.Unknown
+	}
+	passes := func(r *evidence.Report) bool { return r.Exit() == evidence.ExitPass }
+	evidenceOf(shipper, 2, onItsWay)
+
 	// The second one is the firm's.
 	second := enrolOwn(t, f.stack, own, nameOf(f.name, "LEG2"))
 	own.post("/v1/trackers/"+second.id+"/serve", map[string]any{"operator": f.name}, nil)
@@ -165,23 +184,6 @@ func TestStackMembers(t *testing.T) {
 		return n == 2, fmt.Sprintf("%+v", list)
 	})
 
-	nonce := []byte("asked of each")
-	evidenceOf := func(a *api, messages uint64, good func(*evidence.Report) bool) {
-		t.Helper()
-		eventually(t, 90*time.Second, a.org+"'s evidence", func() (bool, string) {
-			r, err := evidence.Verify(bytes.NewReader(a.download(path+"/evidence?nonce="+hex.EncodeToString(nonce))), policy, evidence.Options{Nonce: nonce})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return good(r) && r.Facts.Messages == messages, fmt.Sprintf("%d messages, %+v %v", r.Facts.Messages, r.Verdicts, r.Findings)
-		})
-	}
-	// What is on its way is neither complete nor judged for good.
-	onItsWay := func(r *evidence.Report) bool {
-		v := r.Verdicts
-		return v.Authentic == evidence.Pass && v.Anchored == evidence.Pass && v.Final == evidence.Pass && v.Complete == evidence.Unknown && v.Compliant == evidence.Unknown
-	}
-	passes := func(r *evidence.Report) bool { return r.Exit() == evidence.ExitPass }
 	evidenceOf(shipper, 4, onItsWay)
 	evidenceOf(own, 4, onItsWay)
 
@@ -225,17 +227,35 @@ func TestStackEvictedMember(t *testing.T) {
 	if m := s.member(t, f.name); m.InForce() || m.Ended.Why != ledger.Evicted {
 		t.Errorf("the members know it as %+v", m)
 	}
-	// Its node may hold what was before. Nothing new comes, and nothing of it is taken.
-	next := name("after")
-	carrier.post("/v1/shipments", map[string]any{"id": next, "rule_set": "general-2-8@1", "parties": map[string][]string{"carrier": {"carrier"}, "consignee": {"consignee"}}}, nil)
+	// Its node may hold what was before. Nothing new comes, and nothing of it is taken: not of its own shipments, and not by its keys at others' peers.
+	tr := enrolOwn(t, s, carrier, name("EV"))
+	carrier.post("/v1/shipments/"+id+"/assignments", map[string]any{"tracker": tr.id}, nil)
+	type record struct {
+		Assignments []any `json:"assignments"`
+	}
+	var seen, stale record
+	shipper := s.api(t, "shipper")
+	eventually(t, time.Minute, "the shipper sees the assignment", func() (bool, string) {
+		shipper.get("/v1/shipments/"+id, &seen)
+		return len(seen.Assignments) == 1, fmt.Sprint(seen)
+	})
+	if _, err := own.call(http.MethodGet, "/v1/shipments/"+id, nil, &stale); err == nil && len(stale.Assignments) > 0 {
+		t.Errorf("an evicted member sees what came of its shipment after: %+v", stale)
+	}
+	keys := f.ledger(t).op(f.name)
+	for _, org := range []string{"carrier", "shipper", "consignee", "auditor"} {
+		if raw, err := keys.EvaluateAt(t.Context(), org, ledger.ShipmentGet.Name(), ledger.IDArgs{ID: id}); err == nil {
+			t.Errorf("the peer of %s tells an evicted member %s", org, raw)
+		}
+	}
+	if r, err := keys.Submit(t.Context(), ledger.MemberAnnounce.Name(), ledger.AnnounceArgs{}); err == nil {
+		t.Errorf("an evicted member's transaction %s is valid", r.TxID)
+	}
 	if code, err := own.call(http.MethodPost, "/v1/shipments", map[string]any{"id": nameOf(f.name, "S"), "rule_set": "general-2-8@1", "parties": map[string][]string{"carrier": {f.name}}}, nil); err == nil {
 		t.Errorf("an evicted member makes a shipment: %d", code)
 	}
 	if code, err := own.call(http.MethodPost, "/v1/shipments/"+id+"/handovers", map[string]any{"to": "consignee"}, nil); err == nil {
 		t.Errorf("an evicted member hands over: %d", code)
-	}
-	if code, err := own.call(http.MethodGet, "/v1/shipments/"+next, nil, nil); err == nil {
-		t.Errorf("an evicted member reads what came after: %d", code)
 	}
 }
 
