@@ -57,7 +57,7 @@ func onStack(t *testing.T, load Load) *Run {
 // TestChaos breaks one thing after the other while trackers send, and then accounts for every message in four places. It judges no
 // time but a hopeless one: the machine is shared.
 func TestChaos(t *testing.T) {
-	r := onStack(t, Load{Trackers: 6, Rate: 30, For: 60 * time.Second})
+	r := onStack(t, Load{Trackers: 6, Rate: 30, For: 40 * time.Second})
 	result := r.Play(t.Context(), Mix)
 	if result.Err != nil {
 		t.Errorf("not judged: %v", result.Err)
