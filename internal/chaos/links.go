@@ -18,6 +18,8 @@ import (
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
 	"gopkg.in/yaml.v3"
+
+	"github.com/trackseal/trackseal/internal/ledger"
 )
 
 // Link is one connection between two parts of the stack that goes through us: a listener whose address never changes, and behind it
@@ -184,6 +186,9 @@ type Wiring struct {
 	stack *Stack
 	Links []*Link
 	files map[string][]byte // as they were
+
+	profile   string // of the operator
+	announced *ledger.AnnounceArgs
 }
 
 // The names of links, which the table uses.
@@ -196,7 +201,7 @@ const (
 )
 
 // Wire puts links between trackers and broker, ingest and InfluxDB, ingest and every node of Fabric, the operator's API and InfluxDB, and
-// a member's copy and ingest. The processes concerned are started again.
+// the members' copies and ingest. The processes concerned are started again.
 func (s *Stack) Wire(ctx context.Context) (*Wiring, error) {
 	w := &Wiring{stack: s, files: map[string][]byte{}}
 	err := w.wire(ctx)
@@ -259,9 +264,11 @@ func (w *Wiring) wire(ctx context.Context) error {
 	if err := w.rewrite(filepath.Join(s.Dir, "api-"+s.operator, "config.yaml"), hostOf(c.Influx.URL), w.Link(linkReading).Address); err != nil {
 		return err
 	}
-	if err := w.rewrite(filepath.Join(s.Dir, "api-"+s.copier, "config.yaml"), hostOf(s.file.Ingest[0].URL), w.Link(linkPull).Address); err != nil {
+	was, err := s.readdress(ctx, c.Fabric.Profile, strings.Replace(s.file.Ingest[0].URL, hostOf(s.file.Ingest[0].URL), w.Link(linkPull).Address, 1))
+	if err != nil {
 		return err
 	}
+	w.profile, w.announced = c.Fabric.Profile, &was
 	return w.restart(ctx)
 }
 
@@ -294,7 +301,7 @@ func (w *Wiring) rewrite(path string, oldnew ...string) error {
 
 // restart has the supervisor start what reads the configurations.
 func (w *Wiring) restart(ctx context.Context) error {
-	names := append(w.stack.named("ingest-"), "api-"+w.stack.operator, "api-"+w.stack.copier)
+	names := append(w.stack.named("ingest-"), "api-"+w.stack.operator)
 	was := map[string]int{}
 	for _, name := range names {
 		pid, err := w.stack.signal(ctx, name, syscall.SIGTERM)
@@ -324,6 +331,9 @@ func (w *Wiring) Unwire(ctx context.Context) error {
 	}
 	if len(w.files) > 0 {
 		problems = append(problems, w.restart(ctx))
+	}
+	if w.announced != nil {
+		problems = append(problems, w.stack.announce(ctx, w.profile, *w.announced))
 	}
 	for _, l := range w.Links {
 		l.Close()

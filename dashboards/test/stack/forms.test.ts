@@ -118,7 +118,7 @@ describe.skipIf(stackMissing() || browserMissing())("signing on the page, agains
         { timeout: 2 * patience },
       )
       .toBe(1);
-    await decisionOn(other).getByText(/Based on the verdict of Carrier, revision \d+ \(not compliant\)/).waitFor();
+    await decisionOn(other).getByText(/Based on the verdict of \w+, revision \d+ \(not compliant\)/).waitFor();
     await look(other, "consignee");
 
     // Chromium itself reports the refused requests; nothing else may complain.
