@@ -11,9 +11,9 @@ import (
 // member of the request is the same. A member that is added to CreateArgs must be compared, or be excepted here with a reason.
 func TestCreatedAsComparesAllThatWasAsked(t *testing.T) {
 	args := ledger.CreateArgs{ID: "s1", Parties: ledger.Parties{ledger.Carrier: {"AMSP"}, ledger.Consignee: {"BMSP"}}, RuleSet: "r@1", RuleSetHash: "aa",
-		Details: "dd", CarriedFrom: []string{"s0"}, DeliverByMS: 7}
+		Details: "dd", CarriedFrom: []string{"s0"}, DeliverByMS: 7, Release: &ledger.ReleaseRule{ConfirmedBy: 2}}
 	record := ledger.Shipment{ID: "s1", Creator: "AMSP", Parties: args.Parties, Custodian: "AMSP", RuleSet: "r@1", RuleSetHash: "aa", Details: "ee",
-		CarriedFrom: []ledger.CarriedFrom{{Shipment: "s0"}}, DeliverByMS: 7}
+		CarriedFrom: []ledger.CarriedFrom{{Shipment: "s0"}}, DeliverByMS: 7, Release: &ledger.ReleaseRule{ConfirmedBy: 2}}
 	if !createdAs(record, args, "AMSP") {
 		t.Fatal("the same request is not recognised")
 	}
