@@ -67,7 +67,7 @@ func TestATripFromMessageToAnchor(t *testing.T) {
 	if m := messages(t, db, own[0].Log); len(m) != 1 || !contains(m[0].Flags, "unassigned") {
 		t.Fatalf("spare tracker's messages %+v", m)
 	}
-	testkit.WaitFor(t, 10*time.Second, "tracker hears its last message and the anchor", func() bool {
+	testkit.WaitFor(t, time.Minute, "tracker hears its last message and the anchor", func() bool {
 		return strings.HasPrefix(src.lastDown("carrier.T-A"), `{"type":"ack","boot":1,"seq":99`)
 	})
 
