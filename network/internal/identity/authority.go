@@ -43,7 +43,8 @@ func Load(certFile, keyFile string) (*Authority, error) {
 	return &Authority{cert, key}, nil
 }
 
-func readCertificate(path string) (*x509.Certificate, error) {
+// readPEM reads the first block of a file.
+func readPEM(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -52,7 +53,15 @@ func readCertificate(path string) (*x509.Certificate, error) {
 	if block == nil {
 		return nil, fmt.Errorf("%s: no PEM", path)
 	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	return block.Bytes, nil
+}
+
+func readCertificate(path string) (*x509.Certificate, error) {
+	der, err := readPEM(path)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -60,15 +69,11 @@ func readCertificate(path string) (*x509.Certificate, error) {
 }
 
 func readKey(path string) (*ecdsa.PrivateKey, error) {
-	text, err := os.ReadFile(path)
+	der, err := readPEM(path)
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, fmt.Errorf("%s: no PEM", path)
-	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
