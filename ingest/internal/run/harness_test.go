@@ -244,11 +244,17 @@ func start(t testing.TB, cfg Config) *running {
 // settle waits until nothing is under way any more.
 func (r *running) settle(s *memorySource) {
 	r.t.Helper()
+	var st Status
+	defer func() {
+		if r.t.Failed() {
+			r.t.Logf("%d messages are not acknowledged; status: %+v", s.open(), st)
+		}
+	}()
 	testkit.WaitFor(r.t, 90*time.Second, "all is acknowledged, stored, anchored and recorded", func() bool {
 		if s.open() > 0 { // first: what it says after that concerns all messages
 			return false
 		}
-		st := r.Status(context.Background())
+		st = r.Status(context.Background())
 		return st.PendingStore == 0 && st.Quarantine.Waiting == 0 && st.PendingLog == 0 && st.Judging == 0
 	})
 }

@@ -41,7 +41,7 @@ func newSetup(t *testing.T, change ...func(*Config)) *setup {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
-	cfg := Config{Dir: t.TempDir(), Source: s.src, Database: db, Ledger: s.ledger}
+	cfg := Config{Dir: t.TempDir(), Source: s.src, Database: fakeRead{db, s.influx.URL}, Ledger: s.ledger} // what starts again reads what was stored
 	for _, f := range change {
 		f(&cfg)
 	}
