@@ -167,6 +167,10 @@ func TestStackReplica(t *testing.T) {
 			t.Errorf("the network as the shipper sees it: %+v", n)
 		}
 	})
+	eventually(t, 60*time.Second, "the operator answers again: what does not answer for long is restarted", func() (bool, string) {
+		code, err := carrier.call("GET", "/v1/shipments/"+ours.id+"/telemetry?limit=1", nil, nil)
+		return code == 200, fmt.Sprintf("%d, %v", code, err)
+	})
 	eventually(t, 60*time.Second, "the copy goes on", func() (bool, string) {
 		var n struct {
 			Copies []struct {
