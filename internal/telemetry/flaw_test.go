@@ -32,7 +32,7 @@ func signedPack(t testing.TB, signer ed25519.PrivateKey, c Claims, pack []byte) 
 		t.Fatal(err)
 	}
 	cose := canon.MustMarshalCBOR(sign1{Protected: protected, Unprotected: map[int]canon.Raw{}, Payload: hash[:], Signature: sig})
-	return canon.MustMarshalCBOR(envelope{COSE: cose, Pack: pack})
+	return canon.MustMarshalCBOR(wire{COSE: cose, Pack: pack})
 }
 
 // said renders readings, so that a table can hold them.

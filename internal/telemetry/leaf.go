@@ -12,7 +12,7 @@ const (
 // Leaf is one entry of a shipment's or a tracker's log.
 type Leaf struct {
 	Kind       uint8
-	Hash       Hash // of cose_sign1, or of the JSON bytes
+	Hash       Hash // of cose_sign1, of the envelope, or of a note's bytes
 	ReceivedMS int64
 	Ingest     string
 }

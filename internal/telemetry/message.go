@@ -98,7 +98,8 @@ type sign1 struct {
 	Signature   []byte
 }
 
-type envelope struct {
+// wire is a signed message as published.
+type wire struct {
 	_    struct{} `cbor:",toarray"`
 	COSE []byte
 	Pack []byte
@@ -130,7 +131,7 @@ func Encode(signer crypto.Signer, c Claims, readings []Reading) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	raw, err := canon.MarshalCBOR(envelope{COSE: cose, Pack: pack})
+	raw, err := canon.MarshalCBOR(wire{COSE: cose, Pack: pack})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func Decode(raw []byte) (*Message, error) {
 
 // decodeLong takes every message, and says what is wrong with it.
 func decodeLong(raw []byte) (*Message, error) {
-	var env envelope
+	var env wire
 	if err := decodeCanonical(raw, &env, "message"); err != nil {
 		return nil, err
 	}

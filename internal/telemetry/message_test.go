@@ -192,7 +192,7 @@ func TestRefusals(t *testing.T) {
 	c, readings := sample()
 	signer := edKey(1)
 	raw := mustEncode(t, signer, c, readings)
-	var env envelope
+	var env wire
 	if err := canon.UnmarshalCBOR(raw, &env); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +205,7 @@ func TestRefusals(t *testing.T) {
 		"trailing byte":    {append(bytes.Clone(raw), 0), Malformed},
 		"long length form": {append([]byte{0x98, 0x02}, raw[1:]...), NotCanonical},
 	}
-	otherPack, _ := canon.MarshalCBOR(envelope{COSE: env.COSE, Pack: []byte{0x80}})
+	otherPack, _ := canon.MarshalCBOR(wire{COSE: env.COSE, Pack: []byte{0x80}})
 	cases["other pack"] = struct {
 		raw  []byte
 		want Reason
@@ -286,7 +286,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again, err := canon.MarshalCBOR(envelope{COSE: m.COSE, Pack: m.Pack})
+		again, err := canon.MarshalCBOR(wire{COSE: m.COSE, Pack: m.Pack})
 		if err != nil || !bytes.Equal(again, raw) {
 			t.Fatalf("accepted bytes are not the only ones for this message")
 		}

@@ -1,11 +1,16 @@
 package telemetry
 
-import "slices"
+import (
+	"crypto/sha256"
+	"slices"
+)
 
 // Opened is what a tracker said in one message.
 type Opened struct {
+	Tracker  string    // whose it is: signed, or by the envelope
 	Signed   *Message  // nil for a message that carries no signature
-	Hash     Hash      // what its leaf holds: of cose_sign1, or of the whole bytes
+	Envelope *Envelope // nil for a signed one
+	Hash     Hash      // what its leaf holds: of cose_sign1, or of the envelope
 	TimeMS   int64     // signed, or of the first reading that is dated
 	Readings []Reading // ascending time
 	// Seq and Timed are of a message without a signature: the highest seq that it gives, and whether every reading came with its time.
@@ -86,9 +91,13 @@ func Open(kind uint8, profile string, raw []byte, receivedMS int64) (Opened, err
 		if err != nil {
 			return Opened{}, err
 		}
-		return Opened{Signed: m, Hash: m.COSEHash, TimeMS: m.TimeMS, Readings: m.Readings}, nil
+		return Opened{Tracker: m.Tracker, Signed: m, Hash: m.COSEHash, TimeMS: m.TimeMS, Readings: m.Readings}, nil
 	case kind == LeafUnsigned:
-		return decodePlain(raw, receivedMS)
+		o, err := decodePlain(raw, receivedMS)
+		if err == nil {
+			o.Hash = sha256.Sum256(raw)
+		}
+		return o, err
 	}
 	return Opened{}, reject(Malformed, "a leaf of kind %d holds no tracker's message", kind)
 }

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +31,7 @@ func decodePlain(raw []byte, receivedMS int64) (Opened, error) {
 		}
 		return Opened{}, r
 	}
-	o := Opened{Hash: sha256.Sum256(raw), Readings: d.join.sorted(), Seq: d.highest, Timed: d.timed}
+	o := Opened{Readings: d.join.sorted(), Seq: d.highest, Timed: d.timed}
 	o.TimeMS = o.Readings[0].TimeMS
 	for i := range o.Readings {
 		if ms := o.Readings[i].TimeMS; Undated(ms, receivedMS) == "" {

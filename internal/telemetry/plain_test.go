@@ -70,7 +70,18 @@ func TestTopics(t *testing.T) {
 			t.Errorf("%s: %s %s %v", ch, tracker, channel, err)
 		}
 	}
-	for _, bad := range []string{"", "x", TopicPrefix + "00/TRK-1/up", Topic("TRK-1", "sideways"), Topic("TRK-1", Up) + "/x", Topic("TRK-1/..", Up), "trackseal/v2" + Topic("T", Up)[12:]} {
+	for _, own := range []string{"tele/x/SENSOR", "v1/devices/me/telemetry", "a", "", "/", "up"} {
+		topic := InTopic("TRK-1", own)
+		tracker, channel, err := ParseTopic(topic)
+		who, rest, ok := InRest(topic)
+		if err != nil || tracker != "TRK-1" || channel != In || !ok || who != "TRK-1" || rest != own {
+			t.Errorf("%s: parsed as %s %s %v, taken apart into %s %q %v", topic, tracker, channel, err, who, rest, ok)
+		}
+	}
+	if _, _, ok := InRest(Topic("TRK-1", Up)); ok {
+		t.Error("a message on up is taken for one of the sender's own topics")
+	}
+	for _, bad := range []string{"", "x", Topic("TRK-1", In), TopicPrefix + "00/TRK-1/up", Topic("TRK-1", "sideways"), Topic("TRK-1", Up) + "/x", Topic("TRK-1/..", Up), "trackseal/v2" + Topic("T", Up)[12:]} {
 		if _, _, err := ParseTopic(bad); !errors.Is(err, ErrTopic) {
 			t.Errorf("%q accepted", bad)
 		}

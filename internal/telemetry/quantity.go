@@ -32,6 +32,10 @@ var quantities = [...]Quantity{
 	12: {"lon", "lon", "Longitude", "°", -180, 180, -180, 180},
 	13: {"speed", "m/s", "Speed", "m/s", 0, 400, 0, 340},
 	14: {"battery", "%EL", "Battery", "%", 0, 100, 0, 100},
+	15: {"pressure", "hPa", "Pressure", "hPa", 0, 10000, 10, 1200},
+	16: {"co2", "ppm", "Carbon dioxide", "ppm", 0, 1000000, 0, 1000000},
+	17: {"voltage", "V", "Battery voltage", "V", 0, 1000, 0, 60},
+	18: {"rssi", "dBm", "Signal strength", "dBm", -250, 50, -160, 20},
 }
 
 // Measured is how many quantities a tracker can report.

@@ -10,7 +10,7 @@ import (
 
 // The numbers are in journals and queues that an older program wrote.
 func TestQuantityNumbersNeverChange(t *testing.T) {
-	stored := []string{"temperature", "humidity", "accel_x", "accel_y", "accel_z", "shock", "shock_ms", "vibration", "tilt", "light", "door", "lat", "lon", "speed", "battery"}
+	stored := []string{"temperature", "humidity", "accel_x", "accel_y", "accel_z", "shock", "shock_ms", "vibration", "tilt", "light", "door", "lat", "lon", "speed", "battery", "pressure", "co2", "voltage", "rssi"}
 	if Measured < len(stored) {
 		t.Fatalf("%d quantities are left of %d", Measured, len(stored))
 	}

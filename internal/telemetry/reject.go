@@ -19,7 +19,12 @@ const (
 	WrongAlg       Reason = "wrong_alg"
 	PackMismatch   Reason = "pack_mismatch"
 	OutOfRange     Reason = "out_of_range"
-	RateLimited    Reason = "rate_limited" // not kept at all: the tracker sends it again
+	NoMatch        Reason = "no_match"        // the tracker's profile does not say how to read it
+	CodecFailed    Reason = "codec_failed"    // its codec's script
+	CodecLimit     Reason = "codec_limit"     // the script took too much time or memory, or said too much
+	UnknownDevice  Reason = "unknown_device"  // a gateway speaks of a device that is not enrolled for it
+	NotItsGateway  Reason = "not_its_gateway" // the device is enrolled for another
+	RateLimited    Reason = "rate_limited"    // not kept at all: the tracker sends it again
 
 	// Of the broker inside ingest: what never becomes a message.
 	BadLogin      Reason = "bad_login"

@@ -13,6 +13,7 @@ const (
 	JSON   = "json"
 	Status = "status"
 	Down   = "down"
+	In     = "in" // with a topic of the sender's own below it
 )
 
 // TopicPrefix starts every topic.
@@ -56,9 +57,24 @@ func ParseTopic(topic string) (tracker, channel string, err error) {
 	if !ValidID(tracker) || partition != Partition(tracker) {
 		return "", "", ErrTopic
 	}
+	if strings.HasPrefix(channel, In+"/") {
+		return tracker, In, nil
+	}
 	switch channel {
 	case Up, JSON, Status, Down:
 		return tracker, channel, nil
 	}
 	return "", "", ErrTopic
+}
+
+// InTopic is where a message of a tracker arrives that it published to a topic of its own.
+func InTopic(tracker, topic string) string { return Topic(tracker, In) + "/" + topic }
+
+// InRest splits such a topic into the tracker and the topic of its own.
+func InRest(topic string) (tracker, rest string, ok bool) {
+	tracker, channel, err := ParseTopic(topic)
+	if err != nil || channel != In {
+		return "", "", false
+	}
+	return tracker, topic[len(InTopic(tracker, "")):], true
 }
