@@ -242,6 +242,7 @@ func TestPartitions(t *testing.T) {
 	}
 	for topic, want := range map[string]bool{
 		"trackseal/v1/0f/T-1/up": true, "trackseal/v1/a0/T-1/json": true, "trackseal/v1/10/T-1/up": false, "trackseal/v1/0f/T-1/status": false,
+		"trackseal/v1/0f/T-1/in/v1/devices/me/telemetry": true, "trackseal/v1/0f/T-1/in": false, "trackseal/v1/10/T-1/in/x": false, "trackseal/v1/0f/T-1/inn/x": false,
 		"trackseal/v1/0f/T-1/up/x": false, "trackseal/v1/f/T-1/up": false, "trackseal/v1/00f/T-1/up": false, "other/v1/0f/T-1/up": false, "": false,
 	} {
 		if p.Has(topic) != want {

@@ -35,24 +35,25 @@ func ParsePartitions(s string) (Partitions, error) {
 // All reports whether no partition belongs to another instance.
 func (p *Partitions) All() bool { return !slices.Contains(p[:], false) }
 
-// Has reports whether topic is one of the filters': up or json of an owned partition.
+// Has reports whether topic is one of the filters': up, json or in/… of an owned partition.
 func (p *Partitions) Has(topic string) bool {
 	rest, ok := strings.CutPrefix(topic, telemetry.TopicPrefix)
 	partition, rest, _ := strings.Cut(rest, "/")
 	_, channel, _ := strings.Cut(rest, "/")
-	if !ok || channel != telemetry.Up && channel != telemetry.JSON {
+	if !ok || channel != telemetry.Up && channel != telemetry.JSON && !strings.HasPrefix(channel, telemetry.In+"/") {
 		return false
 	}
 	i, err := strconv.ParseUint(partition, 16, 8)
 	return err == nil && len(partition) == 2 && p[i]
 }
 
-// filters are the subscriptions: two when all partitions are owned, else two per partition.
+// filters are the subscriptions: three when all partitions are owned, else three per partition.
 func (p *Partitions) filters() map[string]byte {
 	f := map[string]byte{}
 	add := func(partition string) {
 		f[telemetry.TopicPrefix+partition+"/+/"+telemetry.Up] = qos
 		f[telemetry.TopicPrefix+partition+"/+/"+telemetry.JSON] = qos
+		f[telemetry.TopicPrefix+partition+"/+/"+telemetry.In+"/#"] = qos
 	}
 	if p.All() {
 		add("+")

@@ -117,6 +117,7 @@ func TestWhatDevicesAreUsedTo(t *testing.T) {
 func TestRefusedInWords(t *testing.T) {
 	b, url, told := startTold(t)
 	own, foreign := telemetry.Topic("T-1", telemetry.JSON), telemetry.Topic("T-2", telemetry.JSON)
+	long := strings.Repeat("x", 1025)
 	for _, tc := range []struct {
 		what   string
 		args   []string
@@ -128,7 +129,7 @@ func TestRefusedInWords(t *testing.T) {
 		{"foreign topic", []string{"-P", "pw-T-1", "-t", foreign, "-q", "1"}, "connection was lost", "Topic name invalid", publishRefused(foreign)},
 		{"foreign topic, QoS 2", []string{"-P", "pw-T-1", "-t", foreign, "-q", "2"}, "connection was lost", "Topic name invalid", publishRefused(foreign)},
 		{"foreign topic, QoS 0", []string{"-P", "pw-T-1", "-t", foreign, "-q", "0"}, "", "", publishRefused(foreign)},
-		{"topic with blanks", []string{"-P", "pw-T-1", "-t", "zigbee2mqtt/Pallet 7", "-q", "1"}, "connection was lost", "Topic name invalid", publishRefused("zigbee2mqtt/Pallet 7")},
+		{"too long a topic", []string{"-P", "pw-T-1", "-t", long, "-q", "1"}, "connection was lost", "Topic name invalid", broker.Refusal{Tracker: "T-1", LoggedIn: true, Topic: long, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "the topic has 1025 bytes, at most 1024"}}},
 		{"the broker's own topic", []string{"-P", "pw-T-1", "-t", "$SYS/broker", "-q", "0"}, "", "", broker.Refusal{Tracker: "T-1", LoggedIn: true, Topic: "$SYS/broker", Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "not a topic to publish to"}}},
 	} {
 		for version, says := range map[string]string{"mqttv31": tc.v3, "mqttv311": tc.v3, "mqttv5": tc.v5} {
@@ -150,7 +151,7 @@ func TestRefusedInWords(t *testing.T) {
 }
 
 func publishRefused(topic string) broker.Refusal {
-	return broker.Refusal{Tracker: "T-1", LoggedIn: true, Topic: topic, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "a tracker may publish to its own up, json and status topics only"}}
+	return broker.Refusal{Tracker: "T-1", LoggedIn: true, Topic: topic, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "below trackseal/ a tracker may publish to its own up, json, in and status topics only, a gateway to those of its devices too"}}
 }
 
 // Ensure that the same is so of what no ordinary client sends.

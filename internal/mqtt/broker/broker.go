@@ -1,4 +1,5 @@
-// Package broker embeds mochi-mqtt, and is its only importer. Trackers may use their own topics and nothing else; a
+// Package broker embeds mochi-mqtt, and is its only importer. Trackers may use their own topics, and every topic outside
+// trackseal/, which becomes one of their channel `in`: devices that know nothing of Trackseal publish where they always did. A
 // publisher waits while ingest is behind, so the broker drops nothing that it has acknowledged.
 //
 // With Config.Local, messages go to the ingest of the same process, and their PUBACK waits until it has them on disk. What
@@ -37,7 +38,12 @@ type Config struct {
 	// Authenticate checks a tracker's password; until is when the connection must end (zero = never). It is called
 	// concurrently. The user name is a valid tracker id already.
 	Authenticate func(tracker, password string) (until time.Time, err error)
-	// Local, if set, says which topics are not for subscribers but for Receive; the channels are up and json. Other services
+	// Token, if set, finds the tracker whose secret is the user name of a login without password, as ThingsBoard's devices log in.
+	// Called concurrently, with whatever a client sent.
+	Token func(secret string) (tracker string, ok bool)
+	// SpeaksFor, if set, says whether a logged-in client is the gateway of a tracker: it uses that one's topics like its own. Called concurrently.
+	SpeaksFor func(client, tracker string) bool
+	// Local, if set, says which topics are not for subscribers but for Receive; the channels are up, json and in. Other services
 	// that subscribe to them get copies, as far as they keep up.
 	Local func(topic string) bool
 	// Pace, if set, says how long a tracker's message of so many bytes has to wait, for it sends faster than it may. The tracker feels a
@@ -55,8 +61,8 @@ type Config struct {
 
 // Refusal is something that the broker refused by itself.
 type Refusal struct {
-	Tracker  string // the user name, "" when it is not a tracker's id
-	LoggedIn bool   // by the tracker's password
+	Tracker  string // who the client says it is, "" when that is not a tracker's id, or may be a secret
+	LoggedIn bool   // by the tracker's password or secret
 	Client   string // client id
 	Remote   string
 	Topic    string

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -87,17 +88,9 @@ func (g *gate) authenticate(cl *mochi.Client, pk packets.Packet) (why string) {
 		}
 		return ""
 	}
-	if !telemetry.ValidID(user) {
-		return "the user name is not a tracker's id"
-	}
-	for service := range g.accounts {
-		if strings.HasPrefix(user, service) { // it could take over the service's session
-			return "the user name begins like a service's"
-		}
-	}
-	until, err := g.cfg.Authenticate(user, string(pk.Connect.Password))
-	if err != nil {
-		return err.Error()
+	user, until, why := g.tracker(cl, user, string(pk.Connect.Password))
+	if why != "" {
+		return why
 	}
 	cl.ID = user
 	if cl.Properties.Props.AssignedClientID != "" {
@@ -115,6 +108,49 @@ func (g *gate) authenticate(cl *mochi.Client, pk packets.Packet) (why string) {
 	return ""
 }
 
+// tracker finds who logs in: by id and password, or by a secret that stands alone. From then on the client's user name is the tracker's
+// id, and no secret is kept or told.
+func (g *gate) tracker(cl *mochi.Client, user, password string) (tracker string, until time.Time, why string) {
+	if password == "" && g.cfg.Token != nil {
+		cl.Properties.Username = nil
+		tracker, ok := g.cfg.Token(user)
+		if !ok {
+			return "", until, "there is no password, and the user name is no tracker's secret"
+		}
+		if g.likeService(tracker) {
+			return "", until, "the tracker's id begins like a service's"
+		}
+		cl.Properties.Username = []byte(tracker)
+		return tracker, until, ""
+	}
+	switch {
+	case !telemetry.ValidID(user):
+		return "", until, "the user name is not a tracker's id"
+	case g.likeService(user):
+		return "", until, "the user name begins like a service's"
+	}
+	until, err := g.cfg.Authenticate(user, password)
+	if err != nil {
+		return "", until, err.Error()
+	}
+	return user, until, ""
+}
+
+// likeService: the client could take over the service's session.
+func (g *gate) likeService(id string) bool {
+	for service := range g.accounts {
+		if strings.HasPrefix(id, service) {
+			return true
+		}
+	}
+	return false
+}
+
+// speaksFor: a tracker for itself, a gateway for its devices.
+func (g *gate) speaksFor(cl *mochi.Client, tracker string) bool {
+	return tracker == cl.ID || g.cfg.SpeaksFor != nil && g.cfg.SpeaksFor(cl.ID, tracker)
+}
+
 // service: one of the accounts, or the ingest of this process.
 func (g *gate) service(cl *mochi.Client) bool {
 	if cl.Net.Inline {
@@ -124,16 +160,20 @@ func (g *gate) service(cl *mochi.Client) bool {
 	return ok
 }
 
-// OnACLCheck: trackers subscribe to their own down, by its exact name. What they publish is for OnPublish, which has the packet.
+// OnACLCheck: trackers subscribe to their own down and that of the devices behind them, by its exact name. What they publish is for
+// OnPublish, which has the packet.
 func (g *gate) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if !g.service(cl) {
 		if write {
 			return true
 		}
-		if topic == telemetry.Topic(cl.ID, telemetry.Down) {
+		if topic == unserved {
 			return true
 		}
-		g.refuse(cl, Refusal{Topic: topic, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "a tracker may subscribe to its own down topic only"}})
+		if tracker, channel, err := telemetry.ParseTopic(topic); err == nil && channel == telemetry.Down && g.speaksFor(cl, tracker) {
+			return true
+		}
+		g.refuse(cl, Refusal{Topic: topic, Reject: telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "below trackseal/ a tracker may subscribe to its own down topic only, a gateway to those of its devices too"}})
 		return false
 	}
 	ok := strings.HasPrefix(topic, telemetry.TopicPrefix)
@@ -147,12 +187,43 @@ func (g *gate) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	return ok
 }
 
+// unserved is what trackers' subscriptions outside trackseal/ become: devices ask for attributes and commands of the platform that
+// they were made for, and some do not go on before that is granted. Nobody can publish to it.
+const unserved = "unserved"
+
 // OnSubscribe: nothing is sent with QoS 2, so that a consumer's window counts each message once.
-func (g *gate) OnSubscribe(_ *mochi.Client, pk packets.Packet) packets.Packet {
+func (g *gate) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
+	pk.Filters = slices.Clone(pk.Filters)
 	for i := range pk.Filters {
-		pk.Filters[i].Qos = min(pk.Filters[i].Qos, 1)
+		f := &pk.Filters[i]
+		f.Qos = min(f.Qos, 1)
+		if !g.service(cl) && !strings.HasPrefix(f.Filter, ours) && mochi.IsValidFilter(f.Filter, false) && !mochi.IsSharedFilter(f.Filter) {
+			f.Filter = unserved
+		}
 	}
 	return pk
+}
+
+// ours begins what is not for the devices of other platforms.
+const ours = "trackseal/"
+
+// maxTopic bounds what a message outside trackseal/ is called.
+const maxTopic = 1024
+
+// channelOf finds out for whom a client publishes, and where. A topic of other platforms becomes one of the client's own channel in.
+func (g *gate) channelOf(cl *mochi.Client, pk *packets.Packet) (tracker, channel string, why *telemetry.Reject) {
+	if !strings.HasPrefix(pk.TopicName, ours) {
+		if len(pk.TopicName) > maxTopic {
+			return "", "", &telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: fmt.Sprintf("the topic has %d bytes, at most %d", len(pk.TopicName), maxTopic)}
+		}
+		pk.TopicName = telemetry.InTopic(cl.ID, pk.TopicName)
+		return cl.ID, telemetry.In, nil
+	}
+	tracker, channel, err := telemetry.ParseTopic(pk.TopicName)
+	if err != nil || channel == telemetry.Down || !g.speaksFor(cl, tracker) {
+		return "", "", &telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "below trackseal/ a tracker may publish to its own up, json, in and status topics only, a gateway to those of its devices too"}
+	}
+	return tracker, channel, nil
 }
 
 // OnSubscribed keeps the list of consumers: services that read what trackers publish.
@@ -185,15 +256,15 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	if g.service(cl) {
 		return pk, nil
 	}
-	tracker, channel, err := telemetry.ParseTopic(pk.TopicName)
-	if err != nil || tracker != cl.ID || channel == telemetry.Down {
-		g.refusePublish(cl, &pk, telemetry.Reject{Reason: telemetry.TopicMismatch, Detail: "a tracker may publish to its own up, json and status topics only"})
+	tracker, channel, why := g.channelOf(cl, &pk)
+	if why != nil {
+		g.refusePublish(cl, &pk, *why)
 		return pk, packets.ErrRejectPacket
 	}
 	if channel != telemetry.Status {
 		pk.FixedHeader.Retain = false // what a device measured once must not look like a new measurement to who comes later
 	}
-	if g.cfg.Pace != nil && !g.pace(cl, &pk) {
+	if g.cfg.Pace != nil && !g.pace(cl, tracker, &pk) {
 		return pk, packets.ErrRejectPacket
 	}
 	if channel == telemetry.Status {
@@ -215,9 +286,9 @@ func (g *gate) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	return pk, packets.ErrRejectPacket
 }
 
-// pace holds a message back that comes too fast, in its client's own reading goroutine; false when it is refused.
-func (g *gate) pace(cl *mochi.Client, pk *packets.Packet) bool {
-	wait, ok := g.cfg.Pace(cl.ID, len(pk.Payload), g.cfg.Patience)
+// pace holds a message back of a tracker that sends too fast, in its client's own reading goroutine; false when it is refused.
+func (g *gate) pace(cl *mochi.Client, tracker string, pk *packets.Packet) bool {
+	wait, ok := g.cfg.Pace(tracker, len(pk.Payload), g.cfg.Patience)
 	if !ok {
 		if pk.FixedHeader.Qos > 0 && cl.Properties.ProtocolVersion == 5 {
 			g.inlet.pubacks(cl).add(acknowledges(pk), pk.PacketID, tooFast)
