@@ -23,6 +23,9 @@ const (
 	ObjInstances = "instances" // MSP id -> ids of its ingest instances in service, which have a heads log, oldest first
 	ObjBeat      = "beat"      // -> Beat
 	ObjTracker   = "tracker"   // id -> Tracker
+	ObjDevice    = "device"    // gateway's id, name there -> DeviceOf
+	ObjGateway   = "gateway"   // id of a tracker that is or was a gateway -> "1"
+	ObjMaker     = "maker"     // SHA-256 of the root certificate -> Maker
 	ObjKey       = "kid"       // key thumbprint -> tracker id; a key serves one tracker, once
 	ObjShipment  = "shipment"  // id -> Shipment
 	ObjParty     = "party"     // MSP id, shipment id -> "1"; index for listings
@@ -41,6 +44,7 @@ const (
 	ObjDisposition     = "disposition"     // shipment id, revision -> Disposition
 	ObjDisposed        = "disposed"        // shipment id -> number of the newest disposition
 	ObjRuleSet         = "ruleset"         // rule-set id, version -> RuleSet
+	ObjProfile         = "profile"         // profile id, version -> Profile
 )
 
 // Key builds a composite state key exactly as Fabric's shim does: NUL, then each part followed by NUL.
@@ -66,6 +70,9 @@ func ServingKey(msp string) string            { return Key(ObjServing, msp) }
 func InstancesKey(msp string) string          { return Key(ObjInstances, msp) }
 func BeatKey() string                         { return Key(ObjBeat) }
 func TrackerKeyOf(id string) string           { return Key(ObjTracker, id) }
+func DeviceKey(gateway, device string) string { return Key(ObjDevice, gateway, device) }
+func GatewayKey(id string) string             { return Key(ObjGateway, id) }
+func MakerKey(root string) string             { return Key(ObjMaker, root) }
 func KIDKey(kid string) string                { return Key(ObjKey, kid) }
 func ShipmentKey(id string) string            { return Key(ObjShipment, id) }
 func PartyKey(msp, shipment string) string    { return Key(ObjParty, msp, shipment) }
@@ -94,6 +101,8 @@ func AcknowledgementKey(shipment, excursion string, n int) string {
 }
 func RuleSetKey(id string, version int) string { return Key(ObjRuleSet, id, padded(version)) }
 
+func ProfileKey(id string, version int) string { return Key(ObjProfile, id, padded(version)) }
+
 func padded(n int) string { return fmt.Sprintf("%010d", n) }
 
 // AnchorKey inverts n, so that a forward scan (the only kind that Fabric has) gives the newest first.
@@ -101,8 +110,8 @@ func AnchorKey(heads string, n uint64) string {
 	return Key(ObjAnchor, heads, fmt.Sprintf("%020d", math.MaxUint64-n))
 }
 
-// MaxArg is the largest argument of a transaction, in bytes.
-const MaxArg = 256 << 10
+// MaxArg is the largest argument of a transaction, in bytes: a profile's document of MaxProfile in base64, with room.
+const MaxArg = 384 << 10
 
 // Encode is the one JSON form of a record: members in the order of the struct, map members sorted, no HTML escapes, no
 // space. Equal values give equal bytes on every peer.

@@ -121,14 +121,15 @@ func FuzzDecode(f *testing.F) {
 func targets() []any {
 	return []any{&EnrolArgs{}, &RotateArgs{}, &RevokeArgs{}, &CalibrateArgs{}, &IDArgs{}, &ListArgs{}, &CreateArgs{}, &AssignArgs{},
 		&UnassignArgs{}, &ProposeArgs{}, &RejectArgs{}, &SealArgs{}, &RetireArgs{}, &OpinionArgs{}, &FoundArgs{}, &ExtendArgs{}, &Excursion{}, &Verdict{},
-		&BreachArgs{}, &breachMessages{}, &AcknowledgeArgs{}, &DisposeArgs{}, &PublishArgs{}, &RefArgs{}}
+		&BreachArgs{}, &breachMessages{}, &AcknowledgeArgs{}, &DisposeArgs{}, &PublishArgs{}, &RefArgs{},
+		&PublishProfileArgs{}, &TrackerProfileArgs{}, &GatewayArgs{}, &ProposeMemberArgs{}}
 }
 
 // Every member of an argument or a record has a JSON name of its own: the strict decoder knows members by these only.
 func TestEveryMemberIsNamed(t *testing.T) {
 	all := append(targets(), &Tracker{}, &TrackerKey{}, &Calibration{}, &Shipment{}, &Assignment{}, &LogHead{}, &Handover{}, &Declined{}, &Seal{}, &FinalHead{}, &Close{}, &Head{}, &Member{}, &Founder{},
 		&ComplianceState{}, &BudgetLine{}, &Spent{}, &Opinion{}, &VerdictRef{}, &CarriedFrom{}, &Tally{}, &Witness{}, &BreachMessage{}, &Signature{}, &Acknowledgement{},
-		&Disposition{}, &RuleSet{})
+		&Disposition{}, &RuleSet{}, &Profile{}, &ProfilePin{}, &Attestation{}, &Maker{}, &MemberProposal{}, &DeviceOf{})
 	for _, x := range all {
 		typ := reflect.TypeOf(x).Elem()
 		for i := range typ.NumField() {

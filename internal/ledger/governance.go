@@ -2,15 +2,18 @@ package ledger
 
 import "slices"
 
-// MemberProposal asks the members to admit an organisation or to evict one. Each member in force has one vote, and may change it until
+// MemberProposal asks the members to admit an organisation or to evict one, to accept a maker of trackers or to end that. Each member in force has one vote, and may change it until
 // the proposal is executed. A member that has ended has none, also when it voted before.
 type MemberProposal struct {
 	ID  string `json:"id"`  // begins with the proposer's name
-	Act string `json:"act"` // Admit or Evict
+	Act string `json:"act"` // Admit, Evict, AcceptMaker or EndMaker
 	// Member is whom to admit, and Request the SHA-256 (hex) of the file in which it asked for it.
 	Member  *Founder `json:"member,omitempty"`
 	Request string   `json:"request,omitempty"`
-	Name    string   `json:"name,omitempty"` // whom to evict
+	Name    string   `json:"name,omitempty"` // whom to evict, or the maker to accept
+	// Certificate is the maker's root (DER, base64 in JSON) to accept, and Root the SHA-256 (hex) of the one to end.
+	Certificate []byte `json:"certificate,omitempty"`
+	Root        string `json:"root,omitempty"`
 	// Update is the channel's configuration update that goes with it. The ledger keeps it for those who sign it, and never reads it.
 	Update []byte `json:"update,omitempty"`
 	By     string `json:"by"` // MSP id of the proposer
@@ -35,8 +38,10 @@ type MemberVote struct {
 
 // Acts of a proposal.
 const (
-	Admit = "admit"
-	Evict = "evict"
+	Admit       = "admit"
+	Evict       = "evict"
+	AcceptMaker = "accept_maker"
+	EndMaker    = "end_maker"
 )
 
 // States of a proposal.
@@ -80,18 +85,28 @@ const (
 
 // ProposeMemberArgs makes a proposal. Update and Signature are base64 in JSON.
 type ProposeMemberArgs struct {
-	ID        string   `json:"id"`
-	Act       string   `json:"act"`
-	Member    *Founder `json:"member,omitempty"`  // only to admit
-	Request   string   `json:"request,omitempty"` // only to admit
-	Name      string   `json:"name,omitempty"`    // only to evict
-	Update    []byte   `json:"update,omitempty"`
-	Signature []byte   `json:"signature,omitempty"`
+	ID      string   `json:"id"`
+	Act     string   `json:"act"`
+	Member  *Founder `json:"member,omitempty"`  // only to admit
+	Request string   `json:"request,omitempty"` // only to admit
+	Name    string   `json:"name,omitempty"`    // only to evict, or the maker to accept
+
+	Certificate []byte `json:"certificate,omitempty"` // only to accept a maker
+	Root        string `json:"root,omitempty"`        // only to end one
+
+	Update    []byte `json:"update,omitempty"`
+	Signature []byte `json:"signature,omitempty"`
 }
 
 func (a ProposeMemberArgs) Validate() error {
 	if err := first(checkID("id", a.ID), checkSize("update", a.Update, MaxUpdate), checkSize("signature", a.Signature, MaxSignature)); err != nil {
 		return err
+	}
+	if a.Act == AcceptMaker || a.Act == EndMaker {
+		return a.validateMaker()
+	}
+	if len(a.Certificate) > 0 || a.Root != "" {
+		return invalid("certificate and root are of makers")
 	}
 	switch a.Act {
 	case Admit:
@@ -108,7 +123,24 @@ func (a ProposeMemberArgs) Validate() error {
 		}
 		return checkName(a.Name)
 	}
-	return invalid("act must be %s or %s, not %.40q", Admit, Evict, a.Act)
+	return invalid("act must be %s, %s, %s or %s, not %.40q", Admit, Evict, AcceptMaker, EndMaker, a.Act)
+}
+
+// validateMaker: a maker is no organisation of the network, so no member, request or channel update goes with it.
+func (a ProposeMemberArgs) validateMaker() error {
+	switch {
+	case a.Member != nil || a.Request != "" || len(a.Update) > 0 || len(a.Signature) > 0:
+		return invalid("member, request, update and signature are not for makers")
+	case a.Act == EndMaker && (a.Name != "" || len(a.Certificate) > 0):
+		return invalid("name and certificate are of a maker to accept; which one to end is root")
+	case a.Act == EndMaker:
+		return checkHash("root", a.Root)
+	case a.Root != "":
+		return invalid("root is of a maker to end; what to accept is certificate")
+	case len(a.Certificate) == 0 || len(a.Certificate) > MaxCertificate:
+		return invalid("certificate must be 1 to %d bytes of DER, base64", MaxCertificate)
+	}
+	return checkText("name", a.Name, 1, 128)
 }
 
 // VoteArgs votes on a proposal.

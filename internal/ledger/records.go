@@ -42,6 +42,13 @@ type Tracker struct {
 	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
 	// Operator is the MSP id of the member whose ingest takes its messages; "" = any operator's does.
 	Operator string `json:"operator,omitempty"`
+	// Profiles holds every profile that its messages were ever read by, oldest first; see Profile. A tracker with a key has none.
+	Profiles []ProfilePin `json:"profiles,omitempty"`
+	// Gateway is the tracker that speaks for it, "" for none, and Device its name there. With a key, the gateway holds the key.
+	Gateway string `json:"gateway,omitempty"`
+	Device  string `json:"device,omitempty"`
+	// Attestation is of the key in force; nil when no maker vouches for it.
+	Attestation *Attestation `json:"attestation,omitempty"`
 }
 
 // ServedBy reports whether the ingest of the operator with this MSP id takes the tracker's messages.

@@ -23,7 +23,7 @@ type PublishArgs struct {
 	Rules []byte `json:"rules"`
 }
 
-// RefArgs names a rule set as id@version.
+// RefArgs names a rule set or a profile as id@version.
 type RefArgs struct {
 	Ref string `json:"ref"`
 }

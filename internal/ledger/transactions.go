@@ -4,7 +4,7 @@ import "github.com/trackseal/trackseal/internal/telemetry"
 
 // The transactions. Each takes exactly one argument, a JSON object of the type named, and answers JSON.
 //
-// A change needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset and what a person signs
+// A change needs the certificate attribute trackseal.role: operator for member, tracker, shipment, ruleset, profile and what a person signs
 // (Acknowledge, Dispose), ingest for anchor and excursions, either for Revise, Breach, partition and beat. What belongs to a shipment is
 // NOT_FOUND to all but its parties. All but member:Get, List and Proposals are FORBIDDEN to a member that has left or was evicted.
 const (
@@ -19,6 +19,7 @@ const (
 	MemberLeave     Change[NoArgs, Member]                    = "member:Leave"    // the caller's own membership ends
 	MemberAnnounce  Change[AnnounceArgs, Member]              = "member:Announce" // the caller's own endpoints
 	MemberProposals Listing[MemberProposal]                   = "member:Proposals"
+	MemberMakers    Listing[Maker]                            = "member:Makers" // whose certificates count, by root; also those that have ended
 
 	PartitionClaim Change[ClaimArgs, Serving] = "partition:Claim" // by an ingest or operator of an operator
 	PartitionGet   Query[MSPArgs, Serving]    = "partition:Get"
@@ -26,14 +27,16 @@ const (
 	BeatRenew Change[NoArgs, Beat] = "beat:Renew" // CONFLICT while the newest is younger than BeatLeastMS
 	BeatGet   Query[NoArgs, Beat]  = "beat:Get"
 
-	TrackerEnrol     Change[EnrolArgs, Tracker]     = "tracker:Enrol"
-	TrackerRotate    Change[RotateArgs, Tracker]    = "tracker:Rotate"
-	TrackerRevoke    Change[RevokeArgs, Tracker]    = "tracker:Revoke"
-	TrackerCalibrate Change[CalibrateArgs, Tracker] = "tracker:Calibrate"
-	TrackerSensors   Change[SensorsArgs, Tracker]   = "tracker:Sensors" // counts for the assignments that are made from then on
-	TrackerServe     Change[ServeArgs, Tracker]     = "tracker:Serve"   // by the owner: another operator takes its messages from then on
-	TrackerGet       Query[TrackerArgs, Tracker]    = "tracker:Get"     // the owner's, an operator's ingest's, and of a shipment whose party the caller is
-	TrackerList      Listing[Tracker]               = "tracker:List"    // the caller's own; all for an operator's ingest
+	TrackerEnrol     Change[EnrolArgs, Tracker]          = "tracker:Enrol"
+	TrackerRotate    Change[RotateArgs, Tracker]         = "tracker:Rotate"
+	TrackerRevoke    Change[RevokeArgs, Tracker]         = "tracker:Revoke"
+	TrackerCalibrate Change[CalibrateArgs, Tracker]      = "tracker:Calibrate"
+	TrackerSensors   Change[SensorsArgs, Tracker]        = "tracker:Sensors" // counts for the assignments that are made from then on
+	TrackerServe     Change[ServeArgs, Tracker]          = "tracker:Serve"   // by the owner: another operator takes its messages from then on
+	TrackerProfile   Change[TrackerProfileArgs, Tracker] = "tracker:Profile" // BAD_STATE for one with a key
+	TrackerGateway   Change[GatewayArgs, Tracker]        = "tracker:Gateway" // by the owner of both; with a key only from one gateway to another
+	TrackerGet       Query[TrackerArgs, Tracker]         = "tracker:Get"     // the owner's, an operator's ingest's, and of a shipment whose party the caller is
+	TrackerList      Listing[Tracker]                    = "tracker:List"    // the caller's own; all for an operator's ingest
 
 	ShipmentCreate   Change[CreateArgs, Shipment]   = "shipment:Create"
 	ShipmentAssign   Change[AssignArgs, Shipment]   = "shipment:Assign"
@@ -73,6 +76,10 @@ const (
 	ComplianceDisposition      Query[IDArgs, Disposition]               = "compliance:Disposition"  // the newest
 	ComplianceDispositions     Listing[Disposition]                     = "compliance:Dispositions" // with id
 
+	ProfilePublish Change[PublishProfileArgs, Profile] = "profile:Publish" // EXISTS when this very document is there already
+	ProfileGet     Query[RefArgs, Profile]             = "profile:Get"     // a published one; those that are built in every node has
+	ProfileList    Listing[Profile]                    = "profile:List"    // without the documents; with id the versions of one
+
 	RuleSetPublish Change[PublishArgs, RuleSet] = "ruleset:Publish" // EXISTS when these very rules are there already
 	RuleSetGet     Query[RefArgs, RuleSet]      = "ruleset:Get"
 	RuleSetList    Listing[RuleSet]             = "ruleset:List" // without the rules; with id the versions of one
@@ -91,6 +98,15 @@ type EnrolArgs struct {
 	Sensors []telemetry.Sensor `json:"sensors,omitempty"`
 	// Operator is the MSP id of the operator that serves the tracker; "" = any.
 	Operator string `json:"operator,omitempty"`
+	// Profile is name@version of what reads its messages, published or built in; "" = plain JSON, or with a gateway what the gateway's
+	// messages are read by. None with a key.
+	Profile string `json:"profile,omitempty"`
+	// Gateway and Device as in GatewayArgs. With a key, the gateway holds the key.
+	Gateway string `json:"gateway,omitempty"`
+	Device  string `json:"device,omitempty"`
+	// Certificates (DER, base64 in JSON) attest the key: the device's first, each signed by the next, the last one the root of a maker that
+	// the members accepted. None with a gateway.
+	Certificates [][]byte `json:"certificates,omitempty"`
 }
 
 // RotateArgs replaces a key; Proof is the new key's, Old the old key's signature over the same PossessionBytes.
@@ -105,6 +121,8 @@ type RotateArgs struct {
 	Lost   bool   `json:"lost"`
 
 	SecretHash string `json:"secret_hash"`
+	// Certificates attest the new key, as in EnrolArgs. Without them the tracker is attested no more.
+	Certificates [][]byte `json:"certificates,omitempty"`
 }
 
 type RevokeArgs struct {
@@ -257,6 +275,7 @@ const (
 	EventAcknowledged = "acknowledged" // Acknowledgement
 	EventDisposition  = "disposition"  // Disposition
 	EventRuleSet      = "ruleset"      // RuleSet
+	EventProfile      = "profile"      // Profile, without the document
 )
 
 // PossessionBytes is what a key signs to prove that its holder enrols it: deployment-independent, bound to the tracker,

@@ -12,18 +12,23 @@ import (
 
 // Bounds of what one record may hold. A record is read and written whole, so it must stay small.
 const (
-	MaxKeys        = 64       // of one tracker, ever
-	MaxAssignments = 512      // of one shipment, ever
-	MaxHeads       = 512      // logs in one handover, close, verdict or excursion
-	MaxReasons     = 256      // in one verdict
-	MaxDetail      = 16 << 10 // bytes of a verdict's detail
-	MaxBudget      = 64       // lines of a stability budget
-	MaxCarriedFrom = 16       // shipments whose budget one goes on with
-	MaxRules       = 64 << 10 // bytes of a rule set
-	MaxWitnesses   = 8        // signed messages in one breach claim, together no larger than one may be
-	MaxLimit       = 200      // items of a page
-	DefaultLimit   = 50       // items of a page when none is asked for
-	MaxProof       = 128      // hashes of a consistency proof between trees of at most 2^64 leaves
+	MaxKeys         = 64        // of one tracker, ever
+	MaxAssignments  = 512       // of one shipment, ever
+	MaxHeads        = 512       // logs in one handover, close, verdict or excursion
+	MaxReasons      = 256       // in one verdict
+	MaxDetail       = 16 << 10  // bytes of a verdict's detail
+	MaxBudget       = 64        // lines of a stability budget
+	MaxCarriedFrom  = 16        // shipments whose budget one goes on with
+	MaxRules        = 64 << 10  // bytes of a rule set
+	MaxProfile      = 256 << 10 // bytes of a profile's document
+	MaxProfiles     = 64        // pins of one tracker, ever
+	MaxDevice       = 128       // bytes of a tracker's name at its gateway
+	MaxCertificates = 4         // from a device's to its maker's root, both among them
+	MaxCertificate  = 4 << 10   // bytes of one
+	MaxWitnesses    = 8         // signed messages in one breach claim, together no larger than one may be
+	MaxLimit        = 200       // items of a page
+	DefaultLimit    = 50        // items of a page when none is asked for
+	MaxProof        = 128       // hashes of a consistency proof between trees of at most 2^64 leaves
 )
 
 const (

@@ -14,6 +14,17 @@ func (a EnrolArgs) Validate() error {
 	if err := first(checkID("id", a.ID), checkText("model", a.Model, 0, 128), checkSensors(a.Sensors), maybeMSP("operator", a.Operator)); err != nil {
 		return err
 	}
+	if err := first(maybeRef("profile", a.Profile), checkGateway(a.ID, a.Gateway, a.Device), checkCertificates(a.Certificates)); err != nil {
+		return err
+	}
+	switch {
+	case a.SecretHash != "" && len(a.Certificates) > 0:
+		return invalid("certificates are of a key: a tracker that cannot sign has none")
+	case a.SecretHash == "" && a.Profile != "":
+		return invalid("profile: a tracker with a key sends signed messages, which no profile reads")
+	case a.Gateway != "" && len(a.Certificates) > 0:
+		return invalid("certificates: the gateway holds the key, so they attest nothing of the device")
+	}
 	if a.SecretHash != "" {
 		if a.Alg != 0 || a.Public != "" || a.Proof != "" {
 			return invalid("give either secret_hash or a key (alg, public, proof), not both")
@@ -25,12 +36,12 @@ func (a EnrolArgs) Validate() error {
 
 func (a RotateArgs) Validate() error {
 	if a.SecretHash != "" {
-		if a != (RotateArgs{ID: a.ID, SecretHash: a.SecretHash}) {
-			return invalid("give either secret_hash or a key (alg, public, proof, old or lost), not both")
+		if a.Alg != 0 || a.Public != "" || a.Proof != "" || a.Old != "" || a.Lost || len(a.Certificates) > 0 {
+			return invalid("give either secret_hash or a key (alg, public, proof, old or lost, certificates), not both")
 		}
 		return first(checkID("id", a.ID), checkHash("secret_hash", a.SecretHash))
 	}
-	err := first(checkID("id", a.ID), checkAlg(a.Alg), checkHex("public", a.Public, 32, 65), checkHex("proof", a.Proof, 64, 64))
+	err := first(checkID("id", a.ID), checkAlg(a.Alg), checkHex("public", a.Public, 32, 65), checkHex("proof", a.Proof, 64, 64), checkCertificates(a.Certificates))
 	switch {
 	case err != nil:
 		return err
