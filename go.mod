@@ -50,6 +50,7 @@ require (
 	github.com/Shopify/toxiproxy/v2 v2.12.0
 	github.com/go-fonts/dejavu v0.3.2
 	github.com/rs/zerolog v1.33.0
+	github.com/theory/jsonpath v0.12.3
 )
 
 require (
