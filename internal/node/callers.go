@@ -1,11 +1,13 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -107,7 +109,8 @@ func (c *Callers) Load(ctx context.Context) error {
 	return nil
 }
 
-// Who makes a request. The error is ErrNoToken, ErrRefused or ErrUnavailable.
+// Who makes a request. The error is ErrNoToken, ErrRefused or ErrUnavailable. A body that the token names is read here, once its caller is
+// known, and stands in the request again.
 func (c *Callers) Who(r *http.Request) (Caller, error) {
 	given, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(given, Scheme) || text == "" {
@@ -118,8 +121,8 @@ func (c *Callers) Who(r *http.Request) (Caller, error) {
 		return Caller{}, ErrUnavailable
 	}
 	t, err := read(text)
-	if err == nil && r.ContentLength != 0 {
-		err = errors.New("a call between nodes has no body")
+	if err == nil && (r.ContentLength != 0) != (t.Body != "") {
+		err = errors.New("made for another body, or for none")
 	}
 	if err == nil {
 		err = t.fits(c.Self, r.Method, r.RequestURI, now)
@@ -128,10 +131,26 @@ func (c *Callers) Who(r *http.Request) (Caller, error) {
 		return Caller{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	who, err := b.caller(t, now)
+	if err == nil && t.Body != "" {
+		err = carry(r, t.Body)
+	}
 	if err != nil {
 		return Caller{}, fmt.Errorf("%w: %w", ErrRefused, err)
 	}
 	return who, nil
+}
+
+// carry reads the body, if it is the one that the token was made for.
+func carry(r *http.Request, want string) error {
+	body, err := take(r)
+	if err != nil {
+		return err
+	}
+	if digest(body) != want {
+		return errors.New("made for another body")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
 }
 
 func (b *book) caller(t token, now time.Time) (Caller, error) {

@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/trackseal/trackseal/internal/contract"
@@ -62,16 +64,62 @@ func TestMembersAreKnown(t *testing.T) {
 	}
 }
 
-func TestABodyIsRefused(t *testing.T) {
+// sent keeps the request that a Transport signed.
+type sent struct{ r **http.Request }
+
+func (s sent) RoundTrip(r *http.Request) (*http.Response, error) {
+	*s.r = r
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+}
+
+// Ensure that a body is the one that was signed, that one without a signed body has none, and that none is too long.
+func TestBody(t *testing.T) {
 	channel := nodetest.New()
-	tr := &node.Transport{Identity: channel.Identity("shipper", contract.Operator), Audience: self, Now: nodetest.Now, Through: http.DefaultTransport}
-	if _, err := tr.RoundTrip(httptest.NewRequest("POST", "http://127.0.0.1:1/", strings.NewReader("x"))); err == nil || !strings.Contains(err.Error(), "body") {
-		t.Errorf("sent with a body: %v", err)
+	callers := channel.Callers(self)
+	var r *http.Request
+	tr := &node.Transport{Identity: channel.Identity("shipper", contract.Operator), Audience: self, Now: nodetest.Now, Through: sent{&r}}
+	send := func(body string) *http.Request {
+		t.Helper()
+		out, err := http.NewRequest("POST", "http://127.0.0.1:1/v1/x", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tr.RoundTrip(out); err != nil {
+			t.Fatal(err)
+		}
+		in := httptest.NewRequest("POST", "/v1/x", r.Body)
+		in.ContentLength, in.Header = r.ContentLength, r.Header
+		return in
 	}
-	r := call(t, tr, "POST", "/v1/x")
-	r.ContentLength = 1
-	if _, err := channel.Callers(self).Who(r); !errors.Is(err, node.ErrRefused) {
-		t.Errorf("taken with a body: %v", err)
+	for _, body := range []string{"", "x", strings.Repeat("x", node.MaxBody)} {
+		in := send(body)
+		if who, err := callers.Who(in); err != nil || who.Member != "shipper" {
+			t.Errorf("a body of %d bytes: came %+v, %v", len(body), who, err)
+		}
+		if got, err := io.ReadAll(in.Body); err != nil || string(got) != body {
+			t.Errorf("a body of %d bytes: %d arrived, %v", len(body), len(got), err)
+		}
+	}
+	for name, change := range map[string]func(*http.Request){
+		"another body":    func(in *http.Request) { in.Body = io.NopCloser(strings.NewReader("y")) },
+		"no body":         func(in *http.Request) { in.Body, in.ContentLength = http.NoBody, 0 },
+		"of unknown size": func(in *http.Request) { in.Body, in.ContentLength = io.NopCloser(strings.NewReader("xx")), -1 },
+		"much too long":   func(in *http.Request) { in.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", 2*node.MaxBody))) },
+		"cannot be read":  func(in *http.Request) { in.Body = io.NopCloser(iotest.ErrReader(io.ErrUnexpectedEOF)) },
+		"body, none signed": func(in *http.Request) {
+			*in = *send("")
+			in.Body, in.ContentLength = io.NopCloser(strings.NewReader("x")), 1
+		},
+	} {
+		in := send("x")
+		change(in)
+		if _, err := callers.Who(in); !errors.Is(err, node.ErrRefused) {
+			t.Errorf("%s: came %v, expected that it is refused", name, err)
+		}
+	}
+	long, _ := http.NewRequest("POST", "http://127.0.0.1:1/v1/x", strings.NewReader(strings.Repeat("x", node.MaxBody+1)))
+	if _, err := tr.RoundTrip(long); err == nil || !strings.Contains(err.Error(), "at most") {
+		t.Errorf("one byte too many was sent: %v", err)
 	}
 }
 

@@ -7,12 +7,16 @@
 package node
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/asn1"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"strings"
@@ -36,18 +40,47 @@ type Transport struct {
 	Now      func() time.Time
 }
 
-// RoundTrip refuses a request with a body, which the token would not cover.
+// MaxBody bounds what one call carries.
+const MaxBody = 256 << 10
+
+// RoundTrip reads the body first, which the token covers.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil && r.Body != http.NoBody {
-		return nil, errors.Join(errors.New("a call between nodes has no body"), r.Body.Close())
+	body, err := take(r)
+	if err != nil {
+		return nil, err
 	}
-	text, err := sign(t.Identity, claims{Audience: t.Audience, Method: r.Method, Target: r.URL.RequestURI()}, t.Now())
+	text, err := sign(t.Identity, claims{Audience: t.Audience, Method: r.Method, Target: r.URL.RequestURI(), Body: digest(body)}, t.Now())
 	if err != nil {
 		return nil, fmt.Errorf("sign the request: %w", err)
 	}
 	r = r.Clone(r.Context())
+	if len(body) > 0 {
+		r.Body, r.ContentLength, r.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	}
 	r.Header.Set("Authorization", Scheme+" "+text)
 	return t.Through.RoundTrip(r)
+}
+
+// take reads a request's body, and closes it.
+func take(r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	if err = errors.Join(err, r.Body.Close()); err == nil && len(body) > MaxBody {
+		err = fmt.Errorf("the body of a call between nodes has at most %d bytes", MaxBody)
+	}
+	return body, err
+}
+
+// digest is what a token says of a body.
+func digest(body []byte) string {
+	if len(body) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:])
 }
 
 // sign fills what the claims lack.

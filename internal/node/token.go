@@ -44,6 +44,8 @@ type claims struct {
 	Expires  int64  `json:"exp"`
 	Method   string `json:"htm"`
 	Target   string `json:"htu"` // path and query as they are on the wire
+	// Body is the SHA-256 of the body, hex; "" = there is none.
+	Body string `json:"body,omitempty"`
 }
 
 // token is one that was read and not believed yet.

@@ -424,6 +424,18 @@ type ingest struct {
 	queue  uint64              // leaves that it has logged and not stored yet
 	named  string              // "" = carrier.ingest-1
 	turned []transfer.Rejected // newest first
+	came   []transfer.Intake
+}
+
+// Intake takes all.
+func (i *ingest) Intake(_ context.Context, m transfer.Intake) (transfer.Taken, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.down {
+		return transfer.Taken{}, problem.ErrIngest
+	}
+	i.came = append(i.came, m)
+	return transfer.Taken{Accepted: 1, Refused: []transfer.Refused{}}, nil
 }
 
 func (i *ingest) set(f *fakestore.Ingest) {

@@ -33,6 +33,8 @@ type Instance interface {
 	Consistency(ctx context.Context, heads string, first, second uint64) ([][32]byte, error)
 	// Rejected lists what the instance refused of one of this organisation's trackers, newest first; beforeNS 0 = from the newest on.
 	Rejected(ctx context.Context, tracker string, beforeNS int64, limit int, raw bool) ([]transfer.Rejected, error)
+	// Intake gives it a message of one of this organisation's trackers, and returns when all that was accepted is durable: see Client.
+	Intake(ctx context.Context, m transfer.Intake) (transfer.Taken, error)
 	// Status is passed on as it is.
 	Status(ctx context.Context) (json.RawMessage, error)
 }
