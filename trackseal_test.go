@@ -69,7 +69,7 @@ func TestSignedMessagesAreAChain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := telemetry.Open(telemetry.LeafSigned, "", payload, 0)
+		o, err := telemetry.Open(telemetry.LeafSigned, payload, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

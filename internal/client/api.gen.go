@@ -503,7 +503,13 @@ type Message struct {
 	Leaf int64  `json:"leaf"`
 	Log  string `json:"log"`
 
-	// Raw Exact bytes published, base64; with include=raw
+	// Payload Of an unsigned message: the exact bytes published, base64; of a gateway's message those about this tracker
+	Payload []byte `json:"payload,omitempty,omitzero"`
+
+	// Profile Of a message that a profile read: hash of the profile's document, hex
+	Profile string `json:"profile,omitempty,omitzero"`
+
+	// Raw What the hash is of, base64: of a signed message the exact bytes published, of an unsigned one its envelope; with include=raw, as the next three
 	Raw []byte `json:"raw,omitempty,omitzero"`
 
 	// Readings How many
@@ -519,7 +525,10 @@ type Message struct {
 	// Time Signed time, or that of the first reading
 	//
 	// Examples: 2026-11-22T10:00:00.000Z
-	Time    time.Time    `json:"time"`
+	Time time.Time `json:"time"`
+
+	// Topic Of a message that a profile read: where its sender published it
+	Topic   string       `json:"topic,omitempty,omitzero"`
 	Tracker string       `json:"tracker"`
 	Trust   MessageTrust `json:"trust"`
 

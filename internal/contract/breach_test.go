@@ -257,7 +257,7 @@ func TestSensorsAreTheOwnersWord(t *testing.T) {
 	w.refused(ledger.NotFound, shipperOp, ledger.TrackerSensors, good)
 	w.refused(ledger.Forbidden, carrierIn, ledger.TrackerSensors, good)
 	for name, s := range map[string][]telemetry.Sensor{
-		"unknown quantity": {{Quantity: "pressure"}}, "twice": {{Quantity: "humidity"}, {Quantity: "humidity"}}, "no decimal": {{Quantity: "humidity", Min: "1e3"}},
+		"unknown quantity": {{Quantity: "taste"}}, "twice": {{Quantity: "humidity"}, {Quantity: "humidity"}}, "no decimal": {{Quantity: "humidity", Min: "1e3"}},
 		"empty error value": {{Quantity: "humidity", ErrorValues: []string{""}}}, "empty range": {{Quantity: "humidity", Min: "50", Max: "50"}}, "model": {{Quantity: "humidity", Model: "<b>"}},
 	} {
 		t.Log(name)

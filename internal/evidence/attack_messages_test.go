@@ -153,12 +153,24 @@ var operatorAttacks = []attack{
 	{name: "message withheld as a whole", code: evidence.Withheld, status: evidence.Unknown, after: func(t *evidencetest.Trip) { t.Leaves[3].COSE, t.Leaves[3].Pack = nil, nil }},
 	{name: "message that is not signed", code: evidence.Unsigned, status: evidence.Unknown, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
-		t.LogLeaf(telemetry.LeafUnsigned, nil, nil, []byte(`{"temperature":4}`))
+		t.Plain("T-PLAIN")
+		t.LogPlain("T-PLAIN", `{"temperature":4}`)
 	}},
 	{name: "edited unsigned message", code: evidence.MsgHash, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
-		t.LogLeaf(telemetry.LeafUnsigned, nil, nil, []byte(`{"temperature":4}`))
-	}, after: func(t *evidencetest.Trip) { t.Leaves[len(t.Leaves)-1].Plain = []byte(`{"temperature":9}`) }},
+		t.Plain("T-PLAIN")
+		t.LogPlain("T-PLAIN", `{"temperature":4}`)
+	}, after: func(t *evidencetest.Trip) {
+		t.Leaves[len(t.Leaves)-1].Plain = telemetry.PlainEnvelope("T-PLAIN", []byte(`{"temperature":9}`))
+	}},
+	{name: "unsigned message of a tracker that was not assigned", code: evidence.Unbound, during: func(t *evidencetest.Trip) {
+		t.Drive(2, 2)
+		t.LogPlain("T-PLAIN", `{"temperature":4}`)
+	}},
+	{name: "unsigned message in the name of a tracker that signs", code: evidence.MsgSig, during: func(t *evidencetest.Trip) {
+		t.Drive(2, 2)
+		t.LogPlain("T-ED", `{"temperature":4}`)
+	}},
 	{name: "Ed25519 signature in its other form (s + group order)", code: evidence.MsgSig, during: func(t *evidencetest.Trip) {
 		t.Drive(2, 2)
 		cose, pack := evidencetest.Split(t.Trackers[0].Message(t.C.NowMS, nil))

@@ -167,7 +167,10 @@ func TestHonestTrips(t *testing.T) {
 		{name: "unsigned messages that the policy accepts", warns: evidence.UnsignedOK, policy: func(p *evidence.Policy) { p.Unsigned = "accept" },
 			during: func(t *evidencetest.Trip) {
 				t.Drive(2, 2)
-				t.LogLeaf(telemetry.LeafUnsigned, nil, nil, []byte(`{"temperature":4}`))
+				t.Plain("T-PLAIN-1")
+				t.Plain("T-PLAIN-2")
+				t.LogPlain("T-PLAIN-1", `{"temperature":4}`)
+				t.LogPlain("T-PLAIN-2", `{"temperature":5}`)
 				t.Drive(2, 2)
 			}},
 		{name: "revoked after its last message", during: func(t *evidencetest.Trip) {

@@ -72,28 +72,22 @@ func (v *verifier) judgeSigned(m *telemetry.Message, there bool, readings []tele
 }
 
 func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64, covering *anchored) {
-	var only string
-	for id, tr := range v.trackers {
-		if tr.record.Alg == 0 {
-			if only != "" {
-				// A plain message does not say whose it is: with two such trackers nobody but ingest knows.
-				v.judging.withheld++
-				return
-			}
-			only = id
-		}
-	}
-	o, err := telemetry.Open(telemetry.LeafUnsigned, "", raw, receivedMS)
-	if only == "" {
-		v.judging.withheld++
-		return
-	}
+	o, err := telemetry.Open(telemetry.LeafUnsigned, raw, receivedMS)
 	if err != nil {
-		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in a valid form", "%v", err)
+		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in its envelope", "%v", err)
 		return
 	}
-	v.trackers[only].clocks.take(o.TimeMS, o.Readings, receivedMS)
-	v.judge(only, hash, o.Readings, receivedMS, 0, covering)
+	tr := v.trackers[o.Tracker]
+	switch {
+	case tr == nil:
+		v.book.fail(Unbound, where, "a tracker that was assigned to the shipment", "%s", o.Tracker)
+		return
+	case len(tr.record.Keys) > 0:
+		v.book.fail(MsgSig, where, "the signature of "+o.Tracker+", which has a key", "none")
+		return
+	}
+	tr.clocks.take(o.TimeMS, o.Readings, receivedMS)
+	v.judge(o.Tracker, hash, o.Readings, receivedMS, 0, covering)
 }
 
 func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, receivedMS int64, nextDueS uint64, covering *anchored) {

@@ -172,7 +172,7 @@ func (b *Reader) Next() (log int, index uint64, leaf Leaf, err error) {
 func (b *Reader) Left() uint64 { return b.count - b.at }
 
 // maxLeaf bounds what one leaf costs; leaves do not come out of the manifest's budget.
-const maxLeaf = 2*telemetry.MaxMessage + 4096
+const maxLeaf = telemetry.MaxRaw + 4096
 
 func (b *Reader) leaf() Leaf {
 	d := &b.d

@@ -346,7 +346,7 @@ func TestLargestMessage(t *testing.T) {
 	d := testkit.StartInfluxd(t)
 	c := open(t, d)
 	log := strings.Repeat("ef", 32)
-	raw := make([]byte, telemetry.MaxMessage)
+	raw := make([]byte, telemetry.MaxRaw)
 	for i := range raw {
 		raw[i] = byte(i * i >> 3)
 	}

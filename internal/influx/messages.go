@@ -12,7 +12,7 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// What one query holds in memory on both sides: a message is below 200 KiB, usually below 1 KiB, an info is a few numbers.
+// What one query holds in memory on both sides: a message is below 450 KiB, usually below 1 KiB, an info is a few numbers.
 const (
 	pageMessages = 1_000
 	pageInfos    = 50_000

@@ -18,7 +18,7 @@ type Message struct {
 	Shipment, Tracker string
 	Log               [32]byte
 	Leaf              uint64
-	Entry, Raw        []byte // the leaf's bytes, and the message as published
+	Entry, Raw        []byte // the leaf's bytes, and the message
 	Signed            bool
 	Aside             bool // flagged: it may hold values that do not count
 	// Each gives the readings; the map is that of the next one, too.
@@ -42,7 +42,7 @@ func take(m *Message, due bool) (taken, error) {
 		if err != nil {
 			return t, err
 		}
-		o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
+		o, err := telemetry.Open(leaf.Kind, m.Raw, leaf.ReceivedMS)
 		if err == nil && due { // else it is damaged since ingest took it: verification's business
 			promised = uint32(min(o.NextDueS(), math.MaxUint32))
 		}

@@ -81,7 +81,7 @@ func (a BreachArgs) Prove(s *Shipment, tracker func(id string) (*Tracker, error)
 	var tr *Tracker
 	var peak float64
 	for i, claim := range a.Messages {
-		o, err := telemetry.Open(telemetry.LeafSigned, "", claim.Raw, 0)
+		o, err := telemetry.Open(telemetry.LeafSigned, claim.Raw, 0)
 		if err != nil {
 			return nil, invalid("messages[%d]: %v", i, err)
 		}

@@ -18,7 +18,7 @@ const (
 type Message struct {
 	Log        string // hex
 	Leaf       uint64
-	Entry, Raw []byte // the leaf's bytes, and the message as published
+	Entry, Raw []byte // the leaf's bytes, and what it is of: the signed message as published, or the envelope
 	Tracker    string
 	Shipment   string
 	Trust      string
@@ -38,7 +38,7 @@ func (m *Message) Open() (telemetry.Opened, error) {
 	if m.Trust == Signed {
 		kind = telemetry.LeafSigned
 	}
-	return telemetry.Open(kind, "", m.Raw, m.ReceivedMS)
+	return telemetry.Open(kind, m.Raw, m.ReceivedMS)
 }
 
 // MessageInfo is a signed message's numbers without its bytes.

@@ -23,7 +23,7 @@ func TestEncodePlainIsReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		got, err := Open(LeafUnsigned, "", raw, now)
+		got, err := Open(LeafUnsigned, PlainEnvelope("T-1", raw), now)
 		if err != nil {
 			t.Fatalf("%s: %s: %v", name, raw, err)
 		}

@@ -90,7 +90,7 @@ func TestFlawsOfPlainMessages(t *testing.T) {
 		`[{"time":"x","temperature":4},{"time":"y","humidity":5}]`:   "@0 temperature=4 (time x: not_a_time)\n@0 humidity=5 (time y: not_a_time)\n",
 		`[{"time":1700000001,"temperature":4},{` + at + `"fw":"x"}]`: "@1700000000000 (fw x: unknown_quantity)\n@1700000001000 temperature=4\n",
 	} {
-		o, err := Open(LeafUnsigned, "", []byte(raw), receiptMS)
+		o, err := Open(LeafUnsigned, PlainEnvelope("T", []byte(raw)), receiptMS)
 		if err != nil || said(o.Readings) != want {
 			t.Errorf("%s: %v\n%swant\n%s", raw, err, said(o.Readings), want)
 		}
@@ -133,7 +133,7 @@ func TestFlawsOfSignedMessages(t *testing.T) {
 		{slices.Repeat([]any{good}, MaxRecords+1), "@1700000000500 (pack pack: cbor: exceeded max number of elements 4096 for CBOR array: malformed)\n"},
 	} {
 		raw := signedPack(t, edKey(1), c, canon.MustMarshalCBOR(tc.pack))
-		o, err := Open(LeafSigned, "", raw, receiptMS)
+		o, err := Open(LeafSigned, raw, receiptMS)
 		if err != nil || said(o.Readings) != tc.want {
 			t.Errorf("%v: %v\n%swant\n%s", tc.pack, err, said(o.Readings), tc.want)
 		}
@@ -145,7 +145,7 @@ func TestFlawsOfSignedMessages(t *testing.T) {
 			t.Errorf("the pack alone is read otherwise: %s", said(DecodePack(o.Signed.Pack, "T", c.TimeMS)))
 		}
 	}
-	if o, err := Open(LeafSigned, "", signedPack(t, edKey(1), c, []byte("no CBOR")), receiptMS); err != nil || !slices.Equal(o.Flags(receiptMS), []Reason{Flawed}) {
+	if o, err := Open(LeafSigned, signedPack(t, edKey(1), c, []byte("no CBOR")), receiptMS); err != nil || !slices.Equal(o.Flags(receiptMS), []Reason{Flawed}) {
 		t.Errorf("a pack that is no CBOR: %v, %s", err, said(o.Readings))
 	}
 }
@@ -171,7 +171,7 @@ func TestFlawsTakeNothingWithThem(t *testing.T) {
 			whole, clean = append(whole, "{"+strings.Join(all, ",")+"}"), append(clean, "{"+strings.Join(good, ",")+"}")
 		}
 		values := func(objects []string) (out []Reading) {
-			o, err := Open(LeafUnsigned, "", []byte("["+strings.Join(objects, ",")+"]"), receiptMS)
+			o, err := Open(LeafUnsigned, PlainEnvelope("T", []byte("["+strings.Join(objects, ",")+"]")), receiptMS)
 			if err != nil {
 				return nil // nothing known is left
 			}
@@ -203,8 +203,8 @@ func TestDayAndWeekInOneMessage(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s, plain: %v", name, err)
 		}
-		for kind, raw := range map[uint8][]byte{LeafSigned: signed, LeafUnsigned: plain} {
-			if o, err := Open(kind, "", raw, receiptMS); err != nil || !reflect.DeepEqual(o.Readings, readings) {
+		for kind, raw := range map[uint8][]byte{LeafSigned: signed, LeafUnsigned: PlainEnvelope("carrier.T-1", plain)} {
+			if o, err := Open(kind, raw, receiptMS); err != nil || !reflect.DeepEqual(o.Readings, readings) {
 				t.Errorf("%s of kind %d, %d bytes: %v, %d readings, want %d", name, kind, len(raw), err, len(o.Readings), n)
 			}
 		}

@@ -1,9 +1,6 @@
 package telemetry
 
-import (
-	"crypto/sha256"
-	"slices"
-)
+import "slices"
 
 // Opened is what a tracker said in one message.
 type Opened struct {
@@ -78,26 +75,24 @@ type Aside struct {
 	Values map[string]float64
 }
 
-// Open reads a tracker's message: nothing else makes readings of bytes. kind is that of its leaf, receivedMS the time for readings that
-// come without one. profile says how a third party's payload is read; there is none but the empty one, the formats of docs/formats.md.
+// Open reads a tracker's message: nothing else makes readings of bytes. kind is that of its leaf, raw what the leaf names: a signed message or
+// an envelope. receivedMS is the time for readings that come without one.
 //
 // Every error is a *Reject. Signatures are not checked: Message.Verify does. The answer may refer to raw, which must not change any more.
-func Open(kind uint8, profile string, raw []byte, receivedMS int64) (Opened, error) {
-	switch {
-	case profile != "":
-		return Opened{}, reject(Malformed, "payload profile %q is not known", profile)
-	case kind == LeafSigned:
+func Open(kind uint8, raw []byte, receivedMS int64) (Opened, error) {
+	switch kind {
+	case LeafSigned:
 		m, err := Decode(raw)
 		if err != nil {
 			return Opened{}, err
 		}
 		return Opened{Tracker: m.Tracker, Signed: m, Hash: m.COSEHash, TimeMS: m.TimeMS, Readings: m.Readings}, nil
-	case kind == LeafUnsigned:
-		o, err := decodePlain(raw, receivedMS)
-		if err == nil {
-			o.Hash = sha256.Sum256(raw)
+	case LeafUnsigned:
+		e, err := DecodeEnvelope(raw)
+		if err != nil {
+			return Opened{}, err
 		}
-		return o, err
+		return e.open(raw, receivedMS)
 	}
 	return Opened{}, reject(Malformed, "a leaf of kind %d holds no tracker's message", kind)
 }

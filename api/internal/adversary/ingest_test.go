@@ -175,21 +175,18 @@ func (l *log) name() string { return hex.EncodeToString(l.id[:]) }
 
 // append logs a signed message with the time of its receipt.
 func (l *log) append(ingest, shipment string, raw []byte, receivedMS int64) error {
-	return l.add(telemetry.LeafSigned, "", ingest, shipment, raw, receivedMS)
+	return l.add(telemetry.LeafSigned, ingest, shipment, raw, receivedMS)
 }
 
-// add logs a message; only one that is not signed needs to be told whose it is.
-func (l *log) add(kind uint8, tracker, ingest, shipment string, raw []byte, receivedMS int64) error {
-	o, err := telemetry.Open(kind, "", raw, receivedMS)
+// add logs a message, signed or in its envelope.
+func (l *log) add(kind uint8, ingest, shipment string, raw []byte, receivedMS int64) error {
+	o, err := telemetry.Open(kind, raw, receivedMS)
 	if err != nil {
 		return err
 	}
 	leaf := telemetry.Leaf{Kind: kind, Hash: o.Hash, ReceivedMS: receivedMS, Ingest: ingest}
 	m := stored.NewMessage(l.name(), uint64(len(l.messages)), leaf.Encode(), leaf, &o)
-	m.Raw, m.Tracker, m.Shipment = raw, tracker, shipment
-	if o.Signed != nil {
-		m.Tracker = o.Signed.Tracker
-	}
+	m.Raw, m.Tracker, m.Shipment = raw, o.Tracker, shipment
 	l.messages = append(l.messages, m)
 	return nil
 }

@@ -67,7 +67,7 @@ func newOdd(p *plan, devices []*device) *odd {
 	o := &odd{Rand: rand.New(rand.NewPCG(p.seed, 0x6f6464)), habits: map[*device]*habit{}}
 	for _, d := range devices {
 		h := &habit{times: o.IntN(3), perMessage: pick(o.Rand, 1, 1, 2, 3, 5), newestFirst: o.IntN(3) == 0, reset: func(int) bool { return false }}
-		h.plain = len(o.habits) == 0 && o.IntN(4) == 0 // of two that cannot sign, nobody but ingest knows which one spoke
+		h.plain = o.IntN(4) == 0
 		switch o.IntN(8) {
 		case 0:
 			from, n := o.IntN(p.lastTick()), 1+o.IntN(3)

@@ -53,9 +53,9 @@ func oddTrip(seed uint64) *trip {
 func (t *trip) routeOdd(d *device, h *habit, raw []byte, receivedMS int64) error {
 	kind := uint8(telemetry.LeafSigned)
 	if h.plain {
-		kind = telemetry.LeafUnsigned
+		kind, raw = telemetry.LeafUnsigned, telemetry.PlainEnvelope(d.ID, raw)
 	}
-	o, err := telemetry.Open(kind, "", raw, receivedMS)
+	o, err := telemetry.Open(kind, raw, receivedMS)
 	if err != nil {
 		return fmt.Errorf("ingest would refuse %q: %w", raw, err)
 	}
@@ -73,9 +73,9 @@ func (t *trip) routeOdd(d *device, h *habit, raw []byte, receivedMS int64) error
 		return a.Tracker == d.ID && slices.ContainsFunc(times, func(ms int64) bool { return ms >= a.FromMS && (a.ToMS == 0 || ms < a.ToMS) })
 	})
 	if ours {
-		return t.log.add(kind, d.ID, t.heads.ingest, t.shipment(), raw, receivedMS)
+		return t.log.add(kind, t.heads.ingest, t.shipment(), raw, receivedMS)
 	}
-	return d.log.add(kind, d.ID, t.heads.ingest, "", raw, receivedMS)
+	return d.log.add(kind, t.heads.ingest, "", raw, receivedMS)
 }
 
 // online is the API's own check, which runs the offline verifier as well.

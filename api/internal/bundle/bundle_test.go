@@ -15,6 +15,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/stored"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 func TestWhatIsCollectedConvinces(t *testing.T) {
@@ -186,8 +187,8 @@ func TestWithheldReadings(t *testing.T) {
 	}
 	// A message without a position keeps its readings when only locations are withheld; an unsigned one is its own hash.
 	w := newWorld(t, fabricproof.BFT, true, nil)
-	w.store.Stored[2].Trust, w.store.Stored[2].Raw = stored.Unsigned, []byte(`{"temperature":4}`)
-	w.store.Stored[3].Trust, w.store.Stored[3].Raw = stored.Unsigned, []byte(`{"temperature":5,"location":{"lat":1,"lon":2}}`)
+	w.store.Stored[2].Trust, w.store.Stored[2].Raw = stored.Unsigned, telemetry.PlainEnvelope("T-ED", []byte(`{"temperature":4}`))
+	w.store.Stored[3].Trust, w.store.Stored[3].Raw = stored.Unsigned, telemetry.PlainEnvelope("T-ED", []byte(`{"temperature":5,"location":{"lat":1,"lon":2}}`))
 	for what, shown := range map[string][2]bool{"": {true, true}, bundle.WithholdLocation: {true, false}, bundle.WithholdAll: {false, false}} {
 		w.request.Withhold = what
 		b, err := w.bundle(t.Context())

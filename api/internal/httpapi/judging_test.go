@@ -572,6 +572,6 @@ func TestSimulateFaults(t *testing.T) {
 		want(t, name+": verdict", got.Verdict, tc.verdict)
 		want(t, name+": faults", faults, tc.faults)
 	}
-	bad := w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-03-03T10:00:00Z,4\n","sensors":[{"quantity":"pressure"}]}`)
+	bad := w.call("POST", "/v1/rule-sets/simulate", `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-03-03T10:00:00Z,4\n","sensors":[{"quantity":"taste"}]}`)
 	want(t, "an unknown quantity", bad.Code, 422)
 }

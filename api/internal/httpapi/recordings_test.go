@@ -48,7 +48,7 @@ func (l *logger) dial(_ context.Context, tracker, secret string) (recordings.Lin
 func (l *loggerLine) Send(_ context.Context, topic string, payload []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o, err := telemetry.Open(telemetry.LeafUnsigned, "", payload, 1)
+	o, err := telemetry.Open(telemetry.LeafUnsigned, telemetry.PlainEnvelope(l.tracker, payload), 1)
 	if err != nil || topic != telemetry.Topic(l.tracker, telemetry.JSON) || !o.Timed {
 		l.down <- mqtt.DownMessage{Type: "nack", Reason: telemetry.Malformed, Detail: fmt.Sprint(err)}
 		return nil

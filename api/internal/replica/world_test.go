@@ -268,7 +268,7 @@ func (n *node) Messages(ctx context.Context, of copying.Ref, from, to uint64, en
 	err := n.store.Messages(ctx, of.Log, from, min(to, from+transfer.MaxMessages), func(m stored.Message) error {
 		item := transfer.Message{Entry: slices.Clone(m.Entry), Flags: []string{}}
 		if !entries {
-			item.Raw, item.Tracker, item.Flags = slices.Clone(m.Raw), m.Tracker, append(item.Flags, m.Flags...)
+			item.Raw, item.Flags = slices.Clone(m.Raw), append(item.Flags, m.Flags...)
 		}
 		page.Items = append(page.Items, item)
 		return nil

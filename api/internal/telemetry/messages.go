@@ -34,7 +34,10 @@ type Message struct {
 	Readings      int          `json:"readings" doc:"How many"`
 	Hash          string       `json:"hash" doc:"What the leaf carries, hex"`
 	Status        string       `json:"status" enum:"logged,anchored" doc:"How far the message has come"`
-	Raw           []byte       `json:"raw,omitempty" doc:"Exact bytes published, base64; with include=raw"`
+	Raw           []byte       `json:"raw,omitempty" doc:"What the hash is of, base64: of a signed message the exact bytes published, of an unsigned one its envelope; with include=raw, as the next three"`
+	Payload       []byte       `json:"payload,omitempty" doc:"Of an unsigned message: the exact bytes published, base64; of a gateway's message those about this tracker"`
+	Topic         string       `json:"topic,omitempty" doc:"Of a message that a profile read: where its sender published it"`
+	Profile       string       `json:"profile,omitempty" doc:"Of a message that a profile read: hash of the profile's document, hex"`
 }
 
 // Flaw is a member of a reading that gave no value.
@@ -148,8 +151,20 @@ func showMessage(m stored.Message, anchored uint64, raw bool) Message {
 	}
 	if raw {
 		v.Raw = m.Raw
+		v.envelope()
 	}
 	return v
+}
+
+// envelope takes an unsigned message's apart. Bytes that are none show nothing: verification names those.
+func (v *Message) envelope() {
+	e, err := telemetry.DecodeEnvelope(v.Raw)
+	if err != nil || v.Trust == stored.Signed {
+		return
+	}
+	if v.Payload, v.Topic = e.Payload, e.Topic; e.Profile != (telemetry.Hash{}) {
+		v.Profile = hex.EncodeToString(e.Profile[:])
+	}
 }
 
 // flawsOf a message: the first of them, and how many there are. Bytes that are no message have none: verification names those.

@@ -1,7 +1,6 @@
 package fsck
 
 import (
-	"bytes"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -251,7 +250,7 @@ func sound(m *stored.Message) bool {
 	if err != nil {
 		return false
 	}
-	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
+	o, err := telemetry.Open(leaf.Kind, m.Raw, leaf.ReceivedMS)
 	return err == nil && o.Hash == leaf.Hash
 }
 
@@ -261,23 +260,12 @@ func (x *writer) restore(ctx context.Context, m *stored.Message, from string) er
 	if err != nil || leaf.Ingest != x.c.id {
 		return nil
 	}
-	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
+	o, err := telemetry.Open(leaf.Kind, m.Raw, leaf.ReceivedMS)
 	if err != nil || o.Hash != leaf.Hash {
 		return nil
 	}
 	point := stored.NewMessage(m.Log, m.Leaf, m.Entry, leaf, &o)
-	point.Raw, point.Tracker, point.Shipment = m.Raw, m.Tracker, x.log.Log.Shipment
-	switch {
-	case o.Signed != nil:
-		point.Tracker = o.Signed.Tracker
-	case x.log.Log.Tracker != "":
-		point.Tracker = x.log.Log.Tracker
-	}
-	if !telemetry.ValidID(point.Tracker) {
-		if point.Tracker = x.c.plain(leaf.Hash); point.Tracker == "" {
-			return nil // nobody can say whose it is
-		}
-	}
+	point.Raw, point.Tracker, point.Shipment = m.Raw, o.Tracker, x.log.Log.Shipment
 	for _, f := range m.Flags {
 		if !slices.Contains(telemetry.AsideFlags, telemetry.Reason(f)) {
 			point.Flags = append(point.Flags, f)
@@ -325,20 +313,6 @@ func (x *writer) flush(ctx context.Context) error {
 	gone := x.gone
 	x.gone = nil
 	return x.delete(ctx, gone)
-}
-
-// plain finds whose an unsigned message is, by what the journal remembers.
-func (c *check) plain(hash [32]byte) (tracker string) {
-	if c.db == nil {
-		return ""
-	}
-	_ = c.db.Scan(journal.RepeatPrefixes[2], func(key, _ []byte) error { // what cannot be read is a finding already
-		if bytes.HasSuffix(key, hash[:]) {
-			tracker, _, _, _ = journal.RepeatPlace(key)
-		}
-		return nil
-	})
-	return tracker
 }
 
 // mendHeads writes heads again: from the queue, from a party's evidence, or by what the journal knows of their log. Their proofs are made of

@@ -9,14 +9,14 @@ import (
 // Item is one received message on its way. The verifier has filled everything except Outcome.
 type Item struct {
 	Topic      string
-	Raw        []byte
+	Raw        []byte // as published; of an accepted message that is not signed, its envelope
 	ReceivedMS int64
 	Ack        func(refused *telemetry.Reject) // the MQTT acknowledgement; nil when the message is durable
 
 	Reject  *telemetry.Reject // set: goes to the quarantine, of the rest below only the next three are set
 	Alike   uint64            // refused alike, with this one, since the last entry of the quarantine; 0 = it gets none
 	Tracker string            // of a refused message: when it is one that the ledger knows
-	Hash    [32]byte          // of cose_sign1, of the JSON bytes, or of the refused bytes
+	Hash    [32]byte          // of cose_sign1, of the envelope, or of the refused bytes
 	TimeMS  int64             // signed, or of the first reading
 	// Signed messages.
 	Signed    bool

@@ -113,7 +113,7 @@ func (r *Rebuild) know(m *journal.Message) error {
 	case m.Flags&flagFork != 0:
 		r.batch.Set(journal.ForkKey(nil, m.Tracker, m.Boot, m.Seq, leaf.Hash), appendDay(nil, m.ReceivedMS))
 	default:
-		o, err := telemetry.Open(leaf.Kind, "", m.Raw, m.ReceivedMS)
+		o, err := telemetry.Open(leaf.Kind, m.Raw, m.ReceivedMS)
 		if err != nil || o.Signed == nil {
 			return fmt.Errorf("message %d/%d of %s as it is stored: %w", m.Boot, m.Seq, m.Tracker, errors.Join(err, errState))
 		}

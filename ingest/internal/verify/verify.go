@@ -170,7 +170,7 @@ func (v *Verifier) open(ctx context.Context, it *message.Item) (signed, error) {
 	if kind == telemetry.LeafUnsigned {
 		return signed{}, v.plain(ctx, it)
 	}
-	o, err := telemetry.Open(kind, "", it.Raw, it.ReceivedMS)
+	o, err := telemetry.Open(kind, it.Raw, it.ReceivedMS)
 	if err != nil {
 		return signed{}, err
 	}
@@ -205,11 +205,12 @@ func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
 	if _, signs := t.Current(); signs {
 		return refuse(telemetry.BadSignature, "this tracker signs its messages")
 	}
-	o, err := telemetry.Open(telemetry.LeafUnsigned, "", it.Raw, it.ReceivedMS)
+	raw := telemetry.PlainEnvelope(it.Tracker, it.Raw)
+	o, err := telemetry.Open(telemetry.LeafUnsigned, raw, it.ReceivedMS)
 	if err != nil {
 		return err
 	}
-	it.Hash, it.TimeMS = o.Hash, o.TimeMS
+	it.Raw, it.Hash, it.TimeMS = raw, o.Hash, o.TimeMS
 	it.JSONSeq, it.Timed = o.Seq, o.Timed || o.Seq != nil
 	v.finish(ctx, it, t, &o)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/evidence"
@@ -171,8 +172,14 @@ func trackerRecord(s *Sim, id string) *ledger.Tracker {
 func (t *Trip) Enrol(tr *Tracker) {
 	t.record(t.C.Org("carrier"), ledger.TrackerEnrol, ledger.EnrolArgs{ID: tr.ID}, func(s *Sim) {
 		s.Get(ledger.TrackerKeyOf(tr.ID))
-		k := KeyOf(tr.Signer, s.TimeMS, s.ID)
-		s.Put(ledger.TrackerKeyOf(tr.ID), &ledger.Tracker{ID: tr.ID, Owner: "CarrierMSP", Alg: k.Alg, Keys: []ledger.TrackerKey{k}, EnrolledMS: s.TimeMS, EnrolTx: s.ID})
+		r := &ledger.Tracker{ID: tr.ID, Owner: "CarrierMSP", EnrolledMS: s.TimeMS, EnrolTx: s.ID}
+		if tr.Signer != nil {
+			k := KeyOf(tr.Signer, s.TimeMS, s.ID)
+			r.Alg, r.Keys = k.Alg, []ledger.TrackerKey{k}
+		} else {
+			r.SecretHash = strings.Repeat("ab", 32)
+		}
+		s.Put(ledger.TrackerKeyOf(tr.ID), r)
 	})
 }
 
@@ -205,6 +212,21 @@ func (t *Trip) Log(raw []byte) {
 	cose, pack := Split(raw)
 	t.LogLeaf(telemetry.LeafSigned, cose, pack, nil)
 }
+
+// Plain enrols a tracker that cannot sign, and assigns it.
+func (t *Trip) Plain(id string) {
+	tr := &Tracker{ID: id}
+	t.Enrol(tr)
+	t.Assign(tr)
+}
+
+// LogPlain stores a plain message of such a tracker.
+func (t *Trip) LogPlain(tracker, json string) {
+	t.LogEnvelope(telemetry.PlainEnvelope(tracker, []byte(json)))
+}
+
+// LogEnvelope stores an envelope.
+func (t *Trip) LogEnvelope(raw []byte) { t.LogLeaf(telemetry.LeafUnsigned, nil, nil, raw) }
 
 // LogLeaf stores any leaf.
 func (t *Trip) LogLeaf(kind uint8, cose, pack, plain []byte) {

@@ -68,14 +68,11 @@ func decodeAgain(m *stored.Message) (readings []telemetry.Reading, tracker strin
 	if err != nil {
 		return nil, "", hash, 0 // reported before
 	}
-	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
-	switch {
-	case err != nil:
+	o, err := telemetry.Open(leaf.Kind, m.Raw, leaf.ReceivedMS)
+	if err != nil {
 		return nil, "", leaf.Hash, 0
-	case o.Signed != nil:
-		return o.Readings, o.Signed.Tracker, leaf.Hash, leaf.ReceivedMS
 	}
-	return o.Readings, m.Tracker, leaf.Hash, leaf.ReceivedMS
+	return o.Readings, o.Tracker, leaf.Hash, leaf.ReceivedMS
 }
 
 func differences(tracker string, want map[string]float64, got *stored.Reading) []string {

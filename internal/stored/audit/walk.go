@@ -142,8 +142,8 @@ func consistent(m *stored.Message) bool {
 	if err != nil || leaf.ReceivedMS != m.ReceivedMS || leaf.Kind == telemetry.LeafNote {
 		return false
 	}
-	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
-	return err == nil && o.Hash == leaf.Hash && (o.Signed == nil || o.Signed.Tracker == m.Tracker)
+	o, err := telemetry.Open(leaf.Kind, m.Raw, leaf.ReceivedMS)
+	return err == nil && o.Hash == leaf.Hash && o.Tracker == m.Tracker
 }
 
 // message checks one stored message and takes it into the tree.
@@ -171,14 +171,14 @@ func (w *Walk) message(ctx context.Context, m stored.Message) error {
 		w.append(&m)
 		return nil
 	}
-	o, err := telemetry.Open(leaf.Kind, "", m.Raw, leaf.ReceivedMS)
+	o, err := telemetry.Open(leaf.Kind, m.Raw, leaf.ReceivedMS)
 	if err == nil && o.Hash == leaf.Hash {
 		w.append(&m)
 		return w.opened(ctx, m, leaf, &o)
 	}
 	switch {
 	case leaf.Kind == telemetry.LeafUnsigned && sha256.Sum256(m.Raw) == leaf.Hash:
-		w.say(Entry, &m, &leaf.Hash, Mend{}, "the logged bytes are not a plain message: %v", err)
+		w.say(Entry, &m, &leaf.Hash, Mend{}, "the logged bytes are no envelope that can be read: %v", err)
 	case leaf.Kind == telemetry.LeafSigned && err != nil:
 		w.say(Hash, &m, &leaf.Hash, Mend{Replace: true}, "the stored bytes are not a signed message any more: %v", err)
 	default:
@@ -203,7 +203,7 @@ func (w *Walk) doubt(m *stored.Message) {
 	if leaf, err := telemetry.DecodeLeaf(m.Entry); err == nil && ingest == "" {
 		ingest = leaf.Ingest
 	}
-	if o, err := telemetry.Open(kind, "", m.Raw, m.ReceivedMS); err == nil && ingest != "" {
+	if o, err := telemetry.Open(kind, m.Raw, m.ReceivedMS); err == nil && ingest != "" {
 		d.Entry = telemetry.Leaf{Kind: kind, Hash: o.Hash, ReceivedMS: m.ReceivedMS, Ingest: ingest}.Encode()
 	}
 	if len(w.Doubts) < maxDoubts {
@@ -264,10 +264,7 @@ func Text(h merkle.Hash) string { return hex.EncodeToString(h[:]) }
 
 // opened compares the columns of a message with its bytes.
 func (w *Walk) opened(ctx context.Context, m stored.Message, leaf telemetry.Leaf, o *telemetry.Opened) error {
-	trust, tracker := stored.Unsigned, m.Tracker // the bytes of a plain message do not name the tracker: the stored one is all there is
-	if w.Log.Tracker != "" {
-		tracker = w.Log.Tracker
-	}
+	trust := stored.Unsigned
 	c := columns{w, &m, leaf}
 	if s := o.Signed; s != nil {
 		if w.Signed != nil {
@@ -275,12 +272,12 @@ func (w *Walk) opened(ctx context.Context, m stored.Message, leaf telemetry.Leaf
 				return err
 			}
 		}
-		trust, tracker = stored.Signed, s.Tracker
+		trust = stored.Signed
 		c.compare("boot", m.Boot, s.Boot)
 		c.compare("seq", m.Seq, s.Seq)
 		c.compare("kind", m.Kind, int(s.Kind))
 	}
-	c.compare("tracker", m.Tracker, tracker)
+	c.compare("tracker", m.Tracker, o.Tracker)
 	c.compare("time_ms", m.TimeMS, o.TimeMS)
 	c.compare("trust", m.Trust, trust)
 	c.compare("readings", m.Readings, len(o.Readings))
@@ -293,7 +290,7 @@ func (w *Walk) opened(ctx context.Context, m stored.Message, leaf telemetry.Leaf
 	if at := stored.PointNS(leaf.ReceivedMS, m.Leaf); m.PointNS != 0 && m.ReceivedMS == leaf.ReceivedMS {
 		c.compare("time", m.PointNS, at)
 	}
-	w.expect.add(m.Leaf, leaf.Hash, tracker, o.Readings, leaf.ReceivedMS)
+	w.expect.add(m.Leaf, leaf.Hash, o.Tracker, o.Readings, leaf.ReceivedMS)
 	return nil
 }
 

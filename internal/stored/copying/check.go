@@ -39,34 +39,28 @@ func checkEntry(entry []byte, instance string) (telemetry.Leaf, *Fault) {
 }
 
 // check verifies one message of a log: its bytes are those that the entry names, and its tracker, which the ledger knows, signed them
-// with a key that was in force. What is not signed is of a tracker that cannot sign, and whose it is stands on the operator's word.
+// with a key that was in force. What is not signed is of a tracker that cannot sign; its envelope names it, on the operator's word.
 // A fault, or an error that the ledger could not be asked.
 func check(ctx context.Context, trackers *Trackers, of Subject, log string, n uint64, item *transfer.Message, leaf telemetry.Leaf) (*opened, *Fault, error) {
-	if len(item.Raw) > telemetry.MaxMessage {
+	if len(item.Raw) > telemetry.MaxRaw {
 		return nil, faulty(Form, "the message has %d bytes", len(item.Raw)), nil
 	}
 	if leaf.Kind == telemetry.LeafUnsigned && sha256.Sum256(item.Raw) != leaf.Hash {
 		return nil, faulty(Differs, "the bytes are not those that were logged"), nil
 	}
-	said, err := telemetry.Open(leaf.Kind, "", item.Raw, leaf.ReceivedMS)
+	said, err := telemetry.Open(leaf.Kind, item.Raw, leaf.ReceivedMS)
 	if err != nil {
 		return nil, faulty(Differs, "the bytes are no message: %v", err), nil
 	}
 	if said.Hash != leaf.Hash {
 		return nil, faulty(Differs, "the bytes are not those that were logged"), nil
 	}
-	tracker := item.Tracker
-	if said.Signed != nil {
-		tracker = said.Signed.Tracker
-	}
+	tracker := said.Tracker
 	if f := checkFlags(item.Flags); f != nil {
 		return nil, f, nil
 	}
 	if of.Kind == anchor.Tracker && tracker != of.ID {
 		return nil, faulty(Forged, "the message is of tracker %s", tracker), nil
-	}
-	if !telemetry.ValidID(tracker) {
-		return nil, faulty(Form, "%q is not a tracker id", tracker), nil
 	}
 	if f, err := authentic(ctx, trackers, of, tracker, leaf, said.Signed); f != nil || err != nil {
 		return nil, f, err

@@ -45,7 +45,7 @@ func PageOfMessages(ctx context.Context, store Store, log string, from, to uint6
 		}
 		t := Message{Entry: m.Entry, Flags: []string{}}
 		if !bare {
-			t.Raw, t.Tracker, t.Flags = m.Raw, m.Tracker, append(t.Flags, m.Flags...)
+			t.Raw, t.Flags = m.Raw, append(t.Flags, m.Flags...)
 		}
 		page.Items = append(page.Items, t)
 		next++

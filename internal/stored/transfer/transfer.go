@@ -47,11 +47,10 @@ type Messages struct {
 
 // Message is one leaf: its entry, and what stands behind it. Raw is empty where only entries were asked for.
 type Message struct {
-	_       struct{} `cbor:",toarray"`
-	Entry   []byte
-	Raw     []byte
-	Tracker string   // the bytes of a message that is not signed do not name it
-	Flags   []string // reason codes: only who receives messages can tell
+	_     struct{} `cbor:",toarray"`
+	Entry []byte
+	Raw   []byte
+	Flags []string // reason codes: only who receives messages can tell
 }
 
 // Heads of logs that the caller may read, in the order of their numbers in the heads log.

@@ -68,8 +68,8 @@ func TestHeadsThatLie(t *testing.T) {
 }
 
 func TestPagesTravel(t *testing.T) {
-	m := Messages{Items: []Message{{Entry: []byte{1}, Raw: []byte{2}, Tracker: "carrier.T-1", Flags: []string{"late"}}}}
-	if got, err := DecodeMessages(m.Encode()); err != nil || got.Items[0].Tracker != "carrier.T-1" || !bytes.Equal(got.Items[0].Raw, []byte{2}) {
+	m := Messages{Items: []Message{{Entry: []byte{1}, Raw: []byte{2}, Flags: []string{"late"}}}}
+	if got, err := DecodeMessages(m.Encode()); err != nil || !bytes.Equal(got.Items[0].Raw, []byte{2}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	q := Quality{Hours: []Hour{{StartMS: 1, Readings: 2, Flags: map[string]int64{"jump": 3}}}, Flags: []Flag{{Reason: "jump", Metric: "temperature", Value: 1.5, Against: -2}}}

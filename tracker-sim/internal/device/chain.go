@@ -2,6 +2,7 @@ package device
 
 import (
 	"crypto"
+	"crypto/sha256"
 
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
@@ -10,9 +11,17 @@ import (
 type Message struct {
 	Pos  telemetry.Position // of a plain message: boot 0 and its seq
 	Raw  []byte
-	Hash telemetry.Hash // what its leaf carries: SHA-256 of cose_sign1, or of the JSON bytes
+	Hash telemetry.Hash // SHA-256 of cose_sign1, or of the JSON bytes
 	// Gap is set in a message that declares lost messages.
 	Gap *Range
+}
+
+// LeafHash is what its leaf carries: ingest logs a plain message in its envelope.
+func (m *Message) LeafHash(tracker string) telemetry.Hash {
+	if m.Pos.Boot == 0 {
+		return sha256.Sum256(telemetry.PlainEnvelope(tracker, m.Raw))
+	}
+	return m.Hash
 }
 
 // Range is a run of lost messages of one boot, both ends included.

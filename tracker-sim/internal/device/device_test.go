@@ -425,11 +425,11 @@ func TestBufferDrainsPastWhatIsRefusedForGood(t *testing.T) {
 type picky struct{ device.Conn }
 
 func (c picky) Publish(ctx context.Context, topic string, payload []byte) error {
-	kind := uint8(telemetry.LeafSigned)
+	kind, raw := uint8(telemetry.LeafSigned), payload
 	if strings.HasSuffix(topic, string(telemetry.JSON)) {
-		kind = telemetry.LeafUnsigned
+		kind, raw = telemetry.LeafUnsigned, telemetry.PlainEnvelope("T", payload)
 	}
-	o, err := telemetry.Open(kind, "", payload, time.Now().UnixMilli())
+	o, err := telemetry.Open(kind, raw, time.Now().UnixMilli())
 	if err != nil || len(o.Readings) == 0 || o.Readings[0].Values["light"] != 666 {
 		return c.Conn.Publish(ctx, topic, payload)
 	}

@@ -223,7 +223,7 @@ func (b *boot) has(seq uint64) bool {
 }
 
 func (s *ingest) arrivePlain(c *conn, payload []byte, loseAck bool) {
-	p, err := telemetry.Open(telemetry.LeafUnsigned, "", payload, time.Now().UnixMilli())
+	p, err := telemetry.Open(telemetry.LeafUnsigned, telemetry.PlainEnvelope("T", payload), time.Now().UnixMilli())
 	if err != nil {
 		return
 	}

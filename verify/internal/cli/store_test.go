@@ -35,7 +35,7 @@ func copyOf(t *testing.T, trip *evidencetest.Trip) *audittest.Store {
 			t.Fatal(err)
 		}
 		raw := canon.MustMarshalCBOR([][]byte{l.COSE, l.Pack})
-		o, err := telemetry.Open(leaf.Kind, "", raw, leaf.ReceivedMS)
+		o, err := telemetry.Open(leaf.Kind, raw, leaf.ReceivedMS)
 		if err != nil {
 			t.Fatal(err)
 		}

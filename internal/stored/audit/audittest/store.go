@@ -173,7 +173,7 @@ func (w *World) Log(shipment, tracker string, n int) {
 		panic(err)
 	}
 	w.seqs[tracker]++
-	o, err := telemetry.Open(telemetry.LeafSigned, "", raw, w.NowMS)
+	o, err := telemetry.Open(telemetry.LeafSigned, raw, w.NowMS)
 	if err != nil {
 		panic(err)
 	}

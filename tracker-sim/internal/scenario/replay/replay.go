@@ -159,12 +159,12 @@ func Run(ctx context.Context, cfg Config) (Summary, error) {
 	book := account.NewBook()
 	cfg.Device.OnAck = func(done []device.Message) { // under the device's lock, so one at a time
 		for _, m := range done {
-			book.Acked(cfg.Device.ID, m.Pos, m.Hash)
+			book.Acked(cfg.Device.ID, m.Pos, m.LeafHash(cfg.Device.ID))
 		}
 	}
 	cfg.Device.OnGiveUp = func(gone []device.Message) { // it may have arrived all the same
 		for _, m := range gone {
-			book.Sent(cfg.Device.ID, m.Pos, m.Hash)
+			book.Sent(cfg.Device.ID, m.Pos, m.LeafHash(cfg.Device.ID))
 		}
 	}
 	d, err := device.Open(cfg.Device)
