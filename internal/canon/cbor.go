@@ -114,7 +114,7 @@ var ErrNotCanonical = errors.New("not in deterministic CBOR")
 // value is encoded again and compared.
 func UnmarshalCBOR(raw []byte, v any) error {
 	if err := decoding.Unmarshal(raw, v); err != nil {
-		return err
+		return inWords(err)
 	}
 	again, err := encoding.Marshal(v)
 	if err != nil {

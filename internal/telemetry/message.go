@@ -244,12 +244,25 @@ func toBeSigned(protected, payload []byte) []byte {
 	return canon.AppendBytes(b, payload)
 }
 
+// shapes says to a device's maker what must stand there (docs/formats.md).
+var shapes = map[string]string{
+	"message":          "an array of two byte strings, [cose_sign1, pack]",
+	"cose_sign1":       "the array [protected, {}, payload, signature], without a tag",
+	"protected header": "a map of 1 alg, 4 kid and 15 claims, the claims with the labels of the format and no others",
+}
+
 // decodeCanonical accepts only the bytes that the same value encodes to.
 func decodeCanonical(raw []byte, v any, what string) error {
 	switch err := canon.UnmarshalCBOR(raw, v); {
 	case errors.Is(err, canon.ErrNotCanonical):
+		if shape := shapes[what]; shape != "" { // what lacks a label is none either
+			return reject(NotCanonical, "%s is not in deterministic CBOR, or lacks something. It must be %s", what, shape)
+		}
 		return reject(NotCanonical, "%s is not in deterministic CBOR", what)
 	case err != nil:
+		if shape := shapes[what]; shape != "" {
+			return reject(Malformed, "%s: %v. It must be %s", what, err, shape)
+		}
 		return reject(Malformed, "%s: %v", what, err)
 	}
 	return nil

@@ -129,7 +129,7 @@ func checkBases(records []map[int64]any, tracker string) error {
 			case i > 0:
 				return reject(Malformed, "record %d: only the first may have a base", i)
 			case label != labelBaseName && label != labelBaseTime:
-				return reject(Malformed, "base label %d", label)
+				return reject(Malformed, "base label %d: only -2 (name) and -3 (time) may be there", label)
 			}
 		}
 	}
