@@ -88,6 +88,8 @@ var owners = []struct {
 	{"github.com/go-fonts/dejavu", []string{"api/internal/report"}, "one place sets text"},
 	{"github.com/Shopify/toxiproxy/v2", []string{"internal/chaos"}, "bad connections are made in one place"},
 	{"github.com/theory/jsonpath", []string{"internal/profile"}, "paths are read and followed in one place: two could find different values in one message"},
+	{"github.com/dop251/goja", []string{"internal/codec"}, "foreign code runs in one place: a child process that can do nothing"},
+	{"github.com/elastic/go-seccomp-bpf", []string{"internal/codec"}, "one place takes a process its rights"},
 	{"github.com/transparency-dev/merkle", []string{"internal/merkle"}, "one place knows its gaps (consistency from size 0)"},
 }
 
@@ -115,6 +117,11 @@ var forbidden = []struct {
 	{"internal/influx", "internal/mqtt", "adapters do not know one another"},
 	{"internal/fabric", "internal/influx", "adapters do not know one another"},
 	{"internal/fabric", "internal/mqtt", "adapters do not know one another"},
+	{"verify/internal/browser", "internal/codec", "a page cannot put a codec into a process of its own: it says that it did not check"},
+	{"chaincode", "internal/codec", "every peer must compute the same, and runs no foreign code"},
+	{"internal/codec", "internal/influx", "adapters do not know one another"},
+	{"internal/codec", "internal/mqtt", "adapters do not know one another"},
+	{"internal/codec", "internal/fabric", "adapters do not know one another"},
 }
 
 // wired says which packages alone, tests aside, may name an adapter: those that open it.
@@ -332,6 +339,32 @@ func TestProtobufWall(t *testing.T) {
 		if old && new {
 			t.Errorf("%s links both fabric-protos-go and fabric-protos-go-apiv2", p.ImportPath)
 		}
+	}
+}
+
+// What has no child process to run a codec in does not link the engine, over whatever path.
+func TestCodecsRunInPrograms(t *testing.T) {
+	for _, p := range list(t, "./...") {
+		from := strings.TrimPrefix(p.ImportPath, module)
+		if !within(from, "chaincode") && !within(from, "verify/internal/browser") && p.ImportPath != facade && !slices.ContainsFunc(core, func(c string) bool { return within(from, c) }) {
+			continue
+		}
+		for _, d := range p.Deps {
+			if within(d, "github.com/dop251/goja") {
+				t.Errorf("%s links %s", from, d)
+			}
+		}
+	}
+	// The browser's program is built for another system than `go list` looks at.
+	cmd := exec.Command("go", "list", "-deps", "./verify/wasm")
+	cmd.Dir = "../.."
+	cmd.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(out, []byte("github.com/dop251/goja")) {
+		t.Error("verify/wasm links the engine of codecs")
 	}
 }
 
