@@ -16,7 +16,7 @@ func proposeMember(t *transaction, a ledger.ProposeMemberArgs) (*ledger.MemberPr
 		return nil, err
 	}
 	p := &ledger.MemberProposal{
-		ID: a.ID, Act: a.Act, Member: a.Member, Request: a.Request, Name: a.Name, Update: a.Update, By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, State: ledger.ProposalOpen,
+		ID: a.ID, Act: a.Act, Member: a.Member, Request: a.Request, Name: a.Name, Certificate: a.Certificate, Root: a.Root, Update: a.Update, By: t.MSP, TimeMS: t.TimeMS, Tx: t.Tx, State: ledger.ProposalOpen,
 	}
 	p.Votes = []ledger.MemberVote{{By: t.MSP, Yes: true, Signature: a.Signature, TimeMS: t.TimeMS, Tx: t.Tx}}
 	// First, so that a repeated proposal learns that it was made before.
@@ -32,7 +32,11 @@ func proposeMember(t *transaction, a ledger.ProposeMemberArgs) (*ledger.MemberPr
 // possible refuses a proposal that could not be executed whatever the votes, and gives the member that it evicts. That may be one that has
 // ended: its place on the channel is still there, and the others sign the update that takes it away.
 func possible(t *transaction, p *ledger.MemberProposal) (*ledger.Member, error) {
-	if p.Act == ledger.Admit {
+	switch p.Act {
+	case ledger.AcceptMaker, ledger.EndMaker:
+		_, err := possibleMaker(t, p)
+		return nil, err
+	case ledger.Admit:
 		err := t.free(ledger.MemberKey(p.Member.Name), ledger.Refuse(ledger.Exists, "there is or was a member %s", p.Member.Name))
 		if err == nil {
 			err = t.free(ledger.MemberMSPKey(p.Member.MSP), ledger.Refuse(ledger.Exists, "%s is or was a member's MSP", p.Member.MSP))
@@ -104,6 +108,14 @@ func executeProposal(t *transaction, a ledger.IDArgs) (*ledger.MemberProposal, e
 	switch {
 	case err != nil:
 		return nil, err
+	case p.Act == ledger.AcceptMaker || p.Act == ledger.EndMaker:
+		maker, err := possibleMaker(t, p)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.put(ledger.MakerKey(maker.Root), maker); err != nil {
+			return nil, err
+		}
 	case p.Act == ledger.Admit && len(electors) >= ledger.MaxMembers:
 		return nil, ledger.Refuse(ledger.BadState, "the network has %d members, which is the most", len(electors))
 	case p.Act == ledger.Admit:

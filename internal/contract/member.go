@@ -19,6 +19,7 @@ var members = []function{
 	forEnded(read(ledger.MemberGet, getMember)),
 	forEnded(list(ledger.MemberList, noID, records[ledger.Member](ledger.ObjMember))),
 	forEnded(list(ledger.MemberProposals, noID, listProposals)),
+	list(ledger.MemberMakers, noID, records[ledger.Maker](ledger.ObjMaker)),
 }
 
 // forEnded opens a transaction to members that have left or were evicted.

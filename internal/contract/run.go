@@ -95,7 +95,7 @@ type Answer struct {
 // functions by name.
 var functions = func() map[string]function {
 	all := map[string]function{}
-	for _, f := range slices.Concat(members, partitions, beats, trackers, shipments, anchors, judgements, ruleSets) {
+	for _, f := range slices.Concat(members, partitions, beats, trackers, shipments, anchors, judgements, ruleSets, profiles) {
 		all[f.name] = f
 	}
 	return all

@@ -19,7 +19,7 @@ func journey(t testing.TB) []struct {
 	fn  ledger.Function
 	arg any
 } {
-	next := edDevice("next")
+	next, six, maker := edDevice("next"), edDevice("six"), newAuthority(t, "acme", nil)
 	h := newHeads("carrier.ingest-1")
 	h.grow(10)
 	sealed := h.final("carrier.S-1", "tx0007", 12) // of the shipment that the seventh transaction creates
@@ -69,6 +69,19 @@ func journey(t testing.TB) []struct {
 		{carrierOp, ledger.TrackerSensors, ledger.SensorsArgs{ID: "carrier.T-1", Sensors: []telemetry.Sensor{{Quantity: "temperature", Model: "ds18b20", ErrorValues: []string{"-1"}, Min: "-40"}}}},
 		{carrierOp, ledger.TrackerServe, ledger.ServeArgs{ID: "carrier.T-1", Operator: carrier}},
 		{carrierOp, ledger.TrackerRevoke, ledger.RevokeArgs{ID: "carrier.T-1", Cause: "retired"}},
+		{shipperOp, ledger.ProfilePublish, profileArgs("shipper.probe", 1)},
+		{shipperOp, ledger.ProfilePublish, profileArgs("shipper.probe", 2)},
+		{carrierOp, ledger.TrackerProfile, ledger.TrackerProfileArgs{ID: "carrier.T-2", Profile: "shipper.probe@2"}},
+		{carrierOp, ledger.TrackerEnrol, plainArgs("carrier.T-3", func(a *ledger.EnrolArgs) { a.Gateway, a.Profile = "carrier.T-2", "thingsboard-device@1" })},
+		{carrierOp, ledger.TrackerEnrol, plainArgs("carrier.T-4", nil)},
+		{carrierOp, ledger.TrackerGateway, ledger.GatewayArgs{ID: "carrier.T-4", Gateway: "carrier.T-2", Device: "four"}},
+		{carrierOp, ledger.MemberPropose, acceptArgs("carrier.acme", maker)},
+		{consigneeOp, ledger.MemberCast, ledger.VoteArgs{ID: "carrier.acme", Yes: true}},
+		{shipperOp, ledger.MemberCast, ledger.VoteArgs{ID: "carrier.acme", Yes: true}},
+		{carrierOp, ledger.MemberExecute, ledger.IDArgs{ID: "carrier.acme"}},
+		{carrierOp, ledger.TrackerEnrol, attested("carrier.T-5", edDevice("five"), maker.chain(t, edDevice("five")))},
+		{carrierOp, ledger.TrackerRotate, ledger.RotateArgs{ID: "carrier.T-5", Alg: six.alg, Public: six.public, Proof: six.possess("carrier.T-5", carrier, six), Lost: true, Certificates: maker.chain(t, six)}},
+		{carrierOp, ledger.MemberPropose, ledger.ProposeMemberArgs{ID: "carrier.end-acme", Act: ledger.EndMaker, Root: maker.hash()}},
 		{consigneeOp, ledger.ComplianceDispose, disposeArgs(2, ledger.Release, 1)},
 		{carrierOp, ledger.MemberAnnounce, announceArgs("carrier")},
 		{carrierOp, ledger.MemberPropose, admitArgs("carrier.admit-1", "fifth")},
@@ -243,6 +256,7 @@ func TestEveryFailureOfTheStateFailsTheTransaction(t *testing.T) {
 		ledger.ComplianceVerdict: ledger.OpinionArgs{ID: "carrier.S-1", By: carrier}, ledger.ComplianceNow: byID, ledger.ComplianceVerdicts: byShipment, ledger.ComplianceList: byShipment, ledger.ComplianceAcknowledgements: byShipment,
 		ledger.ComplianceDisposition: byID, ledger.ComplianceDispositions: byShipment,
 		ledger.RuleSetGet: ledger.RefArgs{Ref: "shipper.vaccine@2"}, ledger.RuleSetList: ledger.ListArgs{},
+		ledger.ProfileGet: ledger.RefArgs{Ref: "shipper.probe@2"}, ledger.ProfileList: ledger.ListArgs{}, ledger.MemberMakers: ledger.ListArgs{},
 	}
 	for fn, arg := range reads {
 		check(carrierOp, fn, arg)

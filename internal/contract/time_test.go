@@ -68,7 +68,7 @@ func TestTheBeat(t *testing.T) {
 // Each transaction whose time becomes part of a record reads the beat, and is refused far from it, before it as after.
 func TestEveryTimedTransactionReadsTheBeat(t *testing.T) {
 	untimed := map[string]bool{}
-	for _, fn := range []ledger.Function{ledger.MemberFound, ledger.BeatRenew, ledger.TrackerCalibrate, ledger.RuleSetPublish, ledger.AnchorExtend, ledger.AnchorRetire, ledger.ShipmentSeal,
+	for _, fn := range []ledger.Function{ledger.MemberFound, ledger.BeatRenew, ledger.TrackerCalibrate, ledger.RuleSetPublish, ledger.ProfilePublish, ledger.AnchorExtend, ledger.AnchorRetire, ledger.ShipmentSeal,
 		ledger.ComplianceOpen, ledger.ComplianceClose, ledger.ComplianceRevise, ledger.ComplianceBreach, ledger.PartitionClaim,
 		// Their order decides, and each reads what the one before it wrote.
 		ledger.MemberPropose, ledger.MemberCast, ledger.MemberExecute, ledger.MemberWithdraw, ledger.MemberLeave, ledger.MemberAnnounce} {

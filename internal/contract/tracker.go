@@ -15,6 +15,8 @@ var trackers = []function{
 	change(ledger.TrackerCalibrate, operator, ledger.EventTracker, calibrate),
 	timed(ledger.TrackerSensors, operator, ledger.EventTracker, sensors),
 	timed(ledger.TrackerServe, operator, ledger.EventTracker, serve),
+	timed(ledger.TrackerProfile, operator, ledger.EventTracker, trackerProfile),
+	timed(ledger.TrackerGateway, operator, ledger.EventTracker, trackerGateway),
 	read(ledger.TrackerGet, getTracker),
 	list(ledger.TrackerList, noID, listTrackers),
 }
@@ -116,6 +118,25 @@ func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
 			return nil, err
 		}
 		tr.Keys = append(tr.Keys, k)
+		if len(a.Certificates) > 0 {
+			if tr.Attestation, err = attest(t, k, a.Certificates); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if a.Profile != "" {
+		hash, err := profileHash(t, a.Profile)
+		if err != nil {
+			return nil, err
+		}
+		if err := pin(t, tr, a.Profile, hash); err != nil {
+			return nil, err
+		}
+	}
+	if a.Gateway != "" {
+		if err := joinGateway(t, tr, a.Gateway, a.Device); err != nil {
+			return nil, err
+		}
 	}
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
 }
@@ -130,6 +151,8 @@ func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
 		return newSecret(t, tr, a.SecretHash)
 	case len(tr.Keys) == 0:
 		return nil, ledger.Refuse(ledger.BadState, "tracker %s cannot sign and has no key: give secret_hash; enrol a signing device under its own id", a.ID)
+	case tr.Gateway != "" && len(a.Certificates) > 0:
+		return nil, ledger.Refuse(ledger.BadState, "gateway %s holds the key of tracker %s: certificates attest nothing of the device", tr.Gateway, tr.ID)
 	case len(tr.Keys) >= ledger.MaxKeys:
 		return nil, ledger.Refuse(ledger.BadState, "tracker %s has had %d keys, which is the most", a.ID, ledger.MaxKeys)
 	}
@@ -145,6 +168,13 @@ func rotate(t *transaction, a ledger.RotateArgs) (*ledger.Tracker, error) {
 		// The old key's signature shows that the device itself, not only its owner, went along.
 		if err := verify(old.Alg, old.Public, possession(tr, a.Alg, a.Public), a.Old); err != nil {
 			return nil, ledger.Refuse(ledger.BadProof, "old: the key in force did not sign this rotation: %v", err)
+		}
+	}
+	// A certificate is of one key.
+	tr.Attestation = nil
+	if len(a.Certificates) > 0 {
+		if tr.Attestation, err = attest(t, k, a.Certificates); err != nil {
+			return nil, err
 		}
 	}
 	old.ToMS = t.TimeMS
@@ -174,6 +204,7 @@ func revoke(t *transaction, a ledger.RevokeArgs) (*ledger.Tracker, error) {
 	if n := len(tr.Keys); n > 0 {
 		tr.Keys[n-1].ToMS = max(t.TimeMS, tr.Keys[n-1].FromMS)
 	}
+	leaveGateway(t, tr)
 	return tr, t.put(ledger.TrackerKeyOf(a.ID), tr)
 }
 

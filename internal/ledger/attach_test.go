@@ -84,7 +84,7 @@ func TestShapesOfAttachedTrackers(t *testing.T) {
 		change(&a)
 		return a
 	}
-	cert := [][]byte{[]byte("der")}
+	cert := [][]byte{[]byte("device"), []byte("root")}
 	for name, tc := range map[string]struct {
 		arg Argument
 		ok  bool
@@ -104,8 +104,8 @@ func TestShapesOfAttachedTrackers(t *testing.T) {
 		"key at a gateway":            {key(func(a *EnrolArgs) { a.Gateway = "x.g" }), true},
 		"attested at a gateway":       {key(func(a *EnrolArgs) { a.Gateway, a.Certificates = "x.g", cert }), false},
 		"many certificates":           {key(func(a *EnrolArgs) { a.Certificates = make([][]byte, MaxCertificates+1) }), false},
-		"empty certificate":           {key(func(a *EnrolArgs) { a.Certificates = [][]byte{{}} }), false},
-		"large certificate":           {key(func(a *EnrolArgs) { a.Certificates = [][]byte{make([]byte, MaxCertificate+1)} }), false},
+		"empty certificate":           {key(func(a *EnrolArgs) { a.Certificates = [][]byte{{1}, {}} }), false},
+		"large certificate":           {key(func(a *EnrolArgs) { a.Certificates = [][]byte{{1}, make([]byte, MaxCertificate+1)} }), false},
 		"secret with certificates":    {RotateArgs{ID: "x.t", SecretHash: hash, Certificates: cert}, false},
 		"no profile":                  {TrackerProfileArgs{ID: "x.t"}, true},
 		"a name of no profile":        {TrackerProfileArgs{ID: "x.t", Profile: "@1"}, false},

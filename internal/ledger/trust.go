@@ -58,8 +58,8 @@ func (m Maker) InForce() bool { return m.EndedMS == 0 }
 
 // checkCertificates checks how many and how large they are; what they say the contract checks.
 func checkCertificates(certs [][]byte) error {
-	if len(certs) > MaxCertificates {
-		return invalid("certificates: %d given, at most %d are accepted", len(certs), MaxCertificates)
+	if n := len(certs); n == 1 || n > MaxCertificates {
+		return invalid("certificates: %d given, 2 to %d are accepted, the device's first and its maker's root last", n, MaxCertificates)
 	}
 	for i, c := range certs {
 		if len(c) == 0 || len(c) > MaxCertificate {

@@ -53,8 +53,11 @@ type PublicKey struct {
 }
 
 // Public returns the public half of a signer's key in enrolled form.
-func Public(signer crypto.Signer) (PublicKey, error) {
-	switch pub := signer.Public().(type) {
+func Public(signer crypto.Signer) (PublicKey, error) { return PublicOf(signer.Public()) }
+
+// PublicOf returns a public key, for example a certificate's, in enrolled form.
+func PublicOf(key crypto.PublicKey) (PublicKey, error) {
+	switch pub := key.(type) {
 	case ed25519.PublicKey:
 		return PublicKey{Ed25519, pub}, nil
 	case *ecdsa.PublicKey:

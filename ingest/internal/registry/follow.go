@@ -170,6 +170,9 @@ func (r *Registry) executed(p ledger.MemberProposal) {
 		r.name(ledger.Member{Name: p.Member.Name, MSP: p.Member.MSP})
 		return
 	}
+	if p.Act != ledger.Evict {
+		return // of a maker
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for msp, m := range r.members {
