@@ -79,14 +79,19 @@ type Sequence struct {
 
 // Reading is where a quantity stands. Of several for one quantity, the first one that finds something counts.
 type Reading struct {
-	Quantity string            `json:"quantity"`
-	From     string            `json:"from"`
-	Unit     string            `json:"unit,omitempty"` // of the value after scale and offset; a path when the message says it
-	Scale    string            `json:"scale,omitempty"`
-	Offset   string            `json:"offset,omitempty"`
-	Errors   []string          `json:"errors,omitempty"` // sent in the place of a measurement
-	Values   map[string]string `json:"values,omitempty"` // what words mean
-	Of       string            `json:"of,omitempty" enum:"message,codec"`
+	Quantity string `json:"quantity"`
+	From     string `json:"from"`
+	Unit     string `json:"unit,omitempty"` // of the value after scale and offset; a path when the message says it
+	Scale    string `json:"scale,omitempty"`
+	Offset   string `json:"offset,omitempty"`
+	// Separator: the value is a field of a text such as "52.5,13.4"; Field counts from 0.
+	Separator string `json:"separator,omitempty"`
+	Field     int    `json:"field,omitempty"`
+	// Topic is an MQTT filter: only messages of this topic say the quantity, where a device has a topic for each.
+	Topic  string            `json:"topic,omitempty"`
+	Errors []string          `json:"errors,omitempty"` // sent in the place of a measurement
+	Values map[string]string `json:"values,omitempty"` // what words mean
+	Of     string            `json:"of,omitempty" enum:"message,codec"`
 }
 
 // Codec is a script that decodes what the message carries, before paths look into it.

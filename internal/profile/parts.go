@@ -21,6 +21,9 @@ type Part struct {
 // maxDevice bounds a device's name.
 const maxDevice = 128
 
+// noName stands for a device that a gateway's message does not name: nobody is enrolled under it.
+const noName = "(no name)"
+
 // Parts splits a message by its devices; without any the whole is one part. skip: nothing of it is meant for a reading. Errors are
 // *telemetry.Reject.
 func (p *Profile) Parts(topic string, payload []byte) (parts []Part, skip bool, err error) {
@@ -54,7 +57,10 @@ func (p *Profile) Parts(topic string, payload []byte) (parts []Part, skip bool, 
 		}
 		if p.devices != nil {
 			if part.Device, err = p.devices.name(t, at, topic); err != nil {
-				return nil, false, err
+				if len(places) == 1 {
+					return nil, false, err
+				}
+				part.Device = noName // the others are read
 			}
 		}
 		parts = append(parts, part)
@@ -86,11 +92,14 @@ func (p *Profile) unmet(t *tree, at int32) string {
 
 func (c *condition) met(t *tree, at int32) bool {
 	for _, found := range c.path.all(t, at) {
-		t.nodes[found].used = true
+		s, ok := t.scalar(found)
+		if ok {
+			t.use(found)
+		}
 		if len(c.is) == 0 {
 			return true
 		}
-		if s, ok := t.scalar(found); ok {
+		if ok {
 			for _, is := range c.is {
 				if is == s {
 					return true

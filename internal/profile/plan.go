@@ -62,6 +62,9 @@ type slot struct {
 
 type source struct {
 	from      *path
+	topic     string
+	separator string
+	field     int
 	ofMessage bool
 	affine
 	unit   *path
@@ -87,6 +90,7 @@ const (
 	maxWord       = 256
 	maxAbout      = 8 << 10
 	maxLine       = 512
+	maxFields     = 255
 	maxStepS      = 31 * 24 * 3600
 )
 
@@ -298,6 +302,13 @@ func (p *problems) reading(place string, r *Reading, q *telemetry.Quantity, code
 		s.affine = in(c)
 	} else {
 		p.bad(place+".unit", "%q is no unit of %s; known are %s", cut(r.Unit), q.Name, unitsOf(q))
+	}
+	if s.topic = r.Topic; r.Topic != "" {
+		p.topics(place+".topic", []string{r.Topic})
+	}
+	s.separator, s.field = r.Separator, r.Field
+	if len(r.Separator) > 8 || r.Field < 0 || r.Field > maxFields || r.Field > 0 && r.Separator == "" {
+		p.bad(place+".field", "must be 0 to %d, with a separator of at most 8 bytes", maxFields)
 	}
 	p.words(place+".errors", r.Errors)
 	s.errors = r.Errors

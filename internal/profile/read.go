@@ -64,6 +64,11 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 		}
 		return Read{}, reject(telemetry.NoMatch, "when %s does not hold", unmet)
 	}
+	if d := p.devices; d != nil && d.path != nil && !d.inWhole {
+		if at, ok := d.path.first(t, 0); ok { // Parts has read it
+			t.use(at)
+		}
+	}
 	from := t
 	switch {
 	case p.codec != nil:
@@ -82,13 +87,16 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 		}
 		t = from
 	}
-	r := reader{Profile: p, message: t, records: from, received: receivedMS}
+	r := reader{Profile: p, topic: topic, message: t, records: from, received: receivedMS}
 	out, err := r.all()
-	if err == nil && ignored {
+	if err != nil {
+		return Read{}, err
+	}
+	if ignored {
 		out.Ignored = t.ignored(nil, "$")
 		if from != t {
 			out.Ignored = from.ignored(out.Ignored, "codec $")
 		}
 	}
-	return out, err
+	return out, nil
 }

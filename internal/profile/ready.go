@@ -14,7 +14,8 @@ var readyFiles embed.FS
 
 // readyOrder is how listings show them. A version never changes once it was released: envelopes name its hash.
 var readyOrder = []string{
-	"plain-json", "thingsboard-device", "thingsboard-gateway",
+	"plain-json", "thingsboard-device", "thingsboard-gateway", "traccar-forward", "ttn-v3", "chirpstack-v4", "teltonika-codec-json", "owntracks",
+	"ruuvi-gateway", "zigbee2mqtt", "tasmota", "milesight", "efento", "dragino", "tive", "ticatag", "senml-json", "shelly-ht", "rtl-433",
 }
 
 var ready = sync.OnceValue(func() []*Profile {

@@ -16,6 +16,7 @@ import (
 // number is written as text, which every reader of plain JSON takes for a flaw and shows.
 type reader struct {
 	*Profile
+	topic    string
 	message  *tree
 	records  *tree // the same without a codec
 	received int64
@@ -252,18 +253,52 @@ func (r *reader) writeTime(body int, at int32, t timing, i int) {
 func (r *reader) quantity(body int, s *slot, at int32) bool {
 	for i := range s.sources {
 		src := &s.sources[i]
+		if src.topic != "" && !matches(src.topic, r.topic) {
+			continue
+		}
 		t, from := r.records, at
 		if src.ofMessage {
 			t, from = r.message, 0
 		}
-		if found, ok := src.from.first(t, from); ok && t.nodes[found].kind != null {
-			t.use(found)
+		found, several, ok := src.find(t, from)
+		switch {
+		case !ok:
+			continue
+		case several != "":
+			r.name(body, s.name)
+			r.out = appendText(r.out, shown(several, "several values"))
+		default:
 			r.name(body, s.name)
 			r.value(src, t, found, at)
-			return true
 		}
+		return true
 	}
 	return false
+}
+
+// find is what a path finds that is not null. Of several values that differ none counts: nobody could say which is meant.
+func (s *source) find(t *tree, from int32) (found int32, several string, ok bool) {
+	if s.from.segments == nil {
+		found, ok = s.from.one(t, from)
+		if !ok || t.nodes[found].kind == null {
+			return 0, "", false
+		}
+		t.use(found)
+		return found, "", true
+	}
+	for _, at := range s.from.all(t, from) {
+		if t.nodes[at].kind == null {
+			continue
+		}
+		t.use(at)
+		if ok && t.raw(at) != t.raw(found) && several == "" {
+			several = t.raw(found) + ", " + t.raw(at)
+		}
+		if !ok {
+			found, ok = at, true
+		}
+	}
+	return found, several, ok
 }
 
 // value writes a number, or a text that says why there is none.
@@ -274,10 +309,19 @@ func (r *reader) value(s *source, t *tree, found, record int32) {
 		r.out = appendText(r.out, "a list or an object")
 		return
 	}
+	sent := word
+	if s.separator != "" {
+		fields := strings.Split(word, s.separator)
+		if s.field >= len(fields) {
+			r.out = appendText(r.out, shown(sent, "no such field"))
+			return
+		}
+		word = fields[s.field]
+		sent = word
+	}
 	if n.kind == text {
 		word = strings.TrimSpace(word)
 	}
-	sent := word
 	if s.isError(word) {
 		r.out = appendText(r.out, shown(sent, "error value"))
 		return

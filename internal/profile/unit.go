@@ -47,7 +47,7 @@ var units = map[string]map[string]conversion{
 func pressures(ours string) map[string]conversion {
 	all := map[string]conversion{}
 	one, _ := new(big.Rat).SetString(ours)
-	for name, in := range map[string]string{"hPa": "1", "mbar": "1", "Pa": "0.01", "kPa": "10", "bar": "1000", "mmHg": "1.33322387415", "inHg": "33.8638866667"} {
+	for name, in := range map[string]string{"hPa": "1", "mbar": "1", "Pa": "0.01", "kPa": "10", "bar": "1000", "mmHg": "1.33322387415", "inHg": "33.863886666667", "psi": "68.94757293168", "atm": "1013.25"} {
 		c := ratio(in)
 		c.mul.Mul(c.mul, one)
 		all[name] = c
