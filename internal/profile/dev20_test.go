@@ -96,7 +96,7 @@ func inBerlin(t *testing.T, p *Profile, as string) *Profile {
 
 func compareReadings(t *testing.T, reads []byte, want []map[string]any) {
 	t.Helper()
-	opened, err := telemetry.Open(telemetry.LeafUnsigned, "", reads, receivedMS)
+	opened, err := telemetry.Open(telemetry.LeafUnsigned, telemetry.PlainEnvelope("TRK-1", reads), receivedMS)
 	if err != nil {
 		t.Fatal(err)
 	}

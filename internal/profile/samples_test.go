@@ -167,9 +167,9 @@ func checkLaws(t testing.TB, p *Profile, topic string, part Part, decoded []byte
 	if err := p.Check(&e, received); err != nil {
 		t.Errorf("check of its own reads: %v", err)
 	}
-	o, err := telemetry.Open(telemetry.LeafUnsigned, "", r.Reads, received)
+	o, err := telemetry.Open(telemetry.LeafUnsigned, e.Encode(), received)
 	if err != nil {
-		t.Errorf("%s cannot be opened: %v", r.Reads, err)
+		t.Errorf("the envelope of %s cannot be opened: %v", r.Reads, err)
 		return
 	}
 	if (o.Seq == nil) != (r.Seq == nil) || o.Seq != nil && *o.Seq != *r.Seq {
