@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/trackseal/trackseal/api/internal/alarms"
 	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/beat"
 	"github.com/trackseal/trackseal/api/internal/details"
@@ -107,6 +108,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	live := feed.New(chain.MSP(), chain, store, log)
 
 	health, metrics := new(service.Health), service.NewMetrics()
+	watch := alarms.New(alarms.Config{MSP: chain.MSP(), Ledger: chain, Store: store, Tell: live.Tell, Metrics: metrics, Log: log, Now: time.Now})
 	copying := replica.Config{Channel: cfg.Fabric.Channel, Nodes: others, Own: cfg.Ingest, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now}
 	var own *opinion.Opinions // nil: the judge of the own ingest has the member's opinion
 	if len(cfg.Ingest) == 0 {
@@ -126,7 +128,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 	})
 
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL, Style: style,
-		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: others.Instances, Unusable: others.Unusable, Feed: live, Evidence: openEvidence(cfg, chain, store, others.Instances, copies, log), Copies: copies, Serve: store, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
+		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: others.Instances, Unusable: others.Unusable, Feed: live, Alarms: watch, Evidence: openEvidence(cfg, chain, store, others.Instances, copies, log), Copies: copies, Serve: store, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Idempotency: writes, Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Ops: cfg.Ops == "" && secure.Local(cfg.Listen), Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,
@@ -137,6 +139,7 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		service.Part{Name: "callers", Run: callers.Run},
 		service.Part{Name: "replica", Run: copies.Run},
 		service.Part{Name: "reading events", Run: live.FollowReadings},
+		service.Part{Name: "alarms", Run: watch.Run},
 		service.Part{Name: "idempotency records", Run: writes.Run},
 		checkpoint.Part(cfg.Dir, log, disk.Checkpoint),
 		web.Part("http"))

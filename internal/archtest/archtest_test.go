@@ -134,7 +134,7 @@ var wired = []struct {
 }
 
 // resources of the API, a package each.
-var resources = []string{"auditlog", "compliance", "custody", "evidence", "live", "network", "recordings", "reports", "shipments", "signin", "telemetry", "tokens", "trackers"}
+var resources = []string{"auditlog", "compliance", "custody", "evidence", "health", "live", "network", "recordings", "reports", "shipments", "signin", "telemetry", "tokens", "trackers"}
 
 func init() {
 	for _, r := range resources {
@@ -154,6 +154,7 @@ var standsOn = []struct {
 }{
 	{"api/internal/rest", []string{"api/internal/access", "api/internal/audit", "api/internal/idempotency", "api/internal/problem", "internal/canon"}, "the kernel knows no resource and no record"},
 	{"api/internal/access", []string{"internal/canon", "internal/secure"}, "who asks is settled before anything is looked up"},
+	{"api/internal/pulse", []string{"internal/telemetry"}, "how a tracker is follows from when its messages came, and from nothing else"},
 	{"api/internal/state", nil, "the store knows no tenant"},
 	{"internal/judge", []string{"internal/anchor", "internal/compliance", "internal/compliance/detect", "internal/compliance/journey", "internal/ledger", "internal/merkle", "internal/stored", "internal/telemetry"},
 		"a judge reads the store and the ledger alone: ingest runs it as the operator's, the API of any other party as that party's own"},

@@ -84,6 +84,23 @@ type MessagesQuery struct {
 	Limit     int
 }
 
+// Seen is when a message was measured and received. Raw are its bytes, when they were asked for.
+type Seen struct {
+	Tracker, Trust     string
+	Leaf               uint64
+	TimeMS, ReceivedMS int64
+	Raw                []byte
+}
+
+// SeenQuery selects messages that were received from FromMS on.
+type SeenQuery struct {
+	Tracker string   // "" = every tracker's
+	Logs    []string // nil = of all logs
+	FromMS  int64
+	Each    int // so many of each tracker
+	Raw     bool
+}
+
 // LogOf is a log and the shipment that it is of, "" for a tracker's own.
 type LogOf struct{ Log, Shipment string }
 

@@ -36,6 +36,10 @@ type Store interface {
 	RejectedOf(ctx context.Context, q RejectedQuery, fn func(Rejected, time.Time) error) error
 	// MessagesOf a tracker, newest first by (time of receipt, log), with the time that a cursor goes on from.
 	MessagesOf(ctx context.Context, q MessagesQuery, fn func(Message, time.Time) error) error
+	// Seen are the newest messages of each tracker, in numbers; those of one tracker newest first.
+	Seen(ctx context.Context, q SeenQuery, fn func(Seen) error) error
+	// LastValues is the newest value of each of these quantities of each tracker from fromMS on: a reading for each.
+	LastValues(ctx context.Context, quantities []string, fromMS int64, fn func(Reading) error) error
 	// ShipmentsOf are the logs with messages of a tracker, and whose they are.
 	ShipmentsOf(ctx context.Context, tracker string) ([]LogOf, error)
 	// HeadsOf a heads log in the order of their numbers, each point of one.

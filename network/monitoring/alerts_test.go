@@ -30,6 +30,8 @@ var cases = map[string]struct{ fires, healthy string }{
 	"TracksealReplicaLags":         {`trackseal_replica_lag_seconds 0+60x30`, `trackseal_replica_lag_seconds 4x30`},
 	"TracksealReplicaFinds":        {`trackseal_replica_findings 1x30`, `trackseal_replica_findings 0x30`},
 	"TracksealVerificationFinds":   {`trackseal_api_verification_findings_total{check="hash"} 0x20 1x10`, `trackseal_api_verification_findings_total{check="hash"} 3x30`},
+	"TracksealSilence":             {`trackseal_alarms{kind="shipment_silent"} 1x30`, `trackseal_alarms{kind="battery_low"} 1x30`},
+	"TracksealTrackersNeedCare":    {`trackseal_alarms{kind="clock_off"} 2x30`, `trackseal_alarms{kind="clock_off"} 0x30`},
 	"TracksealCertificateEndsSoon": {`trackseal_certificate_seconds{of="fabric"} 864000-60x30`, `trackseal_certificate_seconds{of="fabric"} 31536000-60x30`},
 }
 

@@ -29,6 +29,7 @@ type Store struct {
 	Flags    []stored.QualityFlag // in the order of time
 	Down     bool
 	Writes   int // of batches
+	Queries  int // by Seen and LastValues
 }
 
 func (s *Store) snapshot() ([]stored.Message, []Point, []stored.Head, error) {

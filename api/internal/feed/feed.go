@@ -27,17 +27,19 @@ const (
 	// Acknowledgement and Disposition are signatures under an excursion and under what becomes of the goods.
 	Acknowledgement = "acknowledgement"
 	Disposition     = "disposition"
+	// Alarm begins or ends; it is told by this node and stands on no ledger.
+	Alarm = "alarm"
 	// Gap tells a stream that comes back that events between its last id and the next event are not known any more.
 	Gap = "gap"
 )
 
 // Event is one thing that happened.
 type Event struct {
-	// ID is the position on the ledger, "block.n"; "" for a reading, which cannot be replayed.
+	// ID is the position on the ledger, "block.n"; "" for a reading and an alarm, which cannot be replayed.
 	ID     string
 	Name   string
-	ShipID string // "" for an anchor
-	// Data is the ledger's Shipment, Head, Verdict, Excursion, Acknowledgement or Disposition, or a stored.Reading; nil for a gap.
+	ShipID string // "" for an anchor, and for an alarm of a tracker that is on no shipment
+	// Data is the ledger's Shipment, Head, Verdict, Excursion, Acknowledgement or Disposition, a stored.Reading, or a shapes.Alarm; nil for a gap.
 	Data any
 }
 
@@ -75,6 +77,7 @@ type Feed struct {
 	mu     sync.Mutex
 	logs   Logs
 	wrote  func(shipment string)
+	record func(ledger.Shipment)
 	subs   map[*Sub]bool
 	past   []Event // newest last
 	floor  place   // past holds every event after it
@@ -116,6 +119,12 @@ func (f *Feed) SetLogs(logs Logs) { f.logs = logs }
 
 // SetWritten says who is told when a party writes about one of our shipments; told must not wait. Call it before Run.
 func (f *Feed) SetWritten(told func(shipment string)) { f.wrote = told }
+
+// SetRecord says who is told the record of one of our shipments when it has changed; told must not wait. Call it before Run.
+func (f *Feed) SetRecord(told func(ledger.Shipment)) { f.record = told }
+
+// Tell hands an event that no ledger has to the streams.
+func (f *Feed) Tell(e Event) { f.publish(e) }
 
 // Sub is one stream. C is closed when the stream was too slow or was cancelled: it may come back with its last id.
 type Sub struct {
@@ -312,6 +321,9 @@ func (f *Feed) take(ctx context.Context, e ledger.Event) {
 		if f.wrote != nil {
 			f.wrote(out.ShipID)
 		}
+	}
+	if r, ok := out.Data.(ledger.Shipment); ok && f.record != nil {
+		f.record(r)
 	}
 	f.publish(out)
 }

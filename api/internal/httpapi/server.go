@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/alarms"
 	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/auditlog"
 	"github.com/trackseal/trackseal/api/internal/bundle"
@@ -22,6 +23,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/details"
 	"github.com/trackseal/trackseal/api/internal/evidence"
 	"github.com/trackseal/trackseal/api/internal/feed"
+	"github.com/trackseal/trackseal/api/internal/health"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
 	"github.com/trackseal/trackseal/api/internal/judging"
@@ -75,6 +77,7 @@ type Config struct {
 	Dial        Dial // to the broker
 	Ingest      ingestclient.Instances
 	Feed        *feed.Feed
+	Alarms      *alarms.Watch
 	Evidence    *bundle.Source          // nil: no evidence routes
 	Unusable    func() []nodes.Unusable // endpoints that members announced; nil: none is known
 	Copies      *replica.Replica        // nil: every ingest instance writes into Telemetry
@@ -106,6 +109,7 @@ type Peers interface {
 type Telemetry interface {
 	judging.Telemetry
 	telemetry.Telemetry
+	health.Telemetry
 	trackers.Telemetry
 	shipmentview.Telemetry
 	network.Telemetry
@@ -150,6 +154,7 @@ func New(cfg Config) *Server {
 	recent, rules := cache.New(cfg.Now), judging.NewRules(own.Ledger, cfg.Members)
 	logs := &records.Logs{Records: own, Channel: cfg.Channel, Ingest: cfg.Ingest, Cache: recent}
 	cfg.Feed.SetWritten(cfg.Details.Written)
+	cfg.Feed.SetRecord(cfg.Alarms.Shipment)
 	cfg.Feed.SetLogs(func(ctx context.Context, r ledger.Shipment) ([]string, error) {
 		refs, err := logs.Of(ctx, r)
 		return records.LogIDs(refs), err
@@ -165,6 +170,7 @@ func New(cfg Config) *Server {
 		&recordings.Resource{Records: own, View: view, Dial: cfg.Dial, Key: cfg.Key, Heavy: heavy},
 		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},
 		&telemetry.Resource{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Cursors: cursors},
+		&health.Resource{Records: own, Logs: logs, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Alarms: cfg.Alarms, Now: cfg.Now},
 		&compliance.Resource{Records: own, Logs: logs, Judge: judge, Rules: rules, Telemetry: cfg.Telemetry, Cursors: cursors, Heavy: heavy, Now: cfg.Now},
 		&reports.Resource{Records: own, Judge: judge, Telemetry: cfg.Telemetry, Org: cfg.Org, PublicURL: cfg.PublicURL, Heavy: heavy, Style: cfg.Style, Now: cfg.Now},
 		&evidence.Resource{Records: own, Logs: logs, Rules: rules, Telemetry: cfg.Telemetry, Peers: cfg.Peers, Ingest: cfg.Ingest, Evidence: cfg.Evidence, Copies: cfg.Copies, Cursors: cursors,

@@ -25,6 +25,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/api/internal/alarms"
 	"github.com/trackseal/trackseal/api/internal/audit"
 	"github.com/trackseal/trackseal/api/internal/bundle"
 	"github.com/trackseal/trackseal/api/internal/details"
@@ -61,6 +62,7 @@ type world struct {
 	ingest    *ingest
 	second    *ingest // another instance
 	feed      *feed.Feed
+	alarms    *alarms.Watch
 	details   *details.Book
 	nodes     map[string]*nodeOf // by member, of all worlds with this ledger
 	issuer    *access.Issuer
@@ -80,6 +82,7 @@ type world struct {
 	noOps     bool          // reopen without /readyz and /metrics
 	words     string        // of ship's details; "" = a description
 	promise   uint64        // next_due_s of ship's messages
+	later     time.Duration // how much later it is for alarms and health
 	age       time.Duration // of ship's first message
 	style     report.Style
 	metrics   *prometheus.Registry // of the api as it is open
@@ -139,6 +142,7 @@ func (w *world) open() {
 	}
 	w.feed = feed.New(testkit.MSPOf(w.org), w.ledger, w.store, log)
 	w.metrics = service.NewMetrics()
+	w.alarms = alarms.New(alarms.Config{MSP: testkit.MSPOf(w.org), Ledger: w.ledger, Store: w.store, Tell: w.feed.Tell, Metrics: w.metrics, Log: log, Now: func() time.Time { return time.Now().Add(w.later) }})
 	trail, err := audit.Open(w.state.Tenant("audit"), time.Now)
 	if err != nil {
 		w.t.Fatal(err)
@@ -149,9 +153,9 @@ func (w *world) open() {
 	}
 	w.details = details.New(details.Config{MSP: testkit.MSPOf(w.org), Kept: w.state.Tenant("details"), Nodes: w.neighbours(), Members: names, Ledger: w.ledger, Log: log, Now: time.Now})
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test", Style: w.style,
-		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
+		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Alarms: w.alarms, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
-		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: w.metrics, Log: log, Now: time.Now}
+		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: w.metrics, Log: log, Now: func() time.Time { return time.Now().Add(w.later) }}
 	if cfg.Peers == nil {
 		cfg.Peers = w.ledger
 	}

@@ -49,7 +49,7 @@ func (s *Resource) Register(api *rest.API) {
 	s.streams.byClient = map[string]int{}
 	s.open = prometheus.NewGauge(prometheus.GaugeOpts{Name: "trackseal_api_streams", Help: "Open event streams."})
 	s.Metrics.MustRegister(s.open)
-	const about = "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
+	const about = "Server-sent events `reading`, `shipment`, `anchor`, `verdict`, `excursion`, `acknowledgement`, `disposition`, `alarm`, `gap`; a comment every 15 s. Events from the ledger carry an id: " +
 		"send it as Last-Event-ID to go on from there; when that lies too far back, `gap` comes first: ask the listings for what was missed. A client that reads too slowly is cut off. The stream ends with the token."
 	op := func(path, id, summary string, errors ...int) rest.Operation {
 		return rest.Operation{Method: http.MethodGet, Path: path, ID: id, Tag: "Live", Scope: access.TelemetryRead, Limit: rest.Unlimited, Summary: summary, About: about, Errors: errors,
@@ -195,6 +195,8 @@ func eventText(ctx context.Context, own *records.Records, e feed.Event) (string,
 		data = LiveAcknowledgement{e.ShipID, shapes.ShowAcknowledgement(ctx, own, x)}
 	case ledger.Disposition:
 		data = LiveDisposition{e.ShipID, shapes.ShowDisposition(ctx, own, x)}
+	case shapes.Alarm:
+		data = x
 	}
 	body, err := json.Marshal(data)
 	if err != nil {
