@@ -92,7 +92,7 @@ func last(t *evidencetest.Trip) *fabricproof.Block {
 func clone(l []byte) []byte { return append([]byte{}, l...) }
 
 // attacks by what they attack; docs/threat-model.md names each.
-var attacks = slices.Concat(operatorAttacks, trackerAttacks, headAttacks, recordAttacks, finalityAttacks, blockAttacks, transactionAttacks, fileAttacks, ruleAttacks, timeAttacks, memberAttacks, updateAttacks, operatorsAttacks)
+var attacks = slices.Concat(operatorAttacks, trackerAttacks, headAttacks, recordAttacks, finalityAttacks, blockAttacks, transactionAttacks, fileAttacks, ruleAttacks, timeAttacks, memberAttacks, updateAttacks, operatorsAttacks, profileAttacks)
 
 // drop takes record i out, with its block.
 func drop(t *evidencetest.Trip, i int) {

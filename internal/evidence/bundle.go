@@ -43,6 +43,9 @@ type Manifest struct {
 	// Details are what the parties wrote about the shipment, as far as the bundle discloses it: in the order of their hashes, which the
 	// shipment's record and its handovers name.
 	Details [][]byte
+	// Profiles are the documents by which messages were read of trackers that do not sign, canonical, in the order of their hashes. Without
+	// one, what it read is not checked; ready ones every verifier has.
+	Profiles [][]byte
 }
 
 // Instance is one ingest instance: one heads log.
@@ -81,7 +84,7 @@ type Head struct {
 }
 
 // Leaf is one leaf of a log with its message. COSE is nil where the whole message is withheld, Pack where its readings
-// are. Plain holds the bytes of a message that is not signed.
+// are. Plain holds the envelope of a message that is not signed, or a note.
 type Leaf struct {
 	Entry      []byte
 	COSE, Pack []byte
@@ -109,6 +112,7 @@ const (
 	keyOutside
 	keyRuleSet
 	keyDetails
+	keyProfiles
 	keyLeaves
 	keyProof
 	keyHeadsLog

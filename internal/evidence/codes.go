@@ -34,18 +34,23 @@ const (
 	ShipPrefix    Code = "E_SHIP_PREFIX"    // the leaves do not give the root of an earlier anchor
 	LeafInclusion Code = "E_LEAF_INCLUSION" // selective proof: the leaf is not in the log
 
-	MsgHash    Code = "E_MSG_HASH"    // the message is not the one that was logged
-	MsgCanon   Code = "E_MSG_CANON"   // the message is not in its one valid form
-	Alg        Code = "E_ALG"         // signed with another algorithm than the key was enrolled for
-	KeyUnknown Code = "E_KEY_UNKNOWN" // signed with a key that was never the tracker's
-	KeyWindow  Code = "E_KEY_WINDOW"  // signed with a key before or after its time
-	KeyRevoked Code = "E_KEY_REVOKED" // received or anchored after the tracker was revoked
-	MsgSig     Code = "E_MSG_SIG"     // the tracker's signature does not verify
-	Unbound    Code = "E_UNBOUND"     // the tracker was not assigned to the shipment at that time
-	Pack       Code = "E_PACK"        // the readings are not those that were signed
-	Withheld   Code = "E_WITHHELD"    // a whole message is withheld, so it cannot be checked
-	Unsigned   Code = "E_UNSIGNED"    // a message of a tracker that cannot sign
-	Fork       Code = "E_FORK"        // two messages of one tracker with the same boot and seq
+	MsgHash        Code = "E_MSG_HASH"    // the message is not the one that was logged
+	MsgCanon       Code = "E_MSG_CANON"   // the message is not in its one valid form
+	Alg            Code = "E_ALG"         // signed with another algorithm than the key was enrolled for
+	KeyUnknown     Code = "E_KEY_UNKNOWN" // signed with a key that was never the tracker's
+	KeyWindow      Code = "E_KEY_WINDOW"  // signed with a key before or after its time
+	KeyRevoked     Code = "E_KEY_REVOKED" // received or anchored after the tracker was revoked
+	MsgSig         Code = "E_MSG_SIG"     // the tracker's signature does not verify
+	Unbound        Code = "E_UNBOUND"     // the tracker was not assigned to the shipment at that time
+	Pack           Code = "E_PACK"        // the readings are not those that were signed
+	Withheld       Code = "E_WITHHELD"    // a whole message is withheld, so it cannot be checked
+	Unsigned       Code = "E_UNSIGNED"    // a message of a tracker that cannot sign
+	WrongProfile   Code = "E_PROFILE"     // read by a profile that was not the tracker's then
+	NoProfile      Code = "E_NO_PROFILE"  // the profile by which it was read is not there, or not known to this program
+	ReadDiffers    Code = "E_READ"        // what was read of the message is not what its profile reads
+	DecodedDiffers Code = "E_DECODED"     // what the codec made is not what it makes
+	NotDecoded     Code = "E_NOT_DECODED" // what the codec made was not checked
+	Fork           Code = "E_FORK"        // two messages of one tracker with the same boot and seq
 
 	SeqGap      Code = "E_SEQ_GAP"      // a message is missing
 	ChainBreak  Code = "E_CHAIN_BREAK"  // a message does not link to the one before it
@@ -134,6 +139,7 @@ var questionOf = map[Code]Question{
 	LeafInclusion: Anchored,
 	MsgHash:       Authentic, MsgCanon: Authentic, Alg: Authentic, KeyUnknown: Authentic, KeyWindow: Authentic,
 	KeyRevoked: Authentic, MsgSig: Authentic, Unbound: Authentic, Pack: Authentic, Withheld: Authentic, Unsigned: Authentic,
+	WrongProfile: Authentic, NoProfile: Authentic, ReadDiffers: Authentic, DecodedDiffers: Authentic, NotDecoded: Authentic,
 	Fork: Authentic, BeforeBeacon: Authentic, Future: Authentic, Undated: Authentic, ClockStep: Authentic, ReceivedOrder: Authentic,
 	PackWithheld: Authentic, UnsignedOK: Authentic,
 	SeqGap: Complete, ChainBreak: Complete, BootRegress: Complete, GapLimit: Complete, StartOpen: Complete, TailOpen: Complete,

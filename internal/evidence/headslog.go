@@ -34,7 +34,7 @@ func (b *Reader) readHeadsLog() {
 	if d.err != nil {
 		return
 	}
-	if m.Shipment != "" || len(m.Records) != 0 || len(m.Instances) != 1 || len(m.Logs) != 0 || len(m.Outside) != 0 || len(m.RuleSet) != 0 || len(m.Details) != 0 {
+	if m.Shipment != "" || len(m.Records) != 0 || len(m.Instances) != 1 || len(m.Logs) != 0 || len(m.Outside) != 0 || len(m.RuleSet) != 0 || len(m.Details) != 0 || len(m.Profiles) != 0 {
 		d.fail("more than the anchors of one heads log")
 		return
 	}

@@ -62,32 +62,13 @@ func (v *verifier) handover(t *fabricproof.Transaction, s *ledger.Shipment) erro
 	return nil
 }
 
-// judgeSigned keeps the readings of a message whose signature was checked, and judgeUnsigned those of one that has none.
+// judgeSigned keeps the readings of a message whose signature was checked.
 func (v *verifier) judgeSigned(m *telemetry.Message, there bool, readings []telemetry.Reading, receivedMS int64, covering *anchored) {
 	if !there {
 		v.judging.withheld++
 		return
 	}
 	v.judge(m.Tracker, m.COSEHash, readings, receivedMS, m.NextDueS, covering)
-}
-
-func (v *verifier) judgeUnsigned(where string, hash Hash, raw []byte, receivedMS int64, covering *anchored) {
-	o, err := telemetry.Open(telemetry.LeafUnsigned, raw, receivedMS)
-	if err != nil {
-		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in its envelope", "%v", err)
-		return
-	}
-	tr := v.trackers[o.Tracker]
-	switch {
-	case tr == nil:
-		v.book.fail(Unbound, where, "a tracker that was assigned to the shipment", "%s", o.Tracker)
-		return
-	case len(tr.record.Keys) > 0:
-		v.book.fail(MsgSig, where, "the signature of "+o.Tracker+", which has a key", "none")
-		return
-	}
-	tr.clocks.take(o.TimeMS, o.Readings, receivedMS)
-	v.judge(o.Tracker, hash, o.Readings, receivedMS, 0, covering)
 }
 
 func (v *verifier) judge(tracker string, message Hash, readings []telemetry.Reading, receivedMS int64, nextDueS uint64, covering *anchored) {

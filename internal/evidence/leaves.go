@@ -179,9 +179,7 @@ func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf, cover
 	if entry.Kind == telemetry.LeafNote {
 		return nil
 	}
-	if v.in.Kind == WholeShipment {
-		v.judgeUnsigned(where, entry.Hash, leaf.Plain, entry.ReceivedMS, covering)
-	}
+	v.envelope(where, leaf.Plain, entry.ReceivedMS, covering)
 	if v.policy.Unsigned == "accept" {
 		if v.book.count[UnsignedOK] == 0 {
 			v.book.warn(UnsignedOK, where, "a signed message", "one of a tracker that cannot sign: only its receipt is proven")
@@ -190,6 +188,34 @@ func (v *verifier) unsigned(where string, entry telemetry.Leaf, leaf Leaf, cover
 	}
 	v.book.unknown(Unsigned, where, "a signed message", "one of a tracker that cannot sign")
 	return nil
+}
+
+// envelope checks a message that nobody signed: whose it is and what was read of it are the operator's word, as far as the tracker's record
+// and its profile do not bind it.
+func (v *verifier) envelope(where string, raw []byte, receivedMS int64, covering *anchored) {
+	o, err := telemetry.Open(telemetry.LeafUnsigned, raw, receivedMS)
+	if err != nil {
+		v.book.fail(MsgCanon, where, "a message of a tracker that cannot sign, in its envelope", "%v", err)
+		return
+	}
+	tr := v.trackers[o.Tracker]
+	switch {
+	case tr == nil:
+		v.book.fail(Unbound, where, "a tracker that was assigned to the shipment", "%s", o.Tracker)
+		return
+	case len(tr.record.Keys) > 0:
+		v.book.fail(MsgSig, where, "the signature of "+o.Tracker+", which has a key", "none")
+		return
+	}
+	at := func() string { return where }
+	v.bound(at, tr, o.TimeMS, true, o.Readings, receivedMS)
+	v.revoked(at, tr, receivedMS, covering)
+	v.readings(where, tr, o.Envelope, receivedMS)
+	tr.plain.add(o.TimeMS, telemetry.Undated(o.TimeMS, receivedMS) != "")
+	tr.clocks.take(o.TimeMS, o.Readings, receivedMS)
+	if v.in.Kind == WholeShipment {
+		v.judge(o.Tracker, o.Hash, o.Readings, receivedMS, 0, covering)
+	}
 }
 
 // sent is what the sequence check needs of a message.
@@ -213,19 +239,16 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 	if !ok {
 		return
 	}
-	tolerance := v.policy.ClockMS
 	undated := telemetry.Undated(m.TimeMS, receivedMS)
 	var readings []telemetry.Reading
 	if pack != nil {
 		readings = telemetry.DecodePack(pack, m.Tracker, m.TimeMS)
 	}
-	v.bound(where, tr, m, pack != nil, readings, receivedMS)
+	v.bound(where, tr, m.TimeMS, pack != nil, readings, receivedMS)
 	if !k.Covers(m.TimeMS, receivedMS) {
 		v.book.fail(KeyWindow, where(), fmt.Sprintf("a time in which key %d was in force, %d to %d", k.index, k.FromMS, k.ToMS), "signed %d, received %d", m.TimeMS, receivedMS)
 	}
-	if r := tr.record.RevokedMS; r != 0 && (receivedMS > r+tolerance || covering.tx.TimeMS > r+tolerance) {
-		v.book.fail(KeyRevoked, where(), fmt.Sprintf("received and anchored before the tracker was revoked, %d", r), "received %d, anchored %d", receivedMS, covering.tx.TimeMS)
-	}
+	v.revoked(where, tr, receivedMS, covering)
 	v.beacon(where, m, receivedMS)
 	s := sentOf(m, k)
 	s.undated = undated != ""
@@ -236,17 +259,25 @@ func (v *verifier) signed(where func() string, m *telemetry.Message, pack []byte
 	}
 }
 
+// revoked: nothing of a revoked tracker counts that came later.
+func (v *verifier) revoked(where func() string, tr *tracker, receivedMS int64, covering *anchored) {
+	tolerance := v.policy.ClockMS
+	if r := tr.record.RevokedMS; r != 0 && (receivedMS > r+tolerance || covering.tx.TimeMS > r+tolerance) {
+		v.book.fail(KeyRevoked, where(), fmt.Sprintf("received and anchored before the tracker was revoked, %d", r), "received %d, anchored %d", receivedMS, covering.tx.TimeMS)
+	}
+}
+
 // bound: a message is the shipment's when it was signed in an assignment, or holds a reading of one. Batches begin before an assignment and
 // end after it.
-func (v *verifier) bound(where func() string, tr *tracker, m *telemetry.Message, there bool, readings []telemetry.Reading, receivedMS int64) {
-	at, tolerance := m.TimeMS, v.policy.ClockMS
+func (v *verifier) bound(where func() string, tr *tracker, at int64, there bool, readings []telemetry.Reading, receivedMS int64) {
+	tolerance := v.policy.ClockMS
 	if telemetry.Undated(at, receivedMS) != "" { // it goes by its receipt
 		at = receivedMS
 	}
 	if tr.within(at, tolerance) {
 		return
 	}
-	expected := "a time within the assignment of " + m.Tracker + ", or a reading of it"
+	expected := "a time within the assignment of " + tr.record.ID + ", or a reading of it"
 	if !there {
 		v.book.unknown(Unbound, where(), expected, "%d, and the readings are withheld", at)
 		return

@@ -51,7 +51,7 @@ func mutate(t *testing.T, valid []byte, policy *evidence.Policy, nonce []byte, n
 			for range n / workers {
 				at, flip := rng.IntN(len(b)), byte(1+rng.IntN(255))
 				b[at] ^= flip
-				r, err := evidence.Verify(bytes.NewReader(b), policy, evidence.Options{Nonce: nonce})
+				r, err := evidence.Verify(bytes.NewReader(b), policy, evidence.Options{Nonce: nonce, Codec: codecOf})
 				if err != nil {
 					t.Errorf("byte %d ^ %#x: %v", at, flip, err)
 				} else if r.Exit() == evidence.ExitPass {

@@ -27,7 +27,7 @@ type Reader struct {
 func NewReader(r io.Reader) (*Reader, error) {
 	b := &Reader{d: decoder{r: bufio.NewReaderSize(r, 64<<10), sum: sha256.New(), budget: maxManifest}}
 	d := &b.d
-	if v := d.want(5, "a map"); d.err == nil && v != keyDetails+2 {
+	if v := d.want(5, "a map"); d.err == nil && v != keyProfiles+2 {
 		d.fail("a map of %d", v)
 	}
 	d.key(keyVersion)
@@ -57,6 +57,8 @@ func NewReader(r io.Reader) (*Reader, error) {
 	m.RuleSet = d.bytes()
 	d.key(keyDetails)
 	m.Details = d.strings()
+	d.key(keyProfiles)
+	m.Profiles = d.strings()
 	switch k := d.uint(); {
 	case d.err != nil:
 	case k == keyLeaves:

@@ -31,6 +31,7 @@ type tracker struct {
 	windows []window
 	off     *Position // the change that ended the last of them, nil while it is open
 	sent    []sent
+	plain   sighting // messages that nobody signed
 	clocks  clocks
 }
 
@@ -136,6 +137,9 @@ func (v *verifier) trackerRecords(t *fabricproof.Transaction) error {
 		if old := v.trackers[r.ID]; old != nil {
 			if len(r.Keys) < len(old.record.Keys) {
 				return stop(RecordChain, placeOf(t), fmt.Sprintf("at least %d keys of tracker %s", len(old.record.Keys), r.ID), "%d", len(r.Keys))
+			}
+			if len(r.Profiles) < len(old.record.Profiles) {
+				return stop(RecordChain, placeOf(t), fmt.Sprintf("at least %d profiles of tracker %s", len(old.record.Profiles), r.ID), "%d", len(r.Profiles))
 			}
 		}
 		tr := &tracker{record: r, keys: map[[32]byte]*key{}}

@@ -138,12 +138,14 @@ type LogFact struct {
 
 // TrackerFact is one tracker's part.
 type TrackerFact struct {
-	ID       string `json:"id"`
-	Owner    string `json:"owner"`
-	Keys     int    `json:"keys"`
-	Messages int    `json:"messages"`
-	FirstMS  int64  `json:"first_ms"`
-	LastMS   int64  `json:"last_ms"`
+	ID    string `json:"id"`
+	Owner string `json:"owner"`
+	Keys  int    `json:"keys"`
+	// Trust says what vouches for its messages, by its newest record in the bundle.
+	Trust    ledger.TrustClass `json:"trust"`
+	Messages int               `json:"messages"`
+	FirstMS  int64             `json:"first_ms"`
+	LastMS   int64             `json:"last_ms"`
 }
 
 // AnchorFact is one anchor.

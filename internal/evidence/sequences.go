@@ -211,21 +211,29 @@ func (v *verifier) tail(id string, tr *tracker, list []sent) {
 func (v *verifier) trackerFacts() {
 	for _, id := range sorted(v.trackers) {
 		tr := v.trackers[id]
-		f := TrackerFact{ID: id, Owner: tr.record.Owner, Keys: len(tr.record.Keys)}
+		seen := tr.plain
 		for i := range tr.sent {
-			s := &tr.sent[i]
-			if s.outside {
-				continue
+			if s := &tr.sent[i]; !s.outside {
+				seen.add(s.TimeMS, s.undated)
 			}
-			f.Messages++
-			if s.undated {
-				continue
-			}
-			if f.FirstMS == 0 || s.TimeMS < f.FirstMS {
-				f.FirstMS = s.TimeMS
-			}
-			f.LastMS = max(f.LastMS, s.TimeMS)
 		}
-		v.report.Facts.Trackers = append(v.report.Facts.Trackers, f)
+		v.report.Facts.Trackers = append(v.report.Facts.Trackers, TrackerFact{ID: id, Owner: tr.record.Owner, Keys: len(tr.record.Keys), Trust: tr.record.Trust(),
+			Messages: seen.messages, FirstMS: seen.firstMS, LastMS: seen.lastMS})
 	}
+}
+
+// sighting is how many messages came, and between which times.
+type sighting struct {
+	messages        int
+	firstMS, lastMS int64
+}
+
+func (s *sighting) add(ms int64, undated bool) {
+	if s.messages++; undated {
+		return
+	}
+	if s.firstMS == 0 || ms < s.firstMS {
+		s.firstMS = ms
+	}
+	s.lastMS = max(s.lastMS, ms)
 }

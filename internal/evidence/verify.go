@@ -9,12 +9,15 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/merkle"
+	"github.com/trackseal/trackseal/internal/profile"
 )
 
 // Options of a verification.
 type Options struct {
 	// Nonce that the auditor gave when she asked for the bundle; every signed answer must carry it. Nil: not compared.
 	Nonce []byte
+	// Codec, if not nil, runs the codecs of profiles. Without it, what they made is not checked, and the report says so.
+	Codec Codec
 	// Progress, if not nil, is called now and then with the number of leaves checked and in all.
 	Progress func(done, total uint64)
 }
@@ -74,6 +77,7 @@ type verifier struct {
 	anchors   [][]*anchored // by instance
 	logs      []*shipmentLog
 	judging   judging
+	profiles  map[Hash]*profile.Profile // of the bundle
 }
 
 func (v *verifier) run(r io.Reader) error {
@@ -101,7 +105,7 @@ func (v *verifier) run(r io.Reader) error {
 		}
 		return v.finish()
 	}
-	for _, step := range []func() error{v.records, v.details, v.checkAnchors, v.heads} {
+	for _, step := range []func() error{v.records, v.details, v.givenProfiles, v.checkAnchors, v.heads} {
 		if err := step(); err != nil {
 			return err
 		}

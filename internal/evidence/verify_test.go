@@ -12,7 +12,7 @@ import (
 
 func check(t *testing.T, bundle []byte, p *evidence.Policy, nonce []byte) *evidence.Report {
 	t.Helper()
-	r, err := evidence.Verify(bytes.NewReader(bundle), p, evidence.Options{Nonce: nonce})
+	r, err := evidence.Verify(bytes.NewReader(bundle), p, evidence.Options{Nonce: nonce, Codec: codecOf})
 	if err != nil {
 		t.Fatal(err)
 	}

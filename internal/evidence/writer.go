@@ -3,6 +3,7 @@ package evidence
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // Writer writes a bundle; leaves are streamed.
@@ -83,7 +85,7 @@ func WriteProof(w io.Writer, m *Manifest, p Proof) error {
 	small := *m
 	l := m.Logs[p.Log]
 	l.Heads = l.Heads[len(l.Heads)-1:]
-	small.Logs, small.Outside, small.RuleSet, small.Details, p.Log = []Log{l}, nil, nil, nil, 0
+	small.Logs, small.Outside, small.RuleSet, small.Details, small.Profiles, p.Log = []Log{l}, nil, nil, nil, p.profiles(m), 0
 	e := &encoder{bufio.NewWriter(w)}
 	e.manifest(&small)
 	e.uint(keyProof)
@@ -93,6 +95,20 @@ func WriteProof(w io.Writer, m *Manifest, p Proof) error {
 	e.hashes(p.Path)
 	e.leaf(p.Leaf)
 	return e.w.Flush()
+}
+
+// profiles is the one of the message.
+func (p *Proof) profiles(m *Manifest) [][]byte {
+	e, err := telemetry.DecodeEnvelope(p.Leaf.Plain)
+	if err != nil {
+		return nil
+	}
+	for _, document := range m.Profiles {
+		if sha256.Sum256(document) == e.Profile {
+			return [][]byte{document}
+		}
+	}
+	return nil
 }
 
 func (e *encoder) leaf(l Leaf) {
@@ -115,7 +131,7 @@ func (e *encoder) leaf(l Leaf) {
 }
 
 func (e *encoder) manifest(m *Manifest) {
-	e.head(canon.Map, keyDetails+2) // the keys below and one of leaves, proof, heads log
+	e.head(canon.Map, keyProfiles+2) // the keys below and one of leaves, proof, heads log
 	e.uint(keyVersion)
 	e.uint(FormatVersion)
 	e.uint(keySubject)
@@ -176,6 +192,8 @@ func (e *encoder) manifest(m *Manifest) {
 	e.bytes(m.RuleSet)
 	e.uint(keyDetails)
 	e.strings(m.Details)
+	e.uint(keyProfiles)
+	e.strings(m.Profiles)
 }
 
 // NewAttestation takes the part out of a peer's signed answer that the bundle holds anyway.

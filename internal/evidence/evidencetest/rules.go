@@ -3,6 +3,7 @@ package evidencetest
 import (
 	"slices"
 
+	"github.com/trackseal/trackseal/internal/canon"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/compliance/detect"
 	"github.com/trackseal/trackseal/internal/compliance/journey"
@@ -22,18 +23,21 @@ func ruleHash() string { return rules.Hash() }
 func (t *Trip) complianceState(s *ledger.Shipment, logs []ledger.LogHead) *ledger.ComplianceState {
 	var all []compliance.Reading
 	for _, l := range t.leaves() {
-		m, err := telemetry.DecodeCOSE(l.COSE)
+		entry := must(telemetry.DecodeLeaf(l.Entry))
+		raw := l.Plain
+		if l.COSE != nil {
+			raw = canon.MustMarshalCBOR([][]byte{l.COSE, l.Pack})
+		}
+		o, err := telemetry.Open(entry.Kind, raw, entry.ReceivedMS)
 		if err != nil {
 			continue
 		}
-		entry := must(telemetry.DecodeLeaf(l.Entry))
-		readings := telemetry.DecodePack(l.Pack, m.Tracker, m.TimeMS)
-		for _, a := range telemetry.AsideOf(readings, entry.ReceivedMS) {
-			all = append(all, compliance.Reading{Tracker: m.Tracker, Aside: &a})
+		for _, a := range o.Aside(entry.ReceivedMS) {
+			all = append(all, compliance.Reading{Tracker: o.Tracker, Aside: &a})
 		}
-		for _, r := range readings {
+		for _, r := range o.Readings {
 			if r.Counts(entry.ReceivedMS) {
-				all = append(all, compliance.Reading{Tracker: m.Tracker, Point: detect.NewPoint(r.TimeMS, m.COSEHash, r.Said())})
+				all = append(all, compliance.Reading{Tracker: o.Tracker, Point: detect.NewPoint(r.TimeMS, o.Hash, r.Said())})
 			}
 		}
 	}

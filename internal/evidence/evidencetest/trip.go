@@ -45,6 +45,7 @@ type Trip struct {
 	Manifest  evidence.Manifest // filled by Finish
 	records   []evidence.Position
 	details   []byte
+	Profiles  [][]byte // documents, in the order of their hashes
 	// StatedDeliveryMS is when both sides of the handover say that the goods arrived; 0 = they do not.
 	StatedDeliveryMS int64
 	// OnHead falsifies a head before it enters the heads log; OnExtend the arguments and the record of an anchor.
@@ -213,21 +214,6 @@ func (t *Trip) Log(raw []byte) {
 	t.LogLeaf(telemetry.LeafSigned, cose, pack, nil)
 }
 
-// Plain enrols a tracker that cannot sign, and assigns it.
-func (t *Trip) Plain(id string) {
-	tr := &Tracker{ID: id}
-	t.Enrol(tr)
-	t.Assign(tr)
-}
-
-// LogPlain stores a plain message of such a tracker.
-func (t *Trip) LogPlain(tracker, json string) {
-	t.LogEnvelope(telemetry.PlainEnvelope(tracker, []byte(json)))
-}
-
-// LogEnvelope stores an envelope.
-func (t *Trip) LogEnvelope(raw []byte) { t.LogLeaf(telemetry.LeafUnsigned, nil, nil, raw) }
-
 // LogLeaf stores any leaf.
 func (t *Trip) LogLeaf(kind uint8, cose, pack, plain []byte) {
 	body := cose
@@ -362,7 +348,7 @@ func (t *Trip) Finish() *evidence.Manifest {
 // Collect makes the manifest of what there is.
 func (t *Trip) Collect() *evidence.Manifest {
 	m := &t.Manifest
-	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside, RuleSet: rules.Canonical(), Details: [][]byte{t.details}}
+	*m = evidence.Manifest{Channel: ledger.Channel, Chaincode: ledger.Chaincode, Shipment: t.Shipment, Records: t.records, Outside: t.Outside, RuleSet: rules.Canonical(), Details: [][]byte{t.details}, Profiles: t.Profiles}
 	for i, b := range t.C.Configs {
 		c := *b
 		if i == 0 {

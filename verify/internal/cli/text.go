@@ -41,7 +41,7 @@ func text(r *evidence.Report) string {
 		fmt.Fprintf(&b, "%d messages of %d trackers, readings of %d withheld\n", f.Messages, len(f.Trackers), f.Withheld)
 	}
 	for _, t := range f.Trackers {
-		fmt.Fprintf(&b, "  tracker %s of %s: %d messages", t.ID, t.Owner, t.Messages)
+		fmt.Fprintf(&b, "  tracker %s of %s, %s: %d messages", t.ID, t.Owner, strings.ReplaceAll(string(t.Trust), "_", "-"), t.Messages)
 		if t.Messages > 0 {
 			fmt.Fprintf(&b, ", %s to %s", stamp(t.FirstMS), stamp(t.LastMS))
 		}
