@@ -22,6 +22,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/replica"
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/checkpoint"
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -31,6 +32,7 @@ import (
 )
 
 func main() {
+	codec.ChildMain()
 	os.Exit(service.Exit("api", run(context.Background(), os.Args[1:], os.Stdout, os.Stderr), os.Stderr))
 }
 

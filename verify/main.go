@@ -7,12 +7,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/stored/audit"
 	"github.com/trackseal/trackseal/verify/internal/cli"
 )
 
 func main() {
+	codec.ChildMain()
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, open))

@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/version"
 	"github.com/trackseal/trackseal/verify/internal/page"
@@ -22,6 +23,7 @@ import (
 type options struct {
 	policy, nonce, report string
 	asJSON, quiet         bool
+	noCodecs              bool
 }
 
 // Run runs verify and returns its exit code: 0 all that the policy requires passed, 1 something failed, 2 something is
@@ -67,6 +69,7 @@ Exit code: 0 all that the policy requires passed, 1 something failed, 2 somethin
 		f.StringVar(&o.report, "report", "", "also write the report as a page to this file")
 		f.BoolVar(&o.asJSON, "json", false, "print the report as JSON")
 		f.BoolVar(&o.quiet, "quiet", false, "no progress")
+		f.BoolVar(&o.noCodecs, "no-codecs", false, "do not run the codecs of device makers that the evidence carries: what they made is then not checked")
 	}
 	root.AddCommand(message, heads, forkCommand(&exit, stdout), monitorCommand(&exit, stdout), storeCommand(&exit, stdout, open))
 	root.SetVersionTemplate("{{.Version}}\n")
@@ -101,7 +104,13 @@ func verify(ctx context.Context, path, kind string, o options, stderr io.Writer)
 	}
 	defer f.Close()
 	progress, done := meter(stderr, o.quiet)
-	r, err := evidence.Verify(reader{ctx, f}, policy, evidence.Options{Nonce: nonce, Progress: progress})
+	checks := evidence.Options{Nonce: nonce, Progress: progress}
+	if !o.noCodecs {
+		pool := codec.New(codec.Config{Children: 1}) // which starts nothing before a profile has a codec
+		defer pool.Close()
+		checks.Codec = runner(ctx, pool)
+	}
+	r, err := evidence.Verify(reader{ctx, f}, policy, checks)
 	done()
 	if err != nil {
 		return nil, err
