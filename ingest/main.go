@@ -10,10 +10,12 @@ import (
 	"io"
 	"os"
 
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/service"
 )
 
 func main() {
+	codec.ChildMain()
 	ctx, stop := service.WithSignals(context.Background())
 	defer stop()
 	if len(os.Args) > 1 && os.Args[1] == "fsck" {

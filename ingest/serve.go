@@ -13,6 +13,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/partition"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
 	"github.com/trackseal/trackseal/ingest/internal/run"
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/mqtt"
@@ -78,6 +79,8 @@ func serve(ctx context.Context, cfg Config, path string, log *slog.Logger) (err 
 			Authenticate: func(tracker, password string) (time.Time, error) {
 				return authenticate(ctx, p.Registry(), cfg.Deployment, tracker, password)
 			},
+			Token:     func(secret string) (string, bool) { return byToken(p.Registry(), secret) },
+			SpeaksFor: func(client, tracker string) bool { return speaksFor(ctx, p.Registry(), client, tracker) },
 			Pace: func(tracker string, bytes int, patience time.Duration) (time.Duration, bool) {
 				return p.Pace(tracker, bytes, patience)
 			},
@@ -111,12 +114,14 @@ func serve(ctx context.Context, cfg Config, path string, log *slog.Logger) (err 
 		parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
 	}
 
+	pool := codec.New(codec.Config{Log: log})
+	defer pool.Close()
 	p, err = run.New(run.Config{
 		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Partitions: partition.Ranges(partitions),
 		Journal:  journal.Options{MaxBytes: cfg.Journal.MaxBytes, MinFree: cfg.Journal.MinFreeBytes, QuarantineBytes: cfg.Journal.QuarantineBytes, QuarantineRecords: cfg.Journal.QuarantineRecords},
 		Remember: time.Duration(cfg.Journal.RememberDays) * 24 * time.Hour,
 		Limit:    cfg.Limit, SourcePaces: cfg.MQTT.Embedded,
-		Every: cfg.Anchor.Every, Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Database: database, Ledger: ledger, Log: log,
+		Every: cfg.Anchor.Every, Leaves: cfg.Anchor.Leaves, Group: group, Source: source, Codecs: codecs{pool}, Database: database, Ledger: ledger, Log: log,
 		OnRevoked: func(tracker string) {
 			if embedded != nil {
 				embedded.Disconnect(tracker)
@@ -175,4 +180,19 @@ func authenticate(ctx context.Context, trackers *registry.Registry, deployment, 
 		return until, fmt.Errorf("served by %s", trackers.Operator(t.Elsewhere))
 	}
 	return until, mqtt.CheckSecret(password, t.SecretHash)
+}
+
+// byToken finds who logs in with a secret alone.
+func byToken(trackers *registry.Registry, secret string) (tracker string, ok bool) {
+	t, ok := trackers.BySecret(secret)
+	if !ok {
+		return "", false
+	}
+	return t.ID, true
+}
+
+// speaksFor reports whether a tracker that has logged in is another one's gateway.
+func speaksFor(ctx context.Context, trackers *registry.Registry, client, tracker string) bool {
+	t, ok := trackers.Tracker(ctx, tracker)
+	return ok && t.Gateway == client
 }

@@ -51,6 +51,9 @@ const (
 	Flawed      Reason = "flawed" // a member of a reading gave no value
 )
 
+// Temporary reports whether a message is not refused for good: nobody keeps it but its sender, who sends it again.
+func (r Reason) Temporary() bool { return r == RateLimited || r == Busy }
+
 // Reject says why a message is refused.
 type Reject struct {
 	Reason Reason

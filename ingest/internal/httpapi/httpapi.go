@@ -35,6 +35,8 @@ type Pipeline interface {
 	Status(ctx context.Context) run.Status
 	// Tracker is what the ledger says of one.
 	Tracker(ctx context.Context, id string) (*registry.Tracker, bool)
+	// Intake takes a message as if its tracker had published it, until it is durable.
+	Intake(ctx context.Context, m transfer.Intake) (transfer.Taken, error)
 }
 
 // sealBound is how long a seal waits for its anchor. The caller may ask again.
@@ -70,6 +72,7 @@ func Routes(mux *http.ServeMux, p Pipeline, store Store, own string, who *node.C
 		"GET /v1/trackers/{id}/quality":             s.quality,
 		"GET /v1/shipments/{id}/outside":            s.outside,
 		"GET /v1/trackers/{id}/rejected":            s.rejected,
+		"POST /v1/intake":                           s.intake,
 	} {
 		mux.Handle(pattern, s.protect(handle))
 	}
@@ -82,7 +85,8 @@ func Routes(mux *http.ServeMux, p Pipeline, store Store, own string, who *node.C
 type problem struct {
 	status       int
 	code, detail string
-	refused      bool // a member asked for what is not its own; the answer itself may not say so
+	refused      bool   // a member asked for what is not its own; the answer itself may not say so
+	again        string // Retry-After, s; "" = none
 }
 
 func (p *problem) Error() string { return p.detail }
@@ -110,7 +114,7 @@ func (s *server) protect(handle func(call) (any, error)) http.Handler {
 			s.fail(w, r, who, err)
 			return
 		}
-		if r.Method != http.MethodGet {
+		if changes(r) {
 			s.trail.changed(r, who, http.StatusOK)
 		}
 		if raw, ok := answer.(encoded); ok {
@@ -121,6 +125,9 @@ func (s *server) protect(handle func(call) (any, error)) http.Handler {
 		s.write(w, http.StatusOK, "application/json", answer)
 	})
 }
+
+// changes reports whether a request gets a line of its own in the audit trail. A message does not: it is in the log of its shipment.
+func changes(r *http.Request) bool { return r.Method != http.MethodGet && r.URL.Path != "/v1/intake" }
 
 // enter says who calls. What APIs ask, an API's identity asks.
 func (s *server) enter(r *http.Request) (node.Caller, error) {
@@ -145,11 +152,14 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, who node.Caller, e
 	switch {
 	case p.refused:
 		s.trail.refused(r, who, p)
-	case r.Method != http.MethodGet:
+	case changes(r):
 		s.trail.changed(r, who, p.status)
 	}
 	if p.status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", node.Scheme)
+	}
+	if p.again != "" {
+		w.Header().Set("Retry-After", p.again)
 	}
 	s.write(w, p.status, "application/problem+json", map[string]any{
 		"type": "about:blank", "title": http.StatusText(p.status), "status": p.status, "code": p.code, "detail": p.detail,

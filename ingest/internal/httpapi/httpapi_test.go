@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/registry"
@@ -20,6 +21,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/node/nodetest"
+	"github.com/trackseal/trackseal/internal/stored/transfer"
 )
 
 const (
@@ -61,6 +63,18 @@ func (fake) Tracker(_ context.Context, id string) (*registry.Tracker, bool) {
 	return &registry.Tracker{ID: id, Owner: "ShipperMSP", EnrolTx: "enrol", Windows: []registry.Window{{Shipment: ours, FromMS: 1}, {Shipment: absent, FromMS: 1}}}, id == theirs
 }
 
+func (fake) Intake(_ context.Context, m transfer.Intake) (transfer.Taken, error) {
+	switch m.Topic {
+	case "fast":
+		return transfer.Taken{}, &run.TooFast{After: 1500 * time.Millisecond}
+	case "moved":
+		return transfer.Taken{}, run.ErrOtherInstance
+	case "full":
+		return transfer.Taken{}, run.ErrNotAccepting
+	}
+	return transfer.Taken{Accepted: len(m.Payload), Refused: []transfer.Refused{}}, nil
+}
+
 func (fake) Status(context.Context) run.Status {
 	return run.Status{ID: self, Problems: map[string]string{"stores": "no room for " + ours}}
 }
@@ -94,8 +108,16 @@ func newWorld(t *testing.T) *world {
 // ask as a node of a member; org "" is nobody's.
 func (w *world) ask(t *testing.T, org, role, method, path string) *httptest.ResponseRecorder {
 	t.Helper()
+	return w.send(t, org, role, method, path, "")
+}
+
+func (w *world) send(t *testing.T, org, role, method, path, body string) *httptest.ResponseRecorder {
+	t.Helper()
 	rec := httptest.NewRecorder()
-	req := httptest.NewRequest(method, path, nil)
+	req := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body == "" {
+		req = httptest.NewRequest(method, path, nil)
+	}
 	if org == "" {
 		w.mux.ServeHTTP(rec, req)
 		return rec

@@ -13,6 +13,8 @@ const (
 	prefixSeen     = 'd' // tracker, boot, seq -> hash of the signed message, day of receipt
 	prefixFork     = 'f' // tracker, boot, seq, hash -> day of receipt: another message at a taken position
 	prefixPlain    = 'j' // tracker, hash -> received_ms of a plain message
+	prefixNamed    = 'k' // tracker, hash of the id that its sender gave it -> received_ms of a message without a signature
+	prefixCounter  = 'c' // tracker -> counter of its newest message without a signature
 	prefixHeadNode = 'n' // level, index -> node of the heads log
 	prefixHead     = 'h' // index -> leaf of the heads log, until its anchor is valid
 	prefixMeta     = 'm' // name -> value
@@ -21,6 +23,9 @@ const (
 	prefixTrackers = 'r' // tracker -> its record on the ledger
 	prefixShipment = 's' // shipment -> its record on the ledger
 	prefixAssigned = 'a' // tracker, shipment -> the windows of the one on the other
+	prefixSecret   = 'e' // hash of a secret, tracker whose it is -> ""
+	prefixDevice   = 'g' // gateway, name of a device there -> tracker
+	prefixProfile  = 'p' // hash -> the profile's document, of those that trackers pin
 	prefixAside    = 'x' // number -> record that InfluxDB refuses
 	prefixLink     = 'y' // tracker, boot, seq -> what the message says of its place; only while a journal is made again
 
@@ -45,12 +50,15 @@ var (
 )
 
 // RepeatPrefixes are of the keys by which repeated messages are recognised, in order.
-var RepeatPrefixes = [][]byte{{prefixSeen}, {prefixFork}, {prefixPlain}}
+var RepeatPrefixes = [][]byte{{prefixSeen}, {prefixFork}, {prefixPlain}, {prefixNamed}}
+
+// PlacePrefixes are those of which each message that was taken has one key.
+var PlacePrefixes = RepeatPrefixes[:3]
 
 // RepeatPlace reads one of these keys; a plain message has no place.
 func RepeatPlace(key []byte) (tracker string, boot, seq uint64, signed bool) {
 	name, place, _ := bytes.Cut(key[1:], []byte{0})
-	if key[0] == prefixPlain || len(place) < 16 {
+	if key[0] == prefixPlain || key[0] == prefixNamed || len(place) < 16 {
 		return string(name), 0, 0, false
 	}
 	return string(name), binary.BigEndian.Uint64(place), binary.BigEndian.Uint64(place[8:]), true
@@ -66,6 +74,17 @@ func PositionKey(tracker string) []byte  { return named(prefixTracker, tracker) 
 func SealedKey(shipment string) []byte   { return named(prefixSealed, shipment) }
 func TrackerKey(tracker string) []byte   { return named(prefixTrackers, tracker) }
 func ShipmentKey(shipment string) []byte { return named(prefixShipment, shipment) }
+
+// Keys by which a tracker is found: by its secret's hash (hex), which SecretPrefix scans, and by what its gateway calls it.
+func SecretPrefix(hash string) []byte       { return append(named(prefixSecret, hash), 0) }
+func SecretKey(hash, tracker string) []byte { return append(SecretPrefix(hash), tracker...) }
+func DeviceKey(gateway, device string) []byte {
+	return append(append(named(prefixDevice, gateway), 0), device...)
+}
+
+// ProfileKey is a profile's document by its hash (hex); CounterKey the counter of a tracker.
+func ProfileKey(hash string) []byte    { return named(prefixProfile, hash) }
+func CounterKey(tracker string) []byte { return named(prefixCounter, tracker) }
 
 // AssignedPrefix scans the shipments that a tracker has been on; AssignedKey is one of them.
 func AssignedPrefix(tracker string) []byte { return append(named(prefixAssigned, tracker), 0) }
@@ -107,6 +126,13 @@ func ForkKey(dst []byte, tracker string, boot, seq uint64, hash [32]byte) []byte
 func PlainKey(dst []byte, tracker string, hash [32]byte) []byte {
 	dst = append(append(dst[:0], prefixPlain), tracker...)
 	return append(append(dst, 0), hash[:]...)
+}
+
+// NamedKey is where the time of receipt is kept of a message that its sender gave an id.
+func NamedKey(dst []byte, tracker string, hash [32]byte) []byte {
+	dst = PlainKey(dst, tracker, hash)
+	dst[0] = prefixNamed
+	return dst
 }
 
 // HeadNodeKey is a node of the heads log; HeadKey a leaf's bytes.

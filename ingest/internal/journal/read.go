@@ -76,9 +76,9 @@ type Kind struct {
 // Kinds of keys that there are.
 var Kinds = []Kind{
 	{"queue", []byte{prefixQueue}}, {"logs", LogPrefix}, {"positions", PositionPrefix}, {"seen messages", []byte{prefixSeen}}, {"forks", []byte{prefixFork}},
-	{"plain messages", []byte{prefixPlain}}, {"nodes of the heads log", []byte{prefixHeadNode}}, {"heads", []byte{prefixHead}}, {"values", []byte{prefixMeta}},
+	{"plain messages", []byte{prefixPlain}}, {"messages by their ids", []byte{prefixNamed}}, {"counters", []byte{prefixCounter}}, {"nodes of the heads log", []byte{prefixHeadNode}}, {"heads", []byte{prefixHead}}, {"values", []byte{prefixMeta}},
 	{"sealed shipments", []byte{prefixSealed}}, {"subjects", []byte{prefixSubject}}, {"trackers", TrackersPrefix}, {"shipments", ShipmentPrefix},
-	{"assignments", []byte{prefixAssigned}}, {"records kept aside", AsidePrefix}, {"refused messages", []byte{prefixQuarantine}},
+	{"assignments", []byte{prefixAssigned}}, {"trackers by secret", []byte{prefixSecret}}, {"trackers by gateway", []byte{prefixDevice}}, {"profiles", []byte{prefixProfile}}, {"records kept aside", AsidePrefix}, {"refused messages", []byte{prefixQuarantine}},
 }
 
 // Prefixes to scan.

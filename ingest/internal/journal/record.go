@@ -119,6 +119,7 @@ type Flags uint16
 var flagNames = [...]telemetry.Reason{
 	telemetry.SeqGap, telemetry.Reordered, telemetry.Late, telemetry.Fork, telemetry.BootRegress, telemetry.ChainBreak,
 	telemetry.ClockAhead, telemetry.ClockBehind, telemetry.AfterClose, telemetry.Unassigned, telemetry.Flawed,
+	telemetry.Reboot, // by its counter, of a message without a signature: of a signed one its boot says so
 }
 
 // Flag is the set of one code.

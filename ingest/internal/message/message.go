@@ -12,6 +12,10 @@ type Item struct {
 	Raw        []byte // as published; of an accepted message that is not signed, its envelope
 	ReceivedMS int64
 	Ack        func(refused *telemetry.Reject) // the MQTT acknowledgement; nil when the message is durable
+	// Via is the gateway that sent it, and Device what it calls the one that the item is of; "" when a tracker spoke for itself.
+	Via, Device string
+	// Parts are the items that were made of it, of those that its gateway speaks for; then it goes no further itself.
+	Parts []*Item
 
 	Reject  *telemetry.Reject // set: goes to the quarantine, of the rest below only the next three are set
 	Alike   uint64            // refused alike, with this one, since the last entry of the quarantine; 0 = it gets none
@@ -24,9 +28,13 @@ type Item struct {
 	Prev      [32]byte
 	Kind      telemetry.Kind
 	Gap       *telemetry.GapDetail
-	// Plain messages.
-	JSONSeq *uint64
-	Timed   bool // every reading carried its time, or the message its seq: the same bytes are the same message
+	// Messages without a signature.
+	Envelope  []byte  // as it is logged, of one that was read by a profile; nil = the plain JSON of docs/formats.md
+	Counter   *uint64 // its sender's, as a profile read it
+	Bits      int     // of the counter: it begins again at 2^Bits
+	MessageID string  // by which its sender's platform knows it, "" = none
+	JSONSeq   *uint64 // to be acknowledged by its number
+	Timed     bool    // every reading carried its time, or the message its seq: the same bytes are the same message
 
 	Readings journal.Readings
 	Flags    journal.Flags // clock_*
@@ -49,4 +57,5 @@ const (
 	Logged    Outcome = iota + 1 // new: it has a leaf
 	Duplicate                    // held already
 	Rejected                     // quarantined
+	Skipped                      // its profile passes over it
 )

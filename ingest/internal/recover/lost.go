@@ -42,7 +42,7 @@ func (r *run) nameLost(made *journal.DB) (err error) {
 	}()
 	w := bufio.NewWriter(f)
 	lines := json.NewEncoder(w)
-	for _, prefix := range journal.RepeatPrefixes {
+	for _, prefix := range journal.PlacePrefixes {
 		err := r.old.Scan(prefix, func(key, value []byte) error {
 			l := Lost{}
 			l.Tracker, l.Boot, l.Seq, l.Signed = journal.RepeatPlace(key)

@@ -60,6 +60,7 @@ func (r *Registry) write(trackers []ledger.Tracker, shipments []ledger.Shipment)
 			shut = append(shut, t.ID)
 		}
 		affected[t.ID] = true
+		index(b, &old, t)
 		b.Set(journal.TrackerKey(t.ID), journal.JSON(t))
 	}
 	for i := range shipments {
@@ -107,6 +108,22 @@ func (r *Registry) write(trackers []ledger.Tracker, shipments []ledger.Shipment)
 	return shut, nil
 }
 
+// index keeps by what a tracker is found besides its id.
+func index(b *journal.Batch, old, now *ledger.Tracker) {
+	if old.SecretHash != "" && old.SecretHash != now.SecretHash {
+		b.Delete(journal.SecretKey(old.SecretHash, now.ID))
+	}
+	if now.SecretHash != "" {
+		b.Set(journal.SecretKey(now.SecretHash, now.ID), nil)
+	}
+	if old.Gateway != "" && (old.Gateway != now.Gateway || old.Device != now.Device) {
+		b.Delete(journal.DeviceKey(old.Gateway, old.Device))
+	}
+	if now.Gateway != "" {
+		b.Set(journal.DeviceKey(now.Gateway, now.Device), []byte(now.ID))
+	}
+}
+
 // stored reads a record from the journal.
 func (r *Registry) stored(key []byte, to any) (found bool, err error) {
 	v, err := r.cfg.DB.Get(key)
@@ -134,7 +151,10 @@ func (r *Registry) read(id string) (*Tracker, error) {
 	if found, err := r.stored(journal.TrackerKey(id), &rec); !found || err != nil {
 		return nil, err
 	}
-	t := &Tracker{ID: rec.ID, Owner: rec.Owner, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0}
+	t := &Tracker{ID: rec.ID, Owner: rec.Owner, EnrolTx: rec.EnrolTx, SecretHash: rec.SecretHash, Revoked: rec.RevokedMS != 0, Gateway: rec.Gateway, Device: rec.Device}
+	if pin, ok := rec.Profile(); ok {
+		t.Profile = &pin
+	}
 	if !rec.ServedBy(r.cfg.Ledger.MSP()) {
 		t.Elsewhere = rec.Operator
 	}

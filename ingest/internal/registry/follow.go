@@ -41,7 +41,7 @@ func (r *Registry) follow(ctx context.Context) error {
 	}
 	named := false
 	r.block = from
-	return r.cfg.Ledger.Events(ctx, from, r.handle, func(height uint64) {
+	return r.cfg.Ledger.Events(ctx, from, func(e ledger.Event) error { return r.handle(ctx, e) }, func(height uint64) {
 		r.once.Do(func() { close(r.caughtUp) })
 		if !named { // until then operators go by their MSP ids
 			err := pages(ctx, r.cfg.Ledger, ledger.MemberList, func(m []ledger.Member) error { r.name(m...); return nil })
@@ -92,7 +92,10 @@ func (r *Registry) load(ctx context.Context) (from uint64, err error) {
 	if from > 0 {
 		from--
 	}
-	err = pages(ctx, r.cfg.Ledger, ledger.TrackerList, func(t []ledger.Tracker) error { return r.store(t, nil) })
+	err = pages(ctx, r.cfg.Ledger, ledger.TrackerList, func(t []ledger.Tracker) error {
+		r.fetch(ctx, t)
+		return r.store(t, nil)
+	})
 	if err != nil {
 		return 0, fmt.Errorf("trackers: %w", err)
 	}
@@ -120,12 +123,13 @@ func pages[T any](ctx context.Context, l Ledger, list ledger.Listing[T], each fu
 
 // handle applies one event. Handling it again, or an older one after a newer listing, ends in the same state once the
 // stream is at the head.
-func (r *Registry) handle(e ledger.Event) error {
+func (r *Registry) handle(ctx context.Context, e ledger.Event) error {
 	var err error
 	switch e.Name {
 	case ledger.EventTracker:
 		var t ledger.Tracker
 		if r.readable(e, &t, &t.ID) {
+			r.fetch(ctx, []ledger.Tracker{t})
 			err = r.store([]ledger.Tracker{t}, nil)
 		}
 	case ledger.EventShipment:

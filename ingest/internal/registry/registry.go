@@ -20,6 +20,7 @@ import (
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/recent"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/profile"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/telemetry"
 	"github.com/trackseal/trackseal/internal/trackerchain"
@@ -62,8 +63,9 @@ type Registry struct {
 	live     map[string]*ledger.Shipment // not closed; the records as the ledger has them, never changed once they are here
 	changes  uint64                      // how often store has changed something
 	known    struct{ trackers, shipments int }
-	members  map[string]ledger.Member // by MSP id, as far as the ledger was asked
-	tried    map[string]time.Time     // tracker -> last look-up
+	members  map[string]ledger.Member                // by MSP id, as far as the ledger was asked
+	tried    map[string]time.Time                    // tracker, or profile's hash -> last look-up
+	profiles *recent.Cache[string, *profile.Profile] // by hash
 
 	caughtUp chan struct{}
 	once     sync.Once
@@ -80,6 +82,10 @@ type Tracker struct {
 	Revoked    bool
 	// Elsewhere is the MSP id of the other operator that serves it, "" when its messages are taken here.
 	Elsewhere string
+	// Profile is the pin by which its messages are read, nil for the plain JSON of docs/formats.md.
+	Profile *ledger.ProfilePin
+	// Gateway speaks for it and calls it Device; "" when none does.
+	Gateway, Device string
 	// Windows are its assignments, in no order.
 	Windows []Window
 }
@@ -112,7 +118,7 @@ const keep = 1 << 14
 func Open(cfg Config) (*Registry, error) {
 	r := &Registry{
 		cfg: cfg, lookup: rate.NewLimiter(lookupsPerSecond, lookupsPerSecond), trackers: recent.New[string, *Tracker](keep),
-		live: map[string]*ledger.Shipment{}, members: map[string]ledger.Member{}, tried: map[string]time.Time{}, caughtUp: make(chan struct{}),
+		live: map[string]*ledger.Shipment{}, members: map[string]ledger.Member{}, tried: map[string]time.Time{}, profiles: recent.New[string, *profile.Profile](keepProfiles), caughtUp: make(chan struct{}),
 	}
 	if err := cfg.DB.Scan(journal.TrackersPrefix, func(_, _ []byte) error { r.known.trackers++; return nil }); err != nil {
 		return nil, err
@@ -196,19 +202,25 @@ func (r *Registry) get(id string) (*Tracker, error) {
 	return t, nil
 }
 
-func (r *Registry) ask(ctx context.Context, id string) {
+// may reports whether the ledger may be asked about something now, by the bounds of Tracker.
+func (r *Registry) may(what string) bool {
 	now := time.Now()
 	r.mu.Lock()
-	if now.Sub(r.tried[id]) < lookupAgain || !r.lookup.AllowN(now, 1) {
-		r.mu.Unlock()
-		return
+	defer r.mu.Unlock()
+	if now.Sub(r.tried[what]) < lookupAgain || !r.lookup.AllowN(now, 1) {
+		return false
 	}
 	if len(r.tried) >= maxTried {
 		clear(r.tried)
 	}
-	r.tried[id] = now
-	r.mu.Unlock()
+	r.tried[what] = now
+	return true
+}
 
+func (r *Registry) ask(ctx context.Context, id string) {
+	if !r.may(id) {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	t, err := ledger.TrackerGet.Ask(ctx, r.cfg.Ledger, ledger.TrackerArgs{ID: id})

@@ -18,7 +18,7 @@ const (
 	quiet = 4 * time.Millisecond
 )
 
-// gather makes groups of what arrives, each to be verified and committed together. It closes out.
+// gather makes groups of what arrives, each to be verified and committed together, until ctx ends. It closes out.
 func gather(ctx context.Context, full int, in <-chan *message.Item, out chan<- []*message.Item) error {
 	defer close(out)
 	for busy := false; ; {

@@ -86,7 +86,11 @@ func (p *Pipeline) told(it *message.Item) {
 	default:
 		return
 	}
-	if tracker, _, err := telemetry.ParseTopic(it.Topic); err == nil {
+	tracker, _, err := telemetry.ParseTopic(it.Topic)
+	if err == nil {
 		p.acker.notices.add(tracker, kind, newest)
+	}
+	if it.Via != "" && it.Via != tracker { // its device may have no ear of its own
+		p.acker.notices.add(it.Via, kind, newest)
 	}
 }

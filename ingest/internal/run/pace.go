@@ -15,16 +15,21 @@ func (p *Pipeline) Pace(tracker string, bytes int, patience time.Duration) (wait
 	wait, ok = p.limiter.Take(tracker, bytes, p.cfg.Now(), patience)
 	switch {
 	case !ok:
-		p.received.Add(1)
-		p.rejects.add(telemetry.RateLimited)
-		p.acker.notices.add(tracker, notice{"nack", telemetry.RateLimited}, told{Detail: tooFast(wait)})
-		lines, _ := p.refusals.weigh(tracker, telemetry.RateLimited, false, p.cfg.Now())
-		p.logRefusal(lines, tracker, "", &telemetry.Reject{Reason: telemetry.RateLimited, Detail: tooFast(wait)}, "bytes", bytes)
+		p.slowed(tracker, bytes, wait)
 	case wait > 0:
 		p.heldBack.Add(1)
 		p.acker.notices.add(tracker, notice{"slow", telemetry.RateLimited}, told{})
 	}
 	return wait, ok
+}
+
+// slowed tells of a message that was not taken because it came too fast.
+func (p *Pipeline) slowed(tracker string, bytes int, wait time.Duration) {
+	p.received.Add(1)
+	p.rejects.add(telemetry.RateLimited)
+	p.acker.notices.add(tracker, notice{"nack", telemetry.RateLimited}, told{Detail: tooFast(wait)})
+	lines, _ := p.refusals.weigh(tracker, telemetry.RateLimited, false, p.cfg.Now())
+	p.logRefusal(lines, tracker, "", &telemetry.Reject{Reason: telemetry.RateLimited, Detail: tooFast(wait)}, "bytes", bytes)
 }
 
 // limit refuses a message that comes too fast from a source that cannot hold one tracker back.

@@ -1,5 +1,5 @@
-// Package run wires the stages together, and is the way of a message: received, verified, sequenced and made durable, acknowledged, stored, anchored,
-// judged. ingest/README.md tells it as a story, with what a crash leaves at each step.
+// Package run wires the stages together, and is the way of a message: received, read by its profile unless it is signed, verified, sequenced and
+// made durable, acknowledged, stored, anchored, judged. ingest/README.md tells it as a story, with what a crash leaves at each step.
 package run
 
 import (
@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/trackseal/trackseal/ingest/internal/anchorer"
+	"github.com/trackseal/trackseal/ingest/internal/attach"
 	"github.com/trackseal/trackseal/ingest/internal/journal"
 	"github.com/trackseal/trackseal/ingest/internal/limit"
 	"github.com/trackseal/trackseal/ingest/internal/message"
@@ -59,6 +60,7 @@ type Config struct {
 	Group int
 
 	Source   Source
+	Codecs   attach.Runner // of profiles; nil = messages that need one are kept by their senders
 	Database Database
 	Ledger   Ledger
 	Log      *slog.Logger
@@ -76,6 +78,7 @@ type Pipeline struct {
 	id       string // of the instance's life
 	seq      *sequence.Sequencer
 	registry *registry.Registry
+	attach   *attach.Stage
 	writer   *store.Writer
 	refused  *store.Quarantine
 	anchorer *anchorer.Anchorer
@@ -87,10 +90,12 @@ type Pipeline struct {
 	rejects  rejectCounter
 	refusals *refusals
 	turned   chan *message.Item // refused by the broker
+	unsigned chan *message.Item // for attach
 	limiter  *limit.Limiter
 	metrics  *prometheus.Registry
 
 	received, heldBack, repeated atomic.Uint64
+	newest                       atomic.Int64 // receipt, ms
 }
 
 // queueDepth bounds what waits between the source and the groups.
@@ -120,7 +125,7 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}, refusals: newRefusals(), turned: make(chan *message.Item, queueDepth), limiter: limit.New(cfg.Limit)}
+	p := &Pipeline{cfg: cfg, db: db, acker: newAcker(cfg.Source), rejects: rejectCounter{n: map[string]uint64{}}, refusals: newRefusals(), turned: make(chan *message.Item, queueDepth), unsigned: make(chan *message.Item, queueDepth), limiter: limit.New(cfg.Limit)}
 	if err := p.open(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -160,6 +165,7 @@ func (p *Pipeline) open() error {
 	if err != nil {
 		return fmt.Errorf("recovery: %w", err)
 	}
+	p.attach = attach.New(p.registry, p.cfg.Codecs)
 	p.judge = judge.New(judge.Config{
 		Channel: p.cfg.Channel, Instance: p.id, Own: p.has, Store: p.cfg.Database, Shipments: p.registry, Ledger: p.cfg.Ledger, Log: p.cfg.Log, Now: p.cfg.Now, Every: p.cfg.JudgeEvery,
 	})
@@ -209,6 +215,7 @@ func (p *Pipeline) Parts() []service.Part {
 	verifier := &verify.Verifier{Registry: p.registry}
 	return []service.Part{
 		{Name: "receive", Run: func(ctx context.Context) error { return p.receive(ctx, received) }},
+		{Name: "attach", Run: func(ctx context.Context) error { return p.attach.Run(ctx, p.unsigned, received) }},
 		{Name: "gather", Run: func(ctx context.Context) error { return gather(ctx, p.cfg.Group, received, groups) }},
 		{Name: "verify", Run: func(ctx context.Context) error { return verifier.Run(ctx, groups, verified) }},
 		{Name: "sequence", Run: func(ctx context.Context) error { return p.sequence(ctx, verified) }},
@@ -226,9 +233,8 @@ func (p *Pipeline) Parts() []service.Part {
 	}
 }
 
+// receive gives signed messages to the verifier, and all others to attach, which gives them on: nobody who signs waits for a profile.
 func (p *Pipeline) receive(ctx context.Context, out chan<- *message.Item) error {
-	defer close(out)
-	var last int64
 	for {
 		topic, payload, ack, err := p.cfg.Source.Receive(ctx)
 		if err != nil {
@@ -237,18 +243,32 @@ func (p *Pipeline) receive(ctx context.Context, out chan<- *message.Item) error 
 			}
 			return err
 		}
-		// A clock that is set back must not make leaves older than their predecessors.
 		now := p.cfg.Now()
-		last = max(last, now.UnixMilli())
-		p.received.Add(1)
-		it := &message.Item{Topic: topic, Raw: payload, ReceivedMS: last, Ack: ack}
+		it := p.item(topic, payload, now)
+		it.Ack = ack
 		if !p.cfg.SourcePaces {
 			p.limit(it, now)
 		}
+		to := out
+		if attach.Concerns(topic) {
+			to = p.unsigned
+		}
 		select {
-		case out <- it:
+		case to <- it:
 		case <-ctx.Done():
 			return nil
+		}
+	}
+}
+
+// item is a message that was received. A clock that is set back must not make leaves older than their predecessors.
+func (p *Pipeline) item(topic string, payload []byte, now time.Time) *message.Item {
+	p.received.Add(1)
+	for {
+		last := p.newest.Load()
+		ms := max(last, now.UnixMilli())
+		if p.newest.CompareAndSwap(last, ms) {
+			return &message.Item{Topic: topic, Raw: payload, ReceivedMS: ms}
 		}
 	}
 }

@@ -94,8 +94,8 @@ func TestNothingIsRefusedInSilence(t *testing.T) {
 		nack     bool
 	}{
 		{"not JSON", "right", own, "temperature=4", silent, "Payload format invalid", telemetry.Malformed, "", true},
-		{"a topic of another", "right", func(string) string { return telemetry.Topic("carrier.T-1", telemetry.JSON) }, `{"temperature":4}`, closed, "Topic name invalid", telemetry.TopicMismatch, "its own up, json and status topics only", true},
-		{"no topic of ours", "right", func(string) string { return "zigbee2mqtt/Pallet 7" }, `{"temperature":4}`, closed, "Topic name invalid", telemetry.TopicMismatch, "its own up, json and status topics only", true},
+		{"a topic of another", "right", func(string) string { return telemetry.Topic("carrier.T-1", telemetry.JSON) }, `{"temperature":4}`, closed, "Topic name invalid", telemetry.TopicMismatch, "its own up, json, in and status topics only", true},
+		{"none of our topics", "right", func(string) string { return "trackseal/v2/x" }, `{"temperature":4}`, closed, "Topic name invalid", telemetry.TopicMismatch, "its own up, json, in and status topics only", true},
 		{"200 kB", "right", own, `{"temperature":4` + strings.Repeat(" ", 200_000) + "}", silent, "Packet too large", telemetry.Oversized, "200017 bytes", true},
 		{"plain bytes as a signed message", "right", func(tracker string) string { return up(tracker) }, "x", silent, "Payload format invalid", telemetry.Malformed, "", true},
 		{"a wrong password", "wrong", own, `{"temperature":4}`, "not authorised", "user name or password", telemetry.BadLogin, "wrong secret", false},

@@ -55,6 +55,7 @@ type Sequencer struct {
 	mu sync.Mutex
 	// What was used last. Between two batches all of it is as the journal has it; within one nothing is forgotten.
 	trackers *recent.Cache[string, *trackerchain.Progress]
+	counters *recent.Cache[string, lastCount]
 	logs     *recent.Cache[[32]byte, *logState]
 	ids      *recent.Cache[string, [32]byte] // subject -> log id, so that it is hashed once
 	sealed   *recent.Cache[string, bool]     // shipment -> whether its logs have ended here
@@ -66,7 +67,9 @@ type Sequencer struct {
 	fresh      map[seen][32]byte
 	freshForks map[fork]bool
 	freshPlain map[fork]int64
+	freshNamed map[fork]bool
 	touched    map[string]*trackerchain.Progress
+	counted    map[string]lastCount
 	leaves     uint64 // as many as messages, or more: one of several shipments has several
 	grown      map[[32]byte]*logState
 	keyBuf     []byte
@@ -103,6 +106,7 @@ func Open(db *journal.DB, cfg Config) (*Sequencer, error) {
 func (s *Sequencer) reset() error {
 	keep := cmp.Or(s.cfg.Keep, 1<<14)
 	s.trackers, s.logs = recent.New[string, *trackerchain.Progress](keep), recent.New[[32]byte, *logState](keep)
+	s.counters = recent.New[string, lastCount](keep)
 	s.ids, s.sealed = recent.New[string, [32]byte](keep), recent.New[string, bool](keep)
 	s.dirty = map[[32]byte]*logState{}
 	s.clearBatch()
@@ -129,14 +133,15 @@ func (s *Sequencer) reset() error {
 // turn lets go of what has not been used for long. Not within a batch: its positions and logs are in memory only.
 func (s *Sequencer) turn() {
 	s.trackers.Turn()
+	s.counters.Turn()
 	s.logs.Turn()
 	s.ids.Turn()
 	s.sealed.Turn()
 }
 
 func (s *Sequencer) clearBatch() {
-	s.fresh, s.freshForks, s.freshPlain = map[seen][32]byte{}, map[fork]bool{}, map[fork]int64{}
-	s.leaves = 0
+	s.fresh, s.freshForks, s.freshPlain, s.freshNamed = map[seen][32]byte{}, map[fork]bool{}, map[fork]int64{}, map[fork]bool{}
+	s.leaves, s.counted = 0, map[string]lastCount{}
 	s.touched, s.grown = map[string]*trackerchain.Progress{}, map[[32]byte]*logState{}
 }
 
@@ -173,6 +178,9 @@ func (s *Sequencer) Apply(items []*message.Item) (acks []Ack, err error) {
 	for tracker, p := range s.touched {
 		s.keyBuf = p.Append(s.keyBuf[:0])
 		batch.Set(journal.PositionKey(tracker), s.keyBuf)
+	}
+	for tracker, c := range s.counted {
+		batch.Set(journal.CounterKey(tracker), c.encode())
 	}
 	for id, l := range s.grown {
 		batch.Set(journal.LogKey(id), l.encode())
@@ -218,7 +226,7 @@ func (s *Sequencer) acks(items []*message.Item) []Ack {
 func (s *Sequencer) place(batch *journal.Batch, it *message.Item) error {
 	if it.Reject != nil {
 		it.Outcome = message.Rejected
-		if it.Reject.Reason == telemetry.RateLimited || it.Alike == 0 {
+		if it.Reject.Reason.Temporary() || it.Alike == 0 {
 			return nil // its tracker sends it again, or there are enough like it: a flood must not be as costly as it wants to be
 		}
 		r := journal.Rejected{Reason: string(it.Reject.Reason), Tracker: it.Tracker, Topic: it.Topic, Detail: it.Reject.Detail, Count: it.Alike, Raw: it.Raw, Bytes: len(it.Raw), ReceivedMS: it.ReceivedMS}
@@ -300,8 +308,11 @@ func (s *Sequencer) leaf(batch *journal.Batch, it *message.Item, flags journal.F
 // recognise tells new messages from known ones and gives a new one its place in the tracker's chain.
 func (s *Sequencer) recognise(batch *journal.Batch, it *message.Item) (flags journal.Flags, duplicate bool, err error) {
 	if !it.Signed {
-		duplicate, err = s.recognisePlain(batch, it)
-		return 0, duplicate, err
+		if duplicate, err = s.recognisePlain(batch, it); duplicate || err != nil {
+			return 0, duplicate, err
+		}
+		flags, err = s.count(it)
+		return flags, false, err
 	}
 	p, err := s.position(it.Tracker)
 	if err != nil {
@@ -349,9 +360,14 @@ func (s *Sequencer) fork(batch *journal.Batch, it *message.Item) (journal.Flags,
 // that measures the same values again and sends neither is understood to do so less often.
 const repeatMS = 10_000
 
-// recognisePlain goes by the bytes. A broker hides from us whether a tracker sent a message again, so for messages that name
-// no time the span between them has to decide.
+// recognisePlain goes by the id that the sender's platform gave the message, whatever the bytes are then, and by the bytes. A broker hides
+// from us whether a tracker sent a message again, so for messages that name no time the span between them has to decide.
 func (s *Sequencer) recognisePlain(batch *journal.Batch, it *message.Item) (duplicate bool, err error) {
+	if it.MessageID != "" {
+		if duplicate, err = s.recogniseID(batch, it); duplicate || err != nil {
+			return duplicate, err
+		}
+	}
 	key := fork{it.Tracker, it.Hash}
 	last, found := s.freshPlain[key]
 	s.keyBuf = journal.PlainKey(s.keyBuf, it.Tracker, it.Hash)
@@ -364,7 +380,7 @@ func (s *Sequencer) recognisePlain(batch *journal.Batch, it *message.Item) (dupl
 			last = decodeMS(v)
 		}
 	}
-	if found && (it.Timed || it.ReceivedMS-last < repeatMS) {
+	if found && it.MessageID == "" && (it.Timed || it.ReceivedMS-last < repeatMS) {
 		it.Repeated = !it.Timed
 		return true, nil
 	}

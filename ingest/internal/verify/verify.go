@@ -141,7 +141,7 @@ func turnDown(it *message.Item, err error) {
 	if !known {
 		r = &telemetry.Reject{Reason: telemetry.Malformed, Detail: err.Error()}
 	}
-	*it = message.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Reject: r}
+	*it = message.Item{Topic: it.Topic, Raw: it.Raw, ReceivedMS: it.ReceivedMS, Ack: it.Ack, Via: it.Via, Device: it.Device, Reject: r}
 }
 
 // signed is a message whose signature is still to be checked.
@@ -168,7 +168,7 @@ func (v *Verifier) open(ctx context.Context, it *message.Item) (signed, error) {
 		return signed{}, refuse(telemetry.TopicMismatch, "nothing is accepted on %s", channel)
 	}
 	if kind == telemetry.LeafUnsigned {
-		return signed{}, v.plain(ctx, it)
+		return signed{}, v.plain(ctx, it, channel)
 	}
 	o, err := telemetry.Open(kind, it.Raw, it.ReceivedMS)
 	if err != nil {
@@ -177,7 +177,7 @@ func (v *Verifier) open(ctx context.Context, it *message.Item) (signed, error) {
 	if o.Signed.Tracker != it.Tracker {
 		return signed{}, refuse(telemetry.TopicMismatch, "signed as %s, published as %s", o.Signed.Tracker, it.Tracker)
 	}
-	t, err := v.tracker(ctx, it.Tracker)
+	t, err := Admit(ctx, v.Registry, it.Tracker)
 	if err != nil {
 		return signed{}, err
 	}
@@ -186,7 +186,7 @@ func (v *Verifier) open(ctx context.Context, it *message.Item) (signed, error) {
 }
 
 // leafKinds says how a message is read by where it was published.
-var leafKinds = map[string]uint8{telemetry.Up: telemetry.LeafSigned, telemetry.JSON: telemetry.LeafUnsigned}
+var leafKinds = map[string]uint8{telemetry.Up: telemetry.LeafSigned, telemetry.JSON: telemetry.LeafUnsigned, telemetry.In: telemetry.LeafUnsigned}
 
 // accept fills the item of an authentic message.
 func (v *Verifier) accept(ctx context.Context, s *signed) {
@@ -196,8 +196,8 @@ func (v *Verifier) accept(ctx context.Context, s *signed) {
 	v.finish(ctx, it, s.tracker, &telemetry.Opened{TimeMS: m.TimeMS, Readings: m.Readings})
 }
 
-func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
-	t, err := v.tracker(ctx, it.Tracker)
+func (v *Verifier) plain(ctx context.Context, it *message.Item, channel string) error {
+	t, err := Admit(ctx, v.Registry, it.Tracker)
 	if err != nil {
 		return err
 	}
@@ -205,21 +205,27 @@ func (v *Verifier) plain(ctx context.Context, it *message.Item) error {
 	if _, signs := t.Current(); signs {
 		return refuse(telemetry.BadSignature, "this tracker signs its messages")
 	}
-	raw := telemetry.PlainEnvelope(it.Tracker, it.Raw)
+	raw := it.Envelope
+	if raw == nil {
+		raw = telemetry.PlainEnvelope(it.Tracker, it.Raw)
+	}
 	o, err := telemetry.Open(telemetry.LeafUnsigned, raw, it.ReceivedMS)
 	if err != nil {
 		return err
 	}
-	it.Raw, it.Hash, it.TimeMS = raw, o.Hash, o.TimeMS
-	it.JSONSeq, it.Timed = o.Seq, o.Timed || o.Seq != nil
+	it.Raw, it.Hash, it.TimeMS, it.Timed = raw, o.Hash, o.TimeMS, o.Timed || o.Seq != nil
+	if channel == telemetry.JSON && it.Envelope == nil { // who speaks our format listens for it
+		it.JSONSeq = o.Seq
+	}
 	v.finish(ctx, it, t, &o)
 	return nil
 }
 
-func (v *Verifier) tracker(ctx context.Context, id string) (*registry.Tracker, error) {
-	t, ok := v.Registry.Tracker(ctx, id)
+// Admit finds a tracker whose messages are taken here. The error is a *telemetry.Reject.
+func Admit(ctx context.Context, trackers Registry, id string) (*registry.Tracker, error) {
+	t, ok := trackers.Tracker(ctx, id)
 	if ok && t.Elsewhere != "" { // it may have been moved here a moment ago
-		t, ok = v.Registry.Refresh(ctx, id)
+		t, ok = trackers.Refresh(ctx, id)
 	}
 	switch {
 	case !ok:
@@ -227,7 +233,7 @@ func (v *Verifier) tracker(ctx context.Context, id string) (*registry.Tracker, e
 	case t.Revoked:
 		return nil, refuse(telemetry.Revoked, "%s has been revoked", id)
 	case t.Elsewhere != "":
-		return nil, refuse(telemetry.OtherOperator, "%s is served by %s", id, v.Registry.Operator(t.Elsewhere))
+		return nil, refuse(telemetry.OtherOperator, "%s is served by %s", id, trackers.Operator(t.Elsewhere))
 	}
 	return t, nil
 }

@@ -130,9 +130,14 @@ type pubacks struct {
 	writing    bool
 }
 
-// add acknowledges a message. MQTT 5 has words for a refused one; to a client of MQTT 3 a PUBACK says that ingest is done with it.
+// add acknowledges a message. MQTT 5 has words for a refused one; to a client of MQTT 3 a PUBACK says that ingest is done with it. What is to be
+// sent again has none there: the connection ends, and the next one brings it.
 func (q *pubacks) add(kind byte, id uint16, refused *telemetry.Reject) {
 	told := refused != nil && q.client.Properties.ProtocolVersion == 5
+	if refused != nil && !told && refused.Reason.Temporary() {
+		q.client.Stop(refused)
+		return
+	}
 	if kind == packets.Pubrec && !told {
 		q.received(id)
 	}
@@ -173,11 +178,13 @@ func appendRefusal(b []byte, kind byte, id uint16, refused *telemetry.Reject, cl
 	switch refused.Reason {
 	case telemetry.RateLimited:
 		code = packets.ErrQuotaExceeded.Code
+	case telemetry.Busy:
+		code = packets.ErrServerBusy.Code
 	case telemetry.Oversized:
 		code = packets.ErrPacketTooLarge.Code
 	case telemetry.TopicMismatch:
 		code = packets.ErrTopicNameInvalid.Code
-	case telemetry.UnknownTracker, telemetry.Revoked, telemetry.OtherOperator, telemetry.BadSignature, telemetry.WrongKey, telemetry.WrongAlg:
+	case telemetry.UnknownTracker, telemetry.Revoked, telemetry.OtherOperator, telemetry.BadSignature, telemetry.WrongKey, telemetry.WrongAlg, telemetry.UnknownDevice, telemetry.NotItsGateway:
 		code = packets.ErrNotAuthorized.Code
 	}
 	text := words(refused)
