@@ -59,6 +59,8 @@ type Source struct {
 	Outside Outside  // nil: the store has all that is needed
 	Own     []string // ids of the instances that write into the store
 	Log     *slog.Logger
+	// Codec runs the codecs of profiles when a bundle is verified here; nil: nobody does, and the report says so.
+	Codec evidence.Codec
 }
 
 // Log is one log of the shipment.
@@ -75,6 +77,12 @@ type Request struct {
 	// Details gives the bytes of details that the bundle discloses: those with a hash, which the member with the MSP id by wrote. It
 	// answers nil for what is not here or not disclosed; a nil Details discloses none.
 	Details func(ctx context.Context, by, hash string) ([]byte, error)
+	// Trackers are the shipment's as the ledger has them now: what changed since they were assigned goes into the bundle. Those that are
+	// not given stand as their assignments left them.
+	Trackers []ledger.Tracker
+	// Document gives a profile's, canonical; nil where nobody has it, and then only a verifier that has it can check what it read. A nil
+	// Document gives none.
+	Document func(ctx context.Context, pin ledger.ProfilePin) ([]byte, error)
 	// Nonce is the asker's; peers sign it along, which shows that their answers are not old.
 	Nonce []byte
 	// Withhold leaves readings out: "", "all", or "location" for every message that has a position.
@@ -104,6 +112,9 @@ func (s *Source) Collect(ctx context.Context, r Request) (*Bundle, error) {
 	m.Channel, m.Chaincode, m.Shipment, m.RuleSet = s.Channel, s.Chaincode, r.Shipment.ID, r.RuleSet
 	if err := c.records(ctx); err != nil {
 		return nil, fmt.Errorf("records of the shipment: %w", err)
+	}
+	if err := c.trackers(ctx); err != nil {
+		return nil, fmt.Errorf("trackers of the shipment: %w", err)
 	}
 	if err := c.details(ctx); err != nil {
 		return nil, fmt.Errorf("details: %w", err)

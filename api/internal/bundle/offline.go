@@ -24,7 +24,7 @@ func (b *Bundle) Verify(ctx context.Context) (*evidence.Report, error) {
 		w.CloseWithError(err)
 		written <- err
 	}()
-	report, err := evidence.Verify(r, p, evidence.Options{Nonce: b.request.Nonce})
+	report, err := evidence.Verify(r, p, evidence.Options{Nonce: b.request.Nonce, Codec: b.source.Codec})
 	r.Close() // what is not read is not written
 	if werr := <-written; werr != nil && !errors.Is(werr, io.ErrClosedPipe) {
 		return nil, werr

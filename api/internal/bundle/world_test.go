@@ -201,26 +201,25 @@ func (w *world) logAt(ingest, kind, subject, tx string) string {
 	return hex.EncodeToString(id[:])
 }
 
-// put stores a signed message and its reading.
+// put stores a message and its readings.
 func (w *world) put(log string, leaf uint64, l evidence.Leaf, shipment string) {
 	w.t.Helper()
-	body, err := canon.MarshalCBOR([][]byte{l.COSE, l.Pack})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	m, err := telemetry.Decode(body)
-	if err != nil {
-		w.t.Fatal(err)
+	body := l.Plain
+	if l.COSE != nil {
+		body = canon.MustMarshalCBOR([][]byte{l.COSE, l.Pack})
 	}
 	entry, err := telemetry.DecodeLeaf(l.Entry)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.store.Stored = append(w.store.Stored, stored.Message{
-		Log: log, Leaf: leaf, Entry: l.Entry, Raw: body, Tracker: m.Tracker, Shipment: shipment, Trust: stored.Signed, Boot: m.Boot, Seq: m.Seq,
-		Kind: int(m.Kind), TimeMS: m.TimeMS, ReceivedMS: entry.ReceivedMS, Readings: len(m.Readings),
-	})
-	for _, r := range m.Readings {
+	o, err := telemetry.Open(entry.Kind, body, entry.ReceivedMS)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	m := stored.NewMessage(log, leaf, l.Entry, entry, &o)
+	m.Raw, m.Tracker, m.Shipment = body, o.Tracker, shipment
+	w.store.Stored = append(w.store.Stored, m)
+	for _, r := range o.Readings {
 		w.store.Points = append(w.store.Points, fakestore.Point{Reading: stored.Reading{Log: log, Tracker: m.Tracker, Leaf: leaf, TimeMS: r.TimeMS, Values: r.Values}})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/rest"
 	"github.com/trackseal/trackseal/api/internal/shapes"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/profile"
 	"github.com/trackseal/trackseal/internal/stored"
 )
 
@@ -140,6 +141,10 @@ func (s *Resource) collect(ctx context.Context, id, nonce, withhold string) (*bu
 	} else if ledger.CodeOf(err) != ledger.Conflict { // rules that this version does not know: the verifier may
 		return nil, err
 	}
+	if request.Trackers, err = s.Assigned(ctx, r); err != nil {
+		return nil, err
+	}
+	request.Document = s.document
 	refs, err := s.Logs.Of(ctx, r)
 	if err != nil {
 		return nil, err
@@ -155,6 +160,18 @@ func (s *Resource) collect(ctx context.Context, id, nonce, withhold string) (*bu
 		return nil, problem.New(http.StatusConflict, "bad_state", "%v; try again after the next anchor", err)
 	}
 	return b, err
+}
+
+// document of a profile that a tracker pinned: ready, or published.
+func (s *Resource) document(ctx context.Context, pin ledger.ProfilePin) ([]byte, error) {
+	if p, ok := profile.Find(pin.Ref); ok {
+		return p.Canonical(), nil
+	}
+	p, err := ledger.ProfileGet.Ask(ctx, s.Ledger, ledger.RefArgs{Ref: pin.Ref})
+	if ledger.CodeOf(err) != "" {
+		return nil, nil
+	}
+	return p.Document, err
 }
 
 // shipmentOf finds the shipment of a stored message. One that is not ours does not exist; s.shipment decides.

@@ -68,7 +68,7 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 	if j.Handovers, err = ledger.ShipmentHandover.All(ctx, s.Ledger, r.ID, records.Max); err != nil {
 		return nil, err
 	}
-	if j.Trackers, err = s.assigned(ctx, r); err != nil {
+	if j.Trackers, err = s.Assigned(ctx, r); err != nil {
 		return nil, err
 	}
 	promises, err := s.promises(ctx, rules.RuleSet, j.Refs)
@@ -127,27 +127,6 @@ func (s *Judge) Judge(ctx context.Context, r ledger.Shipment, rules RuleSetInfo,
 	wide, err := judge(journey.Wide(facts, 0), func(stored.Reading) {})
 	j.Wide = &wide
 	return j, err
-}
-
-// assigned are the records of the shipment's trackers, as far as the ledger has them.
-func (s *Judge) assigned(ctx context.Context, r ledger.Shipment) ([]ledger.Tracker, error) {
-	var out []ledger.Tracker
-	seen := map[string]bool{}
-	for _, a := range r.Assignments {
-		if seen[a.Tracker] {
-			continue
-		}
-		seen[a.Tracker] = true
-		t, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.TrackerArgs{ID: a.Tracker, Shipment: r.ID})
-		if ledger.CodeOf(err) != "" {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, t)
-	}
-	return out, nil
 }
 
 // asides are the values that were reported and do not count. They stand in the messages' bytes only.

@@ -94,6 +94,24 @@ func (s *Records) Tracker(ctx context.Context, id string) (ledger.Tracker, error
 	return r, err
 }
 
+// Assigned are the trackers that are or were on a shipment, each once, as far as the ledger shows them to us.
+func (s *Records) Assigned(ctx context.Context, r ledger.Shipment) (all []ledger.Tracker, err error) {
+	for i, a := range r.Assignments {
+		if slices.ContainsFunc(r.Assignments[:i], func(b ledger.Assignment) bool { return b.Tracker == a.Tracker }) {
+			continue
+		}
+		t, err := ledger.TrackerGet.Ask(ctx, s.Ledger, ledger.TrackerArgs{ID: a.Tracker, Shipment: r.ID})
+		switch {
+		case ledger.CodeOf(err) != "":
+			continue
+		case err != nil:
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
 // Member is the MSP id of the member that a field of the body names.
 func (s *Records) Member(ctx context.Context, field, name string) (string, error) {
 	m, err := s.Members.Find(ctx, name)
