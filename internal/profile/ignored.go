@@ -26,7 +26,11 @@ func (t *tree) unread(to []string, at int32, path []byte) []string {
 	case !n.touched:
 		return append(to, string(path))
 	}
-	t.each(at, func(i int, c int32) { to = t.unread(to, c, t.child(path, at, i, c)) })
+	t.each(at, func(i int, c int32) {
+		if !t.nodes[c].used {
+			to = t.unread(to, c, t.child(path, at, i, c))
+		}
+	})
 	return to
 }
 

@@ -40,16 +40,22 @@ func (p *Profile) Parts(topic string, payload []byte) (parts []Part, skip bool, 
 	if err != nil {
 		return nil, false, err
 	}
+	defer t.release()
 	places := []int32{0}
 	if p.devices != nil && p.devices.split != nil {
 		if places = p.devices.split.all(t, 0); len(places) == 0 {
 			return nil, false, reject(telemetry.NoMatch, "devices.split %s finds nothing", p.devices.split.text)
 		}
 	}
+	if len(places) > telemetry.MaxRecords {
+		return nil, false, reject(telemetry.Malformed, "%d parts, at most %d", len(places), telemetry.MaxRecords)
+	}
+	end := int32(-1)
 	for _, at := range places {
 		part := Part{Payload: payload}
-		if at != 0 {
-			n := &t.nodes[at]
+		if n := &t.nodes[at]; n.start < end {
+			return nil, false, reject(telemetry.Malformed, "devices.split %s selects a part within another", p.devices.split.text)
+		} else if end = n.end; at != 0 {
 			part.Payload = payload[n.start:n.end:n.end]
 		}
 		if p.skip && p.unmet(t, at) != "" {
@@ -65,12 +71,17 @@ func (p *Profile) Parts(topic string, payload []byte) (parts []Part, skip bool, 
 		}
 		parts = append(parts, part)
 	}
+	if err := t.worked(); err != nil {
+		return nil, false, err
+	}
 	return parts, len(parts) == 0, nil
 }
 
 // addressed judges by the topic. A message that came without one, by HTTP, matches always.
 func (p *Profile) addressed(topic string) (skip bool, err error) {
 	switch {
+	case len(topic) > telemetry.MaxTopic:
+		return false, reject(telemetry.Oversized, "a topic of %d bytes, at most %d", len(topic), telemetry.MaxTopic)
 	case topic == "":
 	case matchesAny(p.skipTopics, topic):
 		return true, nil
@@ -139,7 +150,7 @@ func (d *devices) name(t *tree, at int32, topic string) (string, error) {
 	if name == "" || len(name) > maxDevice || strings.ContainsFunc(name, unicode.IsControl) {
 		return "", reject(telemetry.Malformed, "device name %q must be 1 to %d bytes without control characters", cut(name), maxDevice)
 	}
-	return name, nil
+	return strings.Clone(name), nil
 }
 
 // message reads the payload: JSON; text that does not look like it is one text; what a codec takes may be any bytes.
@@ -180,7 +191,12 @@ func (p *Profile) CodecInput(topic string, payload []byte) (bytes []byte, port i
 	if err != nil {
 		return nil, 0, err
 	}
-	if unmet := p.unmet(t, 0); unmet != "" {
+	defer t.release()
+	unmet := p.unmet(t, 0)
+	if err := t.worked(); err != nil {
+		return nil, 0, err
+	}
+	if unmet != "" {
 		return nil, 0, reject(telemetry.NoMatch, "when %s does not hold", unmet)
 	}
 	if bytes, err = p.codec.input(t, payload); err != nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/theory/jsonpath"
 	"github.com/theory/jsonpath/spec"
+
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
 // path is a JSONPath (RFC 9535), read by the library and followed here: on a tree that knows where each value stands, in the order of the
@@ -32,7 +34,7 @@ const (
 )
 
 var forbiddenInFilters = []struct{ what, text string }{
-	{"*", "a wildcard"}, {"..", "a descendant segment"}, {"?", "another filter"}, {":", "a slice"}, {"match(", "match()"}, {"search(", "search()"},
+	{"*", "a wildcard"}, {"..", "a descendant segment"}, {"?", "another filter"}, {":", "a slice"}, {"match(", "match()"}, {"search(", "search()"}, {"$", "a path from the top"},
 }
 
 // compile reads a path; "" is none.
@@ -109,7 +111,7 @@ func unquoted(s string) string {
 
 // one finds the place of a path that leads to one at most.
 func (p *path) one(t *tree, from int32) (int32, bool) {
-	at, ok := from, true
+	at, ok := from, t.work <= maxWork
 	for i := range p.steps {
 		if s := &p.steps[i]; s.element {
 			at, ok = t.element(at, s.index)
@@ -120,7 +122,7 @@ func (p *path) one(t *tree, from int32) (int32, bool) {
 			return 0, false
 		}
 	}
-	return at, true
+	return at, ok
 }
 
 // all finds what the path selects below from, in the order of the document, each once.
@@ -131,20 +133,31 @@ func (p *path) all(t *tree, from int32) []int32 {
 		}
 		return nil
 	}
+	if t.work > maxWork {
+		return nil // worked tells
+	}
 	found := []int32{from}
 	for _, seg := range p.segments {
 		var next []int32
 		for _, at := range found {
 			if seg.IsDescendant() {
-				t.below(at, func(n int32) { next = t.selected(next, seg, n, from) })
+				t.below(at, func(n int32) { next = t.selected(next, seg, n) })
 			} else {
-				next = t.selected(next, seg, at, from)
+				next = t.selected(next, seg, at)
 			}
 		}
 		slices.Sort(next)
 		found = slices.Compact(next)
 	}
 	return found
+}
+
+// worked refuses what was looked through for too long: from then on nothing was found.
+func (t *tree) worked() error {
+	if t.work > maxWork {
+		return reject(telemetry.Oversized, "the profile's paths look at more than %d values of the message", maxWork)
+	}
+	return nil
 }
 
 // first finds the first one.
@@ -164,8 +177,8 @@ func (t *tree) below(at int32, do func(int32)) {
 	t.each(at, func(_ int, c int32) { t.below(c, do) })
 }
 
-// selected appends the children of at that a segment selects. root is what $ means in a filter.
-func (t *tree) selected(to []int32, seg *spec.Segment, at, root int32) []int32 {
+// selected appends the children of at that a segment selects.
+func (t *tree) selected(to []int32, seg *spec.Segment, at int32) []int32 {
 	for _, sel := range seg.Selectors() {
 		switch sel := sel.(type) {
 		case spec.Name:
@@ -189,7 +202,7 @@ func (t *tree) selected(to []int32, seg *spec.Segment, at, root int32) []int32 {
 			}
 		case *spec.FilterSelector:
 			t.each(at, func(_ int, c int32) {
-				if holds(sel, t.any(c), t.any(root)) {
+				if holds(sel, t.any(c)) {
 					to = append(to, c)
 				}
 			})
@@ -210,11 +223,11 @@ func sliced(i, low, high, step int) bool {
 }
 
 // holds asks a filter. The library panics where a comparison meets what it cannot compare: that holds for nobody.
-func holds(f *spec.FilterSelector, value, root any) (ok bool) {
+func holds(f *spec.FilterSelector, value any) (ok bool) {
 	defer func() {
 		if recover() != nil {
 			ok = false
 		}
 	}()
-	return f.Eval(value, root)
+	return f.Eval(value, nil)
 }

@@ -51,6 +51,9 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 	if len(payload) > telemetry.MaxMessage {
 		return Read{}, reject(telemetry.Oversized, "%d bytes, at most %d", len(payload), telemetry.MaxMessage)
 	}
+	if len(decoded) > telemetry.MaxDecoded {
+		return Read{}, reject(telemetry.Oversized, "%d bytes decoded, at most %d", len(decoded), telemetry.MaxDecoded)
+	}
 	if skip, err := p.addressed(topic); skip || err != nil {
 		return Read{Skip: skip}, err
 	}
@@ -58,7 +61,12 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 	if err != nil {
 		return Read{}, err
 	}
-	if unmet := p.unmet(t, 0); unmet != "" {
+	defer t.release()
+	unmet := p.unmet(t, 0)
+	if err := t.worked(); err != nil {
+		return Read{}, err
+	}
+	if unmet != "" {
 		if p.skip {
 			return Read{Skip: true}, nil
 		}
@@ -75,6 +83,7 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 		if from, err = parse(string(decoded)); err != nil {
 			return Read{}, reject(telemetry.Malformed, "what the codec made cannot be read: %v", err)
 		}
+		defer from.release()
 	case len(decoded) > 0:
 		return Read{}, reject(telemetry.Malformed, "decoded by a codec that the profile does not have")
 	case p.senml:
@@ -85,10 +94,16 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 		if from, err = parse(string(resolved)); err != nil {
 			return Read{}, reject(telemetry.Malformed, "the SenML pack: %v", err)
 		}
+		defer from.release()
 		t = from
 	}
 	r := reader{Profile: p, topic: topic, message: t, records: from, received: receivedMS}
 	out, err := r.all()
+	for _, of := range []*tree{t, from} {
+		if err := of.worked(); err != nil {
+			return Read{}, err
+		}
+	}
 	if err != nil {
 		return Read{}, err
 	}

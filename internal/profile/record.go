@@ -109,7 +109,7 @@ func (r *reader) id() string {
 	if len(s) > maxMessageID {
 		return ""
 	}
-	return s
+	return strings.Clone(s)
 }
 
 // scalar is what a path on the message finds.

@@ -77,7 +77,7 @@ func TestZoo(t *testing.T) {
 	}
 }
 
-func readSamples(t *testing.T, file string) (f sampleFile) {
+func readSamples(t testing.TB, file string) (f sampleFile) {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -15,8 +16,26 @@ import (
 // text, so that nothing is lost before they are computed with. What two readers could understand differently is refused, as canon does:
 // repeated members, text that is not UTF-8, half a surrogate pair, deep nesting, bytes after the value.
 type tree struct {
-	src   string
-	nodes []node // in the order of the source; the first is the whole
+	src    string
+	nodes  []node        // in the order of the source; the first is the whole
+	values map[int32]any // for filters, once one asked
+	work   int           // values that paths have looked at
+}
+
+// maxWork bounds what paths look at in one message: a hostile profile and a hostile message together could make it millions of millions.
+const maxWork = 4 << 20
+
+// spare nodes of trees that were read: most of what reading would allocate.
+var spare = sync.Pool{New: func() any { return new([]node) }}
+
+// release gives the nodes back. Nothing may look into the tree any more; texts of it stay.
+func (t *tree) release() {
+	if cap(t.nodes) > 4096 {
+		return
+	}
+	clear(t.nodes)
+	t.nodes = t.nodes[:0]
+	spare.Put(&t.nodes)
 }
 
 type kind uint8
@@ -42,15 +61,16 @@ type node struct {
 	children   int32
 	name       string // in an object
 	text       string // of a number as it stands, of a text its meaning
-	value      any    // for filters, once one asked
 }
 
 const maxNodes = 1 << 18 // 128 KiB of digits and commas have fewer
 
 // parse reads one JSON value.
 func parse(src string) (*tree, error) {
-	p := parser{src: src}
-	p.nodes = make([]node, 0, min(len(src)/8+4, 4096))
+	p := parser{src: src, nodes: *spare.Get().(*[]node)}
+	if p.nodes == nil {
+		p.nodes = make([]node, 0, min(len(src)/8+4, 4096))
+	}
 	if !utf8.ValidString(src) {
 		return nil, errors.New("the text is not UTF-8")
 	}
@@ -61,7 +81,7 @@ func parse(src string) (*tree, error) {
 	if p.space(); p.at != len(src) {
 		return nil, fmt.Errorf("more than one JSON value, at byte %d", p.at)
 	}
-	return &tree{src, p.nodes}, nil
+	return &tree{src: src, nodes: p.nodes}, nil
 }
 
 type parser struct {
@@ -339,6 +359,7 @@ func (p *parser) unit() (r rune, ok bool) {
 // each calls with every child; index counts them.
 func (t *tree) each(at int32, do func(index int, child int32)) {
 	n := &t.nodes[at]
+	t.work += int(n.children)
 	for i, c := 0, at+1; i < int(n.children); i, c = i+1, t.nodes[c].next {
 		do(i, c)
 	}
@@ -352,9 +373,11 @@ func (t *tree) member(at int32, name string) (int32, bool) {
 	}
 	for i, c := int32(0), at+1; i < n.children; i, c = i+1, t.nodes[c].next {
 		if t.nodes[c].name == name {
+			t.work += int(i)
 			return c, true
 		}
 	}
+	t.work += int(n.children)
 	return 0, false
 }
 
@@ -366,6 +389,7 @@ func (t *tree) element(at int32, index int) (int32, bool) {
 	if n.kind != list || index < 0 || index >= int(n.children) {
 		return 0, false
 	}
+	t.work += index
 	c := at + 1
 	for range index {
 		c = t.nodes[c].next
@@ -391,10 +415,10 @@ func (t *tree) scalar(at int32) (string, bool) {
 
 // any is the value as filters take it.
 func (t *tree) any(at int32) any {
-	n := &t.nodes[at]
-	if n.value != nil {
-		return n.value
+	if v, ok := t.values[at]; ok {
+		return v
 	}
+	n := &t.nodes[at]
 	var v any
 	switch n.kind {
 	case truth, falsehood:
@@ -412,6 +436,9 @@ func (t *tree) any(at int32) any {
 		t.each(at, func(_ int, c int32) { m[t.nodes[c].name] = t.any(c) })
 		v = m
 	}
-	n.value = v
+	if t.values == nil {
+		t.values = map[int32]any{}
+	}
+	t.values[at] = v
 	return v
 }
