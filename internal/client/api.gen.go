@@ -623,6 +623,9 @@ type Problem struct {
 	// Errors Wrong parts of the request
 	Errors []Field `json:"errors,omitempty,omitzero"`
 
+	// Refused Parts of a message that were not taken, at POST /v1/intake only
+	Refused []RefusedPart `json:"refused,omitempty,omitzero"`
+
 	// Status HTTP status
 	Status int64 `json:"status"`
 
@@ -680,6 +683,26 @@ type Reading struct {
 
 	// Values By quantity
 	Values map[string]float64 `json:"values,omitempty,omitzero"`
+}
+
+// RefusedPart defines model for RefusedPart.
+type RefusedPart struct {
+	// Again true: it is not refused for good, send the message again
+	Again bool `json:"again,omitempty,omitzero"`
+
+	// Detail What was wrong, in words
+	Detail string `json:"detail"`
+
+	// Device As the gateway calls it
+	Device string `json:"device,omitempty,omitzero"`
+
+	// Reason A code; docs/formats.md tells what each means
+	//
+	// Examples: no_match
+	Reason string `json:"reason"`
+
+	// Tracker Absent when it is of none that is known
+	Tracker string `json:"tracker,omitempty,omitzero"`
 }
 
 // Release defines model for Release.

@@ -55,6 +55,8 @@ var bodies = map[string]string{
 	"acknowledge-excursion": `{"meaning":"reviewed","reason":"x"}`,
 	"dispose-shipment":      `{"decision":"quarantine","meaning":"responsibility","reason":"x","verdict_revision":0}`,
 	"claim-breach":          `{"rule":"hot","messages":[{"log":"` + strings.Repeat("ab", 32) + `","leaf":0}]}`,
+	"take-message":          `{"temperature":4.5}`,
+	"make-intake-secret":    `{"header":"X-Signature"}`,
 	"publish-rule-set":      ruleSetBody("mine", 1),
 	"upload-recording":      "time,temperature\n2026-01-31T08:00:00Z,4.5\n",
 	"simulate-rule-set":     `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,4.5\n"}`,
@@ -70,7 +72,7 @@ func ruleSetBody(id string, version int) string {
 // filled puts values into an operation's path.
 func filled(op *huma.Operation, id, other string) string {
 	return strings.NewReplacer("{id}", id, "{tracker}", other, "{excursion}", "warm%2Ft-s1%2F1", "{ref}", "general-2-8@1", "{log}", strings.Repeat("ab", 32), "{leaf}", "0",
-		"{heads}", strings.Repeat("ab", 32)).Replace(op.Path)
+		"{profile}", "plain-json", "{heads}", strings.Repeat("ab", 32)).Replace(op.Path)
 }
 
 func request(t *testing.T, op *huma.Operation, id string) *http.Request {
@@ -103,7 +105,7 @@ func TestAccessMatrix(t *testing.T) {
 	other.must(201, "POST", "/v1/trackers", enrolBody(t, "shipper", "shipper.t-foreign"))
 	other.must(201, "POST", "/v1/shipments", `{"id":"shipper.foreign","parties":{"carrier":["shipper"],"shipper":["shipper"],"consignee":["consignee"]},"rule_set":"general-2-8@1"}`)
 
-	open := []string{"get-token", "get-jwks", "get-issuer", "get-sign-in", "finish-sign-in"}
+	open := []string{"get-token", "get-jwks", "get-issuer", "get-sign-in", "finish-sign-in", "take-message"}
 	operations := 0
 	each(mine, func(op *huma.Operation) {
 		operations++

@@ -26,6 +26,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/health"
 	"github.com/trackseal/trackseal/api/internal/idempotency"
 	"github.com/trackseal/trackseal/api/internal/ingestclient"
+	"github.com/trackseal/trackseal/api/internal/intake"
 	"github.com/trackseal/trackseal/api/internal/judging"
 	"github.com/trackseal/trackseal/api/internal/live"
 	"github.com/trackseal/trackseal/api/internal/members"
@@ -86,6 +87,7 @@ type Config struct {
 	Issuer      *access.Issuer // nil: no development issuer
 	SignIn      *access.Page   // nil: no OIDC provider at which the page signs people in
 	Idempotency *idempotency.Store
+	Secrets     intake.Kept // of intakes, sealed
 	Audit       *audit.Log
 
 	// Key (32 bytes) seals cursors and derives the secrets of trackers that cannot sign. It must survive restarts.
@@ -166,6 +168,7 @@ func New(cfg Config) *Server {
 		&tokens.Resource{Issuer: cfg.Issuer, Now: cfg.Now},
 		&signin.Resource{Page: cfg.SignIn, Clients: cfg.Issuer != nil, Log: cfg.Log},
 		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now},
+		&intake.Resource{Records: own, Ingest: cfg.Ingest, Kept: cfg.Secrets, Key: cfg.Key, Now: cfg.Now},
 		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors},
 		&recordings.Resource{Records: own, View: view, Dial: cfg.Dial, Key: cfg.Key, Heavy: heavy},
 		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},

@@ -153,7 +153,7 @@ func (w *world) open() {
 	}
 	w.details = details.New(details.Config{MSP: testkit.MSPOf(w.org), Kept: w.state.Tenant("details"), Nodes: w.neighbours(), Members: names, Ledger: w.ledger, Log: log, Now: time.Now})
 	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test", Style: w.style,
-		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Alarms: w.alarms, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail,
+		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Alarms: w.alarms, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail, Secrets: w.state.Tenant("intake"),
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: w.metrics, Log: log, Now: func() time.Time { return time.Now().Add(w.later) }}
 	if cfg.Peers == nil {
@@ -429,6 +429,7 @@ type ingest struct {
 	named  string              // "" = carrier.ingest-1
 	turned []transfer.Rejected // newest first
 	came   []transfer.Intake
+	answer func(transfer.Intake) (transfer.Taken, error) // nil: it takes all
 }
 
 // Intake takes all.
@@ -439,6 +440,9 @@ func (i *ingest) Intake(_ context.Context, m transfer.Intake) (transfer.Taken, e
 		return transfer.Taken{}, problem.ErrIngest
 	}
 	i.came = append(i.came, m)
+	if i.answer != nil {
+		return i.answer(m)
+	}
 	return transfer.Taken{Accepted: 1, Refused: []transfer.Refused{}}, nil
 }
 

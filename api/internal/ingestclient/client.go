@@ -172,6 +172,9 @@ func (c *Client) Rejected(ctx context.Context, tracker string, beforeNS int64, l
 // errUnknown: the instance has not heard of the shipment or tracker, or its organisation is no party of it.
 var errUnknown = errors.New("knows of no such thing")
 
+// IsUnknown tells such an answer.
+func IsUnknown(err error) bool { return errors.Is(err, errUnknown) }
+
 // known takes that for no news.
 func known(err error) error {
 	if errors.Is(err, errUnknown) {

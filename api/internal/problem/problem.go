@@ -39,6 +39,7 @@ const (
 	NotAnchored      Code = "not_anchored"
 	CommitUnknown    Code = "commit_unknown"
 	TxInvalid        Code = "transaction_invalid"
+	Refuses          Code = "message_refused" // see the member refused
 	TooManyStreams   Code = "too_many_streams"
 	Timeout          Code = "timeout"
 	Internal         Code = "internal"
@@ -50,6 +51,15 @@ type Field struct {
 	Detail string `json:"detail" doc:"What is wrong there"`
 }
 
+// RefusedPart is a part of a message that was not taken.
+type RefusedPart struct {
+	Tracker string `json:"tracker,omitempty" doc:"Absent when it is of none that is known"`
+	Device  string `json:"device,omitempty" doc:"As the gateway calls it"`
+	Reason  string `json:"reason" doc:"A code; docs/formats.md tells what each means" example:"no_match"`
+	Detail  string `json:"detail" doc:"What was wrong, in words"`
+	Again   bool   `json:"again,omitempty" doc:"true: it is not refused for good, send the message again"`
+}
+
 // Problem is an RFC 9457 problem details object.
 type Problem struct {
 	Type    string  `json:"type" doc:"URI of the problem type: urn:trackseal:problem:CODE" example:"urn:trackseal:problem:not_found"`
@@ -59,7 +69,9 @@ type Problem struct {
 	Code    Code    `json:"code" doc:"Stable code"`
 	TraceID string  `json:"trace_id,omitempty" doc:"Id of this request in the server's log"`
 	Errors  []Field `json:"errors,omitempty" doc:"Wrong parts of the request"`
-	OAuth   string  `json:"error,omitempty" doc:"RFC 6749 error code, at the token endpoint only"`
+	// Refused are parts of a message that were not taken.
+	Refused []RefusedPart `json:"refused,omitempty" doc:"Parts of a message that were not taken, at POST /v1/intake only"`
+	OAuth   string        `json:"error,omitempty" doc:"RFC 6749 error code, at the token endpoint only"`
 
 	header http.Header
 }
@@ -102,6 +114,13 @@ func (p *Problem) With(header, value string) *Problem {
 func (p *Problem) WithOAuth(oauth string) *Problem {
 	c := *p
 	c.OAuth = oauth
+	return &c
+}
+
+// WithRefused returns a copy that says which parts were not taken.
+func (p *Problem) WithRefused(all []RefusedPart) *Problem {
+	c := *p
+	c.Refused = all
 	return &c
 }
 

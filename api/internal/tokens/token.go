@@ -14,6 +14,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/audit"
+	"github.com/trackseal/trackseal/api/internal/limits"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
 )
@@ -23,7 +24,7 @@ type Resource struct {
 	Issuer *access.Issuer // nil: no development issuer, no routes
 	Now    func() time.Time
 
-	limits *limits
+	rates *rates
 }
 
 // Token answers a client-credentials request (RFC 6749 section 5.1).
@@ -73,7 +74,7 @@ func (s *Resource) Register(api *rest.API) {
 	if s.Issuer == nil {
 		return
 	}
-	s.limits = newLimits()
+	s.rates = newRates()
 	rest.Add(api, rest.Operation{Method: http.MethodPost, Path: Path, ID: "get-token", Tag: "Access", Own: true,
 		Summary: "Get an access token (development issuer)", About: "Client credentials (RFC 6749 section 4.4). The client's id and secret come in a Basic header or in the form. Errors carry OAuth's `error` as well.",
 		Errors: []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusTooManyRequests}, Codes: tokenCodes},
@@ -143,7 +144,7 @@ func (s *Resource) issue(ctx context.Context, in *tokenInput) (*rest.Answer[Toke
 	}
 	token, scope, err := s.Issuer.Issue(id, secret, form.Get("scope"))
 	switch {
-	case errors.Is(err, access.ErrClient) && !s.limits.wrong.allow(network(in.remote), s.Now()):
+	case errors.Is(err, access.ErrClient) && !s.rates.wrong.Allow(limits.Network(in.remote), s.Now()):
 		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "the client id or its secret is wrong, and so were too many from this address; try again soon").RetryAfter("1")
 	case errors.Is(err, access.ErrClient):
 		return nil, refused(http.StatusUnauthorized, "invalid_client", "the client id or its secret is wrong").With("WWW-Authenticate", `Basic realm="trackseal"`)
@@ -151,7 +152,7 @@ func (s *Resource) issue(ctx context.Context, in *tokenInput) (*rest.Answer[Toke
 		return nil, refused(http.StatusBadRequest, "invalid_scope", "the client may not have this scope")
 	case err != nil:
 		return nil, err
-	case !s.limits.given.allow(id, s.Now()):
+	case !s.rates.given.Allow(id, s.Now()):
 		return nil, problem.New(http.StatusTooManyRequests, problem.RateLimited, "this client has got too many tokens; one is good for %s", access.TokenLife).RetryAfter("1")
 	}
 	return &rest.Answer[Token]{Body: Token{AccessToken: token, TokenType: "Bearer", ExpiresIn: int(access.TokenLife / time.Second), Scope: scope}}, nil
