@@ -71,6 +71,21 @@ type Assignment struct {
 	Tracker string    `json:"tracker"`
 }
 
+// Attestation defines model for Attestation.
+type Attestation struct {
+	// Maker As the members accepted it; GET /v1/makers lists them
+	Maker string `json:"maker"`
+
+	// Root SHA-256 of the maker's root certificate, hex
+	Root string `json:"root"`
+
+	// Subject Of the device's certificate
+	Subject string `json:"subject"`
+
+	// Tx In which the contract checked it
+	Tx string `json:"tx"`
+}
+
 // BudgetLine defines model for BudgetLine.
 type BudgetLine struct {
 	Band   string `json:"band"`
@@ -279,12 +294,24 @@ type Details struct {
 type EnrolBody struct {
 	Alg EnrolBodyAlg `json:"alg,omitempty,omitzero"`
 
+	// Certificates DER, base64: the certificate of the key first, each signed by the next, the last one the root of a maker that the members accepted (GET /v1/makers)
+	Certificates [][]byte `json:"certificates,omitempty,omitzero"`
+
+	// Device What the gateway calls it; absent = its id without the organisation's name
+	Device string `json:"device,omitempty,omitzero"`
+
+	// Gateway Tracker of this organisation that speaks for it. With a key: that holds the key
+	Gateway string `json:"gateway,omitempty,omitzero"`
+
 	// ID Without a dot, the organisation's name and a dot are put before it; the answer has the id in full
 	ID    string `json:"id"`
 	Model string `json:"model,omitempty,omitzero"`
 
 	// Operator Organisation whose ingest takes its messages, one that runs ingest; without it any operator's does
 	Operator string `json:"operator,omitempty,omitzero"`
+
+	// Profile What its messages are read by, name@version of GET /v1/profiles; only of one that cannot sign. Absent = plain JSON, or what its gateway is read by
+	Profile string `json:"profile,omitempty,omitzero"`
 
 	// Proof Hex: the key's signature over the possession bytes of the id in full, owner, algorithm and key
 	Proof string `json:"proof,omitempty,omitzero"`
@@ -405,6 +432,9 @@ type IngestHealth struct {
 // KeyBody defines model for KeyBody.
 type KeyBody struct {
 	Alg KeyBodyAlg `json:"alg,omitempty,omitzero"`
+
+	// Certificates DER, base64, as at the enrolment; without them the tracker is attested no more
+	Certificates [][]byte `json:"certificates,omitempty,omitzero"`
 
 	// Lost true when the old key is lost
 	Lost bool `json:"lost,omitempty,omitzero"`
@@ -607,6 +637,18 @@ type Opinion struct {
 
 	// To Judged up to this event time
 	To time.Time `json:"to"`
+}
+
+// Pin defines model for Pin.
+type Pin struct {
+	// Hash SHA-256 of the profile's document, hex
+	Hash string `json:"hash"`
+
+	// Ref Examples: thingsboard-device@1
+	Ref string `json:"ref"`
+
+	// Since Examples: 2026-11-22T10:00:00.000Z
+	Since time.Time `json:"since"`
 }
 
 // Problem defines model for Problem.
@@ -840,12 +882,21 @@ type Tracker struct {
 	Alg string `json:"alg"`
 
 	// Assigned Shipment of the open assignment
-	Assigned    string      `json:"assigned"`
+	Assigned string `json:"assigned"`
+
+	// Attestation Whose certificate the key in force stands in
+	Attestation Attestation `json:"attestation"`
 	Calibration Calibration `json:"calibration"`
+
+	// Device What its gateway calls it; empty without one
+	Device string `json:"device"`
 
 	// EnrolledAt Examples: 2026-11-22T10:00:00.000Z
 	EnrolledAt time.Time `json:"enrolled_at"`
-	ID         string    `json:"id"`
+
+	// Gateway Tracker that speaks for it
+	Gateway string `json:"gateway"`
+	ID      string `json:"id"`
 
 	// KID Thumbprint of the key in force, hex
 	KID   string `json:"kid"`
@@ -856,21 +907,26 @@ type Tracker struct {
 	Operator string `json:"operator"`
 
 	// Owner Organisation
-	Owner     string    `json:"owner"`
+	Owner string `json:"owner"`
+
+	// Profile What its messages are read by; null = plain JSON, or signed
+	Profile   Pin       `json:"profile"`
 	RevokedAt time.Time `json:"revoked_at"`
 
 	// Secret MQTT password of a tracker that cannot sign; given once, at enrolment and at a rotation
 	Secret string `json:"secret,omitempty,omitzero"`
 
 	// Sensors What its owner states of its sensors; counts for assignments that are made from then on
-	Sensors []Sensor     `json:"sensors"`
-	Trust   TrackerTrust `json:"trust"`
+	Sensors []Sensor `json:"sensors"`
+
+	// Trust What vouches for its messages: nobody, the gateway that holds its key, its own key, or its own key in a certificate of a maker that the members accepted
+	Trust TrackerTrust `json:"trust"`
 
 	// Tx Transaction that answered, or that enrolled it
 	Tx string `json:"tx"`
 }
 
-// TrackerTrust defines model for Tracker.Trust.
+// TrackerTrust What vouches for its messages: nobody, the gateway that holds its key, its own key, or its own key in a certificate of a maker that the members accepted
 type TrackerTrust string
 
 // Unusable defines model for Unusable.

@@ -240,6 +240,12 @@ func (l *Ledger) Evict(t testing.TB, name string) {
 	l.decide(t, ledger.ProposeMemberArgs{ID: Founders[0].Name + ".evict-" + name, Act: ledger.Evict, Name: name})
 }
 
+// Accept has the founders accept a maker of trackers with its root certificate (DER).
+func (l *Ledger) Accept(t testing.TB, maker string, certificate []byte) {
+	t.Helper()
+	l.decide(t, ledger.ProposeMemberArgs{ID: Founders[0].Name + ".accept-" + maker, Act: ledger.AcceptMaker, Name: maker, Certificate: certificate})
+}
+
 // decide has the founders agree to a proposal of the first of them.
 func (l *Ledger) decide(t testing.TB, p ledger.ProposeMemberArgs) {
 	t.Helper()

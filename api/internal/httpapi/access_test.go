@@ -44,6 +44,9 @@ var bodies = map[string]string{
 	"revoke-tracker":      `{"cause":"x"}`,
 	"sensors-tracker":     `{"sensors":[{"quantity":"temperature","model":"ds18b20"}]}`,
 	"serve-tracker":       `{"operator":"carrier"}`,
+	"set-tracker-profile": `{"profile":"thingsboard-device@1"}`,
+	"set-tracker-gateway": `{"gateway":"carrier.t-s2"}`,
+	"import-trackers":     "id,model\nI-1,probe\n",
 	"calibration-tracker": `{"ref":"r","hash":"` + strings.Repeat("ab", 32) + `","valid_from":"2026-01-01T00:00:00Z","valid_to":"2027-01-01T00:00:00Z"}`,
 	"create-shipment":     `{"id":"new",` + parties + `,"rule_set":"general-2-8@1"}`,
 	"assign-tracker":      `{"tracker":"carrier.t-s1"}`,
@@ -81,8 +84,11 @@ func request(t *testing.T, op *huma.Operation, id string) *http.Request {
 	if bodies[op.OperationID] != "" {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	if op.OperationID == "upload-recording" {
+	switch op.OperationID {
+	case "upload-recording":
 		r.URL.RawQuery = "tracker=L-1"
+		fallthrough
+	case "import-trackers":
 		r.Header.Set("Content-Type", "text/csv")
 	}
 	return r

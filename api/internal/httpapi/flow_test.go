@@ -192,7 +192,7 @@ func TestTrackers(t *testing.T) {
 	w := newWorld(t)
 	var tr trackers.Tracker
 	w.must(201, "POST", "/v1/trackers", enrolBody(t, "carrier", "carrier.t1")).into(&tr)
-	want(t, "trust", tr.Trust, "signed")
+	want(t, "trust", tr.Trust, "device_signed")
 	want(t, "algorithm", tr.Alg, "Ed25519")
 	want(t, "has a key id", tr.KID != "", true)
 	want(t, "has a topic for messages", tr.MQTT.TopicUp != "", true)

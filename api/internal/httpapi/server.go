@@ -167,7 +167,7 @@ func New(cfg Config) *Server {
 	for _, resource := range []interface{ Register(*rest.API) }{
 		&tokens.Resource{Issuer: cfg.Issuer, Now: cfg.Now},
 		&signin.Resource{Page: cfg.SignIn, Clients: cfg.Issuer != nil, Log: cfg.Log},
-		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now},
+		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now, Log: cfg.Log},
 		&intake.Resource{Records: own, Ingest: cfg.Ingest, Kept: cfg.Secrets, Key: cfg.Key, Now: cfg.Now},
 		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors},
 		&recordings.Resource{Records: own, View: view, Dial: cfg.Dial, Key: cfg.Key, Heavy: heavy},

@@ -103,6 +103,10 @@ type JudgedTracker struct {
 	First    rest.Null[rest.Instant] `json:"first"`
 	Last     rest.Null[rest.Instant] `json:"last"`
 	Metrics  map[string]RangeTimes   `json:"metrics" doc:"Its part of the shipment's"`
+	Trust    string                  `json:"trust" enum:"unsigned,gateway_signed,device_signed,attested,unknown" doc:"What vouches for its messages, by its record on the ledger"`
+	Maker    string                  `json:"maker" doc:"Whose certificate attests its key; empty for none"`
+	Gateway  string                  `json:"gateway" doc:"Tracker that speaks for it; empty for none"`
+	Profile  string                  `json:"profile" doc:"What its messages are read by now; empty: plain JSON, or signed"`
 }
 
 // JudgedFigure is a number beside the verdict.
@@ -217,7 +221,7 @@ func (s *Judge) Show(ctx context.Context, j *Judged) (Compliance, error) {
 		Metrics: metricTimes(res.Metrics), Rules: []JudgedRule{}, Excursions: []shapes.Excursion{}, More: res.More, Legs: []JudgedLeg{}, Trackers: []JudgedTracker{}, Figures: []JudgedFigure{},
 		Budget: []JudgedBand{}, Recorders: []JudgedRecorder{}, Faults: []JudgedFault{}, Opinions: []JudgedOpinion{}, Recorded: []shapes.RecordedExcursion{}, Revisions: []shapes.Revision{}}
 	for _, t := range res.Trackers {
-		v.Trackers = append(v.Trackers, JudgedTracker{t.ID, t.Readings, rest.InstantOrNull(t.FirstMS), rest.InstantOrNull(t.LastMS), metricTimes(t.Metrics)})
+		v.Trackers = append(v.Trackers, showTracker(t, j.Trackers))
 		if t.Readings > 0 {
 			v.EvaluatedTo = rest.InstantOrNull(res.ToMS)
 		}
@@ -266,6 +270,19 @@ func metricTimes(all []compliance.MetricTime) map[string]RangeTimes {
 		out[m.Metric] = RangeTimes{MetricTimes{inS(m.InMS), inS(m.OutMS), inS(m.UnknownMS)}, inS(m.BelowMS)}
 	}
 	return out
+}
+
+func showTracker(t compliance.TrackerResult, records []ledger.Tracker) JudgedTracker {
+	v := JudgedTracker{ID: t.ID, Readings: t.Readings, First: rest.InstantOrNull(t.FirstMS), Last: rest.InstantOrNull(t.LastMS), Metrics: metricTimes(t.Metrics), Trust: "unknown"}
+	if i := slices.IndexFunc(records, func(r ledger.Tracker) bool { return r.ID == t.ID }); i >= 0 {
+		r := &records[i]
+		pin, _ := r.Profile()
+		v.Trust, v.Gateway, v.Profile = string(r.Trust()), r.Gateway, pin.Ref
+		if r.Attestation != nil {
+			v.Maker = r.Attestation.Maker
+		}
+	}
+	return v
 }
 
 func showExcursion(names *members.Directory, e compliance.Excursion, j *Judged, messages map[string]shapes.DecidingMessage) shapes.Excursion {

@@ -2,6 +2,8 @@ package network
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 
 	"github.com/trackseal/trackseal/api/internal/access"
@@ -47,8 +49,9 @@ type Ended struct {
 // Proposal is one that members vote on.
 type Proposal struct {
 	ID       string       `json:"id"`
-	Act      string       `json:"act" enum:"admit,evict"`
-	Member   string       `json:"member" doc:"Name of whom it is about"`
+	Act      string       `json:"act" enum:"admit,evict,accept_maker,end_maker"`
+	Member   string       `json:"member" doc:"Name of whom it is about: a member, or the maker to accept"`
+	Root     string       `json:"root" doc:"SHA-256 of the maker's root certificate, hex; empty when it is about a member"`
 	Display  string       `json:"display_name" doc:"Of whom to admit, for people; empty for an eviction"`
 	Request  string       `json:"request" doc:"SHA-256 of the file in which it asked to be admitted; empty for an eviction"`
 	By       string       `json:"by" doc:"Member that proposed it"`
@@ -73,8 +76,9 @@ func (s *Resource) memberRoutes(api *rest.API) {
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/members", ID: "list-members", Tag: "Network", Scope: access.ShipmentsRead,
 		Summary: "List the members of the network, by name", About: "Those that have left or were evicted as well: `ended` says so."}, s.listMembers)
 	rest.Add(api, rest.Operation{Method: http.MethodGet, Path: "/v1/member-proposals", ID: "list-member-proposals", Tag: "Network", Scope: access.NetworkRead,
-		Summary: "List whom members propose to admit or to evict, with the votes", About: "A vote goes with a signature of the organisation's administrator on the channel's configuration, so it is given with `network member approve`.",
+		Summary: "List what members propose about members and makers, with the votes", About: "A vote about a member goes with a signature of the organisation's administrator on the channel's configuration, so it is given with `network member approve`.",
 		Errors: []int{http.StatusBadRequest}}, s.listProposals)
+	s.makerRoutes(api)
 }
 
 // listMembers shows the directory as it is in memory: it is some seconds old.
@@ -123,8 +127,12 @@ func (s *Resource) listProposals(ctx context.Context, in *struct{ rest.Paging })
 	out := rest.List[Proposal]{Items: []Proposal{}}
 	for _, p := range page.Items {
 		shown := Proposal{
-			ID: p.ID, Act: p.Act, Member: p.Name, Request: p.Request, By: s.Members.Name(p.By), At: rest.Instant(p.TimeMS), LapsesAt: rest.Instant(p.TimeMS + ledger.ProposalLivesMS),
+			ID: p.ID, Act: p.Act, Member: p.Name, Root: p.Root, Request: p.Request, By: s.Members.Name(p.By), At: rest.Instant(p.TimeMS), LapsesAt: rest.Instant(p.TimeMS + ledger.ProposalLivesMS),
 			State: p.State, Votes: []Vote{}, Yes: p.Yes(electors), Needs: ledger.Majority(len(electors)), Tx: p.Tx,
+		}
+		if len(p.Certificate) > 0 {
+			sum := sha256.Sum256(p.Certificate)
+			shown.Root = hex.EncodeToString(sum[:])
 		}
 		if p.Member != nil {
 			shown.Member, shown.Display = p.Member.Name, p.Member.DisplayName

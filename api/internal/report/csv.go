@@ -178,6 +178,9 @@ func facts(r *Report) [][]string {
 	}
 	for _, t := range r.Trackers {
 		text("tracker", t.ID, "trust", t.Trust)
+		if t.Maker != "" {
+			text("tracker", t.ID, "attested_by", t.Maker)
+		}
 		if t.Recorded {
 			text("tracker", t.ID, "window", "stated afterwards")
 		}

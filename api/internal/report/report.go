@@ -182,7 +182,8 @@ type Record struct {
 
 // Tracker is one device of the shipment.
 type Tracker struct {
-	ID, Trust, Model     string
+	ID, Trust, Model     string // Trust is a ledger.TrustClass, or unknown
+	Maker                string // whose certificate attests its key; "" for none
 	FromMS, ToMS         int64
 	Recorded             bool // the window was stated as a whole when it was over
 	Calibration          string

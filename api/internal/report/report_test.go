@@ -69,7 +69,7 @@ func sample() *Report {
 			{By: "consignee", Result: "compliant", Revision: 1, ToMS: t0 + 30*3600_000, Standing: "differs", DifferMS: t0 + 3600_000, Reason: "rule warm finds otherwise"}, {By: "shipper", Standing: "none"}},
 		Revisions:   []Revision{{1, "compliant", t0 + 3600_000, t0 + 3700_000, []ledger.LogHead{{Log: strings.Repeat("11", 32), Size: 24, Root: strings.Repeat("01", 32)}}, "carrier", strings.Repeat("ef", 32), ""}, {2, "non_compliant", t0 + 30*3600_000, t0 + 30*3600_000, []ledger.LogHead{{Log: strings.Repeat("11", 32), Size: 720, Root: strings.Repeat("02", 32)}, {Log: strings.Repeat("22", 32), Size: 5, Root: strings.Repeat("03", 32)}}, "carrier", strings.Repeat("aa", 32), ""}},
 		Acts:        []Act{{"acknowledgement", "warm/TRK-0001", "Ana Kovač", "consignee", "reviewed", "=HYPERLINK(\"x\")", strings.Repeat("bb", 32), t0 + 30*3600_000}},
-		Trackers:    []Tracker{{"TRK-0001", "signed", "TS-1", t0, t0 + 30*3600_000, true, "DE-K-15070-2031", t0 + 300*86400_000, "carrier", strings.Repeat("7a", 32)}, {"TRK-0002", "unsigned", "", t0, t0 + 30*3600_000, false, "", 0, "carrier", strings.Repeat("7b", 32)}},
+		Trackers:    []Tracker{{"TRK-0001", "attested", "TS-1", "Acme Loggers GmbH", t0, t0 + 30*3600_000, true, "DE-K-15070-2031", t0 + 300*86400_000, "carrier", strings.Repeat("7a", 32)}, {"TRK-0002", "unsigned", "", "", t0, t0 + 30*3600_000, false, "", 0, "carrier", strings.Repeat("7b", 32)}},
 		Records:     []Record{{t0 - 3600_000, 0, "shipment created", "carrier", strings.Repeat("5a", 32)}, {t0 + 3600_000, t0 + 3000_000, "handover to carrier accepted", "carrier", strings.Repeat("5b", 32)}},
 		AnchorCount: 1,
 		Logs:        []ledger.LogHead{{Log: strings.Repeat("1f", 32), Size: 720, Root: strings.Repeat("2e", 32)}},

@@ -253,8 +253,8 @@ func acts(r *Report) table {
 
 func trackers(r *Report) table {
 	t := table{title: "Loggers", sheet: "Trackers",
-		head: []column{{"Logger", 36, prose, false}, {"Messages", 18, prose, false}, {"Assigned from", 31, instant, false}, {"Assigned to", 31, instant, false}, {"Window", 22, prose, false}, {"Calibration", 42, prose, false},
-			{"Model", 0, prose, false}, {"Certificate", 0, prose, false}, {"Valid to", 0, instant, false}, {"Assigned by", 0, prose, false}, {"Transaction", 0, prose, false}}}
+		head: []column{{"Logger", 36, prose, false}, {"Trust", 24, prose, false}, {"Assigned from", 31, instant, false}, {"Assigned to", 31, instant, false}, {"Window", 22, prose, false}, {"Calibration", 36, prose, false},
+			{"Model", 0, prose, false}, {"Attested by", 0, prose, false}, {"Certificate", 0, prose, false}, {"Valid to", 0, instant, false}, {"Assigned by", 0, prose, false}, {"Transaction", 0, prose, false}}}
 	c := clockOf(r.Zone)
 	for _, x := range r.Trackers {
 		window, calibration := "as it went", "none on the ledger"
@@ -264,7 +264,7 @@ func trackers(r *Report) table {
 		if x.Calibration != "" {
 			calibration = x.Calibration + ", valid to " + c.in(x.CalibrationValidToMS).Format("2006-01-02")
 		}
-		t.rows = append(t.rows, []any{x.ID, x.Trust, moment{ms: x.FromMS}, moment{x.ToMS, "still"}, window, calibration, x.Model, x.Calibration, moment{ms: x.CalibrationValidToMS}, x.By, x.Tx})
+		t.rows = append(t.rows, []any{x.ID, inWords(x.Trust), moment{ms: x.FromMS}, moment{x.ToMS, "still"}, window, calibration, x.Model, x.Maker, x.Calibration, moment{ms: x.CalibrationValidToMS}, x.By, x.Tx})
 	}
 	return t
 }

@@ -139,9 +139,9 @@ func trackerLine(a ledger.Assignment, by string, trackers []ledger.Tracker) repo
 	if i < 0 {
 		return t
 	}
-	t.Model, t.Trust = trackers[i].Model, stored.Unsigned
-	if trackers[i].Alg != 0 {
-		t.Trust = stored.Signed
+	t.Model, t.Trust = trackers[i].Model, string(trackers[i].Trust())
+	if at := trackers[i].Attestation; at != nil {
+		t.Maker = at.Maker
 	}
 	return t
 }
