@@ -105,7 +105,7 @@ func (s *Stage) attach(ctx context.Context, it *message.Item, out chan<- *messag
 	}
 	p, err := s.registry.Profile(ctx, *t.Profile)
 	if err != nil {
-		refuse(it, &telemetry.Reject{Reason: telemetry.Busy, Detail: err.Error() + "; send it again"})
+		refuse(it, later(err))
 		give(ctx, out, it)
 		return
 	}
@@ -157,7 +157,8 @@ func (s *Stage) sender(ctx context.Context, it *message.Item) (*registry.Tracker
 	return t, topic
 }
 
-// device reads what a gateway says of one of its devices, by the device's own profile when it has one.
+// device reads what a gateway says of one of its devices, by the device's own profile: that is what its record says, and what is checked
+// later. Who joins a gateway gets the gateway's.
 func (s *Stage) device(ctx context.Context, it *message.Item, gateway *registry.Tracker, p *profile.Profile, topic string, out chan<- *message.Item) {
 	t, ok := s.registry.Device(ctx, gateway.ID, it.Device)
 	if !ok {
@@ -166,10 +167,17 @@ func (s *Stage) device(ctx context.Context, it *message.Item, gateway *registry.
 		return
 	}
 	it.Topic = telemetry.InTopic(t.ID, topic)
-	if t.Profile != nil && t.Profile.Hash != gateway.Profile.Hash {
+	switch {
+	case t.Profile == nil:
+		if _, err := telemetry.Open(telemetry.LeafUnsigned, telemetry.PlainEnvelope(t.ID, it.Raw), it.ReceivedMS); err != nil {
+			refuse(it, fmt.Errorf("%w; %s has no profile of its own, so this was read as plain JSON", err, t.ID))
+		}
+		give(ctx, out, it)
+		return
+	case t.Profile.Hash != gateway.Profile.Hash:
 		own, err := s.registry.Profile(ctx, *t.Profile)
 		if err != nil {
-			refuse(it, &telemetry.Reject{Reason: telemetry.Busy, Detail: err.Error() + "; send it again"})
+			refuse(it, later(err))
 			give(ctx, out, it)
 			return
 		}
@@ -237,10 +245,18 @@ func (s *Stage) finish(ctx context.Context, it *message.Item, tracker string, p 
 	give(ctx, out, it)
 }
 
+// later leaves a message with its sender until something is there that it needs.
+func later(err error) *telemetry.Reject {
+	return &telemetry.Reject{Reason: telemetry.Busy, Detail: err.Error() + "; send it again"}
+}
+
 func refuse(it *message.Item, err error) {
 	r, known := errors.AsType[*telemetry.Reject](err)
-	if !known {
+	switch {
+	case !known:
 		r = &telemetry.Reject{Reason: telemetry.Malformed, Detail: err.Error()}
+	case err != error(r): // more was said around it
+		r = &telemetry.Reject{Reason: r.Reason, Detail: strings.TrimPrefix(err.Error(), string(r.Reason)+": ")}
 	}
 	if it.Device != "" && r.Reason != telemetry.UnknownDevice && r.Reason != telemetry.NotItsGateway {
 		r = &telemetry.Reject{Reason: r.Reason, Detail: fmt.Sprintf("device %.128q: %s", it.Device, r.Detail)}

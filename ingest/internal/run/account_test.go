@@ -47,8 +47,8 @@ func accountFake(t testing.TB, f *fakeinflux.Server, log, root string, want int)
 		if err != nil || m.leaf != i {
 			t.Fatalf("leaf %d stands at %d: %v", m.leaf, i, err)
 		}
-		msg, err := telemetry.Decode(m.raw)
-		if err != nil || msg.COSEHash != leaf.Hash {
+		o, err := telemetry.Open(leaf.Kind, m.raw, leaf.ReceivedMS)
+		if err != nil || o.Hash != leaf.Hash {
 			t.Fatalf("leaf %d does not fit its message: %v", i, err)
 		}
 		if seen[leaf.Hash] {

@@ -257,8 +257,9 @@ type crashStack struct {
 	url    string // ledger
 	dir    string
 	fleet  []*flash
-	// settled, if set, waits for the senders, once ingest runs.
+	// settled, if set, waits for the senders, once ingest runs, and tells how many messages came from others than the fleet.
 	settled func()
+	others  int
 }
 
 func newCrashStack(t *testing.T, trackers int) *crashStack {
@@ -377,7 +378,7 @@ func (s *crashStack) finish() {
 		st := p.Status(context.Background())
 		return st.PendingStore == 0 && st.PendingLog == 0 && st.Judging == 0
 	})
-	total := 0
+	total := s.others
 	for _, f := range s.fleet {
 		total += f.total
 	}
@@ -420,6 +421,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 		t.Skip("-short: starts 20 processes")
 	}
 	s := newCrashStack(t, 3)
+	s.startGateway(2)
 	for i, point := range crashPoints {
 		stop := make(chan struct{})
 		var wg sync.WaitGroup
