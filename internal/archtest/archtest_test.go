@@ -158,7 +158,7 @@ var standsOn = []struct {
 	{"api/internal/state", nil, "the store knows no tenant"},
 	{"internal/judge", []string{"internal/anchor", "internal/compliance", "internal/compliance/detect", "internal/compliance/journey", "internal/ledger", "internal/merkle", "internal/stored", "internal/telemetry"},
 		"a judge reads the store and the ledger alone: ingest runs it as the operator's, the API of any other party as that party's own"},
-	{"api/internal/replica", []string{"api/internal/state", "internal/anchor", "internal/ledger", "internal/merkle", "internal/service", "internal/stored", "internal/stored/copying", "internal/stored/outside", "internal/stored/transfer", "internal/telemetry"},
+	{"api/internal/replica", []string{"api/internal/state", "internal/anchor", "internal/ledger", "internal/merkle", "internal/profile", "internal/service", "internal/stored", "internal/stored/copying", "internal/stored/outside", "internal/stored/transfer", "internal/telemetry"},
 		"any node of a member can run it: it knows no route, no adapter, and of an operator only what it gives"},
 }
 

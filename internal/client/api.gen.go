@@ -192,11 +192,11 @@ type CopyFinding struct {
 	// Subject Shipment or tracker whose log it is
 	Subject string `json:"subject"`
 
-	// What form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it
+	// What form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; misread: its tracker's profile reads something else of it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it
 	What CopyFindingWhat `json:"what"`
 }
 
-// CopyFindingWhat form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it
+// CopyFindingWhat form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; misread: its tracker's profile reads something else of it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it
 type CopyFindingWhat string
 
 // CreateBody defines model for CreateBody.

@@ -17,7 +17,7 @@ type Options struct {
 	// Nonce that the auditor gave when she asked for the bundle; every signed answer must carry it. Nil: not compared.
 	Nonce []byte
 	// Codec, if not nil, runs the codecs of profiles. Without it, what they made is not checked, and the report says so.
-	Codec Codec
+	Codec profile.Runner
 	// Progress, if not nil, is called now and then with the number of leaves checked and in all.
 	Progress func(done, total uint64)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/trackseal/trackseal/internal/evidence"
 	"github.com/trackseal/trackseal/internal/evidence/fabricproof"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/profile"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/outside"
 )
@@ -60,7 +61,7 @@ type Source struct {
 	Own     []string // ids of the instances that write into the store
 	Log     *slog.Logger
 	// Codec runs the codecs of profiles when a bundle is verified here; nil: nobody does, and the report says so.
-	Codec evidence.Codec
+	Codec profile.Runner
 }
 
 // Log is one log of the shipment.

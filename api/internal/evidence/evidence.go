@@ -125,7 +125,7 @@ func (s *Resource) verification(ctx context.Context, in *shapes.ShipmentPath) (*
 func (s *Resource) copied(log string) []verification.Finding {
 	var all []verification.Finding
 	for _, f := range s.Copies.FindingsOf(log) {
-		check := map[string]string{copying.Forged: verification.Signature, copying.Differs: verification.Hash, copying.Root: verification.Root, copying.Anchor: verification.Anchor}[f.What]
+		check := map[string]string{copying.Forged: verification.Signature, copying.Misread: verification.Fields, copying.Differs: verification.Hash, copying.Root: verification.Root, copying.Anchor: verification.Anchor}[f.What]
 		all = append(all, verification.Finding{Log: f.Log, Leaf: f.Leaf, Check: cmp.Or(check, verification.Leaf), Detail: fmt.Sprintf("%s gives it otherwise, or not at all: %s", f.By, f.Detail)})
 	}
 	return all

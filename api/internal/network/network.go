@@ -95,7 +95,7 @@ type CopyFinding struct {
 	Log     string       `json:"log" doc:"Empty when it is about the instance as a whole"`
 	Subject string       `json:"subject" doc:"Shipment or tracker whose log it is"`
 	Leaf    uint64       `json:"leaf" doc:"The first one concerned"`
-	What    string       `json:"what" enum:"form,missing,differs,forged,root,anchor,lagging,unstorable" doc:"form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it"`
+	What    string       `json:"what" enum:"form,missing,differs,forged,misread,root,anchor,lagging,unstorable" doc:"form: the answer is not in its form; missing: a leaf or head is not given; differs: other bytes than were logged; forged: no key in force signed it; misread: its tracker's profile reads something else of it; root: the leaves do not have the head's root; anchor: the head is not anchored on the ledger; lagging: what is anchored is not given; unstorable: our store refuses it"`
 	Detail  string       `json:"detail"`
 	Since   rest.Instant `json:"since"`
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/trackseal/trackseal/api/internal/state"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/profile"
 	"github.com/trackseal/trackseal/internal/service"
 	"github.com/trackseal/trackseal/internal/stored/copying"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
@@ -68,6 +69,8 @@ type Config struct {
 	Metrics prometheus.Registerer
 	Log     *slog.Logger
 	Now     func() time.Time
+	// Codec, if set, runs the codecs of profiles again, to check what an operator says that they made.
+	Codec profile.Runner
 	// Copied, if set, is told how much of a shipment's log is here now, whole. It must not wait.
 	Copied func(shipment string, head ledger.LogHead)
 	// Every is how often an operator is looked at when the ledger tells nothing new; 0 = 5 s.

@@ -107,7 +107,7 @@ func (s *source) moved(to Operator, ended bool) {
 // live begins with a life of the instance: its heads log has the heads of all its logs, those of earlier lives too.
 func (s *source) live(life string) {
 	id := anchor.HeadsID(s.cfg.Channel, life)
-	s.copier = &copying.Copier{Store: s.cfg.Store, Anchors: copying.AnchorsOf(s.cfg.Ledger, hex.EncodeToString(id[:])), Trackers: s.trackers, Now: s.cfg.Now,
+	s.copier = &copying.Copier{Store: s.cfg.Store, Anchors: copying.AnchorsOf(s.cfg.Ledger, hex.EncodeToString(id[:])), Trackers: s.trackers, Codec: s.cfg.Codec, Now: s.cfg.Now,
 		Measured: s.aside.measured, Copied: s.grew}
 	s.others = others{}
 	s.news, s.begun, s.since, s.wrong = -1, false, 0, nil

@@ -3,6 +3,7 @@ package copying
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"regexp"
 	"slices"
 
@@ -41,7 +42,7 @@ func checkEntry(entry []byte, instance string) (telemetry.Leaf, *Fault) {
 // check verifies one message of a log: its bytes are those that the entry names, and its tracker, which the ledger knows, signed them
 // with a key that was in force. What is not signed is of a tracker that cannot sign; its envelope names it, on the operator's word.
 // A fault, or an error that the ledger could not be asked.
-func check(ctx context.Context, trackers *Trackers, of Subject, log string, n uint64, item *transfer.Message, leaf telemetry.Leaf) (*opened, *Fault, error) {
+func (c *Copier) check(ctx context.Context, of Subject, log string, n uint64, item *transfer.Message, leaf telemetry.Leaf) (*opened, *Fault, error) {
 	if len(item.Raw) > telemetry.MaxRaw {
 		return nil, faulty(Form, "the message has %d bytes", len(item.Raw)), nil
 	}
@@ -62,7 +63,11 @@ func check(ctx context.Context, trackers *Trackers, of Subject, log string, n ui
 	if of.Kind == anchor.Tracker && tracker != of.ID {
 		return nil, faulty(Forged, "the message is of tracker %s", tracker), nil
 	}
-	if f, err := authentic(ctx, trackers, of, tracker, leaf, said.Signed); f != nil || err != nil {
+	t, f, err := authentic(ctx, c.Trackers, of, leaf, &said)
+	if f == nil && err == nil && said.Envelope != nil {
+		f, err = c.read(ctx, t, said.Envelope, leaf.ReceivedMS)
+	}
+	if f != nil || err != nil {
 		return nil, f, err
 	}
 	m := stored.NewMessage(log, n, item.Entry, leaf, &said)
@@ -91,25 +96,29 @@ func checkFlags(flags []string) *Fault {
 }
 
 // authentic asks the ledger about the tracker, once more when what is known of it says no: it may have changed a moment ago.
-func authentic(ctx context.Context, trackers *Trackers, of Subject, tracker string, leaf telemetry.Leaf, m *telemetry.Message) (*Fault, error) {
+func authentic(ctx context.Context, trackers *Trackers, of Subject, leaf telemetry.Leaf, said *telemetry.Opened) (*ledger.Tracker, *Fault, error) {
 	for again := false; ; again = true {
-		t, err := trackers.Get(ctx, of, tracker, again)
+		t, err := trackers.Get(ctx, of, said.Tracker, again)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if f := judge(t, tracker, leaf, m); f == nil || again {
-			return f, nil
+		if f := judge(t, leaf, said); f == nil || again {
+			return t, f, nil
 		}
 	}
 }
 
-func judge(t *ledger.Tracker, tracker string, leaf telemetry.Leaf, m *telemetry.Message) *Fault {
+func judge(t *ledger.Tracker, leaf telemetry.Leaf, said *telemetry.Opened) *Fault {
+	m := said.Signed
 	switch {
 	case t == nil:
-		return faulty(Forged, "tracker %s is not on the ledger, or was never on this shipment", tracker)
+		return faulty(Forged, "tracker %s is not on the ledger, or was never on this shipment", said.Tracker)
 	case m == nil && len(t.Keys) > 0:
-		return faulty(Forged, "tracker %s signs its messages, and this one is not signed", tracker)
+		return faulty(Forged, "tracker %s signs its messages, and this one is not signed", said.Tracker)
 	case m == nil:
+		if hash := hex.EncodeToString(said.Envelope.Profile[:]); !t.Pinned(hash, leaf.ReceivedMS) {
+			return faulty(Misread, "profile %.12s was not that of tracker %s at the receipt", hash, said.Tracker)
+		}
 		return nil
 	}
 	key, err := t.KeyOf(m, leaf.ReceivedMS)

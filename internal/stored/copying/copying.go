@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/internal/anchor"
+	"github.com/trackseal/trackseal/internal/profile"
 	"github.com/trackseal/trackseal/internal/stored"
 	"github.com/trackseal/trackseal/internal/stored/transfer"
 	"github.com/trackseal/trackseal/internal/telemetry"
@@ -65,6 +66,8 @@ type Copier struct {
 	Anchors  *Anchors
 	Trackers *Trackers
 	Now      func() time.Time
+	// Codec, if set, runs the codecs of profiles again; else what they made is taken as it is.
+	Codec profile.Runner
 	// Held, if not 0, bounds the bytes of messages that are kept while roots are computed, instead of 16 MiB. Tests.
 	Held int
 	// Measured, if set, is told of the readings of each message of a shipment that was written.
@@ -85,6 +88,7 @@ const (
 	Missing = "missing" // a leaf or head that is there is not given
 	Differs = "differs" // the bytes are not those that were logged
 	Forged  = "forged"  // no key of the tracker that was in force signed the message, or the tracker has no place in this log
+	Misread = "misread" // what is said to be read of the message is not what its tracker's profile reads
 	Root    = "root"    // the leaves do not have the root of the head
 	Anchor  = "anchor"  // the head is in no heads log that the ledger has anchored
 	Lagging = "lagging" // the operator does not give what the ledger has anchored

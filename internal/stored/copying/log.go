@@ -302,7 +302,7 @@ func (c *Copier) message(ctx context.Context, l *Log, n uint64, item *transfer.M
 	if f != nil {
 		return nil, f, nil
 	}
-	return check(ctx, c.Trackers, l.Subject, l.Log, n, item, leaf)
+	return c.check(ctx, l.Subject, l.Log, n, item, leaf)
 }
 
 // Write stores a batch and empties it.

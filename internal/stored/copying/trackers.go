@@ -7,15 +7,18 @@ import (
 
 	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/ledger"
+	"github.com/trackseal/trackseal/internal/profile"
+	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// Trackers are the ledger's records, as they were asked for. Safe for concurrent use.
+// Trackers are the ledger's records, as they were asked for, with the profiles that they pinned. Safe for concurrent use.
 type Trackers struct {
 	ledger ledger.Evaluator
 	now    func() time.Time
 
-	mu    sync.Mutex
-	known map[string]known // by tracker and shipment
+	mu       sync.Mutex
+	known    map[string]known // by tracker and shipment
+	profiles map[telemetry.Hash]*profile.Profile
 }
 
 type known struct {
@@ -33,7 +36,7 @@ const (
 
 // NewTrackers knows none yet.
 func NewTrackers(l ledger.Evaluator, now func() time.Time) *Trackers {
-	return &Trackers{ledger: l, now: now, known: map[string]known{}}
+	return &Trackers{ledger: l, now: now, known: map[string]known{}, profiles: map[telemetry.Hash]*profile.Profile{}}
 }
 
 // Get gives a tracker's record as a party of the shipment, or as its owner, may see it; fresh asks the ledger unless it has just been asked.
