@@ -27,8 +27,8 @@ const noName = "(no name)"
 // Parts splits a message by its devices; without any the whole is one part. skip: nothing of it is meant for a reading. Errors are
 // *telemetry.Reject.
 func (p *Profile) Parts(topic string, payload []byte) (parts []Part, skip bool, err error) {
-	if len(payload) > telemetry.MaxMessage {
-		return nil, false, reject(telemetry.Oversized, "%d bytes, at most %d", len(payload), telemetry.MaxMessage)
+	if err := sized(payload); err != nil {
+		return nil, false, err
 	}
 	if skip, err := p.addressed(topic); skip || err != nil {
 		return nil, skip, err
@@ -77,9 +77,21 @@ func (p *Profile) Parts(topic string, payload []byte) (parts []Part, skip bool, 
 	return parts, len(parts) == 0, nil
 }
 
+func sized(payload []byte) error {
+	switch n := len(payload); {
+	case n == 0:
+		return reject(telemetry.Malformed, "an empty message")
+	case n > telemetry.MaxMessage:
+		return reject(telemetry.Oversized, "%d bytes, at most %d", n, telemetry.MaxMessage)
+	}
+	return nil
+}
+
 // addressed judges by the topic. A message that came without one, by HTTP, matches always.
 func (p *Profile) addressed(topic string) (skip bool, err error) {
 	switch {
+	case !utf8.ValidString(topic):
+		return false, reject(telemetry.Malformed, "the topic is not UTF-8")
 	case len(topic) > telemetry.MaxTopic:
 		return false, reject(telemetry.Oversized, "a topic of %d bytes, at most %d", len(topic), telemetry.MaxTopic)
 	case topic == "":
@@ -181,8 +193,8 @@ func (p *Profile) CodecInput(topic string, payload []byte) (bytes []byte, port i
 	if p.codec == nil {
 		return nil, 0, errors.New("profile " + p.Ref() + " has no codec")
 	}
-	if len(payload) > telemetry.MaxMessage {
-		return nil, 0, reject(telemetry.Oversized, "%d bytes, at most %d", len(payload), telemetry.MaxMessage)
+	if err := sized(payload); err != nil {
+		return nil, 0, err
 	}
 	if p.codec.bytes == nil && p.codec.port == nil && len(p.when) == 0 {
 		return payload, 0, nil

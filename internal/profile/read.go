@@ -48,8 +48,8 @@ func (p *Profile) Check(e *telemetry.Envelope, receivedMS int64) error {
 }
 
 func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, ignored bool) (Read, error) {
-	if len(payload) > telemetry.MaxMessage {
-		return Read{}, reject(telemetry.Oversized, "%d bytes, at most %d", len(payload), telemetry.MaxMessage)
+	if err := sized(payload); err != nil {
+		return Read{}, err
 	}
 	if len(decoded) > telemetry.MaxDecoded {
 		return Read{}, reject(telemetry.Oversized, "%d bytes decoded, at most %d", len(decoded), telemetry.MaxDecoded)
