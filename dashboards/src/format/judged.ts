@@ -1,4 +1,4 @@
-import type { JudgedBand, Compliance, Excursion, JudgedFigure, JudgedOpinion, Quality, RecordedExcursion, Rejected, Revision, Signature, ComplianceState, TrackerMessage } from "#rest";
+import type { JudgedBand, Compliance, Excursion, JudgedFigure, JudgedOpinion, JudgedTracker, Quality, RecordedExcursion, Rejected, Revision, Signature, ComplianceState, TrackerMessage } from "#rest";
 import { displayName } from "./member";
 import { formatNumber, formatValue, type TemperatureUnit } from "./quantity";
 import { formatSpan } from "./time";
@@ -152,4 +152,20 @@ export function recordsOf(e: Excursion, recorded: RecordedExcursion[]): Recorded
     const at = Date.parse(r.start);
     return r.rule === e.rule && r.tracker === e.tracker && at >= from && at <= to;
   });
+}
+
+// trustText says what vouches for a tracker's messages, and how they come.
+export function trustText(t: Pick<JudgedTracker, "trust" | "maker" | "gateway" | "profile">): string {
+  switch (t.trust) {
+    case "attested":
+      return `Signed by the device, whose key ${t.maker} attests`;
+    case "device_signed":
+      return "Signed by the device";
+    case "gateway_signed":
+      return `Signed for the device by gateway ${t.gateway}`;
+    case "unsigned":
+      return `Not signed${t.gateway ? `, through gateway ${t.gateway}` : ""}${t.profile ? `, read by ${t.profile}` : ""}`;
+    default:
+      return ""; // its record is not there
+  }
 }

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Assignment, JudgedTracker, Shipment, Compliance } from "#rest";
 import { useSigned } from "../context";
-import { availabilityText, clockText, flagsText, refusedText } from "../format/judged";
+import { availabilityText, clockText, flagsText, refusedText, trustText } from "../format/judged";
 import { plural } from "../format/words";
 import { useEvery, useResource } from "../resource";
 import { Time } from "../ui/time";
@@ -43,6 +43,7 @@ export function Trackers({ shipment, compliance }: { shipment: Shipment; complia
                   </>
                 )}
               </p>
+              {trustText(t) && <p class="sub">{trustText(t)}</p>}
               {n < mostAtOnce && shipment.assignments?.some((a) => a.tracker === t.id && a.ours) && scopes.includes("trackers:read") && scopes.includes("telemetry:read") && <Heard tracker={t.id} />}
             </div>
             {asked && n < mostAtOnce && <Flags tracker={t} assignment={shipment.assignments?.findLast((a) => a.tracker === t.id)} />}

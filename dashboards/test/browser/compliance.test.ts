@@ -236,6 +236,13 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     expect(api.seen.find((r) => r.includes("trk-0041/quality"))).toContain("from=2026-11-21T14");
   });
 
+  test("says what vouches for each tracker's messages", async () => {
+    const page = await shipment();
+    const quality = page.getByRole("region", { name: "Quality of the readings" });
+    await quality.getByText("Signed by the device, whose key Acme Loggers GmbH attests").waitFor();
+    await quality.getByText("Not signed, through gateway carrier.GATEWAY-3, read by thingsboard-gateway@1").waitFor();
+  });
+
   test("says what was refused of a tracker lately, and whose values do not count", async () => {
     const page = await shipment();
     const quality = page.getByRole("region", { name: "Quality of the readings" });

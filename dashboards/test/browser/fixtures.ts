@@ -440,8 +440,8 @@ export const compliance: Compliance = {
     { custodian: "consignee", from: iso(start + 16 * hour), to: null, metrics: legTimes(start + 16 * hour, now), excursions: [], out_s: outIn(start + 16 * hour, now), severity: "", at_handover: null },
   ],
   trackers: [
-    { id: "trk-0041", readings: all.length / 2, first: all[0]!.time, last: newest.time, metrics: {} },
-    { id: "trk-0042", readings: all.length / 2, first: all[1]!.time, last: all.at(-1)!.time, metrics: {} },
+    { id: "trk-0041", readings: all.length / 2, first: all[0]!.time, last: newest.time, metrics: {}, trust: "attested", maker: "Acme Loggers GmbH", gateway: "", profile: "" },
+    { id: "trk-0042", readings: all.length / 2, first: all[1]!.time, last: all.at(-1)!.time, metrics: {}, trust: "unsigned", maker: "", gateway: "carrier.GATEWAY-3", profile: "thingsboard-gateway@1" },
   ],
   figures: [
     { rule: "mkt", tracker: "trk-0041", name: "mean_kinetic_temperature", value: "5.214", unit: "Cel" },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JudgedBand, Excursion, JudgedOpinion, RecordedExcursion } from "#rest";
-import { availabilityText, bandPart, bandText, clockText, confirmedText, figureValue, flagsText, meaningWord, newestOf, recordsOf, releaseText, ruleStateWord, standings, complianceStateText, signer } from "../../src/format/judged";
+import { availabilityText, bandPart, bandText, clockText, confirmedText, figureValue, flagsText, meaningWord, newestOf, recordsOf, releaseText, ruleStateWord, standings, complianceStateText, signer, trustText } from "../../src/format/judged";
 import { quantities } from "../../src/format/quantity";
 import * as fixtures from "../browser/fixtures";
 
@@ -81,6 +81,13 @@ describe("what was judged, in words", () => {
     expect(flagsText({ jump: 1, outlier: 3, constancy: 0, gremlin: 2 })).toBe("3 outliers, 2 gremlin, 1 jump");
     expect(flagsText({ jump: 0 })).toBe("nothing odd");
     expect([0.99999, 1, null, undefined].map((n) => plain(availabilityText(n)).split(" of")[0])).toEqual(["99.9 %", "100 %", "", ""]);
+  });
+
+  test("what vouches for a tracker's messages", () => {
+    const of = (trust: Parameters<typeof trustText>[0]["trust"], gateway = "", profile = "") => trustText({ trust, maker: "Acme", gateway, profile });
+    expect([of("attested"), of("device_signed"), of("gateway_signed", "c.G"), of("unsigned"), of("unsigned", "c.G"), of("unsigned", "", "p@1"), of("unknown")]).toEqual([
+      "Signed by the device, whose key Acme attests", "Signed by the device", "Signed for the device by gateway c.G", "Not signed", "Not signed, through gateway c.G", "Not signed, read by p@1", "",
+    ]);
   });
 
   test("words that this page does not know stay readable", () => {
