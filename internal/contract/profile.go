@@ -138,7 +138,7 @@ func pin(t *transaction, tr *ledger.Tracker, ref, hash string) error {
 			return ledger.Refuse(ledger.BadState, "the transaction's time lies before that of the last change of the tracker's profile")
 		}
 		if last.ToMS == 0 {
-			last.ToMS = t.TimeMS
+			last.ToMS, last.EndTx = t.TimeMS, t.Tx
 		}
 	}
 	switch {

@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -187,5 +188,44 @@ func TestChangedEnvelopesNeverPass(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Of any envelope no byte can be changed unseen, but in what nobody can check: the payload and the topic, as far as they give the same.
+func TestNoByteOfAnEnvelopeIsFree(t *testing.T) {
+	trip := evidencetest.NewTrip(evidencetest.New(fabricproof.BFT), evidencetest.NewTracker("T-ED", telemetry.Ed25519))
+	trip.Plain("T-READ")
+	trip.Profile("T-READ", coded)
+	rng := rand.New(rand.NewPCG(seed, 7))
+	changed := 0
+	for changed < 300 {
+		celsius := rng.IntN(60)
+		e := trip.Read("T-READ", coded, "up/x", fmt.Sprintf(`{"frm":"%02x","port":2}`, celsius), fmt.Sprintf(`{"data":{"t":%d}}`, celsius))
+		raw := e.Encode()
+		at := rng.IntN(len(raw))
+		raw[at] ^= byte(1 + rng.IntN(255))
+		x, err := telemetry.DecodeEnvelope(raw)
+		if err == nil && x.Tracker == e.Tracker && x.Profile == e.Profile && bytes.Equal(x.Decoded, e.Decoded) && bytes.Equal(x.Reads, e.Reads) {
+			continue
+		}
+		trip.LogEnvelope(raw)
+		changed++
+	}
+	trip.Drive(2, 2)
+	trip.Finish()
+	policy := trip.C.Policy()
+	policy.Unsigned = "accept"
+	r := check(t, trip.Bundle(), policy, trip.Nonce)
+	found := 0
+	for _, f := range r.Findings {
+		if f.Severity == evidence.Failure && f.Verdict == evidence.Authentic {
+			found += 1 + f.More
+		}
+	}
+	if found != changed {
+		t.Errorf("%d of %d changed envelopes are found", found, changed)
+		for _, f := range r.Findings {
+			t.Log(f)
+		}
 	}
 }

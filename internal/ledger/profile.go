@@ -26,6 +26,7 @@ type ProfilePin struct {
 	FromMS int64  `json:"from_ms"`
 	ToMS   int64  `json:"to_ms"` // 0 = in force
 	Tx     string `json:"tx"`
+	EndTx  string `json:"end_tx,omitempty"` // that ended it
 }
 
 // PinToleranceMS is how far a message's receipt may lie outside of the term of the pin that it was read by: an ingest learns of a

@@ -74,8 +74,13 @@ func (c *collector) wrote(p evidence.Position, fn func(ledger.Tracker)) error {
 // did.
 func changed(old, now *ledger.Tracker, closing *ledger.Close) (tx string) {
 	in := func(fromMS int64) bool { return closing == nil || fromMS <= closing.TimeMS }
-	for i := len(old.Profiles); i < len(now.Profiles) && in(now.Profiles[i].FromMS); i++ {
-		tx = now.Profiles[i].Tx
+	for i, pin := range now.Profiles {
+		if i >= len(old.Profiles) && in(pin.FromMS) {
+			tx = pin.Tx
+		}
+		if pin.ToMS != 0 && in(pin.ToMS) && (i >= len(old.Profiles) || old.Profiles[i].ToMS == 0) {
+			tx = pin.EndTx
+		}
 	}
 	for i := len(old.Keys); i < len(now.Keys) && in(now.Keys[i].FromMS); i++ {
 		tx = now.Keys[i].Tx

@@ -40,6 +40,9 @@ func TestProfilesAreInTheBundle(t *testing.T) {
 				trip.Profile(tr.ID, second)
 				trip.C.NowMS += 600_000
 				trip.LogEnvelope(trip.Read(tr.ID, second, "", `{"t":45}`, "").Encode())
+				trip.NoProfile(tr.ID)
+				trip.C.NowMS += 600_000
+				trip.LogPlain(tr.ID, `{"temperature":5}`)
 				trip.Drive(2, 2)
 			})
 			w.policy = func(p *evidence.Policy) { p.Unsigned = "accept" }

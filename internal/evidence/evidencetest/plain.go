@@ -17,12 +17,20 @@ func (t *Trip) Profile(tracker string, p *profile.Profile) {
 	hash := hex.EncodeToString(id[:])
 	t.changeTracker(&Tracker{ID: tracker}, ledger.TrackerProfile, func(r *ledger.Tracker, s *Sim) {
 		if n := len(r.Profiles); n > 0 {
-			r.Profiles[n-1].ToMS = s.TimeMS
+			r.Profiles[n-1].ToMS, r.Profiles[n-1].EndTx = s.TimeMS, s.ID
 		}
 		r.Profiles = append(r.Profiles, ledger.ProfilePin{Ref: p.Ref(), Hash: hash, FromMS: s.TimeMS, Tx: s.ID})
 	})
 	t.Profiles = append(t.Profiles, p.Canonical())
 	slices.SortFunc(t.Profiles, func(a, b []byte) int { x, y := sum(a), sum(b); return bytes.Compare(x[:], y[:]) })
+}
+
+// NoProfile has a tracker's messages be plain JSON again.
+func (t *Trip) NoProfile(tracker string) {
+	t.changeTracker(&Tracker{ID: tracker}, ledger.TrackerProfile, func(r *ledger.Tracker, s *Sim) {
+		last := &r.Profiles[len(r.Profiles)-1]
+		last.ToMS, last.EndTx = s.TimeMS, s.ID
+	})
 }
 
 // Read makes the envelope of what a tracker with a profile publishes, as ingest does. decoded is what its codec made.
