@@ -134,7 +134,7 @@ var wired = []struct {
 }
 
 // resources of the API, a package each.
-var resources = []string{"auditlog", "compliance", "custody", "evidence", "health", "intake", "live", "network", "recordings", "reports", "shipments", "signin", "telemetry", "tokens", "trackers"}
+var resources = []string{"auditlog", "compliance", "custody", "evidence", "health", "intake", "live", "network", "profiles", "recordings", "reports", "shipments", "signin", "telemetry", "tokens", "trackers"}
 
 func init() {
 	for _, r := range resources {

@@ -14,6 +14,21 @@ func (t *tree) use(at int32) {
 	}
 }
 
+// note that a codec was given what it takes of a message: it is not ignored.
+func (d *decoding) note(t *tree) {
+	if d.bytes == nil {
+		t.use(0)
+	}
+	for _, p := range []*path{d.bytes, d.port} {
+		if p == nil {
+			continue
+		}
+		if at, ok := p.first(t, 0); ok {
+			t.use(at)
+		}
+	}
+}
+
 // ignored appends the paths of what nothing was read from, the first ones: of a list or an object of which nothing was, its own.
 func (t *tree) ignored(to []string, root string) []string {
 	return t.unread(to, 0, []byte(root))

@@ -80,6 +80,7 @@ func (p *Profile) read(topic string, payload, decoded []byte, receivedMS int64, 
 	from := t
 	switch {
 	case p.codec != nil:
+		p.codec.note(t)
 		if from, err = parse(string(decoded)); err != nil {
 			return Read{}, reject(telemetry.Malformed, "what the codec made cannot be read: %v", err)
 		}

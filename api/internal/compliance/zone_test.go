@@ -25,6 +25,7 @@ func TestPinnedZones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		const yearsBack, yearsAhead = 5, 15
 		for day := range (yearsBack + yearsAhead) * 365 { // all but the last days
 			at := time.Date(now.Year()-yearsBack, 1, 1+day, 12, 0, 0, 0, time.UTC)
 			add := z.Offsets[0].Add

@@ -61,6 +61,9 @@ var bodies = map[string]string{
 	"take-message":          `{"temperature":4.5}`,
 	"make-intake-secret":    `{"header":"X-Signature"}`,
 	"publish-rule-set":      ruleSetBody("mine", 1),
+	"publish-profile":       probeProfile,
+	"try-profile":           `{"profile":"plain-json@1","payload":{"temperature":4.5}}`,
+	"import-codec":          `{"id":"c","carrier":"ttn-v3","licence":"MIT","script":"function decodeUplink(i) { return { data: { temperature: 1 } } }","description":"[{\"input\":{\"bytes\":[1]},\"output\":{\"data\":{\"temperature\":1}}}]"}`,
 	"upload-recording":      "time,temperature\n2026-01-31T08:00:00Z,4.5\n",
 	"simulate-rule-set":     `{"rule_set":"general-2-8@1","csv":"time,temperature\n2026-01-31T08:00:00Z,4.5\n"}`,
 }

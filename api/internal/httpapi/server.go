@@ -32,6 +32,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/members"
 	"github.com/trackseal/trackseal/api/internal/network"
 	"github.com/trackseal/trackseal/api/internal/nodes"
+	"github.com/trackseal/trackseal/api/internal/profiles"
 	"github.com/trackseal/trackseal/api/internal/recordings"
 	"github.com/trackseal/trackseal/api/internal/records"
 	"github.com/trackseal/trackseal/api/internal/replica"
@@ -44,6 +45,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/telemetry"
 	"github.com/trackseal/trackseal/api/internal/tokens"
 	"github.com/trackseal/trackseal/api/internal/trackers"
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
 	"github.com/trackseal/trackseal/internal/service"
@@ -58,7 +60,7 @@ const (
 	heavyWait   = 30 * time.Second
 )
 
-// Config holds what the API is made of. All members but Issuer, SignIn, Ingest, Evidence and DashboardDir must be set.
+// Config holds what the API is made of. All members but Issuer, SignIn, Ingest, Evidence, Codecs and DashboardDir must be set.
 type Config struct {
 	Org     string // whose api this is
 	MSP     string
@@ -86,6 +88,7 @@ type Config struct {
 	Access      access.Chain
 	Issuer      *access.Issuer // nil: no development issuer
 	SignIn      *access.Page   // nil: no OIDC provider at which the page signs people in
+	Codecs      *codec.Pool    // nil: this node runs none
 	Idempotency *idempotency.Store
 	Secrets     intake.Kept // of intakes, sealed
 	Audit       *audit.Log
@@ -169,6 +172,7 @@ func New(cfg Config) *Server {
 		&signin.Resource{Page: cfg.SignIn, Clients: cfg.Issuer != nil, Log: cfg.Log},
 		&trackers.Resource{Records: own, Telemetry: cfg.Telemetry, Ingest: cfg.Ingest, Cursors: cursors, Key: cfg.Key, MQTTURL: cfg.MQTTURL, Now: cfg.Now, Log: cfg.Log},
 		&intake.Resource{Records: own, Ingest: cfg.Ingest, Kept: cfg.Secrets, Key: cfg.Key, Now: cfg.Now},
+		&profiles.Resource{Records: own, Book: profiles.NewBook(own.Ledger, cfg.Members), Codecs: cfg.Codecs, Cursors: cursors, Heavy: heavy, Now: cfg.Now},
 		&shipments.Resource{Records: own, View: view, Rules: rules, Ingest: cfg.Ingest, Cursors: cursors},
 		&recordings.Resource{Records: own, View: view, Dial: cfg.Dial, Key: cfg.Key, Heavy: heavy},
 		&custody.Resource{Records: own, Logs: logs, View: view, Telemetry: cfg.Telemetry, Cursors: cursors},
@@ -204,6 +208,7 @@ var scopes = map[string]string{
 var tags = []*huma.Tag{
 	{Name: "Access", Description: "How people and clients get access tokens. The development issuer's routes are not there where an OIDC provider takes its place."},
 	{Name: "Trackers", Description: "Devices, their keys and calibration; how they connect over MQTT."},
+	{Name: "Profiles", Description: "How the messages of trackers that do not speak Trackseal's own format are read."},
 	{Name: "Shipments", Description: "Consignments, the trackers bound to them, delivery and close."},
 	{Name: "Custody", Description: "Handovers: custody moves only by the word of both sides."},
 	{Name: "Telemetry", Description: "Readings and messages as the store holds them."},

@@ -38,6 +38,7 @@ import (
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/recordings"
 	"github.com/trackseal/trackseal/api/internal/state"
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/contract"
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/node"
@@ -48,7 +49,10 @@ import (
 	"github.com/trackseal/trackseal/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	codec.ChildMain()
+	goleak.VerifyTestMain(m)
+}
 
 // world is one organisation's api over a fake ledger, store and ingest.
 type world struct {
@@ -64,6 +68,7 @@ type world struct {
 	feed      *feed.Feed
 	alarms    *alarms.Watch
 	details   *details.Book
+	codecs    *codec.Pool
 	nodes     map[string]*nodeOf // by member, of all worlds with this ledger
 	issuer    *access.Issuer
 	api       *httpapi.Server
@@ -95,7 +100,8 @@ func newWorld(t *testing.T) *world { return newWorldOf(t, "carrier", nil) }
 // newWorldOf shares ledger and store with another organisation's world when it is given, and each is a node to the other.
 func newWorldOf(t *testing.T, org string, with *world) *world {
 	t.Helper()
-	w := &world{t: t, org: org, dir: t.TempDir()}
+	w := &world{t: t, org: org, dir: t.TempDir(), codecs: codec.New(codec.Config{Children: 1})}
+	t.Cleanup(w.codecs.Close)
 	msp := testkit.MSPOf(org)
 	if with == nil {
 		w.ledger, w.store = testkit.NewLedger(msp, nil), new(fakestore.Store)
@@ -152,7 +158,7 @@ func (w *world) open() {
 		w.t.Fatal(err)
 	}
 	w.details = details.New(details.Config{MSP: testkit.MSPOf(w.org), Kept: w.state.Tenant("details"), Nodes: w.neighbours(), Members: names, Ledger: w.ledger, Log: log, Now: time.Now})
-	cfg := httpapi.Config{Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test", Style: w.style,
+	cfg := httpapi.Config{Codecs: w.codecs, Org: w.org, MSP: testkit.MSPOf(w.org), Channel: ledger.Channel, MQTTURL: "tcp://mqtt.test:1883", PublicURL: "https://carrier.test", Style: w.style,
 		Ledger: w.ledger, Peers: w.peers, Members: names, Details: w.details, Callers: channel().Callers(w.org), Telemetry: w.telemetry, Dial: w.dial, Feed: w.feed, Alarms: w.alarms, Issuer: w.issuer, Idempotency: idempotency.New(w.state.Tenant("idempotency"), time.Now, log), Audit: trail, Secrets: w.state.Tenant("intake"),
 		Access: access.Chain{shareLink{}, access.NewVerifier(w.org, time.Now, append(w.trusted, w.issuer.Trusted())...)}, Key: bytes.Repeat([]byte{3}, 32),
 		Evidence: w.evidence, DashboardDir: w.dashboard, Health: new(service.Health), Ops: !w.noOps, Metrics: w.metrics, Log: log, Now: func() time.Time { return time.Now().Add(w.later) }}

@@ -36,6 +36,7 @@ const (
 	IngestDown       Code = "ingest_unavailable"
 	DetailsElsewhere Code = "details_unavailable"  // the node that keeps them does not answer
 	ProviderDown     Code = "provider_unavailable" // the OIDC provider
+	CodecsDown       Code = "codecs_unavailable"   // codecs cannot run at this node
 	NotAnchored      Code = "not_anchored"
 	CommitUnknown    Code = "commit_unknown"
 	TxInvalid        Code = "transaction_invalid"
