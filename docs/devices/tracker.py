@@ -2,10 +2,12 @@
 """A tracker that signs what it measures, written from docs/formats.md alone.
 
   tracker.py new  STATE --id carrier.PY-1 --msp CarrierMSP    makes a key and prints the body of POST /v1/trackers
-  tracker.py send STATE --broker HOST:PORT [--ca FILE]        sends the readings of its standard input and ends when
+  tracker.py send STATE --broker HOST:PORT [--ca FILE] [--every SECONDS]
+                                                              sends the readings of its standard input and ends when
                                                               all are acknowledged
 
-A reading is a line such as {"temperature": 4.2, "humidity": 55}. STATE is one SQLite file, mode 0600: the key, the place in the
+A reading is a line such as {"temperature": 4.2, "humidity": 55}, the next one due in SECONDS (60): that promise shows later that none
+is missing at the end. STATE is one SQLite file, mode 0600: the key, the place in the
 chain, and every message that is not acknowledged yet. Debian: python3-paho-mqtt (1.6), python3-cryptography, python3-cbor2.
 """
 import argparse, base64, hashlib, json, os, queue, sqlite3, sys, threading, time
@@ -30,7 +32,7 @@ base64url = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 class Tracker:
     def __init__(self, db):
-        self.db, self.link, self.lower = db, None, 0
+        self.db, self.link, self.lower, self.every = db, None, 0, 60
         self.id, self.msp, key = db.execute("SELECT id, msp, key FROM tracker").fetchone()
         self.key = Ed25519PrivateKey.from_private_bytes(key)
         self.public = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
@@ -53,7 +55,7 @@ class Tracker:
         records = [{0: name, 1: UNITS[name], 2: value} for name, value in values.items()]
         if records:
             records[0].update({-2: self.id + "/", -3: now / 1000})
-        claims = {2: self.id, 267: boot, -70001: seq, -70002: prev, -70003: kind, -70004: now, -70006: 0}
+        claims = {2: self.id, 267: boot, -70001: seq, -70002: prev, -70003: kind, -70004: now, -70006: self.every}
         if beacon:
             block, root = json.loads(beacon)
             claims[-70007] = [block, bytes.fromhex(root)]
@@ -160,6 +162,7 @@ def main():
     args.add_argument("state")
     for option in "--id", "--msp", "--broker", "--ca":
         args.add_argument(option)
+    args.add_argument("--every", type=int, default=60)
     args = args.parse_args()
     os.umask(0o077)
     db = sqlite3.connect(args.state)
@@ -170,8 +173,10 @@ def main():
         with db:
             db.execute("INSERT INTO tracker VALUES (?, ?, ?, 0, 0, ?, 0, 0, NULL)", (args.id, args.msp, key, bytes(32)))
         return print(json.dumps(Tracker(db).enrolment()))
+    tracker = Tracker(db)
+    tracker.every = args.every
     host, port = args.broker.rsplit(":", 1)
-    send(Tracker(db), host, int(port), args.ca)
+    send(tracker, host, int(port), args.ca)
 
 
 main()
