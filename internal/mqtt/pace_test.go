@@ -235,3 +235,43 @@ func TestRefusedRateEndsTheConnection(t *testing.T) {
 		return string(m.payload) == "12345"
 	})
 }
+
+// What ingest cannot take now has no PUBACK that a client of MQTT 3 would understand: its connection ends, and it sends again. One of MQTT 5
+// hears why.
+func TestWhatIsToBeSentAgain(t *testing.T) {
+	b, url := startLocal(t, "00-ff", time.Minute)
+	d := dial(t, url, "T-1")
+	done := make(chan error, 1)
+	go func() { done <- d.Publish(t.Context(), telemetry.InTopic("T-1", "x"), []byte("3")) }()
+	m := next(t, b)
+	m.ack(&telemetry.Reject{Reason: telemetry.Busy, Detail: "later"})
+	select {
+	case err := <-done:
+		if err == nil {
+			t.Error("a client of MQTT 3 is told that its message is taken")
+		}
+	case m := <-again(t, b): // or its library sends it again on the next connection, before it says so
+		m.ack(nil)
+	}
+	b, url = startLocal(t, "00-ff", time.Minute)
+	c := dialV5(t, url, "T-5")
+	for reason, code := range map[telemetry.Reason]byte{telemetry.Busy: 0x89, telemetry.RateLimited: 0x97, telemetry.UnknownDevice: 0x87, telemetry.CodecFailed: 0x99} {
+		c.publish(telemetry.InTopic("T-5", "x"), 9, "5")
+		next(t, b).ack(&telemetry.Reject{Reason: reason, Detail: "no"})
+		if kind, body := c.receive(); kind != 0x40 || body[2] != code || !strings.HasSuffix(string(body), string(reason)+": no") {
+			t.Errorf("%s: packet %x %x %q, expected a PUBACK with code %x", reason, kind, body, body, code)
+		}
+	}
+}
+
+// again waits for the next message beside the test.
+func again(t *testing.T, s source) <-chan message {
+	t.Helper()
+	out := make(chan message, 1)
+	go func() {
+		if topic, payload, ack, err := s.Receive(t.Context()); err == nil {
+			out <- message{topic, payload, ack}
+		}
+	}()
+	return out
+}

@@ -76,7 +76,7 @@ type Kind struct {
 // Kinds of keys that there are.
 var Kinds = []Kind{
 	{"queue", []byte{prefixQueue}}, {"logs", LogPrefix}, {"positions", PositionPrefix}, {"seen messages", []byte{prefixSeen}}, {"forks", []byte{prefixFork}},
-	{"plain messages", []byte{prefixPlain}}, {"messages by their ids", []byte{prefixNamed}}, {"counters", []byte{prefixCounter}}, {"nodes of the heads log", []byte{prefixHeadNode}}, {"heads", []byte{prefixHead}}, {"values", []byte{prefixMeta}},
+	{"plain messages", []byte{prefixPlain}}, {"messages by their ids", []byte{prefixNamed}}, {"counters", CounterPrefix}, {"nodes of the heads log", []byte{prefixHeadNode}}, {"heads", []byte{prefixHead}}, {"values", []byte{prefixMeta}},
 	{"sealed shipments", []byte{prefixSealed}}, {"subjects", []byte{prefixSubject}}, {"trackers", TrackersPrefix}, {"shipments", ShipmentPrefix},
 	{"assignments", []byte{prefixAssigned}}, {"trackers by secret", []byte{prefixSecret}}, {"trackers by gateway", []byte{prefixDevice}}, {"profiles", []byte{prefixProfile}}, {"records kept aside", AsidePrefix}, {"refused messages", []byte{prefixQuarantine}},
 }
@@ -84,6 +84,7 @@ var Kinds = []Kind{
 // Prefixes to scan.
 var (
 	PositionPrefix = []byte{prefixTracker}
+	CounterPrefix  = []byte{prefixCounter}
 	SeenPrefix     = []byte{prefixSeen}
 	AsidePrefix    = []byte{prefixAside}
 )

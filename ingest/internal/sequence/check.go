@@ -115,6 +115,13 @@ func (c *check) each(kind journal.Kind) func(key, value []byte) error {
 			}
 			return nil
 		}
+	case string(journal.CounterPrefix):
+		return func(key, value []byte) error {
+			if _, err := decodeCounter(value); err != nil {
+				sayf(string(key[1:]), "the tracker's counter does not decode: %v", err)
+			}
+			return nil
+		}
 	case string(journal.SeenPrefix):
 		return func(key, value []byte) error {
 			if tracker, _, _, ok := journal.RepeatPlace(key); !ok || len(value) != 34 {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/trackseal/trackseal/ingest/internal/journal"
+	"github.com/trackseal/trackseal/internal/anchor"
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
@@ -81,5 +83,47 @@ func TestCounterCountsOn(t *testing.T) {
 		if _, err := decodeCounter(bad); err == nil {
 			t.Errorf("%x decodes", bad)
 		}
+	}
+}
+
+// Ensure that a journal that is made again goes on with the counter of the newest message that a profile read, and with no other.
+func TestRebuildCountsOn(t *testing.T) {
+	db, err := journal.Open(t.TempDir(), journal.Options{MinFree: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	cfg := Config{Channel: "trackseal", Ingest: "carrier.ingest"}
+	r := NewRebuild(db, cfg)
+	id := r.Log(anchor.Tracker, "carrier.T-1", "tx", cfg.Ingest)
+	add := func(e telemetry.Envelope, ms int64) {
+		t.Helper()
+		raw := e.Encode()
+		o, err := telemetry.Open(telemetry.LeafUnsigned, raw, ms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaf := telemetry.Leaf{Kind: telemetry.LeafUnsigned, Hash: o.Hash, ReceivedMS: ms, Ingest: cfg.Ingest}
+		if err := r.Add(id, &journal.Message{Log: id, Leaf: r.Size(id), Entry: leaf.Encode(), Raw: raw, Tracker: e.Tracker, TimeMS: o.TimeMS, ReceivedMS: ms}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const at = 1_796_000_000_000
+	for n, seq := range []int{7, 9, 8} { // the last one overtook another
+		add(telemetry.Envelope{Tracker: "carrier.T-1", Profile: telemetry.Hash{1}, Topic: "x", Payload: []byte("p"), Reads: fmt.Appendf(nil, `{"seq":%d,"temperature":4,"time":%d}`, seq, at/1000+seq)}, at+int64(n))
+	}
+	add(telemetry.Envelope{Tracker: "carrier.T-2", Payload: []byte(`{"seq":3,"temperature":4}`)}, at)
+	if err := r.Finish(2, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(db, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, found, err := s.counter("carrier.T-1"); err != nil || !found || c.last != 9 {
+		t.Errorf("the counter stands at %d (%v, %v), expected 9", c.last, found, err)
+	}
+	if c, found, _ := s.counter("carrier.T-2"); found {
+		t.Errorf("plain JSON has a counter: %+v", c)
 	}
 }

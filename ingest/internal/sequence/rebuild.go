@@ -20,11 +20,14 @@ type Rebuild struct {
 	logs  map[[32]byte]*logState
 	batch *journal.Batch
 	n     int
+	// counters of trackers that do not sign, by their newest messages. The ids that senders gave their messages are not made again: one
+	// that is sent once more with other bytes gets one more leaf.
+	counters map[string]lastCount
 }
 
 // NewRebuild begins in an empty journal.
 func NewRebuild(db *journal.DB, cfg Config) *Rebuild {
-	return &Rebuild{db: db, cfg: cfg, logs: map[[32]byte]*logState{}, batch: db.Begin()}
+	return &Rebuild{db: db, cfg: cfg, logs: map[[32]byte]*logState{}, batch: db.Begin(), counters: map[string]lastCount{}}
 }
 
 // rebuildBatch is how many messages go into one batch.
@@ -110,6 +113,7 @@ func (r *Rebuild) know(m *journal.Message) error {
 	switch {
 	case !m.Signed:
 		r.batch.Set(journal.PlainKey(nil, m.Tracker, leaf.Hash), encodeMS(m.ReceivedMS))
+		r.count(leaf.Kind, m)
 	case m.Flags&flagFork != 0:
 		r.batch.Set(journal.ForkKey(nil, m.Tracker, m.Boot, m.Seq, leaf.Hash), appendDay(nil, m.ReceivedMS))
 	default:
@@ -121,6 +125,17 @@ func (r *Rebuild) know(m *journal.Message) error {
 		r.batch.Set(journal.LinkKey(m.Tracker, m.Boot, m.Seq), appendLink(nil, o.Signed))
 	}
 	return r.written()
+}
+
+// count keeps the counter of the newest message that a profile read. What cannot be opened has none: its flag is a hint, no more.
+func (r *Rebuild) count(kind uint8, m *journal.Message) {
+	if last, ok := r.counters[m.Tracker]; ok && last.timeMS > m.TimeMS {
+		return
+	}
+	o, err := telemetry.Open(kind, m.Raw, m.ReceivedMS)
+	if err == nil && o.Seq != nil && o.Envelope != nil && o.Envelope.Profile != (telemetry.Hash{}) {
+		r.counters[m.Tracker] = lastCount{*o.Seq, m.TimeMS}
+	}
 }
 
 // written keeps batches small: nobody reads the journal before all is there.
@@ -154,6 +169,12 @@ func (r *Rebuild) Finish(life int, left []byte) error {
 	}
 	if err := r.flush(); err != nil {
 		return err
+	}
+	for tracker, c := range r.counters {
+		r.batch.Set(journal.CounterKey(tracker), c.encode())
+		if err := r.written(); err != nil {
+			return err
+		}
 	}
 	if err := r.positions(); err != nil {
 		return err
