@@ -51,6 +51,16 @@ export class Client {
     return dataOf(this.rest.GET("/v1/trackers/{id}/quality", { params: { path: { id: tracker }, query: window }, ...given({ signal }) }));
   }
 
+  // health is how the trackers on a shipment are.
+  async health(shipment: string, signal?: AbortSignal) {
+    return (await dataOf(this.rest.GET("/v1/shipments/{id}/health", { params: { path: { id: shipment } }, ...given({ signal }) }))).items ?? [];
+  }
+
+  // alarms that last, of one shipment or of all.
+  async alarms(shipment: string | undefined, signal?: AbortSignal) {
+    return (await dataOf(this.rest.GET("/v1/alarms", { params: { query: { state: "lasting", ...(shipment ? { shipment } : {}) } }, ...given({ signal }) }))).items ?? [];
+  }
+
   // heard is what was last refused of a tracker, and the last message that was taken.
   async heard(tracker: string, signal?: AbortSignal) {
     const asked = { params: { path: { id: tracker }, query: { limit: 1 } }, ...given({ signal }) };

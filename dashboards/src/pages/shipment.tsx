@@ -9,6 +9,7 @@ import { DispositionCard } from "../shipment/disposition";
 import { Evidence } from "../shipment/evidence";
 import { Excursions } from "../shipment/excursions";
 import { Figures } from "../shipment/figures";
+import { Alarms, TrackersNow } from "../shipment/health";
 import { Legs } from "../shipment/legs";
 import { Named } from "../shipment/named";
 import { Readings } from "../shipment/readings";
@@ -27,12 +28,15 @@ export function ShipmentPage({ id }: { id: string }) {
   const compliance = useResource(`compliance ${id}`, (signal) => api.compliance(id, signal));
   const [pulse, setPulse] = useState(0); // counts the moments at which there may be new readings
 
+  const [alarmed, setAlarmed] = useState(0); // counts the moments at which alarms may have changed
+
   const refreshShipment = useThrottled(shipment.reload, 3_000);
   const refreshVerdict = useThrottled(compliance.reload, 3_000);
   useLive(`/v1/shipments/${encodeURIComponent(id)}/stream`, (event) => {
     if (event.event === "reading" || event.event === "resumed") setPulse((n) => n + 1);
     if (event.event === "joined" && shipment.data?.state === "closed") return; // nothing can have changed
-    if (event.event !== "anchor") {
+    if (event.event === "alarm" || event.event === "resumed") setAlarmed((n) => n + 1);
+    if (event.event !== "anchor" && event.event !== "alarm") {
       refreshShipment();
       refreshVerdict();
     }
@@ -78,6 +82,7 @@ export function ShipmentPage({ id }: { id: string }) {
         <Report id={s.id} key={`report ${s.id}`} />
       </div>
       {shipment.problem && <Trouble problem={shipment.problem} retry={shipment.reload} stale />}
+      <Alarms shipment={s.id} pulse={alarmed} />
       <Named shipment={s} onDeclined={() => (location.hash = shipmentsHref())} key={`named ${s.id}`} />
       <div class="grid">
         <Verdict shipment={s} compliance={compliance} />
@@ -92,6 +97,7 @@ export function ShipmentPage({ id }: { id: string }) {
         <Custody shipment={s} revision={`${s.state} ${s.custodian} ${s.pending_handover?.n ?? ""}`} />
         <DispositionCard shipment={s.id} needed={s.release?.confirmed_by ?? 0} compliance={compliance.data} onSigned={compliance.reload} />
       </div>
+      <TrackersNow shipment={s} pulse={alarmed} />
       <Trackers shipment={s} compliance={compliance.data} />
       <Verify shipment={s} key={`verify ${s.id}`} />
       <Evidence shipment={s} key={`evidence ${s.id}`} />

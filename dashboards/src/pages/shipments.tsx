@@ -1,15 +1,16 @@
 import { useState } from "preact/hooks";
-import type { Shipment } from "#rest";
+import type { Alarm, Shipment } from "#rest";
 import { useLive, useSigned } from "../context";
+import { alarmsText } from "../format/health";
 import { displayName } from "../format/member";
 import { formatValue, inOrder } from "../format/quantity";
 import { count, stateWord, states } from "../format/words";
-import { useResource, useThrottled } from "../resource";
+import { useEvery, useResource, useThrottled } from "../resource";
 import { shipmentHref, shipmentsHref } from "../route";
 import { unit } from "../settings";
 import { useStore } from "../store";
 import { Icon } from "../ui/icon";
-import { CannotBeAsked, StateMark, VerdictMark } from "../ui/marks";
+import { CannotBeAsked, Mark, StateMark, VerdictMark } from "../ui/marks";
 import { Empty, Loading, Trouble } from "../ui/states";
 import { Ago } from "../ui/time";
 
@@ -17,7 +18,7 @@ const pageSize = 50;
 const mostAtOnce = 200; // that the api gives
 
 export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
-  const { api } = useSigned();
+  const { api, scopes } = useSigned();
   const [asked, setAsked] = useState({ state, pages: 1 });
   const pages = asked.state === state ? asked.pages : 1;
   // All rows on screen are asked for again, or those far down would stand still.
@@ -32,9 +33,14 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
     return { items, next };
   });
 
+  const alarms = useResource("alarms", async (signal) => (scopes.includes("telemetry:read") ? api.alarms(undefined, signal) : []));
+
   const refresh = useThrottled(list.reload, 3_000);
+  const refreshAlarms = useThrottled(alarms.reload, 3_000);
+  useEvery(30_000, alarms.reload);
   useLive("/v1/stream", (event) => {
-    if (event.event !== "anchor") refresh();
+    if (event.event === "alarm" || event.event === "resumed") refreshAlarms();
+    if (event.event !== "anchor" && event.event !== "alarm") refresh();
   });
 
   const { items = [], next } = list.data ?? {};
@@ -84,7 +90,7 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
             </thead>
             <tbody>
               {items.map((s) => (
-                <Row key={s.id} shipment={s} />
+                <Row key={s.id} shipment={s} alarms={alarms.data?.filter((a) => a.shipment === s.id) ?? []} />
               ))}
             </tbody>
           </table>
@@ -102,7 +108,7 @@ export function Shipments({ state }: { state: Shipment["state"] | undefined }) {
   );
 }
 
-function Row({ shipment: s }: { shipment: Shipment }) {
+function Row({ shipment: s, alarms }: { shipment: Shipment; alarms: Alarm[] }) {
   const u = useStore(unit);
   const values = inOrder(Object.keys(s.last?.values ?? {})).slice(0, 2);
   const asked = (member: string) => !s.unknown?.includes(member);
@@ -124,6 +130,11 @@ function Row({ shipment: s }: { shipment: Shipment }) {
       </th>
       <td class="cell-state">
         <StateMark state={s.state} />
+        {alarms.length > 0 && (
+          <span class="sub">
+            <Mark icon="warn" tone="warn" word={alarmsText(alarms)} />
+          </span>
+        )}
       </td>
       <td class="cell-verdict">
         {asked("verdict") ? <VerdictMark verdict={s.verdict} /> : <CannotBeAsked />}

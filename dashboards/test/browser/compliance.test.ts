@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { obstacles } from "./axe";
 import { browserMissing, launch, open, type Watched } from "./chromium";
 import * as fixtures from "./fixtures";
+import { alarmsAt, healthAt } from "./fixtures-health";
 import { heard, rejected } from "./fixtures-refused";
 import { iso } from "./made-up";
 import { MockApi } from "./mock";
@@ -241,6 +242,37 @@ describe.skipIf(browserMissing())("what the rules say, in Chromium", () => {
     const quality = page.getByRole("region", { name: "Quality of the readings" });
     await quality.getByText("Signed by the device, whose key Acme Loggers GmbH attests").waitFor();
     await quality.getByText("Not signed, through gateway carrier.GATEWAY-3, read by thingsboard-gateway@1").waitFor();
+  });
+
+  test("tells of each tracker when it was heard and is due, and alarms at the top and in the list", async () => {
+    api.health = healthAt(fixtures.now);
+    api.alarms = alarmsAt(fixtures.now, id);
+    const page = await shipment();
+    const alarms = page.getByRole("alert", { name: "Alarms" });
+    await alarms.getByText("trk-0042: nothing heard; it usually speaks every 10 minutes, since 42\u00a0min ago").waitFor();
+    await alarms.getByText("trk-0042: battery at 14 %").waitFor();
+    const now = page.getByRole("region", { name: "Trackers on it now" });
+    await now.getByText("1 of 2 trackers silent").waitFor();
+    const lines = (await now.getByRole("listitem").allInnerTexts()).map((t) => t.replaceAll("\u00a0", " "));
+    for (const words of ["trk-0041", "Battery 64 %, 1.2 % less a day, some 53 days left", "Signal −82 dBm, usually −80 dBm", "Clock right, 1.7 s a day fast", "3 messages refused within a day", "humidity is not a number", "Heard", "due in 9 min as it promised"])
+      expect(lines[0]).toContain(words);
+    for (const words of ["trk-0042", "Battery 14 % (3.41 V)", "Clock 3 min ahead", "Silent", "last heard 42 min ago", "was due 32 min ago as usual"]) expect(lines[1]).toContain(words);
+    expect(await obstacles(page)).toEqual([]);
+    if (process.env.TRACKSEAL_SHOTS) await page.screenshot({ path: `${process.env.TRACKSEAL_SHOTS}/health.png`, fullPage: true });
+
+    api.alarms = []; // it spoke again
+    api.health = [api.health[0]!];
+    api.emit("alarm", { kind: "tracker_silent", shipment: id, tracker: "trk-0042" });
+    await alarms.waitFor({ state: "detached" });
+    await now.getByText("All are heard").waitFor();
+
+    api.alarms = alarmsAt(fixtures.now, id);
+    await page.getByRole("link", { name: "Shipments" }).first().click();
+    await page.getByRole("row", { name: id }).getByText("1 silent tracker, 1 low battery").waitFor();
+    expect(await page.getByText("silent tracker").count()).toBe(1);
+    api.alarms = [];
+    api.emit("alarm", {});
+    await page.getByText("silent tracker").waitFor({ state: "detached" });
   });
 
   test("says what was refused of a tracker lately, and whose values do not count", async () => {

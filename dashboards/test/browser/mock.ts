@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { extname, join, normalize } from "node:path";
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import type { Acknowledgement, Compliance, DisposeInputBody, Disposition, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListRejected, ListShipment, ListTrackerMessage, Network, Problem, Quality, Shipment, Signed, Signer, Token, Verification, Ways, Session as Granted } from "#rest";
+import type { Acknowledgement, Alarm, Compliance, DisposeInputBody, Disposition, ListAlarm, ListAnchor, ListHandover, ListMember, ListQuantity, ListReading, ListRejected, ListShipment, ListTrackerHealth, ListTrackerMessage, Network, Problem, Quality, Shipment, Signed, Signer, Token, TrackerHealth, Verification, Ways, Session as Granted } from "#rest";
 import * as fixtures from "./fixtures";
 
 // MockApi serves dist and answers like the api of one organisation. Tests switch its behaviour by its fields.
@@ -16,6 +16,8 @@ export class MockApi {
   compliance = structuredClone(fixtures.compliance);
   rejected: NonNullable<ListRejected["items"]> = []; // of trk-0041, as is what was heard of it
   heard: NonNullable<ListTrackerMessage["items"]> = [];
+  alarms: Alarm[] = []; // that last
+  health: TrackerHealth[] = []; // of the trackers on VAX-2026-0117
   provider = false; // people sign in at it
   private asked: { nonce: string; challenge: string } | null = null; // of it, for the next code
   signer: Signer = fixtures.mia; // who the token was given to
@@ -166,6 +168,10 @@ export class MockApi {
     if (path === "network") return json<Network>(response, this.network);
     if (path === "anchors") return json<ListAnchor>(response, { items: fixtures.anchors });
     if (path === "stream" || path.endsWith("/stream")) return this.stream(response);
+    if (path === "alarms") {
+      const of = url.searchParams.get("shipment");
+      return json<ListAlarm>(response, { items: this.alarms.filter((a) => !of || a.shipment === of) });
+    }
     if (path === "shipments") {
       const state = url.searchParams.get("state");
       const all = this.shipments.filter((s) => !state || s.state === state);
@@ -187,6 +193,8 @@ export class MockApi {
         return json<Shipment>(response, shipment);
       case "compliance":
         return json<Compliance>(response, rich ? this.compliance : { ...fixtures.compliance, verdict: shipment.verdict === "none" ? "inconclusive" : shipment.verdict, reasons: [], rules: [], excursions: [], legs: [], trackers: [], figures: [], budget: [], recorders: [], recorded: [], revisions: [], disposition: null, metrics: {}, evaluated_to: shipment.last?.time ?? null });
+      case "health":
+        return json<ListTrackerHealth>(response, { items: rich ? this.health : [] });
       case "handovers":
         return json<ListHandover>(response, { items: rich ? fixtures.handovers : [] });
       case "verification":
