@@ -131,7 +131,7 @@ ought to run is ready, 1 when something is not, 3 when nothing ought to run.`,
 		}),
 	}
 	supervise.Flags().StringVar(&watcher, "as", topology.Supervisor, "supervisor or guard")
-	root.AddCommand(up, down, status, logs, reset, env, backupCommand(with), restoreCommand(with), memberCommand(with), supervise)
+	root.AddCommand(up, down, status, logs, reset, env, backupCommand(with), restoreCommand(with), memberCommand(with), makerCommand(with), supervise)
 	return root
 }
 

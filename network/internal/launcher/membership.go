@@ -1,6 +1,7 @@
 package launcher
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/x509"
@@ -316,7 +317,7 @@ func (l *Launcher) Members(ctx context.Context, as string, asJSON bool) error {
 		if p.State != ledger.ProposalOpen {
 			continue
 		}
-		of := p.Name
+		of := cmp.Or(p.Name, p.Root)
 		if p.Member != nil {
 			of = p.Member.Name
 		}
