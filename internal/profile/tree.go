@@ -189,7 +189,7 @@ func (p *parser) list(me, depth int) error {
 }
 
 // manyMembers is from when repeated names are looked up.
-const manyMembers = 12
+const manyMembers = 32
 
 func (p *parser) object(me, depth int) error {
 	var seen map[string]struct{}
