@@ -108,7 +108,7 @@ func verify(ctx context.Context, path, kind string, o options, stderr io.Writer)
 	if !o.noCodecs {
 		pool := codec.New(codec.Config{Children: 1}) // which starts nothing before a profile has a codec
 		defer pool.Close()
-		checks.Codec = runner(ctx, pool)
+		checks.Codec = pool.Runner(ctx)
 	}
 	r, err := evidence.Verify(reader{ctx, f}, policy, checks)
 	done()

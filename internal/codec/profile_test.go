@@ -1,8 +1,7 @@
-package cli
+package codec_test
 
 import (
 	"errors"
-	"os"
 	"testing"
 
 	"github.com/trackseal/trackseal/internal/codec"
@@ -10,15 +9,10 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-func TestMain(m *testing.M) {
-	codec.ChildMain()
-	os.Exit(m.Run())
-}
-
 // What a codec is to blame for disproves; what may be this machine's fault does not.
 func TestRunner(t *testing.T) {
 	pool := codec.New(codec.Config{Children: 1})
-	run := runner(t.Context(), pool)
+	run := pool.Runner(t.Context())
 	for _, c := range []struct {
 		name, script, want string
 		refused            bool
