@@ -48,7 +48,7 @@ func TestStackReadme(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{`"non_compliant"`, `"ok":true`, `"temperature":5.5`, `"reason":"malformed"`, "authentic"} {
+	for _, want := range []string{`"non_compliant"`, `"ok":true`, `"temperature":5.5`, `"temperature":6.25`, `"reason":"malformed"`, "authentic"} {
 		if !strings.Contains(strings.ReplaceAll(string(out), `": `, `":`), want) {
 			t.Errorf("%s is not in the output:\n%s", want, out)
 		}
