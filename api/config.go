@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/trackseal/trackseal/api/internal/access"
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -35,16 +36,9 @@ type Config struct {
 	MQTT         secure.Client     `yaml:"mqtt"`          // ca, cert, key and insecure of the api's own connections to it
 	Auth         AuthConfig        `yaml:"auth"`          // who may call
 	DashboardDir string            `yaml:"dashboard_dir"` // served at / when it exists
-	Codecs       CodecsConfig      `yaml:"codecs"`        // device makers' scripts in profiles
+	Codecs       codec.Config      `yaml:"codecs"`        // how device makers' scripts in profiles run, when one is tried or imported
 	Report       ReportConfig      `yaml:"report"`        // how reports look
 	Log          service.LogConfig `yaml:"log"`
-}
-
-// CodecsConfig says how codecs run at this node: those of profiles that are tried and imported.
-type CodecsConfig struct {
-	Off        bool `yaml:"off"`        // none are run
-	Children   int  `yaml:"children"`   // processes at once; 0 = 2
-	Unconfined bool `yaml:"unconfined"` // run them although the system cannot confine their process
 }
 
 // ReportConfig says how reports as PDF look.

@@ -129,11 +129,9 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	})
 
-	var codecs *codec.Pool
-	if !cfg.Codecs.Off {
-		codecs = codec.New(codec.Config{Children: cfg.Codecs.Children, AllowUnconfined: cfg.Codecs.Unconfined, Log: log})
-		defer codecs.Close()
-	}
+	cfg.Codecs.Log = log
+	codecs := codec.New(cfg.Codecs)
+	defer codecs.Close()
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL, Style: style,
 		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: others.Instances, Unusable: others.Unusable, Feed: live, Alarms: watch, Evidence: openEvidence(cfg, chain, store, others.Instances, copies, log), Copies: copies, Serve: store, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Codecs: codecs, Idempotency: writes, Secrets: disk.Tenant("intake"), Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Ops: cfg.Ops == "" && secure.Local(cfg.Listen), Metrics: metrics, Log: log, Now: time.Now})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/trackseal/trackseal/ingest/internal/limit"
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/fabric"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -29,6 +30,7 @@ type Config struct {
 	Influx     influx.Config     `yaml:"influx"`
 	Fabric     fabric.Config     `yaml:"fabric"`
 	Anchor     AnchorConfig      `yaml:"anchor"`
+	Codecs     codec.Config      `yaml:"codecs"` // how device makers' scripts in profiles run
 	Journal    JournalConfig     `yaml:"journal"`
 	Limit      limit.Config      `yaml:"tracker_limit"` // what one tracker may send
 	Log        service.LogConfig `yaml:"log"`

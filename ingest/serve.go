@@ -114,7 +114,8 @@ func serve(ctx context.Context, cfg Config, path string, log *slog.Logger) (err 
 		parts = append(parts, service.Part{Name: "mqtt", Run: consumer.Run})
 	}
 
-	pool := codec.New(codec.Config{Log: log})
+	cfg.Codecs.Log = log
+	pool := codec.New(cfg.Codecs)
 	defer pool.Close()
 	p, err = run.New(run.Config{
 		ID: cfg.ID, Channel: cfg.Fabric.Channel, Dir: cfg.Dir, Partitions: partition.Ranges(partitions),

@@ -49,9 +49,9 @@ type Input struct {
 	Variables map[string]string
 }
 
-// Config of a Pool. The zero value works.
+// Config of a Pool, and of how a node runs codecs. The zero value works.
 type Config struct {
-	Children        int  // at once; 0 = 2. A script has at most half of them
-	AllowUnconfined bool // go on, without a word but one in the log, where the system cannot confine a child
-	Log             *slog.Logger
+	Children   int          `yaml:"children"`   // processes at once; 0 = 2. A script has at most half of them
+	Unconfined bool         `yaml:"unconfined"` // go on, with one warning in the log, where the system cannot confine a process
+	Log        *slog.Logger `yaml:"-"`          // nil: nowhere
 }

@@ -129,7 +129,7 @@ func (p *Pool) start(ctx context.Context, s *seat) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	if c.unconfined != "" {
-		if !p.cfg.AllowUnconfined {
+		if !p.cfg.Unconfined {
 			c.end()
 			return fmt.Errorf("%w: the system does not confine their process: %s", ErrUnavailable, c.unconfined)
 		}

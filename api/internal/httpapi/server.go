@@ -60,7 +60,7 @@ const (
 	heavyWait   = 30 * time.Second
 )
 
-// Config holds what the API is made of. All members but Issuer, SignIn, Ingest, Evidence, Codecs and DashboardDir must be set.
+// Config holds what the API is made of. All members but Issuer, SignIn, Ingest, Evidence and DashboardDir must be set.
 type Config struct {
 	Org     string // whose api this is
 	MSP     string
@@ -88,7 +88,7 @@ type Config struct {
 	Access      access.Chain
 	Issuer      *access.Issuer // nil: no development issuer
 	SignIn      *access.Page   // nil: no OIDC provider at which the page signs people in
-	Codecs      *codec.Pool    // nil: this node runs none
+	Codecs      *codec.Pool
 	Idempotency *idempotency.Store
 	Secrets     intake.Kept // of intakes, sealed
 	Audit       *audit.Log

@@ -11,7 +11,6 @@ import (
 	"github.com/trackseal/trackseal/api/internal/access"
 	"github.com/trackseal/trackseal/api/internal/problem"
 	"github.com/trackseal/trackseal/api/internal/rest"
-	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/codec/importer"
 	"github.com/trackseal/trackseal/internal/profile"
 )
@@ -74,9 +73,6 @@ func (s *Resource) importCodec(ctx context.Context, in *importInput) (*rest.Answ
 	}
 	defer done()
 	b := in.Body
-	if s.Codecs == nil {
-		return nil, unavailable(fmt.Errorf("%w: this node is configured to run none", codec.ErrUnavailable))
-	}
 	examples, err := importer.Examples([]byte(b.Description))
 	if err != nil {
 		return nil, rest.InvalidField("body.description", err.Error())

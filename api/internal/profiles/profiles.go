@@ -25,7 +25,7 @@ import (
 type Resource struct {
 	*records.Records
 	Book    *Book
-	Codecs  *codec.Pool // nil: this node runs none
+	Codecs  *codec.Pool
 	Cursors rest.Cursors
 	Heavy   *rest.Queue
 	Now     func() time.Time

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -216,9 +215,6 @@ func (s *Resource) part(ctx context.Context, p *profile.Profile, topic string, p
 
 // decode runs a codec; what it is to blame for is the reason that its sender would get.
 func (s *Resource) decode(ctx context.Context, c *profile.Codec, input []byte, port int, at int64) ([]byte, error) {
-	if s.Codecs == nil {
-		return nil, unavailable(fmt.Errorf("%w: this node is configured to run none", codec.ErrUnavailable))
-	}
 	decoded, err := s.Codecs.Decode(ctx, c, input, port, at)
 	switch {
 	case errors.Is(err, codec.ErrScript):
