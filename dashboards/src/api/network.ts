@@ -47,6 +47,7 @@ const wrong: Record<CopyFinding["what"], string> = {
   forged: "gives what no tracker with a place there has signed",
   root: "gives otherwise than it anchored it",
   anchor: "gives as anchored what is not",
+  misread: "gives as read of a message what its tracker's profile does not read",
   lagging: "does not give what it has anchored",
   unstorable: "gives what our store refuses",
 };
