@@ -36,7 +36,7 @@ type Config struct {
 	MQTT         secure.Client     `yaml:"mqtt"`          // ca, cert, key and insecure of the api's own connections to it
 	Auth         AuthConfig        `yaml:"auth"`          // who may call
 	DashboardDir string            `yaml:"dashboard_dir"` // served at / when it exists
-	Codecs       codec.Config      `yaml:"codecs"`        // how device makers' scripts in profiles run, when one is tried or imported
+	Codecs       codec.Config      `yaml:"codecs"`        // how device makers' scripts in profiles run, when one is tried or imported, and when copies and evidence are checked
 	Report       ReportConfig      `yaml:"report"`        // how reports look
 	Log          service.LogConfig `yaml:"log"`
 }

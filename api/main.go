@@ -111,7 +111,10 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 
 	health, metrics := new(service.Health), service.NewMetrics()
 	watch := alarms.New(alarms.Config{MSP: chain.MSP(), Ledger: chain, Store: store, Tell: live.Tell, Metrics: metrics, Log: log, Now: time.Now})
-	copying := replica.Config{Channel: cfg.Fabric.Channel, Nodes: others, Own: cfg.Ingest, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Metrics: metrics, Log: log, Now: time.Now}
+	cfg.Codecs.Log = log
+	codecs := codec.New(cfg.Codecs)
+	defer codecs.Close()
+	copying := replica.Config{Channel: cfg.Fabric.Channel, Nodes: others, Own: cfg.Ingest, Ledger: chain, Store: store, Kept: disk.Tenant("replica"), Codec: codecs.Runner(ctx), Metrics: metrics, Log: log, Now: time.Now}
 	var own *opinion.Opinions // nil: the judge of the own ingest has the member's opinion
 	if len(cfg.Ingest) == 0 {
 		own = opinion.New(opinion.Config{Channel: cfg.Fabric.Channel, Ledger: chain, Store: store, Metrics: metrics, Log: log, Now: time.Now})
@@ -129,11 +132,8 @@ func serve(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return err
 	})
 
-	cfg.Codecs.Log = log
-	codecs := codec.New(cfg.Codecs)
-	defer codecs.Close()
 	api := httpapi.New(httpapi.Config{Org: cfg.Org, MSP: chain.MSP(), Channel: cfg.Fabric.Channel, MQTTURL: cfg.MQTTURL, PublicURL: cfg.PublicURL, Style: style,
-		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: others.Instances, Unusable: others.Unusable, Feed: live, Alarms: watch, Evidence: openEvidence(cfg, chain, store, others.Instances, copies, log), Copies: copies, Serve: store, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Codecs: codecs, Idempotency: writes, Secrets: disk.Tenant("intake"), Audit: trail,
+		Ledger: chain, Peers: chain, Members: directory, Details: book, Callers: callers, Telemetry: store, Dial: dial, Ingest: others.Instances, Unusable: others.Unusable, Feed: live, Alarms: watch, Evidence: openEvidence(cfg, chain, store, others.Instances, copies, codecs.Runner(ctx), log), Copies: copies, Serve: store, Access: auth.callers, Issuer: auth.issuer, SignIn: auth.signIn, Codecs: codecs, Idempotency: writes, Secrets: disk.Tenant("intake"), Audit: trail,
 		Key: key, DashboardDir: cfg.DashboardDir, Health: health, Ops: cfg.Ops == "" && secure.Local(cfg.Listen), Metrics: metrics, Log: log, Now: time.Now})
 	web := &service.HTTP{Listen: cfg.Listen, TLS: served, Handler: api, Log: log, OnStop: api.Stop}
 	parts := append(auth.parts,

@@ -28,6 +28,7 @@ import (
 	"github.com/trackseal/trackseal/internal/ledger"
 	"github.com/trackseal/trackseal/internal/mqtt"
 	"github.com/trackseal/trackseal/internal/node"
+	"github.com/trackseal/trackseal/internal/profile"
 	"github.com/trackseal/trackseal/internal/secure"
 	"github.com/trackseal/trackseal/internal/service"
 )
@@ -107,9 +108,9 @@ func openSealingKey(path string) ([]byte, error) {
 }
 
 // openEvidence says where evidence comes from.
-func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances ingestclient.Instances, copies *replica.Replica, log *slog.Logger) *bundle.Source {
+func openEvidence(cfg Config, chain *fabric.Client, store *influx.Client, instances ingestclient.Instances, copies *replica.Replica, codecs profile.Runner, log *slog.Logger) *bundle.Source {
 	return &bundle.Source{
-		Outside: copies.Outside, Own: cfg.Ingest,
+		Outside: copies.Outside, Own: cfg.Ingest, Codec: codecs,
 		Channel: cfg.Fabric.Channel, Chaincode: cfg.Fabric.Chaincode, Ledger: chain, Store: store, Log: log,
 		Consistency: func(ctx context.Context, ingest string, first, second uint64) ([]evidence.Hash, error) {
 			instance, _ := ledger.LifeOf(ingest)
