@@ -131,7 +131,7 @@ func (s *Resource) shipment(ctx context.Context, in *shapes.ShipmentPath) (*rest
 	return &rest.Answer[rest.List[TrackerHealth]]{Body: out}, nil
 }
 
-const mostRefused = 500 // entries that are added up
+const mostRefused = 200 // entries that are added up, as many as ingest gives
 
 // refused adds what was refused of a tracker within a day. An instance that does not answer makes it unknown and nothing else.
 func (s *Resource) refused(ctx context.Context, h *TrackerHealth) error {

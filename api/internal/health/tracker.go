@@ -23,7 +23,7 @@ type TrackerHealth struct {
 	Voltage        rest.Null[Measured]     `json:"voltage" doc:"Of the battery, in volts"`
 	Signal         rest.Null[Signal]       `json:"signal"`
 	Clock          rest.Null[ClockState]   `json:"clock"`
-	Refused        rest.Null[Refused]      `json:"refused" doc:"Within 24 hours; null when nothing was"`
+	Refused        rest.Null[Refused]      `json:"refused" doc:"Within 24 hours, by the newest 200 entries of each instance; null when nothing was"`
 	Unknown        []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing" example:"refused"`
 }
 

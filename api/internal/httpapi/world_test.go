@@ -464,6 +464,9 @@ func (i *ingest) Rejected(_ context.Context, tracker string, beforeNS int64, lim
 	if _, err := i.state(); err != nil || !strings.HasPrefix(tracker, "carrier.") {
 		return nil, err
 	}
+	if limit > 201 { // as the real one does
+		return nil, errors.New("give ?limit= as 1 to 201")
+	}
 	var some []transfer.Rejected
 	for _, r := range i.turned {
 		if (beforeNS == 0 || r.AtNS < beforeNS) && len(some) < limit {
