@@ -157,7 +157,7 @@ func TestWhoMayAsk(t *testing.T) {
 		"POST /v1/shipments/a%20b/seal":                             {401, 400, 400, 400, 403},
 		"GET /v1/trackers/shipper.T-1/rejected":                     {401, 404, 200, 404, 403},
 		"GET /v1/trackers/carrier.T-9/rejected":                     {401, 404, 404, 404, 403},
-		"GET /v1/trackers/shipper.T-1/rejected?limit=201":           {401, 400, 400, 400, 403},
+		"GET /v1/trackers/shipper.T-1/rejected?limit=202":           {401, 400, 400, 400, 403},
 		"GET /v1/trackers/shipper.T-1/rejected?limit=1&before_ns=x": {401, 400, 400, 400, 403},
 		"GET /v1/trackers/shipper.T-1/rejected?before_ns=13":        {401, 404, 503, 404, 403},
 		"GET /v1/trackers/a%20b/rejected":                           {401, 400, 400, 400, 403},

@@ -11,8 +11,8 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// maxRejected bounds a page: with their bytes that is 10 MB at most.
-const maxRejected = 200
+// maxRejected is a page of the API, and one more that tells whether there is a next one: with their bytes 10 MB at most.
+const maxRejected = 201
 
 // rejected lists what was refused here of one of the caller's trackers, newest first. To all others the tracker does not exist.
 func (s *server) rejected(c call) (any, error) {
