@@ -16,11 +16,15 @@ func trackerGateway(t *transaction, a ledger.GatewayArgs) (*ledger.Tracker, erro
 	if len(tr.Keys) > 0 && (tr.Gateway == "") != (a.Gateway == "") {
 		return nil, ledger.Refuse(ledger.BadState, "who holds the key of tracker %s, the device or its gateway, was said at its enrolment: enrol it under another id", tr.ID)
 	}
-	if device := cmp.Or(a.Device, ledger.DeviceName(tr.ID)); a.Gateway == tr.Gateway && (a.Gateway == "" || device == tr.Device) {
+	device := a.Device
+	if a.Gateway != "" {
+		device = cmp.Or(device, ledger.DeviceName(tr.ID))
+	}
+	if a.Gateway == tr.Gateway && device == tr.Device {
 		return tr, nil // said again because its sender did not hear the outcome
 	}
 	leaveGateway(t, tr)
-	tr.Gateway, tr.Device = "", ""
+	tr.Gateway, tr.Device = "", device
 	if a.Gateway != "" {
 		// A gateway behind a gateway: whose word would it be?
 		if err := t.free(ledger.GatewayKey(tr.ID), ledger.Refuse(ledger.BadState, "tracker %s is or was a gateway itself", tr.ID)); err != nil {

@@ -133,7 +133,7 @@ func enrol(t *transaction, a ledger.EnrolArgs) (*ledger.Tracker, error) {
 			return nil, err
 		}
 	}
-	if a.Gateway != "" {
+	if tr.Device = a.Device; a.Gateway != "" {
 		if err := joinGateway(t, tr, a.Gateway, a.Device); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ type GatewayArgs struct {
 	ID      string `json:"id"`
 	Gateway string `json:"gateway"` // tracker id; "" = none, the tracker connects by itself
 	// Device is what the gateway calls it; "" is the tracker's id without the owner's name. No two trackers of a gateway have one name.
+	// Without a gateway it is what the tracker's own messages call it, where they name devices.
 	Device string `json:"device,omitempty"`
 }
 
@@ -21,14 +22,12 @@ func (a GatewayArgs) Validate() error {
 // checkGateway checks a gateway and the tracker's name there; both may be absent.
 func checkGateway(tracker, gateway, device string) error {
 	switch {
-	case gateway == "" && device != "":
-		return invalid("device is the tracker's name at its gateway: give gateway too")
-	case gateway == "":
-		return nil
-	case gateway == tracker:
-		return invalid("gateway: %s is the tracker itself", gateway)
 	case strings.ContainsRune(device, utf8.MaxRune):
 		return invalid("device must not contain U+10FFFF") // Fabric takes it in no key
+	case gateway == "":
+		return checkText("device", device, 0, MaxDevice)
+	case gateway == tracker:
+		return invalid("gateway: %s is the tracker itself", gateway)
 	}
 	return first(checkID("gateway", gateway), checkText("device", device, 0, MaxDevice))
 }

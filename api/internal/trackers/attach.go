@@ -17,7 +17,7 @@ type profileBody struct {
 
 type gatewayBody struct {
 	Gateway string `json:"gateway" maxLength:"64" doc:"Tracker of this organisation that speaks for it from now on; empty = none"`
-	Device  string `json:"device,omitempty" maxLength:"128" doc:"What the gateway calls it; absent = its id without the organisation's name"`
+	Device  string `json:"device,omitempty" maxLength:"128" doc:"What the gateway calls it; absent = its id without the organisation's name. Without a gateway: what its own messages call it, of a device that is sent by such a platform alone"`
 }
 
 // attachRoutes say how the messages of a tracker come, and what reads them.
@@ -52,10 +52,11 @@ func (s *Resource) setGateway(ctx context.Context, in *struct {
 	Body gatewayBody
 }) (*rest.Answer[Tracker], error) {
 	a := ledger.GatewayArgs{ID: in.ID, Gateway: in.Body.Gateway, Device: in.Body.Device}
+	device := a.Device
 	if a.Gateway != "" {
-		a.Gateway = s.OwnID(a.Gateway)
+		a.Gateway, device = s.OwnID(a.Gateway), cmp.Or(device, ledger.DeviceName(a.ID))
 	}
 	return changeTracker(ctx, s, in.ID, ledger.TrackerGateway, a, func(r ledger.Tracker) bool {
-		return r.Gateway == a.Gateway && (a.Gateway == "" || r.Device == cmp.Or(a.Device, ledger.DeviceName(a.ID)))
+		return r.Gateway == a.Gateway && r.Device == device
 	})
 }

@@ -27,7 +27,7 @@ type enrolBody struct {
 
 	Profile      string   `json:"profile,omitempty" maxLength:"74" doc:"What its messages are read by, name@version of GET /v1/profiles; only of one that cannot sign. Absent = plain JSON, or what its gateway is read by"`
 	Gateway      string   `json:"gateway,omitempty" maxLength:"64" doc:"Tracker of this organisation that speaks for it. With a key: that holds the key"`
-	Device       string   `json:"device,omitempty" maxLength:"128" doc:"What the gateway calls it; absent = its id without the organisation's name"`
+	Device       string   `json:"device,omitempty" maxLength:"128" doc:"What the gateway calls it; absent = its id without the organisation's name. Without a gateway: what its own messages call it, of a device that is sent by such a platform alone"`
 	Certificates [][]byte `json:"certificates,omitempty" maxItems:"4" doc:"DER, base64: the certificate of the key first, each signed by the next, the last one the root of a maker that the members accepted (GET /v1/makers)"`
 }
 

@@ -22,7 +22,7 @@ type Tracker struct {
 	Operator    rest.Null[string]       `json:"operator" doc:"Organisation whose ingest takes its messages; null = any operator's"`
 	Profile     rest.Null[Pin]          `json:"profile" doc:"What its messages are read by; null = plain JSON, or signed"`
 	Gateway     rest.Null[string]       `json:"gateway" doc:"Tracker that speaks for it"`
-	Device      string                  `json:"device" doc:"What its gateway calls it; empty without one"`
+	Device      string                  `json:"device" doc:"What its gateway calls it, or its own messages"`
 	Attestation rest.Null[Attestation]  `json:"attestation" doc:"Whose certificate the key in force stands in"`
 	MQTT        MQTT                    `json:"mqtt"`
 	Tx          string                  `json:"tx" doc:"Transaction that answered, or that enrolled it"`

@@ -160,7 +160,12 @@ func (s *Stage) sender(ctx context.Context, it *message.Item) (*registry.Tracker
 // device reads what a gateway says of one of its devices, by the device's own profile: that is what its record says, and what is checked
 // later. Who joins a gateway gets the gateway's.
 func (s *Stage) device(ctx context.Context, it *message.Item, gateway *registry.Tracker, p *profile.Profile, topic string, out chan<- *message.Item) {
-	t, ok := s.registry.Device(ctx, gateway.ID, it.Device)
+	t, ok := gateway, itself(gateway, it.Device)
+	if ok {
+		it.Via = ""
+	} else {
+		t, ok = s.registry.Device(ctx, gateway.ID, it.Device)
+	}
 	if !ok {
 		refuse(it, s.stranger(ctx, gateway.ID, it.Device))
 		give(ctx, out, it)
@@ -192,6 +197,11 @@ func (s *Stage) device(ctx context.Context, it *message.Item, gateway *registry.
 	s.part(ctx, it, t, p, topic, out)
 }
 
+// itself reports whether a name that a tracker's messages have is its own: a device that is nobody's gateway and speaks as one of many.
+func itself(t *registry.Tracker, name string) bool {
+	return t.Gateway == "" && (name == t.Device || name == t.ID || name == ledger.DeviceName(t.ID))
+}
+
 // stranger says why a gateway may not speak for a name.
 func (s *Stage) stranger(ctx context.Context, gateway, name string) *telemetry.Reject {
 	for _, id := range []string{name, ledger.MemberOf(gateway) + "." + name} {
@@ -202,7 +212,7 @@ func (s *Stage) stranger(ctx context.Context, gateway, name string) *telemetry.R
 			return &telemetry.Reject{Reason: telemetry.NotItsGateway, Detail: fmt.Sprintf("%s is not enrolled for gateway %s", t.ID, gateway)}
 		}
 	}
-	return &telemetry.Reject{Reason: telemetry.UnknownDevice, Detail: fmt.Sprintf("device %.128q is not enrolled for gateway %s", name, gateway)}
+	return &telemetry.Reject{Reason: telemetry.UnknownDevice, Detail: fmt.Sprintf("device %.128q is not enrolled for gateway %s; if it is that tracker itself, tell its name: POST /v1/trackers/%s/gateway with device", name, gateway, gateway)}
 }
 
 // part reads one device's part, now or when the codec's turn has come.
