@@ -297,7 +297,7 @@ type EnrolBody struct {
 	// Certificates DER, base64: the certificate of the key first, each signed by the next, the last one the root of a maker that the members accepted (GET /v1/makers)
 	Certificates [][]byte `json:"certificates,omitempty,omitzero"`
 
-	// Device What the gateway calls it; absent = its id without the organisation's name
+	// Device What the gateway calls it; absent = its id without the organisation's name. Without a gateway: what its own messages call it, of a device that is sent by such a platform alone
 	Device string `json:"device,omitempty,omitzero"`
 
 	// Gateway Tracker of this organisation that speaks for it. With a key: that holds the key
@@ -888,7 +888,7 @@ type Tracker struct {
 	Attestation Attestation `json:"attestation"`
 	Calibration Calibration `json:"calibration"`
 
-	// Device What its gateway calls it; empty without one
+	// Device What its gateway calls it, or its own messages
 	Device string `json:"device"`
 
 	// EnrolledAt Examples: 2026-11-22T10:00:00.000Z

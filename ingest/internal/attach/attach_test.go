@@ -353,6 +353,32 @@ func uplink(n int) string {
 }
 
 // Ensure that a codec's output stands in the envelope, that messages keep their order, and that each failure has its reason.
+// A device that a platform sends alone is its own tracker: by its id, or by the name that its record tells.
+func TestSpeaksForItself(t *testing.T) {
+	f := newFleet()
+	g := ready(t, "thingsboard-gateway@1")
+	f.add("carrier.A-1", g, "")
+	f.add("carrier.A-2", g, "")
+	f.trackers["carrier.A-2"].Device = "Fridge 2"
+	s := run(t, f, nil)
+	for _, c := range []struct {
+		tracker, name string
+		reason        telemetry.Reason
+	}{
+		{"carrier.A-1", "A-1", ""}, {"carrier.A-1", "carrier.A-1", ""}, {"carrier.A-1", "A-2", telemetry.UnknownDevice}, {"carrier.A-1", "Fridge 2", telemetry.UnknownDevice},
+		{"carrier.A-2", "Fridge 2", ""}, {"carrier.A-2", "Fridge 3", telemetry.UnknownDevice},
+	} {
+		s.send(telemetry.InTopic(c.tracker, "v1/gateway/telemetry"), fmt.Sprintf(`{%q:[{"ts":1795999999000,"values":{"temperature":4}}]}`, c.name))
+		it := s.next(t)
+		switch {
+		case c.reason != "" && (it.Reject == nil || it.Reject.Reason != c.reason):
+			t.Errorf("%s speaks of %s: refused %v, expected %s", c.tracker, c.name, it.Reject, c.reason)
+		case c.reason == "" && (it.Reject != nil || said(t, it).Tracker != c.tracker):
+			t.Errorf("%s speaks of itself as %s: %+v, refused %v", c.tracker, c.name, it, it.Reject)
+		}
+	}
+}
+
 func TestCodec(t *testing.T) {
 	f := newFleet()
 	for _, script := range []string{"good", "throw", "gone"} {
