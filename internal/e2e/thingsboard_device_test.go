@@ -41,5 +41,19 @@ func TestStackThingsBoardDevice(t *testing.T) {
 	if n := len(p.of(id)); n != sent+7 {
 		t.Errorf("%d messages in the log after two refusals, want %d", n, sent+7)
 	}
+	var health struct {
+		LastSeen *time.Time `json:"last_seen"`
+		Refused  *struct {
+			Reason string `json:"reason"`
+		} `json:"refused"`
+		Unknown []string `json:"unknown"`
+	}
+	carrier.get("/v1/trackers/"+id+"/health", &health)
+	if health.LastSeen == nil || health.Refused == nil || len(health.Unknown) > 0 {
+		t.Errorf("its health: %+v, want when it was seen, what was refused, and nothing unknown", health)
+	}
+	if n := len(all[struct{}](carrier, "/v1/trackers/"+id+"/rejected?limit=200")); n < 2 { // as many as may be asked for
+		t.Errorf("%d entries of what was refused, want 2", n)
+	}
 	p.verified(false)
 }
