@@ -14,8 +14,7 @@ import (
 	"github.com/trackseal/trackseal/internal/telemetry"
 )
 
-// publicShapes are the eleven of a case that stands in a folder beside the checkout: the file, the key of what is expected, the profile and
-// the topic.
+// publicShapes are messages that makers and users have published: the file, the key of what is expected, the profile and the topic.
 var publicShapes = []struct{ file, key, ref, topic, zone string }{
 	{"tasmota-sensor.json", "tasmota-sensor", "tasmota@1", "tele/probe/SENSOR", "layout:2006-01-02T15:04:05 $.Time"},
 	{"zigbee2mqtt.json", "zigbee2mqtt", "zigbee2mqtt@1", "zigbee2mqtt/probe", ""},
@@ -30,12 +29,9 @@ var publicShapes = []struct{ file, key, ref, topic, zone string }{
 	{"ruuvi-gateway.json", "ruuvi-gateway", "ruuvi-gateway@1", "ruuvi/00:00:00:00:00:01/AA:BB:CC:DD:EE:FF", ""},
 }
 
-// TestPublicShapes reads them where they are at hand: TRACKSEAL_PAYLOADS, or shared/cases beside the checkout.
+// TestPublicShapes reads them where they are at hand, in the folder TRACKSEAL_PAYLOADS.
 func TestPublicShapes(t *testing.T) {
 	folder := os.Getenv("TRACKSEAL_PAYLOADS")
-	if found, _ := filepath.Glob("../../../shared/cases/dev-20*"); folder == "" && len(found) > 0 {
-		folder = found[0]
-	}
 	raw, err := os.ReadFile(filepath.Join(folder, "expected.json"))
 	if folder == "" || err != nil {
 		t.Skip("the public shapes are not at hand")
