@@ -497,7 +497,10 @@ type LogHead struct {
 type MQTT struct {
 	TopicDown string `json:"topic_down"`
 
-	// TopicJSON Plain messages, of a tracker that cannot sign
+	// TopicIn Of a tracker that cannot sign: with its own topic behind it, for brokers that pass on nothing else. Here any topic that does not begin with trackseal/ arrives as this
+	TopicIn string `json:"topic_in,omitempty,omitzero"`
+
+	// TopicJSON Messages of a tracker that cannot sign: read by its profile, or plain JSON
 	TopicJSON   string `json:"topic_json,omitempty,omitzero"`
 	TopicStatus string `json:"topic_status"`
 

@@ -21,7 +21,7 @@ type TrackerHealth struct {
 	SilentSince    rest.Null[rest.Instant] `json:"silent_since" doc:"Of a tracker that is silent: when it was heard last, or assigned; else null"`
 	Battery        rest.Null[Battery]      `json:"battery"`
 	Voltage        rest.Null[Measured]     `json:"voltage" doc:"Of the battery, in volts"`
-	Signal         rest.Null[Signal]       `json:"signal"`
+	Signal         rest.Null[Signal]       `json:"signal" doc:"Of the last 24 hours"`
 	Clock          rest.Null[ClockState]   `json:"clock"`
 	Refused        rest.Null[Refused]      `json:"refused" doc:"Within 24 hours, by the newest 200 entries of each instance; null when nothing was"`
 	Unknown        []string                `json:"unknown,omitempty" doc:"Members that could not be asked for just now and say nothing" example:"refused"`

@@ -58,7 +58,8 @@ type MQTT struct {
 	URL         string `json:"url" doc:"Of its operator as that has announced it, empty when it has not; without an operator this node's own"`
 	Username    string `json:"username" doc:"The client id may be any"`
 	TopicUp     string `json:"topic_up,omitempty" doc:"Signed messages"`
-	TopicJSON   string `json:"topic_json,omitempty" doc:"Plain messages, of a tracker that cannot sign"`
+	TopicJSON   string `json:"topic_json,omitempty" doc:"Messages of a tracker that cannot sign: read by its profile, or plain JSON"`
+	TopicIn     string `json:"topic_in,omitempty" doc:"Of a tracker that cannot sign: with its own topic behind it, for brokers that pass on nothing else. Here any topic that does not begin with trackseal/ arrives as this"`
 	TopicDown   string `json:"topic_down"`
 	TopicStatus string `json:"topic_status"`
 }
@@ -75,6 +76,7 @@ func (s *Resource) showTracker(r ledger.Tracker, tx string) Tracker {
 		t.MQTT.TopicUp = telemetry.Topic(r.ID, telemetry.Up)
 	} else {
 		t.MQTT.TopicJSON = telemetry.Topic(r.ID, telemetry.JSON)
+		t.MQTT.TopicIn = telemetry.InTopic(r.ID, "")
 	}
 	if t.Sensors = r.Sensors; t.Sensors == nil {
 		t.Sensors = []telemetry.Sensor{}

@@ -106,6 +106,7 @@ require (
 	github.com/hyperledger/fabric v1.4.0-rc1.0.20250510200036-435a7f1a780a
 	github.com/hyperledger/fabric-lib-go v1.1.3-0.20240523144151-25edd1eaf5f5
 	github.com/hyperledger/fabric-protos-go-apiv2 v0.3.7
+	github.com/theory/jsonpath v0.12.3 // indirect
 	github.com/trackseal/trackseal v0.0.0
 	google.golang.org/protobuf v1.36.12
 )
