@@ -19,6 +19,8 @@ func TestDecodedAlike(t *testing.T) {
 		{`{"data":[1,{"a":null}]}`, `{"data":[1,{"a":null}]}`, true},
 		{`{"data":null}`, `{"data":false}`, false},
 		{`{"data":1}`, `{"data":1} {}`, false},
+		{`{"data":1}`, `{"data":1 }`, false},
+		{`{"data":[1,"#"]}`, `{"data":["#",1]}`, false},
 		{`{"data":1e400}`, `{"data":2e400}`, false},
 	} {
 		if got := alike([]byte(c.a), []byte(c.b)); got != c.want {

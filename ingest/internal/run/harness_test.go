@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/trackseal/trackseal/internal/codec"
 	"github.com/trackseal/trackseal/internal/compliance"
 	"github.com/trackseal/trackseal/internal/influx"
 	"github.com/trackseal/trackseal/internal/ledger"
@@ -22,6 +23,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	codec.ChildMain() // the tests' own program is the codec's, too
 	if os.Getenv(envChild) != "" {
 		crashChild()
 		return
