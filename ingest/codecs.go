@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
@@ -18,8 +17,7 @@ var _ attach.Runner = codecs{}
 
 // Decode gives what a codec is to blame for as a refusal, and all else, such as a system that has no sandbox, as it is.
 func (c codecs) Decode(ctx context.Context, p *profile.Profile, bytes []byte, port int, receivedMS int64) ([]byte, error) {
-	by := p.Document().Codec
-	decoded, err := c.pool.Run(ctx, cmp.Or(by.Kind, codec.Auto), []byte(by.Script), codec.Input{Bytes: bytes, FPort: port, RecvMS: receivedMS, Variables: by.Variables})
+	decoded, err := c.pool.Decode(ctx, p.Document().Codec, bytes, port, receivedMS)
 	switch {
 	case errors.Is(err, codec.ErrScript):
 		return nil, &telemetry.Reject{Reason: telemetry.CodecFailed, Detail: err.Error()}
