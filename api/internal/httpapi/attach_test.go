@@ -57,7 +57,7 @@ func TestAttachTrackers(t *testing.T) {
 		{"/v1/trackers", `{"id":"x","unsigned":true,"gateway":"none"}`, 422},
 		{"/v1/trackers", `{"id":"x","unsigned":true,"gateway":"T-1"}`, 409},
 		{"/v1/trackers", `{"id":"x","unsigned":true,"gateway":"G-1","device":"T-1"}`, 409},
-		{"/v1/trackers", `{"id":"x","unsigned":true,"device":"d"}`, 422},
+		{"/v1/trackers", `{"id":"own","unsigned":true,"device":"its own name"}`, 201},
 		{"/v1/trackers/carrier.signs/profile", `{"profile":"thingsboard-device@1"}`, 409},
 		{"/v1/trackers/carrier.signs/gateway", `{"gateway":"G-1"}`, 409},
 		{"/v1/trackers/carrier.G-1/gateway", `{"gateway":"carrier.signs"}`, 409},

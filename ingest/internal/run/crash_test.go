@@ -384,7 +384,11 @@ func (s *crashStack) finish() {
 	}
 	logs, err := p.seq.Logs("shipment", "carrier.S-1")
 	if err != nil || len(logs) != 1 || int(logs[0].Size) != total || logs[0].Anchored != logs[0].Size {
-		t.Fatalf("%d messages sent, logs %+v (%v)", total, logs, err)
+		refused := map[string]int{}
+		for _, r := range s.influx.Points("rejected") {
+			refused[r.Tag("tracker")+" "+r.Tag("reason")+": "+r.Field("detail")]++
+		}
+		t.Fatalf("%d messages sent, logs %+v (%v), refused %v, by the last process %v", total, logs, err, refused, p.Status(context.Background()).Rejected)
 	}
 	accountFake(t, s.influx, logs[0].Log, logs[0].Root, total)
 	checkAnchors(t, s.ledger, p.seq.HeadsID(), p.seq.Last().Size)
