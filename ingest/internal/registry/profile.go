@@ -67,11 +67,22 @@ func (r *Registry) readProfile(ctx context.Context, pin ledger.ProfilePin) (*pro
 	if document != nil {
 		return parse(document, pin.Hash)
 	}
-	if !r.may("profile " + pin.Hash) {
-		return nil, errAskLater
+	// Who comes while it is asked for waits for the answer: behind another broker, what is refused until later is lost.
+	found, err, _ := r.asking.Do(pin.Hash, func() (any, error) {
+		if !r.may("profile " + pin.Hash) {
+			return nil, errAskLater
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
+		defer cancel()
+		return r.askProfile(ctx, pin)
+	})
+	if err != nil {
+		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
-	defer cancel()
+	return found.(*profile.Profile), nil
+}
+
+func (r *Registry) askProfile(ctx context.Context, pin ledger.ProfilePin) (*profile.Profile, error) {
 	published, err := ledger.ProfileGet.Ask(ctx, r.cfg.Ledger, ledger.RefArgs{Ref: pin.Ref})
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/time/rate"
 
 	"github.com/trackseal/trackseal/ingest/internal/journal"
@@ -67,6 +68,7 @@ type Registry struct {
 	tried    map[string]time.Time                    // tracker, or profile's hash -> last look-up
 	profiles *recent.Cache[string, *profile.Profile] // by hash
 
+	asking   singleflight.Group // for profiles, by hash
 	caughtUp chan struct{}
 	once     sync.Once
 	block    uint64 // newest block seen, owned by follow
