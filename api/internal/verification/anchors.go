@@ -151,7 +151,9 @@ func (b *anchorBook) everywhere(ctx context.Context, heads string, size uint64, 
 	return peers
 }
 
+// at asks one organisation's peer. One that is behind does not hold the anchor yet, which is no other past.
 func (b *anchorBook) at(ctx context.Context, org, heads string, size uint64, root string) Peer {
+	newer := false
 	for h, err := range ledger.AnchorList.Each(ctx, ledger.At(b.peers, org), heads) {
 		switch {
 		case err != nil:
@@ -160,9 +162,12 @@ func (b *anchorBook) at(ctx context.Context, org, heads string, size uint64, roo
 			return Peer{Org: org, OK: true}
 		case h.Size == size:
 			return Peer{Org: org, Detail: otherRoot}
-		case h.Size < size: // it has newer and older anchors but not this one
+		case h.Size < size && newer: // it has newer and older anchors but not this one
 			return Peer{Org: org, Detail: otherRoot}
+		case h.Size < size:
+			return Peer{Org: org, Detail: "does not hold it"}
 		}
+		newer = true
 	}
 	return Peer{Org: org, Detail: "does not hold it"}
 }

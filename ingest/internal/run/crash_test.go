@@ -366,7 +366,7 @@ func (s *crashStack) finish() {
 	if s.settled != nil {
 		s.settled()
 	}
-	testkit.WaitFor(t, 60*time.Second, "every tracker's buffer is acknowledged", func() bool {
+	testkit.WaitFor(t, 3*time.Minute, "every tracker's buffer is acknowledged", func() bool {
 		for _, f := range s.fleet {
 			if f.left() > 0 {
 				return false
