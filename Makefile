@@ -29,9 +29,9 @@ test:
 quick:
 	@STAGES=quick .ci/test
 
-## fuzz: every fuzz target for a while: the evidence verifier's for FUZZTIME (10s), the others for 5 s
+## fuzz: every fuzz target for a while: the evidence verifier's for FUZZTIME (10s), the others for FUZZSHORT (5s)
 fuzz:
-	@go run -buildvcs=false ./.ci/fuzz -dir .trackseal/test/fuzz -long $${FUZZTIME:-10s} -short 5s
+	@go run -buildvcs=false ./.ci/fuzz -dir .trackseal/test/fuzz -long $${FUZZTIME:-10s} -short $${FUZZSHORT:-5s}
 
 ## chaos: the fault table on a real stack under load, half an hour; writes docs/faults.md (CHAOS="-rows 5 -seed 7" plays one row again)
 chaos:

@@ -191,7 +191,7 @@ func (h *headsLog) batch(ctx context.Context) {
 
 var inRealTime = pace{stepsMS: []int64{3000}, ticks: 10, roles: roles, delaysS: []int64{5, 25, 40}}
 
-// TestStackAdversary plays 80 trips side by side on a real network, as long as TRACKSEAL_ADVERSARY_TIME says when it is set.
+// TestStackAdversary plays 50 trips side by side on a real network, as long as TRACKSEAL_ADVERSARY_TIME says when it is set.
 func TestStackAdversary(t *testing.T) {
 	n := realNetwork(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
@@ -216,7 +216,7 @@ func TestStackAdversary(t *testing.T) {
 	if seed, ok := number("TRACKSEAL_ADVERSARY_SEED"); ok {
 		first = seed
 	}
-	trips, limit := 80, time.Duration(0)
+	trips, limit := 50, time.Duration(0)
 	if d, err := time.ParseDuration(os.Getenv("TRACKSEAL_ADVERSARY_TIME")); err == nil {
 		limit = d
 	}
